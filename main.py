@@ -1,5 +1,7 @@
 #!/app/bin/python -Iu
-"""GitHub's main step in the image: `entrypoint` in action.yml is one path without arguments, hence this file."""
+"""GitHub's main step in the image: `entrypoint` in action.yml is one path without arguments, hence
+this file.
+"""
 
 import sys
 

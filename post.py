@@ -1,5 +1,7 @@
 #!/app/bin/python -Iu
-"""GitHub's post step in the image: `post-entrypoint` in action.yml is one path without arguments, hence this file."""
+"""GitHub's post step in the image: `post-entrypoint` in action.yml is one path without arguments,
+hence this file.
+"""
 
 import sys
 

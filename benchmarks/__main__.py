@@ -1,6 +1,8 @@
-"""``python -m benchmarks``: measure everything and print one table; exit 1 when a limit is not kept.
+"""``python -m benchmarks``: measure everything and print one table; exit 1 when a limit is not
+kept.
 
-Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table into docs/performance.md.
+Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table into
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -23,11 +25,19 @@ _TABLE = re.compile(r"^`python -m benchmarks.*\n\n(\|.*\n)+", re.MULTILINE)
 
 def main() -> int:
     """Measure what the arguments name, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what docs/performance.md says.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure what docs/performance.md says."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table into docs/performance.md"
+    )
     options = parser.parse_args()
-    rows = [row for name in options.names or NAMES for row in import_module(f"benchmarks.{name}").measure()]
+    rows = [
+        row
+        for name in options.names or NAMES
+        for row in import_module(f"benchmarks.{name}").measure()
+    ]
     table = markdown(rows)
     print(table)
     if options.write:

@@ -1,4 +1,6 @@
-"""How late a step is: from an event at the service to its line in the log, and from the run's end to the exit."""
+"""How late a step is: from an event at the service to its line in the log, and from the run's end
+to the exit.
+"""
 
 from __future__ import annotations
 
@@ -82,21 +84,36 @@ def _lines() -> list[Row]:
         scenario = Path(folder, "events.yaml")
         scenario.write_text(_EVENTS, encoding="utf-8")
         streamed, polled = (_line_delays(scenario, folder, api) for api in ("2026-11", "2026-08"))
-    return [Row("event written to line in the log", streamed, "s", "the same by polling", polled, limit=0.3)]
+    return [
+        Row(
+            "event written to line in the log",
+            streamed,
+            "s",
+            "the same by polling",
+            polled,
+            limit=0.3,
+        )
+    ]
 
 
 def _line_delays(scenario: Path, folder: str, api: str) -> list[float]:
     """Return the seconds from each event's time to its line on the pipe."""
     seen: dict[str, float] = {}
     with Emulator(scenario, limits=False, api=api) as emulator:
-        step = GitHubStep(Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token})
+        step = GitHubStep(
+            Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+        )
         process = step.start()
         assert process.stdout is not None
         for line in process.stdout:
             seen |= {number: time.time() for number in _MARKER.findall(line) if number not in seen}
         assert process.wait() == 0
         (run,) = emulator.runs
-        written = {found[1]: _seconds(event["createdAt"]) for event in run.events if (found := _marker(event))}
+        written = {
+            found[1]: _seconds(event["createdAt"])
+            for event in run.events
+            if (found := _marker(event))
+        }
     assert seen.keys() == written.keys()
     return [seen[number] - at for number, at in written.items()]
 
@@ -129,7 +146,9 @@ def _ends() -> list[Row]:
 
 def _delay(command: list[str], scenario: Path, folder: str) -> float:
     with Emulator(scenario, limits=False) as emulator:
-        step = GitHubStep(Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token})
+        step = GitHubStep(
+            Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+        )
         arguments = [] if "entrypoint.py" in command[-1] else [emulator.url, emulator.token]
         subprocess.run(
             [*command, *arguments],

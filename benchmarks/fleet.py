@@ -1,4 +1,6 @@
-"""Many runs in one step: how long they take within the token's limits, and what following them costs."""
+"""Many runs in one step: how long they take within the token's limits, and what following them
+costs.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,28 @@ _REPOS = [f"acme/repository-{number}" for number in range(RUNS)]
 
 
 def measure() -> list[Row]:
-    """Compare the makespan with the optimum under the start limits, and runner minutes with those of a matrix."""
+    """Compare the makespan with the optimum under the start limits, and runner minutes with those
+    of a matrix.
+    """
     took, alone, refusals = _makespan()
     optimum = (RUNS / _STARTS_A_MINUTE - 1) * 60 + alone
     return [
-        Row(f"{RUNS} runs, {AT_ONCE} at once: makespan", [took], "s", "optimum", [optimum], ratio_limit=1.15),
+        Row(
+            f"{RUNS} runs, {AT_ONCE} at once: makespan",
+            [took],
+            "s",
+            "optimum",
+            [optimum],
+            ratio_limit=1.15,
+        ),
         Row("requests refused", [refusals], "", limit=0),
         Row("runner minutes", [took / 60], "min", "matrix", [_matrix_minutes(alone)]),
-        Row(f"{RUNS} full feeds of 20 KB payloads, every report: peak memory", [_memory()], "MiB", limit=128),
+        Row(
+            f"{RUNS} full feeds of 20 KB payloads, every report: peak memory",
+            [_memory()],
+            "MiB",
+            limit=128,
+        ),
         Row(f"CPU of a core while {AT_ONCE} runs are idle", [_idle_cpu()], "%", limit=3),
     ]
 
@@ -47,7 +63,8 @@ def _makespan() -> tuple[float, float, int]:
 
 
 def _matrix_minutes(alone: float) -> float:
-    """Return what the same runs cost as jobs: each waits for its own run, and those refused for their start too.
+    """Return what the same runs cost as jobs: each waits for its own run, and those refused for
+    their start too.
 
     At best: jobs begin together, and a minute's start limit lets ten of them start at once.
     """
@@ -66,8 +83,13 @@ def _memory() -> float:
 
 
 def _idle_cpu() -> float:
-    """Return the percentage of a core that a process needs while its runs are at work in silence."""
-    with tempfile.TemporaryDirectory() as folder, Emulator("slow", limits=False, repos=_REPOS) as emulator:
+    """Return the percentage of a core that a process needs while its runs are at work in
+    silence.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Emulator("slow", limits=False, repos=_REPOS) as emulator,
+    ):
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "entrypoint.py")],
             env={"PATH": os.environ["PATH"], **_step(folder, emulator).environment},

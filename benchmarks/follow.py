@@ -1,4 +1,6 @@
-"""The CPU time of following: idle streams and polls, many events, and the worst line for the sanitizer's rules."""
+"""The CPU time of following: idle streams and polls, many events, and the worst line for the
+sanitizer's rules.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ class _NoWait(Clock):
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        self._now = self._now + seconds if self._client.requests_sent < self._polls else float("inf")
+        self._now = (
+            self._now + seconds if self._client.requests_sent < self._polls else float("inf")
+        )
 
     def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
         raise NotImplementedError("this service has no stream")
@@ -82,7 +86,9 @@ def _feed(events: int, *, streams: bool = False) -> Iterator[str]:
     stream = ": connected\n\n" + f"event: run\ndata: {json.dumps(RUN)}\n\n" + "".join(records)
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(body, stream.encode() if streams else None, theirs), daemon=True)
+    process = context.Process(
+        target=_serve, args=(body, stream.encode() if streams else None, theirs), daemon=True
+    )
     process.start()
     try:
         yield ours.recv()
@@ -163,7 +169,9 @@ def _follow(client: Client, clock: Clock, deadline: float) -> float:
 
 
 def measure() -> list[Row]:
-    """Measure an idle stream, idle polls of few and of many events, and many events at once either way."""
+    """Measure an idle stream, idle polls of few and of many events, and many events at once either
+    way.
+    """
     rows = []
     with _feed(15, streams=True) as few, _feed(EVENTS, streams=True) as many:
         _stream(few, 1.0)  # imports and compiles what is needed
@@ -204,7 +212,9 @@ def _linear() -> list[Row]:
     """Find the text that grows worst from 20,000 to 80,000 characters on one line; linear is 4."""
     worst = ("", 0.0, 0.0)
     for name, text in WORST_LINES.items():
-        small, large = (min(_clean_seconds(text(size)) for _ in range(5)) for size in (20_000, 80_000))
+        small, large = (
+            min(_clean_seconds(text(size)) for _ in range(5)) for size in (20_000, 80_000)
+        )
         growth = large / small
         if large > worst[2]:
             worst = (name, growth, large)

@@ -16,9 +16,11 @@ from tests.container.images import BASE, built_image
 
 
 def image() -> str | None:
-    """Return the tag of the image, built with the engine of this machine; None where no engine answers.
+    """Return the tag of the image, built with the engine of this machine; None where no engine
+    answers.
 
-    The base is ``python:3.13-slim-trixie`` where that was pulled before, else its stand-in from Debian packages.
+    The base is ``python:3.13-slim-trixie`` where that was pulled before, else its stand-in from
+    Debian packages.
     """
     if (
         shutil.which("docker") is None
@@ -39,8 +41,24 @@ def measure() -> list[Row]:
         ours.append(_seconds("run", "--rm", tag, "--version"))
         reference.append(_seconds("run", "--rm", "--entrypoint", "python", tag, "-c", "print()"))
     return [
-        Row("image on disk", [_size(tag) / 1e6], "MB", "its base", [_size(BASE) / 1e6], limit=105, ratio_limit=1),
-        Row("image pulled", [sum(layers) / 1e6], "MB", "its base", [sum(of_base) / 1e6], limit=40, ratio_limit=1),
+        Row(
+            "image on disk",
+            [_size(tag) / 1e6],
+            "MB",
+            "its base",
+            [_size(BASE) / 1e6],
+            limit=105,
+            ratio_limit=1,
+        ),
+        Row(
+            "image pulled",
+            [sum(layers) / 1e6],
+            "MB",
+            "its base",
+            [sum(of_base) / 1e6],
+            limit=40,
+            ratio_limit=1,
+        ),
         Row("pulled again after a code change", [layers[-1] / 1e6], "MB", limit=1),
         Row("docker run … --version", ours, "s", "an empty Python program", reference),
     ]
@@ -51,7 +69,9 @@ def _size(image: str) -> float:
 
 
 def _compressed_layers(image: str) -> list[int]:
-    """Return the compressed size of each layer in bytes, which is what a pull transfers; the last is our code."""
+    """Return the compressed size of each layer in bytes, which is what a pull transfers; the last
+    is our code.
+    """
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "image.tar")
         _docker("save", "--output", str(archive), image)
@@ -69,4 +89,6 @@ def _seconds(*arguments: str) -> float:
 
 
 def _docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()

@@ -43,13 +43,23 @@ def measure() -> list[Row]:
                 step = GitHubStep(Path(folder), inputs)
                 ours.append(peak([str(ROOT / "entrypoint.py")], step.environment, folder))
                 reference.append(peak(["-c", _POLLER, emulator.url], {}, folder))
-    return [Row("full feed of 20 KB payloads: peak memory", ours, "MiB", "bare requests", reference, limit=64)]
+    return [
+        Row(
+            "full feed of 20 KB payloads: peak memory",
+            ours,
+            "MiB",
+            "bare requests",
+            reference,
+            limit=64,
+        )
+    ]
 
 
 def peak(arguments: list[str], env: dict[str, str], folder: str) -> float:
     """Return the MiB that the process needed at most.
 
-    The kernel's high-water mark, read until the process ends: what ``wait4`` reports begins with the parent's size.
+    The kernel's high-water mark, read until the process ends: what ``wait4`` reports begins with
+    the parent's size.
     """
     process = subprocess.Popen(
         [sys.executable, *arguments],

@@ -1,10 +1,11 @@
-"""``python -m benchmarks.rate_budget``: jobs that share one token, against the service's own limits.
+"""``python -m benchmarks.rate_budget``: jobs that share one token, against the service's own
+limits.
 
-All jobs and the service live in one virtual time, over real HTTP: only waiting takes time there, and an hour of it
-passes in seconds. The hard case is measured: the jobs begin within five seconds, and their runs end about five minutes
-later, together. Exit 1 when a job fails, when jobs that a matrix announced meet 429 after their start, or when they
-learn of the end too late: on the stream after more than two seconds, while polling much later than 60 requests a
-minute allow.
+All jobs and the service live in one virtual time, over real HTTP: only waiting takes time there,
+and an hour of it passes in seconds. The hard case is measured: the jobs begin within five seconds,
+and their runs end about five minutes later, together. Exit 1 when a job fails, when jobs that a
+matrix announced meet 429 after their start, or when they learn of the end too late: on the stream
+after more than two seconds, while polling much later than 60 requests a minute allow.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ FEWEST_ROUNDS = 5
 MOST_SAMPLES = 32
 """Few jobs need more rounds, so that their polls meet the end at any time."""
 PATIENCE = 3 * 3600.0
-"""Seconds. The service allows 30 starts an hour, so that some of 32 jobs wait for an hour before theirs."""
+"""Seconds. The service allows 30 starts an hour, so that some of 32 jobs wait for an hour before
+theirs.
+"""
 BEGIN_WITHIN = 5.0
 END_WITHIN = 10.0
 MOST_STREAM_DELAY = 2.0
@@ -105,11 +108,15 @@ def ours(jobs: int) -> Job:
 
 
 def poller(*, gives_up: bool) -> Job:
-    """Return a plain loop with a fixed pause; an error status ends it, or is taken for 'not yet'."""
+    """Return a plain loop with a fixed pause; an error status ends it, or is taken for 'not
+    yet'.
+    """
 
     def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
         url, session = emulator.url + API_PATH, requests.Session()
-        session.headers.update({"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": _key(number)})
+        session.headers.update(
+            {"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": _key(number)}
+        )
         began = clock.monotonic()
 
         def ask(method: str, path: str, body: object = None) -> Any:
@@ -123,7 +130,9 @@ def poller(*, gives_up: bool) -> Job:
             return None
 
         repos = ask("GET", "/repos")
-        started = repos and ask("POST", "/runs", {"repoId": repos["repos"][0]["id"], "prompt": _prompt(number)})
+        started = repos and ask(
+            "POST", "/runs", {"repoId": repos["repos"][0]["id"], "prompt": _prompt(number)}
+        )
         while started and (answer := ask("GET", f"/runs/{started['runId']}/events")) is not None:
             if answer["run"]["status"] in TERMINAL_STATUSES:
                 return bool(answer["run"]["status"] == "success")
@@ -140,8 +149,12 @@ def play(jobs: int, job: Job, seed: int, api: str) -> Round:
     with tempfile.TemporaryDirectory() as folder:
         scenarios = [Path(folder, f"run-{number}.yaml") for number in range(jobs)]
         for scenario in scenarios:
-            scenario.write_text(_SCENARIO.format(last=chance.uniform(10, 10 + END_WITHIN)), encoding="utf-8")
-        with Emulator(others=scenarios, clock=time.monotonic, waiter=time.waiter, api=api) as emulator:
+            scenario.write_text(
+                _SCENARIO.format(last=chance.uniform(10, 10 + END_WITHIN)), encoding="utf-8"
+            )
+        with Emulator(
+            others=scenarios, clock=time.monotonic, waiter=time.waiter, api=api
+        ) as emulator:
 
             def work(number: int, clock: VirtualClock, begins: float) -> None:
                 clock.sleep(begins)
@@ -171,7 +184,9 @@ def _measured(emulator: Emulator, jobs: int, succeeded: Sequence[str]) -> Round:
     delays = []
     for run in emulator.runs:
         if run.key in succeeded:
-            last_look = max(_seconds(each.time) for each in emulator.requests if run.id in each.path)
+            last_look = max(
+                _seconds(each.time) for each in emulator.requests if run.id in each.path
+            )
             delays.append(last_look - _seconds(str(run.detail()["updatedAt"])))
     return Round(
         busiest=max(sum(1 for other in taken if at <= other < at + 60) for at in taken),
@@ -195,18 +210,34 @@ def _seconds(stamp: str) -> float:
 
 
 def optimum(jobs: int) -> float:
-    """Mean seconds to learn of the end when ``jobs`` jobs poll in turn, 60 times a minute together."""
+    """Mean seconds to learn of the end when ``jobs`` jobs poll in turn, 60 times a minute
+    together.
+    """
     return jobs / 2
 
 
 HEAD = (
-    *("service", "jobs", "busiest minute", "429 before, after the start", "failed", "delay: mean, worst"),
-    *("best possible mean", "1.5 s poller: failed", "ignoring errors: 429", "its delay: mean, worst"),
+    *(
+        "service",
+        "jobs",
+        "busiest minute",
+        "429 before, after the start",
+        "failed",
+        "delay: mean, worst",
+    ),
+    *(
+        "best possible mean",
+        "1.5 s poller: failed",
+        "ignoring errors: 429",
+        "its delay: mean, worst",
+    ),
 )
 
 
 def main() -> int:
-    """Print the table; return 1 when a limit is not kept. Arguments: numbers of jobs, instead of all."""
+    """Print the table; return 1 when a limit is not kept. Arguments: numbers of jobs, instead of
+    all.
+    """
     kept = True
     for columns in (HEAD, ["---"] * len(HEAD)):
         _print(columns)
@@ -217,7 +248,9 @@ def main() -> int:
 
 
 def _compare(api: str, jobs: int) -> bool:
-    """Print one number of jobs on one generation beside plain pollers; return whether the limits are kept."""
+    """Print one number of jobs on one generation beside plain pollers; return whether the limits
+    are kept.
+    """
     rounds = range(max(FEWEST_ROUNDS, MOST_SAMPLES // jobs))
     announced = [play(jobs, ours(jobs), seed, api) for seed in rounds]
     best = "–" if api == "2026-11" else f"{optimum(jobs):.1f} s"
@@ -243,7 +276,10 @@ def _is_kept(api: str, jobs: int, rounds: Sequence[Round]) -> bool:
 
 
 def _columns(rounds: Sequence[Round]) -> list[str]:
-    refused = [_range([each.refused_before for each in rounds]), _range([each.refused_after for each in rounds])]
+    refused = [
+        _range([each.refused_before for each in rounds]),
+        _range([each.refused_after for each in rounds]),
+    ]
     busiest, failed = [each.busiest for each in rounds], [each.failed for each in rounds]
     return [_range(busiest), ", ".join(refused), _range(failed), _delay(rounds)]
 

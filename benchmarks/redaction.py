@@ -1,9 +1,11 @@
-"""How many secrets are shown and how many harmless lines are changed: ``python -m benchmarks.redaction``.
+"""How many secrets are shown and how many harmless lines are changed: ``python -m
+benchmarks.redaction``.
 
 Secrets are made anew from a seed: one for each prefix of ``formats.tsv``, the kinds and names of
-``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the dev tools. With
-``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose sample is shown is listed as
-missing. Harmless lines are those that the machine has, and those of the files and folders that ``--read`` names.
+``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the
+dev tools. With ``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose
+sample is shown is listed as missing. Harmless lines are those that the machine has, and those of
+the files and folders that ``--read`` names.
 """
 
 from __future__ import annotations
@@ -26,7 +28,16 @@ from tests.unit.report.events import Feed, delta, event, github, inputs
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
 from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
-from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped
+from tests.unit.sanitize.shares import (
+    ENCODINGS,
+    PARTS,
+    SANITIZER,
+    Sample,
+    leak,
+    listed,
+    named,
+    shaped,
+)
 
 PAGE_EVENTS = 200
 """As many events as the client asks for."""
@@ -53,14 +64,22 @@ NASTY: dict[str, str] = {
 
 
 def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
-    """Print the shares shown by way, and return the texts of which something is shown, by the kind of their secret."""
-    print(f"| way | {len(with_shape)} secrets with a shape: shown | {len(with_name)} with a name: shown |")
+    """Print the shares shown by way, and return the texts of which something is shown, by the kind
+    of their secret.
+    """
+    print(
+        f"| way | {len(with_shape)} secrets with a shape: shown | {len(with_name)} with a name: shown |"
+    )
     print("| --- | --- | --- |")
     missing: dict[str, str] = {}
     for way in (*ENCODINGS, *PARTS):
-        shown = [[sample for sample in samples if leak(sample, way)] for samples in (with_shape, with_name)]
+        shown = [
+            [sample for sample in samples if leak(sample, way)]
+            for samples in (with_shape, with_name)
+        ]
         parts = (
-            f"{len(some) / max(len(all_), 1):.2%}" for some, all_ in zip(shown, (with_shape, with_name), strict=True)
+            f"{len(some) / max(len(all_), 1):.2%}"
+            for some, all_ in zip(shown, (with_shape, with_name), strict=True)
         )
         print(f"| {way} | {' | '.join(parts)} |")
         missing |= {sample.kind: f"{way}: {sample.text}" for samples in shown for sample in samples}
@@ -84,17 +103,30 @@ def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> None:
 
 
 def measure() -> list[Row]:
-    """Measure how long the log takes for the largest page of text, harmless or nasty, and what is shown and changed."""
+    """Measure how long the log takes for the largest page of text, harmless or nasty, and what is
+    shown and changed.
+    """
     samples = [*listed(1), *shaped([], 1), *named([], 1)]
     shown = sum(bool(leak(sample, way)) for sample in samples for way in (*ENCODINGS, *PARTS))
     texts = list(islice(CORPORA["Python's standard library"](), 100_000))
-    nasty = [(name, text) for name, unit in NASTY.items() for text in (unit, f"{unit * (100 // len(unit))}\n")]
+    nasty = [
+        (name, text)
+        for name, unit in NASTY.items()
+        for text in (unit, f"{unit * (100 // len(unit))}\n")
+    ]
     worst, text = max(nasty, key=lambda each: page_seconds(each[1]))
     ordinary = "\n".join(texts)[: MAX_ANSWER_BYTES // PAGE_EVENTS]
     pairs = [(page_seconds(text), page_seconds(ordinary)) for _ in range(PAIRS)]
     return [
-        Row(f"{len(samples)} secrets in {len(ENCODINGS) + len(PARTS)} ways: shown", [shown], "", limit=0),
-        Row(f"{len(texts):,} harmless lines: changed", [len(changed(SANITIZER, texts))], "", limit=2),
+        Row(
+            f"{len(samples)} secrets in {len(ENCODINGS) + len(PARTS)} ways: shown",
+            [shown],
+            "",
+            limit=0,
+        ),
+        Row(
+            f"{len(texts):,} harmless lines: changed", [len(changed(SANITIZER, texts))], "", limit=2
+        ),
         Row(
             f"log of a page of 16 MiB of nasty text, the worst ({worst}): CPU",
             [ours for ours, _ in pairs],
@@ -108,7 +140,8 @@ def measure() -> list[Row]:
 
 
 def page_seconds(unit: str) -> float:
-    """Return the processor time that the log takes for the largest answer, which is full of ``unit``.
+    """Return the processor time that the log takes for the largest answer, which is full of
+    ``unit``.
 
     It stands in what tools put out, in messages and in the agent's words.
     """
@@ -132,13 +165,30 @@ def _lines_of(path: Path) -> Iterator[str]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description="Print how many secrets are shown and harmless lines changed.")
+    parser = argparse.ArgumentParser(
+        description="Print how many secrets are shown and harmless lines changed."
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--gitleaks", type=Path, metavar="CHECKOUT", help="a checkout of gitleaks, to compare with its rules"
+        "--gitleaks",
+        type=Path,
+        metavar="CHECKOUT",
+        help="a checkout of gitleaks, to compare with its rules",
     )
-    parser.add_argument("--corpora", nargs="*", default=list(CORPORA), choices=CORPORA, help="harmless lines to read")
-    parser.add_argument("--read", nargs="*", default=[], type=Path, help="files and folders with more harmless lines")
+    parser.add_argument(
+        "--corpora",
+        nargs="*",
+        default=list(CORPORA),
+        choices=CORPORA,
+        help="harmless lines to read",
+    )
+    parser.add_argument(
+        "--read",
+        nargs="*",
+        default=[],
+        type=Path,
+        help="files and folders with more harmless lines",
+    )
     arguments = parser.parse_args()
     seed = arguments.seed
     sets = {"betterleaks": rule_sets.betterleaks()}

@@ -1,10 +1,11 @@
 """``python -m benchmarks.soak``: two hours in which everything goes wrong, and nothing may be lost.
 
-Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a step that follows
-one run for the whole time, a fleet of eight, and steps that come and go. Answers fail, streams break, the service goes
-away, runs pause and are started again, logs are read late or never, jobs are cancelled, killed and run again, all as a
-seed says. What must hold is checked all the while and for each step at its end. Exit 1 when something does not; the
-logs of such steps are left in ``out/soak/``. ``--write`` puts the figures into docs/testing.md.
+Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a
+step that follows one run for the whole time, a fleet of eight, and steps that come and go. Answers
+fail, streams break, the service goes away, runs pause and are started again, logs are read late or
+never, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all
+the while and for each step at its end. Exit 1 when something does not; the logs of such steps are
+left in ``out/soak/``. ``--write`` puts the figures into docs/testing.md.
 """
 
 from __future__ import annotations
@@ -39,18 +40,27 @@ SPEED = 20.0
 RUNS, FLEET = 50, 8
 OUTAGES, BAD_STARTS = 5, 20
 EVENT_SECONDS = 3.0
-"""Real seconds between two rounds of about six events. The service lists 200, which a step that polls must not miss."""
+"""Real seconds between two rounds of about six events. The service lists 200, which a step that
+polls must not miss.
+"""
 GROWTH = 1.0
-"""MiB by which a process may grow between the second and the last fifth of the time, beside what it keeps of events."""
+"""MiB by which a process may grow between the second and the last fifth of the time, beside what it
+keeps of events.
+"""
 KEPT = 1.5
 """KiB that it may keep of each event, for the summary and the report at the end."""
 PAGE = 1.5
-"""MiB for each run: after an outage all of them read a whole page at once, and the process keeps that memory."""
+"""MiB for each run: after an outage all of them read a whole page at once, and the process keeps
+that memory.
+"""
 PATIENCE = 150.0
-"""Real seconds after the end in which the last steps end: one may have to find out that a stream is silent."""
+"""Real seconds after the end in which the last steps end: one may have to find out that a stream is
+silent.
+"""
 PAUSE = 100.0
-"""Real seconds for which a run waits for its person: a step that sees a silent stream only after a minute must read
-what came before, since the service then lists what comes after the answer alone."""
+"""Real seconds for which a run waits for its person: a step that sees a silent stream only after a
+minute must read what came before, since the service then lists what comes after the answer alone.
+"""
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
 LEFT_OUT = "lines left out here: nothing read the log"
 PAGE_OF_FIGURES = ROOT / "docs" / "testing.md"
@@ -108,13 +118,21 @@ class Soak:
         self.broken: list[str] = []
         """The assertions that failed, in words."""
         self.counts: Counter[str] = Counter()
-        self.memory: dict[str, list[tuple[float, int]]] = {"a step, one run": [], f"a fleet, {FLEET} runs": []}
-        """MiB of the processes that last, and how many events their runs had, about once a second."""
+        self.memory: dict[str, list[tuple[float, int]]] = {
+            "a step, one run": [],
+            f"a fleet, {FLEET} runs": [],
+        }
+        """MiB of the processes that last, and how many events their runs had, about once a
+        second.
+        """
         self._at_work: set[str] = set()
         """Names of the steps that may have a run at work."""
         self._over = Event()
         self.plans = [self._plan(f"step-{number}") for number in range(RUNS - FLEET - 1)]
-        scripts = [self._write(plan) for plan in self.plans] + [self._write_long("long"), self._write_long("fleet")]
+        scripts = [self._write(plan) for plan in self.plans] + [
+            self._write_long("long"),
+            self._write_long("fleet"),
+        ]
         repos = ["acme/web", *(f"acme/fleet-{number}" for number in range(FLEET))]
         self.services = {
             api: Emulator(others=scripts, api=api, repos=repos, speed=SPEED, limits=False)
@@ -127,7 +145,10 @@ class Soak:
         random = self._random
         seconds = random.uniform(300, 1500) / SPEED
         stop = random.choice([None, None, None, *STOPS, *[signal.SIGKILL] * 3])
-        retries, on_rerun = random.choice([0, 0, 1]), random.choice(["auto", "auto", "new", "attach"])
+        retries, on_rerun = (
+            random.choice([0, 0, 1]),
+            random.choice(["auto", "auto", "new", "attach"]),
+        )
         old = random.random() < 0.3
         on_pause = None if old or retries else random.choice([None, None, "wait", "wait", "cancel"])
         lasts = seconds * (1 + retries) + PAUSE * (on_pause == "wait")
@@ -150,7 +171,9 @@ class Soak:
         )
 
     def _write(self, plan: Plan) -> Path:
-        """Write the script of a step's run: numbered events with secrets, text in pieces, an end, and faults."""
+        """Write the script of a step's run: numbered events with secrets, text in pieces, an end,
+        and faults.
+        """
         random = self._random
         count = int(plan.seconds / EVENT_SECONDS)
         steps: list[dict[str, Any]] = [{"after": random.uniform(5, 60), "status": "streaming"}]
@@ -159,11 +182,22 @@ class Soak:
             if plan.on_pause and number == count // 2 + 1:
                 steps += [{"event": "finished"}, {"after": 0.1, "status": "awaiting_input"}]
                 steps += [{"after": PAUSE * SPEED, "status": "streaming"}]
-        end = "failed" if plan.limited else random.choice(["success", "success", "success", "failed", "cancelled"])
+        end = (
+            "failed"
+            if plan.limited
+            else random.choice(["success", "success", "success", "failed", "cancelled"])
+        )
         payload = {"exit_code": 1, "failure_code": "rate_limited"} if plan.limited else {}
-        steps += [{"event": {"success": "finished"}.get(end, end), "payload": payload}, {"after": 0.5, "status": end}]
+        steps += [
+            {"event": {"success": "finished"}.get(end, end), "payload": payload},
+            {"after": 0.5, "status": end},
+        ]
         faults = [self._fault() for _ in range(random.randint(0, 6))]
-        script: dict[str, Any] = {"steps": steps, "faults": faults, "ignored_cancels": random.choice([0, 0, 1, 2])}
+        script: dict[str, Any] = {
+            "steps": steps,
+            "faults": faults,
+            "ignored_cancels": random.choice([0, 0, 1, 2]),
+        }
         if plan.never_queued:
             script["queue_failure"] = {"error": "Could not queue", "times": 1}
         return self._save(plan.name, script)
@@ -187,7 +221,12 @@ class Soak:
         secret = random.choice(SECRETS)(random)
         self._secrets[name] += telling_parts(secret)[::9]
         message = f"marker {number} of {{{{ run_id }}}}. deploy {secret} to the server"
-        yield {"after": after, "event": "log", "message": message, "payload": {"output": f"{secret} " * 20}}
+        yield {
+            "after": after,
+            "event": "log",
+            "message": message,
+            "payload": {"output": f"{secret} " * 20},
+        }
         yield {"after": 0.1, "tool_started": "Command", "call": f"call-{number}"}
         text, size = f"I deploy it with {secret} now.\n\n", random.randint(20, 60)
         yield {"after": 0.1, "text": text, "size": size, "every": 0.05}
@@ -198,11 +237,21 @@ class Soak:
         if random.random() < 0.5:
             route, kind = random.choice(["stream", "resume"]), random.choice(STREAM_FAULTS)
         else:
-            route, kind = random.choice(["run", "events", "stream", "resume", "cancel"]), random.choice(ANSWERS)
-        return {"route": route, "skip": random.randint(0, 5), "times": random.randint(1, 3), **self._gentle(kind)}
+            route, kind = (
+                random.choice(["run", "events", "stream", "resume", "cancel"]),
+                random.choice(ANSWERS),
+            )
+        return {
+            "route": route,
+            "skip": random.randint(0, 5),
+            "times": random.randint(1, 3),
+            **self._gentle(kind),
+        }
 
     def _gentle(self, kind: Kind) -> dict[str, Any]:
-        """Return the fields of a fault; the service asks for patience in its own time, which is fast."""
+        """Return the fields of a fault; the service asks for patience in its own time, which is
+        fast.
+        """
         self.counts["faults armed"] += 1
         return kind.fields | ({"headers": {"Retry-After": "3"}} if "headers" in kind.fields else {})
 
@@ -239,7 +288,9 @@ class Soak:
             time.sleep(max(began + at - time.monotonic(), 0))
             if what == "start":
                 route = self._random.choice(["start", "start", "repos"])
-                kind = self._random.choice(PASSING if route == "repos" else ANSWERS)  # a page there is a wrong address
+                kind = self._random.choice(
+                    PASSING if route == "repos" else ANSWERS
+                )  # a page there is a wrong address
                 for service in self.services.values():
                     service.inject(route, **self._gentle(kind))
                 continue
@@ -258,7 +309,11 @@ class Soak:
         time.sleep(max(began + plan.begins - time.monotonic(), 0))
         service = self.services["2026-08" if plan.old else "2026-11"]
         self._at_work.add(plan.name)
-        inputs = {"retries": str(plan.retries), "on-rerun": plan.on_rerun, "on-pause": plan.on_pause or "detach"}
+        inputs = {
+            "retries": str(plan.retries),
+            "on-rerun": plan.on_rerun,
+            "on-pause": plan.on_pause or "detach",
+        }
         step = Try(self._folder / plan.name, service, plan.name, inputs=inputs, reader=plan.reader)
         self.counts["pauses"] += plan.on_pause is not None
         self.counts["slow or lost readers"] += plan.reader != "file"
@@ -271,7 +326,9 @@ class Soak:
             if plan.cleaned and (cleaned := step.post()) != 0:
                 self._fail(step, f"post exited with {cleaned}")
             folder = self._folder / f"{plan.name}-again"
-            tries.append(Try(folder, service, plan.name, attempt=2, inputs=inputs, reader=plan.reader))
+            tries.append(
+                Try(folder, service, plan.name, attempt=2, inputs=inputs, reader=plan.reader)
+            )
             code = self._wait(tries[-1])
         cleaned = tries[-1].post()
         self._at_work.discard(plan.name)
@@ -285,7 +342,9 @@ class Soak:
             self._fail(tries[-1], f"post exited with {cleaned}")
 
     def _interrupt(self, plan: Plan, step: Try) -> bool:
-        """Send the planned signals, if the step is still at work then; they may come before the first request."""
+        """Send the planned signals, if the step is still at work then; they may come before the
+        first request.
+        """
         if plan.stop is None:
             return False
         step.wait(plan.stop_after)
@@ -339,10 +398,16 @@ class Soak:
         """Look every second for a run that nobody follows, and for a step with two runs."""
         while not self._over.wait(1.0):
             for service in self.services.values():
-                live = [run.prompt.split()[-1] for run in service.runs if run.status not in TERMINAL]
+                live = [
+                    run.prompt.split()[-1] for run in service.runs if run.status not in TERMINAL
+                ]
                 ended = [name for name in live if name not in self._at_work]
-                twice = [name for name, number in Counter(live).items() if number > 1 and name != "fleet"]
-                self.broken += [f"{name}: its run is at work, and the step is over" for name in ended]
+                twice = [
+                    name for name, number in Counter(live).items() if number > 1 and name != "fleet"
+                ]
+                self.broken += [
+                    f"{name}: its run is at work, and the step is over" for name in ended
+                ]
                 self.broken += [f"{name}: two runs at once" for name in twice]
                 self.counts["looks for runs left behind"] += 1
 
@@ -351,7 +416,9 @@ class Soak:
         for path, text in step.texts():
             found = [secret for secret in self._secrets[step.name] if secret in text]
             if found:
-                self._fail(step, f"{path.name} holds pieces of {len(found)} secrets, such as {found[0]}")
+                self._fail(
+                    step, f"{path.name} holds pieces of {len(found)} secrets, such as {found[0]}"
+                )
             if "Traceback" in text:
                 self._fail(step, f"{path.name} holds a traceback")
             masked = text.replace(f"::add-mask::{step.service.token}\n", "")
@@ -360,24 +427,36 @@ class Soak:
         if step.err:
             self._fail(step, f"wrote to stderr: {step.err[:200]}")
 
-    def _check_runs(self, plan: Plan, tries: Sequence[Try], runs: Sequence[Run], *, whole: bool) -> None:
-        """One run for a key, another one only in place of a dead one or as asked for, and none at work."""
+    def _check_runs(
+        self, plan: Plan, tries: Sequence[Try], runs: Sequence[Run], *, whole: bool
+    ) -> None:
+        """One run for a key, another one only in place of a dead one or as asked for, and none at
+        work.
+        """
         if len({run.key for run in runs}) != len(runs):
             self._fail(tries[-1], "two runs with one key")
-        dead = [run for run in runs[:-1] if plan.on_rerun == "new" or run.status in ("failed", "cancelled")]
+        dead = [
+            run
+            for run in runs[:-1]
+            if plan.on_rerun == "new" or run.status in ("failed", "cancelled")
+        ]
         attaches = plan.on_rerun == "attach"
         failures = plan.limited or (plan.never_queued and attaches)  # those that call for a retry
         most = 1 + plan.retries * failures * len(tries)
         most += 0 if attaches else plan.never_queued + len(tries) - 1
         if len(runs) > 1 + len(dead) or len(runs) > most or (whole and len(runs) < most):
-            self._fail(tries[-1], f"{len(runs)} runs of {most}: {', '.join(run.status for run in runs)}")
+            self._fail(
+                tries[-1], f"{len(runs)} runs of {most}: {', '.join(run.status for run in runs)}"
+            )
         self.counts["retries"] += max(len(runs) - 1 - plan.never_queued, 0) if whole else 0
         left = [run for run in runs if run.status not in TERMINAL]
         if left:
             self._fail(tries[-1], f"left {len(left)} runs behind")
 
     def _check_end(self, step: Try, runs: Sequence[Run], code: int, stopped: Plan | None) -> None:
-        """The exit code is the run's, or that of the signal that ``stopped`` it; and its events were shown."""
+        """The exit code is the run's, or that of the signal that ``stopped`` it; and its events
+        were shown.
+        """
         codes = {CODES[run.status] for run in runs[-1:] if run.status in CODES}
         if stopped and stopped.stop:
             codes.add(128 + stopped.stop)
@@ -385,11 +464,20 @@ class Soak:
                 codes |= {-number for number in (stopped.stop, stopped.second) if number}
         if code not in codes:
             status = runs[-1].status if runs else "no run"
-            self._fail(step, f"exited with {code}, {status}, {stopped.stop if stopped else 'no signal'}")
+            self._fail(
+                step, f"exited with {code}, {status}, {stopped.stop if stopped else 'no signal'}"
+            )
         for run in runs:
             is_last = run is runs[-1]
-            if is_last or step.attempt == 1 or f" of {run.id}." in step.out:  # a re-run skips runs that are dead
-                self._check_events(step, run, step.out, cut=step.reader in PARTLY or (is_last and stopped is not None))
+            if (
+                is_last or step.attempt == 1 or f" of {run.id}." in step.out
+            ):  # a re-run skips runs that are dead
+                self._check_events(
+                    step,
+                    run,
+                    step.out,
+                    cut=step.reader in PARTLY or (is_last and stopped is not None),
+                )
 
     def _check_events(self, step: Try, run: Run, log: str, *, cut: bool = False) -> None:
         """Every event is shown once and in order, to the end unless the log was ``cut`` short."""
@@ -405,15 +493,24 @@ class Soak:
             expected = [number for number in written if number in shown]
         if shown != expected:
             missing, twice = sorted(set(expected) - set(shown)), len(shown) - len(set(shown))
-            self._fail(step, f"{len(shown)} of {len(written)} events; missing {missing[:9]}, {twice} twice")
+            self._fail(
+                step, f"{len(shown)} of {len(written)} events; missing {missing[:9]}, {twice} twice"
+            )
 
     def figures(self) -> dict[str, str]:
-        """Return what happened, and how the processes that last grew: by what they keep of each event, and no more."""
+        """Return what happened, and how the processes that last grew: by what they keep of each
+        event, and no more.
+        """
         kinds = ["runs", "signals", "second signals", "kills", "re-runs", "outages", "faults armed"]
         others = ["pauses", "retries", "slow or lost readers"]
-        rows = {", ".join(names): ", ".join(f"{self.counts[each]:,}" for each in names) for names in (kinds, others)}
+        rows = {
+            ", ".join(names): ", ".join(f"{self.counts[each]:,}" for each in names)
+            for names in (kinds, others)
+        }
         events = [f"{self.counts[each]:,}" for each in ("numbered events", "numbered events shown")]
-        rows["numbered events in complete logs, of which shown (stopped steps miss the others)"] = ", ".join(events)
+        rows["numbered events in complete logs, of which shown (stopped steps miss the others)"] = (
+            ", ".join(events)
+        )
         for runs, (name, samples) in zip((1, FLEET), self.memory.items(), strict=True):
             (early, few), (late, many) = _early_and_late(samples)
             rows[f"memory of {name}"] = (
@@ -451,15 +548,22 @@ def _early_and_late(samples: Sequence[tuple[float, int]]) -> Iterator[tuple[floa
     """Return the medians of the second and the last fifth."""
     fifth = max(len(samples) // 5, 1)
     for part in (samples[fifth : 2 * fifth], samples[-fifth:]):
-        yield statistics.median(memory for memory, _ in part), statistics.median(events for _, events in part)
+        yield (
+            statistics.median(memory for memory, _ in part),
+            statistics.median(events for _, events in part),
+        )
 
 
 def main() -> int:
     """Run it as the arguments say, and print what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="what goes wrong, and when (default 1)")
-    parser.add_argument("--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast")
-    parser.add_argument("--write", action="store_true", help="write the figures into docs/testing.md")
+    parser.add_argument(
+        "--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the figures into docs/testing.md"
+    )
     arguments = parser.parse_args()
     shutil.rmtree(LEFT, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -483,7 +587,9 @@ def _write(seed: int, figures: Mapping[str, str]) -> None:
     page = PAGE_OF_FIGURES.read_text(encoding="utf-8")
     found = _TABLE.search(page)
     assert found, "the page has no table"
-    head, _, *rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()]
+    head, _, *rows = [
+        [cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()
+    ]
     column = head.index(f"`SEED={seed}`")
     old = {row[0]: row for row in rows}
     lines = [head, ["---"] * len(head)]

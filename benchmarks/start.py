@@ -17,7 +17,9 @@ from typing import TypeAlias
 from benchmarks.table import Row
 
 ROUNDS = 75
-"""More than elsewhere: the times are short, and another process on the machine is enough to spread them."""
+"""More than elsewhere: the times are short, and another process on the machine is enough to spread
+them.
+"""
 CLOCK, CPU = 0, 1
 ROOT = Path(__file__).resolve().parent.parent
 _ENV = {"PATH": os.environ["PATH"]}
@@ -40,7 +42,9 @@ class _Arrivals:
             def do_GET(self) -> None:
                 arrivals.first = arrivals.first or time.perf_counter()
                 arrivals.came.set()
-                self.rfile.read(1)  # until the process is killed: it waits for the answer and uses no CPU
+                self.rfile.read(
+                    1
+                )  # until the process is killed: it waits for the answer and uses no CPU
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -69,29 +73,44 @@ sys.addaudithook(note)
 
 
 def measure() -> list[Row]:
-    """Compare with importing libraries in the same interpreter: those loaded by then, and all that are used at all."""
+    """Compare with importing libraries in the same interpreter: those loaded by then, and all that
+    are used at all.
+    """
     from benchmarks.image import image  # needs the tests' modules, which the image has not
 
     rows = _rows("start to first request", times(), limit=0.6)
     if (tag := image()) is not None:
-        # There the libraries load faster: the image lacks pygments, without which structlog does not load rich.
+        # There the libraries load faster: the image lacks pygments, without which structlog does
+        # not load rich.
         rows += _rows("start to first request, in the image", _times_in(tag), limit=0.75)
     return rows
 
 
 def _rows(what: str, times: Times, *, limit: float) -> list[Row]:
     """Limit the processor time, which other processes on the machine hardly change."""
-    clocks, (ours, same, every) = ([[each[which] for each in found] for found in times] for which in (CLOCK, CPU))
+    clocks, (ours, same, every) = (
+        [[each[which] for each in found] for found in times] for which in (CLOCK, CPU)
+    )
     every_name = f"importing {', '.join(_ALL)}"
     return [
         Row(what, clocks[0], "ms", every_name, clocks[2], in_pairs=True),
         Row(f"{what}: CPU", ours, "ms", every_name, every, ratio_limit=limit, in_pairs=True),
-        Row(f"{what}: CPU", ours, "ms", "importing what it imports", same, ratio_limit=1.4, in_pairs=True),
+        Row(
+            f"{what}: CPU",
+            ours,
+            "ms",
+            "importing what it imports",
+            same,
+            ratio_limit=1.4,
+            in_pairs=True,
+        ),
     ]
 
 
 def _times_in(image: str) -> Times:
-    """Return ``times()`` of a container: its process is started by another one inside, without the engine's time."""
+    """Return ``times()`` of a container: its process is started by another one inside, without the
+    engine's time.
+    """
     files = ["--volume", f"{ROOT / 'benchmarks'}:/bench/benchmarks:ro", "--workdir", "/bench"]
     code = "import json; from benchmarks.start import times; print(json.dumps(times()))"
     command = ["docker", "run", "--rm", *files, "--entrypoint", "python", image, "-c", code]
@@ -100,9 +119,11 @@ def _times_in(image: str) -> Times:
 
 
 def times() -> Times:
-    """Return the milliseconds of each round, by the clock and of CPU: ours, importing what it imports, importing all.
+    """Return the milliseconds of each round, by the clock and of CPU: ours, importing what it
+    imports, importing all.
 
-    The same interpreter loads all three, with the byte code that the first round left, or that the image has.
+    The same interpreter loads all three, with the byte code that the first round left, or that the
+    image has.
     """
     arrivals = _Arrivals()
     with arrivals.served() as url:
@@ -120,7 +141,8 @@ def times() -> Times:
         }
         ours = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mogplex_ci.cli import main; sys.exit(main([]))"
         same, every = (
-            f"import {', '.join(names)}, requests; requests.get({url!r})" for names in (_imported(ours, step), _ALL)
+            f"import {', '.join(names)}, requests; requests.get({url!r})"
+            for names in (_imported(ours, step), _ALL)
         )
         times: dict[str, list[tuple[float, float]]] = {ours: [], same: [], every: []}
         for _ in range(ROUNDS + 1):
@@ -146,13 +168,22 @@ def times() -> Times:
 def _cpu_ms(pid: int) -> float:
     """Return how long the threads of a process have run, as the kernel counts it in nanoseconds."""
     threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text(encoding="ascii").split()[0]) for thread in threads) / 1e6
+    return (
+        sum(
+            int((thread / "schedstat").read_text(encoding="ascii").split()[0]) for thread in threads
+        )
+        / 1e6
+    )
 
 
 def _imported(code: str, step: dict[str, str]) -> list[str]:
     """Return the libraries that are loaded when the first connection is made."""
     ended = subprocess.run(
-        [sys.executable, "-I", "-c", _IMPORTED + code], env=_ENV | step, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", _IMPORTED + code],
+        env=_ENV | step,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     names = ended.stderr.split()
     assert "requests" in names, ended.stderr

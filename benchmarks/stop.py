@@ -19,13 +19,20 @@ CASES: dict[str, tuple[str, dict[str, dict[str, Any]], int]] = {
     "while the start call hangs": ("start", {"start": {"delay": HANGS, "when": "after"}}, ROUNDS),
     "while the API hangs for good": ("stream", {"cancel": {"delay": HANGS, "times": "always"}}, 3),
 }
-"""When the signal comes: after the first request of a route, with which faults, and how many rounds."""
+"""When the signal comes: after the first request of a route, with which faults, and how many
+rounds.
+"""
 
 
 def measure() -> list[Row]:
     """Stop a step at different moments."""
     return [
-        Row(f"SIGTERM {name} to exit", [_stop(route, faults) for _ in range(rounds)], "s", limit=LIMIT)
+        Row(
+            f"SIGTERM {name} to exit",
+            [_stop(route, faults) for _ in range(rounds)],
+            "s",
+            limit=LIMIT,
+        )
         for name, (route, faults, rounds) in CASES.items()
     ]
 

@@ -1,4 +1,6 @@
-"""One table for all measurements: what was measured, against what, and whether it keeps its limit."""
+"""One table for all measurements: what was measured, against what, and whether it keeps its
+limit.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Row:
     ratio_limit: float | None = None
     """Largest ratio to the reference allowed."""
     in_pairs: bool = False
-    """Whether each value was measured together with one of the reference: then their ratios are compared."""
+    """Whether each value was measured together with one of the reference: then their ratios are
+    compared.
+    """
 
     @property
     def median(self) -> float:
@@ -33,27 +37,43 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Our median against the reference's, or the median of the pairs' ratios, whatever the machine's speed was."""
+        """Our median against the reference's, or the median of the pairs' ratios, whatever the
+        machine's speed was.
+        """
         if self.in_pairs:
-            return statistics.median(ours / its for ours, its in zip(self.values, self.reference_values, strict=True))
-        return self.median / statistics.median(self.reference_values) if self.reference_values else None
+            return statistics.median(
+                ours / its for ours, its in zip(self.values, self.reference_values, strict=True)
+            )
+        return (
+            self.median / statistics.median(self.reference_values)
+            if self.reference_values
+            else None
+        )
 
     @property
     def kept(self) -> bool | None:
         """Whether the limit is kept; None when there is none."""
         checks = [(self.median, self.limit), (self.ratio, self.ratio_limit)]
-        kept = [value <= limit for value, limit in checks if value is not None and limit is not None]
+        kept = [
+            value <= limit for value, limit in checks if value is not None and limit is not None
+        ]
         return all(kept) if kept else None
 
     def markdown(self) -> str:
         """The row of the table."""
-        reference = f"{self.reference} {_shown(self.reference_values, self.unit)}" if self.reference_values else "–"
+        reference = (
+            f"{self.reference} {_shown(self.reference_values, self.unit)}"
+            if self.reference_values
+            else "–"
+        )
         ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
         limits = [f"{self.limit:g} {self.unit}".rstrip()] if self.limit is not None else []
         limits += [f"ratio {self.ratio_limit:g}"] if self.ratio_limit is not None else []
         mark = {True: " ✔", False: " ✘", None: ""}[self.kept]
         limit = f"{', '.join(limits) or '–'}{mark}"
-        return f"| {self.what} | {_shown(self.values, self.unit)} | {reference} | {ratio} | {limit} |"
+        return (
+            f"| {self.what} | {_shown(self.values, self.unit)} | {reference} | {ratio} | {limit} |"
+        )
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -64,7 +84,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def _shown(values: Sequence[float], unit: str) -> str:
     median = f"{_number(statistics.median(values))} {unit}".rstrip()
-    return median if len(values) == 1 else f"{median} ({_number(min(values))}–{_number(max(values))})"
+    return (
+        median if len(values) == 1 else f"{median} ({_number(min(values))}–{_number(max(values))})"
+    )
 
 
 def _number(value: float) -> str:

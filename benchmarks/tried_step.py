@@ -1,4 +1,6 @@
-"""One try of a step of the soak: a real process, the files of its job, and whoever reads its log."""
+"""One try of a step of the soak: a real process, the files of its job, and whoever reads its
+log.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ from mogplex_ci.emulator import Emulator
 from tests.program import ENTRY, GitHubStep
 
 READERS = {"slow": [3.0] * 6, "late": [15.0], "gone": [0.1] * 4}
-"""Real seconds before each of the first reads of a log that a pipe of one page holds. The step waits 5 s for a line."""
+"""Real seconds before each of the first reads of a log that a pipe of one page holds. The step
+waits 5 s for a line.
+"""
 PARTLY = ("late", "gone", "full")
-"""Logs that do not show everything: on a full disk, or whose reader takes lines too late or leaves after some."""
+"""Logs that do not show everything: on a full disk, or whose reader takes lines too late or leaves
+after some.
+"""
 
 
 class Try:
@@ -36,11 +42,23 @@ class Try:
     ) -> None:
         """Start it; its run plays the script ``name``.
 
-        ``reader`` of the log is a "file", "full" for one on a full disk, or one of a pipe, see ``READERS``.
+        ``reader`` of the log is a "file", "full" for one on a full disk, or one of a pipe, see
+        ``READERS``.
         """
-        self.folder, self.service, self.name, self.attempt, self.reader = folder, service, name, attempt, reader
+        self.folder, self.service, self.name, self.attempt, self.reader = (
+            folder,
+            service,
+            name,
+            attempt,
+            reader,
+        )
         folder.mkdir()
-        given = {"prompt": f"scenario: {name}", "repo": "acme/web", "base-url": service.url, "api-key": service.token}
+        given = {
+            "prompt": f"scenario: {name}",
+            "repo": "acme/web",
+            "base-url": service.url,
+            "api-key": service.token,
+        }
         files = {"output-dir": "out"}
         identity = {"GITHUB_JOB": name, "GITHUB_RUN_ATTEMPT": str(attempt), "LANG": "C.UTF-8"}
         self._step = GitHubStep(folder, given | files | dict(inputs or {}), identity)
@@ -84,7 +102,9 @@ class Try:
         state = {f"STATE_{name}": value for name, value in self._step.state.items()}
         with (self.folder / "post").open("wb") as out:
             env, cwd = self._step.environment | state, self._step.workspace
-            return subprocess.run([*ENTRY, "post"], env=env, cwd=cwd, stdout=out, check=False).returncode
+            return subprocess.run(
+                [*ENTRY, "post"], env=env, cwd=cwd, stdout=out, check=False
+            ).returncode
 
     def texts(self) -> Iterator[tuple[Path, str]]:
         """Yield every file that the step wrote, with what it holds."""

@@ -15,16 +15,26 @@ _HELP: Final = ("help", "--help", "-h", "--version", "-V")
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
-    """Run the command that ``argv`` names and return its exit code. No error leaves this function."""
-    gc.set_threshold(100_000)  # more than loading makes: to look for garbage among it takes a tenth of the start
+    """Run the command that ``argv`` names and return its exit code. No error leaves this
+    function.
+    """
+    gc.set_threshold(
+        100_000
+    )  # more than loading makes: to look for garbage among it takes a tenth of the start
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed: the next file that is opened would get its descriptor
+        if (
+            getattr(sys, name) is None
+        ):  # it was closed: the next file that is opened would get its descriptor
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a character that the terminal cannot show must not stop a run
+            stream.reconfigure(
+                errors="replace"
+            )  # a character that the terminal cannot show must not stop a run
             if not stream.isatty():
-                stream.reconfigure(encoding="utf-8", newline="\n")  # for CI systems, also on Windows
+                stream.reconfigure(
+                    encoding="utf-8", newline="\n"
+                )  # for CI systems, also on Windows
     try:
         try:
             return _run(sys.argv[1:] if argv is None else argv, os.environ if env is None else env)
@@ -35,7 +45,9 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:  # a user never sees a traceback
-        from mogplex_ci.errors import InternalError  # its 7 ms would come before a step notices a signal
+        from mogplex_ci.errors import (
+            InternalError,
+        )  # its 7 ms would come before a step notices a signal
 
         internal = InternalError.of(error)
         sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")

@@ -5,7 +5,10 @@ import re
 _UNIT_SECONDS = (3600.0, 60.0, 1.0, 0.001)
 """Of an hour, a minute, a second and a millisecond."""
 _PLAIN = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_UNITS = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
+_UNITS = re.compile(
+    r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?",
+    re.ASCII,
+)
 MAX_SECONDS = 30 * 24 * 3600.0
 ALLOWED = "seconds or units, such as 900, 15m, 1h30m or 200ms, at most 720h"
 

@@ -1,7 +1,8 @@
 """The errors that users see, one type for each thing that they can do something about.
 
-Each carries the exit code, the ``error-code`` output, a line that says what happened and a line that says what to do.
-Both lines are our own words; what the server or the user wrote is in ``detail``.
+Each carries the exit code, the ``error-code`` output, a line that says what happened and a line
+that says what to do. Both lines are our own words; what the server or the user wrote is in
+``detail``.
 """
 
 import errno
@@ -42,9 +43,13 @@ class MogplexError(Exception):
     may_have_worked: bool = False
     """Whether the request may have been carried out although it failed."""
     patience: float = 0.0
-    """Seconds for which the same request is sent again while it fails like this; ``inf``: as long as there is time."""
+    """Seconds for which the same request is sent again while it fails like this; ``inf``: as long
+    as there is time.
+    """
     patience_before_contact: float = inf
-    """The same until the API has given its first answer: a failure then probably means a wrong setup."""
+    """The same until the API has given its first answer: a failure then probably means a wrong
+    setup.
+    """
 
     def __init__(
         self,
@@ -79,9 +84,11 @@ class Problem(NamedTuple):
     """Values that would be right and look like it."""
 
     def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
-        """Return a template for ``Sanitizer.line``, and its values. The template begins with a placeholder.
+        """Return a template for ``Sanitizer.line``, and its values. The template begins with a
+        placeholder.
 
-        The value is left out when it could be a credential, for example one that was pasted into the wrong input.
+        The value is left out when it could be a credential, for example one that was pasted into
+        the wrong input.
         """
         template: LiteralString = "{}: {}"
         values: list[str | Untrusted] = [self.input, self.fault]
@@ -101,7 +108,9 @@ class Problem(NamedTuple):
 
 
 def could_be_credential(text: str) -> bool:
-    """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too random a word."""
+    """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too
+    random a word.
+    """
     return len(text) > _LONGEST_SHOWN or re.search(_TOO_RANDOM, text) is not None
 
 
@@ -110,8 +119,10 @@ _TOO_RANDOM: Final = (
     r"://[^/\s]*@"  # URL with credentials
     r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
     r"|(?=\S{0,80}[0-9])(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])\S{8}"  # digits, lower and upper case
-    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])(?=\S{0,80}[^\w\s./:-])\S{8}"  # letters, digits and unusual signs
-    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])[A-Za-z0-9_+-]{20}"  # the same with hyphens, as in a UUID
+    # letters, digits and unusual signs
+    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])(?=\S{0,80}[^\w\s./:-])\S{8}"
+    # the same with hyphens, as in a UUID
+    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])[A-Za-z0-9_+-]{20}"
     r"|(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])[A-Za-z0-9_+/=-]{20}"  # lower and upper case, as in base64
     r"|[A-Za-z0-9_+/=-]{32}"
 )
@@ -125,7 +136,9 @@ class UsageError(MogplexError):
 
     def __init__(self, *problems: Problem, output_dir: Path | None = None) -> None:
         """``output_dir`` is the value of that input, if it is right and others are wrong."""
-        super().__init__("wrong inputs: " + ", ".join(f"{problem.input} {problem.fault}" for problem in problems))
+        super().__init__(
+            "wrong inputs: " + ", ".join(f"{problem.input} {problem.fault}" for problem in problems)
+        )
         self.problems, self.output_dir = problems, output_dir
 
 
@@ -134,7 +147,9 @@ class ApiError(MogplexError):
 
 
 class BadRequestError(ApiError):
-    """The API does not take the request as it is: a stream's position that it does not know, an odd artifact."""
+    """The API does not take the request as it is: a stream's position that it does not know, an odd
+    artifact.
+    """
 
 
 class NotAuthorizedError(ApiError):
@@ -142,7 +157,9 @@ class NotAuthorizedError(ApiError):
 
     exit_code = 64
     code = "UNAUTHORIZED"
-    remedy = f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}."
+    remedy = (
+        f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}."
+    )
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -151,7 +168,9 @@ class MissingTokenError(NotAuthorizedError):
     def __init__(self, advice: str) -> None:
         """``advice`` says how the CI system hands secrets to a job."""
         remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
-        super().__init__("there is no token: neither api-key nor MOGPLEX_API_KEY is set", remedy=remedy)
+        super().__init__(
+            "there is no token: neither api-key nor MOGPLEX_API_KEY is set", remedy=remedy
+        )
 
 
 class ForbiddenError(ApiError):
@@ -243,7 +262,9 @@ class UnknownRepoError(ServerError):
 
 
 class UnreachableError(MogplexError):
-    """No usable answer came: the network, TLS, a garbled body, or an answer of something other than the API."""
+    """No usable answer came: the network, TLS, a garbled body, or an answer of something other than
+    the API.
+    """
 
     patience = inf
     may_have_worked = True
@@ -253,7 +274,9 @@ class UnreachableError(MogplexError):
 
 
 class SetupError(UnreachableError):
-    """The same where the address, this network or a proxy may be set up wrongly if the API has never answered."""
+    """The same where the address, this network or a proxy may be set up wrongly if the API has
+    never answered.
+    """
 
     patience_before_contact = 120.0
 
@@ -271,7 +294,9 @@ class CertificateError(SetupError):
 
 
 class WrongServiceError(UnreachableError):
-    """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be a proxy's doing."""
+    """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be
+    a proxy's doing.
+    """
 
     patience_before_contact = 0.0
     remedy = "Set base-url (MOGPLEX_URL) to the host that serves the API."
@@ -288,13 +313,18 @@ class ForeignRunError(MogplexError):
 
 
 class RoundUnknownError(MogplexError):
-    """A round of ``repair`` was started for other faults than those found now, so that its run's id is not known."""
+    """A round of ``repair`` was started for other faults than those found now, so that its run's id
+    is not known.
+    """
 
     code = "ROUND_UNKNOWN"
     remedy = "Look at the branch and its checks. Nothing was started; to start over, use another key-suffix."
 
     def __init__(self, number: int, branch: Untrusted) -> None:
-        super().__init__(f"round {number} exists, but was started for other faults than those found now", detail=branch)
+        super().__init__(
+            f"round {number} exists, but was started for other faults than those found now",
+            detail=branch,
+        )
 
 
 class UntrustedTriggerError(MogplexError):
@@ -317,7 +347,9 @@ class UntrustedPromptError(MogplexError):
 
 
 class ContextChangedError(MogplexError):
-    """The event's words are no longer those that the event brought, or GitHub does not show them."""
+    """The event's words are no longer those that the event brought, or GitHub does not show
+    them.
+    """
 
     exit_code = 2
     code = "CONTEXT_CHANGED"
@@ -339,7 +371,9 @@ class InternalError(MogplexError):
 
     @classmethod
     def of(cls, error: BaseException) -> MogplexError:
-        """Name the kind and place of an unexpected error; its message may hold anything, so it is left out."""
+        """Name the kind and place of an unexpected error; its message may hold anything, so it is
+        left out.
+        """
         if (lacking := _lacking(error)) is not None:
             return ResourceError(f"the step cannot have more {lacking}")
         frames = traceback.extract_tb(error.__traceback__)
@@ -349,9 +383,13 @@ class InternalError(MogplexError):
 
 def _lacking(error: BaseException) -> str | None:
     """Return of which resource an unexpected error says that there is no more, or None."""
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):  # CPython has no type of its own for it
+    if isinstance(error, RuntimeError) and "start new thread" in str(
+        error
+    ):  # CPython has no type of its own for it
         return "threads"
-    return "memory" if isinstance(error, MemoryError) else _RESOURCES.get(getattr(error, "errno", 0))
+    return (
+        "memory" if isinstance(error, MemoryError) else _RESOURCES.get(getattr(error, "errno", 0))
+    )
 
 
 _RESOURCES: Final = {

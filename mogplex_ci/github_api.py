@@ -1,7 +1,8 @@
 """GitHub's REST API, as far as judging and announcing a run needs it.
 
-Works against github.com and GitHub Enterprise Server. The token goes to that one host only; what GitHub answers is
-untrusted like everything else that comes from outside. Facts: docs.github.com/rest, API version 2022-11-28.
+Works against github.com and GitHub Enterprise Server. The token goes to that one host only; what
+GitHub answers is untrusted like everything else that comes from outside. Facts:
+docs.github.com/rest, API version 2022-11-28.
 """
 
 import base64
@@ -33,7 +34,9 @@ _WORDS: Final = (
     "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
 )
 _NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create-branch."
-_NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
+_NETWORK_REMEDY: Final = (
+    "Check the proxy settings and the network between this runner and GitHub's API."
+)
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
 _CHECKS_PERMISSION: Final = "checks: read"
@@ -42,7 +45,9 @@ _NO_COMMIT: Final = "0" * 40
 
 
 class Comparison(NamedTuple):
-    """The changes of a commit compared to an earlier one, or to the point where its branch left another branch."""
+    """The changes of a commit compared to an earlier one, or to the point where its branch left
+    another branch.
+    """
 
     ahead_by: int
     """Commits that the later one has and the earlier one has not."""
@@ -94,14 +99,20 @@ class GitHubApi:
     Every method raises ``GitHubError``: ``GitHubUnavailableError`` if asking again may help.
     """
 
-    def __init__(self, api_url: str, token: str, repository: str, *, diagnostics: RequestLog | None = None) -> None:
+    def __init__(
+        self, api_url: str, token: str, repository: str, *, diagnostics: RequestLog | None = None
+    ) -> None:
         """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
-        self._graphql = "/../graphql" if api_url.endswith("/v3") else "/graphql"  # GitHub Enterprise Server has /api/v3
+        self._graphql = (
+            "/../graphql" if api_url.endswith("/v3") else "/graphql"
+        )  # GitHub Enterprise Server has /api/v3
         self._repo = f"/repos/{quote(repository, safe='/')}"
         self._seconds = CALL_SECONDS
         self._cached: dict[str, tuple[str | None, object]] = {}
-        """ETag and data by what was read: an unchanged answer does not count against the rate limit."""
+        """ETag and data by what was read: an unchanged answer does not count against the rate
+        limit.
+        """
 
     def within(self, seconds: float) -> Self:
         """Return the same view, with so many seconds for each request."""
@@ -114,10 +125,12 @@ class GitHubApi:
         self._transport.close()
 
     def tip(self, branch: str, when: datetime | None = None) -> str | None:
-        """Return the commit at the tip of ``branch`` now or at a time; None when there is, or was, no such branch.
+        """Return the commit at the tip of ``branch`` now or at a time; None when there is, or was,
+        no such branch.
 
         Raises:
-            GitHubError: also when GitHub does not know, as for a time before its hundred newest pushes.
+            GitHubError: also when GitHub does not know, as for a time before its hundred newest
+                pushes.
         """
         if when is not None:
             return self._tip_at(branch, when)
@@ -125,23 +138,35 @@ class GitHubApi:
             ref = self._ask(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", _CONTENTS)
             return _need(ref, _commit, "object", "sha")
         except errors.GitHubNotFoundError:
-            # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
-            # read this.
+            # GitHub answers a repository that the token may not read in the same way. Everybody who
+            # may read one may read this.
             self._ask(self._repo, _CONTENTS)
             return None
 
     def _tip_at(self, branch: str, when: datetime) -> str | None:
-        """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits chooses them."""
+        """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits
+        chooses them.
+        """
         query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
-        pushes = _need(self._ask(f"{self._repo}/activity", _CONTENTS, query), _list)  # the newest comes first
-        last = next((push for push in pushes if _need(push, answers.time, "timestamp") <= when), None)
+        pushes = _need(
+            self._ask(f"{self._repo}/activity", _CONTENTS, query), _list
+        )  # the newest comes first
+        last = next(
+            (push for push in pushes if _need(push, answers.time, "timestamp") <= when), None
+        )
         if last is None and len(pushes) in (0, PAGE_SIZE):
-            raise errors.GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
-        tip = _need(pushes[-1], _commit, "before") if last is None else _need(last, _commit, "after")
+            raise errors.GitHubError(
+                "GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY
+            )
+        tip = (
+            _need(pushes[-1], _commit, "before") if last is None else _need(last, _commit, "after")
+        )
         return None if tip == _NO_COMMIT else tip
 
     def file(self, path: str, commit: str) -> bytes | None:
-        """Return a file of a commit; None if there is none. Empty for a folder and for more than 1 MiB."""
+        """Return a file of a commit; None if there is none. Empty for a folder and for more than 1
+        MiB.
+        """
         try:
             data = self._ask(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
@@ -154,10 +179,16 @@ class GitHubApi:
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
-        data = self._ask(f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS)
+        data = self._ask(
+            f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS
+        )
         files = _need(data, _list, "files")
         names = [_need(item, answers.text, "filename") for item in files]
-        names += [_need(item, answers.text, "previous_filename") for item in files if _find(item, "previous_filename")]
+        names += [
+            _need(item, answers.text, "previous_filename")
+            for item in files
+            if _find(item, "previous_filename")
+        ]
         return Comparison(
             ahead_by=_need(data, _number, "ahead_by"),
             is_descendant=_find(data, "behind_by") == 0,
@@ -166,52 +197,78 @@ class GitHubApi:
         )
 
     def pull_requests_of(self, branch: str) -> list[PullRequest]:
-        """Return the newest pull requests of this repository whose head has the name ``branch``, up to a hundred."""
+        """Return the newest pull requests of this repository whose head has the name ``branch``, up
+        to a hundred.
+        """
         owner = self._repo.split("/")[2]
-        query = {"head": f"{owner}:{branch}", "state": "all", "direction": "desc", "per_page": str(PAGE_SIZE)}
+        query = {
+            "head": f"{owner}:{branch}",
+            "state": "all",
+            "direction": "desc",
+            "per_page": str(PAGE_SIZE),
+        }
         found = self._ask(f"{self._repo}/pulls", "pull-requests: read", query)
         return [_pull_request(item) for item in _need(found, _list)]
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
-        """Return suites, newest runs and newest statuses of a commit, and whether they are as many as GitHub counts."""
+        """Return suites, newest runs and newest statuses of a commit, and whether they are as many
+        as GitHub counts.
+        """
         found: list[Check] = []
         are_all_listed = True
         for path, name, needs, kind, path_of_suite in _CHECK_LISTS:
-            pages = list(self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name))
+            pages = list(
+                self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name)
+            )
             items = [item for page, _ in pages for item in page]
             # By id: a list that grows while it is read has an item on two pages.
-            checks = {check.id: check for check in (_check(kind, item, path_of_suite) for item in items)}
+            checks = {
+                check.id: check for check in (_check(kind, item, path_of_suite) for item in items)
+            }
             found += checks.values()
-            are_all_listed &= all(isinstance(total, int) and len(checks) >= total for _, total in pages)
+            are_all_listed &= all(
+                isinstance(total, int) and len(checks) >= total for _, total in pages
+            )
         return found, are_all_listed
 
     def annotations(self, check: Check) -> list[Untrusted]:
-        """Return the titles of the first annotations of a check run; one without a title has its message."""
+        """Return the titles of the first annotations of a check run; one without a title has its
+        message.
+        """
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
         found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), _list)
         return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
 
     def may_write(self, login: str) -> bool:
-        """Return whether a user has write access to the repository, also as a member or through a team."""
-        data = self._ask(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read")
+        """Return whether a user has write access to the repository, also as a member or through a
+        team.
+        """
+        data = self._ask(
+            f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read"
+        )
         return _need(data, answers.text, "permission").one_of("admin", "write") is not None
 
     def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
-        """Return title and body of issues, comments and their like; None for what is not there, or not shown.
+        """Return title and body of issues, comments and their like; None for what is not there, or
+        not shown.
 
         In GraphQL, for REST has no discussions.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
         answer = self._ask(self._graphql, needs, method="POST", body=body)
         nodes = _list(_find(answer, "data", "nodes")) or []
-        found = [(str(_find(node, "title") or ""), str(_find(node, "body") or "")) if node else None for node in nodes]
+        found = [
+            (str(_find(node, "title") or ""), str(_find(node, "body") or "")) if node else None
+            for node in nodes
+        ]
         return [*found, *(None for _ in node_ids)][: len(node_ids)]
 
     def find_comment(self, issue: int, marker: re.Pattern[str]) -> tuple[int, str] | None:
-        """Return id and marker of an app's oldest comment on an issue or pull request that begins with ``marker``.
+        """Return id and marker of an app's oldest comment on an issue or pull request that begins
+        with ``marker``.
 
-        An app's, because anybody may copy the marker into a comment of their own; the oldest, because an app may
-        repeat what it read.
+        An app's, because anybody may copy the marker into a comment of their own; the oldest,
+        because an app may repeat what it read.
         """
         for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", _COMMENTS):
             for item in items:
@@ -223,13 +280,19 @@ class GitHubApi:
         return None
 
     def write_comment(self, issue: int, body: str, comment: int | None = None) -> int:
-        """Comment on an issue or pull request, or replace the text of ``comment``; return the comment's id."""
-        path = f"{self._repo}/issues/" + (f"{issue}/comments" if comment is None else f"comments/{comment}")
+        """Comment on an issue or pull request, or replace the text of ``comment``; return the
+        comment's id.
+        """
+        path = f"{self._repo}/issues/" + (
+            f"{issue}/comments" if comment is None else f"comments/{comment}"
+        )
         method = "POST" if comment is None else "PATCH"
         return _need(self._ask(path, _COMMENTS, method=method, body={"body": body}), _number, "id")
 
     def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
-        """Yield the items on each page, and how many there are on all; ``name`` is the field that has the items."""
+        """Yield the items on each page, and how many there are on all; ``name`` is the field that
+        has the items.
+        """
         for page in range(1, MAX_PAGES + 1):
             data = self._ask(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
             items = _need(data, _list, *name)
@@ -238,17 +301,27 @@ class GitHubApi:
                 return
 
     def _ask(
-        self, path: str, needs: str, query: Mapping[str, str] | None = None, *, method: str = "GET", body: object = None
+        self,
+        path: str,
+        needs: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: object = None,
     ) -> object:
         """Return the data of an answer; ``needs`` is the permission that the call takes."""
         key = f"{method} {path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
         try:
-            answer = self._transport.send(method, path, query=query, json=body, headers=headers, timeout=self._seconds)
+            answer = self._transport.send(
+                method, path, query=query, json=body, headers=headers, timeout=self._seconds
+            )
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
-            raise errors.GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
+            raise errors.GitHubError(
+                f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY
+            ) from error
         except errors.UnreachableError as error:
             cause = "GitHub's API gives no usable answer"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
@@ -266,10 +339,14 @@ class GitHubApi:
 
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
-    """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is used up."""
+    """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is
+    used up.
+    """
     status, headers = answer.status, answer.headers
     wait = parse_retry_after(headers.get("Retry-After"))
-    if status == 429 or (status == 403 and (wait is not None or headers.get("X-RateLimit-Remaining") == "0")):
+    if status == 429 or (
+        status == 403 and (wait is not None or headers.get("X-RateLimit-Remaining") == "0")
+    ):
         wait = _until_reset(headers) if wait is None else wait
         return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
     if status >= 500:
@@ -300,7 +377,9 @@ def _pull_request(item: object) -> PullRequest:
     name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
     branch, commit = _need(item, answers.text, "head", "ref"), _need(item, _commit, "head", "sha")
     is_open = _find(item, "state") == "open"
-    return PullRequest(_need(item, answers.text, "html_url"), is_open, (str(name).lower(), branch.text, commit))
+    return PullRequest(
+        _need(item, answers.text, "html_url"), is_open, (str(name).lower(), branch.text, commit)
+    )
 
 
 def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
@@ -308,9 +387,14 @@ def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
     return Check(
         kind,
         id=f"{kind} {_find(item, 'id')}",
-        name=Untrusted(_find(item, "name") or _find(item, "context") or _find(item, "app", "name") or "checks"),
-        url=answers.text(_find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")),
-        is_complete=_find(item, "status") == "completed" or state in ("success", "failure", "error"),
+        name=Untrusted(
+            _find(item, "name") or _find(item, "context") or _find(item, "app", "name") or "checks"
+        ),
+        url=answers.text(
+            _find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")
+        ),
+        is_complete=_find(item, "status") == "completed"
+        or state in ("success", "failure", "error"),
         conclusion=str(_find(item, "conclusion") or state or ""),
         app=str(_find(item, "app", "slug") or ""),
         suite=_number(_find(item, *path_of_suite)) or 0,
@@ -323,7 +407,9 @@ _CHECK_LISTS: Final = (
     ("check-runs", "check_runs", _CHECKS_PERMISSION, "run", ("check_suite", "id")),
     ("status", "statuses", "statuses: read", "status", ()),
 )
-"""The lists of a commit's checks: path, field, permission, kind, and where an item has the id of its suite."""
+"""The lists of a commit's checks: path, field, permission, kind, and where an item has the id of
+its suite.
+"""
 
 
 def _find(data: object, *path: str) -> object:
@@ -357,4 +443,8 @@ def _number(value: object) -> int | None:
 
 
 def _commit(value: object) -> str | None:
-    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value) else None
+    return (
+        value
+        if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value)
+        else None
+    )

@@ -1,10 +1,11 @@
 """The API's objects as typed values; their texts are ``Untrusted``.
 
-``mogplex_ci.api.answers`` reads a field as its type says, from the API's field of the same name, or of the name in
-``Annotated``: ``branch.base`` is a field of an object in a field.
+``mogplex_ci.api.answers`` reads a field as its type says, from the API's field of the same name, or
+of the name in ``Annotated``: ``branch.base`` is a field of an object in a field.
 """
 
-# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
+# every start.
 
 import re
 from collections.abc import Mapping
@@ -21,11 +22,15 @@ PAUSED_STATUS: Final = "awaiting_input"
 LIST_LIMIT: Final = 200
 """Most repositories, agents or skills in one answer."""
 FEED_LIMIT: Final = 200
-"""Most events in one answer of ``GET /runs/{id}/events``. Older servers return the oldest ones, newer the newest."""
+"""Most events in one answer of ``GET /runs/{id}/events``. Older servers return the oldest ones,
+newer the newest.
+"""
 
 
 def is_uuid(text: str) -> bool:
-    """Whether ``text`` is a UUID as the API writes it: the id of a run, a repository or an agent."""
+    """Whether ``text`` is a UUID as the API writes it: the id of a run, a repository or an
+    agent.
+    """
     return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()) is not None
 
 
@@ -45,12 +50,15 @@ class Repo(NamedTuple):
 class Run(NamedTuple):
     """One agent run (the API's run object).
 
-    ``id`` and ``status`` are checked to be plain words when they are read; all other text is untrusted.
+    ``id`` and ``status`` are checked to be plain words when they are read; all other text is
+    untrusted.
     """
 
     id: Annotated[str, "runId"]
     status: str
-    """One of ``LIVE_STATUSES``, ``TERMINAL_STATUSES`` or ``PAUSED_STATUS``, or a word this version does not know."""
+    """One of ``LIVE_STATUSES``, ``TERMINAL_STATUSES`` or ``PAUSED_STATUS``, or a word this version
+    does not know.
+    """
     repo_id: Annotated[Untrusted | None, "repoId"]
     harness: Untrusted | None
     base_branch: Annotated[Untrusted | None, "branch.base"]
@@ -68,7 +76,9 @@ class Run(NamedTuple):
     updated_at: Annotated[datetime | None, "updatedAt"] = None
     """Aware; None when the API's text is not a time. New events do not change it."""
     segment: Annotated[Untrusted | None, "aiCallId"] = None
-    """Id of the part of the run that is active (``aiCallId``): a run that goes on after a pause has a new one."""
+    """Id of the part of the run that is active (``aiCallId``): a run that goes on after a pause has
+    a new one.
+    """
     agent_id: Annotated[Untrusted | None, "agentId"] = None
     """The agent that was used. None when none was asked for, or the server does not know agents."""
     terminal_commit: Annotated[Untrusted | None, "terminalCommitSha"] = None
@@ -93,15 +103,17 @@ class Run(NamedTuple):
 
     @property
     def never_queued(self) -> bool:
-        """Whether the service created the run but could not hand it to a runtime, so that nothing was done."""
+        """Whether the service created the run but could not hand it to a runtime, so that nothing
+        was done.
+        """
         return self.status == "failed" and self.runtime_id is None
 
 
 class EventKind(StrEnum):
     """The meaning of an event, whichever generation of the service wrote it.
 
-    The value is the event's type as the service writes it; that of a ``log`` with its stage. In parentheses: a meaning
-    that more than the type tells.
+    The value is the event's type as the service writes it; that of a ``log`` with its stage. In
+    parentheses: a meaning that more than the type tells.
     """
 
     ACCEPTED = "(accepted)"
@@ -154,7 +166,9 @@ class RunEnd(NamedTuple):
     error: Untrusted | None
     exit_code: int | None
     code: Annotated[Untrusted | None, "failure_code"]
-    """``rate_limited``, ``model_access_denied``, ``command_failed``, or a word this version does not know."""
+    """``rate_limited``, ``model_access_denied``, ``command_failed``, or a word this version does
+    not know.
+    """
     in_delivery: bool
     """Whether the agent had finished, and pushing its changes failed."""
 
@@ -181,21 +195,29 @@ class Event(NamedTuple):
     data: Untrusted
     """The whole object as the API sent it."""
     label: Untrusted | None = None
-    """Short name for an event without a meaning of its own: the stage in its payload, else its type."""
+    """Short name for an event without a meaning of its own: the stage in its payload, else its
+    type.
+    """
     details: Untrusted | None = None
-    """Payload fields that no other attribute carries and that matter to a reader; None when there are none."""
+    """Payload fields that no other attribute carries and that matter to a reader; None when there
+    are none.
+    """
     tool: ToolState | None = None
     git: GitState | None = None
     end: RunEnd | None = None
     location: FileLocation | None = None
 
     def emptied(self) -> "Event":
-        """Return it without the contents that make up its size: a page of those that were seen can be 4 MB."""
+        """Return it without the contents that make up its size: a page of those that were seen can
+        be 4 MB.
+        """
         return self._replace(message=None, data=Untrusted(None), details=None, tool=None)
 
 
 class EventPage(NamedTuple):
-    """One answer of ``GET /runs/{id}/events``: the run, and up to ``FEED_LIMIT`` events, oldest first."""
+    """One answer of ``GET /runs/{id}/events``: the run, and up to ``FEED_LIMIT`` events, oldest
+    first.
+    """
 
     run: Run
     events: tuple[Event, ...]
@@ -214,14 +236,18 @@ class Cancelled(NamedTuple):
 
     run: Run | None
     status: str
-    """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended before."""
+    """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended
+    before.
+    """
     already_terminal: Annotated[bool, "alreadyTerminal"]
     data: Untrusted
     """The whole object as the API sent it."""
 
 
 class Artifact(NamedTuple):
-    """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET /runs/{id}/artifact``)."""
+    """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET
+    /runs/{id}/artifact``).
+    """
 
     content: Untrusted
     """The JSON value in the file."""
@@ -263,4 +289,6 @@ class Repair(NamedTuple):
 
 
 StartRequest: TypeAlias = Mapping[str, object]
-"""The body of ``POST /runs``, by the API's names: ``repoId``, ``prompt`` and what else was asked for."""
+"""The body of ``POST /runs``, by the API's names: ``repoId``, ``prompt`` and what else was asked
+for.
+"""

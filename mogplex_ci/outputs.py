@@ -1,4 +1,6 @@
-"""A step's results for other programs: one table for the outputs, their variables and the result file."""
+"""A step's results for other programs: one table for the outputs, their variables and the result
+file.
+"""
 
 from typing import Final, NamedTuple
 
@@ -7,13 +9,19 @@ class Told(NamedTuple):
     """A value that is told."""
 
     fact: str
-    """Where it comes from: a field of ``report.facts.Facts``; empty for what is made of several runs."""
+    """Where it comes from: a field of ``report.facts.Facts``; empty for what is made of several
+    runs.
+    """
     output: str = ""
     """Name of the output on GitHub; empty when it is in the result file only."""
     file: str = ""
-    """Where it is in the result file: a name, or ``object.name``; empty when it is an output only."""
+    """Where it is in the result file: a name, or ``object.name``; empty when it is an output
+    only.
+    """
     variable: bool = True
-    """Whether it is a variable on other systems: no free text, and at most the 20 variables that GitLab accepts."""
+    """Whether it is a variable on other systems: no free text, and at most the 20 variables that
+    GitLab accepts.
+    """
     early: bool = False
     """Whether it is set as soon as the run is started."""
     of_step: bool = False
@@ -79,5 +87,7 @@ WRITTEN_BIT_BY_BIT: Final = (EVENTS_FILE, DIAGNOSTICS_FILE)
 
 
 def output_variable(name: str) -> str:
-    """Return the variable of the output ``name`` on systems other than GitHub, such as ``MOGPLEX_RUN_ID``."""
+    """Return the variable of the output ``name`` on systems other than GitHub, such as
+    ``MOGPLEX_RUN_ID``.
+    """
     return "MOGPLEX_" + name.upper().replace("-", "_")

@@ -1,7 +1,8 @@
 """``Untrusted``, the type of text that must not be printed as it is.
 
-Everything the API returns is untrusted: an agent repeats the text of any repository or issue. Such text is held in
-``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
+Everything the API returns is untrusted: an agent repeats the text of any repository or issue. Such
+text is held in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into
+text.
 """
 
 from collections.abc import Callable
@@ -9,14 +10,16 @@ from typing import Any, Final, NoReturn, TypeVar
 
 T = TypeVar("T")
 _MANY_FIELDS: Final = 10_000
-"""Fields of an object beyond which it is not searched for what to leave out: only a part of it is ever shown."""
+"""Fields of an object beyond which it is not searched for what to leave out: only a part of it is
+ever shown.
+"""
 
 
 class Untrusted:
     """A JSON value from outside: text, number, list or object.
 
-    It can be searched (``at``) and compared with our own words (``one_of``), but ``str()`` and f-strings raise
-    ``TypeError``. ``mogplex_ci.sanitize`` makes ``SafeText`` of it.
+    It can be searched (``at``) and compared with our own words (``one_of``), but ``str()`` and
+    f-strings raise ``TypeError``. ``mogplex_ci.sanitize`` makes ``SafeText`` of it.
     """
 
     __slots__ = ("_value",)
@@ -39,18 +42,28 @@ class Untrusted:
 
     @property
     def text(self) -> str:
-        """The raw text, empty for any other kind of value. For joining and cutting only, never for printing."""
+        """The raw text, empty for any other kind of value. For joining and cutting only, never for
+        printing.
+        """
         return self._value if isinstance(self._value, str) else ""
 
     def inspect(self, check: Callable[[Any], T]) -> T:
-        """Return what ``check`` makes of the raw value. For validation only: raw text in its result is untrusted."""
+        """Return what ``check`` makes of the raw value. For validation only: raw text in its result
+        is untrusted.
+        """
         return check(self._value)
 
     def without(self, *keys: str) -> "Untrusted":
-        """Return an object without ``keys`` and without empty fields; a huge one, and any other value, unchanged."""
+        """Return an object without ``keys`` and without empty fields; a huge one, and any other
+        value, unchanged.
+        """
         if not isinstance(self._value, dict) or len(self._value) > _MANY_FIELDS:
             return self
-        kept = {key: item for key, item in self._value.items() if key not in keys and item not in (None, "", [], {})}
+        kept = {
+            key: item
+            for key, item in self._value.items()
+            if key not in keys and item not in (None, "", [], {})
+        }
         return Untrusted(kept)
 
     def __bool__(self) -> bool:

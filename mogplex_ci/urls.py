@@ -10,7 +10,9 @@ _LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 
 def base_url_fault(text: str, *, allow_http: bool = False) -> str | None:
-    """Return why a token must not be sent to ``text``, as ``is not a URL``; None for https, and for this machine."""
+    """Return why a token must not be sent to ``text``, as ``is not a URL``; None for https, and for
+    this machine.
+    """
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # ValueError: not a port, or not an IPv6 address

@@ -1,7 +1,8 @@
 """Stop signals and time, to which every wait of the program listens.
 
-A stop signal ends only work that is marked with ``Stop.interrupting``: waits and network calls. Everywhere else it is
-remembered and takes effect at the next mark, so that no file is left half written.
+A stop signal ends only work that is marked with ``Stop.interrupting``: waits and network calls.
+Everywhere else it is remembered and takes effect at the next mark, so that no file is left half
+written.
 """
 
 import contextlib
@@ -20,7 +21,9 @@ T = TypeVar("T")
 _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals, as far as the system has them."""
 _LONGEST_WAIT: Final = 0.25
-"""Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread but the main one."""
+"""Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread
+but the main one.
+"""
 
 
 class StopRequested(BaseException):
@@ -55,7 +58,9 @@ class Clock:
                 return None
 
     def random(self, low: float, high: float) -> float:
-        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
+        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in
+        step.
+        """
         return random.uniform(low, high)  # noqa: S311 - not a secret
 
 
@@ -67,10 +72,11 @@ class Stop:
         """The first signal that arrived."""
 
     def install(self) -> None:
-        """Handle SIGINT, SIGQUIT, SIGTERM and SIGHUP. As PID 1, a program without handlers would ignore SIGTERM.
+        """Handle SIGINT, SIGQUIT, SIGTERM and SIGHUP. As PID 1, a program without handlers would
+        ignore SIGTERM.
 
-        Windows has no SIGTERM that another process could send: GitHub's runner sends Ctrl-C and then Ctrl-Break, which
-        counts as one. SIGHUP stays ignored under ``nohup``.
+        Windows has no SIGTERM that another process could send: GitHub's runner sends Ctrl-C and
+        then Ctrl-Break, which counts as one. SIGHUP stays ignored under ``nohup``.
         """
         for name in _SIGNALS:
             number = getattr(signal, name, None)
@@ -85,7 +91,9 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """The shell's code for the signal: 129 for SIGHUP, 130 for SIGINT, 131 for SIGQUIT, 143 for SIGTERM."""
+        """The shell's code for the signal: 129 for SIGHUP, 130 for SIGINT, 131 for SIGQUIT, 143 for
+        SIGTERM.
+        """
         return 128 + (self.signal or signal.SIGINT)
 
     @property
@@ -99,7 +107,9 @@ class Stop:
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Let a stop signal end this thread's waits inside with ``StopRequested``, also one that came before."""
+        """Let a stop signal end this thread's waits inside with ``StopRequested``, also one that
+        came before.
+        """
         self.check()
         outer, _this_thread.stop = _this_thread.stop, self
         try:
@@ -113,7 +123,11 @@ class Stop:
             raise StopRequested
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self.request(signal.SIGTERM if number == getattr(signal, "SIGBREAK", None) else signal.Signals(number))
+        self.request(
+            signal.SIGTERM
+            if number == getattr(signal, "SIGBREAK", None)
+            else signal.Signals(number)
+        )
 
 
 class _ThisThread(threading.local):
@@ -135,9 +149,9 @@ def stop_of_process() -> Stop:
 def bounded(work: Callable[[], T], seconds: float) -> T:
     """Return what ``work`` returns, or raise what it raises.
 
-    The work is done on a thread of its own, because nothing else can bound or interrupt the lookup of a host name, and
-    a peer that sends a byte now and then restarts a socket's timeout. A wait that ends early abandons the thread, which
-    does not keep the program from exiting.
+    The work is done on a thread of its own, because nothing else can bound or interrupt the lookup
+    of a host name, and a peer that sends a byte now and then restarts a socket's timeout. A wait
+    that ends early abandons the thread, which does not keep the program from exiting.
 
     Raises:
         TimeoutError: the work is not done after ``seconds``.
@@ -161,4 +175,7 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
             raise error
         return value
     finally:
-        del outcome, error  # the error knows this frame: in a circle all that the callers hold would be kept, too
+        del (
+            outcome,
+            error,
+        )  # the error knows this frame: in a circle all that the callers hold would be kept, too

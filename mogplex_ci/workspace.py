@@ -1,8 +1,10 @@
-"""Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused.
+"""Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link,
+is refused.
 
-An agent's branch or an earlier step decides what is in the workspace, and may change it while the step runs. Links are
-therefore resolved once, when the inputs are read, and every later opening follows none. Windows has no
-calls that open a file this way: there, links are looked for just before the file is opened.
+An agent's branch or an earlier step decides what is in the workspace, and may change it while the
+step runs. Links are therefore resolved once, when the inputs are read, and every later opening
+follows none. Windows has no calls that open a file this way: there, links are looked for just
+before the file is opened.
 """
 
 import errno
@@ -27,9 +29,13 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
     try:
         path = (root / name).resolve()
     except (OSError, RuntimeError) as error:
-        raise _problem(input_name, "is a link to itself", name, "Use the path of a file.") from error
+        raise _problem(
+            input_name, "is a link to itself", name, "Use the path of a file."
+        ) from error
     if not path.is_relative_to(root):
-        raise _problem(input_name, "is outside the workspace", name, "Use a path that is relative to it.")
+        raise _problem(
+            input_name, "is outside the workspace", name, "Use a path that is relative to it."
+        )
     if os.path.isdir(path):  # noqa: PTH112 - a path that is too long, or closed to us, is refused when it is opened
         raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     return path
@@ -54,7 +60,9 @@ def decode(content: bytes, name: str, *, input_name: str, max_bytes: int) -> str
         UsageError: it is too large, or not UTF-8.
     """
     if len(content) > max_bytes:
-        raise _problem(input_name, f"has more than {max_bytes:,} bytes", name, "Use a smaller file.")
+        raise _problem(
+            input_name, f"has more than {max_bytes:,} bytes", name, "Use a smaller file."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -63,7 +71,8 @@ def decode(content: bytes, name: str, *, input_name: str, max_bytes: int) -> str
 
 
 def writable(workspace: Path, name: str, *, input_name: str) -> Path:
-    """Return the path of a file in ``workspace`` that can be written; create the file and its folders.
+    """Return the path of a file in ``workspace`` that can be written; create the file and its
+    folders.
 
     Raises:
         UsageError: the path leads out of the workspace, or cannot be written.
@@ -97,7 +106,8 @@ def discard(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str | Iterator[str]) -> None:
-    """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of the new one.
+    """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of
+    the new one.
 
     An iterator's pieces are written as they come.
 
@@ -112,7 +122,12 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
                     os.fchmod(file, 0o644)  # despite the umask: later steps may run as another user
-            os.replace(folder / partial.name, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+            os.replace(
+                folder / partial.name,
+                folder / path.name,
+                src_dir_fd=descriptor,
+                dst_dir_fd=descriptor,
+            )
         except BaseException:
             os.unlink(folder / partial.name, dir_fd=descriptor)
             raise
@@ -120,9 +135,11 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
 
 @contextmanager
 def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
-    """Open the folder of ``path``, an absolute path without links; yield it as calls with ``dir_fd`` take it.
+    """Open the folder of ``path``, an absolute path without links; yield it as calls with
+    ``dir_fd`` take it.
 
-    With a descriptor the folder's own path is empty. Without one, as on Windows, it is the folder's whole path.
+    With a descriptor the folder's own path is empty. Without one, as on Windows, it is the folder's
+    whole path.
 
     Raises:
         OSError: there is no such folder, or part of the path has become a link.
@@ -132,11 +149,15 @@ def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
             raise NotADirectoryError(errno.ENOTDIR, "part of the path has become a link")
         yield path.parent, None
         return
-    search = getattr(os, "O_PATH", os.O_RDONLY)  # O_PATH also opens a folder that must not be listed
+    search = getattr(
+        os, "O_PATH", os.O_RDONLY
+    )  # O_PATH also opens a folder that must not be listed
     folder = os.open("/", search | _flags("O_DIRECTORY", "O_CLOEXEC"))
     try:
         for part in path.parent.parts[1:]:
-            inner = os.open(part, search | _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"), dir_fd=folder)
+            inner = os.open(
+                part, search | _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"), dir_fd=folder
+            )
             os.close(folder)
             folder = inner
         yield Path(), folder
@@ -145,7 +166,8 @@ def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
 
 
 def _open(path: Path, flags: int) -> int:
-    """Open a regular file without following links. Opening a named pipe would block, and no signal would end that.
+    """Open a regular file without following links. Opening a named pipe would block, and no signal
+    would end that.
 
     Raises:
         OSError: it cannot be opened, or is no regular file.
@@ -176,7 +198,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _hand_over(made: int | Path, folder: Path, descriptor: int | None = None) -> None:
-    """Give what root has made to the owner of its folder: a runner with another user could not clean up after us."""
+    """Give what root has made to the owner of its folder: a runner with another user could not
+    clean up after us.
+    """
     if hasattr(os, "geteuid") and os.geteuid() == 0 and os.stat(made).st_uid == 0:  # noqa: PTH116 - or a descriptor
         owner = os.stat(folder, dir_fd=descriptor)
         with suppress(OSError):  # a file system without owners
@@ -184,7 +208,9 @@ def _hand_over(made: int | Path, folder: Path, descriptor: int | None = None) ->
 
 
 def _flags(*names: str) -> int:
-    """Return the flags of ``os.open`` with these names; one that the system lacks counts as none."""
+    """Return the flags of ``os.open`` with these names; one that the system lacks counts as
+    none.
+    """
     return sum(getattr(os, name, 0) for name in names)
 
 

@@ -1,7 +1,8 @@
 """Install the program into a virtual environment of its own, and tell the next steps where that is.
 
-A release names the wheel on PyPI by its hash in `wheel.txt`; without that file the program is built from this checkout.
-Every dependency is installed by its hash; pip resolves nothing. Its settings (`PIP_INDEX_URL`, `PIP_CERT`, …) apply.
+A release names the wheel on PyPI by its hash in `wheel.txt`; without that file the program is built
+from this checkout. Every dependency is installed by its hash; pip resolves nothing. Its settings
+(`PIP_INDEX_URL`, `PIP_CERT`, …) apply.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def _pip(python: Path, *arguments: str) -> None:
     command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "install", "--quiet"]
     done = subprocess.run([*command, "--disable-pip-version-check", *arguments], check=False)
     if done.returncode != 0:
-        sys.exit(f"::error title=Mogplex::pip could not install the program (exit code {done.returncode})")
+        sys.exit(
+            f"::error title=Mogplex::pip could not install the program (exit code {done.returncode})"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Run one command of the program with what a container action would find in its environment.
 
-A composite action gets its inputs as one JSON object, and nothing keeps state from one of its steps to the next: inputs
-become INPUT_ variables, the state file is ours, and its values become STATE_ variables.
+A composite action gets its inputs as one JSON object, and nothing keeps state from one of its steps
+to the next: inputs become INPUT_ variables, the state file is ours, and its values become STATE_
+variables.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from pathlib import Path
 
 from mogplex_ci.cli import main
 
-_STATE = re.compile(r"^(?P<name>[^\n<=]+)<<(?P<delimiter>.+)\n(?P<value>(?s:.*?))\n(?P=delimiter)$", re.MULTILINE)
+_STATE = re.compile(
+    r"^(?P<name>[^\n<=]+)<<(?P<delimiter>.+)\n(?P<value>(?s:.*?))\n(?P=delimiter)$", re.MULTILINE
+)
 
 
 def set_environment(inputs: str, state: Path) -> None:
-    """Set INPUT_ variables from the JSON object ``inputs``, and STATE_ variables from what ``state`` holds so far."""
+    """Set INPUT_ variables from the JSON object ``inputs``, and STATE_ variables from what
+    ``state`` holds so far.
+    """
     for name, value in json.loads(inputs).items():
         os.environ[f"INPUT_{name.replace(' ', '_').upper()}"] = value
     for entry in _STATE.finditer(state.read_text(encoding="utf-8")):

@@ -1,7 +1,8 @@
 """Look the shipped requirements up in the Python advisory database: python -m scripts.audit.
 
-Fails when one of them has a known vulnerability. Where the database cannot be reached it says so in one line, and fails
-only if RUN_ACTION_REQUIRE lists `advisories`: nothing that was not looked up is called clean.
+Fails when one of them has a known vulnerability. Where the database cannot be reached it says so in
+one line, and fails only if RUN_ACTION_REQUIRE lists `advisories`: nothing that was not looked up is
+called clean.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
 
 
 def verdict(report: str) -> tuple[str, bool | None]:
-    """Return what to print about pip-audit's JSON ``report``, and whether all is well; None: nobody knows."""
+    """Return what to print about pip-audit's JSON ``report``, and whether all is well; None: nobody
+    knows.
+    """
     try:
         dependencies = json.loads(report)["dependencies"]
     except (ValueError, KeyError):
@@ -31,14 +34,25 @@ def verdict(report: str) -> tuple[str, bool | None]:
         return "\n".join(lines), False
     unknown = sum("skip_reason" in dependency for dependency in dependencies)
     if unknown:
-        return f"not checked: {unknown} of {len(dependencies)} packages cannot be looked up from here", None
+        return (
+            f"not checked: {unknown} of {len(dependencies)} packages cannot be looked up from here",
+            None,
+        )
     return f"no known vulnerability in {len(dependencies)} packages", True
 
 
 def main() -> int:
     """Ask pip-audit, print what it found, and return the exit code."""
     tool = Path(sys.executable).with_name("pip-audit")
-    options = ["--requirement", str(REQUIREMENTS), "--disable-pip", "--format", "json", "--progress-spinner", "off"]
+    options = [
+        "--requirement",
+        str(REQUIREMENTS),
+        "--disable-pip",
+        "--format",
+        "json",
+        "--progress-spinner",
+        "off",
+    ]
     done = subprocess.run([tool, *options], capture_output=True, text=True, check=False)
     text, well = verdict(done.stdout)
     print(f"pip-audit: {text}")

@@ -1,11 +1,13 @@
 """Change the client in one place at a time, and see whether a test notices.
 
-python -m scripts.mutants [--sample 240] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2] [--again]
+python -m scripts.mutants [--sample 240] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2]
+[--again]
 
-scripts/mutations.py makes the mutants: of each place in the code that is drawn, one. coverage.py tells which tests run
-a line; that is recorded once for each file of tests, in `.cache/mutants/reached/`, and again when the file changes.
-Nothing is changed in this folder: each job has a copy of it in `.cache/mutants/`. scripts/mutants.toml says which tests
-take part, and explains the mutants that behave as the original does.
+scripts/mutations.py makes the mutants: of each place in the code that is drawn, one. coverage.py
+tells which tests run a line; that is recorded once for each file of tests, in
+`.cache/mutants/reached/`, and again when the file changes. Nothing is changed in this folder: each
+job has a copy of it in `.cache/mutants/`. scripts/mutants.toml says which tests take part, and
+explains the mutants that behave as the original does.
 """
 
 from __future__ import annotations
@@ -33,27 +35,46 @@ from typing import Any, Final
 
 from coverage import CoverageData
 
-from scripts.mutations import CONFIG, PACKAGE, ROOT, Mutant, draw, explanation, modules, package_of, parsed
+from scripts.mutations import (
+    CONFIG,
+    PACKAGE,
+    ROOT,
+    Mutant,
+    draw,
+    explanation,
+    modules,
+    package_of,
+    parsed,
+)
 
 WORK: Final = ROOT / ".cache" / "mutants"
 RECORDS: Final = WORK / "reached"
 LAST: Final = WORK / "last.json"
 PYTHON: Final = ROOT / ".venv" / "bin" / "python"
 _MOST_SECONDS: Final = 10.0
-"""CPU time of the tests that are asked about one mutant, when nothing was changed; the nearest and cheapest first."""
+"""CPU time of the tests that are asked about one mutant, when nothing was changed; the nearest and
+cheapest first.
+"""
 _MOST_SECONDS_WHEN_LOADED: Final = 60.0
-"""The same for a constant or a default, which is set when its module is loaded: many run what uses it, few notice."""
+"""The same for a constant or a default, which is set when its module is loaded: many run what uses
+it, few notice.
+"""
 _LEAST_SECONDS: Final = 0.005
 """CPU time of a test that was not measured."""
 _CPU_SECONDS: Final = 30
-"""CPU time after which one process runs in circles, which counts as noticed: so much more than three times as much as
-its tests take when nothing was changed."""
+"""CPU time after which one process runs in circles, which counts as noticed: so much more than
+three times as much as its tests take when nothing was changed.
+"""
 _MOST_SECONDS_OF_PROGRAMS: Final = 240.0
 """Seconds by the clock for the tests that start the program, after which a mutant survives."""
 _TIMES: Final = count(int(time.time()))
-"""When each mutant's file was changed, as Python tells compiled code apart: later than the original, and only once."""
+"""When each mutant's file was changed, as Python tells compiled code apart: later than the
+original, and only once.
+"""
 _FIRST_TESTS: Final = 30
-"""Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
+"""Tests that are asked first: most mutants are noticed by one of them, and the files of the others
+are not loaded.
+"""
 _USAGE_ERROR: Final = 4
 """Exit code of pytest when a test that it shall run does not exist, among others."""
 _SERVER: Final = """
@@ -83,8 +104,9 @@ for line in sys.stdin:
         with contextlib.suppress(BrokenPipeError):
             print(code, flush=True)
 """
-"""The tests' imports take longer to load than most tests take to run. Each run is a process group of its own: it
-ends with its leader, and with this process however that ends."""
+"""The tests' imports take longer to load than most tests take to run. Each run is a process group
+of its own: it ends with its leader, and with this process however that ends.
+"""
 _MEASURED: Final = ".mutants.measured"
 _COVERAGE: Final = ".mutants.coveragerc"
 _PLUGIN: Final = """
@@ -129,15 +151,23 @@ def _uses() -> dict[str, list[tuple[str, int]]]:
 
 def _assigned(statement: ast.stmt) -> list[str]:
     """Return the names that ``statement`` assigns."""
-    return [part.id for part in ast.walk(statement) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+    return [
+        part.id
+        for part in ast.walk(statement)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]
 
 
 def _around(mutant: Mutant) -> list[ast.stmt]:
-    """Return the statements that the changed line belongs to, the innermost last; a decorator is its function's."""
+    """Return the statements that the changed line belongs to, the innermost last; a decorator is
+    its function's.
+    """
     found = []
     for node in ast.walk(parsed(mutant.module)):
         if isinstance(node, ast.stmt):
-            decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            decorators = (
+                node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            )
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
             if first <= mutant.line <= (node.end_lineno or 0):
                 found.append(node)
@@ -147,11 +177,14 @@ def _around(mutant: Mutant) -> list[ast.stmt]:
 def _is_in_function(mutant: Mutant) -> bool:
     """Whether the changed line runs when a function is called, not when the module is loaded."""
     *outer, innermost = _around(mutant)
-    return any(isinstance(node, ast.FunctionDef) for node in outer) and not isinstance(innermost, ast.FunctionDef)
+    return any(isinstance(node, ast.FunctionDef) for node in outer) and not isinstance(
+        innermost, ast.FunctionDef
+    )
 
 
 def _places(mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
-    """Yield lines to look up: the changed one and those of its statement, or what uses the constant or default.
+    """Yield lines to look up: the changed one and those of its statement, or what uses the constant
+    or default.
 
     Which tests load a module says nothing: in each process it is the first one that needs it.
     """
@@ -169,7 +202,9 @@ def _places(mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
 
 
 class Functions:
-    """The functions of one module, by what they are called and how they read: other code may move around them."""
+    """The functions of one module, by what they are called and how they read: other code may move
+    around them.
+    """
 
     def __init__(self, module: str) -> None:
         """Read the module."""
@@ -185,11 +220,15 @@ class Functions:
             if isinstance(child, ast.FunctionDef):
                 last = child.end_lineno or child.lineno
                 text = "\n".join(self._source[child.lineno - 1 : last])
-                self._found.append((child.lineno, last, name, hashlib.sha256(text.encode()).hexdigest()[:8]))
+                self._found.append(
+                    (child.lineno, last, name, hashlib.sha256(text.encode()).hexdigest()[:8])
+                )
             self._read(child, name)
 
     def at(self, line: int) -> tuple[str, str, int] | None:
-        """Return name and digest of the innermost function around a line, and the line's number in it."""
+        """Return name and digest of the innermost function around a line, and the line's number in
+        it.
+        """
         found = [each for each in self._found if each[0] <= line <= each[1]]
         if not found:
             return None
@@ -198,10 +237,12 @@ class Functions:
 
 
 class Reached:
-    """Which tests run which lines of the client, and how long each takes: kept by the file of the tests.
+    """Which tests run which lines of the client, and how long each takes: kept by the file of the
+    tests.
 
-    A record is used again while its file of tests stays as it is. When a function of the client has changed since, all
-    tests that ran it count; when it is new, all that ran a function of its module.
+    A record is used again while its file of tests stays as it is. When a function of the client has
+    changed since, all tests that ran it count; when it is new, all that ran a function of its
+    module.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -216,15 +257,23 @@ class Reached:
         self._modules: dict[str, set[str]] = {}
 
     def add(self, patterns: Sequence[str]) -> None:
-        """Record the tests of the files below ``patterns`` that have changed, and know all of them from now on."""
+        """Record the tests of the files below ``patterns`` that have changed, and know all of them
+        from now on.
+        """
         places = [self._runner.tree / pattern for pattern in patterns]
-        found = {path for place in places for path in [place, *place.rglob("test_*.py")] if path.is_file()}
+        found = {
+            path
+            for place in places
+            for path in [place, *place.rglob("test_*.py")]
+            if path.is_file()
+        }
         names = {str(path.relative_to(self._runner.tree)) for path in found}
         files = sorted(names - set(CONFIG["left_out"]))
         changed = [file for file in files if not self._record(file).exists()]
         if changed:
             print(
-                f"{now()} running {len(changed)} files of tests, to see which lines of the client each runs", flush=True
+                f"{now()} running {len(changed)} files of tests, to see which lines of the client each runs",
+                flush=True,
             )
         for _, some in groupby(changed, os.path.dirname):  # what is recorded stays if this is ended
             self._run(list(some))
@@ -240,17 +289,29 @@ class Reached:
         for path in (data, measured):
             path.unlink(missing_ok=True)
         client = [f"*/mogplex_ci/{module}" for module in modules([])]
-        (self._runner.tree / _COVERAGE).write_text(f"[run]\ndata_file = {data}\ninclude = {','.join(client)}\n")
+        (self._runner.tree / _COVERAGE).write_text(
+            f"[run]\ndata_file = {data}\ninclude = {','.join(client)}\n"
+        )
         coverage = ["--cov", f"--cov-config={_COVERAGE}", "--cov-context=test", "--cov-report="]
-        self._runner.run(["-n", "2", "--dist", "worksteal", "-m", "not slow", *coverage, *files], 7200.0, 7200)
-        records: dict[str, dict[str, Any]] = {file: {"tests": {}, "failed": [], "lines": {}} for file in files}
-        for word, number, test in (line.split(" ", 2) for line in measured.read_text().splitlines()):
+        self._runner.run(
+            ["-n", "2", "--dist", "worksteal", "-m", "not slow", *coverage, *files], 7200.0, 7200
+        )
+        records: dict[str, dict[str, Any]] = {
+            file: {"tests": {}, "failed": [], "lines": {}} for file in files
+        }
+        for word, number, test in (
+            line.split(" ", 2) for line in measured.read_text().splitlines()
+        ):
             record = records.get(test.partition("::")[0])
             if record is not None and word == "used":
                 record["tests"][test] = float(number)
             elif record is not None:
                 record["failed"].append(test)
-        numbers = {test: number for record in records.values() for number, test in enumerate(record["tests"])}
+        numbers = {
+            test: number
+            for record in records.values()
+            for number, test in enumerate(record["tests"])
+        }
         ran = CoverageData(str(data))
         ran.read()
         for measured_file in ran.measured_files():
@@ -258,13 +319,19 @@ class Reached:
             for line, contexts in ran.contexts_by_lineno(measured_file).items():
                 if (place := self._functions[module].at(line)) is not None:
                     name, digest, offset = place
-                    for test in numbers.keys() & {context.rpartition("|")[0] for context in contexts}:
-                        lines = records[test.partition("::")[0]]["lines"].setdefault(f"{module} {name} {digest}", {})
+                    for test in numbers.keys() & {
+                        context.rpartition("|")[0] for context in contexts
+                    }:
+                        lines = records[test.partition("::")[0]]["lines"].setdefault(
+                            f"{module} {name} {digest}", {}
+                        )
                         lines.setdefault(offset, []).append(numbers[test])
         RECORDS.mkdir(parents=True, exist_ok=True)
         for file, record in records.items():
             if record["failed"]:
-                print(f"left out, because they fail without a mutant: {', '.join(sorted(set(record['failed'])))}")
+                print(
+                    f"left out, because they fail without a mutant: {', '.join(sorted(set(record['failed'])))}"
+                )
             self._record(file).write_text(json.dumps(record, separators=(",", ":")))
 
     def _load(self, record: dict[str, Any]) -> None:
@@ -289,7 +356,9 @@ class Reached:
         return self._names.get((module, name), set())
 
     def by(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run the changed line: those of its module and its package first, then the shortest."""
+        """Return the tests that run the changed line: those of its module and its package first,
+        then the shortest.
+        """
         package, _, name = mutant.module.removesuffix(".py").partition("/")
         near = f"tests/unit/{package}/"
         found: set[str] = set()
@@ -311,8 +380,12 @@ class Reached:
         return [test for test, total in zip(tests, took, strict=True) if total <= most]
 
     def of(self, test: str) -> float:
-        """Return how many seconds of CPU time a test takes; all that is known of a file is that it takes long."""
-        return self._seconds.get(test, _LEAST_SECONDS) if "::" in test else _MOST_SECONDS_OF_PROGRAMS
+        """Return how many seconds of CPU time a test takes; all that is known of a file is that it
+        takes long.
+        """
+        return (
+            self._seconds.get(test, _LEAST_SECONDS) if "::" in test else _MOST_SECONDS_OF_PROGRAMS
+        )
 
 
 def now() -> str:
@@ -323,7 +396,11 @@ def now() -> str:
 def copy_to(tree: Path) -> None:
     """Make ``tree`` a copy of what git knows, and of files that are new; byte code stays there."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     names = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
     is_new = not tree.exists()
@@ -341,7 +418,9 @@ def copy_to(tree: Path) -> None:
 
 
 class Runner:
-    """Runs tests in a copy of the project, each time in a fork of a process that has loaded what all tests need."""
+    """Runs tests in a copy of the project, each time in a fork of a process that has loaded what
+    all tests need.
+    """
 
     def __init__(self, tree: Path) -> None:
         """``tree`` is the copy."""
@@ -361,7 +440,9 @@ class Runner:
         os.close(watched)
 
     def run(self, arguments: Sequence[str], seconds: float, cpu_seconds: int) -> int:
-        """Run pytest, for ``seconds`` at most, and return its exit code; a signal's number below 0."""
+        """Run pytest, for ``seconds`` at most, and return its exit code; a signal's number below
+        0.
+        """
         (self.tree / ".mutants.arguments").write_text("\n".join(arguments))
         process = int(self._ask(str(cpu_seconds)))
         timer = threading.Timer(seconds, os.killpg, (process, signal.SIGKILL))
@@ -371,8 +452,19 @@ class Runner:
         return code
 
     def ask(self, tests: Sequence[str], seconds: float, cpu_seconds: int) -> str:
-        """Return ``killed`` when one of ``tests`` fails, ``survived``, or ``timeout`` after ``seconds``."""
-        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--timeout=120", "-m", "not slow"]
+        """Return ``killed`` when one of ``tests`` fails, ``survived``, or ``timeout`` after
+        ``seconds``.
+        """
+        options = [
+            "-x",
+            "-q",
+            "--tb=line",
+            "-p",
+            "no:cacheprovider",
+            "--timeout=120",
+            "-m",
+            "not slow",
+        ]
         code = self.run([*options, *tests], seconds, cpu_seconds)
         files = sorted({test.partition("::")[0] for test in tests})
         if code == _USAGE_ERROR and files != list(tests):
@@ -385,12 +477,20 @@ class Runner:
         return next(self._server.stdout or iter(()))
 
 
-def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float, took: Callable[[str], float]) -> str:
+def judge(
+    mutant: Mutant,
+    runner: Runner,
+    tests: Sequence[str],
+    seconds: float,
+    took: Callable[[str], float],
+) -> str:
     """Return what ``tests`` say to ``mutant``; ``took`` is how long each of them takes."""
     path = runner.tree / mutant.path
     before = path.stat()
     path.write_text(mutant.mutated, encoding="utf-8")
-    changed = next(_TIMES)  # code compiled for the original, or for a mutant of this run or another, does not count
+    changed = next(
+        _TIMES
+    )  # code compiled for the original, or for a mutant of this run or another, does not count
     os.utime(path, (changed, changed))
     try:
         verdict = "survived"
@@ -404,14 +504,17 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float, 
 
 
 def unit_tests(packages: Collection[str]) -> list[str]:
-    """Return the tests of packages of the client alone; ``.`` are the modules beside the packages."""
+    """Return the tests of packages of the client alone; ``.`` are the modules beside the
+    packages.
+    """
     files = [str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")]
     folders = [f"tests/unit/{package}" for package in sorted(packages) if package != "."]
     return folders + (files if "." in packages else [])
 
 
 def started_programs(mutant: Mutant) -> list[str]:
-    """Return the tests that start the program, which are asked when those that ran the line notice nothing.
+    """Return the tests that start the program, which are asked when those that ran the line notice
+    nothing.
 
     All tests that have the module's name come first.
     """
@@ -419,26 +522,49 @@ def started_programs(mutant: Mutant) -> list[str]:
     listed = processes.get(package_of(mutant.module), processes["others"])
     named = sorted((ROOT / "tests").rglob(f"test_{Path(mutant.module).stem}*.py"))
     places = [*named, *(ROOT / name for name in listed)]
-    files = [path for place in places for path in [place, *sorted(place.rglob("test_*.py"))] if path.is_file()]
+    files = [
+        path
+        for place in places
+        for path in [place, *sorted(place.rglob("test_*.py"))]
+        if path.is_file()
+    ]
     return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))
 
 
 def report(verdicts: dict[Mutant, str]) -> bool:
-    """Print the survivors and what became of the mutants of each package; return whether enough were noticed."""
+    """Print the survivors and what became of the mutants of each package; return whether enough
+    were noticed.
+    """
     for mutant, verdict in verdicts.items():
         if verdict in ("survived", "timeout"):
             before, after = mutant.change
-            print(f"{verdict}: {mutant.path}:{mutant.line} {mutant.operator}\n  - {before}\n  + {after}")
+            print(
+                f"{verdict}: {mutant.path}:{mutant.line} {mutant.operator}\n  - {before}\n  + {after}"
+            )
     print(f"\n{'package':<12} mutants equivalent killed survived timeout  score")
     enough = True
     for row in [*sorted({package_of(mutant.module) for mutant in verdicts}), "all"]:
-        count = Counter(verdict for mutant, verdict in verdicts.items() if row in (package_of(mutant.module), "all"))
+        count = Counter(
+            verdict
+            for mutant, verdict in verdicts.items()
+            if row in (package_of(mutant.module), "all")
+        )
         judged = count.total() - count["equivalent"]
         share = count["killed"] / judged if judged else 1.0
-        numbers = (count.total(), count["equivalent"], count["killed"], count["survived"], count["timeout"])
+        numbers = (
+            count.total(),
+            count["equivalent"],
+            count["killed"],
+            count["survived"],
+            count["timeout"],
+        )
         too_few = judged >= CONFIG["judged_from"] and share < CONFIG["least"]
         enough = enough and not too_few
-        print("{:<12} {:7} {:10} {:6} {:8} {:7}".format(row, *numbers), f"{share:6.1%}", "too few" if too_few else "")
+        print(
+            "{:<12} {:7} {:10} {:6} {:8} {:7}".format(row, *numbers),
+            f"{share:6.1%}",
+            "too few" if too_few else "",
+        )
     return enough
 
 
@@ -456,7 +582,8 @@ class Session:
         return [mutant for mutant, given in self.verdicts.items() if given == verdict]
 
     def run(self) -> None:
-        """Ask the tests of each mutant's package, then the others in this process, then those that start the program.
+        """Ask the tests of each mutant's package, then the others in this process, then those that
+        start the program.
 
         Each asks about the mutants that survived so far.
         """
@@ -467,8 +594,14 @@ class Session:
         if self.open("survived"):
             self._reached.add([*near, *CONFIG["tests"]])
         still = {mutant: self._reached.by(mutant) for mutant in self.open("survived")}
-        self._ask(still, lambda mutant: [test for test in still[mutant] if test not in asked[mutant]], 240.0)
-        self._ask(self.open("timeout"), self._reached.by, 600.0, self._runners[:1])  # alone: a busy machine is no sign
+        self._ask(
+            still,
+            lambda mutant: [test for test in still[mutant] if test not in asked[mutant]],
+            240.0,
+        )
+        self._ask(
+            self.open("timeout"), self._reached.by, 600.0, self._runners[:1]
+        )  # alone: a busy machine is no sign
         survived = self.open("survived")
         self._ask(survived, started_programs, _MOST_SECONDS_OF_PROGRAMS)
         late = {mutant for mutant in survived if self.verdicts[mutant] == "timeout"}
@@ -488,11 +621,20 @@ class Session:
         def ask(mutant: Mutant) -> None:
             runner = free.get()
             try:
-                self.verdicts[mutant] = judge(mutant, runner, choose(mutant), seconds, self._reached.of)
+                self.verdicts[mutant] = judge(
+                    mutant, runner, choose(mutant), seconds, self._reached.of
+                )
             finally:
                 free.put(runner)
-            print({"killed": ".", "survived": "S", "timeout": "T"}[self.verdicts[mutant]], end="", flush=True)
-            listed = [{"mutant": asdict(one), "verdict": verdict} for one, verdict in self.verdicts.items()]
+            print(
+                {"killed": ".", "survived": "S", "timeout": "T"}[self.verdicts[mutant]],
+                end="",
+                flush=True,
+            )
+            listed = [
+                {"mutant": asdict(one), "verdict": verdict}
+                for one, verdict in self.verdicts.items()
+            ]
             LAST.write_text(json.dumps(listed))
 
         if mutants:
@@ -502,21 +644,33 @@ class Session:
 
 
 def main() -> int:
-    """Draw mutants, run them, and report. Returns 1 when fewer are noticed than scripts/mutants.toml asks for."""
-    parser = argparse.ArgumentParser(description="Change the client in one place at a time; see if a test notices.")
+    """Draw mutants, run them, and report. Returns 1 when fewer are noticed than
+    scripts/mutants.toml asks for.
+    """
+    parser = argparse.ArgumentParser(
+        description="Change the client in one place at a time; see if a test notices."
+    )
     parser.add_argument("--sample", type=int, default=240, help="how many mutants")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
-    parser.add_argument("--modules", default="", help="patterns of paths below mogplex_ci/, separated by spaces")
+    parser.add_argument(
+        "--modules", default="", help="patterns of paths below mogplex_ci/, separated by spaces"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
-    parser.add_argument("--again", action="store_true", help="only those that survived or timed out the last time")
+    parser.add_argument(
+        "--again", action="store_true", help="only those that survived or timed out the last time"
+    )
     asked = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what was judged is saved, and the tests end with this process
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # what was judged is saved, and the tests end with this process
     trees = [WORK / f"tree-{number}" for number in range(asked.jobs)]
     for tree in trees:
         copy_to(tree)
     verdicts: dict[Mutant, str] = {}
     if asked.again:
-        verdicts = {Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(LAST.read_text())}
+        verdicts = {
+            Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(LAST.read_text())
+        }
     else:
         names = modules(asked.modules.split())
         packages = sorted({package_of(name) for name in names})

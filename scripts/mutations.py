@@ -1,4 +1,6 @@
-"""The changes of `make mutants`: one place at a time, by the operators of Cosmic Ray and two more."""
+"""The changes of `make mutants`: one place at a time, by the operators of Cosmic Ray and two
+more.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-# Only `make mutants` installs these: what they depend on is not among what the tests read and run with.
+# Only `make mutants` installs these: what they depend on is not among what the tests read and run
+# with.
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -22,10 +25,14 @@ from cosmic_ray.operators.operator import Example, Operator
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "mogplex_ci"
-CONFIG: Final[dict[str, Any]] = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text(encoding="utf-8"))
+CONFIG: Final[dict[str, Any]] = tomllib.loads(
+    (ROOT / "scripts" / "mutants.toml").read_text(encoding="utf-8")
+)
 _NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$|_Is(Not)?_[LG]t")
-"""Identity for equality and back: they differ only by which values the interpreter happens to keep once. Nor an order
-for identity: it raises, or compares how the members of an enumeration are spelled."""
+"""Identity for equality and back: they differ only by which values the interpreter happens to keep
+once. Nor an order for identity: it raises, or compares how the members of an enumeration are
+spelled.
+"""
 _NEVER_REACHED: Final = re.compile(r"assert_never\(")
 _ANY_ORDER: Final = ("min", "max", "random")
 """Calls whose arguments may come in any order."""
@@ -36,13 +43,21 @@ class LeaveOutStatement(Operator):  # type: ignore[misc]  # Cosmic Ray has no ty
 
     def mutation_positions(self, node: Any) -> Iterator[tuple[Any, Any]]:
         """Yield the position of a statement in a body."""
-        if node.type == "simple_stmt" and node.parent.type == "suite" and self._does_something(node.children[0]):
+        if (
+            node.type == "simple_stmt"
+            and node.parent.type == "suite"
+            and self._does_something(node.children[0])
+        ):
             yield node.start_pos, node.end_pos
 
     @staticmethod
     def _does_something(statement: Any) -> bool:
         if statement.type == "expr_stmt":
-            target, operator, value = statement.children[0], statement.children[1], statement.children[-1]
+            target, operator, value = (
+                statement.children[0],
+                statement.children[1],
+                statement.children[-1],
+            )
             is_new_name = target.type == "name" and operator.get_code().strip() == "="
             is_annotation = operator.type == "annassign" and target.type == "name"
             used = re.findall(r"\w+", value.get_code())
@@ -61,7 +76,9 @@ class LeaveOutStatement(Operator):  # type: ignore[misc]  # Cosmic Ray has no ty
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         """Return what it does to a piece of code."""
-        return (Example("def f(x):\n    x.close()\n    return x", "def f(x):\n    pass\n    return x"),)
+        return (
+            Example("def f(x):\n    x.close()\n    return x", "def f(x):\n    pass\n    return x"),
+        )
 
 
 class SwapArguments(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
@@ -79,7 +96,9 @@ class SwapArguments(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
         if node.parent.get_previous_leaf().get_code().strip() in _ANY_ORDER:
             return []
         given = [child for child in node.children if child.type != "operator"]
-        is_keyword = [child.type == "argument" and child.children[1].type == "operator" for child in given]
+        is_keyword = [
+            child.type == "argument" and child.children[1].type == "operator" for child in given
+        ]
         values = [
             child.children[2] if keyword else None if child.type == "argument" else child
             for child, keyword in zip(given, is_keyword, strict=True)
@@ -88,7 +107,10 @@ class SwapArguments(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
         return [
             (first, second)
             for (first, second), (one, other) in pairs
-            if first is not None and second is not None and one == other and _code(first) != _code(second)
+            if first is not None
+            and second is not None
+            and one == other
+            and _code(first) != _code(second)
         ]
 
     def mutate(self, node: Any, index: int) -> Any:
@@ -158,7 +180,10 @@ def _mutated(mutant: Mutant) -> str:
     try:
         code = mutate_code(mutant.source, _operator(mutant.operator)(), mutant.occurrence) or ""
         compile(code, mutant.module, "exec")
-    except (SyntaxError, AttributeError):  # an operator may not know what it was given, such as a dotted name
+    except (
+        SyntaxError,
+        AttributeError,
+    ):  # an operator may not know what it was given, such as a dotted name
         return ""
     return str(code)
 
@@ -183,7 +208,11 @@ def modules(patterns: Sequence[str]) -> list[str]:
     """Return the client's modules that match one of ``patterns``, if there are any."""
     found = (str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
     client = (name for name in found if package_of(name) not in CONFIG["no_client"])
-    return sorted(name for name in client if not patterns or any(fnmatch(name, pattern) for pattern in patterns))
+    return sorted(
+        name
+        for name in client
+        if not patterns or any(fnmatch(name, pattern) for pattern in patterns)
+    )
 
 
 def mutants_of(module: str) -> Iterator[Mutant]:
@@ -197,18 +226,29 @@ def mutants_of(module: str) -> Iterator[Mutant]:
             continue
         places = (place for node in nodes for place in kind().mutation_positions(node))
         for occurrence, (start, _) in enumerate(places):
-            is_star = lines[start[0] - 1][start[1] :].startswith("*,")  # of parameters, which is no operator
+            is_star = lines[start[0] - 1][start[1] :].startswith(
+                "*,"
+            )  # of parameters, which is no operator
             if not is_star and not any(first <= start < end for first, end in unused):
                 yield Mutant(module, start[0], start[1], operator, occurrence)
 
 
 def _for_types(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield where annotations, imports for types, and ``frozen`` and ``slots`` of data classes stand."""
+    """Yield where annotations, imports for types, and ``frozen`` and ``slots`` of data classes
+    stand.
+    """
     for node in ast.walk(tree):
         parts: list[ast.expr | ast.stmt | None] = []
         if isinstance(node, ast.ClassDef):
-            calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
-            parts += [word.value for call in calls for word in call.keywords if word.arg in ("frozen", "slots")]
+            calls = [
+                decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)
+            ]
+            parts += [
+                word.value
+                for call in calls
+                for word in call.keywords
+                if word.arg in ("frozen", "slots")
+            ]
         if isinstance(node, ast.FunctionDef):
             parts.append(node.returns)
         elif isinstance(node, ast.arg | ast.AnnAssign):
@@ -217,7 +257,10 @@ def _for_types(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, i
             parts += [node.test, *node.body]
         for part in parts:
             if part is not None:
-                yield (part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0)
+                yield (
+                    (part.lineno, part.col_offset),
+                    (part.end_lineno or 0, part.end_col_offset or 0),
+                )
 
 
 def draw(names: Sequence[str], size: int, seed: int) -> list[Mutant]:
@@ -228,7 +271,10 @@ def draw(names: Sequence[str], size: int, seed: int) -> list[Mutant]:
     chance = random.Random(seed)  # noqa: S311 - not a secret
     drawn = [chance.choice(places[place]) for place in chance.sample(sorted(places), len(places))]
     valid = (mutant for mutant in drawn if mutant.mutated)
-    return sorted((mutant for mutant, _ in zip(valid, range(size), strict=False)), key=lambda m: (m.module, m.line))
+    return sorted(
+        (mutant for mutant, _ in zip(valid, range(size), strict=False)),
+        key=lambda m: (m.module, m.line),
+    )
 
 
 def explanation(mutant: Mutant) -> str | None:

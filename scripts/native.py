@@ -1,4 +1,5 @@
-"""Copy the inputs and outputs of action.yml into native/action.yml: both actions take and give the same.
+"""Copy the inputs and outputs of action.yml into native/action.yml: both actions take and give the
+same.
 
 python -m scripts.native
 """
@@ -28,7 +29,8 @@ def native_action(action: str, native: str) -> str:
 def main() -> None:
     """Rewrite native/action.yml."""
     NATIVE.write_text(
-        native_action(ACTION.read_text(encoding="utf-8"), NATIVE.read_text(encoding="utf-8")), encoding="utf-8"
+        native_action(ACTION.read_text(encoding="utf-8"), NATIVE.read_text(encoding="utf-8")),
+        encoding="utf-8",
     )
 
 

@@ -2,8 +2,8 @@
 
     python -m scripts.picture
 
-The step is the program itself, on the emulator and at its true speed. Every group of the log is folded. Needs Chromium,
-Node and npm.
+The step is the program itself, on the emulator and at its true speed. Every group of the log is
+folded. Needs Chromium, Node and npm.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def main() -> int:
         print("error: no `chromium` on PATH", file=sys.stderr)
         return 1
     log, summary = _run()
-    template = jinja2.Environment(autoescape=True).from_string((HERE / "picture.html").read_text(encoding="utf-8"))
+    template = jinja2.Environment(autoescape=True).from_string(
+        (HERE / "picture.html").read_text(encoding="utf-8")
+    )
     page = template.render(log=_folded(log), summary=_rendered(summary))
     _photograph(page, chromium)
     return 0
@@ -66,7 +68,9 @@ def _photograph(page: str, chromium: str) -> None:
         tab = browser.new_page(viewport={"width": 760, "height": 600}, device_scale_factor=2)
         tab.set_content(page)
         tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
-        tab.evaluate("mermaid.initialize({startOnLoad: false}); mermaid.run({querySelector: 'pre.mermaid > code'})")
+        tab.evaluate(
+            "mermaid.initialize({startOnLoad: false}); mermaid.run({querySelector: 'pre.mermaid > code'})"
+        )
         for name in ("log", "summary"):
             tab.locator(f".{name}").screenshot(path=PICTURES / f"{name}.png", omit_background=True)
         browser.close()

@@ -1,11 +1,13 @@
-r"""Write digests into action.yml, the Dockerfile and native/wheel.txt: what a release commit changes.
+r"""Write digests into action.yml, the Dockerfile and native/wheel.txt: what a release commit
+changes.
 
-    pin_release.py --image ghcr.io/mogplex/run-action:1.2.3@sha256:… --base python:3.13-slim-trixie@sha256:… \
-        --wheel dist/mogplex_ci-1.2.3-py3-none-any.whl
+    pin_release.py --image ghcr.io/mogplex/run-action:1.2.3@sha256:… --base
+        python:3.13-slim-trixie@sha256:… \ --wheel dist/mogplex_ci-1.2.3-py3-none-any.whl
 
-On the main branch action.yml builds the image, the Dockerfile names its base by tag, and the action without Docker is
-built from its checkout. A release pulls by digest the image that was built, signed and attested once, and installs the
-wheel by its hash: nobody can change them, and no job waits for a build.
+On the main branch action.yml builds the image, the Dockerfile names its base by tag, and the action
+without Docker is built from its checkout. A release pulls by digest the image that was built,
+signed and attested once, and installs the wheel by its hash: nobody can change them, and no job
+waits for a build.
 """
 
 from __future__ import annotations
@@ -40,14 +42,18 @@ def pinned_dockerfile(dockerfile: str, base: str) -> str:
     """Return the text of the Dockerfile with ``base`` (name and digest) as its default base image.
 
     Raises:
-        ValueError: ``base`` has no digest, is another image than the Dockerfile's, or the Dockerfile names none by tag.
+        ValueError: ``base`` has no digest, is another image than the Dockerfile's, or the
+            Dockerfile names none by tag.
     """
     parts = _parts(base)
     found = _BASE_BY_TAG.search(dockerfile)
     if found and found["name"] != parts["name"]:
         raise ValueError(f"the Dockerfile's base is {found['name']}, not {parts['name']}")
     return _replaced_once(
-        _BASE_BY_TAG, f"ARG PYTHON_IMAGE={base}", dockerfile, "Dockerfile: `ARG PYTHON_IMAGE=` by tag"
+        _BASE_BY_TAG,
+        f"ARG PYTHON_IMAGE={base}",
+        dockerfile,
+        "Dockerfile: `ARG PYTHON_IMAGE=` by tag",
     )
 
 
@@ -65,9 +71,13 @@ def wheel_requirement(wheel: Path) -> str:
 
 def main() -> int:
     """Rewrite the files in the current folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--image", required=True, help="the published image, NAME:TAG@sha256:…")
-    parser.add_argument("--base", required=True, help="the base image it was built on, NAME:TAG@sha256:…")
+    parser.add_argument(
+        "--base", required=True, help="the base image it was built on, NAME:TAG@sha256:…"
+    )
     parser.add_argument("--wheel", required=True, type=Path, help="the published wheel, as a file")
     arguments = parser.parse_args()
     action, dockerfile = Path("action.yml"), Path("Dockerfile")

@@ -1,4 +1,5 @@
-"""Write what follows from the list of inputs: their types, those in action.yml, the run file's schema and the page.
+"""Write what follows from the list of inputs: their types, those in action.yml, the run file's
+schema and the page.
 
 python -m scripts.reference
 
@@ -26,7 +27,9 @@ PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
 RUN_FILE_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "run-file.schema.json"
 _SCALAR: Final = ["string", "number", "boolean", "null"]
-"""Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us they are text."""
+"""Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us
+they are text.
+"""
 
 _TYPES: Final = '''\
 """The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
@@ -41,7 +44,7 @@ from mogplex_ci.inputs.patterns import Patterns
 
 
 class DeclaredInputs(NamedTuple):
-    """A field for each input that has a typed value. Durations are in seconds; None means not given."""
+    """A field for each input with a typed value. Durations are in seconds; None means not given."""
 
 {fields}
 '''
@@ -121,7 +124,9 @@ def _action() -> str:
     before, rest = ACTION.read_text(encoding="utf-8").split("\ninputs:\n", 1)
     _, after = rest.split("\noutputs:\n", 1)
     of_action = [spec for spec in inputs().values() if spec.is_for_action]
-    declared = "\n".join(line for spec in of_action for line in (*_heading(spec, of_action), *_declaration(spec)))
+    declared = "\n".join(
+        line for spec in of_action for line in (*_heading(spec, of_action), *_declaration(spec))
+    )
     return f"{before}\ninputs:\n{declared}\n\noutputs:\n{after}"
 
 
@@ -135,8 +140,12 @@ def _page() -> str:
     ]
     return _PAGE.format(
         not_for_run_file=enumeration(own),
-        early=enumeration([f"`{name}`" for name, told in OUTPUTS.items() if told.early]).replace(" or ", " and "),
-        inputs="\n".join(_input_row(spec) for spec in inputs().values() if spec.github_expression is None),
+        early=enumeration([f"`{name}`" for name, told in OUTPUTS.items() if told.early]).replace(
+            " or ", " and "
+        ),
+        inputs="\n".join(
+            _input_row(spec) for spec in inputs().values() if spec.github_expression is None
+        ),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUTS),
     )
 
@@ -144,7 +153,9 @@ def _page() -> str:
 def _run_file_schema() -> str:
     """Return the JSON Schema of the run file."""
     source = load_schema("inputs")
-    task = {name: _in_run_file(spec, source) for name, spec in inputs().items() if spec.is_for_run_file}
+    task = {
+        name: _in_run_file(spec, source) for name, spec in inputs().items() if spec.is_for_run_file
+    }
     schema = {
         "$schema": source["$schema"],
         "$id": source["$id"].replace("inputs.schema.json", "run-file.schema.json"),
@@ -156,7 +167,11 @@ def _run_file_schema() -> str:
             "tasks": {
                 "description": "Inputs by the task's name. They come before those at the top.",
                 "type": ["object", "null"],
-                "additionalProperties": {"type": ["object", "null"], "properties": task, "additionalProperties": False},
+                "additionalProperties": {
+                    "type": ["object", "null"],
+                    "properties": task,
+                    "additionalProperties": False,
+                },
             },
         },
         "additionalProperties": False,
@@ -176,11 +191,21 @@ def _declaration(spec: Input) -> Iterator[str]:
     yield "    description: >-"
     indent = " " * 6
     yield from textwrap.wrap(
-        _description(spec), 118, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        _description(spec),
+        118,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
     )
     if spec.github_expression is not None:
-        is_word = spec.github_expression.isalpha()  # `true` would be a boolean, which an input cannot be
-        yield f'    default: "{spec.github_expression}"' if is_word else f"    default: {spec.github_expression}"
+        is_word = (
+            spec.github_expression.isalpha()
+        )  # `true` would be a boolean, which an input cannot be
+        yield (
+            f'    default: "{spec.github_expression}"'
+            if is_word
+            else f"    default: {spec.github_expression}"
+        )
 
 
 def _description(spec: Input) -> str:
@@ -205,7 +230,9 @@ def _input_row(spec: Input) -> str:
 
 
 def _output_row(name: str, description: str) -> str:
-    return _row(f"`{name}`", description if OUTPUTS[name].variable else f"{description} No variable.")
+    return _row(
+        f"`{name}`", description if OUTPUTS[name].variable else f"{description} No variable."
+    )
 
 
 def _row(*cells: str) -> str:

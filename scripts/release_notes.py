@@ -14,12 +14,15 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 _PACKAGE_VERSION = re.compile(r'^__version__ = "(?P<version>[^"]+)"$', re.MULTILINE)
-_HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
+_HEADING = re.compile(
+    r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE
+)
 _LINK_DEFINITIONS = re.compile(r"^\[[^\]]+\]: .*\n?", re.MULTILINE)
 
 
 def notes(version: str, package: str, changelog: str) -> str:
-    """Return the section of ``changelog`` for ``version``; ``package`` is the text of ``mogplex_ci/__init__.py``.
+    """Return the section of ``changelog`` for ``version``; ``package`` is the text of
+    ``mogplex_ci/__init__.py``.
 
     Raises:
         ValueError: the three do not agree.
@@ -28,7 +31,9 @@ def notes(version: str, package: str, changelog: str) -> str:
         raise ValueError(f"{version!r} is not a version such as 1.2.3")
     found = _PACKAGE_VERSION.search(package)
     if found is None or found["version"] != version:
-        raise ValueError(f"mogplex_ci/__init__.py says {found['version'] if found else 'nothing'}, not {version}")
+        raise ValueError(
+            f"mogplex_ci/__init__.py says {found['version'] if found else 'nothing'}, not {version}"
+        )
     headings = list(_HEADING.finditer(changelog))
     for heading, following in zip(headings, [*headings[1:], None], strict=False):
         if heading["version"] == version:

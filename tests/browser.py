@@ -22,11 +22,15 @@ def chromium() -> Iterator[Browser]:
         pytest.fail.Exception: there is none, although RUN_ACTION_REQUIRE lists it.
     """
     require("chromium")
-    from playwright.sync_api import sync_playwright  # takes a quarter of a second, and each worker collects all tests
+    from playwright.sync_api import (
+        sync_playwright,
+    )  # takes a quarter of a second, and each worker collects all tests
 
     with sync_playwright() as playwright:
         # As root, as in a container, it has no sandbox of its own; what it opens is ours.
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         try:
             yield browser
         finally:

@@ -13,5 +13,9 @@ ENVIRONMENTS: dict[str, dict[str, str]] = yaml.load(
 
 
 def environment(name: str, folder: Path) -> dict[str, str]:
-    """Return what the CI system sets for a job whose folders are in `folder`; `workspace` is the checkout."""
-    return {key: value.replace("{folder}", str(folder)) for key, value in ENVIRONMENTS[name].items()}
+    """Return what the CI system sets for a job whose folders are in `folder`; `workspace` is the
+    checkout.
+    """
+    return {
+        key: value.replace("{folder}", str(folder)) for key, value in ENVIRONMENTS[name].items()
+    }

@@ -1,4 +1,6 @@
-"""How many workers run the tests, what they cost, and how many examples each property is tried with."""
+"""How many workers run the tests, what they cost, and how many examples each property is tried
+with.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,31 @@ from hypothesis import HealthCheck, settings
 
 from tests import forked
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else what the tests start ignores it, too: nohup does that
-gc.disable()  # while tests are collected there is next to none, and looking for it takes a third of the time
+signal.signal(
+    signal.SIGHUP, signal.SIG_DFL
+)  # else what the tests start ignores it, too: nohup does that
+# while tests are collected there is next to none, and looking for it takes a third of the time
+gc.disable()
 
-# The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
-_STEADY = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time, so that only a change to the code fails a test. The nightly suite
+# looks for new ones.
+_STEADY = settings(
+    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 settings.register_profile("everyday", _STEADY, max_examples=15)
 settings.register_profile("slow", _STEADY, max_examples=200)
-settings.register_profile("nightly", _STEADY, max_examples=2_000, derandomize=False, print_blob=True)
+settings.register_profile(
+    "nightly", _STEADY, max_examples=2_000, derandomize=False, print_blob=True
+)
 settings.load_profile("everyday")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker for each processor, and one more: many tests wait for a process or a container. Each collects all."""
+    """A worker for each processor, and one more: many tests wait for a process or a container. Each
+    collects all.
+    """
     return (os.cpu_count() or 1) + 1
 
 
@@ -41,7 +53,9 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the CPU time of the tests, their workers and processes: it does not depend on how busy the machine is."""
+    """Print the CPU time of the tests, their workers and processes: it does not depend on how busy
+    the machine is.
+    """
     times = os.times()
     user, system = times.user + times.children_user, times.system + times.children_system
     terminalreporter.write_line(

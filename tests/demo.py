@@ -35,11 +35,18 @@ SHOTS = {"report-desktop.png": ("1200,2100", "light"), "report-phone.png": ("390
 
 def main() -> int:
     """Play the demo and return the exit code of its step."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # the step gets it too, and ends as a cancelled job does
+    signal.signal(
+        signal.SIGINT, lambda *_: None
+    )  # the step gets it too, and ends as a cancelled job does
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "out"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Emulator("success") as emulator:
-        inputs = {"prompt": PROMPT, "api-key": emulator.token, "poll-interval": "500ms", "output-dir": "out"}
+        inputs = {
+            "prompt": PROMPT,
+            "api-key": emulator.token,
+            "poll-interval": "500ms",
+            "output-dir": "out",
+        }
         step = GitHubStep(Path(folder), inputs=inputs | {"base-url": emulator.url})
         print("▸ Run mogplex/run-action@v1")
         for name, value in (inputs | {"api-key": "***"}).items():
@@ -82,12 +89,25 @@ def screenshots(out: Path) -> Iterator[str]:
 
 
 def take_screenshot(page: Path, picture: Path, size: str, scheme: str) -> bool:
-    """Let Chromium take a picture of a page, and return whether it did. It needs no other package for that."""
+    """Let Chromium take a picture of a page, and return whether it did. It needs no other package
+    for that.
+    """
     picture.unlink(missing_ok=True)
     # As root, as in a container, Chromium has no sandbox of its own; what it opens is ours.
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--no-first-run",
+    ]
     with tempfile.TemporaryDirectory() as profile:
-        command += [f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={picture.resolve()}"]
+        command += [
+            f"--user-data-dir={profile}",
+            f"--window-size={size}",
+            f"--screenshot={picture.resolve()}",
+        ]
         command += [f"--blink-settings=preferredColorScheme={('dark', 'light').index(scheme)}"]
         subprocess.run([*command, page.resolve().as_uri()], capture_output=True, check=False)
     return picture.exists()

@@ -1,7 +1,7 @@
 """The code that people copy: the blocks in the documents, and the example files.
 
-A test that runs one claims it here and gets its text, so that what is shown is what runs. test_documents.py names each
-block that no test claims and that `NOT_RUN` gives no reason for.
+A test that runs one claims it here and gets its text, so that what is shown is what runs.
+test_documents.py names each block that no test claims and that `NOT_RUN` gives no reason for.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class Block:
 
 
 NOT_RUN = {
-    ("docs/recipes.md", "concurrency:\n  group: agent-"): "act ignores `concurrency`; actionlint reads it",
+    (
+        "docs/recipes.md",
+        "concurrency:\n  group: agent-",
+    ): "act ignores `concurrency`; actionlint reads it",
     ("examples/zizmor.yml", ""): "settings of a linter, which reads them in `make check`",
 }
 """By page and a text in the block: why it cannot be run here."""
@@ -59,7 +62,11 @@ def claim_all(chosen: Callable[[Block], bool]) -> list[Block]:
 
 def without_runner(candidates: Iterable[Block]) -> list[str]:
     """Name the blocks that nobody has claimed and that no reason is given for."""
-    excused = [block for block in blocks() if any(page == block.page and text in block.code for page, text in NOT_RUN)]
+    excused = [
+        block
+        for block in blocks()
+        if any(page == block.page and text in block.code for page, text in NOT_RUN)
+    ]
     return [str(block) for block in candidates if block not in _claimed and block not in excused]
 
 
@@ -72,14 +79,20 @@ def pages() -> list[str]:
 @functools.cache
 def blocks() -> list[Block]:
     """Every fenced block of every page, then every example file."""
-    files = [Block(path, 1, "", PurePath(path).suffix[1:], (ROOT / path).read_text()) for path in _files("examples/*")]
+    files = [
+        Block(path, 1, "", PurePath(path).suffix[1:], (ROOT / path).read_text())
+        for path in _files("examples/*")
+    ]
     return [block for page in pages() for block in _blocks_of(page)] + files
 
 
 def as_workflow(code: str) -> str | None:
     """Complete a part of a GitHub workflow to a whole one; None when the code is no part of one."""
     if code.startswith("- "):
-        return "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n" + textwrap.indent(code, " " * 6)
+        return (
+            "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n"
+            + textwrap.indent(code, " " * 6)
+        )
     if code.startswith("concurrency:"):
         return f"on: push\n{code}jobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: 'true'\n"
     if re.search(r"^jobs:", code, re.MULTILINE):
@@ -89,7 +102,9 @@ def as_workflow(code: str) -> str | None:
 
 def _blocks_of(page: str) -> list[Block]:
     found, heading = [], ""
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse((ROOT / page).read_text(encoding="utf-8"))
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(
+        (ROOT / page).read_text(encoding="utf-8")
+    )
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             heading = tokens[number + 1].content

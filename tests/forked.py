@@ -1,6 +1,8 @@
-"""Starts the program as a fork of a process that has loaded it, which saves half a second of processor time each.
+"""Starts the program as a fork of a process that has loaded it, which saves half a second of
+processor time each.
 
-Each run is a process of its own, with its own environment, folder, streams and signals. Only the loading is shared.
+Each run is a process of its own, with its own environment, folder, streams and signals. Only the
+loading is shared.
 """
 
 from __future__ import annotations
@@ -28,15 +30,28 @@ LANG = {"LANG": "C.UTF-8"}
 
 
 def can_run(env: dict[str, str], stdin: bytes) -> bool:
-    """Whether a fork does what a new process would: no variable is one for the interpreter's own start."""
-    is_usual = not any(name.startswith(("PYTHON", "LC_")) for name in env) and env.get("LANG") == LANG["LANG"]
+    """Whether a fork does what a new process would: no variable is one for the interpreter's own
+    start.
+    """
+    is_usual = (
+        not any(name.startswith(("PYTHON", "LC_")) for name in env)
+        and env.get("LANG") == LANG["LANG"]
+    )
     return is_usual and len(stdin) < 4096  # what a pipe takes without a reader
 
 
 def run(
-    script: str, argv: Sequence[str], *, env: dict[str, str], cwd: Path, stdin: bytes, timeout: float
+    script: str,
+    argv: Sequence[str],
+    *,
+    env: dict[str, str],
+    cwd: Path,
+    stdin: bytes,
+    timeout: float,
 ) -> tuple[int, bytes, bytes]:
-    """Run a Python script to its end; return its exit code and what it wrote to stdout and stderr."""
+    """Run a Python script to its end; return its exit code and what it wrote to stdout and
+    stderr.
+    """
     pipes = [os.pipe() for _ in range(3)]
     (in_read, in_write), (out_read, out_write), (err_read, err_write) = pipes
     with TemporaryFile("w+") as job:
@@ -44,7 +59,9 @@ def run(
         job.seek(0)
         reply, told = socket.socketpair()
         with reply:
-            socket.send_fds(_server()[1], [b"."], [job.fileno(), in_read, out_write, err_write, told.fileno()])
+            socket.send_fds(
+                _server()[1], [b"."], [job.fileno(), in_read, out_write, err_write, told.fileno()]
+            )
             told.close()
             for end in (in_read, out_write, err_write):
                 os.close(end)
@@ -76,7 +93,8 @@ def _server() -> tuple[subprocess.Popen[bytes], socket.socket]:
             [sys.executable, "-m", "tests.forked", str(its.fileno())],
             cwd=ROOT,
             env=LANG,
-            stdin=subprocess.PIPE,  # pipes, as the forks have: Python looks once whether a stream can be sought in
+            # pipes, as the forks have: Python looks once whether a stream can be sought in
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[its.fileno()],
@@ -90,7 +108,9 @@ def _read(descriptor: int) -> bytes:
 
 
 def _serve(control: socket.socket) -> str:
-    """Fork at each request; return in each fork the script to run. The parent ends with its last child."""
+    """Fork at each request; return in each fork the script to run. The parent ends with its last
+    child.
+    """
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 5)
         if not descriptors:

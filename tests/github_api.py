@@ -1,8 +1,10 @@
-"""A stand-in for GitHub's REST API: one repository, as far as the program asks for it, over real HTTP.
+"""A stand-in for GitHub's REST API: one repository, as far as the program asks for it, over real
+HTTP.
 
-Paths, status codes, headers and fields follow docs.github.com/rest (API version 2022-11-28): ETags on every GET, paging
-by ``page`` and ``per_page``, 403 or 429 with ``Retry-After`` or ``X-RateLimit-Reset`` when a limit is used up. Used by
-tests only; on GitHub Enterprise Server the same API lives below ``/api/v3``, which ``base_path`` stands for.
+Paths, status codes, headers and fields follow docs.github.com/rest (API version 2022-11-28): ETags
+on every GET, paging by ``page`` and ``per_page``, 403 or 429 with ``Retry-After`` or
+``X-RateLimit-Reset`` when a limit is used up. Used by tests only; on GitHub Enterprise Server the
+same API lives below ``/api/v3``, which ``base_path`` stands for.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class Asked(NamedTuple):
 
 
 def check(name: str, conclusion: str | None, **fields: Any) -> dict[str, Any]:
-    """A check run as GitHub lists it; one without a conclusion is at work. It belongs to GitHub Actions."""
+    """A check run as GitHub lists it; one without a conclusion is at work. It belongs to GitHub
+    Actions.
+    """
     return {
         "id": crc32(name.encode()),
         "name": name,
@@ -64,7 +68,14 @@ def check(name: str, conclusion: str | None, **fields: Any) -> dict[str, Any]:
     } | fields
 
 
-def suite(number: int, conclusion: str | None, *, app: str = "github-actions", runs: int = 0, **fields: Any) -> Any:
+def suite(
+    number: int,
+    conclusion: str | None,
+    *,
+    app: str = "github-actions",
+    runs: int = 0,
+    **fields: Any,
+) -> Any:
     """A check suite as GitHub lists it; one without a conclusion is at work."""
     return {
         "id": number,
@@ -77,7 +88,12 @@ def suite(number: int, conclusion: str | None, *, app: str = "github-actions", r
 
 def status(context: str, state: str) -> dict[str, Any]:
     """A commit status as GitHub lists it."""
-    return {"id": crc32(context.encode()), "context": context, "state": state, "target_url": "https://ci.example/7"}
+    return {
+        "id": crc32(context.encode()),
+        "context": context,
+        "state": state,
+        "target_url": "https://ci.example/7",
+    }
 
 
 @dataclass
@@ -101,7 +117,9 @@ class Look:
 
 
 class FakeGitHub(ThreadingHTTPServer):
-    """The stand-in. Its public fields are the repository's state; a test changes them as it likes."""
+    """The stand-in. Its public fields are the repository's state; a test changes them as it
+    likes.
+    """
 
     def __init__(self, base_path: str = "") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -111,23 +129,31 @@ class FakeGitHub(ThreadingHTTPServer):
         self.files: list[dict[str, str]] = []
         """Files of every comparison, as GitHub lists them."""
         self.changes: list[list[dict[str, str]]] = []
-        """The same for the commit of each run, in order; without any, ``files`` is what all have changed."""
+        """The same for the commit of each run, in order; without any, ``files`` is what all have
+        changed.
+        """
         self.ahead_by = 1
         self.behind_by = 0
         self.is_empty_between: set[tuple[str, str]] = set()
         """Commits or branches between which nothing has changed."""
         self.tips: dict[str, list[str | None]] = {}
-        """The tip that each look at a branch finds, the last one stays; any other branch is at the run's commit."""
+        """The tip that each look at a branch finds, the last one stays; any other branch is at the
+        run's commit.
+        """
         self.pushes: list[dict[str, Any]] | None = []
         """The pushes that GitHub noted, the newest first; None: it does not tell."""
         self.looks: list[Look] = [Look()]
         """The state that each look at the checks finds; the last one stays."""
         self.rounds: list[Look] = []
-        """The state of the commit of each run, in order; without any, ``looks`` tell of the newest one."""
+        """The state of the commit of each run, in order; without any, ``looks`` tell of the newest
+        one.
+        """
         self.contents: list[dict[str, bytes]] = []
         """The files that each run has pushed, in order."""
         self.annotations: dict[str, list[str | None]] = {}
-        """Titles of annotations by the name of a check run; None is an annotation that has only a message."""
+        """Titles of annotations by the name of a check run; None is an annotation that has only a
+        message.
+        """
         self.permissions: dict[str, str] = {}
         """The permission of each user; others may read the repository."""
         self.words: dict[str, dict[str, str] | None] = {}
@@ -135,7 +161,9 @@ class FakeGitHub(ThreadingHTTPServer):
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self.runs: Callable[[], Sequence[Any]] = tuple
-        """Returns the emulator's runs, whose work is in the repository; none for one of a test's own."""
+        """Returns the emulator's runs, whose work is in the repository; none for one of a test's
+        own.
+        """
         self.lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -163,9 +191,13 @@ class FakeGitHub(ThreadingHTTPServer):
         self.runs = lambda: emulator.runs
 
     def add_pull_request(self, number: int = 42, **fields: Any) -> None:
-        """Open a pull request from the branch that is asked for, at the run's commit, but for what ``fields`` say."""
+        """Open a pull request from the branch that is asked for, at the run's commit, but for what
+        ``fields`` say.
+        """
         url = f"https://github.com/{REPOSITORY}/pull/{number}"
-        self.pull_requests.append({"number": number, "html_url": url, "state": "open", "head": {}} | fields)
+        self.pull_requests.append(
+            {"number": number, "html_url": url, "state": "open", "head": {}} | fields
+        )
 
     def fail(self, **fields: Any) -> None:
         """Let the next requests meet a fault."""
@@ -174,7 +206,9 @@ class FakeGitHub(ThreadingHTTPServer):
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> object:
         """Return the data of the right answer; None for what is not there."""
         if path == f"{self.base_path.removesuffix('/v3')}/graphql":
-            return {"data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}}
+            return {
+                "data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}
+            }
         repo, rest = f"{self.base_path}/repos/{REPOSITORY}".split("/"), path.split("/")
         if rest[: len(repo)] != repo:
             return None
@@ -188,38 +222,71 @@ class FakeGitHub(ThreadingHTTPServer):
                 comment["body"] = body["body"]
                 return comment
             case ["issues", number, "comments"] if method == "POST":
-                comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(number), "user": APP}
+                comment = {
+                    "id": 100 + len(self.comments),
+                    "body": body["body"],
+                    "issue": int(number),
+                    "user": APP,
+                }
                 self.comments.append(comment)
                 return comment
             case ["issues", number, "comments"]:
-                return _page([comment for comment in self.comments if comment["issue"] == int(number)], query)
+                return _page(
+                    [comment for comment in self.comments if comment["issue"] == int(number)], query
+                )
             case ["pulls"]:
                 owner, _, branch = query["head"].partition(":")
                 default = {"ref": branch, "sha": self.commit, "repo": {"full_name": REPOSITORY}}
                 known = [item | {"head": default | item["head"]} for item in self.pull_requests]
-                return _page([item for item in known if (owner, item["head"]["ref"]) == ("acme", branch)], query)
+                return _page(
+                    [item for item in known if (owner, item["head"]["ref"]) == ("acme", branch)],
+                    query,
+                )
             case ["git", "ref", "heads", *parts]:
                 looks = self.tips.get("/".join(parts), [self.commit])
                 tip = looks.pop(0) if len(looks) > 1 else looks[0]
-                return tip and {"ref": f"refs/heads/{'/'.join(parts)}", "object": {"type": "commit", "sha": tip}}
+                return tip and {
+                    "ref": f"refs/heads/{'/'.join(parts)}",
+                    "object": {"type": "commit", "sha": tip},
+                }
             case ["activity"] if self.pushes is not None:
                 return [push for push in self.pushes if push["ref"] == query["ref"]]
             case ["contents", *parts]:
                 content = self._of_run(query["ref"], self.contents, {}).get("/".join(parts))
-                encoded = {"type": "file", "encoding": "base64", "content": b64encode(content or b"").decode()}
+                encoded = {
+                    "type": "file",
+                    "encoding": "base64",
+                    "content": b64encode(content or b"").decode(),
+                }
                 return None if content is None else encoded
             case ["compare", *parts]:
                 base, _, head = "/".join(parts).partition("...")
                 if (base, head) in self.is_empty_between:
                     return {"ahead_by": 0, "behind_by": 0, "files": []}
                 files = self._of_run(head, self.changes, self.files)
-                return {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": files[:300]}
+                return {
+                    "ahead_by": self.ahead_by,
+                    "behind_by": self.behind_by,
+                    "files": files[:300],
+                }
             case ["check-runs", number, "annotations"]:
-                titles = {str(crc32(name.encode())): each for name, each in self.annotations.items()}.get(number, [])
-                return [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles]
+                titles = {
+                    str(crc32(name.encode())): each for name, each in self.annotations.items()
+                }.get(number, [])
+                return [
+                    {"path": "a.ts", "title": title, "message": "It is 2, not 3"}
+                    for title in titles
+                ]
             case ["commits", commit, kind]:
-                look = self._of_run(commit, self.rounds, self.looks[0] if commit == self.commit else Look())
-                if look is self.looks[0] and kind == "status" and len(self.looks) > 1 and query["page"] == "1":
+                look = self._of_run(
+                    commit, self.rounds, self.looks[0] if commit == self.commit else Look()
+                )
+                if (
+                    look is self.looks[0]
+                    and kind == "status"
+                    and len(self.looks) > 1
+                    and query["page"] == "1"
+                ):
                     self.looks.pop(0)  # the last call of a look
                 name, items, missing = {
                     "check-suites": ("check_suites", look.all_suites(), 0),
@@ -267,9 +334,13 @@ class _Handler(BaseHTTPRequestHandler):
         with api.lock:
             fault = api.next_fault(self.command)
             status, data = 401, None
-            if self.headers.get("Authorization") == f"Bearer {TOKEN}" and (fault is None or fault.is_done):
+            if self.headers.get("Authorization") == f"Bearer {TOKEN}" and (
+                fault is None or fault.is_done
+            ):
                 data = api.answer(self.command, unquote(url.path), query, body)
-                status = 404 if data is None else 201 if url.path.endswith("/comments") and body else 200
+                status = (
+                    404 if data is None else 201 if url.path.endswith("/comments") and body else 200
+                )
             content = json.dumps(data if status < 300 else {"message": "Not Found"}).encode()
             if self.command == "GET" and status == 200:
                 headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
@@ -278,14 +349,20 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is not None:
                 status, headers, content = fault.status, fault.headers, fault.body
             is_dropped = fault is not None and fault.drop
-            api.asked.append(Asked(self.command, url.path, dict(self.headers), 0 if is_dropped else status))
+            api.asked.append(
+                Asked(self.command, url.path, dict(self.headers), 0 if is_dropped else status)
+            )
         if is_dropped:
             self.close_connection = True
             self.connection.close()
             return
         self.send_response(status)
         if status != 304:
-            headers = {**headers, "Content-Type": "application/json", "Content-Length": str(len(content))}
+            headers = {
+                **headers,
+                "Content-Type": "application/json",
+                "Content-Length": str(len(content)),
+            }
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

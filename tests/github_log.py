@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*(?::(?!:)[^:]*)*))?::(?P<data>.*)")
+_COMMAND = re.compile(
+    r"::(?P<name>[a-z-]+)(?: (?P<properties>[^:]*(?::(?!:)[^:]*)*))?::(?P<data>.*)"
+)
 _ANNOTATIONS = ("notice", "warning", "error")
 
 
@@ -53,7 +55,9 @@ class GitHubLog:
             assert self._open is not None, "no group is open"
             self._open = None
         elif name in _ANNOTATIONS and command:
-            self.annotations.append(Annotation(name, data, _properties(command["properties"] or "")))
+            self.annotations.append(
+                Annotation(name, data, _properties(command["properties"] or ""))
+            )
             shown = f"{name.capitalize()}: {data}"
             self.timeline.append(shown)
         elif name:
@@ -83,10 +87,19 @@ def read_log(text: str) -> GitHubLog:
 
 
 def _properties(text: str) -> dict[str, str]:
-    return {name: _unescaped(value) for name, _, value in (part.partition("=") for part in text.split(",") if part)}
+    return {
+        name: _unescaped(value)
+        for name, _, value in (part.partition("=") for part in text.split(",") if part)
+    }
 
 
 def _unescaped(text: str) -> str:
-    for escape, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+    for escape, character in (
+        ("%3A", ":"),
+        ("%2C", ","),
+        ("%0D", "\r"),
+        ("%0A", "\n"),
+        ("%25", "%"),
+    ):
         text = text.replace(escape, character)
     return text

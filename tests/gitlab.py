@@ -43,13 +43,17 @@ class Project:
         _git(self.folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
 
     def serve_components(self) -> None:
-        """Let the server have this repository's component, as version 1.0.0 of `mogplex/run-action`."""
+        """Let the server have this repository's component, as version 1.0.0 of
+        `mogplex/run-action`.
+        """
         source, template = self._remotes / "run-action.git", "templates/run/template.yml"
         _commit(source / template, (ROOT / template).read_text(encoding="utf-8"), source)
         _git(source, "tag", "1.0.0")
 
     def run(self, *options: str, shell: bool = True, **variables: str) -> Pipeline:
-        """Run the pipeline: its jobs in a shell, with this work tree's program on PATH, or in containers."""
+        """Run the pipeline: its jobs in a shell, with this work tree's program on PATH, or in
+        containers.
+        """
         if shutil.which("rsync") is None:
             unavailable("node", "no `rsync` on PATH, which gitlab-ci-local copies artifacts with")
         given = [f"--variable={name}={value}" for name, value in variables.items()]
@@ -59,7 +63,10 @@ class Project:
 
     def _environment(self) -> dict[str, str]:
         # Nothing else of this machine's environment: it may be another CI system's.
-        env = {"PATH": f"{Path(sys.executable).parent}:{node_environment()['PATH']}", "HOME": str(self._home)}
+        env = {
+            "PATH": f"{Path(sys.executable).parent}:{node_environment()['PATH']}",
+            "HOME": str(self._home),
+        }
         env |= {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
         # Components come from the server by git: here, from folders.
         rewrites = (f"{_SERVER}/mogplex/", f"{_SERVER}:443/mogplex/")
@@ -74,10 +81,16 @@ class Project:
 def _commit(path: Path, text: str, repository: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
-    for arguments in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=Test"]):
+    for arguments in (
+        ["init", "--initial-branch=main"],
+        ["add", "--all"],
+        ["commit", "--message=Test"],
+    ):
         _git(repository, *arguments)
 
 
 def _git(repository: Path, *arguments: str) -> None:
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    subprocess.run(["git", *author, *arguments], cwd=repository, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["git", *author, *arguments], cwd=repository, check=True, stdout=subprocess.DEVNULL
+    )

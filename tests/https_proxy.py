@@ -1,4 +1,6 @@
-"""A proxy through which a host name reaches a server on this machine, over TLS with a certificate of our own."""
+"""A proxy through which a host name reaches a server on this machine, over TLS with a certificate
+of our own.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,17 @@ OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -n
 
 
 def certificate(folder: Path, host: str) -> Path:
-    """Make a certificate of ``host``, which is its own authority, and its key beside it as `key.pem`."""
+    """Make a certificate of ``host``, which is its own authority, and its key beside it as
+    `key.pem`.
+    """
     require("openssl")
     public = folder / "public.pem"
-    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName={'IP' if host[0].isdigit() else 'DNS'}:{host}"]
+    names = [
+        "-subj",
+        f"/CN={host}",
+        "-addext",
+        f"subjectAltName={'IP' if host[0].isdigit() else 'DNS'}:{host}",
+    ]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(public)]
     subprocess.run([*OPENSSL.split(), *names, *files], check=True, capture_output=True)
     return public
@@ -69,7 +78,9 @@ class _Tunnel(BaseHTTPRequestHandler):
 
 
 def _relay(client: ssl.SSLSocket, server: socket.socket) -> None:
-    """Pass bytes on both ways until one side closes. A record is read whole, so that nothing waits inside of TLS."""
+    """Pass bytes on both ways until one side closes. A record is read whole, so that nothing waits
+    inside of TLS.
+    """
     other = {client: server, server: client}
     while True:
         for ready in select.select(list(other), [], [])[0]:

@@ -16,7 +16,8 @@ _CACHE = Path(__file__).parents[1] / ".cache" / "npm"
 
 @functools.cache
 def node_modules() -> Path:
-    """Return the folder with the installed packages; they are installed once for each content of the lock file.
+    """Return the folder with the installed packages; they are installed once for each content of
+    the lock file.
 
     Raises:
         pytest.skip.Exception: there is no npm, or it cannot install them.
@@ -36,10 +37,15 @@ def node_modules() -> Path:
 
 
 def node_environment() -> dict[str, str]:
-    """Return the environment in which `node` is the locked version and the packages' commands are on PATH."""
+    """Return the environment in which `node` is the locked version and the packages' commands are
+    on PATH.
+    """
     packages = node_modules()
     node = next(packages.glob("node-linux-*/bin"))
-    return {**os.environ, "PATH": os.pathsep.join([str(node), str(packages / ".bin"), os.environ["PATH"]])}
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(node), str(packages / ".bin"), os.environ["PATH"]]),
+    }
 
 
 def _install(folder: Path) -> None:

@@ -1,4 +1,6 @@
-"""Runs the program the way a CI system does: a process of its own, an environment, files for outputs."""
+"""Runs the program the way a CI system does: a process of its own, an environment, files for
+outputs.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
 MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
 """Runs a Python program so that ``let_an_hour_pass`` works."""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-_ENTRY_OF_FILE = re.compile(r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL)
+_ENTRY_OF_FILE = re.compile(
+    r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL
+)
 
 
 def python_script(code: str) -> str:
-    """Return a Python program as an executable script, as pip writes one where the interpreter's path has a space."""
+    """Return a Python program as an executable script, as pip writes one where the interpreter's
+    path has a space.
+    """
     return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n{code}"
 
 
@@ -45,30 +51,56 @@ class Ended:
     err: str
 
 
-def run_client(command: Sequence[str], cwd: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run a CI system's client, which can ask nothing, and return its exit code and all that it put out."""
+def run_client(
+    command: Sequence[str], cwd: Path, env: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a CI system's client, which can ask nothing, and return its exit code and all that it put
+    out.
+    """
     out, both = subprocess.PIPE, subprocess.STDOUT
     done = subprocess.run(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=both, text=True, check=False
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=both,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stdout
 
 
 def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
-    """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
+    """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process
+    needs.
+    """
     # Not as text, which would make line feeds of carriage returns: CI systems obey those.
     code, out, err = run_script(ENTRY, argv, env=_SYSTEM | env, cwd=cwd)
     return Ended(code, out.decode(), err.decode())
 
 
 def run_script(
-    command: Sequence[str], argv: Sequence[str], *, env: dict[str, str], cwd: Path, stdin: bytes = b""
+    command: Sequence[str],
+    argv: Sequence[str],
+    *,
+    env: dict[str, str],
+    cwd: Path,
+    stdin: bytes = b"",
 ) -> tuple[int, bytes, bytes]:
-    """Run a Python script to its end, forked if that makes no difference; return exit code, stdout and stderr."""
+    """Run a Python script to its end, forked if that makes no difference; return exit code, stdout
+    and stderr.
+    """
     if forked.can_run(env, stdin):
         return forked.run(command[-1], argv, env=env, cwd=cwd, stdin=stdin, timeout=LONG)
     done = subprocess.run(
-        [*command, *argv], env=env, cwd=cwd, input=stdin, capture_output=True, timeout=LONG, check=False
+        [*command, *argv],
+        env=env,
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=LONG,
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -82,7 +114,9 @@ class _Program(subprocess.Popen[str]):
         super().__exit__(error, *rest)
 
 
-def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False) -> subprocess.Popen[str]:
+def start_program(
+    *argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False
+) -> subprocess.Popen[str]:
     """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
     program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
     return _Program(
@@ -97,7 +131,9 @@ def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: boo
 
 
 def let_an_hour_pass(process: subprocess.Popen[str], when: Callable[[], object]) -> Ended:
-    """Let an hour pass for a program whose clock is movable once ``when()`` holds, and let it come to its end."""
+    """Let an hour pass for a program whose clock is movable once ``when()`` holds, and let it come
+    to its end.
+    """
     with process:
         wait_until(when, process)
         process.send_signal(HOUR_PASSES)
@@ -107,7 +143,9 @@ def let_an_hour_pass(process: subprocess.Popen[str], when: Callable[[], object])
 
 @dataclass
 class GitHubStep:
-    """One step of a GitHub job: its workspace, its files, and the environment that the runner sets."""
+    """One step of a GitHub job: its workspace, its files, and the environment that the runner
+    sets.
+    """
 
     folder: Path
     inputs: dict[str, str] = field(default_factory=dict)
@@ -131,7 +169,9 @@ class GitHubStep:
             f"INPUT_{name.upper()}" if name != "poll-interval" else "MOGPLEX_POLL_INTERVAL": value
             for name, value in self.inputs.items()
         }
-        runner = {name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()}
+        runner = {
+            name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()
+        }
         return {**runner, **given, **self.env}
 
     def run(self, *argv: str) -> Ended:

@@ -1,4 +1,5 @@
-"""The needs of a test beyond Python: it skips where that is missing, and fails where it was promised.
+"""The needs of a test beyond Python: it skips where that is missing, and fails where it was
+promised.
 
 `RUN_ACTION_REQUIRE` (comma-separated, for example `docker,node,chromium`) lists what must be there.
 """

@@ -37,9 +37,11 @@ def show(
     columns: int = 100,
     each_time: Callable[[list[str]], None] = lambda _: None,
 ) -> Shown:
-    """Run ``entrypoint.py`` on a terminal of this size to its end; nothing else is in its environment.
+    """Run ``entrypoint.py`` on a terminal of this size to its end; nothing else is in its
+    environment.
 
-    ``each_time`` is called with the screen after each time that the process wrote to it. It may move a clock.
+    ``each_time`` is called with the screen after each time that the process wrote to it. It may
+    move a clock.
     """
     screen = pyte.HistoryScreen(columns, lines, history=10_000)
     stream = pyte.ByteStream(screen)

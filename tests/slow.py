@@ -9,9 +9,12 @@ import pytest
 
 
 def slow(values: Iterable[Any]) -> list[Any]:
-    """Return the values as parameters of a test, marked `slow`; a tuple stands for several parameters."""
+    """Return the values as parameters of a test, marked `slow`; a tuple stands for several
+    parameters.
+    """
     return [
-        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        for value in values
     ]
 
 

@@ -1,7 +1,9 @@
-"""A time in which waiting costs nothing: when everybody in it sleeps, it jumps to whoever wakes first.
+"""A time in which waiting costs nothing: when everybody in it sleeps, it jumps to whoever wakes
+first.
 
-Emulator and clients live in it together, over real HTTP. Between two sleeps things happen at the speed of the machine,
-and no time passes. Bytes on the way to a client's event stream hold time up, too: see ``VirtualTime.connect``.
+Emulator and clients live in it together, over real HTTP. Between two sleeps things happen at the
+speed of the machine, and no time passes. Bytes on the way to a client's event stream hold time up,
+too: see ``VirtualTime.connect``.
 """
 
 from __future__ import annotations
@@ -64,18 +66,23 @@ class VirtualTime:
         return VirtualClock(self, seed)
 
     def waiter(self) -> VirtualWaiter:
-        """Return what a stream of the emulator waits with: ``Emulator(clock=time.monotonic, waiter=time.waiter)``."""
+        """Return what a stream of the emulator waits with: ``Emulator(clock=time.monotonic,
+        waiter=time.waiter)``.
+        """
         with self._changed:
             self._awake += 1
         return VirtualWaiter(self)
 
     def connect(self, client: Client) -> Client:
-        """Return ``client``, whose connections now hold time up while bytes of an event stream are on the way."""
+        """Return ``client``, whose connections now hold time up while bytes of an event stream are
+        on the way.
+        """
         client._transport._session.mount("http://", _Adapter())
         return client
 
     def sleep(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Let the caller's thread wait until everybody sleeps and its turn has come, or ``until()`` is true.
+        """Let the caller's thread wait until everybody sleeps and its turn has come, or ``until()``
+        is true.
 
         ``until`` is asked whenever everybody sleeps, before time goes on.
         """
@@ -86,7 +93,8 @@ class VirtualTime:
             self._go_on()
             since: float | None = None
             while sleeper.asleep:
-                # Readers do not announce that they are at rest. Whoever sleeps looks, once nobody else is awake.
+                # Readers do not announce that they are at rest. Whoever sleeps looks, once nobody
+                # else is awake.
                 self._changed.wait(None if self._awake else _LOOK_AGAIN)
                 if self._awake:
                     since = None
@@ -102,7 +110,9 @@ class VirtualTime:
             self._go_on()
 
     def _go_on(self) -> None:
-        """If everybody sleeps, wake those who wait for what has happened, else those whose time comes next."""
+        """If everybody sleeps, wake those who wait for what has happened, else those whose time
+        comes next.
+        """
         if self._awake > 0 or not self._sleepers:
             return
         woken = [sleeper for sleeper in self._sleepers if sleeper.until()]
@@ -122,7 +132,9 @@ class VirtualTime:
     def _is_reading(self) -> bool:
         """Whether a stream's reader is at work, or about to be."""
         readers = [thread for thread in threading.enumerate() if thread.name == _READER]
-        return any(not _Socket.is_at_rest(thread) for thread in readers if thread not in self._not_ours)
+        return any(
+            not _Socket.is_at_rest(thread) for thread in readers if thread not in self._not_ours
+        )
 
 
 class _Socket(socket.socket):
@@ -134,7 +146,9 @@ class _Socket(socket.socket):
         thread = threading.current_thread()
         if thread.name == _READER:
             timeout = self.gettimeout()
-            assert timeout is None or timeout > 60, f"a stream must not break after {timeout} s of silence"
+            assert timeout is None or timeout > 60, (
+                f"a stream must not break after {timeout} s of silence"
+            )
             self.waiting[thread] = self
             try:
                 self._poll(None)
@@ -198,7 +212,9 @@ class VirtualClock(waiting.Clock):
         self._alarms: list[tuple[float, Callable[[], None]]] = []
 
     def ring(self, after: float, action: Callable[[], None]) -> None:
-        """Call ``action`` in this thread, in the midst of the sleep that lasts until ``after`` seconds from now."""
+        """Call ``action`` in this thread, in the midst of the sleep that lasts until ``after``
+        seconds from now.
+        """
         self._alarms.append((self.monotonic() + after, action))
         self._alarms.sort(key=lambda alarm: alarm[0])
 
@@ -238,7 +254,9 @@ class VirtualClock(waiting.Clock):
 
 
 class VirtualFleet(Fleet[T]):
-    """A fleet whose threads live in virtual time: ``clocks`` has a clock for each item by the time it is launched."""
+    """A fleet whose threads live in virtual time: ``clocks`` has a clock for each item by the time
+    it is launched.
+    """
 
     clocks: dict[T, VirtualClock]
 

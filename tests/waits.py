@@ -10,14 +10,22 @@ from typing import Final
 from mogplex_ci.emulator import Emulator
 
 LONG: Final = 200.0
-"""Seconds after which something hangs, however busy the machine is. No test measures anything by it."""
+"""Seconds after which something hangs, however busy the machine is. No test measures anything by
+it.
+"""
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
-    """Return once the condition holds. It comes as soon as ``process``, which must not end before, gets there."""
+def wait_until(
+    condition: Callable[[], object], process: subprocess.Popen[str] | None = None
+) -> None:
+    """Return once the condition holds. It comes as soon as ``process``, which must not end before,
+    gets there.
+    """
     gives_up = time.monotonic() + LONG
     while True:
-        has_ended = process is not None and process.poll() is not None  # asked first: its last act may be the condition
+        has_ended = (
+            process is not None and process.poll() is not None
+        )  # asked first: its last act may be the condition
         if condition():
             return
         assert not has_ended, process and process.communicate()
@@ -27,4 +35,6 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] |
 
 def asked(emulator: Emulator, route: str, times: int = 1) -> Callable[[], bool]:
     """Return a condition: ``route`` was asked for ``times`` times."""
-    return lambda: len([request for request in emulator.requests if request.route == route]) >= times
+    return lambda: (
+        len([request for request in emulator.requests if request.route == route]) >= times
+    )

@@ -1,11 +1,14 @@
-"""``python -m benchmarks.peers``: the same faults meet this step and what people use instead; prints one table.
+"""``python -m benchmarks.peers``: the same faults meet this step and what people use instead;
+prints one table.
 
-Every tool is a process of its own with the environment of a GitHub job, against an emulator of its own. A fault strikes
-every tool at the same call, or at the same event of the run. Exit 1 when the step itself does not come through one, or
-README.md gives another figure. Names of faults as arguments select them.
+Every tool is a process of its own with the environment of a GitHub job, against an emulator of its
+own. A fault strikes every tool at the same call, or at the same event of the run. Exit 1 when the
+step itself does not come through one, or README.md gives another figure. Names of faults as
+arguments select them.
 
-``cli-script.sh`` is the script of Mogplex's documentation of its CLI. Its ``mogplex`` is this project's command of that
-name, as in the image: how that starts and follows is ours, what the script makes of it is not.
+``cli-script.sh`` is the script of Mogplex's documentation of its CLI. Its ``mogplex`` is this
+project's command of that name, as in the image: how that starts and follows is ours, what the
+script makes of it is not.
 """
 
 from __future__ import annotations
@@ -60,7 +63,9 @@ class Outcome:
     codes: Sequence[int]
     """Exit code of each job that was not killed."""
     succeeded: bool
-    """Whether the codes are what they should be: 0 where a run succeeded, another one where the job was cancelled."""
+    """Whether the codes are what they should be: 0 where a run succeeded, another one where the job
+    was cancelled.
+    """
     missing: int
     """Runs started, less those that were wanted."""
     started: int
@@ -77,7 +82,9 @@ class Outcome:
     @property
     def whole(self) -> bool:
         """Whether the tool came through the fault."""
-        return self.succeeded and not any((self.missing, self.lost, self.doubled, self.left, self.obeyed))
+        return self.succeeded and not any(
+            (self.missing, self.lost, self.doubled, self.left, self.obeyed)
+        )
 
 
 class Job:
@@ -91,7 +98,10 @@ class Job:
 
     def start(self, **env: str) -> None:
         """Begin the job, or try it again."""
-        inputs = {"prompt": "Fix it", "repo": self.emulator.world.tokens[self.emulator.token].user.repos[0].id}
+        inputs = {
+            "prompt": "Fix it",
+            "repo": self.emulator.world.tokens[self.emulator.token].user.repos[0].id,
+        }
         inputs |= {"base-url": self.emulator.url, "api-key": self.emulator.token}
         step = GitHubStep(self._folder, inputs)
         names = {"MOGPLEX_URL": inputs["base-url"], "MOGPLEX_API_KEY": inputs["api-key"]}
@@ -101,7 +111,14 @@ class Job:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._command,
-                env={**step.environment, **names, "PATH": path, "LANG": "C.UTF-8", **self._env, **env},
+                env={
+                    **step.environment,
+                    **names,
+                    "PATH": path,
+                    "LANG": "C.UTF-8",
+                    **self._env,
+                    **env,
+                },
                 cwd=step.workspace,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -154,9 +171,11 @@ def nothing(_: Job) -> None:
 
 
 def cancel(job: Job, *, wait: Callable[[Job], None]) -> None:
-    """Cancel the job as GitHub's runner does: SIGINT, 7.5 s later SIGTERM, and after 2.5 s more it is killed.
+    """Cancel the job as GitHub's runner does: SIGINT, 7.5 s later SIGTERM, and after 2.5 s more it
+    is killed.
 
-    The signal goes to the tool itself. A script that starts it in a step of its own keeps it from the tool.
+    The signal goes to the tool itself. A script that starts it in a step of its own keeps it from
+    the tool.
     """
     wait(job)
     job.process.send_signal(signal.SIGINT)
@@ -174,7 +193,9 @@ def lose_runner(job: Job) -> None:
 
 
 def lose_service(job: Job) -> None:
-    """Have the service drop every connection for 20 s; a stream that is open breaks at the next event but one."""
+    """Have the service drop every connection for 20 s; a stream that is open breaks at the next
+    event but one.
+    """
     job.wait_for_events(MOMENT)
     job.emulator.inject("any", drop=True, times="always")
     time.sleep(20)
@@ -203,17 +224,31 @@ class Fault:
 
 def looks(**fields: Any) -> list[dict[str, Any]]:
     """Have the stream fail at its first connect, and the looks at run and events at the second."""
-    return [{"route": "stream", **fields}, *({"route": route, "skip": 1, **fields} for route in ("run", "events"))]
+    return [
+        {"route": "stream", **fields},
+        *({"route": route, "skip": 1, **fields} for route in ("run", "events")),
+    ]
 
 
 BAD_GATEWAY = {"status": 502, "body": "<!DOCTYPE html><title>Bad gateway</title>"}
-LIMITED = {"status": 429, "headers": {"Retry-After": "10"}, "body": {"ok": False, "error": {"code": "RATE_LIMITED"}}}
+LIMITED = {
+    "status": 429,
+    "headers": {"Retry-After": "10"},
+    "body": {"ok": False, "error": {"code": "RATE_LIMITED"}},
+}
 
 
 def _forged() -> Iterator[tuple[str, str]]:
     """Yield each command of GitHub in both notations: its data, and the line."""
-    names = [*sorted(GITHUB_COMMANDS - {"stop-commands", "endgroup"}), "stop-commands"]  # what follows it is not read
-    properties = {"set-output": " name=result", "save-state": " name=run-id", "set-env": " name=PATH"}
+    names = [
+        *sorted(GITHUB_COMMANDS - {"stop-commands", "endgroup"}),
+        "stop-commands",
+    ]  # what follows it is not read
+    properties = {
+        "set-output": " name=result",
+        "save-state": " name=run-id",
+        "set-env": " name=PATH",
+    }
     lines = [f"text ##[{name}]forged" for name in sorted(GITHUB_LOG_VIEWER - {"endgroup"})]
     lines += ["\r::warning::forged", "\u3000::error::forged", " ::notice::forged"]
     lines += [f"::{name}{properties.get(name, '')}::forged" for name in names]
@@ -229,8 +264,17 @@ FAULTS = (
     Fault("three 502s in a row", looks(times=3, **BAD_GATEWAY)),
     Fault("answer cut in its body", looks(cut=300)),
     Fault("429, Retry-After 10", looks(**LIMITED), every=0.5),
-    Fault("20 s outage", [{"route": "stream", "events": MOMENT + 2, "cut": 0}], lose_service, every=0.7),
-    Fault("job cancelled", act=partial(cancel, wait=lambda job: job.wait_for_events(MOMENT)), cancelled=True),
+    Fault(
+        "20 s outage",
+        [{"route": "stream", "events": MOMENT + 2, "cut": 0}],
+        lose_service,
+        every=0.7,
+    ),
+    Fault(
+        "job cancelled",
+        act=partial(cancel, wait=lambda job: job.wait_for_events(MOMENT)),
+        cancelled=True,
+    ),
     Fault(
         "job cancelled while the start is answered",
         [{"route": "start", "when": "after", "delay": 5}],
@@ -255,7 +299,9 @@ def play(fault: Fault, tool: str) -> Outcome:
     """Let ``fault`` meet ``tool``."""
     with _emulator(fault) as (emulator, folder):
         jobs = [
-            Job(tool, emulator, _job_folder(folder, number), INPUT_MATRIX=f'{{"package": {number}}}')
+            Job(
+                tool, emulator, _job_folder(folder, number), INPUT_MATRIX=f'{{"package": {number}}}'
+            )
             for number in range(fault.jobs)
         ]
         for job in jobs:
@@ -322,8 +368,15 @@ def cell(fault: Fault, outcome: Outcome) -> str:
     if not outcome.succeeded:
         names = (str(code) if code >= 0 else signal.Signals(-code).name for code in outcome.codes)
         wrong.append(f"exit {', '.join(names)}")
-    counts = {"lost": outcome.lost, "doubled": outcome.doubled, "left": outcome.left, "obeyed": outcome.obeyed}
-    return f"✘ {', '.join([*wrong, *(f'{count} {name}' for name, count in counts.items() if count)])}"
+    counts = {
+        "lost": outcome.lost,
+        "doubled": outcome.doubled,
+        "left": outcome.left,
+        "obeyed": outcome.obeyed,
+    }
+    return (
+        f"✘ {', '.join([*wrong, *(f'{count} {name}' for name, count in counts.items() if count)])}"
+    )
 
 
 def main() -> int:
@@ -331,7 +384,9 @@ def main() -> int:
     missing = [tool for tool in ("bash", "curl", "jq") if shutil.which(tool) is None]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background it is ignored, by children too
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # in a shell's background it is ignored, by children too
     faults = [fault for fault in FAULTS if fault.name in sys.argv[1:] or len(sys.argv) == 1]
     cases = [(fault, tool) for fault in faults for tool in TOOLS]
     slowest_first = sorted(cases, key=lambda case: -case[0].every)
@@ -346,7 +401,9 @@ def main() -> int:
     through = {tool: sum(outcomes[fault, tool].whole for fault in wrong) for tool in TOOLS}
     for tool, count in through.items():
         print(f"{tool}: comes through {count} of {len(wrong)} that go wrong")
-    if len(faults) == len(FAULTS) and (claimed := claims()) != (measured := {tool: through[tool] for tool in claimed}):
+    if len(faults) == len(FAULTS) and (claimed := claims()) != (
+        measured := {tool: through[tool] for tool in claimed}
+    ):
         print(f"README.md claims {claimed}, measured {measured}")
         return 1
     return 0 if all(outcomes[fault, "this step"].whole for fault in faults) else 1
@@ -361,7 +418,13 @@ def claims() -> dict[str, int]:
         sentence,
     )
     assert found, "README.md no longer says what each comes through"
-    return dict(zip(("curl loop", "requests poller", "gh's rules", "this step"), map(int, found.groups()), strict=True))
+    return dict(
+        zip(
+            ("curl loop", "requests poller", "gh's rules", "this step"),
+            map(int, found.groups()),
+            strict=True,
+        )
+    )
 
 
 if __name__ == "__main__":

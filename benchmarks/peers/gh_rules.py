@@ -1,8 +1,8 @@
 """The rules by which ``gh agent-task create --follow`` follows a session, against this API.
 
-From github.com/cli/cli, ``pkg/cmd/agent-task/create/create.go`` and ``shared/log.go`` at 48d6cbb: one try for each
-call, the whole log again every five seconds, the first error ends it, Ctrl-C ends the display alone, and the exit code
-is 0 once the log has ended.
+From github.com/cli/cli, ``pkg/cmd/agent-task/create/create.go`` and ``shared/log.go`` at 48d6cbb:
+one try for each call, the whole log again every five seconds, the first error ends it, Ctrl-C ends
+the display alone, and the exit code is 0 once the log has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ POLL_SECONDS = 5
 
 def call(method: str, path: str, **options: Any) -> Any:
     """Return the ``data`` of an answer."""
-    headers = {"Authorization": f"Bearer {os.environ['MOGPLEX_API_KEY']}", "Idempotency-Key": str(uuid4())}
+    headers = {
+        "Authorization": f"Bearer {os.environ['MOGPLEX_API_KEY']}",
+        "Idempotency-Key": str(uuid4()),
+    }
     answer = requests.request(method, API + path, headers=headers, timeout=30, **options)
     answer.raise_for_status()
     return answer.json()["data"]
@@ -31,7 +34,11 @@ def call(method: str, path: str, **options: Any) -> Any:
 def main() -> int:
     """Start a run and show its log."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    body = {"repoId": os.environ["MOGPLEX_REPO"], "prompt": os.environ["PROMPT"], "createBranch": True}
+    body = {
+        "repoId": os.environ["MOGPLEX_REPO"],
+        "prompt": os.environ["PROMPT"],
+        "createBranch": True,
+    }
     run_id = call("POST", "/runs", json=body)["runId"]
     print(f"Displaying run {run_id}. Press Ctrl+C to stop.", flush=True)
     shown = 0

@@ -1,4 +1,5 @@
-"""The script of a careful user of ``requests``: start a run, print its events, cancel it on a signal, exit as it ended.
+"""The script of a careful user of ``requests``: start a run, print its events, cancel it on a
+signal, exit as it ended.
 
 The key names the job, so that a retry or a re-run finds the run; the session retries what may pass.
 """
@@ -20,7 +21,9 @@ KEY = "-".join(os.environ[name] for name in ("GITHUB_REPOSITORY_ID", "GITHUB_RUN
 
 session = requests.Session()
 session.headers["Authorization"] = f"Bearer {os.environ['MOGPLEX_API_KEY']}"
-retries = Retry(total=8, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None)
+retries = Retry(
+    total=8, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
+)
 for scheme in ("http://", "https://"):
     session.mount(scheme, HTTPAdapter(max_retries=retries))
 
@@ -50,7 +53,11 @@ def follow(run_id: str) -> int:
 def main() -> int:
     """Start or find the run, and follow it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    body = {"repoId": os.environ["MOGPLEX_REPO"], "prompt": os.environ["PROMPT"], "createBranch": True}
+    body = {
+        "repoId": os.environ["MOGPLEX_REPO"],
+        "prompt": os.environ["PROMPT"],
+        "createBranch": True,
+    }
     run_id = call("POST", "/runs", headers={"Idempotency-Key": KEY}, json=body)["runId"]
     print(f"Started run {run_id}", flush=True)
     try:

@@ -1,6 +1,8 @@
-"""Reads the API's JSON into typed values: the only place that knows the API's field names and payload keys.
+"""Reads the API's JSON into typed values: the only place that knows the API's field names and
+payload keys.
 
-Needed values (ids, statuses) are checked, and an answer without them is refused. Everything else may be missing or
+Needed values (ids, statuses) are checked, and an answer without them is refused. Everything else
+may be missing or
 odd: unknown fields, types and states are ignored, as the API asks of its clients.
 """
 
@@ -29,24 +31,46 @@ _EVENT_KINDS: Final = {kind.value: kind for kind in EventKind} | {
 """By the type of an event; that of a ``log`` with its stage."""
 _OWN_TYPES: Final = (*_EVENT_KINDS, "log", "status_changed", "cancel_requested")
 _KNOWN_KEYS: Final = (
-    *("ai_billing_source", "base_branch", "changed", "created_branch", "exit_code", "external_run_id", "failure_code"),
-    *("from", "harness_id", "kind", "pull_request_url", "runtime_command_id", "runtime_run_id", "stage", "to"),
+    *(
+        "ai_billing_source",
+        "base_branch",
+        "changed",
+        "created_branch",
+        "exit_code",
+        "external_run_id",
+        "failure_code",
+    ),
+    *(
+        "from",
+        "harness_id",
+        "kind",
+        "pull_request_url",
+        "runtime_command_id",
+        "runtime_run_id",
+        "stage",
+        "to",
+    ),
     *("working_branch", "heartbeat", "recorded_at"),
 )
-"""Payload keys of the service's own events that typed fields carry, or that matter to the service only."""
+"""Payload keys of the service's own events that typed fields carry, or that matter to the service
+only.
+"""
 _KNOWN_TOOL_KEYS: Final = ("duration_ms", "kind", "state", "toolCallId")
 _DELIVERY_FAILED: Final = "The agent finished, but GitHub delivery failed"
 """How the error of a failed push begins (Mogplex/mogplex, lib/harness/git-delivery.ts)."""
 _DELIVERY_NOTE: Final = "Delivered tracked changes in an automatic commit"
 """Written as if the agent had said it, by the delivery (same source)."""
 MAX_VALUES: Final = 1_000_000
-"""Most brackets and commas of one JSON document; 200 events at the service's own limits have far fewer."""
+"""Most brackets and commas of one JSON document; 200 events at the service's own limits have far
+fewer.
+"""
 _MOST_DIGITS: Final = 400
 _LONGEST_CALL_MS: Final = 30 * 24 * 3600 * 1000
 
 
 def read_json(data: bytes) -> object:
-    """Parse JSON of bounded cost: a few bytes for each of many values would become gigabytes of objects.
+    """Parse JSON of bounded cost: a few bytes for each of many values would become gigabytes of
+    objects.
 
     A whole number with more digits than Python converts becomes a float.
 
@@ -67,7 +91,10 @@ def _whole_number(digits: str) -> int | float:
 
 def malformed(cause: str) -> SetupError:
     """Return the error for an answer that came but cannot be used."""
-    return SetupError(cause, remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place.")
+    return SetupError(
+        cause,
+        remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place.",
+    )
 
 
 def error_code(value: object) -> str | None:
@@ -92,7 +119,9 @@ def started(data: object) -> models.StartedRun:
 
 
 def run_in(data: object, run_id: str) -> models.Run:
-    """Read ``{run}``, which is to be the run ``run_id``: a cache in between may answer with another one."""
+    """Read ``{run}``, which is to be the run ``run_id``: a cache in between may answer with another
+    one.
+    """
     found = run(_object(data).get("run"))
     if found.id.lower() != run_id.lower():
         raise malformed("the API's answer is about another run")
@@ -116,7 +145,11 @@ def events(items: list[object], seen: Container[Untrusted] = ()) -> tuple[models
 def cancelled(data: object, run_id: str) -> models.Cancelled:
     """Read ``{run, status, alreadyTerminal}``, see ``run_in``."""
     item = _object(data)
-    return _read(models.Cancelled, item, run=run_in(item, run_id) if isinstance(item.get("run"), dict) else None)
+    return _read(
+        models.Cancelled,
+        item,
+        run=run_in(item, run_id) if isinstance(item.get("run"), dict) else None,
+    )
 
 
 def artifact(data: object) -> models.Artifact:
@@ -161,7 +194,9 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
     if word == "log" and payload.get("kind") == "assistant_delta":
         is_note = message is not None and message.text.lstrip().startswith(_DELIVERY_NOTE)
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
-    return _EVENT_KINDS.get(f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER)
+    return _EVENT_KINDS.get(
+        f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER
+    )
 
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
@@ -198,17 +233,24 @@ def _list(data: object, name: str) -> list[object]:
 
 
 def _read(model: Callable[..., T], item: Mapping[str, object], **given: object) -> T:
-    """Return a model of ``item``. Each field is read as its type says, but those ``given``, and ``data``, all of it."""
+    """Return a model of ``item``. Each field is read as its type says, but those ``given``, and
+    ``data``, all of it.
+    """
     given.setdefault("data", Untrusted(item))
     fields = _fields(model).items()
-    return model(**{name: given[name] if name in given else _field(item, *field) for name, field in fields})
+    return model(
+        **{name: given[name] if name in given else _field(item, *field) for name, field in fields}
+    )
 
 
 @cache
 def _fields(model: Callable[..., object]) -> Mapping[str, tuple[object, str]]:
     """Return the type of each field of a model, and the path of the API's field."""
     hints = get_type_hints(model, include_extras=True)
-    return {name: get_args(hint) if get_origin(hint) is Annotated else (hint, name) for name, hint in hints.items()}
+    return {
+        name: get_args(hint) if get_origin(hint) is Annotated else (hint, name)
+        for name, hint in hints.items()
+    }
 
 
 def _field(item: Mapping[str, object], kind: object, path: str) -> object:
@@ -233,12 +275,18 @@ def text(value: object) -> Untrusted | None:
 
 def _int(value: object) -> int | None:
     """Read a whole number of a sensible size; None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9
+        else None
+    )
 
 
 def _seconds(value: object) -> float | None:
     """Read a number of milliseconds; None for anything else."""
-    return value / 1000 if isinstance(value, int | float) and 0 <= value <= _LONGEST_CALL_MS else None
+    return (
+        value / 1000 if isinstance(value, int | float) and 0 <= value <= _LONGEST_CALL_MS else None
+    )
 
 
 def time(value: object) -> datetime | None:

@@ -1,7 +1,7 @@
 """How often a step may send requests: 60 a minute for each token, shared by the jobs that use it.
 
-``TokenBudget`` shares the token exactly between the runs of one process. ``PollInterval`` keeps jobs that do not know
-of each other below the limit together.
+``TokenBudget`` shares the token exactly between the runs of one process. ``PollInterval`` keeps
+jobs that do not know of each other below the limit together.
 """
 
 import contextlib
@@ -20,9 +20,13 @@ Turn = Callable[["Use", float], AbstractContextManager[float]]
 """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
-"""The time that jobs sharing a token need for each request: the API allows 60 in any minute, and a few are spare."""
+"""The time that jobs sharing a token need for each request: the API allows 60 in any minute, and a
+few are spare.
+"""
 STATUS_CHECK_SECONDS: Final = 60.0
-"""Time between two status checks beside the events: only ``GET /runs/{id}`` notices that a run's worker died."""
+"""Time between two status checks beside the events: only ``GET /runs/{id}`` notices that a run's
+worker died.
+"""
 LONGEST_INTERVAL: Final = 2.0
 """Longest interval, in seconds, of a job that has the token to itself."""
 _REQUESTS_TO_START: Final = 3
@@ -59,14 +63,19 @@ class Limit(NamedTuple):
 
 
 REQUESTS: Final = Limit(60, 60.0, kept_free=10)
-STARTS: Final = tuple(Limit(most, each, [Use.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0)))
+STARTS: Final = tuple(
+    Limit(most, each, [Use.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0))
+)
 """A start counts as a request, too (contract/README.md)."""
 _CLOCK_MARGIN: Final = 0.05
-"""Seconds that a request is counted for longer: the service's clock need not run exactly like ours."""
+"""Seconds that a request is counted for longer: the service's clock need not run exactly like
+ours.
+"""
 
 
 class _Request:
-    """A request that waits for its turn, or that counts: from when it is let through until some time after its answer.
+    """A request that waits for its turn, or that counts: from when it is let through until some
+    time after its answer.
 
     ``place`` is that of the queue: of those that wait, the lowest is next.
     """
@@ -81,8 +90,9 @@ class _Request:
 class TokenBudget:
     """The token's limits, kept exactly for all runs of this process. Thread-safe.
 
-    A request counts until its answer has left the window: the service has counted it by then. Of requests that wait,
-    cancels come first, the newest run's before the others, then starts, reads and polls, each in the order of arrival.
+    A request counts until its answer has left the window: the service has counted it by then. Of
+    requests that wait, cancels come first, the newest run's before the others, then starts, reads
+    and polls, each in the order of arrival.
     """
 
     def __init__(self, limits: Sequence[Limit] = (REQUESTS, *STARTS)) -> None:
@@ -93,13 +103,15 @@ class TokenBudget:
 
     @contextlib.contextmanager
     def turn(self, use: Use, timeout: float, *, clock: Clock, run: int = 0) -> Iterator[float]:
-        """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the seconds left.
+        """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the
+        seconds left.
 
         Args:
             use: the purpose of the request.
             timeout: seconds that waiting and the request may take together.
             clock: time and waits; all callers' clocks show the same time.
-            run: number of the run; of the cancels that wait, that of the highest number is sent first.
+            run: number of the run; of the cancels that wait, that of the highest number is sent
+                first.
 
         Raises:
             NoTurnError: the turn would come after ``timeout``; ``retry_after`` says when.
@@ -115,19 +127,27 @@ class TokenBudget:
                 if clock.monotonic() + seconds > ends:
                     starts = "10 starts a minute, 30 an hour and 150 a day"
                     limit = starts if use is Use.START else "60 requests a minute"
-                    raise NoTurnError(f"the token's limit of {limit} is used up", retry_after=seconds)
+                    raise NoTurnError(
+                        f"the token's limit of {limit} is used up", retry_after=seconds
+                    )
                 clock.sleep(seconds)
             yield max(ends - clock.monotonic(), 0.3)
         finally:
-            request.answered = -inf if request.waits else clock.monotonic()  # one that was never sent is forgotten
+            request.answered = (
+                -inf if request.waits else clock.monotonic()
+            )  # one that was never sent is forgotten
 
     def seconds_to_start(self, now: float) -> float:
-        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
+        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0
+        for at once.
+        """
         with self._lock:
             return self._seconds_for(_Request(Use.START, place=(-1, 0)), now)
 
     def _seconds_until_turn(self, request: _Request, now: float) -> float:
-        """Return the seconds until a request that waits may be sent, and let it through if that is now."""
+        """Return the seconds until a request that waits may be sent, and let it through if that is
+        now.
+        """
         longest = max(limit.seconds for limit in self._limits) + _CLOCK_MARGIN
         with self._lock:
             self._requests = [each for each in self._requests if now - each.answered < longest]
@@ -136,10 +156,16 @@ class TokenBudget:
             return seconds
 
     def _seconds_for(self, request: _Request, now: float) -> float:
-        return max(self._wait_of(limit, request, now) for limit in self._limits if request.use in limit.uses)
+        return max(
+            self._wait_of(limit, request, now)
+            for limit in self._limits
+            if request.use in limit.uses
+        )
 
     def _wait_of(self, limit: Limit, request: _Request, now: float) -> float:
-        """Return the seconds until ``limit`` has room for ``request`` behind those that are ahead of it."""
+        """Return the seconds until ``limit`` has room for ``request`` behind those that are ahead
+        of it.
+        """
         others = [each for each in self._requests if each.use in limit.uses]
         ahead = sum(each.waits and each.place < request.place for each in others)
         counted = sorted(min(each.answered, now) for each in others if not each.waits)
@@ -155,8 +181,9 @@ class TokenBudget:
 class PollInterval:
     """The pause before the next poll: short when something happens, longer when nothing does.
 
-    Every request costs its job ``SECONDS_PER_REQUEST`` times the number of jobs that share the token. So the jobs stay
-    below the API's limit together without knowing of each other. Jobs that were not announced show through refusals.
+    Every request costs its job ``SECONDS_PER_REQUEST`` times the number of jobs that share the
+    token. So the jobs stay below the API's limit together without knowing of each other. Jobs that
+    were not announced show through refusals.
     """
 
     def __init__(self, clock: Clock, *, shortest: float, jobs_per_token: int) -> None:
@@ -165,7 +192,9 @@ class PollInterval:
         self._share = jobs_per_token * SECONDS_PER_REQUEST
         self._shortest = max(shortest, self._share)
         self._least = self._pause = self._shortest
-        """The pause while something happens: refusals lengthen it for some time, and what was waited last."""
+        """The pause while something happens: refusals lengthen it for some time, and what was
+        waited last.
+        """
         self._backoff = Backoff(clock, first=self._shortest, longest=max(self._shortest, 10.0))
         self.is_shared = jobs_per_token > 1
         """Whether other jobs are known to use the token too."""
@@ -175,24 +204,31 @@ class PollInterval:
         """Time between two status checks of the run."""
 
     def before_stream(self) -> float:
-        """Return the seconds from the start of the run to the opening of its stream: none unless it is crowded."""
+        """Return the seconds from the start of the run to the opening of its stream: none unless it
+        is crowded.
+        """
         if not self.is_crowded:
             return 0.0
         return (_REQUESTS_TO_START - 1) * self._share + self._clock.random(0.0, self._share)
 
     def first(self) -> float:
-        """Return the seconds from the start of the run to the first poll: none for a job on its own.
+        """Return the seconds from the start of the run to the first poll: none for a job on its
+        own.
 
-        Jobs that share a token start together. Waiting pays for the requests they have sent so far, and spreads their
-        polls over one interval.
+        Jobs that share a token start together. Waiting pays for the requests they have sent so far,
+        and spreads their polls over one interval.
         """
         if not self.is_shared:
             return 0.0
         return _REQUESTS_TO_START * self._share + self._clock.random(0.0, self._shortest)
 
     def after_answer(self, *, active: bool) -> float:
-        """Return the seconds to wait after a usable answer; ``active``: it contained something new."""
-        self._pause = self._least if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
+        """Return the seconds to wait after a usable answer; ``active``: it contained something
+        new.
+        """
+        self._pause = (
+            self._least if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
+        )
         self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)

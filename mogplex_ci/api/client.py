@@ -18,18 +18,23 @@ from mogplex_ci.waiting import Clock
 API_PATH: Final = "/api/v1/mogplex"
 
 STREAM_CONNECT_SECONDS: Final = 5.0
-"""The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""
+"""The service sends the first bytes of a stream at once: silence after the connect means that
+something buffers it.
+"""
 STREAM_SILENCE_SECONDS: Final = 75.0
 """Silence after which reading a stream fails; following a run loses patience earlier."""
 
 
 class Client:
-    """A token's view of one Mogplex service. ``timeout`` is the seconds that a call may take in all.
+    """A token's view of one Mogplex service. ``timeout`` is the seconds that a call may take in
+    all.
 
-    Of these it waits for its turn as long as it must; a request alone takes ``CALL_SECONDS`` at most.
+    Of these it waits for its turn as long as it must; a request alone takes ``CALL_SECONDS`` at
+    most.
 
-    Every method raises ``MogplexError``, whose ``patience`` says for how long asking again may help. Only an answer in
-    the API's own envelope is a refusal; any other may be the doing of a proxy in between.
+    Every method raises ``MogplexError``, whose ``patience`` says for how long asking again may
+    help. Only an answer in the API's own envelope is a refusal; any other may be the doing of a
+    proxy in between.
     """
 
     def __init__(
@@ -43,24 +48,32 @@ class Client:
     ) -> None:
         """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
 
-        Where several runs of this process share the token, ``turn`` is waited for before each request, and ``contact``
-        is what they know of the service.
+        Where several runs of this process share the token, ``turn`` is waited for before each
+        request, and ``contact`` is what they know of the service.
         """
         self.contact = contact or Contact()
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
-        """The run and digest of the newest answer with events, and its page: the answer itself may be megabytes."""
+        """The run and digest of the newest answer with events, and its page: the answer itself may
+        be megabytes.
+        """
         self.has_no_stream = ""
-        """Why events of this service are polled; empty while streaming works, or was not tried yet."""
+        """Why events of this service are polled; empty while streaming works, or was not tried
+        yet.
+        """
 
     @property
     def requests_sent(self) -> int:
         """Requests sent so far; the token may send 60 a minute."""
         return self._transport.requests_sent
 
-    def repos(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Repo]:
-        """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
+    def repos(
+        self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
+    ) -> list[models.Repo]:
+        """List the repositories that the token can see: those whose full name holds ``query``, or
+        the one of an id.
+        """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "id": repo_id or None}
         data = self._call(Use.READ, "GET", "/repos", query=params, timeout=timeout)
         return answers.listed(models.Repo, data, "repos")
@@ -75,8 +88,11 @@ class Client:
         data = self._call(Use.READ, "GET", "/agents", timeout=timeout, newer="agents")
         return answers.listed(models.Agent, data, "agents")
 
-    def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Skill]:
-        """List the skills of the token's library, and of the repository if one is given, that match ``query``.
+    def skills(
+        self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
+    ) -> list[models.Skill]:
+        """List the skills of the token's library, and of the repository if one is given, that match
+        ``query``.
 
         Raises:
             OldServiceError: the service has no skills.
@@ -86,10 +102,14 @@ class Client:
         data = self._call(Use.READ, "GET", "/skills", query=params, timeout=timeout, newer="skills")
         return answers.listed(models.Skill, data, "skills")
 
-    def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
+    def start(
+        self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS
+    ) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        return answers.started(self._call(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout))
+        return answers.started(
+            self._call(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
+        )
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
@@ -103,13 +123,17 @@ class Client:
         limit: int = models.FEED_LIMIT,
         timeout: float = CALL_SECONDS,
     ) -> models.EventPage:
-        """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
+        """Return the run and up to ``limit`` events: older servers return the oldest ones, newer
+        ones the newest.
 
-        Events whose ids are in ``seen`` come without their contents, unless the answer equals the last one about this
+        Events whose ids are in ``seen`` come without their contents, unless the answer equals the
+        last one about this
         run: that returns the same object again.
         """
         query = {"limit": str(limit)}
-        answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
+        answer = self._send(
+            Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout
+        )
         digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
         if self._last_page is None or digest != self._last_page[0]:
             self._last_page = digest, answers.event_page(self._data(answer), run_id, seen)
@@ -118,13 +142,16 @@ class Client:
     def stream(
         self, run_id: str, *, last_event_id: str | None, timeout: float = CALL_SECONDS, clock: Clock
     ) -> EventStream:
-        """Open the run's event stream: after ``last_event_id``, or from the newest ``FEED_LIMIT`` events on.
+        """Open the run's event stream: after ``last_event_id``, or from the newest ``FEED_LIMIT``
+        events on.
 
         ``timeout`` is for opening it.
 
         Raises:
-            OldServiceError: the service has no stream, or something in between answers in its place.
-            BadRequestError: the service does not know ``last_event_id``, or it belongs to another run.
+            OldServiceError: the service has no stream, or something in between answers in its
+                place.
+            BadRequestError: the service does not know ``last_event_id``, or it belongs to another
+                run.
             MogplexError: as for every call.
         """
         with self._turn(Use.READ, timeout) as left, self._judging():
@@ -132,7 +159,11 @@ class Client:
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(models.FEED_LIMIT)},
-                headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", "Last-Event-ID": last_event_id},
+                headers={
+                    "Accept": "text/event-stream",
+                    "Accept-Encoding": "identity",
+                    "Last-Event-ID": last_event_id,
+                },
                 timeout=min(left, STREAM_CONNECT_SECONDS),
                 silence=STREAM_SILENCE_SECONDS,
             )
@@ -145,7 +176,8 @@ class Client:
         return EventStream(answer.stream, run_id=run_id, clock=clock)
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
-        """Return the JSON file that the run committed as ``path``, which is ``.mogplex/artifacts/NAME.json``.
+        """Return the JSON file that the run committed as ``path``, which is
+        ``.mogplex/artifacts/NAME.json``.
 
         Only a run that succeeded on a branch that it created has artifacts.
 
@@ -155,24 +187,36 @@ class Client:
             MogplexError: as for every call.
         """
         query, route = {"path": path}, f"{_run_path(run_id)}/artifact"
-        return answers.artifact(self._call(Use.READ, "GET", route, query=query, timeout=timeout, newer="artifacts"))
+        return answers.artifact(
+            self._call(Use.READ, "GET", route, query=query, timeout=timeout, newer="artifacts")
+        )
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        return answers.cancelled(self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout), run_id)
+        return answers.cancelled(
+            self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout), run_id
+        )
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def _call(self, use: Use, method: str, path: str, *, timeout: float, newer: str = "", **parts: Any) -> object:
-        """Send a request, and return the data that it is answered with: see ``_send`` and ``_data``."""
+    def _call(
+        self, use: Use, method: str, path: str, *, timeout: float, newer: str = "", **parts: Any
+    ) -> object:
+        """Send a request, and return the data that it is answered with: see ``_send`` and
+        ``_data``.
+        """
         return self._data(self._send(use, method, path, timeout=timeout, **parts), newer)
 
     def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
-        """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
+        """Send a request when its turn has come. The wait for the turn may take long, the request
+        itself may not.
+        """
         with self._turn(use, timeout) as left, self._judging():
-            return self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
+            return self._transport.send(
+                method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts
+            )
 
     @contextmanager
     def _judging(self) -> Iterator[None]:
@@ -183,7 +227,9 @@ class Client:
             raise
 
     def _data(self, answer: Answer, newer: str = "") -> object:
-        """Return the data in the answer's envelope, or raise its error; older services lack the feature ``newer``."""
+        """Return the data in the answer's envelope, or raise its error; older services lack the
+        feature ``newer``.
+        """
         with self._judging():
             if newer and answer.status in (404, 405) and answer.media_type != "application/json":
                 raise errors.OldServiceError(f"this service has no {newer}")
@@ -197,7 +243,11 @@ class Client:
                 self.contact.answered(accepts_token=True)
                 return envelope["data"]
             error = envelope.get("error")
-            if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
+            if (
+                answer.status < 300
+                or not isinstance(error, dict)
+                or answers.error_code(error.get("code")) is None
+            ):
                 raise _not_the_api(answer)
             self.contact.answered(accepts_token=answer.status != 401)
             raise _refusal(answer, error)
@@ -208,21 +258,37 @@ def _run_path(run_id: str) -> str:
 
 
 def _not_the_api(answer: Answer) -> errors.MogplexError:
-    """Return the error for an answer without the API's envelope: a proxy or another server gave it."""
-    if answer.status in (408, 429) or answer.status >= 500:  # they say themselves that asking again may help
+    """Return the error for an answer without the API's envelope: a proxy or another server gave
+    it.
+    """
+    if (
+        answer.status in (408, 429) or answer.status >= 500
+    ):  # they say themselves that asking again may help
         refusal = _refusal(answer, {})
-        refusal.may_have_worked = answer.status != 429  # who counts requests does so before any work
+        refusal.may_have_worked = (
+            answer.status != 429
+        )  # who counts requests does so before any work
         return refusal
-    if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
-        return errors.WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
+    if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(
+        _PAGE_BEGINNINGS
+    ):
+        return errors.WrongServiceError(
+            f"a web page came instead of the API's answer (HTTP {answer.status})"
+        )
     return answers.malformed(f"unexpected response format (HTTP {answer.status})")
 
 
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
 _REFUSED: Final = "the API refused the request"
 _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] = {
-    "AUTOMATION_REQUIRED": (errors.AutomationRequiredError, "this token may not start runs, only trigger automations"),
-    "IDEMPOTENCY_CONFLICT": (errors.KeyConflictError, "the idempotency key belongs to a different request"),
+    "AUTOMATION_REQUIRED": (
+        errors.AutomationRequiredError,
+        "this token may not start runs, only trigger automations",
+    ),
+    "IDEMPOTENCY_CONFLICT": (
+        errors.KeyConflictError,
+        "the idempotency key belongs to a different request",
+    ),
     400: (errors.BadRequestError, "the API does not accept this request"),
     401: (errors.NotAuthorizedError, "the API does not know this token"),
     403: (errors.ForbiddenError, "the token may not do this"),
@@ -236,7 +302,11 @@ _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] =
 
 def _refusal(answer: Answer, error: Mapping[str, object]) -> errors.MogplexError:
     code = answers.error_code(error.get("code"))
-    other = (errors.ServerError, "the API failed") if answer.status >= 500 else (errors.ApiError, _REFUSED)
+    other = (
+        (errors.ServerError, "the API failed")
+        if answer.status >= 500
+        else (errors.ApiError, _REFUSED)
+    )
     kind, cause = _REFUSALS.get(code) or _REFUSALS.get(answer.status, other)
     refusal = kind(
         cause,

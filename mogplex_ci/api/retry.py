@@ -16,15 +16,21 @@ Y = TypeVar("Y")
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first retry; each further failure doubles the pause."""
 LONGEST_PAUSE: Final = 10.0
-"""Longest pause, in seconds, that we choose ourselves: an outage of any length is noticed to be over within it."""
+"""Longest pause, in seconds, that we choose ourselves: an outage of any length is noticed to be
+over within it.
+"""
 LATEST: Final = 2.0
-"""Seconds after the time that the server asked to wait until, within which the request is sent again."""
+"""Seconds after the time that the server asked to wait until, within which the request is sent
+again.
+"""
 CALL_SECONDS: Final = 30.0
 """Longest time for one request."""
 UNKNOWN_TOKEN_SECONDS: Final = 10.0
 """How long a token is tried that the service has never accepted."""
 ACCEPTED_TOKEN_SECONDS: Final = 60.0
-"""The same once it was accepted: the service answers 401 whenever its database cannot look the token up."""
+"""The same once it was accepted: the service answers 401 whenever its database cannot look the
+token up.
+"""
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
 _SHORTEST_SHARE: Final = 0.8
@@ -44,14 +50,18 @@ class Waiting(NamedTuple):
 class Backoff:
     """Pauses between tries: as long as the server asks, else doubling up to ``longest`` seconds."""
 
-    def __init__(self, clock: Clock, *, first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> None:
+    def __init__(
+        self, clock: Clock, *, first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE
+    ) -> None:
         self._clock = clock
         self._first = first
         self._longest = longest
         self._next = first
 
     def seconds_after(self, error: MogplexError) -> float:
-        """Count a failure and return the seconds to wait before the next try. Jitter keeps jobs from meeting again."""
+        """Count a failure and return the seconds to wait before the next try. Jitter keeps jobs
+        from meeting again.
+        """
         pause, self._next = self._next, min(self._next * 2, self._longest)
         if error.retry_after is not None:
             return error.retry_after + self._clock.random(0.0, LATEST)
@@ -63,13 +73,17 @@ class Backoff:
 
 
 class Patience:
-    """How long failures in a row are waited out: each as long as it says, counted from the first that has a limit."""
+    """How long failures in a row are waited out: each as long as it says, counted from the first
+    that has a limit.
+    """
 
     def __init__(self) -> None:
         self._since: float | None = None
 
     def left(self, error: MogplexError, now: float) -> float:
-        """Note a failure at the time ``now``, and return for how many seconds the request may be sent again."""
+        """Note a failure at the time ``now``, and return for how many seconds the request may be
+        sent again.
+        """
         if error.patience == inf:
             self._since = None
             return inf
@@ -96,7 +110,9 @@ class Contact:
     def judge(self, error: MogplexError) -> None:
         """Set how long ``error`` is waited out."""
         if isinstance(error, NotAuthorizedError):
-            error.patience = ACCEPTED_TOKEN_SECONDS if self._accepts_token else UNKNOWN_TOKEN_SECONDS
+            error.patience = (
+                ACCEPTED_TOKEN_SECONDS if self._accepts_token else UNKNOWN_TOKEN_SECONDS
+            )
         elif error.patience == inf and not self._has_answered:
             error.patience = error.patience_before_contact
 
@@ -120,13 +136,14 @@ def retrying(
         stop: ends the call or a wait when a stop signal comes; None lets neither be interrupted.
         backoff: the pauses; the default ones when None.
         longest_call: seconds for one try.
-        insists: try again sooner than the server asks, and also when it does not know the token. For cancels, which
-            have a few seconds after a stop signal: room in the request budget comes free continuously, refused requests
-            do not count, and the service knows no token while its database is away.
+        insists: try again sooner than the server asks, and also when it does not know the token.
+            For cancels, which have a few seconds after a stop signal: room in the request budget
+            comes free continuously, refused requests do not count, and the service knows no token
+            while its database is away.
 
     Raises:
-        MogplexError: an error that will not pass, or the last one when the next try would come after the deadline.
-        StopRequested: a stop signal came.
+        MogplexError: an error that will not pass, or the last one when the next try would come
+        after the deadline. StopRequested: a stop signal came.
     """
     backoff, patience = backoff or Backoff(clock), Patience()
     while True:
@@ -160,11 +177,17 @@ def finish(work: Generator[Y, None, T], handle: Callable[[Y], None] = lambda _: 
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy may send fractions or a date."""
+    """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy may send
+    fractions or a date.
+    """
     if header is None:
         return None
     try:
-        seconds = float(header) if re.fullmatch(_NUMBER, header) else parsedate_to_datetime(header).timestamp() - time()
+        seconds = (
+            float(header)
+            if re.fullmatch(_NUMBER, header)
+            else parsedate_to_datetime(header).timestamp() - time()
+        )
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

@@ -1,7 +1,9 @@
-"""A run's event stream: server-sent events, read on a thread of its own, with bounded lines and memory.
+"""A run's event stream: server-sent events, read on a thread of its own, with bounded lines and
+memory.
 
-The protocol is the HTML standard's ``text/event-stream`` as this service writes it: one ``data`` line a record, UTF-8,
-LF only. Characters that Unicode calls line breaks stand raw in the data, so lines are split at LF alone.
+The protocol is the HTML standard's ``text/event-stream`` as this service writes it: one ``data``
+line a record, UTF-8, LF only. Characters that Unicode calls line breaks stand raw in the data, so
+lines are split at LF alone.
 """
 
 import contextlib
@@ -19,16 +21,22 @@ if TYPE_CHECKING:
     import requests
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
-"""A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
+"""A longer line breaks the stream; the service itself knows no limit (5 MB in one line were
+seen).
+"""
 MAX_WAITING_BYTES: Final = 1_048_576
-"""Bytes that are read ahead of the consumer, about; then the reader waits, and with it the service."""
+"""Bytes that are read ahead of the consumer, about; then the reader waits, and with it the
+service.
+"""
 _ITEM_BYTES: Final = 256
 """Overhead that each item counts besides its data, so that comments are not free."""
 _READ_BYTES: Final = 65_536
 
 
 class StreamItem(NamedTuple):
-    """Something that came on the stream. Neither run nor event: a sign of life (the first bytes, a comment)."""
+    """Something that came on the stream. Neither run nor event: a sign of life (the first bytes, a
+    comment).
+    """
 
     run: Run | None = None
     """The run as it was at the connect."""
@@ -40,7 +48,8 @@ class StreamClosed:
 
 
 def records_of(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and data of each server-sent event, both empty for a comment, however ``chunks`` split the bytes.
+    """Yield name and data of each server-sent event, both empty for a comment, however ``chunks``
+    split the bytes.
 
     Raises:
         ValueError: a line is longer than the limit.
@@ -94,8 +103,8 @@ class EventStream:
     def close(self) -> None:
         """End the connection; the service forgets the stream at once.
 
-        The reader closes the response: it may be about to give the connection back to the pool, and no other thread may
-        close it once another request uses it.
+        The reader closes the response: it may be about to give the connection back to the pool, and
+        no other thread may close it once another request uses it.
         """
         with self._changed:
             self._is_closed = True
@@ -105,12 +114,15 @@ class EventStream:
 
     def _read(self) -> None:
         read = functools.partial(self._response.raw.read1, _READ_BYTES, decode_content=True)
-        # The connection breaks, sends what cannot be used, or the consumer closes it while it is read.
+        # The connection breaks, sends what cannot be used, or the consumer closes it while it is
+        # read.
         with contextlib.suppress(Exception), contextlib.closing(self._response):
             for name, data in records_of(iter(read, b"")):
                 size = len(data) + _ITEM_BYTES
                 with self._changed:
-                    self._changed.wait_for(lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed)
+                    self._changed.wait_for(
+                        lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed
+                    )
                     self._waiting += size
                 if self._is_closed:
                     return

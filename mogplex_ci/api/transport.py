@@ -12,15 +12,22 @@ from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NameResolutionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    ProxyError,
+    SSLError,
+)
 
 from mogplex_ci import __version__, errors
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
-# requests can do without its guess of a text's charset, and says so. The API answers in UTF-8, and loading what guesses
-# takes a twentieth of the time to the first request.
+# requests can do without its guess of a text's charset, and says so. The API answers in UTF-8, and
+# loading what guesses takes a twentieth of the time to the first request.
 sys.modules.setdefault("charset_normalizer", None)  # type: ignore[arg-type]  # None refuses the import
 with warnings.catch_warnings(action="ignore"):
     import requests
@@ -32,7 +39,9 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class Answer(NamedTuple):
-    """An answer: status, headers (names in any case) and the whole body, or what a stream is read from."""
+    """An answer: status, headers (names in any case) and the whole body, or what a stream is read
+    from.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -42,7 +51,9 @@ class Answer(NamedTuple):
 
     @property
     def media_type(self) -> str:
-        """The content type without parameters, such as ``application/json``; empty when there is none."""
+        """The content type without parameters, such as ``application/json``; empty when there is
+        none.
+        """
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
@@ -63,7 +74,8 @@ HTTPConnection.response_class = _AnswerAfterInterim
 class _Session(requests.Session):
     """Does not look where a redirect leads.
 
-    Even with ``allow_redirects=False``, requests would read a body of any size, and fail where the address is none.
+    Even with ``allow_redirects=False``, requests would read a body of any size, and fail where the
+    address is none.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -80,7 +92,8 @@ class RequestLog(Protocol):
 class Transport:
     """Sends requests to one API host with one token.
 
-    Proxies and CA bundles come from the environment, as requests reads them; plain http goes through no proxy.
+    Proxies and CA bundles come from the environment, as requests reads them; plain http goes
+    through no proxy.
     """
 
     def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
@@ -110,18 +123,21 @@ class Transport:
     ) -> Answer:
         """Send one request and read its whole answer within ``timeout`` seconds.
 
-        Nothing is sent for None in ``query`` and ``headers``. ``silence`` asks for a stream: its headers must arrive
-        within ``timeout`` seconds, and later reads fail after ``silence`` seconds without a byte. Redirects are
-        followed as far as they are trusted.
+        Nothing is sent for None in ``query`` and ``headers``. ``silence`` asks for a stream: its
+        headers must arrive within ``timeout`` seconds, and later reads fail after ``silence``
+        seconds without a byte. Redirects are followed as far as they are trusted.
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.
-            WrongServiceError: a redirect that would carry the token elsewhere, or no file with certificates.
+            WrongServiceError: a redirect that would carry the token elsewhere, or no file with
+                certificates.
             NotAuthorizedError: the service redirects to its login page.
         """
         url, ends = self._base + path, time.monotonic() + timeout
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._exchange(method, url, ends, silence, params=query, json=json, headers=headers)
+            answer = self._exchange(
+                method, url, ends, silence, params=query, json=json, headers=headers
+            )
             location = answer.headers.get("Location")
             if not 300 <= answer.status < 400 or location is None:
                 return answer
@@ -132,13 +148,17 @@ class Transport:
         """Give the connections back."""
         self._session.close()
 
-    def _exchange(self, method: str, url: str, ends: float, silence: float | None, **parts: Any) -> Answer:
+    def _exchange(
+        self, method: str, url: str, ends: float, silence: float | None, **parts: Any
+    ) -> Answer:
         began = time.monotonic()
         left = max(ends - began, 0.05)
 
         def exchange() -> Answer:
             timeout = min(CONNECT_SECONDS, left), silence or left
-            response = self._session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **parts)
+            response = self._session.request(
+                method, url, timeout=timeout, allow_redirects=False, stream=True, **parts
+            )
             if silence and response.status_code == 200 and time.monotonic() <= ends:
                 return Answer(response.status_code, response.headers, b"", response)
             with response:
@@ -155,7 +175,9 @@ class Transport:
         finally:
             if self._diagnostics is not None:
                 milliseconds = (time.monotonic() - began) * 1000
-                self._diagnostics.request(method, urlsplit(url).path, status=status, milliseconds=milliseconds)
+                self._diagnostics.request(
+                    method, urlsplit(url).path, status=status, milliseconds=milliseconds
+                )
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
@@ -163,61 +185,93 @@ def _read_body(response: requests.Response, ends: float) -> bytes:
     for chunk in response.iter_content(_CHUNK_BYTES):
         body.write(chunk)
         if body.tell() > MAX_ANSWER_BYTES:
-            raise errors.UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+            raise errors.UnreachableError(
+                f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
+            )
         if time.monotonic() > ends:
             raise TimeoutError
     return body.getvalue()
 
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:
-    """Return the URL to go to next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
+    """Return the URL to go to next; the token goes to the same host or its ``www.`` variant, and
+    nowhere else.
+    """
     here = there = urlsplit(url)
     try:
         there = urlsplit(urljoin(url, location))
         # urlsplit and urllib3 disagree about the host of a URL with a user or a backslash.
-        trusted = _origin(here) == _origin(there) and "@" not in there.netloc and "\\" not in location
+        trusted = (
+            _origin(here) == _origin(there) and "@" not in there.netloc and "\\" not in location
+        )
     except ValueError:
         trusted = False
     if not trusted:
         raise errors.WrongServiceError(
-            "the API redirects to another host, and the token does not follow", detail=Untrusted(location)
+            "the API redirects to another host, and the token does not follow",
+            detail=Untrusted(location),
         )
     if there.path == "/login":
         refusal = errors.NotAuthorizedError("the API does not accept this token's form")
         refusal.may_have_worked = True
         raise refusal
     if method != "GET" and status not in (307, 308):
-        raise errors.WrongServiceError("the API redirects this request as a GET, which would lose it")
+        raise errors.WrongServiceError(
+            "the API redirects this request as a GET, which would lose it"
+        )
     return there.geturl()
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int]:
-    """Return what names a service: scheme, host and port; over https its ``www.`` variant is the same one."""
+    """Return what names a service: scheme, host and port; over https its ``www.`` variant is the
+    same one.
+    """
     is_https = url.scheme == "https"
     host = str(url.hostname)
-    return url.scheme, host.removeprefix("www.") if is_https else host, url.port or (443 if is_https else 80)
+    return (
+        url.scheme,
+        host.removeprefix("www.") if is_https else host,
+        url.port or (443 if is_https else 80),
+    )
 
 
-_NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
-"""The words of requests for a missing certificate file, and of OpenSSL for a file without a certificate."""
+_NO_AUTHORITIES: Final = (
+    "Could not find a suitable TLS CA certificate bundle",
+    "NO_CERTIFICATE_OR_CRL_FOUND",
+)
+"""The words of requests for a missing certificate file, and of OpenSSL for a file without a
+certificate.
+"""
 _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], str]]] = (
     (ProxyError, errors.ProxyFailedError, "the proxy could not be used"),
-    (ssl.SSLCertVerificationError, errors.CertificateError, "the TLS certificate of {} could not be verified"),
+    (
+        ssl.SSLCertVerificationError,
+        errors.CertificateError,
+        "the TLS certificate of {} could not be verified",
+    ),
     (SSLError, errors.SetupError, "no TLS connection to {} could be made"),
     (NameResolutionError, errors.SetupError, "the host name {} cannot be resolved"),
     (ConnectionRefusedError, errors.SetupError, "{} refuses the connection"),
-    (requests.ConnectTimeout, errors.UnreachableError, "{} could not be reached: connecting took too long"),
+    (
+        requests.ConnectTimeout,
+        errors.UnreachableError,
+        "{} could not be reached: connecting took too long",
+    ),
     (requests.ConnectionError, errors.UnreachableError, "the connection to {} failed"),
     (TimeoutError, errors.UnreachableError, "the API did not answer in time"),
     (Exception, errors.UnreachableError, "the API's answer could not be read"),
 )
-"""An error or a cause of it, what that is to users, and what is said about the host; the first one holds."""
+"""An error or a cause of it, what that is to users, and what is said about the host; the first one
+holds.
+"""
 _NEVER_SENT: Final = (ConnectTimeoutError, ProxyError, SSLError)
 """Reasons for which no answer began, and the request was certainly not sent."""
 
 
 def failure_of(error: Exception, host: str) -> errors.MogplexError:
-    """Return the error in our words: the libraries' own text may hold URLs with the credentials of a proxy."""
+    """Return the error in our words: the libraries' own text may hold URLs with the credentials of
+    a proxy.
+    """
     if any(text in str(error) for text in _NO_AUTHORITIES):
         return errors.WrongServiceError(
             "the certificate file of this job's environment is missing or holds no certificate",
@@ -225,10 +279,18 @@ def failure_of(error: Exception, host: str) -> errors.MogplexError:
             "file only after a checkout.",
         )
     causes = list(_causes_of(error))
-    kind, words = next(row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes))
-    faults = [Untrusted(cause.verify_message) for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)]
+    kind, words = next(
+        row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes)
+    )
+    faults = [
+        Untrusted(cause.verify_message)
+        for cause in causes
+        if isinstance(cause, ssl.SSLCertVerificationError)
+    ]
     unreachable = kind(words.format(host), detail=faults[0] if faults else None)
-    reasons = [cause.reason for cause in causes if isinstance(cause, MaxRetryError)]  # none once an answer has begun
+    reasons = [
+        cause.reason for cause in causes if isinstance(cause, MaxRetryError)
+    ]  # none once an answer has begun
     unreachable.may_have_worked = not any(isinstance(reason, _NEVER_SENT) for reason in reasons)
     return unreachable
 

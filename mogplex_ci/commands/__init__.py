@@ -1,4 +1,5 @@
-"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``.
+"""The program's commands. A module has the name of its command; what can be listed shares the
+module ``lists``.
 
 ``action`` is in ``step``.
 """
@@ -26,7 +27,9 @@ _PLACES: Final = {"action": ("step.action", "main")} | {
 
 
 def call(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run a command with its arguments and return its exit code. Only its own module is imported."""
+    """Run a command with its arguments and return its exit code. Only its own module is
+    imported.
+    """
     module, function = _PLACES.get(command, (f"commands.{command}", "main"))
     exit_code: int = getattr(import_module(f"mogplex_ci.{module}"), function)(list(argv), env)
     return exit_code

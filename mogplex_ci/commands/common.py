@@ -1,4 +1,6 @@
-"""Shared parts of the commands for people: argument parsing, output, and one session with the API."""
+"""Shared parts of the commands for people: argument parsing, output, and one session with the
+API.
+"""
 
 import argparse
 import sys
@@ -7,7 +9,14 @@ from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish
-from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
+from mogplex_ci.errors import (
+    TOKENS_PAGE,
+    KeyConflictError,
+    MogplexError,
+    NotAuthorizedError,
+    Problem,
+    UsageError,
+)
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
@@ -25,10 +34,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RETRY_SECONDS: Final = 30.0
-"""How long a failed request is retried. A rate limit asks for a longer wait, and so ends the command at once."""
+"""How long a failed request is retried. A rate limit asks for a longer wait, and so ends the
+command at once.
+"""
 
 
-def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
+def choose(
+    command: str, parsers: Mapping[str, Parser], argv: Sequence[str]
+) -> tuple[str, argparse.Namespace]:
     """Return the subcommand that ``argv`` begins with, and what its parser reads from the rest.
 
     Raises:
@@ -48,18 +61,24 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
 
 
 def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
-    """Return the help of what has subcommands; ``commands`` has a summary of each, ``end`` is the last part."""
+    """Return the help of what has subcommands; ``commands`` has a summary of each, ``end`` is the
+    last part.
+    """
     width = max(map(len, commands))
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
     return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' tells more.\n\n{end}\n"
 
 
 def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
-    """Return an argparse type for the argument ``name`` that accepts whole numbers from ``least`` to ``most``."""
+    """Return an argparse type for the argument ``name`` that accepts whole numbers from ``least``
+    to ``most``.
+    """
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise UsageError(Problem(name, f"is not a whole number from {least} to {most}", got=Untrusted(text)))
+            raise UsageError(
+                Problem(name, f"is not a whole number from {least} to {most}", got=Untrusted(text))
+            )
         return int(text)
 
     return read
@@ -74,7 +93,9 @@ class Console:
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
         is_live = sys.stdout.isatty() and env.get("TERM", "dumb") != "dumb" and not env.get("CI")
         self.terminal: TextIO | None = sys.stdout if is_live else None
-        """Stdout when it is a terminal that a person watches and on which lines can be rewritten."""
+        """Stdout when it is a terminal that a person watches and on which lines can be
+        rewritten.
+        """
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
@@ -90,7 +111,9 @@ class Console:
         self._write(sys.stderr, self.safe.line("warning: " + template, *values))
 
     def fail(self, template: LiteralString, *values: Value) -> None:
-        """Print why the command fails; ``template`` and ``values`` are those of ``Sanitizer.line``."""
+        """Print why the command fails; ``template`` and ``values`` are those of
+        ``Sanitizer.line``.
+        """
         self._write(sys.stderr, self.safe.line("error: " + template, *values))
 
     def error(self, error: MogplexError) -> None:
@@ -107,9 +130,11 @@ class Console:
 
 
 def error_lines(error: MogplexError) -> Sequence[tuple[LiteralString, tuple[Value, ...]]]:
-    """Return the lines that tell an error, each as a template for ``Sanitizer.line`` and its values.
+    """Return the lines that tell an error, each as a template for ``Sanitizer.line`` and its
+    values.
 
-    It is one for each wrong input, or the cause, the code by which scripts know it, and what the server wrote about it.
+    It is one for each wrong input, or the cause, the code by which scripts know it, and what the
+    server wrote about it.
     """
     if isinstance(error, UsageError):
         return [problem.line() for problem in error.problems]
@@ -159,14 +184,18 @@ class Session:
             StopRequested: a stop signal came.
         """
         service = self.service
-        return self.finish(service.answer_to(partial(request, service.client), service.now + seconds))
+        return self.finish(
+            service.answer_to(partial(request, service.client), service.now + seconds)
+        )
 
     def finish(self, work: Generator[Update, None, T]) -> T:
         """Run ``work`` to its end, print a warning for each wait, and return its result."""
 
         def warn(update: Update) -> None:
             if isinstance(update, Waiting):
-                self.console.warn("{}; trying again in {}", update.error.cause, duration(update.seconds))
+                self.console.warn(
+                    "{}; trying again in {}", update.error.cause, duration(update.seconds)
+                )
 
         return finish(work, warn)
 
@@ -187,8 +216,12 @@ class Session:
             self.service.client.close()
 
 
-def in_session(command: Callable[[Session, Sequence[str]], int]) -> Callable[[Sequence[str], Mapping[str, str]], int]:
-    """Let ``command`` run in a session of its own; an error or a signal that ends it has its exit code."""
+def in_session(
+    command: Callable[[Session, Sequence[str]], int],
+) -> Callable[[Sequence[str], Mapping[str, str]], int]:
+    """Let ``command`` run in a session of its own; an error or a signal that ends it has its exit
+    code.
+    """
 
     @wraps(command)
     def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -1,4 +1,6 @@
-"""``mogplex doctor``: check everything that a step needs, in the order of a step, without starting a run."""
+"""``mogplex doctor``: check everything that a step needs, in the order of a step, without starting
+a run.
+"""
 
 import contextlib
 import re
@@ -125,7 +127,9 @@ def main(session: Session, argv: Sequence[str]) -> int:
 
 
 def _findings(job: Job) -> Iterator[Finding]:
-    """Yield the findings of every check. An error ends a group: the next check failed, or the one that it is about."""
+    """Yield the findings of every check. An error ends a group: the next check failed, or the one
+    that it is about.
+    """
     for checks, find in _GROUPS.items():
         left: dict[LiteralString, MogplexError | None] = dict.fromkeys(checks)
         try:
@@ -147,7 +151,9 @@ def _findings(job: Job) -> Iterator[Finding]:
 def _check_of(error: MogplexError) -> str | None:
     """Return which check of the network an error is about, if it says so."""
     cause = error.__cause__
-    if isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError:  # the latter: no certificate file
+    if (
+        isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError
+    ):  # the latter: no certificate file
         return "tls"
     return "proxy" if isinstance(cause, requests.exceptions.ProxyError) else None
 
@@ -155,10 +161,17 @@ def _check_of(error: MogplexError) -> str | None:
 def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
     name, (word, sign) = finding.check, finding.mark.value
     if as_json:
-        message = console.safe.line(f"{name}: {finding.template}", *finding.values).removeprefix(f"{name}: ")
-        console.json(Untrusted({"check": name, "mark": word, "message": message, "remedy": finding.remedy}))
+        message = console.safe.line(f"{name}: {finding.template}", *finding.values).removeprefix(
+            f"{name}: "
+        )
+        console.json(
+            Untrusted({"check": name, "mark": word, "message": message, "remedy": finding.remedy})
+        )
         return
-    template, remedy = f"{sign} {name:<14}  {finding.template}", [finding.remedy] if finding.remedy else []
+    template, remedy = (
+        f"{sign} {name:<14}  {finding.template}",
+        [finding.remedy] if finding.remedy else [],
+    )
     template += " → {}" * len(remedy)
     if sys.stdout.encoding.lower().replace("-", "") != "utf8":
         template = template.replace("✔", "v").replace("✘", "x").replace("→", "->")
@@ -179,7 +192,11 @@ def _setup(job: Job) -> Iterator[Finding]:
     try:
         warnings = job.read()
     except UsageError as error:
-        missing = [each.input for each in error.problems if each.input in _STAND_INS and each.fault == "is missing"]
+        missing = [
+            each.input
+            for each in error.problems
+            if each.input in _STAND_INS and each.fault == "is missing"
+        ]
         warnings = job.read(*(f"--{name}={_STAND_INS[name]}" for name in missing))
     for template, values in error_lines(UsageError(*warnings)):
         yield Finding("inputs", Mark.WARNING, template, values)
@@ -218,16 +235,22 @@ def _guards(job: Job) -> Iterator[Finding]:
 
 
 def _service(job: Job) -> Iterator[Finding]:
-    """Check the network by one request, then what the service says about the token and the repository."""
+    """Check the network by one request, then what the service says about the token and the
+    repository.
+    """
     if not job.is_sendable:
         return
     with contextlib.closing(Transport(job.url, job.token)) as transport:
         try:
-            answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=PROBE_SECONDS)
+            answer = transport.send(
+                "GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=PROBE_SECONDS
+            )
         except errors.NotAuthorizedError:
             answer = None
     if answer and answer.media_type == "text/html":
-        raise errors.WrongServiceError("not a Mogplex server: a web page came instead of an answer of the API")
+        raise errors.WrongServiceError(
+            "not a Mogplex server: a web page came instead of an answer of the API"
+        )
     yield Finding("base-url", Mark.OK, "{} answers", (job.url,))
     yield _proxy(job)
     yield _tls(job)
@@ -238,24 +261,40 @@ def _service(job: Job) -> Iterator[Finding]:
         client.repos(timeout=PROBE_SECONDS)
         yield Finding("authentication", Mark.OK, "the API knows the token")
         yield _repo(client, job.repo)
-        with contextlib.suppress(errors.BadRequestError):  # it has no key: the API looks at the token's rights first
+        with contextlib.suppress(
+            errors.BadRequestError
+        ):  # it has no key: the API looks at the token's rights first
             client.start({}, "", timeout=PROBE_SECONDS)
-        found: LiteralString = "may start and cancel runs; whether its limits leave room, only a start can tell"
+        found: LiteralString = (
+            "may start and cancel runs; whether its limits leave room, only a start can tell"
+        )
         yield Finding("scope", Mark.OK, found)
 
 
 def _proxy(job: Job) -> Finding:
-    proxies = requests.utils.get_environ_proxies(job.url, no_proxy=None) if job.url.startswith("https:") else {}
+    proxies = (
+        requests.utils.get_environ_proxies(job.url, no_proxy=None)
+        if job.url.startswith("https:")
+        else {}
+    )
     proxy = requests.utils.select_proxy(job.url, proxies)
     # The host and port, without the credentials that its URL may contain.
     host = urlsplit(proxy or "").netloc.rpartition("@")[2] or "an address that cannot be read"
-    return Finding("proxy", Mark.OK, "through {}", (host,)) if proxy else Finding("proxy", Mark.OK, "none")
+    return (
+        Finding("proxy", Mark.OK, "through {}", (host,))
+        if proxy
+        else Finding("proxy", Mark.OK, "none")
+    )
 
 
 def _tls(job: Job) -> Finding:
     if urlsplit(job.url).scheme != "https":
         return Finding("tls", Mark.OK, "not used on this machine's loopback")
-    bundle = job.platform.env.get("REQUESTS_CA_BUNDLE") or job.platform.env.get("CURL_CA_BUNDLE") or "certifi"
+    bundle = (
+        job.platform.env.get("REQUESTS_CA_BUNDLE")
+        or job.platform.env.get("CURL_CA_BUNDLE")
+        or "certifi"
+    )
     return Finding("tls", Mark.OK, "the certificate is valid; authorities: {}", (bundle,))
 
 
@@ -281,7 +320,9 @@ def _repo(client: Client, repo: str | None) -> Finding:
         MogplexError: the API could not be asked.
     """
     if repo is None:
-        return Finding("repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")
+        return Finding(
+            "repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up"
+        )
     if is_uuid(repo):
         found = client.repos(repo_id=repo, timeout=PROBE_SECONDS)
     else:
@@ -291,7 +332,9 @@ def _repo(client: Client, repo: str | None) -> Finding:
         remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."
         return Finding("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)
     if len(found) > 1:
-        return Finding("repo", Mark.OK, "the names and patterns stand for {} repositories", (len(found),))
+        return Finding(
+            "repo", Mark.OK, "the names and patterns stand for {} repositories", (len(found),)
+        )
     return Finding("repo", Mark.OK, "{} has the id {}", (found[0].full_name, found[0].id))
 
 
@@ -301,7 +344,12 @@ def _github(job: Job) -> Iterator[Finding]:
         return
     step, own = job.tasks[0], job.platform.repository()
     repo, token = step.repo or "", step.github_token
-    needed = {permission for gate in GATES if gate.name in step.gates for permission in gate.needs.split(", ")}
+    needed = {
+        permission
+        for gate in GATES
+        if gate.name in step.gates
+        for permission in gate.needs.split(", ")
+    }
     needed |= {"contents: read"} if step.repair else set()
     calls = [(repo, call) for permission, call in GITHUB_CALLS.items() if permission in needed]
     if step.comment_on is not None and own:
@@ -316,9 +364,13 @@ def _github(job: Job) -> Iterator[Finding]:
         yield Finding("github-token", Mark.UNKNOWN, found)
     else:
         for name, call in calls:
-            with contextlib.closing(GitHubApi(github_api_url(job.platform.env), token, name)) as github:
+            with contextlib.closing(
+                GitHubApi(github_api_url(job.platform.env), token, name)
+            ) as github:
                 call(github.within(PROBE_SECONDS))
-        found = "may read what the inputs need; whether it may write a comment, only a step can tell"
+        found = (
+            "may read what the inputs need; whether it may write a comment, only a step can tell"
+        )
         yield Finding("github-token", Mark.OK, found)
 
 
@@ -335,4 +387,6 @@ _GROUPS: Final[Mapping[tuple[LiteralString, ...], Callable[[Job], Iterator[Findi
     ("base-url", "proxy", "tls", "clock", "authentication", "repo", "scope"): _service,
     ("github-token",): _github,
 }
-"""The checks in the order of a step, and what makes them. The first one of a group that fails ends the group."""
+"""The checks in the order of a step, and what makes them. The first one of a group that fails ends
+the group.
+"""

@@ -1,4 +1,6 @@
-"""``mogplex help``: the commands and the exit codes; ``--version``; and an answer to a word that is no command."""
+"""``mogplex help``: the commands and the exit codes; ``--version``; and an answer to a word that is
+no command.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
 
 @in_session
 def main(_: Session, argv: Sequence[str]) -> int:
-    """Print help or the version, as the whole command line ``argv`` asks, and return the exit code."""
+    """Print help or the version, as the whole command line ``argv`` asks, and return the exit
+    code.
+    """
     word = argv[1] if argv[0] == "help" and len(argv) > 1 else argv[0]
     if word in ("--version", "-V"):
         sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {VERSION}\n")
@@ -27,5 +31,7 @@ def main(_: Session, argv: Sequence[str]) -> int:
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     else:
         near = tuple(map(Untrusted, nearest(word, COMMANDS)))
-        raise UsageError(Problem("command", "is not a command", "See --help.", Untrusted(word), near))
+        raise UsageError(
+            Problem("command", "is not a command", "See --help.", Untrusted(word), near)
+        )
     return 0

@@ -29,7 +29,11 @@ class _Item(NamedTuple):
 
 def parsers() -> Mapping[str, Mapping[str, Parser]]:
     """Return the parsers of each command's subcommands."""
-    repos = Parser("repos list", "List the repositories that the token can see.", example="repos list --q acme/")
+    repos = Parser(
+        "repos list",
+        "List the repositories that the token can see.",
+        example="repos list --q acme/",
+    )
     repos.take("--q", "only those whose full name contains TEXT", metavar="TEXT")
     shape = repos.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON, one repository a line")
@@ -37,7 +41,11 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
     shape.add_argument("--matrix", action="store_true", help=matrix)
     agents = Parser("agents list", "List the agents that a run can use.", example="agents list")
     agents.switch("--json", "print JSON, one agent a line")
-    skills = Parser("skills list", "List the skills that a prompt can invoke.", example="skills list --repo acme/web")
+    skills = Parser(
+        "skills list",
+        "List the skills that a prompt can invoke.",
+        example="skills list --repo acme/web",
+    )
     skills.take("--q", "only those that match TEXT", metavar="TEXT")
     skills.take("--repo", "also those of this repository", kinds()["repo"], metavar="ID|NAME")
     skills.switch("--json", "print JSON, one skill a line")
@@ -45,7 +53,9 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
 
 
 def _repos(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
-    for repo in session.call(lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)):
+    for repo in session.call(
+        lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)
+    ):
         root = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
         yield _Item(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
 
@@ -57,7 +67,9 @@ def _agents(session: Session, _options: argparse.Namespace) -> Iterator[_Item]:
 
 def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
     query, repo_id = options.q.strip(), session.repo_id(options.repo) if options.repo else ""
-    for skill in session.call(lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)):
+    for skill in session.call(
+        lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)
+    ):
         yield _Item(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
 
 
@@ -84,14 +96,18 @@ def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
 
 
 def _cells(item: _Item, safe: Sanitizer) -> Iterator[CleanText]:
-    yield safe.key(item.id) or safe.message(item.id)  # such as ``preset:Code Reviewer``; it begins a line
+    yield safe.key(item.id) or safe.message(
+        item.id
+    )  # such as ``preset:Code Reviewer``; it begins a line
     *cells, last = item.cells
     yield from (safe.clean(cell or "-", limit=CELL_LIMIT) for cell in cells)
     yield safe.clean(last or "-")
 
 
 def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
-    widths = [max(map(len, column)) for column in zip_longest(*(row[:-1] for row in rows), fillvalue="")]
+    widths = [
+        max(map(len, column)) for column in zip_longest(*(row[:-1] for row in rows), fillvalue="")
+    ]
     for *cells, last in rows:
         parts: list[Part] = []
         for cell, width in zip(cells, widths, strict=False):
@@ -100,7 +116,9 @@ def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
 
 
 def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
-    """Print the names. A workflow may put them into a command, so anything but a plain ``owner/name`` is left out."""
+    """Print the names. A workflow may put them into a command, so anything but a plain
+    ``owner/name`` is left out.
+    """
     names = [name for repo in repos if (name := console.safe.repo(repo.cells[0])) is not None]
     if len(names) < len(repos):
         console.warn("{} repositories with unusual names are left out", len(repos) - len(names))

@@ -1,4 +1,6 @@
-"""The clean-up step: cancels the runs that the main step owns and left unfinished, even when that step was killed."""
+"""The clean-up step: cancels the runs that the main step owns and left unfinished, even when that
+step was killed.
+"""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -41,22 +43,32 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if state is None:
         return 0
     if token is None or not state.is_ours:
-        why: LiteralString = "MOGPLEX_API_KEY is missing" if token is None else "the state was saved with another token"
+        why: LiteralString = (
+            "MOGPLEX_API_KEY is missing"
+            if token is None
+            else "the state was saved with another token"
+        )
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return NotAuthorizedError.exit_code
     from mogplex_ci.api.client import Client  # loads urllib3
 
     with contextlib.closing(Client(state.base_url, token)) as client:
-        codes = [_clean_up(run, client, argv, platform, safe) for run in reversed(state.runs)]  # the newest first
+        codes = [
+            _clean_up(run, client, argv, platform, safe) for run in reversed(state.runs)
+        ]  # the newest first
     if not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
             platform.save_state("", key=key)
     return max(codes, default=0)
 
 
-def _clean_up(left: OpenRun, client: "Client", argv: Sequence[str], platform: Platform, safe: Sanitizer) -> int:
-    """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
+def _clean_up(
+    left: OpenRun, client: "Client", argv: Sequence[str], platform: Platform, safe: Sanitizer
+) -> int:
+    """Cancel one run, say how that went, and return the exit code: 0 when it is not left
+    running.
+    """
     run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
     platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
@@ -67,12 +79,17 @@ def _clean_up(left: OpenRun, client: "Client", argv: Sequence[str], platform: Pl
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
     _comment(left, f"its status is {answer.status}", argv, platform, safe)
-    platform.line(safe.line("The run had already ended: {}" if answer.already_terminal else "Run {}", answer.status))
+    platform.line(
+        safe.line(
+            "The run had already ended: {}" if answer.already_terminal else "Run {}", answer.status
+        )
+    )
     return 0
 
 
 def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platform) -> Cancelled:
-    """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
+    """Cancel the run by its id. A start that was never answered is sent again with the same inputs
+    to learn the id.
 
     Raises:
         MogplexError: it could not be cancelled.
@@ -89,7 +106,9 @@ def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platf
     )
 
 
-def _comment(run: OpenRun, said: str, argv: Sequence[str], platform: Platform, safe: Sanitizer) -> None:
+def _comment(
+    run: OpenRun, said: str, argv: Sequence[str], platform: Platform, safe: Sanitizer
+) -> None:
     """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
     values, repository = given(argv, platform.env), platform.repository()
     if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
@@ -101,7 +120,9 @@ def _comment(run: OpenRun, said: str, argv: Sequence[str], platform: Platform, s
     text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
     shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
     try:
-        with contextlib.closing(GitHubApi(github_api_url(platform.env), values["github-token"], repository)) as github:
+        with contextlib.closing(
+            GitHubApi(github_api_url(platform.env), values["github-token"], repository)
+        ) as github:
             comment = Comment(github, int(values["comment-on"]), values["api-key"], Clock())
             comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
     except MogplexError as error:  # an address of the API that is none, too

@@ -17,7 +17,9 @@ from mogplex_ci.run.updates import Started
 
 def parser() -> Parser:
     """Return the parser of the command."""
-    parser = Parser("run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"')
+    parser = Parser(
+        "run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"'
+    )
     kind = {name: spec.kind for name, spec in inputs().items()}
     parser.take("prompt", "the task; - reads standard input", nargs="?", metavar="PROMPT")
     parser.take("--prompt-file", "file with the task, in UTF-8", metavar="FILE")
@@ -28,9 +30,17 @@ def parser() -> Parser:
     parser.take("--agent", agent, kind["agent"], metavar="ID")
     base = "branch to start from (default: the repository's default branch)"
     parser.take("--base-branch", base, kind["branch"], metavar="NAME")
-    parser.take("--branch", "branch to work on (default: the base branch)", kind["branch"], metavar="NAME")
+    parser.take(
+        "--branch", "branch to work on (default: the base branch)", kind["branch"], metavar="NAME"
+    )
     parser.switch("--create-branch", "create the working branch from the base branch")
-    parser.take("--root", "folder of a monorepo", kind["root-directory"], metavar="DIR", dest="root_directory")
+    parser.take(
+        "--root",
+        "folder of a monorepo",
+        kind["root-directory"],
+        metavar="DIR",
+        dest="root_directory",
+    )
     key = "the same key and request give the same run (default: a new UUID)"
     parser.take("--idempotency-key", key, kind["idempotency-key"], metavar="KEY", default=None)
     parser.switch("--json", "print the run as one line of JSON")
@@ -50,9 +60,13 @@ def main(session: Session, argv: Sequence[str]) -> int:
     if options.json:
         session.console.json(started.run.data)
     else:
-        session.console.lines(started_lines(started.run, joined=started.joined, safe=session.console.safe))
+        session.console.lines(
+            started_lines(started.run, joined=started.joined, safe=session.console.safe)
+        )
     if started.agent_ignored:
-        session.console.warn("this service did not use the agent {}: it is an older Mogplex server", options.agent)
+        session.console.warn(
+            "this service did not use the agent {}: it is an older Mogplex server", options.agent
+        )
     return 0
 
 
@@ -67,7 +81,9 @@ def _prompt(options: argparse.Namespace) -> str:
     name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
     text = read_prompt(name, input_name="--prompt-file") if name else as_utf8(options.prompt)
     if not text:
-        raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
+        raise _usage_error(
+            "a prompt is required (as argument, - for standard input, or --prompt-file <file>)"
+        )
     problem = inputs()["prompt"].kind.problem("prompt", text)
     if problem is not None:
         raise _usage_error(f"the prompt {problem.fault}. {problem.remedy}")
@@ -75,7 +91,8 @@ def _prompt(options: argparse.Namespace) -> str:
 
 
 def _start(session: Session, options: argparse.Namespace, prompt: str) -> Started:
-    """Start the run. A lost answer is asked for again under the same key, so that one run is started.
+    """Start the run. A lost answer is asked for again under the same key, so that one run is
+    started.
 
     Raises:
         MogplexError: the API refuses, or gives no usable answer.
@@ -83,14 +100,24 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     """
     request: dict[str, object] = {"repoId": session.repo_id(options.repo), "prompt": prompt}
     for spec in inputs().values():
-        if spec.api_field and spec.name != "prompt" and (value := getattr(options, spec.field, None)):
+        if (
+            spec.api_field
+            and spec.name != "prompt"
+            and (value := getattr(options, spec.field, None))
+        ):
             request[spec.api_field] = value.upper() if spec.is_upper else value
-    key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
+    key = Key(
+        options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False
+    )
     starter = Starter(session.service, request, key, "attach")
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except MogplexError as error:
-        if isinstance(error, UnavailableError) and not error.may_have_worked and not _is_listed(session, options.repo):
+        if (
+            isinstance(error, UnavailableError)
+            and not error.may_have_worked
+            and not _is_listed(session, options.repo)
+        ):
             raise UnknownRepoError(error) from error
         if starter.key_in_doubt is not None:
             error.remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
@@ -99,7 +126,9 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
 
 def _is_listed(session: Session, repo: str) -> bool:
     """Whether the token sees the repository; the API answers an unknown id like an outage."""
-    return not is_uuid(repo) or bool(session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout)))
+    return not is_uuid(repo) or bool(
+        session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout))
+    )
 
 
 def _usage_error(fault: str) -> UsageError:

@@ -6,7 +6,14 @@ from typing import Final, LiteralString, TypeAlias
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session, whole_number
+from mogplex_ci.commands.common import (
+    RETRY_SECONDS,
+    Console,
+    Session,
+    choose,
+    in_session,
+    whole_number,
+)
 from mogplex_ci.errors import NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
@@ -36,14 +43,20 @@ def parsers() -> Mapping[str, Parser]:
     run = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
     get = Parser("runs get", "Show a run's current state.", example=f"runs get {run}")
     events = Parser(
-        "runs events", "List a run's events, or follow them.", example=f"runs events {run} --follow --timeout 600"
+        "runs events",
+        "List a run's events, or follow them.",
+        example=f"runs events {run} --follow --timeout 600",
     )
     artifact = Parser(
         "runs artifact",
         "Print a JSON file that a run committed below .mogplex/artifacts, on one line.",
         example=f"runs artifact {run} report",
     )
-    cancel = Parser("runs cancel", "Cancel a run; one that has ended stays as it is.", example=f"runs cancel {run}")
+    cancel = Parser(
+        "runs cancel",
+        "Cancel a run; one that has ended stays as it is.",
+        example=f"runs cancel {run}",
+    )
     for parser in (get, events, artifact, cancel):
         parser.take("run_id", "id of the run", inputs()["run-id"].kind, metavar="RUN-ID")
     for parser in (get, events, cancel):
@@ -55,15 +68,21 @@ def parsers() -> Mapping[str, Parser]:
     limit = whole_number("--limit", 1, FEED_LIMIT)
     least = f"without --follow: at most N, 1 to {FEED_LIMIT}"
     events.take("--limit", least, type=limit, default=FEED_LIMIT, metavar="N")
-    artifact.take("name", "NAME of .mogplex/artifacts/NAME.json", inputs()["artifact"].kind, metavar="NAME")
+    artifact.take(
+        "name", "NAME of .mogplex/artifacts/NAME.json", inputs()["artifact"].kind, metavar="NAME"
+    )
     return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
 
 
 @in_session
 def main(session: Session, argv: Sequence[str]) -> int:
-    """Run a subcommand and return the exit code; how the run ended changes it only with ``--exit-status``."""
+    """Run a subcommand and return the exit code; how the run ended changes it only with
+    ``--exit-status``.
+    """
     subcommand, options = choose("runs", parsers(), argv)
-    return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](session, options)
+    return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](
+        session, options
+    )
 
 
 def _get(session: Session, options: argparse.Namespace) -> int:
@@ -101,8 +120,12 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     """Show events until the run ends or pauses, or the timeout passes."""
     console, service, run_id = session.console, session.service, options.run_id
     deadline = service.now + options.timeout
-    run = session.call(lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
-    follower = Follower(service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1))
+    run = session.call(
+        lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout
+    )
+    follower = Follower(
+        service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
+    )
     lines, progress = _event_lines(session, options), Progress(console.terminal, console.safe)
 
     def show(update: Update) -> None:
@@ -119,12 +142,15 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     run, asks = ended.run, follower.timeline.checkpoint
     exit_code = result_of_run(run, follower.timeline, ended.trouble).exit_code
     if not run.is_terminal and not run.is_paused:
-        console.fail("--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s")
+        console.fail(
+            "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
+        )
         return exit_code
     if options.json:
         console.json(Untrusted({"runId": run.id, "status": run.status}))
     else:
-        # Buildkite folds the log at a line that begins like this one: it holds nothing but two checked words.
+        # Buildkite folds the log at a line that begins like this one: it holds nothing but two
+        # checked words.
         id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
         console.lines([" ".join(["--- run", *id_and_status, "---"])])
     if run.is_paused:
@@ -157,7 +183,9 @@ def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines |
 
 
 class PrettyLines:
-    """Events as lines for people: a line each, and the agent's words by the paragraph, as in the log."""
+    """Events as lines for people: a line each, and the agent's words by the paragraph, as in the
+    log.
+    """
 
     def __init__(self, safe: Sanitizer) -> None:
         self._safe = safe
@@ -195,7 +223,9 @@ class PrettyLines:
 def _artifact(session: Session, options: argparse.Namespace) -> int:
     path, run_id = artifact_path(options.name), options.run_id
     try:
-        artifact = session.call(lambda client, timeout: client.artifact(run_id, path, timeout=timeout))
+        artifact = session.call(
+            lambda client, timeout: client.artifact(run_id, path, timeout=timeout)
+        )
     except NotFoundError as error:
         error.remedy = (
             "Check the run id. The agent must have committed the file, "
@@ -220,7 +250,9 @@ def _cancel(session: Session, options: argparse.Namespace) -> int:
 
 
 def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeText]:
-    """Yield the lines about a run that was just started, or that the key had started before (``joined``)."""
+    """Yield the lines about a run that was just started, or that the key had started before
+    (``joined``).
+    """
     words: LiteralString = "matched existing run {} ({})" if joined else "started run {} ({})"
     yield safe.line(words, run.id, run.status)
     always: _Fields = {"repo": run.repo_id, "harness": run.harness, "branch": _branch(run)}
@@ -253,7 +285,9 @@ def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
 
 
 def _fields(safe: Sanitizer, always: _Fields, if_told: _Fields) -> Iterator[SafeText]:
-    """Yield a line for each field of a run; ``-`` stands for one of ``always`` that the API does not tell."""
+    """Yield a line for each field of a run; ``-`` stands for one of ``always`` that the API does
+    not tell.
+    """
     for fields in (always, if_told):
         for name, value in fields.items():
             if value or fields is always:
@@ -264,7 +298,9 @@ def _branch(run: Run) -> Untrusted | None:
     if run.base_branch is None:
         return run.working_branch
     working = run.working_branch.text if run.working_branch else "-"
-    return Untrusted(f"{working} (base {run.base_branch.text}{', created' if run.creates_branch else ''})")
+    return Untrusted(
+        f"{working} (base {run.base_branch.text}{', created' if run.creates_branch else ''})"
+    )
 
 
 def event_line(event: Event, safe: Sanitizer) -> SafeText:

@@ -1,4 +1,6 @@
-"""The emulator's time: one clock for scripts and limits, which may run faster than the wall clock."""
+"""The emulator's time: one clock for scripts and limits, which may run faster than the wall
+clock.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Waiter(Protocol):
     """How one thread of the emulator waits for the next event of a stream."""
 
     def wait(self, seconds: float, until: Callable[[], bool]) -> None:
-        """Return when ``seconds`` of the clock's source have passed or ``until()`` is true, or earlier."""
+        """Return when ``seconds`` of the clock's source have passed or ``until()`` is true, or
+        earlier.
+        """
 
     def leave(self) -> None:
         """Called once, when the stream has ended."""

@@ -1,4 +1,6 @@
-"""YAML files written for the emulator, checked by JSON Schema; a mistake is reported with file, line and field."""
+"""YAML files written for the emulator, checked by JSON Schema; a mistake is reported with file,
+line and field.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 
 
 class DocumentError(ValueError):
-    """A scenario, world or fault is invalid; the message names file, line and field of each mistake."""
+    """A scenario, world or fault is invalid; the message names file, line and field of each
+    mistake.
+    """
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ def load(path: Path, schema: str) -> Document:
         DocumentError: the file cannot be read, is not YAML, or breaks the schema.
     """
     document = _parse(str(path), read_text(path, _MAX_BYTES))
-    mistakes = [document.describe(path, message) for path, message in errors_of(document.value, schema_of(schema))]
+    mistakes = [
+        document.describe(path, message)
+        for path, message in errors_of(document.value, schema_of(schema))
+    ]
     if mistakes:
         raise DocumentError("\n".join(mistakes))
     return document
@@ -81,7 +88,9 @@ def read_text(path: Path, max_bytes: int) -> str:
 
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema ``name`` from the package data."""
-    text = (resources.files("mogplex_ci") / f"schemas/{name}.schema.json").read_text(encoding="utf-8")
+    text = (resources.files("mogplex_ci") / f"schemas/{name}.schema.json").read_text(
+        encoding="utf-8"
+    )
     schema: dict[str, Any] = json.loads(text)
     return schema
 
@@ -89,10 +98,14 @@ def schema_of(name: str) -> dict[str, Any]:
 def errors_of(value: Any, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
     """Validate ``value``; return the field and the message of each mistake, sorted by field.
 
-    The messages repeat nothing that could be a credential: the file may be another one than was meant.
+    The messages repeat nothing that could be a credential: the file may be another one than was
+    meant.
     """
     validator = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS)
-    mistakes = [(tuple(error.absolute_path), _masked(_explain(error))) for error in validator.iter_errors(value)]
+    mistakes = [
+        (tuple(error.absolute_path), _masked(_explain(error)))
+        for error in validator.iter_errors(value)
+    ]
     return sorted(mistakes, key=lambda mistake: [str(part) for part in mistake[0]])
 
 
@@ -127,7 +140,13 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator == "required" and len(rule) == 1:
         return f"{rule[0]} is missing"
     if error.validator == "dependentRequired":
-        missing = [name for given, names in rule.items() if given in value for name in names if name not in value]
+        missing = [
+            name
+            for given, names in rule.items()
+            if given in value
+            for name in names
+            if name not in value
+        ]
         return f"{', '.join(missing)} is missing"
     if error.validator == "enum":
         return f"{shown} is not one of {', '.join(map(str, rule))}"
@@ -139,7 +158,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def _masked(text: str) -> str:
-    return re.sub(r"[^\s\"',;{}\[\]]+", lambda word: "***" if could_be_credential(word[0]) else word[0], text)
+    return re.sub(
+        r"[^\s\"',;{}\[\]]+", lambda word: "***" if could_be_credential(word[0]) else word[0], text
+    )
 
 
 def _shorten(text: str) -> str:
@@ -170,10 +191,18 @@ def _parse(name: str, text: str) -> Document:
         line = mark.line + 1 if mark else 1
         # PyYAML quotes the content behind the first quotation mark.
         problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()
-        raise DocumentError(f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")) from None
+        raise DocumentError(
+            f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")
+        ) from None
     except (RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else "a value that cannot be read"
-        raise (error if isinstance(error, DocumentError) else DocumentError(f"{name}: {reason}")) from None
+        reason = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else "a value that cannot be read"
+        )
+        raise (
+            error if isinstance(error, DocumentError) else DocumentError(f"{name}: {reason}")
+        ) from None
     return Document(name, value, lines)
 
 
@@ -192,4 +221,7 @@ def _lines(name: str, node: Node, path: FieldPath) -> Iterator[tuple[FieldPath, 
                     raise DocumentError(f"{where}: given twice")
                 seen.add(key.value)
                 for below, below_line in _lines(name, value, (*path, key.value)):
-                    yield below, key.start_mark.line + 1 if below == (*path, key.value) else below_line
+                    yield (
+                        below,
+                        key.start_mark.line + 1 if below == (*path, key.value) else below_line,
+                    )

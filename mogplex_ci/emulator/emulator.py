@@ -24,7 +24,9 @@ from mogplex_ci.emulator.world import Api, World, load_world
 
 
 class Emulator:
-    """A local Mogplex. As a context manager it serves on a thread of its own until the block ends."""
+    """A local Mogplex. As a context manager it serves on a thread of its own until the block
+    ends.
+    """
 
     def __init__(
         self,
@@ -45,14 +47,17 @@ class Emulator:
         """Load scenarios and world, and bind the port.
 
         Args:
-            scenario: name of a shipped scenario, or a file; played by every run whose prompt names no other.
+            scenario: name of a shipped scenario, or a file; played by every run whose prompt names
+                no other.
             others: further scenario files, which prompts can name by the file's name.
-            api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides without it.
+            api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides
+                without it.
             world: a world file, or a world that was read before; the default world without one.
             repos: full names or ids of repositories to add to the world, unless they are there.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
-            clock: monotonic seconds; with a clock of its own a test makes runs advance without waiting.
+            clock: monotonic seconds; with a clock of its own a test makes runs advance without
+                waiting.
             waiter: makes a ``Waiter`` per open stream, for tests in virtual time.
             host: address to bind.
             port: 0 picks a free one.
@@ -65,7 +70,9 @@ class Emulator:
         """
         self._clock = Clock(clock, speed)
         scenarios = ScenarioSet(load_scenario(scenario), [load_scenario(other) for other in others])
-        self.world = world if isinstance(world, World) else load_world(Path(world) if world else None)
+        self.world = (
+            world if isinstance(world, World) else load_world(Path(world) if world else None)
+        )
         for repo in repos:
             self.world = self.world.with_repo(repo)
         self.api = Api(api) if api else self.world.api
@@ -106,7 +113,8 @@ class Emulator:
         return self._log.records()
 
     def inject(self, route: str, **fields: Any) -> None:
-        """Arm a fault: the fields of ``faults:`` in a scenario, such as ``status=502, skip=1, times=2``.
+        """Arm a fault: the fields of ``faults:`` in a scenario, such as ``status=502, skip=1,
+        times=2``.
 
         Raises:
             DocumentError: naming each wrong field.
@@ -154,8 +162,12 @@ class Emulator:
         self._stopping.wait(self._clock.real_seconds(delay))
         return answer, fault
 
-    def _record(self, request: Request, route: str | None, answer: Answer, fault: Fault | None) -> None:
-        headers = {name: value for name, value in request.headers if name.lower() != "authorization"}
+    def _record(
+        self, request: Request, route: str | None, answer: Answer, fault: Fault | None
+    ) -> None:
+        headers = {
+            name: value for name, value in request.headers if name.lower() != "authorization"
+        }
         data = request.get_data()
         record = RequestRecord(
             time=self._clock.stamp(self._clock.now()),

@@ -1,9 +1,10 @@
 """The service's treatment of an event before it shows it, with all that it misses.
 
-In the payload, keys that sound secret and five token formats are redacted, long and deep values cut. In ``message``
-the newest service redacts the same five formats, the older one nothing. Many formats pass (the service's own ``mog_``
-tokens, AWS keys, URL passwords, …), and so does a token split over two events: a client has to redact by itself, so
-the emulator must not do more than the service.
+In the payload, keys that sound secret and five token formats are redacted, long and deep values
+cut. In ``message`` the newest service redacts the same five formats, the older one nothing. Many
+formats pass (the service's own ``mog_`` tokens, AWS keys, URL passwords, …), and so does a token
+split over two events: a client has to redact by itself, so the emulator must not do more than the
+service.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def redact_text(text: str) -> str:
 
 
 def _in_stored_order(value: Any) -> Any:
-    """Order keys as the service's database stores them, by length and then by bytes: it decides what is cut."""
+    """Order keys as the service's database stores them, by length and then by bytes: it decides
+    what is cut.
+    """
     if isinstance(value, Mapping):
         keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
         return {key: _in_stored_order(value[key]) for key in keys}
@@ -75,7 +78,11 @@ def _sanitize(value: object, depth: int) -> object:
     if isinstance(value, Mapping):
         return _TRUNCATED if depth >= _MAX_DEPTH else _sanitize_object(value, depth)
     if isinstance(value, list):
-        return _TRUNCATED if depth >= _MAX_DEPTH else [_sanitize(item, depth + 1) for item in value[:_MAX_ITEMS]]
+        return (
+            _TRUNCATED
+            if depth >= _MAX_DEPTH
+            else [_sanitize(item, depth + 1) for item in value[:_MAX_ITEMS]]
+        )
     return value
 
 

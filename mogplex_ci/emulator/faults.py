@@ -43,7 +43,9 @@ class Fault:
     drop: bool = False
     """Close the connection without an answer."""
     cut: int | None = None
-    """Close the connection after this many bytes of the body; of a stream with ``events``, after those events."""
+    """Close the connection after this many bytes of the body; of a stream with ``events``, after
+    those events.
+    """
     garbage: bool = False
     interim: tuple[int, ...] = ()
     """Statuses 1xx of answers that are sent before the real one."""
@@ -52,7 +54,9 @@ class Fault:
     events: int | None = None
     """How many events of a stream arrive before ``cut``, ``close`` or ``silent`` strikes."""
     close: float | None = None
-    """End the body of a stream as if all were well, at the earliest so many seconds after it was opened."""
+    """End the body of a stream as if all were well, at the earliest so many seconds after it was
+    opened.
+    """
     silent: bool = False
     """Send nothing more, but leave the connection open."""
     buffered: bool = False
@@ -62,7 +66,9 @@ class Fault:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Fault:
-        """Make a fault from validated fields. One that needs the real answer defaults to ``when: after``."""
+        """Make a fault from validated fields. One that needs the real answer defaults to ``when:
+        after``.
+        """
         answers_instead = any(fields.get(name) for name in ("status", "drop", "garbage"))
         values = {
             **fields,
@@ -86,7 +92,9 @@ class Fault:
         schema = schema_of("scenario")
         wrong = errors_of(fields, {**schema["$defs"]["fault"], "$defs": schema["$defs"]})
         if wrong:
-            raise DocumentError("\n".join(f"fault: {field_name(path)}: {message}" for path, message in wrong))
+            raise DocumentError(
+                "\n".join(f"fault: {field_name(path)}: {message}" for path, message in wrong)
+            )
         assert isinstance(fields, dict)  # noqa: S101  (the schema says so)
         return cls.from_fields(fields)
 
@@ -129,7 +137,8 @@ class FaultPlan:
     def strike(self, *names: str) -> Fault | None:
         """Count a request with these route names; return the first armed fault that applies.
 
-        Every fault counts every request of its route, including those to which another fault applies.
+        Every fault counts every request of its route, including those to which another fault
+        applies.
         """
         struck = None
         with self._lock:
@@ -200,10 +209,11 @@ def _arm(request: Request, plan: FaultPlan) -> Answer:
 
 
 def _refusal(request: Request) -> str | None:
-    """Return why the request is refused: it must come from this machine, and not from a page of another site.
+    """Return why the request is refused: it must come from this machine, and not from a page of
+    another site.
 
-    A page in a browser can reach loopback, too. The ``Origin`` header gives it away, or the ``Host`` header if its
-    own name resolves to loopback (DNS rebinding).
+    A page in a browser can reach loopback, too. The ``Origin`` header gives it away, or the
+    ``Host`` header if its own name resolves to loopback (DNS rebinding).
     """
     if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  (an address that is not loopback)
         return "faults can be armed from this machine only"

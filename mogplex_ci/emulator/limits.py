@@ -30,7 +30,9 @@ STARTS: Final = (
 
 
 class Limits:
-    """Counts the calls of each token. Refused calls do not count; replayed and invalid starts do."""
+    """Counts the calls of each token. Refused calls do not count; replayed and invalid starts
+    do.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -52,9 +54,16 @@ class Limits:
             Refused: 429. ``Retry-After`` is the time until the oldest start leaves the window.
         """
         now = self._clock.now()
-        self._admit(self._starts[token], STARTS, lambda window, oldest: oldest + window.seconds - now)
+        self._admit(
+            self._starts[token], STARTS, lambda window, oldest: oldest + window.seconds - now
+        )
 
-    def _admit(self, times: deque[float], windows: tuple[Window, ...], wait: Callable[[Window, float], float]) -> None:
+    def _admit(
+        self,
+        times: deque[float],
+        windows: tuple[Window, ...],
+        wait: Callable[[Window, float], float],
+    ) -> None:
         now = self._clock.now()
         while times and times[0] <= now - windows[-1].seconds:
             times.popleft()

@@ -1,4 +1,6 @@
-"""Recordings: the ``events.ndjson`` that a step with ``output-dir`` wrote, translated into the fields of a scenario."""
+"""Recordings: the ``events.ndjson`` that a step with ``output-dir`` wrote, translated into the
+fields of a scenario.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ _TEXT: Final = {"type": ["string", "null"], "description": "a text"}
 _LINE: Final = {
     "type": "object",
     "description": "a line is an event, or a run's end, as JSON",
-    "anyOf": [{"required": ["type"]}, {"required": ["runId", "status"]}, {"required": ["unreadable"]}],
+    "anyOf": [
+        {"required": ["type"]},
+        {"required": ["runId", "status"]},
+        {"required": ["unreadable"]},
+    ],
     "properties": {
         "type": {"type": "string", "description": "the type of an event"},
         "toolName": _TEXT,
@@ -44,7 +50,8 @@ _LINE: Final = {
 def load_recording(path: Path) -> Document:
     """Return the scenario that plays a recorded run.
 
-    A recording without an end, of a step that did not see one, ends as ``failed`` with an error that says so.
+    A recording without an end, of a step that did not see one, ends as ``failed`` with an error
+    that says so.
 
     Raises:
         DocumentError: the file cannot be read, has a broken line, or holds no run or several.
@@ -79,7 +86,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             where, message = mistakes[0]
             raise DocumentError(f"{path}:{number}: {field_name(where)}: {message}")
         if has_ended or (run_id is not None and line.get("runId", run_id) != run_id):
-            raise DocumentError(f"{path}:{number}: another run begins here, and only one can be played")
+            raise DocumentError(
+                f"{path}:{number}: another run begins here, and only one can be played"
+            )
         run_id, has_ended = line.get("runId", run_id), _is_end(line)
         yield line
 
@@ -96,7 +105,9 @@ def _steps(events: list[dict[str, Any]], began: datetime | None) -> Iterator[dic
         kind = event["type"]
         if kind == "started" and status == "finished":
             yield {"status": "awaiting_input"}
-        if (kind == "started" and status == "finished") or (kind not in _OF_END and status == "pending"):
+        if (kind == "started" and status == "finished") or (
+            kind not in _OF_END and status == "pending"
+        ):
             yield {"after": pause, "status": "streaming"}
             pause, status = _SHORTEST_PAUSE, "streaming"
         if kind == "finished":
@@ -125,7 +136,9 @@ def _time(event: dict[str, Any]) -> datetime | None:
 
 
 def _literal(value: Any) -> Any:
-    """Return ``value`` with its texts such that they are played as they stand, also those that look like variables."""
+    """Return ``value`` with its texts such that they are played as they stand, also those that look
+    like variables.
+    """
     if isinstance(value, str):
         return value.replace("{{", "{{ braces }}")
     if isinstance(value, dict):

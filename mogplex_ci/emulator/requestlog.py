@@ -36,7 +36,9 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Keeps the latest requests in memory and appends all to a file, if one is given. Thread-safe."""
+    """Keeps the latest requests in memory and appends all to a file, if one is given.
+    Thread-safe.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None

@@ -1,4 +1,6 @@
-"""Resources to read besides runs and repositories: agents, skills, and the artifacts that runs commit."""
+"""Resources to read besides runs and repositories: agents, skills, and the artifacts that runs
+commit.
+"""
 
 from __future__ import annotations
 
@@ -27,22 +29,39 @@ _NO_STORE: Final = {"cache-control": "private, no-store"}
 def list_agents(user: User) -> Answer:
     """Answer ``GET /agents``."""
     fields = ("id", "name", "slug", "model", "description", "category", "preset")
-    return ok({"agents": [{name: getattr(agent, name) for name in fields} for agent in user.agents[:_MOST_AGENTS]]})
+    return ok(
+        {
+            "agents": [
+                {name: getattr(agent, name) for name in fields}
+                for agent in user.agents[:_MOST_AGENTS]
+            ]
+        }
+    )
 
 
 def list_skills(user: User, request: Request) -> Answer:
     """Answer ``GET /skills``; ``total`` counts the whole catalogue, not the matches.
 
-    Raises:
-        Refused: 400 for a query, limit or repository id out of bounds, which the service does not clamp here.
+    Raises: Refused: 400 for a query, limit or repository id out of bounds, which the service does
+        not clamp here.
     """
     query = request.args.get("q", "").strip().lower()
     limit = request.args.get("limit", str(_SKILLS))
-    if len(query) > _MAX_QUERY or not _INTEGER.fullmatch(limit) or not 1 <= int(limit) <= _MOST_SKILLS:
+    if (
+        len(query) > _MAX_QUERY
+        or not _INTEGER.fullmatch(limit)
+        or not 1 <= int(limit) <= _MOST_SKILLS
+    ):
         raise Refused("BAD_REQUEST", "Invalid skill request")
     catalogue = _catalogue(user, request)
-    found = [skill for skill in catalogue if query in f"{skill.slug}\n{skill.name}\n{skill.description}".lower()]
-    return ok({"skills": [_describe(skill) for skill in found[: int(limit)]], "total": len(catalogue)})
+    found = [
+        skill
+        for skill in catalogue
+        if query in f"{skill.slug}\n{skill.name}\n{skill.description}".lower()
+    ]
+    return ok(
+        {"skills": [_describe(skill) for skill in found[: int(limit)]], "total": len(catalogue)}
+    )
 
 
 def read_skill(user: User, slug: str, request: Request) -> Answer:
@@ -76,7 +95,11 @@ def read_artifact(run: Run, path: str) -> Answer:
         Refused: the run has none to give, or the file is no JSON that the service would pass on.
     """
     state, start = run.state, run.request
-    if state.status != "success" or not start.create_branch or start.working_branch == start.base_branch:
+    if (
+        state.status != "success"
+        or not start.create_branch
+        or start.working_branch == start.base_branch
+    ):
         raise Refused("CONFLICT", "Artifacts require a successful run on its own branch")
     return ok(
         {
@@ -87,7 +110,9 @@ def read_artifact(run: Run, path: str) -> Answer:
                 "path": path,
                 "commitSha": state.commit or run.commit_sha,
                 "pinned": state.commit is not None,
-                "content": _content(run.artifact(path.removeprefix(".mogplex/artifacts/").removesuffix(".json"))),
+                "content": _content(
+                    run.artifact(path.removeprefix(".mogplex/artifacts/").removesuffix(".json"))
+                ),
             }
         },
         headers=_NO_STORE,

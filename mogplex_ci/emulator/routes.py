@@ -1,4 +1,6 @@
-"""The API's routes and answers: which route a request means, and the JSON envelope around data and errors."""
+"""The API's routes and answers: which route a request means, and the JSON envelope around data and
+errors.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ class Call:
     @property
     def names(self) -> tuple[str, ...]:
         """The names by which faults know it."""
-        return ("stream", "resume") if self.route == "stream" and self.last_event_id else (self.route,)
+        return (
+            ("stream", "resume") if self.route == "stream" and self.last_event_id else (self.route,)
+        )
 
 
 class Routes:
@@ -116,7 +120,9 @@ class Routes:
         self._map = _map(newest)
 
     def find(self, request: Request) -> Call | Answer:
-        """Return the call that a request makes, or the answer that it gets without reaching a route."""
+        """Return the call that a request makes, or the answer that it gets without reaching a
+        route.
+        """
         path = request.path
         if path.endswith("/") and path != "/":
             return _redirect(308, path.rstrip("/"))
@@ -129,10 +135,16 @@ class Routes:
         except MethodNotAllowed as error:
             if request.method != "OPTIONS":
                 return Answer(405)
-            return Answer(204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))})
+            return Answer(
+                204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))}
+            )
         except NotFound:
             length = str(len(_PAGE_NOT_FOUND))
-            return Answer(404, {**_HTML, "cache-control": _NO_CACHE, "content-length": length}, _PAGE_NOT_FOUND)
+            return Answer(
+                404,
+                {**_HTML, "cache-control": _NO_CACHE, "content-length": length},
+                _PAGE_NOT_FOUND,
+            )
         return Call(str(endpoint), {name: str(value) for name, value in arguments.items()}, request)
 
 
@@ -149,5 +161,7 @@ def authorization(request: Request) -> str:
 
 
 def _redirect(status: int, location: str) -> Answer:
-    refresh = {"refresh": f"0;url={location}"} if status == 308 else {}  # Next.js sets it for old browsers
+    refresh = (
+        {"refresh": f"0;url={location}"} if status == 308 else {}
+    )  # Next.js sets it for old browsers
     return Answer(status, {"location": location, **refresh}, location.encode())

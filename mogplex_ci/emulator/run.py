@@ -1,4 +1,6 @@
-"""One run: its state at any moment is computed from its script and the clock, so an idle run costs nothing."""
+"""One run: its state at any moment is computed from its script and the clock, so an idle run costs
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,13 @@ from mogplex_ci.emulator.world import Repo, User
 
 TERMINAL: Final = frozenset({"success", "failed", "cancelled"})
 _QUEUED_AFTER: Final = 0.005
-"""Seconds after the start at which the run has its runtime id: a simultaneous replay does not see it yet."""
+"""Seconds after the start at which the run has its runtime id: a simultaneous replay does not see
+it yet.
+"""
 _PICKED_UP_AFTER: Final = 1.0
-"""Seconds after the start at which a worker has the run: from then on it is launching the sandbox."""
+"""Seconds after the start at which a worker has the run: from then on it is launching the
+sandbox.
+"""
 _EVENT_AFTER_STATUS: Final = 0.003
 _NOT_PENDING: Final = "ai_call is not pending"
 _RECONCILED: Final = "Agent worker completion reconciled"
@@ -61,7 +67,9 @@ class State:
     """Whether the agent's own command runs (or ran), which cancelling has to kill."""
     commit: str | None = None
     segment: int = 0
-    """How often the run was resumed after a pause; only the events of the current segment are shown."""
+    """How often the run was resumed after a pause; only the events of the current segment are
+    shown.
+    """
     dead: Step | None = None
     """The step at which the worker died, if this was not noticed yet."""
 
@@ -74,7 +82,9 @@ class Record:
     step: Step
     segment: int
     microseconds: int
-    """Added to ``createdAt``, so that events of different times have different stamps at any speed."""
+    """Added to ``createdAt``, so that events of different times have different stamps at any
+    speed.
+    """
 
     @property
     def order(self) -> tuple[float, str]:
@@ -186,13 +196,17 @@ class Run:
         return fields
 
     def feed(self, limit: int) -> list[dict[str, Any]]:
-        """Return the newest ``limit`` events, oldest first; in 2026-08 the oldest ones, ties in no order."""
+        """Return the newest ``limit`` events, oldest first; in 2026-08 the oldest ones, ties in no
+        order.
+        """
         if self._newest:
             return [self.present(record) for record in self.listed()[-limit:]]
         return [self.present(record) for record in _unordered(self.written())][:limit]
 
     def written(self, start: int = 0) -> Sequence[Record]:
-        """Return the events of all segments until now, in the order of writing, from the index ``start`` on."""
+        """Return the events of all segments until now, in the order of writing, from the index
+        ``start`` on.
+        """
         return self._records[start : self._count_written()]
 
     def listed(self, written: Sequence[Record] | None = None) -> list[Record]:
@@ -202,12 +216,16 @@ class Run:
         """
         records = self.written() if written is None else written
         segment = self.state.segment
-        return sorted((each for each in records if each.segment == segment), key=lambda each: each.order)
+        return sorted(
+            (each for each in records if each.segment == segment), key=lambda each: each.order
+        )
 
     def next_event_at(self) -> float | None:
         """Return the clock's second at which the next event is written, as far as is known now."""
         written = self._count_written()
-        return self.created + self._records[written].step.at if written < len(self._records) else None
+        return (
+            self.created + self._records[written].step.at if written < len(self._records) else None
+        )
 
     def repair(self) -> None:
         """Notice that the worker died, as the service does on ``GET /runs/{id}``."""
@@ -242,7 +260,9 @@ class Run:
         if not self._cancel_requested:
             self._cancel_requested = True
             past, rest = self._split(at)
-            requested = Step(at, event="cancel_requested", message="Cancellation requested", payload=payload)
+            requested = Step(
+                at, event="cancel_requested", message="Cancellation requested", payload=payload
+            )
             self._change_script((*past, requested, *rest))
         if state.has_command and self._kill_failures > 0:
             self._kill_failures -= 1
@@ -275,11 +295,15 @@ class Run:
             "toolName": self._render(step.tool, step),
             "message": message,
             "payload": payload,
-            "createdAt": self._clock.stamp(self.created + record.order[0], microseconds=record.microseconds),
+            "createdAt": self._clock.stamp(
+                self.created + record.order[0], microseconds=record.microseconds
+            ),
         }
 
     def artifact(self, name: str) -> dict[str, Any] | None:
-        """Return the file that the run committed below ``.mogplex/artifacts``: its ``json`` or ``text``."""
+        """Return the file that the run committed below ``.mogplex/artifacts``: its ``json`` or
+        ``text``.
+        """
         file = self.scenario.artifacts.get(name)
         return None if file is None else render(dict(file), self._variables)
 
@@ -295,7 +319,9 @@ class Run:
         return self._clock.now() - self.created
 
     def _split(self, at: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """Return the steps until ``at`` and those after it. After a worker's death there are none."""
+        """Return the steps until ``at`` and those after it. After a worker's death there are
+        none.
+        """
         past = [step for step in self._script if step.at <= at]
         for index, step in enumerate(past):
             if step.worker_dies:
@@ -317,7 +343,9 @@ class Run:
         return state
 
     def _replay(self, elapsed: float) -> State:
-        state = State(sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0)
+        state = State(
+            sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0
+        )
         changed = False
         for step in self._script:
             if step.at > elapsed:
@@ -333,7 +361,9 @@ class Run:
             if step.event is None:
                 state.updated = max(state.updated, step.at)
             if step.sandbox and state.sandbox is None:
-                state.sandbox = Sandbox(self._uuid("sandbox"), f"mogplex-emulator-{self._derived('sandbox', 8)}")
+                state.sandbox = Sandbox(
+                    self._uuid("sandbox"), f"mogplex-emulator-{self._derived('sandbox', 8)}"
+                )
             state.has_command = state.has_command or step.event == "status_changed"
             changed = changed or step.payload.get("changed") is True
         return state
@@ -342,7 +372,9 @@ class Run:
         return bisect_right(self._records, self._elapsed(), key=lambda record: record.step.at)
 
     def _is_pushed(self, changed: bool) -> bool:
-        """Return whether the sandbox's commit is the tip of ``branch.working``: only then the service records it."""
+        """Return whether the sandbox's commit is the tip of ``branch.working``: only then the
+        service records it.
+        """
         return not changed or self.request.working_branch != self.request.base_branch
 
     @cached_property
@@ -375,7 +407,9 @@ class Run:
             "run_id": self.id,
             "prompt": self.request.prompt,
             "repo": self.repo.full_name,
-            "branch": f"mogplex/agent-{self._ai_call_id(0).replace('-', '')[:12]}" if own_branch else working,
+            "branch": f"mogplex/agent-{self._ai_call_id(0).replace('-', '')[:12]}"
+            if own_branch
+            else working,
             "created_branch": own_branch,
             "base_branch": base,
             "working_branch": working,
@@ -405,8 +439,12 @@ class Run:
 
 
 def _unordered(records: Sequence[Record]) -> Iterator[Record]:
-    """Sort by time; those of the same time come in the order of a database that was not asked for one."""
-    for _, same_time in groupby(sorted(records, key=lambda each: each.order[0]), key=lambda each: each.order[0]):
+    """Sort by time; those of the same time come in the order of a database that was not asked for
+    one.
+    """
+    for _, same_time in groupby(
+        sorted(records, key=lambda each: each.order[0]), key=lambda each: each.order[0]
+    ):
         tied = list(same_time)
         turn = len(tied) - 2 % len(tied)
         yield from tied[turn:]
@@ -414,7 +452,9 @@ def _unordered(records: Sequence[Record]) -> Iterator[Record]:
 
 
 def _rest_of_setup(rest: tuple[Step, ...]) -> list[Step]:
-    """Cancelled during set-up: its events still come, and the run is touched where the agent would start."""
+    """Cancelled during set-up: its events still come, and the run is touched where the agent would
+    start.
+    """
     tail = []
     for step in rest:
         if step.event == "status_changed":
@@ -426,7 +466,9 @@ def _rest_of_setup(rest: tuple[Step, ...]) -> list[Step]:
 
 
 def _failing_launch(rest: tuple[Step, ...]) -> list[Step]:
-    """Cancelled while the sandbox is launched: the worker writes ``failed`` over ``cancelled`` when it is up."""
+    """Cancelled while the sandbox is launched: the worker writes ``failed`` over ``cancelled`` when
+    it is up.
+    """
     launched = next((step.at for step in rest if step.status == "streaming"), None)
     if launched is None:
         return []

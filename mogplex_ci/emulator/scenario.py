@@ -1,4 +1,6 @@
-"""Scenarios: the events of a run and their times. YAML files compiled into a flat script of steps."""
+"""Scenarios: the events of a run and their times. YAML files compiled into a flat script of
+steps.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,22 @@ _RUN_VARIABLES: Final = frozenset(
 )
 _MOST_STEPS: Final = 20_000
 _NEXT_STEP: Final = 0.001
-"""Pause before a step that names none; an explicit ``after: 0`` makes two events of the same time."""
-_TOOL_ENDS: Final = {"done": "finished", "success": "finished", "error": "failed", "denied": "denied"}
+"""Pause before a step that names none; an explicit ``after: 0`` makes two events of the same
+time.
+"""
+_TOOL_ENDS: Final = {
+    "done": "finished",
+    "success": "finished",
+    "error": "failed",
+    "denied": "denied",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens to a run: its status changes, an event is written, or only ``updatedAt`` changes."""
+    """One thing that happens to a run: its status changes, an event is written, or only
+    ``updatedAt`` changes.
+    """
 
     at: float
     """Seconds after the start."""
@@ -61,7 +72,9 @@ class Step:
     commit: str | None = None
     """The commit that the service records as ``terminalCommitSha``."""
     worker_dies: bool = False
-    """The rest of the script does not happen; ``GET /runs/{id}`` gives the run this step's status and error."""
+    """The rest of the script does not happen; ``GET /runs/{id}`` gives the run this step's status
+    and error.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,9 @@ class Scenario:
     kill_failures: int
     """How many cancel calls fail because the agent's command cannot be killed (2026-08 only)."""
     cancel_conflicts: tuple[str, ...]
-    """Reasons for which the first cancel calls of a run are refused: ``changed``, ``inactive`` or ``inconsistent``."""
+    """Reasons for which the first cancel calls of a run are refused: ``changed``, ``inactive`` or
+    ``inconsistent``.
+    """
     ignored_cancels: int
     """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]
@@ -99,16 +114,20 @@ class Scenario:
 
 
 class ScenarioSet:
-    """The scenarios that one emulator plays: the default one, and those that a prompt picks by name."""
+    """The scenarios that one emulator plays: the default one, and those that a prompt picks by
+    name.
+    """
 
     def __init__(self, default: Scenario, others: Iterable[Scenario] = ()) -> None:
         self.default = default
         self._by_name = {scenario.name: scenario for scenario in (*others, default)}
 
     def scenario_for(self, prompt: str, harness: str) -> Scenario:
-        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the default.
+        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the
+        default.
 
-        The shipped ``success`` shows a codex run; for another harness the scenario named after it is played.
+        The shipped ``success`` shows a codex run; for another harness the scenario named after it
+        is played.
         """
         match = _PICK.search(prompt)
         name = match.group(1).lower() if match else ""
@@ -121,7 +140,8 @@ class ScenarioSet:
 
 
 def load_scenario(name: str | Path) -> Scenario:
-    """Read a shipped scenario by name, or a file by its path: a scenario, or the recording of a run.
+    """Read a shipped scenario by name, or a file by its path: a scenario, or the recording of a
+    run.
 
     Raises:
         DocumentError: no such scenario, or the file is wrong.
@@ -162,7 +182,9 @@ def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Sce
     fields = document.value
     variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
     _check_variables(document, fields["steps"], ("steps",), _RUN_VARIABLES | variables.keys())
-    _check_variables(document, fields.get("artifacts", {}), ("artifacts",), _RUN_VARIABLES | variables.keys())
+    _check_variables(
+        document, fields.get("artifacts", {}), ("artifacts",), _RUN_VARIABLES | variables.keys()
+    )
     steps = []
     for step in _flatten(fields["steps"], start=0.0, counter=0):
         steps.append(step)
@@ -205,11 +227,19 @@ def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterato
         elif "text" in fields:
             for index, delta in enumerate(_deltas(fields["text"], fields.get("size"))):
                 at += _seconds(fields.get("every", _NEXT_STEP)) if index else 0.0
-                yield Step(at, event="log", message=delta, payload={"kind": "assistant_delta"}, counter=counter)
+                yield Step(
+                    at,
+                    event="log",
+                    message=delta,
+                    payload={"kind": "assistant_delta"},
+                    counter=counter,
+                )
         elif "tool_started" in fields or "tool_finished" in fields:
             yield _tool_step(fields, at, counter)
         elif "worker_dies" in fields:
-            yield Step(at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error"))
+            yield Step(
+                at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error")
+            )
         else:
             yield Step(
                 at,
@@ -233,7 +263,9 @@ def _part(name: str) -> list[dict[str, Any]]:
 
 
 def _deltas(text: str | list[str], size: int | None) -> list[str]:
-    """Split the agent's text into output chunks of ``size`` characters; a variable is never split."""
+    """Split the agent's text into output chunks of ``size`` characters; a variable is never
+    split.
+    """
     if isinstance(text, list):
         return text
     if size is None:
@@ -250,10 +282,14 @@ def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
     name = fields[kind]
     word = "started" if started else _TOOL_ENDS.get(state, "finished")
     payload = {"kind": "tool", "state": state, "toolCallId": fields["call"]}
-    return Step(at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter)
+    return Step(
+        at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter
+    )
 
 
-def _check_variables(document: Document, value: Any, path: FieldPath, known: frozenset[str] | set[str]) -> None:
+def _check_variables(
+    document: Document, value: Any, path: FieldPath, known: frozenset[str] | set[str]
+) -> None:
     if isinstance(value, str):
         for name in _VARIABLE.findall(value):
             if name not in known:

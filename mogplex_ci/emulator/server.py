@@ -1,4 +1,6 @@
-"""HTTP/1.1 on a socket, with keep-alive and a thread per connection. Faults of the connection itself happen here."""
+"""HTTP/1.1 on a socket, with keep-alive and a thread per connection. Faults of the connection
+itself happen here.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ Respond: TypeAlias = Callable[[Request], tuple[Answer, Fault | None]]
 class Server(ThreadedWSGIServer):
     """Listens as soon as it is constructed, and closes open connections when it stops."""
 
-    def __init__(self, host: str, port: int, respond: Respond, waiter: Callable[[], Waiter]) -> None:
+    def __init__(
+        self, host: str, port: int, respond: Respond, waiter: Callable[[], Waiter]
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as bound:
             super().__init__(host, port, _no_wsgi, _Handler, fd=bound.fileno())
@@ -68,17 +72,23 @@ class Server(ThreadedWSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    """Reads requests with Werkzeug and writes the answers itself: Werkzeug's development server has no keep-alive."""
+    """Reads requests with Werkzeug and writes the answers itself: Werkzeug's development server has
+    no keep-alive.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 60
 
     def make_environ(self) -> Any:
-        """Join repeated headers with a comma and a space, as the Fetch standard's ``Headers.get`` does."""
+        """Join repeated headers with a comma and a space, as the Fetch standard's ``Headers.get``
+        does.
+        """
         environ = super().make_environ()
         for name in {name for name in self.headers if "_" not in name}:
-            environ[f"HTTP_{name.upper().replace('-', '_')}"] = ", ".join(self.headers.get_all(name, []))
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = ", ".join(
+                self.headers.get_all(name, [])
+            )
         return environ
 
     def run_wsgi(self) -> None:
@@ -111,9 +121,11 @@ class _Handler(WSGIRequestHandler):
             self.wfile.write(b"\r\n0\r\n\r\n" if answer.body else b"0\r\n\r\n")
 
     def _read_request(self) -> Request | None:
-        """Read a request with the first 10 MiB of its body; None when the body is endless or breaks off.
+        """Read a request with the first 10 MiB of its body; None when the body is endless or breaks
+        off.
 
-        The rest is read, too, and thrown away: what is left unread would be taken for the next request.
+        The rest is read, too, and thrown away: what is left unread would be taken for the next
+        request.
         """
         environ = self.make_environ()
         try:
@@ -131,8 +143,11 @@ class _Handler(WSGIRequestHandler):
         return Request(environ)
 
     def _send_stream(self, answer: StreamAnswer) -> None:
-        """Send headers, and each record as soon as it is due, until the stream ends or the client leaves."""
-        # A virtual clock must not advance before the first byte is sent, nor before the last one is.
+        """Send headers, and each record as soon as it is due, until the stream ends or the client
+        leaves.
+        """
+        # A virtual clock must not advance before the first byte is sent, nor before the last one
+        # is.
         waiter = self._server.waiter()
         self.connection.settimeout(None)  # A client may read as slowly as it likes.
         try:
@@ -156,7 +171,8 @@ class _Handler(WSGIRequestHandler):
         if stream.end is End.BROKEN:
             if stream.torn:
                 self.wfile.write(_chunk(stream.torn) if chunked else stream.torn)
-            self._hang_up()  # Without the last chunk: the client sees that the body is not complete.
+            # Without the last chunk: the client sees that the body is not complete.
+            self._hang_up()
         elif chunked:
             self.wfile.write(b"0\r\n\r\n")
         else:
@@ -176,7 +192,9 @@ class _Handler(WSGIRequestHandler):
         """Print nothing: ``--log-requests`` is the log."""
 
     def _send_headers(self, answer: Answer) -> bool:
-        """Send status and headers; return whether the body is sent in chunks, as nearly all of the service's are."""
+        """Send status and headers; return whether the body is sent in chunks, as nearly all of the
+        service's are.
+        """
         bodiless = self.command == "HEAD" or answer.status in _NO_BODY
         sized = "content-length" in answer.headers
         chunked = not (bodiless or sized or self.request_version == "HTTP/1.0")

@@ -13,7 +13,13 @@ from werkzeug.wrappers import Request
 from mogplex_ci.emulator.clock import Clock, Notifier
 from mogplex_ci.emulator.faults import Fault, FaultPlan
 from mogplex_ci.emulator.limits import Limits
-from mogplex_ci.emulator.resources import check_artifact_path, list_agents, list_skills, read_artifact, read_skill
+from mogplex_ci.emulator.resources import (
+    check_artifact_path,
+    list_agents,
+    list_skills,
+    read_artifact,
+    read_skill,
+)
 from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
 from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, ScenarioSet
@@ -25,7 +31,9 @@ MOST_RUNS: Final = 1_000
 """Beyond this many, the oldest ended runs are forgotten with their keys."""
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
-_CHALLENGE: Final = 'Bearer resource_metadata="{host}.well-known/oauth-protected-resource/api/v1/mogplex/mcp"'
+_CHALLENGE: Final = (
+    'Bearer resource_metadata="{host}.well-known/oauth-protected-resource/api/v1/mogplex/mcp"'
+)
 _STREAM_HEADERS: Final = {
     "cache-control": "no-cache, no-transform",
     "connection": "keep-alive",
@@ -48,16 +56,22 @@ _TEAM_IS_LIMITED: Final = (
     "Call POST /api/v1/mogplex/automations/{automationId}/trigger for an enabled automation with an API trigger. "
     "A team owner can change this in the team's settings."
 )
-_TEAM_IS_UNKNOWN: Final = "Unable to check this team's API key access. Nothing was started; retry shortly."
+_TEAM_IS_UNKNOWN: Final = (
+    "Unable to check this team's API key access. Nothing was started; retry shortly."
+)
 
 
 class Service:
     """Answers calls. Thread-safe: one call at a time does its work."""
 
-    def __init__(self, world: World, scenarios: ScenarioSet, clock: Clock, *, limited: bool, newest: bool) -> None:
+    def __init__(
+        self, world: World, scenarios: ScenarioSet, clock: Clock, *, limited: bool, newest: bool
+    ) -> None:
         self.runs = Runs()
         self.faults = FaultPlan(clock, scenarios.default.faults)
-        """Those of the default scenario and those armed later. A scenario picked by a prompt has its own, per run."""
+        """Those of the default scenario and those armed later. A scenario picked by a prompt has
+        its own, per run.
+        """
         self.changes = Notifier(clock)
         self._world = world
         self._scenarios = scenarios
@@ -96,7 +110,9 @@ class Service:
                         return self._cancel(token, call)
                     case "artifact":
                         path = check_artifact_path(call.request)
-                        return read_artifact(self._run(token, call, "Could not read artifact"), path)
+                        return read_artifact(
+                            self._run(token, call, "Could not read artifact"), path
+                        )
                 _need_scope(token, "read")
                 match call.route:
                     case "agents":
@@ -120,7 +136,9 @@ class Service:
         return token
 
     def _repos(self, token: Token, request: Request) -> Answer:
-        found = token.user.search(trim(request.args.get("q")), trim(request.args.get("id")), _limit(request))
+        found = token.user.search(
+            trim(request.args.get("q")), trim(request.args.get("id")), _limit(request)
+        )
         fields = ("id", "full_name", "installation_id", "default_branch", "root_directory")
         return ok({"repos": [{name: getattr(repo, name) for name in fields} for repo in found]})
 
@@ -142,7 +160,9 @@ class Service:
         existing = self.runs.with_key(token.user, key)
         if existing is not None:
             if not start.repeats(existing.request):
-                raise Refused("IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request")
+                raise Refused(
+                    "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request"
+                )
             return ok({**existing.detail(), "replayed": True}, 202)
         if start.holds_nul():
             raise Refused("INTERNAL_ERROR", "Failed to start run")
@@ -159,7 +179,9 @@ class Service:
             raise Refused("AUTOMATION_REQUIRED", _TEAM_IS_LIMITED)
 
     def _admit_start(self, token: Token, repo_id: str | None) -> Repo:
-        """Count the start and return the repository. Counting an unknown repository fails, hence the odd 503."""
+        """Count the start and return the repository. Counting an unknown repository fails, hence
+        the odd 503.
+        """
         if repo_id is not None and repo_id.lower() not in self._world.repo_ids:
             message = "External Mogplex run rate limit unavailable"
             raise Refused("SERVICE_UNAVAILABLE", message, {"retry-after": "60"})
@@ -198,7 +220,11 @@ class Service:
         if failure is None:
             return None
         self._queue_failures[scenario.name] += 1
-        return failure if failure.times is None or self._queue_failures[scenario.name] <= failure.times else None
+        return (
+            failure
+            if failure.times is None or self._queue_failures[scenario.name] <= failure.times
+            else None
+        )
 
     def _read_run(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to load run")
@@ -209,7 +235,9 @@ class Service:
     def _stream(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to stream events")
         limit, last_event_id = _limit(call.request), call.last_event_id
-        stream = EventStream(run, limit=limit, last_event_id=last_event_id, clock=self._clock, lock=self._lock)
+        stream = EventStream(
+            run, limit=limit, last_event_id=last_event_id, clock=self._clock, lock=self._lock
+        )
         return StreamAnswer(200, _STREAM_HEADERS, stream=stream)
 
     def _cancel(self, token: Token, call: Call) -> Answer:
@@ -272,10 +300,16 @@ class Runs:
         self._live.append(run)
 
     def sandbox_for(self, user: User, start: StartRequest) -> Sandbox | None:
-        """Return the sandbox in which another run works on the same branch and directory: it is shared."""
+        """Return the sandbox in which another run works on the same branch and directory: it is
+        shared.
+        """
         self._live = [run for run in self._live if run.status not in TERMINAL]
         for run in reversed(self._live):
-            if run.status == "streaming" and run.user.name == user.name and _place(run.request) == _place(start):
+            if (
+                run.status == "streaming"
+                and run.user.name == user.name
+                and _place(run.request) == _place(start)
+            ):
                 return run.state.sandbox
         return None
 

@@ -21,8 +21,9 @@ _MAX_QUOTED: Final = 40
 _BRANCH = re.compile(r"[A-Za-z0-9_./-]+")
 _ENCODED_DOTS = re.compile(r"(?:^|/)%2e(?:%2e)?(?:/|$)", re.IGNORECASE)
 # The characters that JavaScript's trim() removes; Python's strip() removes others.
-_WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" + (
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+_WHITE_SPACE: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    + ("\u2028\u2029\u202f\u205f\u3000\ufeff")
 )
 
 
@@ -44,7 +45,9 @@ class StartRequest:
     worktree_id: str | None = None
 
     def repeats(self, earlier: StartRequest) -> bool:
-        """Return whether it is the same request as ``earlier``. A worktree replaces branches and directory."""
+        """Return whether it is the same request as ``earlier``. A worktree replaces branches and
+        directory.
+        """
         if self.worktree_id is None or self.worktree_id != earlier.worktree_id:
             return self == earlier
         return self == replace(
@@ -89,7 +92,9 @@ def read_key(header: str | None) -> str:
     if key is None:
         raise Refused("BAD_REQUEST", "Idempotency-Key is required")
     if len(key) > MAX_KEY:
-        raise Refused("BAD_REQUEST", f"Idempotency-Key exceeds maximum length of {MAX_KEY} characters")
+        raise Refused(
+            "BAD_REQUEST", f"Idempotency-Key exceeds maximum length of {MAX_KEY} characters"
+        )
     return key
 
 
@@ -131,7 +136,9 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str, *, newest: bool)
     root = _root_directory(body, repo)
     mode = _mode(body.get("mode")) if newest else trim(body.get("mode"))
     working = trim(body.get("workingBranch"))
-    create = body.get("createBranch") is True or (native and "createBranch" not in body and working is None)
+    create = body.get("createBranch") is True or (
+        native and "createBranch" not in body and working is None
+    )
     request = StartRequest(
         repo_id=trim(body.get("repoId")) or "",
         prompt=prompt,
@@ -151,14 +158,19 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str, *, newest: bool)
     _check_branch(request.working_branch, "working branch")
     if request.working_branch == base:
         if create:
-            raise Refused("BAD_REQUEST", "Working branch must differ from base branch when createBranch is true")
+            raise Refused(
+                "BAD_REQUEST",
+                "Working branch must differ from base branch when createBranch is true",
+            )
         if native:
             raise Refused("BAD_REQUEST", "Mogplex runs require an isolated working branch")
     return request
 
 
 def trim(value: object) -> str | None:
-    """Return a string without the white space around it; None for blank ones and for anything else."""
+    """Return a string without the white space around it; None for blank ones and for anything
+    else.
+    """
     return (value.strip(_WHITE_SPACE) or None) if isinstance(value, str) else None
 
 
@@ -184,7 +196,9 @@ def _mode(value: object) -> str | None:
 
 
 def _root_directory(body: Mapping[str, object], repo: Repo) -> str | None:
-    """Return the directory below the repo to work in: absent means the repo's own, null the repo root."""
+    """Return the directory below the repo to work in: absent means the repo's own, null the repo
+    root.
+    """
     if "rootDirectory" not in body:
         return repo.root_directory
     value = body["rootDirectory"]

@@ -36,15 +36,18 @@ class End(Enum):
 class EventStream:
     """The records of one stream, each as soon as its event has been written.
 
-    A stream shows the segment of the run that was current when it was opened. It ends after the first terminal event,
-    and for no other reason: neither when the run ends without such an event nor when a new segment begins.
+    A stream shows the segment of the run that was current when it was opened. It ends after the
+    first terminal event, and for no other reason: neither when the run ends without such an event
+    nor when a new segment begins.
     """
 
-    def __init__(self, run: Run, *, limit: int, last_event_id: str | None, clock: Clock, lock: RLock) -> None:
+    def __init__(
+        self, run: Run, *, limit: int, last_event_id: str | None, clock: Clock, lock: RLock
+    ) -> None:
         """Open the stream with the newest ``limit`` events, or with all after ``last_event_id``.
 
-        Raises:
-            Refused: 400 for an id that is not in the run's current segment, 500 for one that is not a UUID.
+        Raises: Refused: 400 for an id that is not in the run's current segment, 500 for one that is
+            not a UUID.
         """
         self.end = End.OPEN
         self.torn = b""
@@ -60,7 +63,9 @@ class EventStream:
         self._newest = listed[-limit:]
         self._written = len(written)
         first = _after(listed, last_event_id) if last_event_id else self._newest
-        self._pending: deque[bytes | Record] = deque([b": connected\n\n", _field("run", run.detail()), *first])
+        self._pending: deque[bytes | Record] = deque(
+            [b": connected\n\n", _field("run", run.detail()), *first]
+        )
         self._fault: Fault | None = None
         self._cut_at: int | None = None
         self._held: list[bytes] = []
@@ -83,7 +88,11 @@ class EventStream:
             self._pending += [each for each in new if each.segment == self._segment]
             self._written += len(new)
             records: list[bytes] = []
-            while self.end is End.OPEN and self._pending and not (self._is_silent() or self._is_over()):
+            while (
+                self.end is End.OPEN
+                and self._pending
+                and not (self._is_silent() or self._is_over())
+            ):
                 self._send(self._pending.popleft(), records)
             if self.end is End.OPEN and self._is_over():
                 self.end = End.CLOSED
@@ -93,11 +102,17 @@ class EventStream:
         return [] if self.end is End.OPEN else self._held
 
     def seconds_to_next(self) -> float:
-        """Return in how many seconds of the clock's source ``pull`` has something to do, as far as is known now."""
+        """Return in how many seconds of the clock's source ``pull`` has something to do, as far as
+        is known now.
+        """
         with self._lock:
             now, event_at = self._clock.now(), self._run.next_event_at()
             times = [event_at - now] if event_at is not None else []
-            if self._fault and self._fault.close is not None and self._opened_at + self._fault.close > now:
+            if (
+                self._fault
+                and self._fault.close is not None
+                and self._opened_at + self._fault.close > now
+            ):
                 times.append(self._opened_at + self._fault.close - now)
             # Rounding may make an event due at this very moment, but not written yet.
             return self._clock.real_seconds(max(min(times), _TICK)) if times else math.inf
@@ -116,7 +131,12 @@ class EventStream:
         records.append(record)
         self._sent += 1
         self._bytes_sent += len(record)
-        if self._fault and self._fault.cut is not None and self._cut_at is None and self._fault_strikes():
+        if (
+            self._fault
+            and self._fault.cut is not None
+            and self._cut_at is None
+            and self._fault_strikes()
+        ):
             self._cut_at = self._bytes_sent + self._fault.cut
         if self._bytes_sent == self._cut_at:
             self.end = End.BROKEN

@@ -46,12 +46,17 @@ class Repo:
     hidden: bool
     """A hidden repository is not listed, yet runs can be started on it."""
     api_keys: str = "full"
-    """The rights that its team gives to API keys: ``full``, ``automations`` only, or ``unknown`` if unreadable."""
+    """The rights that its team gives to API keys: ``full``, ``automations`` only, or ``unknown`` if
+    unreadable.
+    """
     worktrees: tuple[Worktree, ...] = ()
 
     def worktree(self, worktree_id: str) -> Worktree | None:
         """Return the active worktree with this id."""
-        return next((tree for tree in self.worktrees if tree.active and tree.id == worktree_id.lower()), None)
+        return next(
+            (tree for tree in self.worktrees if tree.active and tree.id == worktree_id.lower()),
+            None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,12 @@ class User:
         return next((repo for repo in self.repos if repo.id == repo_id.lower()), None)
 
     def search(self, query: str | None, repo_id: str | None, limit: int) -> list[Repo]:
-        """Return the listed repositories by name; ``repo_id`` wins over ``query``, a SQL ``ILIKE`` pattern."""
-        listed = sorted((repo for repo in self.repos if not repo.hidden), key=lambda repo: repo.full_name)
+        """Return the listed repositories by name; ``repo_id`` wins over ``query``, a SQL ``ILIKE``
+        pattern.
+        """
+        listed = sorted(
+            (repo for repo in self.repos if not repo.hidden), key=lambda repo: repo.full_name
+        )
         if repo_id is not None:
             listed = [repo for repo in listed if repo.id == repo_id.lower()]
         elif query is not None:
@@ -139,7 +148,11 @@ class World:
     @property
     def default_token(self) -> str:
         """The first token that may start runs, else the first one."""
-        usable = [token.text for token in self.tokens.values() if "write" in token.scopes and not token.revoked]
+        usable = [
+            token.text
+            for token in self.tokens.values()
+            if "write" in token.scopes and not token.revoked
+        ]
         return (usable or list(self.tokens))[0]
 
     @property
@@ -148,18 +161,27 @@ class World:
         return frozenset(repo.id for token in self.tokens.values() for repo in token.user.repos)
 
     def key_policy(self, repo_id: str) -> str:
-        """Return the rights that a repository's team gives to API keys; ``full`` if it has no owner."""
+        """Return the rights that a repository's team gives to API keys; ``full`` if it has no
+        owner.
+        """
         repos = (repo for token in self.tokens.values() for repo in token.user.repos)
         return next((repo.api_keys for repo in repos if repo.id == repo_id.lower()), "full")
 
     def with_repo(self, name: str) -> World:
-        """Return a world in which every user also has the repository ``name`` (a full name or an id)."""
-        known = {repo.full_name for token in self.tokens.values() for repo in token.user.repos} | self.repo_ids
+        """Return a world in which every user also has the repository ``name`` (a full name or an
+        id).
+        """
+        known = {
+            repo.full_name for token in self.tokens.values() for repo in token.user.repos
+        } | self.repo_ids
         if name.lower() in known or name in known:
             return self
         is_name = "/" in name
         new = _repo(
-            {"id": str(uuid5(NAMESPACE_URL, name)) if is_name else name, "full_name": name if is_name else "acme/app"}
+            {
+                "id": str(uuid5(NAMESPACE_URL, name)) if is_name else name,
+                "full_name": name if is_name else "acme/app",
+            }
         )
         tokens = {
             text: replace(token, user=replace(token.user, repos=(*token.user.repos, new)))
@@ -193,10 +215,14 @@ def _read(path: Path) -> World:
         for position, fields in enumerate(entry["repos"]):
             repo = _repo(fields)
             if repo.id in repo_ids:
-                raise document.error(("users", index, "repos", position, "id"), "another repo has this id")
+                raise document.error(
+                    ("users", index, "repos", position, "id"), "another repo has this id"
+                )
             repo_ids.add(repo.id)
             repos.append(repo)
-        agents = sorted(map(_agent, entry.get("agents", ())), key=lambda agent: (not agent.preset, agent.name))
+        agents = sorted(
+            map(_agent, entry.get("agents", ())), key=lambda agent: (not agent.preset, agent.name)
+        )
         skills = sorted(map(_skill, entry.get("skills", ())), key=lambda skill: skill.slug)
         user = User(entry["name"], tuple(repos), tuple(agents), tuple(skills))
         for position, fields in enumerate(entry["tokens"]):
@@ -204,7 +230,9 @@ def _read(path: Path) -> World:
             if fields["token"] in tokens:
                 raise document.error((*where, "token"), "this token is given twice")
             tokens[fields["token"]] = _token(document, where, fields, user)
-    return World(tokens, document.value.get("limits", True), Api(document.value.get("api", Api.NEWEST)))
+    return World(
+        tokens, document.value.get("limits", True), Api(document.value.get("api", Api.NEWEST))
+    )
 
 
 def _repo(fields: dict[str, Any]) -> Repo:
@@ -254,7 +282,9 @@ def _skill(fields: dict[str, Any]) -> Skill:
     )
 
 
-def _token(document: Document, where: tuple[str | int, ...], fields: dict[str, Any], user: User) -> Token:
+def _token(
+    document: Document, where: tuple[str | int, ...], fields: dict[str, Any], user: User
+) -> Token:
     expires = None
     if fields.get("expires") is not None:
         try:
@@ -275,7 +305,9 @@ def _token(document: Document, where: tuple[str | int, ...], fields: dict[str, A
 
 
 def _like(query: str) -> re.Pattern[str]:
-    r"""Compile a SQL ``ILIKE '%query%'``: ``_`` is any character, ``%`` any text, ``\`` takes both literally."""
+    r"""Compile a SQL ``ILIKE '%query%'``: ``_`` is any character, ``%`` any text, ``\`` takes both
+    literally.
+    """
     parts = []
     for piece in re.findall(r"\\.|.", query, re.DOTALL):
         if piece == "%":

@@ -1,7 +1,8 @@
-"""Gates: requirements of a successful run, judged by GitHub, its artifact and, without a token, its events.
+"""Gates: requirements of a successful run, judged by GitHub, its artifact and, without a token, its
+events.
 
-``judge_run`` turns a successful result into a rejected one when a gate does not pass or cannot be judged.
-Nothing is reverted: branch and pull request stay for people to look at.
+``judge_run`` turns a successful result into a rejected one when a gate does not pass or cannot be
+judged. Nothing is reverted: branch and pull request stay for people to look at.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ __all__ = ["Case", "Judge", "judge_run"]
 
 
 def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResult]:
-    """Judge a successful run by every gate and return its result, rejected if one does not hold. Yields updates.
+    """Judge a successful run by every gate and return its result, rejected if one does not hold.
+    Yields updates.
 
     Raises:
         StopRequested: a stop signal came.
@@ -56,7 +58,9 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
 
 
 def _verdict_of(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
-    """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of the last one."""
+    """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of
+    the last one.
+    """
     rounds = case.judge.rehearsed
     if not rounds:
         try:
@@ -70,8 +74,13 @@ def _verdict_of(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
 
 
 def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:
-    """Return what a verdict means, in the words of the table; one item may have other words than several."""
-    outcomes, number = {"not-judged": UNKNOWN, **kind.outcomes}, verdict.number or len(verdict.items)
+    """Return what a verdict means, in the words of the table; one item may have other words than
+    several.
+    """
+    outcomes, number = (
+        {"not-judged": UNKNOWN, **kind.outcomes},
+        verdict.number or len(verdict.items),
+    )
     one = outcomes.get(f"one-{verdict.outcome}") if number == 1 else None
     outcome = one or outcomes[verdict.outcome]
     passed = not outcome.remedy

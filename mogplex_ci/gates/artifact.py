@@ -6,7 +6,13 @@ import json
 from collections.abc import Generator
 from typing import Final
 
-from mogplex_ci.errors import BadRequestError, ConflictError, MogplexError, NotFoundError, OldServiceError
+from mogplex_ci.errors import (
+    BadRequestError,
+    ConflictError,
+    MogplexError,
+    NotFoundError,
+    OldServiceError,
+)
 from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
@@ -25,8 +31,12 @@ _OUTCOMES: Final = {
 
 
 def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
-    """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed on."""
-    read = _read_from_github if case.inputs.repair and case.github is not None else _read_from_service
+    """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed
+    on.
+    """
+    read = (
+        _read_from_github if case.inputs.repair and case.github is not None else _read_from_service
+    )
     content = yield from read(case)
     if isinstance(content, Verdict):
         return content
@@ -44,7 +54,8 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
         return Verdict("missing")
     try:
         artifact = yield from service.answer_to(
-            lambda left: service.client.artifact(run.id, path, timeout=left), service.now + FETCH_SECONDS
+            lambda left: service.client.artifact(run.id, path, timeout=left),
+            service.now + FETCH_SECONDS,
         )
     except MogplexError as error:
         return _not_read(error)
@@ -55,13 +66,21 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
 
 
 def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
-    """Return the same from the judged commit: the service has artifacts only of runs that created their branch."""
+    """Return the same from the judged commit: the service has artifacts only of runs that created
+    their branch.
+    """
     commit, path = case.evidence.commit, case.inputs.artifact or ""
-    content = None if commit is None else (yield from case.ask_github(lambda github: github.file(path, commit)))
+    content = (
+        None
+        if commit is None
+        else (yield from case.ask_github(lambda github: github.file(path, commit)))
+    )
     if content is None:
         return Verdict("missing")
     try:
-        return Untrusted(json.loads(content, parse_constant=int))  # which refuses NaN and its like: they are no JSON
+        return Untrusted(
+            json.loads(content, parse_constant=int)
+        )  # which refuses NaN and its like: they are no JSON
     except (ValueError, RecursionError):
         return Verdict("no-json")
 
@@ -84,5 +103,9 @@ def _faults(case: Case, content: Untrusted) -> list[str]:
 
 def _not_read(error: MogplexError) -> Verdict:
     """Return the verdict on an artifact that could not be fetched."""
-    outcome = next((name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "not-read")
-    return Verdict(outcome, (error.detail,) if error.detail else (), cause=error.cause, remedy=error.remedy)
+    outcome = next(
+        (name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "not-read"
+    )
+    return Verdict(
+        outcome, (error.detail,) if error.detail else (), cause=error.cause, remedy=error.remedy
+    )

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CHECK_PAUSE: Final = 10.0
-"""Seconds between two queries to GitHub; an unchanged answer does not count against its rate limit."""
+"""Seconds between two queries to GitHub; an unchanged answer does not count against its rate
+limit.
+"""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
 _OWN_BRANCH: Final = "Let the run work on a branch of its own: set create-branch."
 _NO_START: Final = "the service does not tell when the run was started"
@@ -39,7 +41,9 @@ class Judge(NamedTuple):
     losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
     """Tells what cleaning would change in an artifact."""
     own_run: str = ""
-    """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very step."""
+    """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
+    step.
+    """
     rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
     """In a rehearsal: what the gates reject in each round, by the gate's name; all others pass.
 
@@ -90,9 +94,13 @@ class Case:
         self._evidence: Evidence | GitHubError | None = None
         """Or why GitHub does not tell; None when it is not asked."""
         self._before: str | GitHubError | None = None
-        """Tip of the branch before the first run, empty if there was none; None as long as it is not known."""
+        """Tip of the branch before the first run, empty if there was none; None as long as it is
+        not known.
+        """
         self._had_ended = False
-        """Whether the run had ended before this step asked for it: a later round may have pushed since."""
+        """Whether the run had ended before this step asked for it: a later round may have pushed
+        since.
+        """
         self.round = 0
         """How many runs were judged, the present one included."""
 
@@ -169,7 +177,8 @@ class Case:
         return self.result.timeline.outcome.changed is False
 
     def is_later_round(self, head: str) -> Generator[Update, None, bool]:
-        """Return whether the commit ``head`` may be that of a later round, which an earlier try of the step started.
+        """Return whether the commit ``head`` may be that of a later round, which an earlier try of
+        the step started.
 
         Raises:
             GitHubError: GitHub does not tell.
@@ -177,21 +186,31 @@ class Case:
         commit = self.commit
         if not (self.inputs.repair and self._had_ended and commit):
             return False
-        return (yield from self.ask_github(lambda github: github.compare(commit, head))).is_descendant
+        return (
+            yield from self.ask_github(lambda github: github.compare(commit, head))
+        ).is_descendant
 
     @property
     def branch(self) -> str | None:
-        """The branch of the run, as the service has it; events decide only where the service names the base itself."""
+        """The branch of the run, as the service has it; events decide only where the service names
+        the base itself.
+        """
         run = self.result.run
         working, base = (run.working_branch, run.base_branch) if run is not None else (None, None)
-        named = working if working is not None and working != base else self.result.timeline.branch or working
+        named = (
+            working
+            if working is not None and working != base
+            else self.result.timeline.branch or working
+        )
         return named.text if named is not None and named.text else None
 
     @property
     def commit(self) -> str | None:
         """The judged commit, as far as it is known."""
         run = self.result.run
-        told = run.terminal_commit.text if run is not None and run.terminal_commit is not None else ""
+        told = (
+            run.terminal_commit.text if run is not None and run.terminal_commit is not None else ""
+        )
         if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", told):
             return told
         return self._evidence.commit if isinstance(self._evidence, Evidence) else None
@@ -202,7 +221,8 @@ class Case:
         return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
 
     def ask_github(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
-        """Return what ``call`` returns; it is made again until it is answered or the deadline comes.
+        """Return what ``call`` returns; it is made again until it is answered or the deadline
+        comes.
 
         Raises:
             GitHubError: GitHub refuses, gave no usable answer in time, or cannot be asked.
@@ -213,23 +233,35 @@ class Case:
         return (yield from self.judge.service.answer_to(lambda left: call(github.within(left))))
 
     def _connect(self, repo: Repo | None) -> None:
-        """Connect to GitHub if that is possible. Never to the job's own repository: the run may work on another one."""
+        """Connect to GitHub if that is possible. Never to the job's own repository: the run may
+        work on another one.
+        """
         if self.github is None and repo is not None:
             self.github = self.judge.connect(repo)
 
-    def _tip_before(self, branch: str, when: datetime | None = None) -> Generator[Update, None, str | GitHubError]:
-        """Return the tip of a branch now or at a time, empty when there was none; or why GitHub does not tell."""
+    def _tip_before(
+        self, branch: str, when: datetime | None = None
+    ) -> Generator[Update, None, str | GitHubError]:
+        """Return the tip of a branch now or at a time, empty when there was none; or why GitHub
+        does not tell.
+        """
         try:
             return (yield from self.ask_github(lambda github: github.tip(branch, when))) or ""
         except GitHubError as error:
             return error
 
     def _collected(self) -> Generator[Update, None, Evidence]:
-        run, branch, needs_time = self.result.run, self.branch, self.inputs.repair and self._had_ended
+        run, branch, needs_time = (
+            self.result.run,
+            self.branch,
+            self.inputs.repair and self._had_ended,
+        )
         commit = None
         if branch is not None:
             when = run.updated_at if run is not None and needs_time else None
-            commit = self.commit or (yield from self.ask_github(lambda github: github.tip(branch, when)))
+            commit = self.commit or (
+                yield from self.ask_github(lambda github: github.tip(branch, when))
+            )
         known_at = self.judge.service.now
         needs_comparison = self.inputs.gates & {"change", "allowed-paths", "protected-paths"}
         if branch is None or commit is None or not needs_comparison:
@@ -237,11 +269,17 @@ class Case:
         return Evidence(commit, known_at, (yield from self._compared(branch, commit)))
 
     def _compared(self, branch: str, commit: str) -> Generator[Update, None, Comparison | None]:
-        """Compare the judged commit with what the branch was before the run, or else with the base."""
+        """Compare the judged commit with what the branch was before the run, or else with the
+        base.
+        """
         base = self.result.base_branch.text if self.result.base_branch is not None else ""
-        if self._before is None:  # the run started before this step: GitHub notes when a branch is pushed
+        if (
+            self._before is None
+        ):  # the run started before this step: GitHub notes when a branch is pushed
             when = self.result.run.created_at if self.result.run is not None else None
-            self._before = (yield from self._tip_before(branch, when)) if when else GitHubError(_NO_START)
+            self._before = (
+                (yield from self._tip_before(branch, when)) if when else GitHubError(_NO_START)
+            )
         before = self._before
         if isinstance(before, str) and before:
             since = yield from self.ask_github(lambda github: github.compare(before, commit))
@@ -250,5 +288,6 @@ class Case:
         if not base or base == branch:
             return None
         if isinstance(before, GitHubError) and "change" in self.inputs.gates:
-            raise before  # against the base, an older commit of the branch would count as this run's
+            # against the base, an older commit of the branch would count as this run's
+            raise before
         return (yield from self.ask_github(lambda github: github.compare(base, commit)))

@@ -1,4 +1,6 @@
-"""The judge of ``require: checks``: waits until all that GitHub checks about the judged commit is complete and good."""
+"""The judge of ``require: checks``: waits until all that GitHub checks about the judged commit is
+complete and good.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ EXPLAIN_SECONDS: Final = 5.0
 _ACTIONS: Final = "github-actions"
 """Slug of the app behind GitHub Actions."""
 _PASSED: Final = ("success", "neutral", "skipped")
-"""Conclusions that do not stop a merge. Only ``success`` says that something was tried and went well."""
+"""Conclusions that do not stop a merge. Only ``success`` says that something was tried and went
+well.
+"""
 
 
 class Counted(NamedTuple):
@@ -44,26 +48,41 @@ class Counted(NamedTuple):
 
     @classmethod
     def of(cls, checks: Sequence[Check], own_run: str, *, are_all_listed: bool) -> Counted:
-        """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits for this step.
+        """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits
+        for this step.
 
-        A suite of GitHub Actions always counts: it has no runs as long as it waits for approval. Suites of
-        other apps count when they have runs: GitHub makes an empty one for each app, and it stays queued for ever.
+        A suite of GitHub Actions always counts: it has no runs as long as it waits for approval.
+        Suites of other apps count when they have runs: GitHub makes an empty one for each app, and
+        it stays queued for ever.
         """
         checks = sorted(checks, key=lambda check: check.name.text)
         page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)" if own_run else "(?!)")
-        own = [check for check in checks if check.app == _ACTIONS and check.url and page.search(check.url.text)]
+        own = [
+            check
+            for check in checks
+            if check.app == _ACTIONS and check.url and page.search(check.url.text)
+        ]
         leaves = [check for check in checks if check.kind != "suite" and check not in own]
         used = {check.suite for check in checks if check.app == _ACTIONS or check.runs}
         used |= {check.suite for check in leaves}
         used -= {check.suite for check in own}
-        counted = [*leaves, *(check for check in checks if check.kind == "suite" and check.suite in used)]
-        failed = [check for check in counted if check.is_complete and check.conclusion not in _PASSED]
+        counted = [
+            *leaves,
+            *(check for check in checks if check.kind == "suite" and check.suite in used),
+        ]
+        failed = [
+            check for check in counted if check.is_complete and check.conclusion not in _PASSED
+        ]
         broken = {check.suite for check in failed if check.kind == "run"}
         return cls(
             ids=frozenset(check.id for check in counted),
             open=tuple(check for check in counted if not check.is_complete),
-            failed=tuple(check for check in failed if check.kind != "suite" or check.suite not in broken),
-            passed=tuple(check for check in leaves if check.is_complete and check.conclusion in _PASSED),
+            failed=tuple(
+                check for check in failed if check.kind != "suite" or check.suite not in broken
+            ),
+            passed=tuple(
+                check for check in leaves if check.is_complete and check.conclusion in _PASSED
+            ),
             total=len(leaves),
             is_complete=are_all_listed and all(check.is_complete for check in counted),
         )
@@ -86,7 +105,11 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             return Verdict("none")
         if time + CHECK_PAUSE >= service.deadline:
             return _listed("open", now.open, {})
-        if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
+        if (
+            before is None
+            or (now.ids, now.open) != (before.ids, before.open)
+            or time >= said_at + SAY_SECONDS
+        ):
             at_work = [check for check in now.open if check.kind != "suite"]
             names = tuple(check.name for check in at_work or now.open)
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
@@ -96,9 +119,11 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
 
 
 def _verdict(now: Counted, before: Counted | None, case: Case) -> Verdict | None:
-    """Return what is certain; None when it may still become good. Passing takes two complete answers in a row.
+    """Return what is certain; None when it may still become good. Passing takes two complete
+    answers in a row.
 
-    With ``repair`` so does failing, and the same checks are found to have failed whenever that is asked.
+    With ``repair`` so does failing, and the same checks are found to have failed whenever that is
+    asked.
     """
     was_complete = before is not None and before.is_complete and now.ids == before.ids
     is_settled = now.is_complete and was_complete and len(now.ids) > 0
@@ -112,7 +137,9 @@ def _verdict(now: Counted, before: Counted | None, case: Case) -> Verdict | None
 
 
 def _titles(failed: tuple[Check, ...], case: Case) -> dict[str, str]:
-    """Return the titles of the annotations of failed checks, by their ids, as far as GitHub tells them at once."""
+    """Return the titles of the annotations of failed checks, by their ids, as far as GitHub tells
+    them at once.
+    """
     titles: dict[str, str] = {}
     with contextlib.suppress(GitHubError), case.judge.service.stop.interrupting():
         for check in failed[:MOST_EXPLAINED]:
@@ -123,10 +150,14 @@ def _titles(failed: tuple[Check, ...], case: Case) -> dict[str, str]:
 
 
 def _listed(outcome: str, checks: tuple[Check, ...], titles: Mapping[str, str]) -> Verdict:
-    """Return a verdict that names ``checks``, and tells their addresses and ``titles``. A suite has its app's name."""
+    """Return a verdict that names ``checks``, and tells their addresses and ``titles``. A suite has
+    its app's name.
+    """
     names, details = [], []
     for check in checks:
-        name = f"{check.name.text}: {check.conclusion}" if check.kind == "suite" else check.name.text
+        name = (
+            f"{check.name.text}: {check.conclusion}" if check.kind == "suite" else check.name.text
+        )
         address = check.url.text if check.url else ""
         names.append(Untrusted(name))
         details.append(Untrusted(" ".join(filter(None, (name, address, titles.get(check.id))))))

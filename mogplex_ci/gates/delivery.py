@@ -1,6 +1,8 @@
-"""The judges of what a run changed: ``require: change`` and ``pull-request``, ``allowed-paths``, ``protected-paths``.
+"""The judges of what a run changed: ``require: change`` and ``pull-request``, ``allowed-paths``,
+``protected-paths``.
 
-GitHub's word decides. Without a token for it the run's ``git_delivery`` event does, which is the agent's side.
+GitHub's word decides. Without a token for it the run's ``git_delivery`` event does, which is the
+agent's side.
 """
 
 from __future__ import annotations
@@ -31,11 +33,17 @@ def judge_change(case: Case) -> Generator[Update, None, Verdict]:
 
 
 def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdict]:
-    """Judge the paths that differ: whether all are inside, or none; a renamed file counts with both names."""
+    """Judge the paths that differ: whether all are inside, or none; a renamed file counts with both
+    names.
+    """
     yield from ()
     if (comparison := case.comparison) is None:
         return Verdict("unchanged")
-    paths, allowed, protected = comparison.paths, case.inputs.allowed_paths, case.inputs.protected_paths
+    paths, allowed, protected = (
+        comparison.paths,
+        case.inputs.allowed_paths,
+        case.inputs.protected_paths,
+    )
     if protects:
         bad = [path for path in paths if protected is None or protected.protect(path.text)]
     else:
@@ -65,7 +73,10 @@ def judge_pull_request(case: Case) -> Generator[Update, None, Verdict]:
         if not is_open or service.now >= settled_by:
             break
         service.sleep_until(service.now + CHECK_PAUSE)
-    return Verdict("other-commit" if is_open else "not-open" if own else "bad", items=tuple(i.url for i in own[:1]))
+    return Verdict(
+        "other-commit" if is_open else "not-open" if own else "bad",
+        items=tuple(i.url for i in own[:1]),
+    )
 
 
 def _told_pull_request(case: Case) -> Verdict:
@@ -76,7 +87,9 @@ def _told_pull_request(case: Case) -> Verdict:
     if url is None or case.repository is None:
         raise case.not_asked
     match = _PULL_REQUEST_URL.fullmatch(url.text)
-    return Verdict("told" if match and match[1].lower() == case.repository else "foreign", items=(url,))
+    return Verdict(
+        "told" if match and match[1].lower() == case.repository else "foreign", items=(url,)
+    )
 
 
 def judge_branch(case: Case) -> Generator[Update, None, Verdict]:

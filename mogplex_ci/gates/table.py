@@ -1,4 +1,6 @@
-"""The gates: the input that asks for each, its error code, its judge, and the words for all that it may find."""
+"""The gates: the input that asks for each, its error code, its judge, and the words for all that it
+may find.
+"""
 
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
@@ -52,11 +54,15 @@ class GateKind(NamedTuple):
     """
 
 
-_READ_WHY: Final = "Read what the agent said; the task may be done already, or needs to be more specific."
+_READ_WHY: Final = (
+    "Read what the agent said; the task may be done already, or needs to be more specific."
+)
 _READ_BRANCH: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
 _COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
 _ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
-_SMALLER: Final = "Ask the agent for a smaller document with plain text in keys and without secrets."
+_SMALLER: Final = (
+    "Ask the agent for a smaller document with plain text in keys and without secrets."
+)
 _WHO_PUSHED: Final = "See who pushed to the branch, and run the job again."
 _TOLD: Final = "; GitHub was not asked"
 _INVALID: Final = "ARTIFACT_INVALID"
@@ -73,7 +79,9 @@ _PULL_REQUEST: Final = {
     "passed": Outcome("its pull request is open"),
     "told": Outcome(f"its delivery event names a pull request{_TOLD}"),
     "bad": Outcome("it opened no pull request", _APP),
-    "not-open": _for_people("its pull request is closed or merged", "Reopen it, or let the run use a new branch."),
+    "not-open": _for_people(
+        "its pull request is closed or merged", "Reopen it, or let the run use a new branch."
+    ),
     "other-commit": _for_people("its pull request has another commit at its head", _WHO_PUSHED),
     "foreign": _for_people(_FOREIGN, "Give github-token, and read what the agent did."),
 }
@@ -95,15 +103,24 @@ _PROTECTED: Final = {
 _ARTIFACT: Final = {
     "passed": Outcome("its artifact is there"),
     "missing": Outcome("it committed no such artifact", _COMMIT_IT),
-    "old-service": _for_people("this service has no artifacts", "Ask for an update of the Mogplex server."),
+    "old-service": _for_people(
+        "this service has no artifacts", "Ask for an update of the Mogplex server."
+    ),
     "no-branch": _for_people(
-        "its artifact cannot be read", "Artifacts need a branch of the run's own: set create-branch."
+        "its artifact cannot be read",
+        "Artifacts need a branch of the run's own: set create-branch.",
     ),
     "not-read": _for_people("its artifact cannot be read: {cause}", "{remedy}", NOT_JUDGED),
     "no-json": Outcome("its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, _INVALID),
-    "other-commit": _for_people("its artifact is of another commit than the judged one", _WHO_PUSHED, _INVALID),
+    "other-commit": _for_people(
+        "its artifact is of another commit than the judged one", _WHO_PUSHED, _INVALID
+    ),
     "changed": Outcome("its artifact holds what cannot be handed on as it is", _SMALLER, _INVALID),
-    "bad": Outcome("its artifact does not satisfy the schema", "Give the agent the schema in its task.", _INVALID),
+    "bad": Outcome(
+        "its artifact does not satisfy the schema",
+        "Give the agent the schema in its task.",
+        _INVALID,
+    ),
 }
 _SEE_WHY: Final = "See why the workflow skips its jobs; the run may have changed it."
 _CHECKS: Final = {
@@ -112,9 +129,13 @@ _CHECKS: Final = {
     "bad": Outcome("{number} checks failed", "Open the failed checks."),
     "one-bad": Outcome("a check failed", "Open the failed check."),
     "skipped": Outcome("none of its checks did anything: all were skipped", _SEE_WHY),
-    "none": _for_people("its commit has no checks", "Add a workflow for pull requests, or do not require checks."),
+    "none": _for_people(
+        "its commit has no checks", "Add a workflow for pull requests, or do not require checks."
+    ),
     "no-commit": Outcome("it pushed no commit that could have checks", _READ_WHY),
-    "open": _for_people("its checks were not complete when the timeout passed", "Raise timeout.", "TIMEOUT"),
+    "open": _for_people(
+        "its checks were not complete when the timeout passed", "Raise timeout.", "TIMEOUT"
+    ),
 }
 _BRANCH: Final = {
     "passed": Outcome("its branch is still at the judged commit"),
@@ -132,13 +153,55 @@ _OUTSIDE: Final = "no changes in protected paths"
 _AT_TIP: Final = "the judged commit at the tip of the branch"
 GATES: Final = (
     GateKind("change", "NO_CHANGE", "a change", _READ, False, judge_change, _CHANGE),
-    GateKind("pull-request", "NO_PULL_REQUEST", _OPEN_ONE, _READ_PULLS, False, judge_pull_request, _PULL_REQUEST),
-    GateKind("allowed-paths", _PATH, _INSIDE, _READ, True, partial(judge_paths, protects=False), _ALLOWED | _PATHS),
-    GateKind("protected-paths", _PATH, _OUTSIDE, _READ, True, partial(judge_paths, protects=True), _PROTECTED | _PATHS),
-    GateKind("artifact", "ARTIFACT_MISSING", "the artifact {artifact}", "", False, judge_artifact, _ARTIFACT),
-    GateKind("checks", "CHECKS_FAILED", "passed checks of the run's commit", _READ_CHECKS, True, judge_checks, _CHECKS),
+    GateKind(
+        "pull-request",
+        "NO_PULL_REQUEST",
+        _OPEN_ONE,
+        _READ_PULLS,
+        False,
+        judge_pull_request,
+        _PULL_REQUEST,
+    ),
+    GateKind(
+        "allowed-paths",
+        _PATH,
+        _INSIDE,
+        _READ,
+        True,
+        partial(judge_paths, protects=False),
+        _ALLOWED | _PATHS,
+    ),
+    GateKind(
+        "protected-paths",
+        _PATH,
+        _OUTSIDE,
+        _READ,
+        True,
+        partial(judge_paths, protects=True),
+        _PROTECTED | _PATHS,
+    ),
+    GateKind(
+        "artifact",
+        "ARTIFACT_MISSING",
+        "the artifact {artifact}",
+        "",
+        False,
+        judge_artifact,
+        _ARTIFACT,
+    ),
+    GateKind(
+        "checks",
+        "CHECKS_FAILED",
+        "passed checks of the run's commit",
+        _READ_CHECKS,
+        True,
+        judge_checks,
+        _CHECKS,
+    ),
 )
 """In the order in which they are judged; checks are the last, since that waits for others."""
 
 BRANCH: Final = GateKind("branch", "BRANCH_MOVED", _AT_TIP, _READ, True, judge_branch, _BRANCH)
-"""Judged after all others, when they passed and one of them asked GitHub: the judged commit must still be the tip."""
+"""Judged after all others, when they passed and one of them asked GitHub: the judged commit must
+still be the tip.
+"""

@@ -1,1 +1,3 @@
-"""The inputs of a step: declared (``declared``), collected (``sources``), typed (``typed``) and read (``read``)."""
+"""The inputs of a step: declared (``declared``), collected (``sources``), typed (``typed``) and
+read (``read``).
+"""

@@ -1,16 +1,21 @@
 """The declared inputs, and the check of a text against its declaration.
 
-``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body of the start call,
-action.yml, the run file's schema and the reference page follow from it. It is read here without the jsonschema library,
-which would take longer to load than everything else before the first request. Only the keywords ``enum``, ``pattern``
-and ``maxLength`` are used, and a test compares the results with jsonschema's. Ours are, for an input, those that
-``Input`` has a field for, such as ``x-api-field`` for ``api_field``, and for a kind:
+``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body
+of the start call, action.yml, the run file's schema and the reference page follow from it. It is
+read here without the jsonschema library, which would take longer to load than everything else
+before the first request. Only the keywords ``enum``, ``pattern`` and ``maxLength`` are used, and a
+test compares the results with jsonschema's. Ours are, for an input, those that ``Input`` has a
+field for, such as ``x-api-field`` for ``api_field``, and for a kind:
 
-- ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
+- ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern
+  does not match
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
-- ``x-corrections``: patterns of usual mistakes, in any case, and the replacements that make the suggested text
-- ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold credentials, or are long
-- ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
+- ``x-corrections``: patterns of usual mistakes, in any case, and the replacements that make the
+  suggested text
+- ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold
+  credentials, or are long
+- ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for
+  choices
 
 ``x-instead`` names the input for a name that people try, or that an input had before.
 """
@@ -31,7 +36,9 @@ from mogplex_ci.urls import DOCS, base_url_fault
 PROMPT_LIMIT: Final = 100_000
 """The API's limit, in UTF-16 code units."""
 PROMPT_FILE_BYTES: Final = 4 * PROMPT_LIMIT + 100_000
-"""Largest prompt file: a character takes at most four bytes, and white space around the prompt does not count."""
+"""Largest prompt file: a character takes at most four bytes, and white space around the prompt does
+not count.
+"""
 EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
 """The token of the emulator's default world. It is public and opens nothing."""
 SEE_INPUTS: Final = f"See {DOCS}/inputs-and-outputs.md."
@@ -41,7 +48,9 @@ _LONGEST_MISTAKE: Final = 400
 
 
 class Kind(NamedTuple):
-    """The texts that an input accepts: an entry of ``$defs`` in the schema, or the choices of one input."""
+    """The texts that an input accepts: an entry of ``$defs`` in the schema, or the choices of one
+    input.
+    """
 
     name: str
     """Name in ``$defs``, or ``choice``."""
@@ -58,12 +67,16 @@ class Kind(NamedTuple):
         return bool(self.choices) or self.rules.get("x-ignore-case", False)
 
     def value(self, text: str) -> object:
-        """Return the value of a valid ``text``, which is a text where its type needs more than this module knows."""
+        """Return the value of a valid ``text``, which is a text where its type needs more than this
+        module knows.
+        """
         text = text.lower() if self.ignores_case else text
         return _VALUES.get(self.rules.get("x-type", ""), str)(text)
 
     def problem(self, name: str, text: str, *, token: str = "") -> Problem | None:
-        """Return what is wrong with ``text`` as the value of ``name``, or None. Arguments as for ``fault``."""
+        """Return what is wrong with ``text`` as the value of ``name``, or None. Arguments as for
+        ``fault``.
+        """
         fault = self.fault(text, token=token)
         return None if fault is None else self.refused(name, text, fault)
 
@@ -75,10 +88,11 @@ class Kind(NamedTuple):
         return Problem(name, fault, remedy, Untrusted(text) if is_shown else None, near)
 
     def fault(self, text: str, *, token: str = "") -> str | None:
-        """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``; None for valid text.
+        """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
+        None for valid text.
 
-        ``token`` is the ``api-key`` given beside it: the emulator's may be sent to any host over plain http, because
-        it opens nothing.
+        ``token`` is the ``api-key`` given beside it: the emulator's may be sent to any host over
+        plain http, because it opens nothing.
         """
         if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
@@ -86,7 +100,11 @@ class Kind(NamedTuple):
             text = text.lower()
         if self.choices:
             return None if text in self.choices else "is not one of the choices"
-        for fault in (said for wrong, said in self.rules.get("x-refused", {}).items() if re.search(wrong, text)):
+        for fault in (
+            said
+            for wrong, said in self.rules.get("x-refused", {}).items()
+            if re.search(wrong, text)
+        ):
             return str(fault)
         most = self.rules.get("maxLength", len(text))
         if len(text) > most:
@@ -105,7 +123,9 @@ class Kind(NamedTuple):
         for mistake, right in self.rules.get("x-corrections", {}).items():
             corrected = re.sub(mistake, right, corrected, flags=re.IGNORECASE)
         candidates = (*nearest(text.lower(), self.choices), corrected)
-        return tuple(Untrusted(each) for each in candidates if each != text and self.fault(each) is None)[:1]
+        return tuple(
+            Untrusted(each) for each in candidates if each != text and self.fault(each) is None
+        )[:1]
 
 
 class Input(NamedTuple):
@@ -120,9 +140,13 @@ class Input(NamedTuple):
     group: str
     """Title under which people read about it."""
     scope: Literal["step", "start", "run"]
-    """The step as a whole, however many runs it makes; a run that it starts; or each run, however it was started."""
+    """The step as a whole, however many runs it makes; a run that it starts; or each run, however
+    it was started.
+    """
     variables: tuple[str, ...]
-    """Environment variables that set it; the first one that is set wins. The schema has those besides its own."""
+    """Environment variables that set it; the first one that is set wins. The schema has those
+    besides its own.
+    """
     api_field: str | None = None
     """Field of the start request that it sets."""
     is_upper: bool = False
@@ -131,8 +155,9 @@ class Input(NamedTuple):
     """Whether ``ActionInputs`` has a field for it."""
     is_secret: bool = False
     is_for_run_file: bool = True
-    """Whether a run file, which may come from another person's branch, may set it: not what decides where the token
-    goes, or lifts a guard."""
+    """Whether a run file, which may come from another person's branch, may set it: not what decides
+    where the token goes, or lifts a guard.
+    """
     is_for_action: bool = True
     """Whether the action has it; else it is a flag and a variable only."""
     github_expression: str | None = None
@@ -151,7 +176,9 @@ class Input(NamedTuple):
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
     """Return the JSON Schema ``name``, such as ``inputs``, from the package data."""
-    schema: dict[str, Any] = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(
+        (_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
+    )
     return schema
 
 
@@ -165,13 +192,19 @@ def kinds() -> Mapping[str, Kind]:
 @cache
 def inputs() -> Mapping[str, Input]:
     """Return every input by name, in the order of the documentation."""
-    return {name: _input(name, entry) for name, entry in load_schema("inputs")["properties"].items()}
+    return {
+        name: _input(name, entry) for name, entry in load_schema("inputs")["properties"].items()
+    }
 
 
 def check(values: Mapping[str, str]) -> list[Problem]:
-    """Return all that is wrong with ``values``: the text of each input by name. Defaults are not looked at."""
+    """Return all that is wrong with ``values``: the text of each input by name. Defaults are not
+    looked at.
+    """
     token = values.get("api-key", "")
-    changed = ((inputs()[name], text) for name, text in values.items() if text != inputs()[name].default)
+    changed = (
+        (inputs()[name], text) for name, text in values.items() if text != inputs()[name].default
+    )
     found = (spec.kind.problem(spec.name, text, token=token) for spec, text in changed)
     return [problem for problem in found if problem is not None]
 
@@ -189,11 +222,15 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
 
 
 def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
-    """Return what to write for a name that is no input, as a remedy. ``known``: names, and how each is written."""
+    """Return what to write for a name that is no input, as a remedy. ``known``: names, and how each
+    is written.
+    """
     tried = load_schema("inputs")["x-instead"].get(name)
     if tried in known:
         return f"Use {known[tried]} instead."
-    return next((f"Did you mean {known[near]}?" for near in nearest(name.lower(), known)), otherwise)
+    return next(
+        (f"Did you mean {known[near]}?" for near in nearest(name.lower(), known)), otherwise
+    )
 
 
 def enumeration(words: Sequence[str]) -> str:
@@ -203,8 +240,14 @@ def enumeration(words: Sequence[str]) -> str:
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
     choices = tuple(entry.get("enum", ()))
-    kind = Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]]
-    given = {key[2:].replace("-", "_"): value for key, value in entry.items() if key.startswith("x-")}
+    kind = (
+        Kind("choice", enumeration(choices), choices)
+        if choices
+        else kinds()[entry["$ref"].rpartition("/")[2]]
+    )
+    given = {
+        key[2:].replace("-", "_"): value for key, value in entry.items() if key.startswith("x-")
+    }
     given["variables"] = ("MOGPLEX_" + name.upper().replace("-", "_"), *given.get("variables", ()))
     return Input(name, entry["description"], entry.get("default"), kind, **given)
 

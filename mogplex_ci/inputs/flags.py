@@ -1,4 +1,6 @@
-"""Command lines: the flags and arguments of a command, those of a step, and what is wrong with them."""
+"""Command lines: the flags and arguments of a command, those of a step, and what is wrong with
+them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def program() -> str:
 class Parser(argparse.ArgumentParser):
     """Parses the arguments of one command."""
 
-    def __init__(self, command: str, description: str, *, example: str, usage: str | None = None) -> None:
+    def __init__(
+        self, command: str, description: str, *, example: str, usage: str | None = None
+    ) -> None:
         """``command`` and ``example`` do not contain the program's name."""
         codes = f"exit codes: '{program()} --help' lists them" if command else EXIT_CODES
         super().__init__(
@@ -42,13 +46,18 @@ class Parser(argparse.ArgumentParser):
         )
         self.command = command
 
-    def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
+    def take(
+        self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any
+    ) -> None:
         """Add a flag, or an argument, with a value that ``kind`` checks and reads.
 
-        A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more`` is what argparse
-        shall know besides.
+        A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more``
+        is what argparse shall know besides.
         """
-        is_needed, default = not name.startswith("-") and "nargs" not in more, more.get("default") or ""
+        is_needed, default = (
+            not name.startswith("-") and "nargs" not in more,
+            more.get("default") or "",
+        )
 
         def read(given: str) -> object:
             given = given.strip() or default
@@ -77,10 +86,18 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def unexpected(self, words: Sequence[str]) -> Iterator[Problem]:
-        """Yield what is wrong with the words that nothing takes. Other words may be secret: they are not shown."""
-        positionals = [str(action.metavar or action.dest) for action in self._get_positional_actions()]
+        """Yield what is wrong with the words that nothing takes. Other words may be secret: they
+        are not shown.
+        """
+        positionals = [
+            str(action.metavar or action.dest) for action in self._get_positional_actions()
+        ]
         known = {name.lower(): f"{name} without a flag" for name in positionals}
-        known |= {flag[2:]: flag for flag in (*self._option_string_actions, "--version") if flag.startswith("--")}
+        known |= {
+            flag[2:]: flag
+            for flag in (*self._option_string_actions, "--version")
+            if flag.startswith("--")
+        }
         secrets = {spec.name: spec.variables[0] for spec in inputs().values() if spec.is_secret}
         for before, word in pairwise(["", *words]):
             flag = word.partition("=")[0]
@@ -89,20 +106,30 @@ class Parser(argparse.ArgumentParser):
                 if any(variable in remedy for variable in secrets.values()):
                     remedy += " Other processes can see command lines."
                 yield Problem(f"flag {flag}", "does not exist", remedy)
-            elif word.startswith("-") or not before.startswith("-"):  # behind an unknown flag it is a value
+            elif word.startswith("-") or not before.startswith(
+                "-"
+            ):  # behind an unknown flag it is a value
                 remedy = "Write --NAME VALUE, and quote spaces; see --help."
                 yield Problem("arguments", "contain a word that is not expected", remedy)
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
         if message.startswith("the following arguments are required: "):
-            raise UsageError(Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help."))
+            raise UsageError(
+                Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help.")
+            )
         argument, _, fault = message.removeprefix("argument ").partition(": ")
         if fault == "expected one argument":
-            raise UsageError(Problem(f"flag {argument}", "needs a value", f"Write {argument}=VALUE."))
+            raise UsageError(
+                Problem(f"flag {argument}", "needs a value", f"Write {argument}=VALUE.")
+            )
         if fault.startswith("ignored explicit argument"):
             raise UsageError(Problem(argument, "takes no value"))
-        raise UsageError(Problem(argument, fault.replace("not allowed with argument", "does not go together with")))
+        raise UsageError(
+            Problem(
+                argument, fault.replace("not allowed with argument", "does not go together with")
+            )
+        )
 
 
 def flag_parser(
@@ -112,7 +139,8 @@ def flag_parser(
     example: str = "--repo acme/web --prompt 'Fix the test'",
     shown: Container[str] | None = None,
 ) -> Parser:
-    """Return a parser of a step's flags in the groups of the schema; its help has the inputs in ``shown`` only.
+    """Return a parser of a step's flags in the groups of the schema; its help has the inputs in
+    ``shown`` only.
 
     ``command`` is another one than ``action``, ``description`` and ``example`` are its.
     """
@@ -130,7 +158,8 @@ def flag_parser(
             group.add_argument(
                 f"--{spec.name}",
                 help=_help(spec).replace("%", "%%") if is_shown else argparse.SUPPRESS,
-                metavar="|".join(spec.kind.choices) or spec.kind.rules.get("x-placeholder", "VALUE"),
+                metavar="|".join(spec.kind.choices)
+                or spec.kind.rules.get("x-placeholder", "VALUE"),
                 nargs="?" if may_stand_alone else None,
                 const="true" if may_stand_alone else None,
             )
@@ -139,16 +168,22 @@ def flag_parser(
 
 
 def _help(spec: Input) -> str:
-    return (spec.description + (f" Default: {spec.default}." if spec.default else "")).replace("`", "")
+    return (spec.description + (f" Default: {spec.default}." if spec.default else "")).replace(
+        "`", ""
+    )
 
 
 @cache
 def flags_of(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
-    """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
+    """Return the flags' values by input, None when they cannot be told, and what is wrong with the
+    command line.
+    """
     parser = flag_parser()
     try:
         known, left_over = parser.parse_known_args(argv)
     except UsageError as error:  # a flag without a value; nothing else can be wrong
         return None, error.problems
-    values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
+    values = {
+        name.replace("_", "-"): value for name, value in vars(known).items() if value is not None
+    }
     return values, list(parser.unexpected(left_over))

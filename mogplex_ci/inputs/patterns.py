@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that a reader does not see: a name with one may look like another name."""
+"""Categories of characters that a reader does not see: a name with one may look like another
+name.
+"""
 _FAULTS: Final = {
     r"(^|[^\\])\s#": "holds a comment behind a pattern, which would be part of it",
     r"//": "holds //, which no path has",
@@ -26,14 +28,17 @@ class Patterns(NamedTuple):
 
     spec: GitIgnoreSpec
     folded: GitIgnoreSpec
-    """The same in one form of Unicode and without case, as file systems on macOS and Windows compare names."""
+    """The same in one form of Unicode and without case, as file systems on macOS and Windows
+    compare names.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Patterns:
         """Parse one pattern a line; blank lines and comments are ignored.
 
         Raises:
-            ValueError: a line is not a pattern or matches no path, or there is none. The message says so.
+            ValueError: a line is not a pattern or matches no path, or there is none. The message
+                says so.
         """
         from pathspec import GitIgnoreSpec  # only for steps that use it
 
@@ -46,8 +51,12 @@ class Patterns(NamedTuple):
                 if re.search(fault, line.removeprefix("!")):
                     raise ValueError(words)
         try:
-            with warnings.catch_warnings(action="ignore"):  # about regular expressions that pathspec makes
-                return cls(GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given)))
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # about regular expressions that pathspec makes
+                return cls(
+                    GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given))
+                )
         except (ValueError, re.error) as error:
             raise ValueError("holds a pattern that is not valid") from error
 
@@ -56,7 +65,9 @@ class Patterns(NamedTuple):
         return not _is_deceptive(path) and self.spec.match_file(path)
 
     def protect(self, path: str) -> bool:
-        """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a link or a submodule."""
+        """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a
+        link or a submodule.
+        """
         folded = _fold(path)
         return (
             _is_deceptive(path)

@@ -30,10 +30,12 @@ _NULLS: Final = ("", "~", "null", "Null", "NULL")
 
 
 def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
-    """Return the mapping in the file: ``tasks`` and inputs, whose values are text as written, or None for null.
+    """Return the mapping in the file: ``tasks`` and inputs, whose values are text as written, or
+    None for null.
 
     Raises:
-        UsageError: it cannot be read, or holds something else. The messages quote nothing of it but its names.
+        UsageError: it cannot be read, or holds something else. The messages quote nothing of it but
+            its names.
     """
     text = read_text(workspace, name, input_name="run-file", max_bytes=BYTES)
     try:
@@ -47,18 +49,25 @@ def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def inputs_of_task(document: Mapping[str, Any], task: str | None) -> tuple[dict[str, str], Sequence[Problem]]:
-    """Return the inputs that a run file sets, those of a task before those at the top; and if it has no such task."""
+def inputs_of_task(
+    document: Mapping[str, Any], task: str | None
+) -> tuple[dict[str, str], Sequence[Problem]]:
+    """Return the inputs that a run file sets, those of a task before those at the top; and if it
+    has no such task.
+    """
     tasks = document.get("tasks") or {}
     values = {**document, **(tasks.get(task) or {}), "tasks": None}
     if isinstance(options := values.get("run-options"), dict):
         values["run-options"] = json.dumps(_options(options))  # JSON is YAML
     problems = [_unknown_task(task, tasks)] if task is not None and task not in tasks else []
-    return {name: text for name, value in values.items() if value and (text := value.strip())}, problems
+    return {
+        name: text for name, value in values.items() if value and (text := value.strip())
+    }, problems
 
 
 def parse_options(text: str) -> dict[str, Any]:
-    """Return the YAML mapping in ``text``, whose plain scalars are numbers, booleans and null where JSON's are.
+    """Return the YAML mapping in ``text``, whose plain scalars are numbers, booleans and null where
+    JSON's are.
 
     Raises:
         ValueError: it holds something else, or too much.
@@ -75,9 +84,11 @@ def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
 
 
 def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the run file's names and shape. The values are checked with the other inputs.
+    """Yield what is wrong with the run file's names and shape. The values are checked with the
+    other inputs.
 
-    Without the jsonschema library and the schema that editors use, which take long to load; a test compares.
+    Without the jsonschema library and the schema that editors use, which take long to load; a test
+    compares.
     """
     tasks = document.get("tasks")
     of_tasks = tasks if isinstance(tasks, dict) else {}
@@ -97,8 +108,12 @@ def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _unknown_name(name: str) -> Problem:
     if name in inputs():
-        return Problem("run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name))
-    remedy = instead_of(name, {known: known for known in (*inputs(), "tasks")}, otherwise=SEE_INPUTS)
+        return Problem(
+            "run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name)
+        )
+    remedy = instead_of(
+        name, {known: known for known in (*inputs(), "tasks")}, otherwise=SEE_INPUTS
+    )
     return Problem("run-file", "is not an input", remedy, Untrusted(name))
 
 
@@ -114,7 +129,9 @@ def _options(node: Any) -> Any:
         return {_options(name): _options(value) for name, value in node.items()}
     if isinstance(node, list):
         return [_options(value) for value in node]
-    with suppress(ValueError):  # JSON's numbers but such as 1e400, which would be sent as something else
+    with suppress(
+        ValueError
+    ):  # JSON's numbers but such as 1e400, which would be sent as something else
         value = json.loads(node, parse_constant=str) if isinstance(node, _Plain) else node
         return value if isinstance(value, bool | int | float) and abs(value) < inf else node
     return node
@@ -129,7 +146,9 @@ def _parse(text: str) -> dict[str, Any]:
     import yaml
 
     class TextLoader(yaml.BaseLoader):
-        """Ignores tags, so that ``branch: no`` is not a boolean and ``branch: 1.10`` not a number."""
+        """Ignores tags, so that ``branch: no`` is not a boolean and ``branch: 1.10`` not a
+        number.
+        """
 
         nodes = 0
 
@@ -144,8 +163,12 @@ def _parse(text: str) -> dict[str, Any]:
             for name in (name for name, _ in node.value if isinstance(name, yaml.ScalarNode)):
                 line = name.start_mark.line + 1
                 if name.value in lines:
-                    shown = "a name" if could_be_credential(name.value) else f"the name {name.value}"
-                    raise ValueError(f"has {shown} twice, see line {lines[name.value]} and line {line}")
+                    shown = (
+                        "a name" if could_be_credential(name.value) else f"the name {name.value}"
+                    )
+                    raise ValueError(
+                        f"has {shown} twice, see line {lines[name.value]} and line {line}"
+                    )
                 lines[name.value] = line
             return super().construct_mapping(node, deep)
 
@@ -169,7 +192,9 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _why_not_yaml(error: yaml.YAMLError) -> str:
-    """Return PyYAML's reason and place. A reason is cut where it quotes more of the file than one character."""
+    """Return PyYAML's reason and place. A reason is cut where it quotes more of the file than one
+    character.
+    """
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", ""))
     shown = re.match(r"""(?:[^'"]|'(?:<[a-z ]*>|\\?.)')*""", reason)
     why = f": {shown[0].strip()}" if shown and shown[0] else ""
@@ -180,7 +205,13 @@ def _why_not_yaml(error: yaml.YAMLError) -> str:
 def _expanded_size(node: object, known: dict[int, int]) -> int:
     """Return how many characters and nodes ``node`` has when its aliases are expanded."""
     if id(node) not in known:
-        children = [*node.keys(), *node.values()] if isinstance(node, dict) else node if isinstance(node, list) else []
+        children = (
+            [*node.keys(), *node.values()]
+            if isinstance(node, dict)
+            else node
+            if isinstance(node, list)
+            else []
+        )
         own = len(node) if isinstance(node, str) else 1
         known[id(node)] = own + sum(_expanded_size(child, known) for child in children)
     return known[id(node)]

@@ -1,4 +1,5 @@
-"""Checks a JSON document against a JSON Schema, in a process of its own: a slow pattern cannot hold the step.
+"""Checks a JSON document against a JSON Schema, in a process of its own: a slow pattern cannot hold
+the step.
 
 Patterns are those of ECMA 262, ``format`` is asserted, and other documents are not read.
 """
@@ -32,14 +33,18 @@ _PROBES: Final[tuple[object, ...]] = (None, 0, "", [], {})
 _CPU_SECONDS: Final = 60
 """Limit after which the process ends by itself, in case its parent is gone and cannot end it."""
 
-_TIME: Final = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+_TIME: Final = (
+    r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+)
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST: Final = rf"(?!.{{254}}){_LABEL}(?:\.{_LABEL})*"
 _LETTERS: Final = r"(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 
 
 def _date(text: str) -> bool:
-    return re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is not None and bool(date.fromisoformat(text))
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is not None and bool(
+        date.fromisoformat(text)
+    )
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:
@@ -48,7 +53,8 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 @cache
 def _regex(pattern: str) -> Regex:
-    r"""Return the regular expression, by the rules for Unicode; without them if they forbid it, as ``[\w-.]``.
+    r"""Return the regular expression, by the rules for Unicode; without them if they forbid it, as
+    ``[\w-.]``.
 
     Raises:
         RegressError: it is none.
@@ -60,16 +66,22 @@ def _regex(pattern: str) -> Regex:
 
 
 def _uri(text: str) -> bool:
-    return re.fullmatch(rf"[A-Za-z][A-Za-z0-9+.-]*:{_LETTERS}(?:#{_LETTERS})?", text) is not None and bool(
-        urlsplit(text)
-    )
+    return re.fullmatch(
+        rf"[A-Za-z][A-Za-z0-9+.-]*:{_LETTERS}(?:#{_LETTERS})?", text
+    ) is not None and bool(urlsplit(text))
 
 
 FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date": _date,
-    "date-time": lambda text: _date(text[:10]) and re.fullmatch(f"[Tt]{_TIME}", text[10:], re.ASCII) is not None,
-    "duration": _matches(r"P(?=.)(?:\d+W|(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?)"),
-    "email": _matches(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_HOST}"),
+    "date-time": lambda text: (
+        _date(text[:10]) and re.fullmatch(f"[Tt]{_TIME}", text[10:], re.ASCII) is not None
+    ),
+    "duration": _matches(
+        r"P(?=.)(?:\d+W|(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?)"
+    ),
+    "email": _matches(
+        rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_HOST}"
+    ),
     "hostname": _matches(_HOST),
     "ipv4": lambda text: bool(IPv4Address(text)),
     "ipv6": lambda text: "%" not in text and bool(IPv6Address(text)),
@@ -84,17 +96,29 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 
 def schema_fault(schema: Mapping[str, Any]) -> str | None:
-    """Return why nothing can be checked against ``schema``, as ``is not a JSON Schema``; None when that is possible."""
+    """Return why nothing can be checked against ``schema``, as ``is not a JSON Schema``; None when
+    that is possible.
+    """
     stock: Any = validator_for(schema)
     try:
         stock.check_schema(schema, format_checker=_checker("regex"))
-        validator = _validator(schema, _KEYWORDS | {"pattern": lambda *_: ()})  # a slow one would hold us
-        parts = list(_parts(specification_with(stock.META_SCHEMA["$schema"]).create_resource(validator.schema)))
+        validator = _validator(
+            schema, _KEYWORDS | {"pattern": lambda *_: ()}
+        )  # a slow one would hold us
+        parts = list(
+            _parts(
+                specification_with(stock.META_SCHEMA["$schema"]).create_resource(validator.schema)
+            )
+        )
         for part in parts:
             for probe in _PROBES:
                 list(validator.evolve(schema=part).iter_errors(probe))
     except SchemaError as error:
-        return "has a pattern that is not valid" if error.validator == "format" else "is not a JSON Schema"
+        return (
+            "has a pattern that is not valid"
+            if error.validator == "format"
+            else "is not a JSON Schema"
+        )
     except Unresolvable:
         return "refers to another document, which is not read, or to nothing"
     except RecursionError:
@@ -111,7 +135,9 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
 
 
 def _parts(schema: Resource[Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the schemas that a schema is made of, itself included, but for ``true`` and ``false``."""
+    """Yield the schemas that a schema is made of, itself included, but for ``true`` and
+    ``false``.
+    """
     if isinstance(schema.contents, dict):
         yield schema.contents
     for part in schema.subresources():
@@ -128,7 +154,8 @@ def faults(content: Any, schema: Mapping[str, Any]) -> list[str]:
 
 
 def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> list[str]:
-    """Return ``faults``, found in a process that ends after ``seconds``, or with the wait of this thread.
+    """Return ``faults``, found in a process that ends after ``seconds``, or with the wait of this
+    thread.
 
     Raises:
         TimeoutError: it took longer.
@@ -152,7 +179,9 @@ def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> 
 
 
 def _validator(schema: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
-    """Return what validates by ``schema``, whose dialect is replaced by ours: jsonschema takes patterns as Python's."""
+    """Return what validates by ``schema``, whose dialect is replaced by ours: jsonschema takes
+    patterns as Python's.
+    """
     ours: Any = extend(validator_for(schema), keywords)  # type: ignore[no-untyped-call]  # stubs lack it
     rest = {keyword: value for keyword, value in schema.items() if keyword != "$schema"}
     return ours(rest, registry=Registry(), format_checker=_checker(*FORMATS))
@@ -169,7 +198,9 @@ def _checker(*names: str) -> FormatChecker:
 
 
 def _matches_in(pattern: str, text: str) -> bool:
-    """Whether ``pattern`` matches somewhere in ``text``; half a character is written as it will be in outputs."""
+    """Whether ``pattern`` matches somewhere in ``text``; half a character is written as it will be
+    in outputs.
+    """
     return _regex(pattern).find(text.encode(errors="backslashreplace").decode()) is not None
 
 
@@ -178,7 +209,9 @@ def _pattern(validator: Any, pattern: str, instance: Any, _: object) -> Iterator
         yield ValidationError(f"{json.dumps(instance)} does not match {pattern}")
 
 
-def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: object) -> Iterator[ValidationError]:
+def _pattern_properties(
+    validator: Any, patterns: Any, instance: Any, _: object
+) -> Iterator[ValidationError]:
     if validator.is_type(instance, "object"):
         for pattern, schema in patterns.items():
             for name, value in instance.items():
@@ -186,7 +219,9 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: object)
                     yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
-def _additional_properties(validator: Any, additional: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _additional_properties(
+    validator: Any, additional: Any, instance: Any, schema: Any
+) -> Iterator[ValidationError]:
     if validator.is_type(instance, "object"):
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for name, value in instance.items():

@@ -10,7 +10,7 @@ from mogplex_ci.inputs.patterns import Patterns
 
 
 class DeclaredInputs(NamedTuple):
-    """A field for each input that has a typed value. Durations are in seconds; None means not given."""
+    """A field for each input with a typed value. Durations are in seconds; None means not given."""
 
     api_key: str | None
     base_url: str

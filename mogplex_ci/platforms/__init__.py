@@ -1,4 +1,6 @@
-"""The CI systems. ``detect`` returns the one that this process runs under; ``base`` says what each can do."""
+"""The CI systems. ``detect`` returns the one that this process runs under; ``base`` says what each
+can do.
+"""
 
 from collections.abc import Mapping
 from typing import Final, TextIO
@@ -22,11 +24,15 @@ PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
     *((system, Platform) for system in SMALL_SYSTEMS),
     (PLAIN, Plain),
 )
-"""In the order of detection: a system that sets another one's variables comes before it, and ``PLAIN`` is last."""
+"""In the order of detection: a system that sets another one's variables comes before it, and
+``PLAIN`` is last.
+"""
 
 
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:
     """Return the CI system whose environment ``env`` is, with ``stream`` as its job log."""
     return next(
-        kind(system, env, stream) for system, kind in PLATFORMS if system is PLAIN or holds(system.matches, env)
+        kind(system, env, stream)
+        for system, kind in PLATFORMS
+        if system is PLAIN or holds(system.matches, env)
     )

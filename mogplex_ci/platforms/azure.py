@@ -12,7 +12,9 @@ from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.workspace import write_whole
 
-_PERCENT_ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
+_PERCENT_ESCAPES: Final = str.maketrans(
+    {"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"}
+)
 
 
 def _attempt(env: Env) -> tuple[str | None, bool]:
@@ -21,8 +23,8 @@ def _attempt(env: Env) -> tuple[str | None, bool]:
     return attempt, attempt != "1.1.1"
 
 
-# ``SYSTEM_JOBID`` is another one at each attempt. A classic release deploys one build many times; elsewhere its ids are
-# empty.
+# ``SYSTEM_JOBID`` is another one at each attempt. A classic release deploys one build many times;
+# elsewhere its ids are empty.
 AZURE: Final = System(
     "azure",
     "TF_BUILD=true",
@@ -46,7 +48,9 @@ class Azure(Platform):
     def _group(self, title: SafeText) -> tuple[str, str]:
         return f"##[group]{title}", "##[endgroup]"
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
         """Log an issue of the run. Azure has none below a warning, so a notice is a plain line."""
         if level is Level.NOTICE:
             super().annotate(level, title, text, place)
@@ -68,7 +72,9 @@ class Azure(Platform):
         self._command("task.setvariable", {"variable": name, "isoutput": "true"}, value)
 
     def write_summary(self, markdown: Markdown) -> None:
-        """Attach the summary to the run. The agent reads it from a folder that has the same path in a container."""
+        """Attach the summary to the run. The agent reads it from a folder that has the same path in
+        a container.
+        """
         folder = Path(self.env.get("AGENT_TEMPDIRECTORY") or "missing").resolve()
         if folder.is_dir():
             path = folder / "mogplex-summary.md"
@@ -76,5 +82,11 @@ class Azure(Platform):
             self._command("task.uploadsummary", {}, str(path))
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
-        given = "".join(f"{key}={value.translate(_PERCENT_ESCAPES)};" for key, value in properties.items() if value)
-        self._write(f"##vso[{name}{' ' + given if given else ''}]{data.translate(_PERCENT_ESCAPES)}")
+        given = "".join(
+            f"{key}={value.translate(_PERCENT_ESCAPES)};"
+            for key, value in properties.items()
+            if value
+        )
+        self._write(
+            f"##vso[{name}{' ' + given if given else ''}]{data.translate(_PERCENT_ESCAPES)}"
+        )

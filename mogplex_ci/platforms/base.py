@@ -1,6 +1,7 @@
 """The interface to a CI system. A platform is a handful of environment look-ups behind this class.
 
-``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a dotenv file.
+``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a
+dotenv file.
 """
 
 import hashlib
@@ -21,13 +22,20 @@ from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import read_text, usable, writable, write_whole
 
-VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
+VARIABLES: Final = (
+    "MOGPLEX_DEBUG",
+    "MOGPLEX_DOTENV",
+    "MOGPLEX_ANNOTATIONS_FILE",
+    "MOGPLEX_CODE_QUALITY_FILE",
+)
 """Variables that tell a platform what to write and where; they are not inputs."""
 
 _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 1_000_000
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
-"""A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
+"""A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would
+act on.
+"""
 
 
 class Level(StrEnum):
@@ -57,16 +65,22 @@ class Platform:
         self.name = system.name
         self.env = env
         self.job_url = value_of(system.job_url, env) or None
-        """Address of this job's page, or of its pipeline's; None when the environment does not tell."""
+        """Address of this job's page, or of its pipeline's; None when the environment does not
+        tell.
+        """
         jobs = env.get(system.parallel_jobs, "")
         self.parallel_jobs = int(jobs) if re.fullmatch(r"[1-9]\d{0,5}", jobs, re.ASCII) else 1
-        """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
+        """How many jobs like this one, itself included, may run at once and share one token; at
+        least 1.
+        """
         self.workflow_run = env.get(system.workflow_run, "")
         """GitHub's id of the workflow run whose job this is; empty on every other system."""
         self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or holds(system.is_debug, env)
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
         self.has_clean_up = not system.has_clean_up or holds(system.has_clean_up, env)
-        """Whether ``post`` runs as it should; false where the step had to be the action for that, and is not."""
+        """Whether ``post`` runs as it should; false where the step had to be the action for that,
+        and is not.
+        """
         self.terminal: TextIO | None = None
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self._stream = stream
@@ -75,34 +89,49 @@ class Platform:
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
         system, env = self.system, self.env
-        parts, label = ([value_of(cell, env) or "" for cell in cells.split()] for cells in (system.parts, system.label))
+        parts, label = (
+            [value_of(cell, env) or "" for cell in cells.split()]
+            for cells in (system.parts, system.label)
+        )
         if not any(parts[:1]):
             return None
-        return Identity((*parts, *system.more_parts(env)), "-".join(filter(None, label)), *system.attempt(env))
+        return Identity(
+            (*parts, *system.more_parts(env)), "-".join(filter(None, label)), *system.attempt(env)
+        )
 
     def repository(self) -> str | None:
-        """Return ``owner/name`` of the job's repository on GitHub, or None when the environment does not tell."""
+        """Return ``owner/name`` of the job's repository on GitHub, or None when the environment
+        does not tell.
+        """
         return repository_of(value_of(self.system.repository, self.env) or "")
 
     @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""
-        advice: dict[str, str] = json.loads(Path(__file__).with_name("missing_token.json").read_text(encoding="utf-8"))
+        advice: dict[str, str] = json.loads(
+            Path(__file__).with_name("missing_token.json").read_text(encoding="utf-8")
+        )
         return advice.get(self.name, advice["default"])
 
     @property
     def workspace(self) -> Path:
         """The folder to which the paths in inputs are relative.
 
-        It is the working directory when the variable names a folder of the host that the container does not have.
+        It is the working directory when the variable names a folder of the host that the container
+        does not have.
         """
         folder = Path(self.env.get(self.system.workspace) or Path.cwd())
         return folder if folder.is_dir() else Path.cwd()
 
     @property
     def cause(self) -> Cause:
-        """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the job."""
-        return Build(value_of(self.system.caused_by, self.env) or "", is_fork=holds(self.system.is_fork, self.env))
+        """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the
+        job.
+        """
+        return Build(
+            value_of(self.system.caused_by, self.env) or "",
+            is_fork=holds(self.system.is_fork, self.env),
+        )
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""
@@ -118,10 +147,14 @@ class Platform:
             self._write(end)
 
     def _group(self, title: SafeText) -> tuple[str, str]:
-        """Return the lines before and behind what is folded under ``title``; empty where there is none."""
+        """Return the lines before and behind what is folded under ``title``; empty where there is
+        none.
+        """
         return title, ""
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
         """Show ``text`` where the system lists errors and warnings, and always in the log."""
         self._write(f"{level.value.upper()}: {annotation_text(title, text, place)}")
 
@@ -167,14 +200,16 @@ class Platform:
         """
 
     def close(self) -> None:
-        """Write what the annotations and links of the log add up to, where the system reads that from files.
+        """Write what the annotations and links of the log add up to, where the system reads that
+        from files.
 
         Raises:
             OSError, UsageError: it cannot be written.
         """
 
     def check_files(self, *, key: str | None = None) -> None:
-        """Find out whether outputs and the state for ``post`` can be written. ``key``: see ``save_state``.
+        """Find out whether outputs and the state for ``post`` can be written. ``key``: see
+        ``save_state``.
 
         Raises:
             UsageError: a file cannot be written.
@@ -183,10 +218,12 @@ class Platform:
         self.save_state("", key=key)
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
-        """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.
+        """Save ``state``, one line for this step's ``post``, in place of what was saved before;
+        empty: nothing is left.
 
-        It is in a file of the workspace, for most systems hand nothing else from a job to its clean-up. ``key`` is the
-        idempotency key that the user gave, if so: it names the step where the environment does not.
+        It is in a file of the workspace, for most systems hand nothing else from a job to its
+        clean-up. ``key`` is the idempotency key that the user gave, if so: it names the step where
+        the environment does not.
 
         Raises:
             OSError, UsageError: it cannot be written.
@@ -209,7 +246,11 @@ class Platform:
         """Return what the main step saved last; empty when there is nothing."""
         name = self._state_name(key)
         try:
-            return read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES) if name else ""
+            return (
+                read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
+                if name
+                else ""
+            )
         except UsageError:
             return ""
 
@@ -228,7 +269,9 @@ class Platform:
             write_whole(path, text)
 
     def _state_name(self, key: str | None) -> str | None:
-        """Return the file in the workspace that is this try's of the step and no other's; None if nothing tells."""
+        """Return the file in the workspace that is this try's of the step and no other's; None if
+        nothing tells.
+        """
         identity = self.identity()
         if identity is None and not key:
             return None
@@ -249,12 +292,16 @@ def github_api_url(env: Mapping[str, str]) -> str:
     """
     url = env.get("GITHUB_API_URL") or "https://api.github.com"
     if (fault := base_url_fault(url)) is not None:
-        raise UsageError(Problem("GITHUB_API_URL", fault, "Set it as GitHub's runner does, or leave it out."))
+        raise UsageError(
+            Problem("GITHUB_API_URL", fault, "Set it as GitHub's runner does, or leave it out.")
+        )
     return url.rstrip("/")
 
 
 def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
-    """Return outputs as variables. An unknown value is empty; one that a shell might act on is left out."""
+    """Return outputs as variables. An unknown value is empty; one that a shell might act on is left
+    out.
+    """
     return {
         output_variable(name): value or ""
         for name, value in outputs.items()
@@ -263,12 +310,15 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
 
 
 def dotenv(values: Mapping[str, str], line: str = "{}={}\n") -> str:
-    """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
+    """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank
+    lines.
+    """
     return "".join(line.format(name, value) for name, value in values.items())
 
 
 def replace_block(path: Path, old: str, new: str) -> None:
-    """Append ``new`` to a file that others write to as well, in place of ``old`` that an earlier call appended.
+    """Append ``new`` to a file that others write to as well, in place of ``old`` that an earlier
+    call appended.
 
     Every other byte stays as it is; an unfinished last line is ended first.
 
@@ -297,14 +347,18 @@ class Plain(Platform):
             self.terminal = stream  # it can redraw lines
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be written is no fault."""
+        """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be
+        written is no fault.
+        """
         is_asked_for = bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
         with nullcontext() if is_asked_for else suppress(OSError, UsageError):
             super().set_outputs(outputs)
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""
-        super()._write(coloured(text) if self.terminal is not None and not self.env.get("NO_COLOR") else text)
+        super()._write(
+            coloured(text) if self.terminal is not None and not self.env.get("NO_COLOR") else text
+        )
 
 
 PLAIN: Final = System("plain")

@@ -1,4 +1,6 @@
-"""Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is there."""
+"""Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is
+there.
+"""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -47,14 +49,20 @@ class Buildkite(Platform):
         return f"{_GROUP_HEADER}{title}", ""
 
     def _write(self, text: str) -> None:
-        """Write a line. After a group it needs a header of its own, or it would be folded with the group."""
+        """Write a line. After a group it needs a header of its own, or it would be folded with the
+        group.
+        """
         if self._after_group and not text.startswith(_GROUP_HEADER):
             super()._write("+++ Mogplex")
         self._after_group = False
         super()._write(text)
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
-        """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
+        """Print a line, and annotate the build with warnings and errors; the summary there has the
+        notices.
+        """
         super().annotate(level, title, text, place)
         if level is not Level.NOTICE:
             where = f" {Markdown.code(place.file)}" if place else ""
@@ -64,9 +72,15 @@ class Buildkite(Platform):
 
     def _set_variable(self, name: str, value: str) -> None:
         """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
-        step = "-".join(filter(None, map(self.env.get, ("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))))
-        if value and self._meta_data.get(name) != value:  # meta-data cannot be empty, and each call is a request
-            self._run_agent("meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value)
+        step = "-".join(
+            filter(None, map(self.env.get, ("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB")))
+        )
+        if (
+            value and self._meta_data.get(name) != value
+        ):  # meta-data cannot be empty, and each call is a request
+            self._run_agent(
+                "meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value
+            )
             self._meta_data[name] = value
 
     def write_summary(self, markdown: Markdown) -> None:
@@ -75,7 +89,9 @@ class Buildkite(Platform):
 
     def _annotate(self, style: str, suffix: str, markdown: str) -> None:
         context = f"mogplex-{self.env.get('BUILDKITE_JOB_ID', '')}{suffix}"
-        self._run_agent("annotate", "--style", style, "--context", context, "--append", text=markdown)
+        self._run_agent(
+            "annotate", "--style", style, "--context", context, "--append", text=markdown
+        )
 
     def _run_agent(self, *arguments: str, text: str) -> None:
         """Run ``buildkite-agent`` with ``text`` as its input; do nothing where there is none.
@@ -90,7 +106,12 @@ class Buildkite(Platform):
             return
         try:
             subprocess.run(
-                [agent, *arguments], input=text, text=True, timeout=_AGENT_SECONDS, capture_output=True, check=True
+                [agent, *arguments],
+                input=text,
+                text=True,
+                timeout=_AGENT_SECONDS,
+                capture_output=True,
+                check=True,
             )
         except subprocess.SubprocessError as error:
             raise OSError(f"{_AGENT} failed") from error

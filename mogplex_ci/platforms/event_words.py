@@ -1,8 +1,10 @@
-"""``include-event``: the words of the event that started the job, to be handed to the agent as what they are, a report.
+"""``include-event``: the words of the event that started the job, to be handed to the agent as what
+they are, a report.
 
-They are those that the event brought and a maintainer saw, not those that stand there when the agent looks. Nothing in
-them ends their code fence, runs a skill of the service or looks like its marks, and nothing is there that readers of
-the page do not see. The same event makes the same bytes: the service compares the bodies of starts with one key.
+They are those that the event brought and a maintainer saw, not those that stand there when the
+agent looks. Nothing in them ends their code fence, runs a skill of the service or looks like its
+marks, and nothing is there that readers of the page do not see. The same event makes the same
+bytes: the service compares the bodies of starts with one key.
 """
 
 import hashlib
@@ -26,12 +28,15 @@ _FENCE: Final = "```"
 _FENCED: Final = r"```[\s\S]*?```"
 """Code to the service, which runs no ``$skill`` in it (lib/skill-catalog/invocations.ts).
 
-To Markdown a fence is closed by one that is at least as long, to the service by any three backticks.
+To Markdown a fence is closed by one that is at least as long, to the service by any three
+backticks.
 """
 
 
 class Words(NamedTuple):
-    """The text of an issue, a pull request, a discussion, a comment or a review, as the event brought it."""
+    """The text of an issue, a pull request, a discussion, a comment or a review, as the event
+    brought it.
+    """
 
     name: str
     """For people, such as ``issue #7``."""
@@ -80,7 +85,9 @@ def event_text(words: tuple[Words, ...]) -> EventText:
 
 
 def as_compared(title: str, body: str) -> tuple[str, str]:
-    """Return words as they are compared with what is at GitHub: line breaks and space around them do not count."""
+    """Return words as they are compared with what is at GitHub: line breaks and space around them
+    do not count.
+    """
     title, body = ("\n".join(text.splitlines()).strip() for text in (title, body))
     return title, body
 
@@ -92,5 +99,7 @@ def fenced(text: str) -> str:
 
 
 def leaves_fence_open(prompt: str) -> bool:
-    """Return whether a code fence in ``prompt`` is not closed: that of the event's words would close it."""
+    """Return whether a code fence in ``prompt`` is not closed: that of the event's words would
+    close it.
+    """
     return _FENCE in re.sub(_FENCED, "", prompt)

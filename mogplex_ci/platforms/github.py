@@ -1,4 +1,5 @@
-"""GitHub Actions, and Forgejo and Gitea Actions: workflow commands in the log, outputs and state in files.
+"""GitHub Actions, and Forgejo and Gitea Actions: workflow commands in the log, outputs and state in
+files.
 
 The rules are those of actions/runner; escapes and annotation properties are those of @actions/core.
 """
@@ -21,10 +22,11 @@ _IN_PROPERTY: Final = _IN_DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def _callers(env: Env) -> tuple[str, ...]:
-    """Return the path of jobs that leads to this one in a reusable workflow; nothing for any other job.
+    """Return the path of jobs that leads to this one in a reusable workflow; nothing for any other
+    job.
 
-    Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of a reusable workflow
-    has the same id in each call of the workflow.
+    Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of
+    a reusable workflow has the same id in each call of the workflow.
     """
     path = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
     return (".".join(path),) if len(path) > 1 else ()
@@ -45,14 +47,16 @@ GITHUB: Final = System(
     attempt=counted("GITHUB_RUN_ATTEMPT"),
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
-    job_url="GITHUB_SERVER_URL/GITHUB_REPOSITORY/actions/runs/GITHUB_RUN_ID",  # nothing tells the job's own page
+    # nothing tells the job's own page
+    job_url="GITHUB_SERVER_URL/GITHUB_REPOSITORY/actions/runs/GITHUB_RUN_ID",
     is_debug="RUNNER_DEBUG=1",
     workflow_run="GITHUB_RUN_ID",
-    # Only action.yml sets the input. A step that runs the image or the program itself has no post step. ``matrix`` says
-    # nothing: people give it to a step that uses the image.
+    # Only action.yml sets the input. A step that runs the image or the program itself has no post
+    # step. ``matrix`` says nothing: people give it to a step that uses the image.
     has_clean_up="INPUT_POST-STEP=true",
 )
-# Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub repositories.
+# Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub
+# repositories.
 FORGEJO: Final = GITHUB._replace(
     name="forgejo",
     matches="FORGEJO_ACTIONS=true GITEA_ACTIONS=true",
@@ -63,7 +67,9 @@ FORGEJO: Final = GITHUB._replace(
 
 
 class GitHubActions(Platform):
-    """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and files are the same."""
+    """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and
+    files are the same.
+    """
 
     @property
     def cause(self) -> Cause:
@@ -73,7 +79,9 @@ class GitHubActions(Platform):
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _command("group", {}, title), _command("endgroup", {}, "")
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
         """Annotate the step, or a line of a file."""
         where = {"file": place.file, "line": str(place.line)} if place else {}
         self._write(_command(level.value, {"title": title, **where}, text))
@@ -89,7 +97,9 @@ class GitHubActions(Platform):
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Append to the step's output file; a later value replaces an earlier one."""
-        self._append("GITHUB_OUTPUT", "".join(_entry(name, value or "") for name, value in outputs.items()))
+        self._append(
+            "GITHUB_OUTPUT", "".join(_entry(name, value or "") for name, value in outputs.items())
+        )
 
     def write_summary(self, markdown: Markdown) -> None:
         """Append to the job's summary."""
@@ -97,14 +107,18 @@ class GitHubActions(Platform):
 
     @property
     def _runner_keeps_state(self) -> bool:
-        """Whether ``post`` gets what the step saves: act, Forgejo and Gitea hand nothing to that of a container."""
+        """Whether ``post`` gets what the step saves: act, Forgejo and Gitea hand nothing to that of
+        a container.
+        """
         is_github = self.system is GITHUB and self.env.get("ACT") != "true"
         return is_github and self.has_clean_up and bool(self.env.get("GITHUB_STATE"))
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
-        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last one counts.
+        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last
+        one counts.
 
-        Where the runner may lose it, and for a later step of the job that runs ``mogplex-ci post``, there is a file.
+        Where the runner may lose it, and for a later step of the job that runs ``mogplex-ci post``,
+        there is a file.
         """
         if self.has_clean_up:
             self._append("GITHUB_STATE", _entry(_STATE, state))
@@ -128,16 +142,23 @@ class GitHubActions(Platform):
         """
         if name := self.env.get(variable):
             path = Path(name)
-            with usable(variable, "written", path), path.open("a", encoding="utf-8", newline="\n") as file:
+            with (
+                usable(variable, "written", path),
+                path.open("a", encoding="utf-8", newline="\n") as file,
+            ):
                 file.write(text)
 
 
 def _command(name: str, properties: Mapping[str, str], data: str) -> str:
-    given = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value)
+    given = ",".join(
+        f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value
+    )
     return f"::{name}{' ' + given if given else ''}::{data.translate(_IN_DATA)}"
 
 
 def _entry(name: str, value: str) -> str:
-    """Return an entry of a file command; its delimiter cannot be guessed, so no value can end it early."""
+    """Return an entry of a file command; its delimiter cannot be guessed, so no value can end it
+    early.
+    """
     delimiter = f"mogplex_{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"

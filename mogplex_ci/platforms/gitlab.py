@@ -14,18 +14,23 @@ from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import SafeText
 
-_LEVEL_COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
+_LEVEL_COLOURS: Final = {
+    Level.NOTICE: "\x1b[36m",
+    Level.WARNING: "\x1b[33m",
+    Level.ERROR: "\x1b[31m",
+}
 _COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
 _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
-# gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge request runs in the
-# fork's own project, with its own variables, until a member runs a pipeline for it in this one.
+# gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge
+# request runs in the fork's own project, with its own variables, until a member runs a pipeline for
+# it in this one.
 #
-# The name of a job in a matrix carries the values. The repository is not named: the project is on GitLab, and Mogplex
-# works on GitHub repositories.
+# The name of a job in a matrix carries the values. The repository is not named: the project is on
+# GitLab, and Mogplex works on GitHub repositories.
 GITLAB: Final = System(
     "gitlab",
     "GITLAB_CI=true CI_PIPELINE_ID/CI_SERVER_URL",
@@ -63,7 +68,9 @@ class GitLab(Platform):
         start = f"{_ERASE}section_start:{section}[collapsed=true]\r{_ERASE}{title}"
         return start, f"{_ERASE}section_end:{section}\r{_ERASE}"
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
         """Print a coloured line; warnings and errors go into the code quality report as well."""
         shown = annotation_text(title, text, place)
         self._write(f"{_LEVEL_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
@@ -88,7 +95,9 @@ class GitLab(Platform):
     def close(self) -> None:
         """Write the annotations report, and the code quality report if it was asked for."""
         links = {"Mogplex": self._links} if self._links else {}
-        self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
+        self._write_file(
+            "MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json"
+        )
         if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):
             self._write_file("MOGPLEX_CODE_QUALITY_FILE", _json(self._issues), default="")
 

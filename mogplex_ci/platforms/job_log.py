@@ -17,9 +17,13 @@ from mogplex_ci.waiting import Stop
 PATIENCE: Final = 5.0
 """Seconds that a line waits for a reader that has fallen behind."""
 PATIENCE_IN_ALL: Final = 60.0
-"""Seconds that all lines wait together: a reader that takes a line now and then must not hold the step either."""
+"""Seconds that all lines wait together: a reader that takes a line now and then must not hold the
+step either.
+"""
 STOPPED_PATIENCE: Final = 0.3
-"""Seconds that all lines wait together once a stop signal has come: the CI system kills the job soon."""
+"""Seconds that all lines wait together once a stop signal has come: the CI system kills the job
+soon.
+"""
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
 _POLL_SECONDS: Final = 0.1
@@ -35,7 +39,9 @@ A time or a run's name in brackets may stand before a mark.
 
 
 def coloured(line: str) -> str:
-    """Return a line for people on a terminal in the colour of the mark, level or status that it begins with."""
+    """Return a line for people on a terminal in the colour of the mark, level or status that it
+    begins with.
+    """
     for beginning, colour in _LINE_COLOURS.items():
         if re.match(beginning, line, re.IGNORECASE):
             return f"\x1b[{colour}m{line}\x1b[0m"
@@ -43,7 +49,9 @@ def coloured(line: str) -> str:
 
 
 class JobLog:
-    """Writes to ``stream``, such as stdout. Leaves out the lines that the reader does not take; no method raises."""
+    """Writes to ``stream``, such as stdout. Leaves out the lines that the reader does not take; no
+    method raises.
+    """
 
     def __init__(self, stream: TextIO, stop: Stop) -> None:
         """``stop`` shortens the wait for a slow reader."""
@@ -75,7 +83,9 @@ class JobLog:
         with self._lock:
             if self._left_out:
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
-            self._left_out = 0 if self._put(text.encode(self.encoding, "replace")) else self._left_out + 1
+            self._left_out = (
+                0 if self._put(text.encode(self.encoding, "replace")) else self._left_out + 1
+            )
         return len(text)
 
     def flush(self) -> None:
@@ -93,12 +103,17 @@ class JobLog:
                     return False
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._stream.fileno(), data[:_AT_ONCE]) :]
-        except (OSError, ValueError):  # the reader has left, the disk is full, or the stream is closed
+        except (
+            OSError,
+            ValueError,
+        ):  # the reader has left, the disk is full, or the stream is closed
             return False
         return True
 
     def _has_room(self, poll: "select.poll") -> bool:
-        """Return whether the reader takes more. It is waited for, but not a second time while it takes nothing."""
+        """Return whether the reader takes more. It is waited for, but not a second time while it
+        takes nothing.
+        """
         began = time.monotonic()
         while True:
             if self._stop.requested:

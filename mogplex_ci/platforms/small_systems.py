@@ -1,4 +1,5 @@
-"""Smaller CI systems, one row each: plain lines in the log, outputs in the dotenv file, for some also in their own.
+"""Smaller CI systems, one row each: plain lines in the log, outputs in the dotenv file, for some
+also in their own.
 
 Each row follows the system's documents, or its source for Woodpecker, Drone and Jenkins.
 """
@@ -9,11 +10,19 @@ from mogplex_ci.platforms.system import Env, System, counted, once, pushed_by, t
 
 
 def _promoted(env: Env) -> tuple[str, ...]:
-    """Return the id of a promoted pipeline on Semaphore, for the same promotion may be started twice."""
-    return (env.get("SEMAPHORE_PIPELINE_ID", ""),) if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ()
+    """Return the id of a promoted pipeline on Semaphore, for the same promotion may be started
+    twice.
+    """
+    return (
+        (env.get("SEMAPHORE_PIPELINE_ID", ""),)
+        if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true"
+        else ()
+    )
 
 
-_DRONE_PUSHER: Final = pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
+_DRONE_PUSHER: Final = pushed_by(
+    "DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH"
+)
 
 SMALL_SYSTEMS: Final = (
     System(
@@ -23,8 +32,12 @@ SMALL_SYSTEMS: Final = (
         label=(
             "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
         ),
-        # A re-run has a new workflow id, and the workspace keeps that of the workflow that was run first.
-        attempt=told("CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID", "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID"),
+        # A re-run has a new workflow id, and the workspace keeps that of the workflow that was run
+        # first.
+        attempt=told(
+            "CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID",
+            "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID",
+        ),
         repository="CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
@@ -32,7 +45,9 @@ SMALL_SYSTEMS: Final = (
         is_fork="CIRCLE_PR_NUMBER CIRCLE_PR_USERNAME CIRCLE_PR_REPONAME",
         exports=("BASH_ENV", "export {}='{}'\n"),  # every later step of the job sources it first
     ),
-    System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
+    # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub
+    # repositories
+    System(
         "bitbucket",
         "BITBUCKET_BUILD_NUMBER",
         parts="BITBUCKET_BUILD_NUMBER BITBUCKET_REPO_UUID BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
@@ -51,9 +66,12 @@ SMALL_SYSTEMS: Final = (
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
-        caused_by=pushed_by("CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"),
+        caused_by=pushed_by(
+            "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
+        ),
     ),
-    System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
+    # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
+    System(
         "harness",
         "HARNESS_EXECUTION_ID",
         parts=(
@@ -134,7 +152,8 @@ SMALL_SYSTEMS: Final = (
         job_url="TRAVIS_JOB_WEB_URL",
         is_fork="TRAVIS_PULL_REQUEST_SLUG!=TRAVIS_REPO_SLUG",
     ),
-    System(  # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
+    # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
+    System(
         "jenkins",
         "JENKINS_URL BUILD_TAG=jenkins-*",  # the URL is set when the administrator has set it
         parts="BUILD_TAG JENKINS_URL JOB_NAME BUILD_NUMBER STAGE_NAME",

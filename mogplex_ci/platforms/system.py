@@ -1,9 +1,9 @@
 """Reads the environment of a CI system: each system is a row of a table.
 
-A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a slash between them
-(a word that is not in capitals stands for itself), or a function of the environment. A condition is a cell that has a
-value, ``A=word`` for one that is a word in any case (``*`` stands for any characters), or ``A!=B`` for two that name
-different repositories.
+A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a
+slash between them (a word that is not in capitals stands for itself), or a function of the
+environment. A condition is a cell that has a value, ``A=word`` for one that is a word in any case
+(``*`` stands for any characters), or ``A!=B`` for two that name different repositories.
 """
 
 import re
@@ -46,11 +46,15 @@ class Identity(NamedTuple):
     """Identifies one step of one workflow run; the idempotency key is derived from it."""
 
     parts: tuple[str, ...]
-    """Server, repository, workflow run, job, matrix values or parallel index, step; the same for each try of it."""
+    """Server, repository, workflow run, job, matrix values or parallel index, step; the same for
+    each try of it.
+    """
     label: str
     """Readable part of the key, for example ``acme/web-9876543210-build``."""
     attempt: str | None
-    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the system does not say."""
+    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the
+    system does not say.
+    """
     later_attempt: bool
     """Whether this may be a second or later try; true when the system does not say."""
 
@@ -71,25 +75,32 @@ def counted(variable: str, first: str = "1") -> Attempt:
 
 
 def told(later: str, name: Cell = "") -> Attempt:
-    """Return the cell for a system that names the try in ``name``; it is not the first where ``later`` holds."""
+    """Return the cell for a system that names the try in ``name``; it is not the first where
+    ``later`` holds.
+    """
     return lambda env: (value_of(name, env) or None, holds(later, env))
 
 
 def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:
-    """Return the cell for the login of the user who pushed to a branch, or opened the pull request, that is built.
+    """Return the cell for the login of the user who pushed to a branch, or opened the pull request,
+    that is built.
 
     None for other events and for pushes to the default branch: an app pushes there by merging.
     """
 
     def pusher(env: Env) -> str | None:
         is_merged = env.get(event) == "push" and env.get(branch) == env.get(default)
-        return env.get(login) if env.get(event) in ("push", "pull_request") and not is_merged else None
+        return (
+            env.get(login) if env.get(event) in ("push", "pull_request") and not is_merged else None
+        )
 
     return pusher
 
 
 class System(NamedTuple):
-    """How to read the environment of a CI system. A field that does not say what else it holds is a variable's name."""
+    """How to read the environment of a CI system. A field that does not say what else it holds is a
+    variable's name.
+    """
 
     name: str
     """First word of every key; short, lower case."""
@@ -120,7 +131,9 @@ class System(NamedTuple):
     is_debug: str = ""
     """Conditions: one holds where the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
-    """The variable that names a file, shared with others, which hands variables to later steps; the form of a line."""
+    """The variable that names a file, shared with others, which hands variables to later steps; the
+    form of a line.
+    """
     has_clean_up: str = ""
     """Conditions: one holds where ``post`` runs as it should; empty: it does everywhere."""
     workflow_run: str = ""
@@ -128,6 +141,10 @@ class System(NamedTuple):
 
 
 def repository_of(text: str) -> str | None:
-    """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on a server."""
-    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)?([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII)
+    """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on
+    a server.
+    """
+    match = re.fullmatch(
+        r"(?:\w+://[^/]+/|[^/:]+:)?([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII
+    )
     return match[1] if match else None

@@ -6,8 +6,8 @@ from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import System, once
 from mogplex_ci.sanitize import SafeText
 
-# Running a build again makes a new one. Build numbers may repeat, for their format can be changed; the build's address
-# holds its id.
+# Running a build again makes a new one. Build numbers may repeat, for their format can be changed;
+# the build's address holds its id.
 TEAMCITY: Final = System(
     "teamcity",
     "TEAMCITY_VERSION",
@@ -16,7 +16,17 @@ TEAMCITY: Final = System(
     attempt=once,
 )
 _BAR_ESCAPES: Final = str.maketrans(
-    {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r", "\x85": "|x", "\u2028": "|l", "\u2029": "|p"}
+    {
+        "|": "||",
+        "'": "|'",
+        "[": "|[",
+        "]": "|]",
+        "\n": "|n",
+        "\r": "|r",
+        "\x85": "|x",
+        "\u2028": "|l",
+        "\u2029": "|p",
+    }
 )
 _STATUS: Final = {Level.NOTICE: "NORMAL", Level.WARNING: "WARNING"}
 
@@ -27,8 +37,12 @@ class TeamCity(Platform):
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _message("blockOpened", name=title), _message("blockClosed", name=title)
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
-        """Report an error as a build problem, which fails the build, and anything else as a message."""
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
+        """Report an error as a build problem, which fails the build, and anything else as a
+        message.
+        """
         shown = annotation_text(title, text, place)
         if level is Level.ERROR:
             self._write(_message("buildProblem", description=shown))
@@ -41,5 +55,7 @@ class TeamCity(Platform):
 
 
 def _message(kind: str, **properties: str) -> str:
-    given = " ".join(f"{name}='{value.translate(_BAR_ESCAPES)}'" for name, value in properties.items())
+    given = " ".join(
+        f"{name}='{value.translate(_BAR_ESCAPES)}'" for name, value in properties.items()
+    )
     return f"##teamcity[{kind} {given}]"

@@ -1,8 +1,9 @@
-"""The cause of a job, such as the webhook behind a workflow run: who may have caused it, and whose words it holds.
+"""The cause of a job, such as the webhook behind a workflow run: who may have caused it, and whose
+words it holds.
 
-A prompt is code, so a run must not start because an outsider did something, nor with an outsider's words in its prompt.
-Payloads: https://docs.github.com/webhooks/webhook-events-and-payloads. Forgejo and Gitea send the same events, without
-author associations and without the types of users.
+A prompt is code, so a run must not start because an outsider did something, nor with an outsider's
+words in its prompt. Payloads: https://docs.github.com/webhooks/webhook-events-and-payloads. Forgejo
+and Gitea send the same events, without author associations and without the types of users.
 """
 
 import json
@@ -17,10 +18,28 @@ from mogplex_ci.platforms.event_words import Words
 Object = Mapping[str, Any]
 
 WRITERS_ONLY: Final = (
-    *("branch_protection_rule", "create", "delete", "label", "merge_group", "milestone", "page_build", "public"),
-    *("push", "registry_package", "release", "repository_dispatch", "schedule", "workflow_dispatch"),
+    *(
+        "branch_protection_rule",
+        "create",
+        "delete",
+        "label",
+        "merge_group",
+        "milestone",
+        "page_build",
+        "public",
+    ),
+    *(
+        "push",
+        "registry_package",
+        "release",
+        "repository_dispatch",
+        "schedule",
+        "workflow_dispatch",
+    ),
 )
-"""Events that only people with write access cause. An event that is in none of these tables is refused."""
+"""Events that only people with write access cause. An event that is in none of these tables is
+refused.
+"""
 
 _BY_PEOPLE: Final = ("deployment", "deployment_status")
 """Events that need write access too, but which apps also cause for pull requests of forks."""
@@ -37,19 +56,34 @@ AUTHORED: Final = {
 """Events that anybody can cause, and the part of the payload whose author caused it."""
 
 _OF_APPS: Final = (*AUTHORED, "pull_request", "push", "create")
-"""Events that start nothing when an app caused them that is not allowed: they are how an agent would start the next."""
+"""Events that start nothing when an app caused them that is not allowed: they are how an agent
+would start the next.
+"""
 
 _TRIAGE: Final = (
-    *("assigned", "auto_merge_enabled", "demilestoned", "enqueued", "labeled", "locked", "milestoned", "pinned"),
+    *(
+        "assigned",
+        "auto_merge_enabled",
+        "demilestoned",
+        "enqueued",
+        "labeled",
+        "locked",
+        "milestoned",
+        "pinned",
+    ),
     *("transferred", "unassigned", "unlabeled", "unlocked", "unpinned"),
     *("label_updated", "label_cleared"),  # Forgejo and Gitea
 )
-"""Actions on an issue or its like that take triage or write access, unless its author does them while writing it."""
+"""Actions on an issue or its like that take triage or write access, unless its author does them
+while writing it.
+"""
 _BY_PUSH: Final = (
     *("synchronize", "review_requested", "review_request_removed"),
     *("auto_merge_disabled", "dequeued", "dismissed"),
 )
-"""Actions that a push causes in the pusher's name, through CODEOWNERS, a merge queue or stale reviews."""
+"""Actions that a push causes in the pusher's name, through CODEOWNERS, a merge queue or stale
+reviews.
+"""
 
 _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 """Author associations of people who belong to the project."""
@@ -57,9 +91,33 @@ _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 _SUBJECTS: Final = ("discussion", "issue", "pull_request", "review", "comment", "answer")
 """Parts of a payload that have an author, whether or not it says how they belong to the project."""
 _PROJECTS_OWN: Final = (
-    *("answer_chosen_by", "assignee", "assignees", "auto_merge", "base", "category", "closed_by", "enterprise"),
-    *("installation", "label", "labels", "license", "merged_by", "milestone", "organization", "permissions"),
-    *("performed_via_github_app", "repository", "requested_reviewer", "requested_reviewers", "requested_team"),
+    *(
+        "answer_chosen_by",
+        "assignee",
+        "assignees",
+        "auto_merge",
+        "base",
+        "category",
+        "closed_by",
+        "enterprise",
+    ),
+    *(
+        "installation",
+        "label",
+        "labels",
+        "license",
+        "merged_by",
+        "milestone",
+        "organization",
+        "permissions",
+    ),
+    *(
+        "performed_via_github_app",
+        "repository",
+        "requested_reviewer",
+        "requested_reviewers",
+        "requested_team",
+    ),
     *("requested_teams", "type", "workflow"),
     *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
 )
@@ -69,10 +127,16 @@ _NO_WORDS: Final = (
     r"|reason)"
 )
 """Keys whose strings GitHub makes."""
-_PERMISSIONS: Final = {"discussion": "discussions", "issue": "issues", "pull_request": "pull-requests"}
+_PERMISSIONS: Final = {
+    "discussion": "discussions",
+    "issue": "issues",
+    "pull_request": "pull-requests",
+}
 """Objects that have a title, and the permission to read them and their comments."""
 _NAMED_BY_WORKFLOW: Final = ("schedule", "workflow_dispatch", "repository_dispatch")
-"""Events whose runs have the workflow's name as their title, and not a pull request's or commit's."""
+"""Events whose runs have the workflow's name as their title, and not a pull request's or
+commit's.
+"""
 _MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
 """Begins the message of a merge, which also holds the title of the pull request."""
 
@@ -84,10 +148,14 @@ _PIECE: Final = 24
 Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
 """
 _ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
-"""A line such as "## Documentation": it gives no instruction, and the project's own prompts have such words."""
+"""A line such as "## Documentation": it gives no instruction, and the project's own prompts have
+such words.
+"""
 _MOST_ESCAPED: Final = 2
 """How often one text is escaped at most, for JSON or HTML."""
-_CJK: Final = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+_CJK: Final = (
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 """Characters of which one says as much as two letters: they count twice."""
 
 
@@ -110,10 +178,13 @@ class Trust(NamedTuple):
         login = _login(user)
         if not _is_app(user) or login.lower() in self.bots:
             return None
-        return f"{caused} was caused by the app {shown_login(login)}, which allowed-bots does not name"
+        return (
+            f"{caused} was caused by the app {shown_login(login)}, which allowed-bots does not name"
+        )
 
     def vouches(self, login: str, *, is_person: bool) -> bool:
-        """Return whether the words of ``login`` are trusted: those of people who are named, or who have write access.
+        """Return whether the words of ``login`` are trusted: those of people who are named, or who
+        have write access.
 
         ``*`` and the list of apps say who may cause a run, never whose words are good.
         """
@@ -129,11 +200,15 @@ class Build(NamedTuple):
     """Whether the job builds a fork's pull request."""
 
     def unknown_app(self, trust: Trust) -> str | None:
-        """Return which app caused the job, if it is one that is not allowed to, in our own words."""
+        """Return which app caused the job, if it is one that is not allowed to, in our own
+        words.
+        """
         return trust.unknown_app("this job", {"login": self.caused_by})
 
     def untrusted(self, trust: Trust) -> str | None:
-        """Return why an outsider may have caused the job, in our own words, or None when nothing says so."""
+        """Return why an outsider may have caused the job, in our own words, or None when nothing
+        says so.
+        """
         is_trusted = not self.is_fork or trust.admits(self.caused_by)
         return None if is_trusted else "this job builds a pull request from a fork"
 
@@ -151,7 +226,9 @@ class Webhook(NamedTuple):
 
     name: str
     payload: Object
-    """Empty when it cannot be read: an event that lacks what is needed to judge it is not trusted."""
+    """Empty when it cannot be read: an event that lacks what is needed to judge it is not
+    trusted.
+    """
     users_have_types: bool = True
     """Whether the server says of each user if it is a person or an app."""
 
@@ -162,20 +239,32 @@ class Webhook(NamedTuple):
             payload = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_bytes())
         except (OSError, ValueError, RecursionError):
             payload = None
-        return cls(env.get("GITHUB_EVENT_NAME", ""), payload if isinstance(payload, dict) else {}, users_have_types)
+        return cls(
+            env.get("GITHUB_EVENT_NAME", ""),
+            payload if isinstance(payload, dict) else {},
+            users_have_types,
+        )
 
     def unknown_app(self, trust: Trust) -> str | None:
-        """Return which app caused the event, if it is one that would let the agent's own work start the next agent."""
+        """Return which app caused the event, if it is one that would let the agent's own work start
+        the next agent.
+        """
         name, branch = self.name, self.payload.get("ref")
         if name == "workflow_run":
             run = _object(self.payload, "workflow_run")
             name, branch = str(run.get("event")), f"refs/heads/{run.get('head_branch')}"
         own = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
         is_merged = name == "push" and branch == own
-        return trust.unknown_app(f"the event {self.name}", self._actor) if name in _OF_APPS and not is_merged else None
+        return (
+            trust.unknown_app(f"the event {self.name}", self._actor)
+            if name in _OF_APPS and not is_merged
+            else None
+        )
 
     def untrusted(self, trust: Trust) -> str | None:
-        """Return why an outsider may have caused the event, or None when only those who may start runs can have."""
+        """Return why an outsider may have caused the event, or None when only those who may start
+        runs can have.
+        """
         name, payload, login = self.name, self.payload, _login(self._actor)
         if name in WRITERS_ONLY or trust.admits(login):
             return None
@@ -188,27 +277,41 @@ class Webhook(NamedTuple):
         is_allowed_app = _is_app(self._actor) and login.lower() in trust.bots
         if name in _BY_PEOPLE:
             is_trusted = is_allowed_app or is_person
-            return None if is_trusted else f"the event {name} was caused by an app, perhaps for a fork's pull request"
+            return (
+                None
+                if is_trusted
+                else f"the event {name} was caused by an app, perhaps for a fork's pull request"
+            )
         if name in AUTHORED:
             if is_allowed_app or self._is_by_insider() or trust.vouches(login, is_person=is_person):
                 return None
             return f"the event {name} was caused by {shown_login(login)}, who is neither owner, member nor collaborator"
-        shown = f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
+        shown = (
+            f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
+        )
         return f"{shown} is not known to need write access to the repository"
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
-        """Return the path of a field whose words, an outsider's, are in ``prompt``, such as ``issue.body``, or None."""
+        """Return the path of a field whose words, an outsider's, are in ``prompt``, such as
+        ``issue.body``, or None.
+        """
         texts = list(self._outsider_texts())
         if not texts:
             return None
-        is_in_prompt = _finder(prompt, str(_object(self.payload, "repository").get("html_url") or ""))
+        is_in_prompt = _finder(
+            prompt, str(_object(self.payload, "repository").get("html_url") or "")
+        )
         for path, text, author in texts:
-            if is_in_prompt(text) and not trust.vouches(_login(author), is_person=self._is_person(author)):
+            if is_in_prompt(text) and not trust.vouches(
+                _login(author), is_person=self._is_person(author)
+            ):
                 return path
         return None
 
     def words(self) -> tuple[Words, ...]:
-        """Return what people wrote that the event is about: first the issue or its like, then a comment or review."""
+        """Return what people wrote that the event is about: first the issue or its like, then a
+        comment or review.
+        """
         if self.name not in AUTHORED and self.name != "pull_request":
             return ()
         part = next((part for part in _PERMISSIONS if _object(self.payload, part)), "issue")
@@ -217,11 +320,16 @@ class Webhook(NamedTuple):
         kind = "pull_request" if subject.get("pull_request") else part
         about = f"{kind.replace('_', ' ')} #{subject.get('number')}"
         items = {about: subject}
-        items |= {f"the {reply} on {about}": _object(self.payload, reply) for reply in ("review", "comment")}
+        items |= {
+            f"the {reply} on {about}": _object(self.payload, reply)
+            for reply in ("review", "comment")
+        }
         found = []
         for name, item in items.items():
             if item:
-                title, body, node_id = (str(item.get(key) or "") for key in ("title", "body", "node_id"))
+                title, body, node_id = (
+                    str(item.get(key) or "") for key in ("title", "body", "node_id")
+                )
                 author = shown_login(_login(_object(item, "user")))
                 found.append(Words(name, author, title, body, node_id, _PERMISSIONS[kind]))
         return tuple(found)
@@ -229,28 +337,39 @@ class Webhook(NamedTuple):
     @property
     def _actor(self) -> Object:
         """The user who caused the event."""
-        actor = _object(self.payload, "workflow_run", "actor") if self.name == "workflow_run" else None
+        actor = (
+            _object(self.payload, "workflow_run", "actor") if self.name == "workflow_run" else None
+        )
         return actor or _object(self.payload, "sender")
 
     def _is_by_insider(self) -> bool:
-        """Return whether an insider wrote what the event is about, or a person with triage or write access acted."""
+        """Return whether an insider wrote what the event is about, or a person with triage or write
+        access acted.
+        """
         part, action = AUTHORED[self.name], self.payload.get("action")
         subject, actor = _object(self.payload, part), _object(self.payload, "sender")
         author, sender = _object(subject, "user").get("id"), actor.get("id")
         if subject.get("author_association") in _INSIDERS:
             pull_request = _object(self.payload, "pull_request")
             is_of_fork = "pull_request" in self.payload and not _is_same_repository(pull_request)
-            may_be_anybodys = is_of_fork and action in _BY_PUSH  # others may push to an insider's fork
+            may_be_anybodys = (
+                is_of_fork and action in _BY_PUSH
+            )  # others may push to an insider's fork
             return not may_be_anybodys or (author is not None and author == sender)
         is_triage = part in _PERMISSIONS and action in _TRIAGE and self._is_person(actor)
-        return is_triage and author not in (None, sender)  # an author labels by choosing an issue form
+        return is_triage and author not in (
+            None,
+            sender,
+        )  # an author labels by choosing an issue form
 
     def _is_person(self, user: Object) -> bool:
         is_user = user.get("type", None if self.users_have_types else "User") == "User"
         return is_user and user.get("id") is not None and not _is_app(user)
 
     def _is_insiders(self, subject: Object) -> bool:
-        """Return whether a person who belongs to the project wrote it: by association, or with a branch in it."""
+        """Return whether a person who belongs to the project wrote it: by association, or with a
+        branch in it.
+        """
         user = _object(subject, "user")
         if subject.get("author_association") in _INSIDERS:
             return not _is_app(user)
@@ -270,7 +389,10 @@ class Webhook(NamedTuple):
             if isinstance(value, str):
                 if key == "diff_hunk":
                     author = self._outside_author("pull_request")
-                if path == "workflow_run.display_title" and run.get("event") not in _NAMED_BY_WORKFLOW:
+                if (
+                    path == "workflow_run.display_title"
+                    and run.get("event") not in _NAMED_BY_WORKFLOW
+                ):
                     author = {}
                 if author is not None and not re.fullmatch(_NO_WORDS, key):
                     yield path, value, author
@@ -281,10 +403,20 @@ class Webhook(NamedTuple):
                 parts += ((f"{path}.{name}", item, author) for name, item in value.items())
 
     def _owner_of_part(self, key: str) -> Object | None:
-        """Return who wrote the texts of a part of the payload, as far as nothing in it says more; None for insiders."""
-        if self.name in AUTHORED or self.name == "pull_request":  # changes: what the texts were before
-            return self._outside_author(AUTHORED.get(self.name, "pull_request")) if key == "changes" else None
-        is_ours = self.name in WRITERS_ONLY or (self.name in _BY_PEOPLE and self._is_person(self._actor))
+        """Return who wrote the texts of a part of the payload, as far as nothing in it says more;
+        None for insiders.
+        """
+        if (
+            self.name in AUTHORED or self.name == "pull_request"
+        ):  # changes: what the texts were before
+            return (
+                self._outside_author(AUTHORED.get(self.name, "pull_request"))
+                if key == "changes"
+                else None
+            )
+        is_ours = self.name in WRITERS_ONLY or (
+            self.name in _BY_PEOPLE and self._is_person(self._actor)
+        )
         if key == "workflow_run" and _untrusted_workflow_run(_object(self.payload, key)) is None:
             is_ours = True
         return None if is_ours else {}
@@ -299,10 +431,14 @@ class Webhook(NamedTuple):
             return None if self._is_senders(value) else {}
         pull_request = _object(self.payload, "pull_request")
         if _is_same_repository(pull_request):
-            return None if path in ("pull_request.head.repo", "pull_request.head.user") else inherited
+            return (
+                None if path in ("pull_request.head.repo", "pull_request.head.user") else inherited
+            )
         if path == "pull_request.head":
             owner = _object(value, "repo", "owner")
-            return inherited if owner.get("id") == _object(pull_request, "user").get("id") else owner
+            return (
+                inherited if owner.get("id") == _object(pull_request, "user").get("id") else owner
+            )
         return inherited
 
     def _outside_author(self, subject: str) -> Object | None:
@@ -310,12 +446,19 @@ class Webhook(NamedTuple):
         return self._owner(subject, _object(self.payload, subject), None)
 
     def _is_senders(self, commit: Object) -> bool:
-        """Return whether a commit's message is the pusher's own. Merging a pull request puts its title into one."""
+        """Return whether a commit's message is the pusher's own. Merging a pull request puts its
+        title into one.
+        """
         sender, author = _object(self.payload, "sender"), _object(commit, "author").get("username")
         merged = re.match(_MERGED, commit["message"])
         owner = _login(_object(self.payload, "repository", "owner"))
         is_fork_merged = merged is not None and merged[1].lower() != owner.lower()
-        return self._is_person(sender) and bool(author) and author == _login(sender) and not is_fork_merged
+        return (
+            self._is_person(sender)
+            and bool(author)
+            and author == _login(sender)
+            and not is_fork_merged
+        )
 
 
 Cause: TypeAlias = Build | Webhook
@@ -324,8 +467,8 @@ Cause: TypeAlias = Build | Webhook
 def _finder(prompt: str, own_address: str) -> Callable[[str], bool]:
     """Return what says whether a text, a line of it or a long piece is in ``prompt``.
 
-    The text is found even if a workflow's expressions changed it. ``own_address`` is the repository's page, which many
-    texts and prompts name.
+    The text is found even if a workflow's expressions changed it. ``own_address`` is the
+    repository's page, which many texts and prompts name.
     """
     import html  # knows 2,000 names, which take 2 ms; few events have an outsider's words
 
@@ -337,25 +480,35 @@ def _finder(prompt: str, own_address: str) -> Callable[[str], bool]:
     for _ in range(_MOST_ESCAPED):
         forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
     forms = set(map(folded, forms))
-    starts, pieces = (set().union(*(_windows(form, size) for form in forms)) for size in (_LINE, _PIECE))
+    starts, pieces = (
+        set().union(*(_windows(form, size) for form in forms)) for size in (_LINE, _PIECE)
+    )
 
     def holds(text: str) -> bool:
         if not pieces.isdisjoint(_windows(folded(text), _PIECE)):
             return True
-        lines = {folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
+        lines = {
+            folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)
+        }
         return any(line in form for line in lines if line[:_LINE] in starts for form in forms)
 
     return holds
 
 
 def _folded(text: str) -> str:
-    """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
+    """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK
+    twice.
+    """
     letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-    return letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)  # compiled only when needed
+    return (
+        letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)
+    )  # compiled only when needed
 
 
 def _json_unescaped(text: str) -> str:
-    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and digits go."""
+    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and
+    digits go.
+    """
 
     def character(match: re.Match[str]) -> str:
         if match[1] is not None:
@@ -363,7 +516,9 @@ def _json_unescaped(text: str) -> str:
         return " " if match[0][1] in "bfnrt" else match[0][1]
 
     plain = re.sub(r"(?s)\\(?:u([0-9a-fA-F]{4})|.)", character, text)
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes may be one character
+    return plain.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )  # two escapes may be one character
 
 
 def _untrusted_workflow_run(run: Object) -> str | None:
@@ -396,7 +551,11 @@ def _login(user: Object) -> str:
 
 def shown_login(login: str) -> str:
     """Return a login as it may stand in a message of ours."""
-    return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "an unknown account"
+    return (
+        f"@{login}"
+        if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login)
+        else "an unknown account"
+    )
 
 
 def _object(value: Object, *path: str) -> Object:

@@ -1,4 +1,6 @@
-"""Reports about a step, for people and programs: the log, the summary, files and the HTML report."""
+"""Reports about a step, for people and programs: the log, the summary, files and the HTML
+report.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Report:
 
 
 class FileReport(Report, Generic[T]):
-    """A file that is written when the step has ended. ``T`` is what it keeps of each run until then."""
+    """A file that is written when the step has ended. ``T`` is what it keeps of each run until
+    then.
+    """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path

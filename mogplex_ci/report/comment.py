@@ -1,8 +1,10 @@
-"""``comment-on``: one comment on an issue or pull request, written when the run starts and edited when it ends.
+"""``comment-on``: one comment on an issue or pull request, written when the run starts and edited
+when it ends.
 
-A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of adding another one.
-The marker is made with the Mogplex token: no one else can write one for a future run, even with a known key.
-The agent's text is a quote, in which no mention, link, image, heading or HTML takes effect.
+A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of
+adding another one. The marker is made with the Mogplex token: no one else can write one for a
+future run, even with a known key. The agent's text is a quote, in which no mention, link, image,
+heading or HTML takes effect.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ CALLS_SECONDS: Final = 15.0
 STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
 _DETAIL: Final = Detail(calls=0, tools=0, text=3_000)
-"""GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to sixfold length."""
+"""GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to
+sixfold length.
+"""
 _MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
@@ -41,11 +45,14 @@ _ANY: Final = f"[0-9a-f]{{{_DIGITS}}}"
 class Comment:
     """The comment, wherever it is written: by the step, by a later try of it, or by ``post``."""
 
-    def __init__(self, github: GitHubApi, issue: int, token: str, clock: Clock, key: str | None = None) -> None:
-        """An earlier comment is found by ``key`` or by the first run. ``token`` is the Mogplex token.
+    def __init__(
+        self, github: GitHubApi, issue: int, token: str, clock: Clock, key: str | None = None
+    ) -> None:
+        """An earlier comment is found by ``key`` or by the first run. ``token`` is the Mogplex
+        token.
 
-        ``key`` is the first idempotency key of the step, the same whichever run its tries found; None for a step that
-        only follows.
+        ``key`` is the first idempotency key of the step, the same whichever run its tries found;
+        None for a step that only follows.
         """
         self._github = github
         self._issue = issue
@@ -54,14 +61,23 @@ class Comment:
         self._key = self._digest(key) if key else ""
         """The digest in the marker; a step that only follows takes the run's."""
         self._earlier = ""
-        """Pattern of the marker of an earlier comment; in later rounds, too, it names the first run."""
+        """Pattern of the marker of an earlier comment; in later rounds, too, it names the first
+        run.
+        """
         self._id: int | None = None
         """Id of the comment at GitHub, once it is known."""
 
     def write(
-        self, text: Markdown, run_id: str, seconds: float, *, stop: Stop | None = None, only_edit: bool = False
+        self,
+        text: Markdown,
+        run_id: str,
+        seconds: float,
+        *,
+        stop: Stop | None = None,
+        only_edit: bool = False,
     ) -> None:
-        """Write or edit the comment, which tells of a run, within ``seconds``; ``only_edit`` if none is to be added.
+        """Write or edit the comment, which tells of a run, within ``seconds``; ``only_edit`` if
+        none is to be added.
 
         Raises:
             GitHubError: GitHub refuses it, or could not be asked.
@@ -72,25 +88,46 @@ class Comment:
         self._earlier = self._earlier or f"{_marker(self._key, _ANY)}|{_marker(_ANY, run)}"
 
         def write_once(left: float) -> None:
-            """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
+            """Look for an earlier comment first, also after a failure: it may have been written
+            nevertheless.
+            """
             github = self._github.within(left)
-            if self._id is None and (found := github.find_comment(self._issue, re.compile(self._earlier))) is not None:
+            if (
+                self._id is None
+                and (found := github.find_comment(self._issue, re.compile(self._earlier)))
+                is not None
+            ):
                 self._id, marker = found
-                self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
+                self._key = marker.removeprefix(f"{_MARKER}key=")[
+                    :_DIGITS
+                ]  # of the step that started the run
             if self._id is not None or not only_edit:
-                self._id = github.write_comment(self._issue, f"{_marker(self._key, run)}\n{text}", self._id)
+                self._id = github.write_comment(
+                    self._issue, f"{_marker(self._key, run)}\n{text}", self._id
+                )
 
-        finish(retrying(write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop))
+        finish(
+            retrying(
+                write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop
+            )
+        )
 
     def _digest(self, text: str) -> str:
-        return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+        return hmac.new(
+            self._token.encode(), f"comment {text}".encode(), hashlib.sha256
+        ).hexdigest()[:_DIGITS]
 
 
 class CommentReport(Report):
     """Keeps the comment up to date. Failing to do so is a warning."""
 
     def __init__(
-        self, comment: Comment, safe: Sanitizer, link: Markdown, stop: Stop, warn: Callable[[SafeText], None]
+        self,
+        comment: Comment,
+        safe: Sanitizer,
+        link: Markdown,
+        stop: Stop,
+        warn: Callable[[SafeText], None],
     ) -> None:
         """``link`` leads to the job's log."""
         self.comment, self.safe, self.link, self.stop, self.warn = comment, safe, link, stop, warn
@@ -100,10 +137,14 @@ class CommentReport(Report):
         self.refused_with = ""
 
     def on(self, name: SafeText | None, update: Update) -> None:
-        """Write the comment when a run has started: its marker, by which ``post`` finds it, names the newest one."""
+        """Write the comment when a run has started: its marker, by which ``post`` finds it, names
+        the newest one.
+        """
         if isinstance(update, NextRound):
             found = self.safe.markdown(faults_line(update.faults, self.safe))
-            self.said = Markdown.of("**Round {} of {} is running** · {}", update.number, update.most, found)
+            self.said = Markdown.of(
+                "**Round {} of {} is running** · {}", update.number, update.most, found
+            )
         if isinstance(update, Started):
             self.run_id = update.run.id
             self._write(Markdown.of("{}{}\n", self.said, self.link), CALLS_SECONDS)
@@ -113,15 +154,23 @@ class CommentReport(Report):
         facts = step.facts
         if self.run_id and facts.run_id:
             parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), self.link)]
-            parts += [part for show in (why, rounds, gates, last_words) for part in show(facts, self.safe, _DETAIL)]
+            parts += [
+                part
+                for show in (why, rounds, gates, last_words)
+                for part in show(facts, self.safe, _DETAIL)
+            ]
             seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
             self._write(Markdown.joined("\n", parts), seconds)
 
     def _write(self, text: Markdown, seconds: float) -> None:
         try:
-            self.comment.write(text, self.run_id, seconds, stop=None if self.stop.requested else self.stop)
+            self.comment.write(
+                text, self.run_id, seconds, stop=None if self.stop.requested else self.stop
+            )
         except GitHubError as error:
-            if self.refused_with != error.cause:  # said once, not when the run starts and again when it ends
+            if (
+                self.refused_with != error.cause
+            ):  # said once, not when the run starts and again when it ends
                 self.refused_with = error.cause
                 self.warn(not_written(self.safe, error))
         except StopRequested:

@@ -1,6 +1,7 @@
 """The program's own activity, for people who debug it: requests, waits and decisions.
 
-Written through structlog, sanitized, to the CI system's debug channel and to a file with one JSON object a line.
+Written through structlog, sanitized, to the CI system's debug channel and to a file with one JSON
+object a line.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo", "result")
 class Diagnostics(Report):
     """Logs what the program does. It is also a report, so that it gets every update."""
 
-    def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
+    def __init__(
+        self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]
+    ) -> None:
         """Write to the file ``path`` and to ``debug``."""
         self._sanitizer = sanitizer
         self._path = path
@@ -44,13 +47,17 @@ class Diagnostics(Report):
 
     def request(self, method: str, path: str, *, status: int | None, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
-        self._log("request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1))
+        self._log(
+            "request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1)
+        )
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
         fields: dict[str, object] = {} if name is None else {"name": name}
         values = update._asdict()
-        fields |= {field: _plain(value) for field, value in values.items() if field not in _SHOWN_ELSEWHERE}
+        fields |= {
+            field: _plain(value) for field, value in values.items() if field not in _SHOWN_ELSEWHERE
+        }
         if (run := values.get("run")) is not None:
             fields["status"] = run.status
         if (events := values.get("events")) is not None:

@@ -1,9 +1,12 @@
-"""The final facts of a step, assembled once, and its outputs. Log, summary, files and HTML report read the facts.
+"""The final facts of a step, assembled once, and its outputs. Log, summary, files and HTML report
+read the facts.
 
-Everything here may be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
+Everything here may be printed or written as it is: text is sanitized, and what is no plain id,
+branch or URL is None.
 """
 
-# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
+# every start.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -198,7 +201,9 @@ class Facts(NamedTuple):
         return {name: value for name, value in values.items() if value is not None}
 
     def link(self, url: SafeText | None) -> SafeText | None:
-        """Return the address of a pull request or branch; None in a dry run, in which neither exists."""
+        """Return the address of a pull request or branch; None in a dry run, in which neither
+        exists.
+        """
         return None if self.dry_run else url
 
 
@@ -223,12 +228,16 @@ class RunFacts(NamedTuple):
         return (self.name or "").strip("[]")
 
     def without_timeline(self) -> Self:
-        """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
+        """Return what is kept once the run's reports are made: the timelines of all runs would be
+        too much.
+        """
         return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
 
 
 class StepFacts(NamedTuple):
-    """How the step ended, and each of its runs. A step that started nothing has one without an id."""
+    """How the step ended, and each of its runs. A step that started nothing has one without an
+    id.
+    """
 
     facts: Facts
     runs: Sequence[RunFacts]
@@ -243,31 +252,53 @@ class StepFacts(NamedTuple):
         is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
         good = sum(run.facts.exit_code == 0 for run in self.runs)
-        return safe.sentence(safe.message(str(good)), " of ", count(len(self.runs), "run"), " ", verb)
+        return safe.sentence(
+            safe.message(str(good)), " of ", count(len(self.runs), "run"), " ", verb
+        )
 
     @property
     def why(self) -> SafeText | None:
-        """Why a step with several runs ended before all of them did; None when their own ends say it all."""
-        return self.facts.annotation if self.facts.result is Result.INTERRUPTED or self.facts.remedy else None
+        """Why a step with several runs ended before all of them did; None when their own ends say
+        it all.
+        """
+        return (
+            self.facts.annotation
+            if self.facts.result is Result.INTERRUPTED or self.facts.remedy
+            else None
+        )
 
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
-        """Return a table of the runs: the cells by column. A column that would be empty is left out."""
+        """Return a table of the runs: the cells by column. A column that would be empty is left
+        out.
+        """
         none = safe.clean("")
         changes: dict[bool | None, CleanText] = {False: safe.line("no change")}
         ends = [(run, run.facts) for run in self.runs]
         columns: dict[LiteralString, list[CleanText]] = {
-            "Result": [safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends],
+            "Result": [
+                safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends
+            ],
             "Repository": [safe.clean(run.repo, limit=text.NAME_LIMIT) for run, _ in ends],
             "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
             "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
-            "Pull request": [end.link(end.pull_request_url) or changes.get(end.changed, none) for _, end in ends],
+            "Pull request": [
+                end.link(end.pull_request_url) or changes.get(end.changed, none) for _, end in ends
+            ],
         }
         return {name: cells for name, cells in columns.items() if any(cells)}
 
 
-def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
-    """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not be read."""
-    run, timeline, repo = result.run, result.timeline, safe.repo(result.repo.full_name) if result.repo else None
+def facts_of(
+    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
+) -> Facts:
+    """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not
+    be read.
+    """
+    run, timeline, repo = (
+        result.run,
+        result.timeline,
+        safe.repo(result.repo.full_name) if result.repo else None,
+    )
     task, folder = (inputs.prompt, inputs.output_dir) if inputs else ("", None)
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
@@ -286,7 +317,9 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         problems=tuple(text.problem(safe, fault) for fault in result.problems),
         duration=round(result.duration, 3),
         requests=result.requests_sent,
-        dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
+        dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.")
+        if played
+        else None,
         title=safe.clean(text.first_line(task) or "Mogplex", limit=text.TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
         attempt=safe.identifier(identity.attempt) if identity else None,
@@ -302,7 +335,9 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         branch=branch,
         branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
         base_branch=base,
-        base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
+        base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT)
+        if result.base_branch
+        else None,
         commit=_shown_commit(run, safe),
         pull_request_url=safe.url(timeline.outcome.pull_request_url),
         branch_url=_github_url(safe, repo, "tree", own),
@@ -323,7 +358,9 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         event_sha256=_event_sha256(result, inputs, platform, safe),
         output_dir=_path(folder, platform, safe) if folder else None,
-        artifact_file=_path(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None,
+        artifact_file=_path(folder / ARTIFACT_FILE, platform, safe)
+        if folder and result.artifact is not None
+        else None,
     )
 
 
@@ -339,7 +376,9 @@ def _explanation(
         remedy = safe.sentence(*text.join_present(" ", still, remedy))
     error = text.reason(safe, result)
     last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
-    said: list[Part] = [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
+    said: list[Part] = (
+        [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
+    )
     annotation = safe.sentence(error, _full_stop(error), *said, *text.behind(" ", remedy))
     return safe.message(text.capitalized(result.cause)), error, remedy, annotation
 
@@ -375,18 +414,29 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
 
 def faults_line(gates: Iterable[Gate], safe: Sanitizer) -> SafeText:
     """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
-    found = [gate_facts(gate._replace(details=()), safe).with_items(safe) for gate in gates if not gate.passed]
-    return safe.sentence(*text.join_present("; ", *found)) if found else safe.line("All gates passed")
+    found = [
+        gate_facts(gate._replace(details=()), safe).with_items(safe)
+        for gate in gates
+        if not gate.passed
+    ]
+    return (
+        safe.sentence(*text.join_present("; ", *found)) if found else safe.line("All gates passed")
+    )
 
 
 def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
-    gates, ended = tuple(gate_facts(gate, safe) for gate in this.gates), this.ended and safe.message(this.ended)
+    gates, ended = (
+        tuple(gate_facts(gate, safe) for gate in this.gates),
+        this.ended and safe.message(this.ended),
+    )
     ids = safe.identifier(this.run_id), safe.identifier(this.commit)
     return RoundFacts(*ids, faults_line(this.gates, safe), gates, ended or None)
 
 
 def _has_work(result: RunResult) -> bool:
-    """Whether there is something on the branch, or may be: not every server and harness says what was delivered."""
+    """Whether there is something on the branch, or may be: not every server and harness says what
+    was delivered.
+    """
     timeline, run, known = result.timeline, result.run, result.timeline.outcome
     if run is None or result.result is Result.DRY_RUN or known.changed is False:
         return False
@@ -401,21 +451,32 @@ def _next_steps(
     if result.run is None or inputs is None or inputs.dry_run:  # no service knows a dry run's run
         return
     if branch is not None:
-        yield NextStep("look at the work", safe.sentence("git fetch origin ", branch, " && git switch ", branch))
+        yield NextStep(
+            "look at the work",
+            safe.sentence("git fetch origin ", branch, " && git switch ", branch),
+        )
     if result.run_goes_on:
-        yield NextStep("follow the run", text.command_line(text.FOLLOW, result.run.id, inputs.base_url, safe))
-        yield NextStep("cancel the run", text.command_line(text.CANCEL, result.run.id, inputs.base_url, safe))
+        yield NextStep(
+            "follow the run", text.command_line(text.FOLLOW, result.run.id, inputs.base_url, safe)
+        )
+        yield NextStep(
+            "cancel the run", text.command_line(text.CANCEL, result.run.id, inputs.base_url, safe)
+        )
     else:
         command = text.command_line("runs events {}", result.run.id, inputs.base_url, safe)
         yield NextStep("read the run's events again", command)
 
 
-def _github_url(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
+def _github_url(
+    safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None
+) -> SafeText | None:
     return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return the name of the scenario, or the path of the file, that a dry run plays; None when there is none."""
+    """Return the name of the scenario, or the path of the file, that a dry run plays; None when
+    there is none.
+    """
     if not inputs.dry_run:
         return None
     if isinstance(inputs.dry_run, Path):
@@ -429,7 +490,9 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
 
 
 def early_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return the outputs that are known once the run is started, for later steps that always run."""
+    """Return the outputs that are known once the run is started, for later steps that always
+    run.
+    """
     return {name: _output(told, facts, safe) for name, told in OUTPUTS.items() if told.early}
 
 
@@ -439,7 +502,10 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
     Of several runs, what is about one alone is in ``results``.
     """
     is_told = {name: told.of_step or not step.is_fleet for name, told in OUTPUTS.items()}
-    outputs = {name: _output(told, step.facts, safe) if is_told[name] else None for name, told in OUTPUTS.items()}
+    outputs = {
+        name: _output(told, step.facts, safe) if is_told[name] else None
+        for name, told in OUTPUTS.items()
+    }
     if step.is_fleet:
         outputs["results"] = safe.json(Untrusted([_row(run) for run in step.runs]))
     return outputs
@@ -463,5 +529,7 @@ def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
 def _row(run: RunFacts) -> dict[str, object]:
     """Return a run as an object of the output ``results``."""
     values = {name: getattr(run.facts, told.fact) for name, told in OUTPUTS.items() if told.of_each}
-    told = {name: round(value) if isinstance(value, float) else value for name, value in values.items()}
+    told = {
+        name: round(value) if isinstance(value, float) else value for name, value in values.items()
+    }
     return {"repo": run.facts.repo, "task": run.task, **told}

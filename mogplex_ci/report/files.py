@@ -19,7 +19,9 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
 
 VERSION: Final = 1
-"""Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
+"""Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or
+changes its meaning.
+"""
 _TEXT_LIMIT: Final = 100_000
 """Characters of the agent's text in one line."""
 
@@ -27,10 +29,11 @@ _TEXT_LIMIT: Final = 100_000
 class EventLines:
     """Events as they came but sanitized, each as one line of JSON.
 
-    A secret may be split over the deltas of the agent's text. Deltas are therefore held back until the text is
-    complete, as in the log. If redacting them together hides more than one by one, the first of them gets the text of
-    all, and the others an empty message. The events behind them wait too, so that all are in order, but only until
-    nothing has come for a while: the next words may be minutes away.
+    A secret may be split over the deltas of the agent's text. Deltas are therefore held back until
+    the text is complete, as in the log. If redacting them together hides more than one by one, the
+    first of them gets the text of all, and the others an empty message. The events behind them wait
+    too, so that all are in order, but only until nothing has come for a while: the next words may
+    be minutes away.
     """
 
     def __init__(self, sanitizer: Sanitizer) -> None:
@@ -63,7 +66,9 @@ class EventLines:
     def end(self) -> Iterator[str]:
         """Yield all lines that are left."""
         held, self._held = self._held, []
-        said = [event.message for event in held if event.kind is EventKind.TEXT_DELTA and event.message]
+        said = [
+            event.message for event in held if event.kind is EventKind.TEXT_DELTA and event.message
+        ]
         together = self._clean(Untrusted("".join(words.text for words in said)))
         is_split = together != "".join(map(self._clean, said))
         for event in held:
@@ -77,7 +82,8 @@ class EventLines:
     def _line(self, event: Event, message: str | None = None) -> str:
         """Return one event; ``message``, if any, replaces its own."""
         try:
-            # What is not shown hides nothing beside it: a piece of a private key would hide all that follows.
+            # What is not shown hides nothing beside it: a piece of a private key would hide all
+            # that follows.
             data = self._safe.data(event.data if message is None else event.data.without("message"))
             added = {"runId": self._safe.identifier(self.run_id), "message": message}
             if isinstance(data, dict):
@@ -88,9 +94,11 @@ class EventLines:
 
 
 class EventsFile(FileReport[EventLines]):
-    """The events of all runs, written as they come. If the step is killed, the agent's last paragraph may be missing.
+    """The events of all runs, written as they come. If the step is killed, the agent's last
+    paragraph may be missing.
 
-    With several runs, each line has its run's id. The last line of each run that ended, or pauses, says how.
+    With several runs, each line has its run's id. The last line of each run that ended, or pauses,
+    says how.
     """
 
     def begin(self) -> None:
@@ -115,7 +123,9 @@ class EventsFile(FileReport[EventLines]):
             self._write(self._parts.pop(run.name).end())
 
     def _end_of(self, run: Run) -> str:
-        """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry run plays of it."""
+        """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry
+        run plays of it.
+        """
         known = {"error": run.error, "terminalCommitSha": run.terminal_commit}
         told = {name: value.text for name, value in known.items() if value}
         return self._safe.json(Untrusted({"runId": run.id, "status": run.status, **told}))
@@ -161,7 +171,11 @@ def _in_file(value: object, safe: Sanitizer) -> object:
     """Return a fact as the result file has it."""
     match value:
         case PhaseSpan(phase, started, ended):
-            return {"name": phase.value, "began_seconds": round(started, 3), "seconds": round(ended - started, 3)}
+            return {
+                "name": phase.value,
+                "began_seconds": round(started, 3),
+                "seconds": round(ended - started, 3),
+            }
         case ToolUse(name, calls):
             return {
                 "name": safe.clean(name, limit=NAME_LIMIT),
@@ -181,7 +195,9 @@ class ArtifactFile(FileReport[None]):
     """The artifact that was asked for, as JSON."""
 
     def end(self, step: StepFacts) -> None:
-        """Write the file, if there is an artifact; of several runs a list of those that have one."""
+        """Write the file, if there is an artifact; of several runs a list of those that have
+        one.
+        """
         found = [
             {"repo": run.facts.repo, "task": run.task, "artifact": json.loads(run.facts.artifact)}
             for run in step.runs

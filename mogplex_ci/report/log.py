@@ -1,7 +1,7 @@
 """The job log of a step.
 
-Of one run everything is written as it happens. Of several runs the turning points are, and each run's own log follows
-in one group when the run ends.
+Of one run everything is written as it happens. Of several runs the turning points are, and each
+run's own log follows in one group when the run ends.
 """
 
 import io
@@ -33,7 +33,9 @@ TurningPoint = _WayToRun | _News | u.Cancelling | u.CancelFailed
 class Log(Report):
     """Writes the job log."""
 
-    def __init__(self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]) -> None:
+    def __init__(
+        self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]
+    ) -> None:
         """``elapsed`` tells how many seconds the step has taken."""
         self.lines = RunLog(platform, sanitizer)
         """Those of the only run; of several runs, those that belong to none of them."""
@@ -45,28 +47,46 @@ class Log(Report):
         """Until when starts have to wait, as the log says; in seconds since the step began."""
 
     def begin_runs(self, runs: Mapping[SafeText, ActionInputs], at_once: int) -> None:
-        """Say which of several runs will be started: their names and inputs, and how many ``at_once``."""
+        """Say which of several runs will be started: their names and inputs, and how many
+        ``at_once``.
+        """
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         for name, inputs in runs.items():
             kept = _Kept(self._safe, room)
             log = RunLog(kept, self._safe, room)
             log.start(inputs)
             self._runs[name] = log, kept
-        title = self._safe.sentence("Starting ", count(len(runs), "run"), ", at most ", at_once, " at once")
+        title = self._safe.sentence(
+            "Starting ", count(len(runs), "run"), ", at most ", at_once, " at once"
+        )
         self.lines.fold(title, runs)
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
-        body = json.dumps(inputs.start_request(", ".join(inputs.repos)), indent=2, ensure_ascii=False)
-        which: LiteralString = "The request for each repository" if inputs.is_for_many_repos else "The request"
+        body = json.dumps(
+            inputs.start_request(", ".join(inputs.repos)), indent=2, ensure_ascii=False
+        )
+        which: LiteralString = (
+            "The request for each repository" if inputs.is_for_many_repos else "The request"
+        )
         played = what_is_played(inputs, self.lines.platform, self._safe)
         self.lines.group(
             self._safe.sentence(
-                *("Dry run: nothing is sent to ", Untrusted(inputs.base_url), ", and ", played, " is played. "),
+                *(
+                    "Dry run: nothing is sent to ",
+                    Untrusted(inputs.base_url),
+                    ", and ",
+                    played,
+                    " is played. ",
+                ),
                 *(which, " would be"),
             ),
-            [line("POST /api/v1/mogplex/runs"), line("Authorization: Bearer ***"), *self._safe.block(Untrusted(body))],
+            [
+                line("POST /api/v1/mogplex/runs"),
+                line("Authorization: Bearer ***"),
+                *self._safe.block(Untrusted(body)),
+            ],
         )
 
     def left_out(self, event: EventText) -> None:
@@ -77,10 +97,15 @@ class Log(Report):
             shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
             lines.append(self._safe.line("Invisible characters: {}", shown))
         if lines:
-            self.lines.group(self._safe.line("Not in the prompt: readers of the event's page do not see it"), lines)
+            self.lines.group(
+                self._safe.line("Not in the prompt: readers of the event's page do not see it"),
+                lines,
+            )
 
     def on(self, name: SafeText | None, update: u.Update) -> None:
-        """Write what happened; of a run of several its turning points, and everything else into its group."""
+        """Write what happened; of a run of several its turning points, and everything else into its
+        group.
+        """
         if name is None:
             self.lines.on(update)
             return
@@ -107,7 +132,9 @@ class Log(Report):
         link = text.behind(": ", facts.link(facts.pull_request_url))
         self.lines.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
         if facts.exit_code != 0 and facts.annotation:
-            self.lines.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
+            self.lines.annotate(
+                Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation)
+            )
         if lines := kept.all():
             self.lines.fold(self._safe.sentence(run.name, " The run's log"), lines)
 
@@ -116,7 +143,9 @@ class Log(Report):
         if not step.is_fleet:
             return
         facts = step.facts
-        columns = [[self._safe.line(name), *cells] for name, cells in step.table(self._safe).items()]
+        columns = [
+            [self._safe.line(name), *cells] for name, cells in step.table(self._safe).items()
+        ]
         padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
         for row in zip(*padded, strict=True):
             self.lines.line(self._safe.sentence(*text.join_present("  ", *row)))
@@ -129,7 +158,9 @@ class Log(Report):
 
 
 class _Kept(Platform):
-    """Keeps the lines of one run's log until they are shown in one group; of a long log, its end."""
+    """Keeps the lines of one run's log until they are shown in one group; of a long log, its
+    end.
+    """
 
     def __init__(self, safe: Sanitizer, room: int) -> None:
         """``room`` is the characters that are kept."""
@@ -155,11 +186,17 @@ class _Kept(Platform):
         for line in (title, *lines):
             self.line(line)
 
-    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
         """Keep the text as a line; ``Log`` annotates how the run ended."""
         self.line(self._safe.sentence(title, ": ", text))
 
     def all(self) -> list[SafeText]:
         """Return all lines that were kept."""
-        dropped = [self._safe.sentence("… ", count(self._dropped, "line"), " left out")] if self._dropped else []
+        dropped = (
+            [self._safe.sentence("… ", count(self._dropped, "line"), " left out")]
+            if self._dropped
+            else []
+        )
         return [*dropped, *self._lines]

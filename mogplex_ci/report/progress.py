@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.report import Report
 from mogplex_ci.report.text import Activity
-from mogplex_ci.run.updates import Cancelling, EventsArrived, NextRound, Retrying, Started, Starting, StatusChanged
+from mogplex_ci.run.updates import (
+    Cancelling,
+    EventsArrived,
+    NextRound,
+    Retrying,
+    Started,
+    Starting,
+    StatusChanged,
+)
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 
 if TYPE_CHECKING:
@@ -34,14 +42,18 @@ class Progress(Report):
         """``terminal`` is None where there is none; nothing is shown then."""
         self._terminal = terminal
         self._safe = sanitizer
-        self._rows: dict[SafeText | None, _Row] = {None: _Row("", sanitizer.line("Looking up the repository"))}
+        self._rows: dict[SafeText | None, _Row] = {
+            None: _Row("", sanitizer.line("Looking up the repository"))
+        }
         """The runs by name; a run that is alone has none."""
         self._heading: Callable[[], SafeText] | None = None
         self._live: Live | None = None
         self._spinner: Spinner | None = None
 
     def begin_runs(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
-        """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each refresh."""
+        """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each
+        refresh.
+        """
         self._rows = {name: _Row(name.strip("[]"), self._safe.line("Waiting")) for name in names}
         self._heading = heading
 
@@ -60,7 +72,9 @@ class Progress(Report):
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Hide the table while something else is written to the terminal. It appears once a run has begun."""
+        """Hide the table while something else is written to the terminal. It appears once a run has
+        begun.
+        """
         self._hide()
         try:
             yield
@@ -68,7 +82,9 @@ class Progress(Report):
             self._show()
 
     def __rich__(self) -> RenderableType:
-        """Return the table as it looks now; of more runs than fit, those that are running, then those that are over."""
+        """Return the table as it looks now; of more runs than fit, those that are running, then
+        those that are over.
+        """
         from rich.console import Group
         from rich.table import Column, Table
         from rich.text import Text
@@ -76,12 +92,20 @@ class Progress(Report):
         columns, lines = shutil.get_terminal_size()
         name = Column(no_wrap=True, overflow="ellipsis", max_width=columns // 2)
         does = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        table = Table(Column(), Column(), name, does, box=None, show_header=False, pad_edge=False, expand=True)
-        rows = sorted(self._rows.values(), key=lambda row: (row.began is None, row.ended is not None))
+        table = Table(
+            Column(), Column(), name, does, box=None, show_header=False, pad_edge=False, expand=True
+        )
+        rows = sorted(
+            self._rows.values(), key=lambda row: (row.began is None, row.ended is not None)
+        )
         for row in rows[: max(lines - _OTHER_LINES, 1)]:
             spent = "" if row.began is None else clock((row.ended or time.monotonic()) - row.began)
             table.add_row(row.mark or self._spinner, Text(spent), Text(row.name), Text(row.text))
-        return Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table) if self._heading else table
+        return (
+            Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table)
+            if self._heading
+            else table
+        )
 
     def _show(self) -> None:
         has_begun = any(row.began is not None for row in self._rows.values())
@@ -93,7 +117,9 @@ class Progress(Report):
 
         self._spinner = self._spinner or Spinner("dots")
         console = Console(file=self._terminal)
-        self._live = Live(self, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            self, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._live.start(refresh=True)
 
     def _hide(self) -> None:

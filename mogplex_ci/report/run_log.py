@@ -1,4 +1,5 @@
-"""The job log of one run: lines, details folded into groups, and annotations for what needs attention.
+"""The job log of one run: lines, details folded into groups, and annotations for what needs
+attention.
 
 There are no more of them than CI systems show.
 """
@@ -16,17 +17,42 @@ from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, faults_lin
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
-from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, clock, count, duration
+from mogplex_ci.run.timeline import (
+    Addition,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    TextPiece,
+    ToolCall,
+    ToolUse,
+)
+from mogplex_ci.sanitize import (
+    BLOCK_LIMIT,
+    CleanText,
+    Part,
+    SafeText,
+    Sanitizer,
+    clock,
+    count,
+    duration,
+)
 from mogplex_ci.untrusted import Untrusted
 
 DETAILS_LIMIT: Final = 2_000_000
-"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
+"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come
+before that.
+"""
 ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
-"""Annotations from which on the agent's findings in files get none: the others say how the step went."""
-_LEVELS: Final[dict[str, Collection[Level]]] = {"all": tuple(Level), "errors": (Level.ERROR,), "none": ()}
+"""Annotations from which on the agent's findings in files get none: the others say how the step
+went.
+"""
+_LEVELS: Final[dict[str, Collection[Level]]] = {
+    "all": tuple(Level),
+    "errors": (Level.ERROR,),
+    "none": (),
+}
 """By value of the input ``annotations``: what it lets through."""
 
 
@@ -34,7 +60,9 @@ class LogLines:
     """Writes to the job log of a platform."""
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
-        """``room`` is the bytes of details and of the agent's words; what goes beyond is left out."""
+        """``room`` is the bytes of details and of the agent's words; what goes beyond is left
+        out.
+        """
         self.platform = platform
         self.safe = sanitizer
         self.agent_speaks = False
@@ -53,8 +81,12 @@ class LogLines:
         """Annotate with a warning."""
         self.annotate(Level.WARNING, title, message)
 
-    def annotate(self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None) -> None:
-        """Annotate the step, or a ``place``. Too much, or not wanted, it is a line of the log unless it has a place."""
+    def annotate(
+        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
+    ) -> None:
+        """Annotate the step, or a ``place``. Too much, or not wanted, it is a line of the log
+        unless it has a place.
+        """
         self.agent_speaks = False
         limit = ANNOTATIONS_LIMIT if place is None else LOCATIONS_LIMIT
         if level in _LEVELS[self.wanted] and self._annotated[level] < limit:
@@ -64,7 +96,9 @@ class LogLines:
             self.say(level.value.capitalize(), ": ", title, ": ", message)
 
     def below(self, words: text.EntryText) -> list[SafeText]:
-        """Return the lines for what an entry's own line leaves out; none once the log has no room for them."""
+        """Return the lines for what an entry's own line leaves out; none once the log has no room
+        for them.
+        """
         lines = text.long_lines(words.message, self.block)
         for details in words.details:
             lines += self.block(self.safe.details(details)) if self._room > 0 else []
@@ -73,7 +107,8 @@ class LogLines:
     def block(self, value: Untrusted | CleanText) -> list[SafeText]:
         """Return the lines of ``value``; none once the log has no room for it.
 
-        A long line is cut, but reading it for secrets takes time: it takes the room of all that is read.
+        A long line is cut, but reading it for secrets takes time: it takes the room of all that is
+        read.
         """
         if self._room <= 0:
             return []
@@ -83,7 +118,9 @@ class LogLines:
         return lines
 
     def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
-        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for them."""
+        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for
+        them.
+        """
         if lines and self.has_room_for(lines):
             self.fold(title, lines)
         else:
@@ -104,16 +141,19 @@ class LogLines:
         self._room -= sum(len(line.encode()) for line in lines)
         if self._room <= 0 and not self._says_full:
             self._says_full = True
-            self.say("The log is long and goes on without details; the events file and the report can hold them")
+            self.say(
+                "The log is long and goes on without details; the events file and the report can hold them"
+            )
         return self._room > 0
 
 
 class RunLog(LogLines):
     """The log of one run.
 
-    Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
-    or when nothing else comes for a while. Calls of one tool about which there is nothing to say share a line when
-    something else comes. Times in sentences count from the start of the step.
+    Times in brackets count from the run's first event and never go backwards: a tool call gets its
+    line when it ends, or when nothing else comes for a while. Calls of one tool about which there
+    is nothing to say share a line when something else comes. Times in sentences count from the
+    start of the step.
     """
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
@@ -126,14 +166,18 @@ class RunLog(LogLines):
         self._held: list[ToolCall] = []
         """Calls whose start waits for their end."""
         self._finishes: dict[ToolCall, Event | None] = {}
-        """The end of each call as it is in the log; None before it. The service may correct it later."""
+        """The end of each call as it is in the log; None before it. The service may correct it
+        later.
+        """
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
         self._asks: Checkpoint | None = None
         """The question of the pause that the run is in, once it is in the log."""
         self._activity = text.Activity()
         self._batch: list[ToolCall] = []
-        """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
+        """Ended calls of one tool, one after another, that have no line yet: their lines would be
+        all alike.
+        """
         self._batch_began = 0.0
         """When the first of them was added, in seconds since the step began."""
 
@@ -168,7 +212,9 @@ class RunLog(LogLines):
                 if run.is_paused:
                     self._paused(asks)
             case u.UnknownStatus(run):
-                message = self.safe.line("This version does not know the status {} and follows the run on", run.status)
+                message = self.safe.line(
+                    "This version does not know the status {} and follows the run on", run.status
+                )
                 self.warn("Unknown status", message)
             case u.Polling(why):
                 self.say("Reading events by polling: ", Untrusted(why))
@@ -182,7 +228,10 @@ class RunLog(LogLines):
                 self._add(additions)
                 self._show_open_calls()
             case u.EventsMissing():
-                self.warn("Events missing", self.safe.message(text.capitalized(text.missing_events(update))))
+                self.warn(
+                    "Events missing",
+                    self.safe.message(text.capitalized(text.missing_events(update))),
+                )
             case u.Trouble(error):
                 self.say("Trouble reaching the API: ", text.reason(self.safe, error))
             case u.Recovered(after):
@@ -190,7 +239,9 @@ class RunLog(LogLines):
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
-                done = self.safe.line("Checks of {}: {} of {} complete", commit[:7], complete, total)
+                done = self.safe.line(
+                    "Checks of {}: {} of {} complete", commit[:7], complete, total
+                )
                 waits_for = text.first_of(names)
                 self.say(done, ", waiting for " if waits_for else None, *waits_for)
             case u.GateJudged(gate):
@@ -198,7 +249,9 @@ class RunLog(LogLines):
             case u.Cancelling(run):
                 self.say("Cancelling the run" if run else "Asking for the run's id to cancel it")
             case u.CancelAnswered(status, already_terminal):
-                self.say("The run had already ended: " if already_terminal else "Run ", Untrusted(status))
+                self.say(
+                    "The run had already ended: " if already_terminal else "Run ", Untrusted(status)
+                )
             case u.CancelFailed():
                 self._cancel_failed(update)
             case u.Ended():
@@ -208,17 +261,25 @@ class RunLog(LogLines):
                 assert_never(update)
 
     def end(self, facts: Facts) -> None:
-        """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
+        """Write how the step ended, annotate a failure once or each wrong input, and say what to do
+        next.
+        """
         self._show_open_calls(ended=True)
         self._write_batch()
         for gate in facts.gates:
             if not gate.passed:
-                fault = self.safe.sentence(gate.name, ": ", gate.with_items(self.safe), ". Expected: ", gate.expected)
+                fault = self.safe.sentence(
+                    gate.name, ": ", gate.with_items(self.safe), ". Expected: ", gate.expected
+                )
                 self.annotate(Level.ERROR, "Mogplex", self.safe.sentence(fault, ". ", gate.remedy))
         if facts.rounds and facts.rounds[-1].ended:
             self.say("No further round: ", facts.rounds[-1].ended)
-        figures = [count(facts.events, "event"), count(facts.requests, "request")] if facts.run_id else []
-        took = self.safe.sentence(facts.mark, " ", facts.headline, " after ", duration(facts.duration))
+        figures = (
+            [count(facts.events, "event"), count(facts.requests, "request")] if facts.run_id else []
+        )
+        took = self.safe.sentence(
+            facts.mark, " ", facts.headline, " after ", duration(facts.duration)
+        )
         self.say(*text.join_present(", ", took, *figures))
         self._delivery(facts)
         for problem in facts.problems:
@@ -226,7 +287,11 @@ class RunLog(LogLines):
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
         if facts.annotation and not facts.problems and not is_rejected:
             self.annotate(Level.ERROR, "Mogplex", facts.annotation)
-        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block)):
+        if (
+            facts.detail
+            and not is_rejected
+            and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block))
+        ):
             self.group(self.safe.line("The full message"), lines)
         if facts.preview_url and not self._asks:  # else it was shown with the question
             self.say("Preview: ", facts.preview_url)
@@ -257,7 +322,10 @@ class RunLog(LogLines):
         self.say(found, "; next idempotency key: ", Untrusted(update.key))
 
     def _started(self, started: u.Started) -> None:
-        run, is_joined = started.run, (started.unexpected or started.joined) and not started.followed
+        run, is_joined = (
+            started.run,
+            (started.unexpected or started.joined) and not started.followed,
+        )
         words: LiteralString = "Started run {} ({})"
         if started.followed:
             words = "Following run {} ({}), which was started elsewhere"
@@ -269,10 +337,16 @@ class RunLog(LogLines):
         message = self.safe.line(words, run.id, run.status)
         self.warn("Joined run", message) if is_joined else self.line(message)
         if started.agent_ignored:
-            self.warn("Agent", self.safe.line("This service does not know agents: the agent input was not used"))
+            self.warn(
+                "Agent",
+                self.safe.line("This service does not know agents: the agent input was not used"),
+            )
         self.say("Branch: ", *text.branch_words(run), *text.behind(", harness: ", run.harness))
         if self._server:
-            self.say("To follow the run elsewhere: ", text.command_line(text.FOLLOW, run.id, self._server, self.safe))
+            self.say(
+                "To follow the run elsewhere: ",
+                text.command_line(text.FOLLOW, run.id, self._server, self.safe),
+            )
             url = self.safe.url(f"{self._server.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
             if url is not None:
                 self.platform.link(self.safe.line("Mogplex run {}", run.id), url)
@@ -280,18 +354,33 @@ class RunLog(LogLines):
     def _another_run(self, update: u.Retrying | u.NextRound) -> None:
         """Say why another run follows; its times count anew."""
         if isinstance(update, u.NextRound):
-            self.say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self.safe))
+            self.say(
+                "Round ",
+                update.number,
+                " of ",
+                update.most,
+                ": ",
+                faults_line(update.faults, self.safe),
+            )
         else:
             result, left = update.result, update.retries_left
             self.say("Run ", Untrusted(update.run.id), ": ", text.reason(self.safe, result))
             words: LiteralString = " retries left)" if left > 1 else " retry left)"
-            self.say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
+            self.say(
+                "This may be temporary: starting another run in ",
+                duration(update.seconds),
+                " (",
+                left,
+                words,
+            )
         self._held.clear()
         self._finishes.clear()
         self._at, self._asks, self._activity = 0.0, None, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
-        """Say whether the run passed a gate. ``end`` annotates those of the last round that it did not pass."""
+        """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
+        not pass.
+        """
         lines = [line for item in gate.items for line in self.safe.block(Untrusted(item))]
         title = self.safe.sentence("✔ " if gate.passed else "✘ ", gate.name, ": ", gate.found)
         self.group(title, [] if gate.passed else lines)
@@ -299,7 +388,9 @@ class RunLog(LogLines):
     def _paused(self, asks: Checkpoint | None) -> None:
         """Say that the run has paused, what it asks, and whether it waits for an answer."""
         is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
-        what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
+        what = (
+            "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
+        )
         self.say("The run is paused: ", what)
         if asks and asks.summary:
             self.say("It asks: ", asks.summary)
@@ -308,7 +399,9 @@ class RunLog(LogLines):
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call
-        still = self.safe.sentence("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed))
+        still = self.safe.sentence(
+            "Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed)
+        )
         silent = self.safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         self.say(silent, *([" (", *call, ")"] if call else []))
 
@@ -317,7 +410,9 @@ class RunLog(LogLines):
         if failed.run and self._server:
             command = text.command_line(text.CANCEL, failed.run.id, self._server, self.safe)
             by_hand = [". To cancel it by hand: ", command]
-        message = self.safe.sentence("The run may go on. ", text.reason(self.safe, failed.error), *by_hand)
+        message = self.safe.sentence(
+            "The run may go on. ", text.reason(self.safe, failed.error), *by_hand
+        )
         self.warn("Run not cancelled", message)
 
     def _delivery(self, facts: Facts) -> None:
@@ -337,7 +432,9 @@ class RunLog(LogLines):
             self.say("Compare: ", compare)
 
     def _add(self, additions: Iterable[Addition]) -> None:
-        """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
+        """Write what was added to the timeline. What cannot be shown must not hide what comes after
+        it.
+        """
         for addition in additions:
             try:
                 self._write(addition)
@@ -370,12 +467,16 @@ class RunLog(LogLines):
         path = self.safe.path(at.path) if at and self._is_own_repository else None
         if at and path and message and ".." not in path.split("/"):
             level = Level.WARNING if at.is_problem else Level.NOTICE
-            self.annotate(level, "Agent", self.safe.sentence("Agent: ", message), Place(path, at.line))
+            self.annotate(
+                level, "Agent", self.safe.sentence("Agent: ", message), Place(path, at.line)
+            )
         words = text.entry_text(entry, self.safe)
         self.group(self._timed(entry.at, words), self.below(words))
 
     def _tool_call(self, call: ToolCall) -> None:
-        """Hold the start of a call back, and write its end; with its start if that is not in the log."""
+        """Hold the start of a call back, and write its end; with its start if that is not in the
+        log.
+        """
         if call.start is not None and call not in self._finishes:
             self._held.append(call)
             self._finishes[call] = None
@@ -398,7 +499,9 @@ class RunLog(LogLines):
                 self._held.append(call)
 
     def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
-        """Write a line for the call, or add it to those that share one; one that failed alone gets its own at once."""
+        """Write a line for the call, or add it to those that share one; one that failed alone gets
+        its own at once.
+        """
         words = text.tool_call(call, start, finish)
         lines = self.below(words)
         if call in self._batch:
@@ -418,7 +521,9 @@ class RunLog(LogLines):
             self.line(self._timed(max(call.ended or call.at for call in batch), words))
 
     def _agent_text(self, piece: TextPiece) -> None:
-        """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
+        """Write what the agent says: short text behind its time, longer text, and what follows
+        directly, below it.
+        """
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
         lines = self.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
@@ -435,4 +540,6 @@ class RunLog(LogLines):
     def _timed(self, at: float, words: text.EntryText, *, mark: LiteralString = " ") -> SafeText:
         """Return the line for an entry of the timeline."""
         self._at = max(self._at, at)
-        return self.safe.sentence("[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts())
+        return self.safe.sentence(
+            "[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts()
+        )

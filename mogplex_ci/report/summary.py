@@ -35,7 +35,12 @@ class Detail(NamedTuple):
     """Characters of a text that others wrote."""
 
 
-DETAILS: Final = (Detail(60, 50, 20_000), Detail(20, 20, 4_000), Detail(0, 5, 1_000), Detail(0, 0, 200))
+DETAILS: Final = (
+    Detail(60, 50, 20_000),
+    Detail(20, 20, 4_000),
+    Detail(0, 5, 1_000),
+    Detail(0, 0, 200),
+)
 
 
 class Summary(Report):
@@ -52,18 +57,27 @@ class Summary(Report):
         """Keep the part of a run of several."""
         if run.name:
             title = Markdown.of("{} {}", self._safe.line(run.facts.mark), Markdown.code(run.name))
-            self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=RUNS_LIMIT // run.of))
+            self._runs[run.name] = folded(
+                title, summary_of(run.facts, self._safe, limit=RUNS_LIMIT // run.of)
+            )
 
     def end(self, step: StepFacts) -> None:
         """Write the summary."""
-        self._platform.write_summary(self._of_fleet(step) if step.is_fleet else summary_of(step.facts, self._safe))
+        self._platform.write_summary(
+            self._of_fleet(step) if step.is_fleet else summary_of(step.facts, self._safe)
+        )
 
     def _of_fleet(self, step: StepFacts) -> Markdown:
         said, facts = step.headline(self._safe), step.facts
         parts = [
             Markdown.of("## {}\n", self._safe.sentence(facts.mark, " ", facts.title)),
             *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
-            Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
+            Markdown.of(
+                "**{}** after {} · {}\n",
+                said,
+                duration(facts.duration),
+                count(facts.requests, "request"),
+            ),
             *([Markdown.of("**{}**\n", step.why)] if step.why else []),
             *([_runs(step, self._safe)] if step.runs else []),
             _chart(step, self._safe),
@@ -73,7 +87,9 @@ class Summary(Report):
             part = self._runs[run.name] if run.name else Markdown.of("")
             room -= len(part.encode()) + 1
             if room < 0:
-                parts.append(Markdown.of("More does not fit here; the files and the HTML report have it.\n"))
+                parts.append(
+                    Markdown.of("More does not fit here; the files and the HTML report have it.\n")
+                )
                 break
             parts.append(part)
         return Markdown.joined("\n", parts)
@@ -81,12 +97,16 @@ class Summary(Report):
 
 def _runs(step: StepFacts, safe: Sanitizer) -> Markdown:
     table = step.table(safe)
-    columns = [[Markdown.of(name), *(_cell(cell, safe) for cell in cells)] for name, cells in table.items()]
+    columns = [
+        [Markdown.of(name), *(_cell(cell, safe) for cell in cells)] for name, cells in table.items()
+    ]
     return _table(zip(*columns, strict=True))
 
 
 def _cell(cell: CleanText, safe: Sanitizer) -> Markdown:
-    """Return a link to a pull request, other words of ours as text, and the words of others as code."""
+    """Return a link to a pull request, other words of ours as text, and the words of others as
+    code.
+    """
     if isinstance(cell, SafeText):
         return safe.link(cell, _pull_request_number(cell, safe)) or Markdown.of("{}", cell)
     return Markdown.code(cell) if cell else Markdown.of("")
@@ -98,9 +118,13 @@ def _pull_request_number(pull_request_url: CleanText, safe: Sanitizer) -> Markdo
 
 
 def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
-    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty for fewer than two."""
+    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty for
+    fewer than two.
+    """
     bars = [
-        chart_bar(safe.diagram_label(run.label), run.began, run.ended, failed=run.facts.exit_code != 0)
+        chart_bar(
+            safe.diagram_label(run.label), run.began, run.ended, failed=run.facts.exit_code != 0
+        )
         for run in step.runs
         if run.facts.run_id
     ]
@@ -112,7 +136,9 @@ def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = SUMMARY_LIMIT) -> 
     sections = (_top, why, rounds, gates, last_words, _next, _time, _tools, _ids)
     markdown = Markdown.of("")
     for detail in DETAILS:
-        parts = [part for section in sections for part in section(facts, safe, detail)]  # each ends with a line feed
+        parts = [
+            part for section in sections for part in section(facts, safe, detail)
+        ]  # each ends with a line feed
         markdown = Markdown.joined("\n", parts)
         if len(markdown.encode()) <= limit:
             break
@@ -131,7 +157,9 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     """Return how the step ended, the pull request and the branch, in one line."""
     line = [Markdown.of("**{}** after {}", Markdown.of(facts.headline), duration(facts.duration))]
     if facts.pull_request_url:
-        label = Markdown.of("Pull request {}", _pull_request_number(facts.pull_request_url, safe) or Markdown.of(""))
+        label = Markdown.of(
+            "Pull request {}", _pull_request_number(facts.pull_request_url, safe) or Markdown.of("")
+        )
         line.append(safe.link(facts.link(facts.pull_request_url), label) or label)
     elif facts.changed is False:
         line.append(Markdown.of("no change"))
@@ -153,19 +181,31 @@ def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     if facts.detail and facts.result is not Result.REJECTED:  # then it is one of a gate's items
         yield Markdown.of("{}\n", safe.quote(facts.detail, limit=detail.text))
     if facts.preview_url:
-        yield Markdown.of("{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url)
+        yield Markdown.of(
+            "{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url
+        )
     if facts.remedy and facts.result is not Result.REJECTED:
         yield Markdown.of("{}\n", facts.remedy)
 
 
 def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield what was required of the run, and for each gate that failed what was expected and what to do."""
+    """Yield what was required of the run, and for each gate that failed what was expected and what
+    to do.
+    """
     for gate in facts.gates:
         expected = Markdown.of(". Expected: {}. {}", gate.expected, gate.remedy or Markdown.of(""))
         end = Markdown.of("") if gate.passed else expected
-        yield Markdown.of("- {} **{}**: {}{}\n", Markdown.of("✔" if gate.passed else "✘"), gate.name, gate.found, end)
+        yield Markdown.of(
+            "- {} **{}**: {}{}\n",
+            Markdown.of("✔" if gate.passed else "✘"),
+            gate.name,
+            gate.found,
+            end,
+        )
         if gate.items and not gate.passed:
-            yield Markdown.of("\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text))
+            yield Markdown.of(
+                "\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text)
+            )
 
 
 def rounds(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
@@ -173,13 +213,17 @@ def rounds(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]
     for number, each in enumerate(facts.rounds, 1):
         said = safe.markdown(each.found)
         ended = Markdown.of(". No further round: {}", each.ended) if each.ended else Markdown.of("")
-        yield Markdown.of("- {} Round {}: {}{}\n", Markdown.of("✔" if each.passed else "✘"), number, said, ended)
+        yield Markdown.of(
+            "- {} Round {}: {}{}\n", Markdown.of("✔" if each.passed else "✘"), number, said, ended
+        )
 
 
 def last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield what the agent said last."""
     if facts.message:
-        yield Markdown.of("### The agent's last words\n\n{}\n", safe.quote(facts.message, limit=detail.text))
+        yield Markdown.of(
+            "### The agent's last words\n\n{}\n", safe.quote(facts.message, limit=detail.text)
+        )
 
 
 def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
@@ -192,7 +236,9 @@ def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of everything else that is known."""
     rows = [(Markdown.of(name), _value(value)) for name, value in facts.listed().items()]
     if rows:
-        yield folded(Markdown.of("Ids and counts"), _table([(Markdown.of(""), Markdown.of("")), *rows]))
+        yield folded(
+            Markdown.of("Ids and counts"), _table([(Markdown.of(""), Markdown.of("")), *rows])
+        )
 
 
 def _value(value: CleanText | LiteralString | int) -> Markdown:
@@ -208,8 +254,13 @@ def _table(rows: Iterable[Sequence[Markdown | SafeText | int]]) -> Markdown:
 
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield how long the phases took, and a chart if there are calls to draw beside them, folded when it is tall."""
-    took = [Markdown.of("{} {}", Markdown.of(at.phase.value), duration(at.ended - at.started)) for at in facts.spans]
+    """Yield how long the phases took, and a chart if there are calls to draw beside them, folded
+    when it is tall.
+    """
+    took = [
+        Markdown.of("{} {}", Markdown.of(at.phase.value), duration(at.ended - at.started))
+        for at in facts.spans
+    ]
     if took:
         yield Markdown.of("### Where the time went\n\n{}\n", Markdown.joined(" · ", took))
     calls = facts.timeline.calls
@@ -225,7 +276,12 @@ def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     if facts.tools and detail.tools:
         head = tuple(map(Markdown.of, ("Tool", "Calls", "Failed", "Time")))
         rows = [
-            (Markdown.code(safe.clean(use.name, limit=NAME_LIMIT)), len(use.calls), use.failed, duration(use.seconds))
+            (
+                Markdown.code(safe.clean(use.name, limit=NAME_LIMIT)),
+                len(use.calls),
+                use.failed,
+                duration(use.seconds),
+            )
             for use in facts.tools[: detail.tools]
         ]
         yield folded(Markdown.of("Tools"), _table([head, *rows]))
@@ -236,7 +292,10 @@ def gantt(facts: Facts, calls: Sequence[ToolCall], safe: Sanitizer) -> Markdown:
     last = facts.timeline.last
     lines = [
         Markdown.of("  section Phases"),
-        *(chart_bar(Markdown.of(span.phase.value), span.started, span.ended) for span in facts.spans),
+        *(
+            chart_bar(Markdown.of(span.phase.value), span.started, span.ended)
+            for span in facts.spans
+        ),
     ]
     for use in facts.tools:
         if shown := [call for call in use.calls if call in calls]:
@@ -261,9 +320,11 @@ def _call(call: ToolCall, last: float, safe: Sanitizer) -> Markdown:
 
 
 def chart_bar(label: Markdown, started: float, ended: float, *, failed: bool = False) -> Markdown:
-    """Return a task of a chart, with times in seconds. Its first character is one that begins no keyword of mermaid.
+    """Return a task of a chart, with times in seconds. Its first character is one that begins no
+    keyword of mermaid.
 
-    Only a failure has a tag: mermaid writes light text on the light bars of ``done`` and ``active`` in its dark theme.
+    Only a failure has a tag: mermaid writes light text on the light bars of ``done`` and ``active``
+    in its dark theme.
     """
     times = _time_of(started), _time_of(max(ended, started + 0.001))
     return Markdown.of("  ▸ {} :crit, {}, {}" if failed else "  ▸ {} :{}, {}", label, *times)
@@ -271,7 +332,9 @@ def chart_bar(label: Markdown, started: float, ended: float, *, failed: bool = F
 
 def _time_of(seconds: float) -> Markdown:
     """Return a time as mermaid reads it, which it takes for one in the reader's own time zone."""
-    return Markdown.of("{}", timestamp(_DAY_ONE + timedelta(seconds=min(max(seconds, 0.0), _LAST_SECOND))))
+    return Markdown.of(
+        "{}", timestamp(_DAY_ONE + timedelta(seconds=min(max(seconds, 0.0), _LAST_SECOND)))
+    )
 
 
 def folded(title: Markdown, content: Markdown) -> Markdown:

@@ -1,4 +1,6 @@
-"""The words for what happens in a run and for how the step ended, for the log, the summary and the HTML report."""
+"""The words for what happens in a run and for how the step ended, for the log, the summary and the
+HTML report.
+"""
 
 import re
 import sys
@@ -10,7 +12,17 @@ from mogplex_ci.errors import MogplexError, Problem
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Run
 from mogplex_ci.run.many import FleetCounts
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.run.timeline import Addition, AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall, ToolUse
+from mogplex_ci.run.timeline import (
+    Addition,
+    AgentText,
+    Entry,
+    Note,
+    Phase,
+    PhaseEnded,
+    PhaseStarted,
+    ToolCall,
+    ToolUse,
+)
 from mogplex_ci.run.updates import EventsMissing
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
@@ -40,7 +52,9 @@ _DOES: Final[dict[str, LiteralString]] = {
     Phase.AGENT: "working",
     Phase.DELIVERY: "finishing",
 }
-"""By phase, or by status where no event tells the phase; every other status is that of a run that goes on."""
+"""By phase, or by status where no event tells the phase; every other status is that of a run that
+goes on.
+"""
 ENDINGS: Final[dict[Result, tuple[LiteralString, LiteralString]]] = {
     Result.SUCCESS: ("✔", "Run succeeded"),
     Result.FAILED: ("✘", "Run failed"),
@@ -81,8 +95,14 @@ def missing_events(missing: EventsMissing) -> str:
     """Return which events cannot be shown, in our words."""
     if missing.out_of_time:
         return "the timeout left no time to show the last events"
-    which = f"the first {FEED_LIMIT} events only: later ones" if missing.later_ones else "some events no longer: they"
-    return f"the service lists {which} are missing here. The run is followed to its end by its status"
+    which = (
+        f"the first {FEED_LIMIT} events only: later ones"
+        if missing.later_ones
+        else "some events no longer: they"
+    )
+    return (
+        f"the service lists {which} are missing here. The run is followed to its end by its status"
+    )
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:
@@ -94,7 +114,8 @@ def problem(safe: Sanitizer, fault: Problem) -> SafeText:
 def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
     """Return a command of this program about a run.
 
-    The machine on which the log is read has the program if this is its terminal; else it needs nothing but Docker.
+    The machine on which the log is read has the program if this is its terminal; else it needs
+    nothing but Docker.
     """
     server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
     address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
@@ -105,8 +126,12 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
 
 
 def first_line(task: str) -> str:
-    """Return the first line of a task that has text, without the marks of a heading; empty when there is none."""
-    return next(filter(None, (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())), "")
+    """Return the first line of a task that has text, without the marks of a heading; empty when
+    there is none.
+    """
+    return next(
+        filter(None, (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())), ""
+    )
 
 
 def last_line(words: Untrusted | None) -> str:
@@ -140,7 +165,9 @@ def behind(separator: LiteralString, part: Part) -> list[Part]:
 
 
 class Activity:
-    """The run's current activity. Its events tell that sooner than its status, which is asked for once a minute."""
+    """The run's current activity. Its events tell that sooner than its status, which is asked for
+    once a minute.
+    """
 
     def __init__(self) -> None:
         self._phase: Phase | None = None
@@ -194,7 +221,9 @@ class EntryText(NamedTuple):
 
 
 def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryText:
-    """Return the words for an entry of a timeline; without ``links``, no address of a pull request."""
+    """Return the words for an entry of a timeline; without ``links``, no address of a pull
+    request.
+    """
     match entry:
         case PhaseStarted(phase, _, event):
             url = safe.url(event.git.pull_request_url) if event and event.git and links else None
@@ -208,11 +237,20 @@ def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryTex
             return EntryText("agent", [words], message=words)
         case Note(_, event):
             end = event.end
-            code = safe.sentence("exit code ", end.exit_code) if end and end.exit_code is not None else None
+            code = (
+                safe.sentence("exit code ", end.exit_code)
+                if end and end.exit_code is not None
+                else None
+            )
             extra = join_present(", ", code, end.code if end else None)
             is_bad = event.kind is EventKind.FAILED
             return EntryText(
-                event.label, join_present("", event.message), extra, is_bad, event.message, _details(event)
+                event.label,
+                join_present("", event.message),
+                extra,
+                is_bad,
+                event.message,
+                _details(event),
             )
 
 
@@ -221,12 +259,20 @@ def _phase_ended(entry: PhaseEnded) -> EntryText:
     took = duration(entry.at - entry.started)
     if entry.phase is Phase.AGENT:
         ended: LiteralString = "stopped after " if entry.failed else "done after "
-        return EntryText(phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed)
-    said: Sequence[Part] = join_present(": ", "ready", message) if entry.phase is Phase.SANDBOX else [message or "done"]
+        return EntryText(
+            phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed
+        )
+    said: Sequence[Part] = (
+        join_present(": ", "ready", message)
+        if entry.phase is Phase.SANDBOX
+        else [message or "done"]
+    )
     return EntryText(phase, said, [took], details=_details(entry.event))
 
 
-def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False) -> EntryText:
+def tool_call(
+    call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
+) -> EntryText:
     """Return the words for both ends of a tool call, or for the one that is given.
 
     ``unfinished``: its end is not expected any more.
@@ -234,14 +280,20 @@ def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfi
     said = join_present(" → ", *(_message(call, event) for event in (start, finish) if event))
     details = _details(start, finish)
     if finish is None:
-        return EntryText(call.name, said, ["unfinished" if unfinished else "started"], details=details)
+        return EntryText(
+            call.name, said, ["unfinished" if unfinished else "started"], details=details
+        )
     state: Part = "denied" if call.denied else "failed" if call.failed else None
     took = duration(call.seconds) if call.seconds is not None else None
-    return EntryText(call.name, said, join_present(", ", state, took), is_bad=call.failed, details=details)
+    return EntryText(
+        call.name, said, join_present(", ", state, took), is_bad=call.failed, details=details
+    )
 
 
 def tool_calls(use: ToolUse) -> EntryText:
-    """Return the words for calls of one tool in a row, if there is nothing to say about each of them."""
+    """Return the words for calls of one tool in a row, if there is nothing to say about each of
+    them.
+    """
     if len(use.calls) == 1:
         return tool_call(use.calls[0], None, use.calls[0].finish)
     failed: tuple[Part, ...] = (", ", use.failed, " failed") if use.failed else ()
@@ -258,14 +310,22 @@ def _details(*events: Event | None) -> list[Untrusted]:
     return [event.details for event in events if event is not None and event.details is not None]
 
 
-def long_lines(message: Untrusted | None, block: Callable[[Untrusted], list[SafeText]]) -> list[SafeText]:
-    """Return the lines that ``block`` makes of a message that does not fit into one; none for a short one."""
+def long_lines(
+    message: Untrusted | None, block: Callable[[Untrusted], list[SafeText]]
+) -> list[SafeText]:
+    """Return the lines that ``block`` makes of a message that does not fit into one; none for a
+    short one.
+    """
     lines = block(message) if message else []
     return lines if len(lines) > 1 or any(len(line) > LONG_LINE for line in lines) else []
 
 
 def _message(call: ToolCall, event: Event) -> Untrusted | None:
-    """Return an event's message unless it only names the tool and its state, as the newest service does."""
+    """Return an event's message unless it only names the tool and its state, as the newest service
+    does.
+    """
     states = ("started", "finished", "failed", "denied")
-    says_nothing = event.message and event.message.text in [f"{call.name.text} {state}" for state in states]
+    says_nothing = event.message and event.message.text in [
+        f"{call.name.text} {state}" for state in states
+    ]
     return None if says_nothing else event.message

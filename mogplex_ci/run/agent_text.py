@@ -18,32 +18,64 @@ _SENTENCE_END: Final = r"[.!?…][)\]\"'”*_`]*\Z"
 _NAMING: Final = frozenset(":=<>|{}()[]\"'`\\")
 """Characters of a line that may give a name to what the next one holds."""
 _LONGEST_LINES: Final = 512
-_BLOCK_START: Final = rf"(?m)(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{_CHECKPOINT_START})"
+_BLOCK_START: Final = (
+    rf"(?m)(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{_CHECKPOINT_START})"
+)
 _BLOCK_ENDS: Final = {
     "fence": r"(?m)^[ \t]{0,20}```",
     "key": r"-----END [A-Z0-9 ]{0,40}-----",
     "checkpoint": _CHECKPOINT_END,
 }
-_CHECKPOINT_BLOCK: Final = rf"(?s)\n{{0,9}}{_CHECKPOINT_START}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
+_CHECKPOINT_BLOCK: Final = (
+    rf"(?s)\n{{0,9}}{_CHECKPOINT_START}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
+)
 _LONGEST_MARK: Final = 64
 _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
 _LONGEST_DELTA: Final = 256 * 1024
-"""Characters of one delta that are read; the service knows no limit, and millions of them would take seconds."""
+"""Characters of one delta that are read; the service knows no limit, and millions of them would
+take seconds.
+"""
 _LAST_WORD: Final = r"(?<!\S)\S+\Z"
 _PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 """One that is hardly half a secret, unless a format or a name of secrets begins like this."""
 _ENDED_WORD: Final = r".*[.!?:;)…`*]"
 _RANDOM_WORD: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
 _LONGEST_KIND: Final = 9
-"""Characters behind a format's prefix that may still say what kind of secret it is, as in ``dp.st.prd.``."""
+"""Characters behind a format's prefix that may still say what kind of secret it is, as in
+``dp.st.prd.``.
+"""
 _NAMES: Final = (
-    *("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer", "cookie"),
+    *(
+        "passphrase",
+        "password",
+        "pwd",
+        "secret",
+        "token",
+        "credentials",
+        "key",
+        "authorization",
+        "bearer",
+        "cookie",
+    ),
     *("login", "curl", "mysql", "docker", "redis-cli", "x-", "https://"),
 )
 """Texts of which a plain word may be the first half."""
 _NAMING_WORDS: Final = (
-    *("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat", "bearer", "cookie", "x-"),
+    *(
+        "pass",
+        "pwd",
+        "psw",
+        "secret",
+        "token",
+        "credential",
+        "key",
+        "auth",
+        "pat",
+        "bearer",
+        "cookie",
+        "x-",
+    ),
     *("login", "docker", "curl", "mysql", "mariadb", "redis-cli", "://", "env ", "arg ", " set "),
 )
 """One of these stands in every text that names a secret."""
@@ -52,9 +84,37 @@ _SAMPLE: Final = "Tr0ub4dor3xQ9z"
 _WAYS_ON: Final = tuple(
     way.format(_SAMPLE)
     for way in (
-        *("{}", " {}", '"{}"', ": {}", '="{}"', '"="{}"', '", "{}"', "a={}", 'a = "{}"', ': a = "{}"', "response={}"),
-        *('" value="{}"', 'value="{}"', "\n  value: {}", "  value: {}", "</a><b>{}</b>", "<b>{}</b>", ">{}</a>"),
-        *("A_SECRET {}", "u password {}", " password {}", "login -p {}", " -p {}", "-p{}", " -a {}"),
+        *(
+            "{}",
+            " {}",
+            '"{}"',
+            ": {}",
+            '="{}"',
+            '"="{}"',
+            '", "{}"',
+            "a={}",
+            'a = "{}"',
+            ': a = "{}"',
+            "response={}",
+        ),
+        *(
+            '" value="{}"',
+            'value="{}"',
+            "\n  value: {}",
+            "  value: {}",
+            "</a><b>{}</b>",
+            "<b>{}</b>",
+            ">{}</a>",
+        ),
+        *(
+            "A_SECRET {}",
+            "u password {}",
+            " password {}",
+            "login -p {}",
+            " -p {}",
+            "-p{}",
+            " -a {}",
+        ),
         *("{}@host", "a:letmein", " -u a:letmein"),
     )
 )
@@ -75,9 +135,10 @@ class Checkpoint(NamedTuple):
 class TextBuffer:
     """Joins text deltas without a separator and releases pieces.
 
-    A piece ends with a paragraph; ``flush`` and ``interrupt`` release more. An open code fence, private key or
-    checkpoint block is held back until it is closed, so that it is redacted as a whole. The checkpoint's marks and JSON
-    are removed from the text. The pieces joined without a separator are the text: they keep their line feeds.
+    A piece ends with a paragraph; ``flush`` and ``interrupt`` release more. An open code fence,
+    private key or checkpoint block is held back until it is closed, so that it is redacted as a
+    whole. The checkpoint's marks and JSON are removed from the text. The pieces joined without a
+    separator are the text: they keep their line feeds.
 
     Every character is looked at a bounded number of times, however the text is divided into deltas.
     """
@@ -103,9 +164,11 @@ class TextBuffer:
         return [] if end is None else self._take(end)
 
     def flush(self) -> list[Untrusted]:
-        """Return what can be shown when nothing more has come for a while: up to the end of a sentence or plain line.
+        """Return what can be shown when nothing more has come for a while: up to the end of a
+        sentence or plain line.
 
-        Elsewhere, the name of a secret could be shown alone, and the secret after it would not be known as one.
+        Elsewhere, the name of a secret could be shown alone, and the secret after it would not be
+        known as one.
         """
         if self._open is not None:
             return []
@@ -113,7 +176,9 @@ class TextBuffer:
         for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
             end, word_end = start + match.end(), start + match.start()
             before = self._text[max(word_end - _LONGEST_LINES, 0) : word_end]
-            is_safe = re.search(_SENTENCE_END, before[-8:]) or ("\n" in match[0] and _names_nothing(before))
+            is_safe = re.search(_SENTENCE_END, before[-8:]) or (
+                "\n" in match[0] and _names_nothing(before)
+            )
             if is_safe and self._may_cut(end):
                 return self._take(end)
         return []
@@ -121,8 +186,8 @@ class TextBuffer:
     def interrupt(self) -> list[Untrusted]:
         """Return what can be shown before something else, such as a tool call.
 
-        Held back are an unfinished last word that may be half a secret, and a last line that may name one: redaction
-        would not know what follows.
+        Held back are an unfinished last word that may be half a secret, and a last line that may
+        name one: redaction would not know what follows.
         """
         end = len(self._text)
         if not self._may_cut(end):
@@ -160,7 +225,9 @@ class TextBuffer:
                 self._open, self._scanned = None, end.end()
             else:
                 after = self._blocks[-1][1] if self._blocks else 0
-                mark = re.compile(_BLOCK_START).search(self._text, max(self._scanned - _LONGEST_MARK, after))
+                mark = re.compile(_BLOCK_START).search(
+                    self._text, max(self._scanned - _LONGEST_MARK, after)
+                )
                 if mark is None:
                     break
                 self._open, self._scanned = (mark.start(), mark.lastgroup or ""), mark.end()
@@ -174,11 +241,17 @@ class TextBuffer:
         if at >= 0 and self._blocks[at][0] < end < self._blocks[at][1]:
             return False
         before = self._text[max(end - len(_CHECKPOINT_START), 0) : end]
-        return not any(before.endswith(_CHECKPOINT_START[:size]) for size in range(1, len(_CHECKPOINT_START)))
+        return not any(
+            before.endswith(_CHECKPOINT_START[:size]) for size in range(1, len(_CHECKPOINT_START))
+        )
 
     def _paragraph_end(self) -> int | None:
-        """Return the end of the last paragraph that is complete; of all text when too much is held back."""
-        start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
+        """Return the end of the last paragraph that is complete; of all text when too much is held
+        back.
+        """
+        start = len(self._text) - len(
+            self._text.lstrip()
+        )  # white space left over from an earlier piece
         limit = known = len(self._text) if self._open is None else self._open[0]
         while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
             if self._may_cut(at):
@@ -193,7 +266,9 @@ class TextBuffer:
         left_over = "" if shown.strip() else "\n" * min(shown.count("\n"), 2) or shown[-1:]
         self._text = left_over + rest
         moved = end - len(left_over)
-        self._blocks = [(start - moved, stop - moved) for start, stop in self._blocks if start >= end]
+        self._blocks = [
+            (start - moved, stop - moved) for start, stop in self._blocks if start >= end
+        ]
         if self._open is not None:
             self._open = (self._open[0] - moved, self._open[1]) if self._open[0] >= end else None
         self._scanned, self._checked = len(self._text), 0
@@ -205,7 +280,9 @@ class TextBuffer:
             fields = Untrusted(json.loads(block[1]))
         except (ValueError, RecursionError):
             fields = Untrusted(None)
-        self.checkpoint = Checkpoint(summary=fields.at("summary"), preview_url=fields.at("previewUrl"))
+        self.checkpoint = Checkpoint(
+            summary=fields.at("summary"), preview_url=fields.at("previewUrl")
+        )
         return "\n\n"
 
 
@@ -224,7 +301,8 @@ def _may_begin_secret(word: str) -> bool:
     part = word.rpartition("/")[2] or word
     prefixes = (prefix for kind in formats.formats() for prefix in kind.prefixes)
     return any(
-        prefix.startswith(part) or (part.startswith(prefix) and len(part) < len(prefix) + _LONGEST_KIND)
+        prefix.startswith(part)
+        or (part.startswith(prefix) and len(part) < len(prefix) + _LONGEST_KIND)
         for prefix in prefixes
     )
 
@@ -232,20 +310,31 @@ def _may_begin_secret(word: str) -> bool:
 def _names_what_follows(text: str) -> bool:
     """Whether a secret that followed ``text``, in one of many ways, would be known by a name in it.
 
-    A last word that ends no sentence may be half of what leads to the secret: the text is tried without it, too.
+    A last word that ends no sentence may be half of what leads to the secret: the text is tried
+    without it, too.
     """
     text = text[-_LONGEST_NAMING:]
     lower = text.lower()
     if not any(word in lower for word in _NAMING_WORDS):
         return False
     word = re.search(_LAST_WORD, text)
-    starts = {text, text[: word.start()] if word and not re.fullmatch(_ENDED_WORD, word[0]) else text}
+    starts = {
+        text,
+        text[: word.start()] if word and not re.fullmatch(_ENDED_WORD, word[0]) else text,
+    }
     ways = [way for way in _WAYS_ON if way[0].isspace() or not re.search(_SENTENCE_END, text)]
-    return any(end > len(start) for start in starts for way in ways for _, end in _REDACTOR.find(start + way, 1))
+    return any(
+        end > len(start)
+        for start in starts
+        for way in ways
+        for _, end in _REDACTOR.find(start + way, 1)
+    )
 
 
 def _names_nothing(text: str) -> bool:
-    """Whether the last two lines of ``text`` are plain words, and none of them names what follows."""
+    """Whether the last two lines of ``text`` are plain words, and none of them names what
+    follows.
+    """
     lines = text.rsplit("\n", 2)[-2:]
     is_plain = len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
     return is_plain and not _names_what_follows(f"{text}\n")

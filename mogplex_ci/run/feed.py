@@ -1,4 +1,6 @@
-"""Which of a run's events were seen, whichever way they came, and which the service can still list."""
+"""Which of a run's events were seen, whichever way they came, and which the service can still
+list.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,15 +22,21 @@ class Feed:
         self.end_seen = False
         """Whether an event that ends the run, or its work before a pause, was seen."""
         self.lists_newest: bool | None = None
-        """Which events a full page holds: the newest, or the oldest (older servers). None: not known yet."""
+        """Which events a full page holds: the newest, or the oldest (older servers). None: not
+        known yet.
+        """
         self.segments = {run.segment}
-        """Ids of the run's parts so far: a run that goes on after a pause lists only the events from then on."""
+        """Ids of the run's parts so far: a run that goes on after a pause lists only the events
+        from then on.
+        """
         self.seen: set[Untrusted] = set()
         """Ids of the events."""
         self._first_kind: EventKind | None = None
 
     def take(self, events: Iterable[Event]) -> tuple[Event, ...]:
-        """Return those of ``events`` that were not seen before, by time; the given order breaks ties."""
+        """Return those of ``events`` that were not seen before, by time; the given order breaks
+        ties.
+        """
         new: list[tuple[datetime, Event]] = []
         time = _LONG_AGO
         for event in events:
@@ -43,9 +51,13 @@ class Feed:
         return tuple(event for _, event in sorted(new, key=lambda timed: timed[0]))
 
     def is_gap_before(self, page: EventPage) -> bool:
-        """Whether events between those that were seen and ``page`` were missed: it is full, and has none of them."""
+        """Whether events between those that were seen and ``page`` were missed: it is full, and has
+        none of them.
+        """
         is_full = len(page.events) >= FEED_LIMIT
-        return bool(self.seen) and is_full and self.seen.isdisjoint(event.id for event in page.events)
+        return (
+            bool(self.seen) and is_full and self.seen.isdisjoint(event.id for event in page.events)
+        )
 
     def has_news(self, events: Iterable[Event]) -> bool:
         """Whether any of ``events`` was not seen before."""
@@ -58,9 +70,11 @@ class Feed:
         return len(self.seen) >= FEED_LIMIT and not is_first
 
     def enters_segment(self, before: Run, run: Run) -> bool:
-        """Whether the run went on after a pause between ``before`` and ``run``; its events begin anew then.
+        """Whether the run went on after a pause between ``before`` and ``run``; its events begin
+        anew then.
 
-        The pause itself need not have been seen. Servers that name no segments tell by the status alone.
+        The pause itself need not have been seen. Servers that name no segments tell by the status
+        alone.
         """
         goes_on = before.is_paused and not run.is_paused and not run.is_terminal
         if run.segment in self.segments if run.segment and before.segment else not goes_on:

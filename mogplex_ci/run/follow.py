@@ -1,7 +1,8 @@
 """Follows a run to its end: streams its events where the service can, polls them where it cannot.
 
-One loop takes the news of a source. Every event is reported once, whichever way it came. The end of a run is what
-``GET /runs/{id}`` says, never the close of a stream or an event. The protocol is described in docs/reliability.md.
+One loop takes the news of a source. Every event is reported once, whichever way it came. The end of
+a run is what ``GET /runs/{id}`` says, never the close of a stream or an event. The protocol is
+described in docs/reliability.md.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -24,15 +25,23 @@ from mogplex_ci.waiting import Stop
 QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
 LAST_CHECK_SECONDS: Final = 1.0
-"""How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
+"""How long before the deadline the run is checked once more, so that one that ended in time is not
+reported as late.
+"""
 COMMIT_SECONDS: Final = (1.0, 3.0)
 """Times after its end at which a run that succeeded is asked for its commit."""
 JUDGED_COMMIT_SECONDS: Final = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
-"""The same for a run that gates judge: the service records its commit within ten seconds, or never."""
+"""The same for a run that gates judge: the service records its commit within ten seconds, or
+never.
+"""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
-"""Seconds before each reading of the events that are written after the terminal status; two seconds in all."""
+"""Seconds before each reading of the events that are written after the terminal status; two seconds
+in all.
+"""
 LATE_EVENT_QUIET: Final = 0.3
-"""Seconds without a new event after which a streamed run is taken to have none left: text can follow the last one."""
+"""Seconds without a new event after which a streamed run is taken to have none left: text can
+follow the last one.
+"""
 LATE_EVENTS_SECONDS: Final = 90.0
 """How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
 LEAST_SECONDS: Final = 0.3
@@ -44,9 +53,18 @@ _REPORT_BATCH: Final = 5
 
 
 class Follower:
-    """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events, ``health`` is the API's."""
+    """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events, ``health`` is
+    the API's.
+    """
 
-    def __init__(self, service: Service, run: Run, interval: PollInterval, *, waits_while_paused: bool = False) -> None:
+    def __init__(
+        self,
+        service: Service,
+        run: Run,
+        interval: PollInterval,
+        *,
+        waits_while_paused: bool = False,
+    ) -> None:
         self.run = run
         self.timeline = Timeline()
         self._service = service
@@ -62,7 +80,9 @@ class Follower:
         self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
         self._named_statuses: set[str] = set()
         self._can_fill_gaps = True
-        """Whether a stream can be resumed, as far as is known: each vain try takes seconds, in which more is missed."""
+        """Whether a stream can be resumed, as far as is known: each vain try takes seconds, in
+        which more is missed.
+        """
 
     def follow(
         self, deadline: float, commit_seconds: Sequence[float] = COMMIT_SECONDS
@@ -79,8 +99,12 @@ class Follower:
         service.deadline = deadline
         yield from self._name_status()
         if not self._is_polled:
-            with closing(Stream(service, self._feed, self._checks, interval.before_stream())) as stream:
-                failed = yield from self._take_news(stream, self._last_check_at, lambda: self._is_over)
+            with closing(
+                Stream(service, self._feed, self._checks, interval.before_stream())
+            ) as stream:
+                failed = yield from self._take_news(
+                    stream, self._last_check_at, lambda: self._is_over
+                )
             if failed is not None:
                 service.client.has_no_stream = failed.reason
                 yield failed
@@ -95,7 +119,8 @@ class Follower:
             yield from self._await_commit(ended, commit_seconds)
 
     def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
-        """Report what came with the end of ``run``, which this step has cancelled. Then comes ``end``.
+        """Report what came with the end of ``run``, which this step has cancelled. Then comes
+        ``end``.
 
         Raises:
             StopRequested: a stop signal came.
@@ -113,7 +138,10 @@ class Follower:
             return
         with suppress(MogplexError):
             page = self._service.client.events(self.run.id, seen=self._feed.seen, timeout=seconds)
-            self._service.stop, self._service.deadline = Stop(), self._service.now + seconds + LAST_CHECK_SECONDS
+            self._service.stop, self._service.deadline = (
+                Stop(),
+                self._service.now + seconds + LAST_CHECK_SECONDS,
+            )
             if self._feed.is_gap_before(page):  # there is no time left to fill it
                 yield from self._note_missing(later_ones=False)
             yield from self._on_events(page.events)
@@ -145,7 +173,9 @@ class Follower:
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
     ) -> Generator[Update, None, updates.Polling | None]:
-        """Take news until there is enough, time is up, or the stream is of no use; return why it is not."""
+        """Take news until there is enough, time is up, or the stream is of no use; return why it is
+        not.
+        """
         while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
             try:
                 beat = inf if self._is_over else self._heartbeat_at
@@ -195,7 +225,9 @@ class Follower:
             return
         reads_events = self._is_polled and self._feed.lists_newest is not False
         try:
-            answer = self._service.events(self._feed) if reads_events else self._service.run(self.run.id)
+            answer = (
+                self._service.events(self._feed) if reads_events else self._service.run(self.run.id)
+            )
             yield from self._on_news(answer)
         except MogplexError as error:
             yield from self._on_trouble(error)
@@ -203,10 +235,12 @@ class Follower:
             self._service.sleep_until(deadline)
 
     def _read_late_events(self) -> Generator[Update, None, None]:
-        """Read the events that are written after the terminal status, until there are no more; two seconds at most.
+        """Read the events that are written after the terminal status, until there are no more; two
+        seconds at most.
 
-        If the API does not answer, and the event that ends the run was not seen, it is asked again for longer. Where
-        jobs that poll share the token and that event was seen, the request is saved.
+        If the API does not answer, and the event that ends the run was not seen, it is asked again
+        for longer. Where jobs that poll share the token and that event was seen, the request is
+        saved.
         """
         service, began = self._service, self._service.now
         for pause in LATE_EVENT_PAUSES:
@@ -217,7 +251,10 @@ class Follower:
             seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
             try:
                 page = yield from service.answer_to(
-                    lambda left: service.client.events(self.run.id, seen=self._feed.seen, timeout=left), began + seconds
+                    lambda left: service.client.events(
+                        self.run.id, seen=self._feed.seen, timeout=left
+                    ),
+                    began + seconds,
                 )
             except MogplexError:
                 if not self._has_last:
@@ -234,17 +271,27 @@ class Follower:
         """Whether the event that ends the run was seen, or cannot be."""
         return self._feed.lists_newest is False or self._feed.end_seen
 
-    def _await_commit(self, ended: float, commit_seconds: Sequence[float]) -> Generator[Update, None, None]:
-        """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
+    def _await_commit(
+        self, ended: float, commit_seconds: Sequence[float]
+    ) -> Generator[Update, None, None]:
+        """Ask for the run again while the commit that it pushed is not known: that follows the end,
+        or never comes.
+        """
         service, last = self._service, ended + commit_seconds[-1]
         with suppress(MogplexError):  # without an answer in time, the commit stays unknown
             for seconds in commit_seconds:
-                has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
+                has_pushed = (
+                    self.run.status == "success"
+                    and self.run.has_own_branch
+                    and self.run.has_terminal_commit
+                )
                 is_late = ended + seconds >= service.deadline
                 if not has_pushed or self.run.terminal_commit is not None or is_late:
                     break
                 service.sleep_until(ended + seconds)
-                run = yield from service.answer_to(lambda left: service.client.run(self.run.id, timeout=left), last)
+                run = yield from service.answer_to(
+                    lambda left: service.client.run(self.run.id, timeout=left), last
+                )
                 yield from self._on_run(run)
 
     def _on_page(self, page: EventPage) -> Iterator[Update]:
@@ -263,9 +310,11 @@ class Follower:
             yield from self._note_missing(later_ones=False)
 
     def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
-        """Report the events between those that were seen and those of ``page``, if a stream sends them in time.
+        """Report the events between those that were seen and those of ``page``, if a stream sends
+        them in time.
 
-        The service lists the newest 200 events. Only a stream that resumes after the last one received sends more.
+        The service lists the newest 200 events. Only a stream that resumes after the last one
+        received sends more.
         """
         service = self._service
         if self._feed.last_id is None or not self._can_fill_gaps:
@@ -273,15 +322,20 @@ class Follower:
         checks = StatusChecks(service, self._feed, self._interval)
         ends = self._last_check_at if service.now < self._last_check_at else service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
-        with suppress(MogplexError), closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream:
-            failed = yield from self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
+        with (
+            suppress(MogplexError),
+            closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream,
+        ):
+            failed = yield from self._take_news(
+                stream, until, lambda: not self._feed.is_gap_before(page)
+            )
             self._can_fill_gaps = failed is None
 
     def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
         """Find out which events a full page holds.
 
-        Older servers return the first ones, so their pages begin with the run's acceptance; asked for one event, they
-        return the first one, newer servers the last.
+        Older servers return the first ones, so their pages begin with the run's acceptance; asked
+        for one event, they return the first one, newer servers the last.
         """
         if page.events[0].kind is not EventKind.ACCEPTED:
             self._feed.lists_newest = True
@@ -314,7 +368,8 @@ class Follower:
             yield from self._note_missing(later_ones=False)
 
     def _report(self, events: Sequence[Event]) -> Iterator[Update]:
-        """Report new events, a few at a time: however large they are, each time takes a fraction of a second.
+        """Report new events, a few at a time: however large they are, each time takes a fraction of
+        a second.
 
         Raises:
             StopRequested: a stop signal came in between.
@@ -326,14 +381,20 @@ class Follower:
                 yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             some = tuple(events[at : at + _REPORT_BATCH])
-            additions = tuple(addition for event in some for addition in self.timeline.add(_timed(event, self.run)))
+            additions = tuple(
+                addition
+                for event in some
+                for addition in self.timeline.add(_timed(event, self.run))
+            )
             yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
 
     def _on_run(self, run: Run) -> Iterator[Update]:
         """Keep ``run`` and report a change of its status."""
         self._enter_segment_of(run)
         before = self.run
-        if run.is_terminal or not before.is_terminal:  # an answer from before the end does not undo it
+        if (
+            run.is_terminal or not before.is_terminal
+        ):  # an answer from before the end does not undo it
             self.run = run
         asks_again = self.run.is_paused and self.run.segment != before.segment
         if self.run.status == before.status and not asks_again:
@@ -380,7 +441,11 @@ class Follower:
 
 
 def _timed(event: Event, run: Run) -> Event:
-    """Return the event without its time where it is long before the run, or to come: it would shift the log's clock."""
+    """Return the event without its time where it is long before the run, or to come: it would shift
+    the log's clock.
+    """
     at, created = event.created_at, run.created_at
-    is_absurd = at and ((created and at < created - _CLOCK_SKEW) or at > datetime.now(UTC) + _CLOCK_SKEW)
+    is_absurd = at and (
+        (created and at < created - _CLOCK_SKEW) or at > datetime.now(UTC) + _CLOCK_SKEW
+    )
     return event._replace(created_at=None) if is_absurd else event

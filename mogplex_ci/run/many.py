@@ -1,4 +1,6 @@
-"""Many runs in one step: each is executed in a thread of its own, and their updates come out one after the other."""
+"""Many runs in one step: each is executed in a thread of its own, and their updates come out one
+after the other.
+"""
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,7 +23,14 @@ T = TypeVar("T")
 STOP_SECONDS: Final = 5.0
 """Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
 _SEVERITY: Final = (
-    *(Result.SUCCESS, Result.DRY_RUN, Result.DETACHED, Result.SKIPPED, Result.PAUSED, Result.CANCELLED),
+    *(
+        Result.SUCCESS,
+        Result.DRY_RUN,
+        Result.DETACHED,
+        Result.SKIPPED,
+        Result.PAUSED,
+        Result.CANCELLED,
+    ),
     *(Result.REJECTED, Result.FAILED, Result.TIMEOUT, Result.ERROR, Result.INTERRUPTED),
 )
 """Results, the worst one last."""
@@ -52,7 +61,8 @@ class Fleet(Generic[T]):
         inputs: "ActionInputs",
         service: Service,
     ) -> None:
-        """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends it early.
+        """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends
+        it early.
 
         It raises nothing: every error is a result. ``inputs`` and ``service`` are the step's.
         """
@@ -97,16 +107,28 @@ class Fleet(Generic[T]):
                 yield from (self._ended(item, self._not_started()) for item in waiting)
             if now >= ends:
                 left, self._working = self._working, {}
-                yield from (self._ended(item, interrupted(self._halt)._replace(left_behind=True)) for item in left)
+                yield from (
+                    self._ended(item, interrupted(self._halt)._replace(left_behind=True))
+                    for item in left
+                )
             elif now >= self._heartbeat_at:
                 self._heartbeat_at = now + HEARTBEAT_SECONDS
                 yield None
-            elif self._working and (found := self._next(min(ends, self._heartbeat_at) - now)) is not None:
+            elif (
+                self._working
+                and (found := self._next(min(ends, self._heartbeat_at) - now)) is not None
+            ):
                 yield from self._dispatch(*cast("tuple[T, Update | RunResult]", found))
 
     def _launch(self) -> None:
-        """Start executions until enough are running. The budget makes those wait that must not start a run yet."""
-        while self._waiting and len(self._working) < self._inputs.max_parallel and not self._halt.requested:
+        """Start executions until enough are running. The budget makes those wait that must not
+        start a run yet.
+        """
+        while (
+            self._waiting
+            and len(self._working) < self._inputs.max_parallel
+            and not self._halt.requested
+        ):
             item = self._waiting.pop(0)
             self._working[item] = False
             execution = self._execute(item, self._halt)
@@ -118,21 +140,29 @@ class Fleet(Generic[T]):
         self._updates.put((item, result))
 
     def _next(self, seconds: float) -> object | None:
-        """Return what comes next from any run; None after ``seconds``, or when the first stop signal comes."""
+        """Return what comes next from any run; None after ``seconds``, or when the first stop
+        signal comes.
+        """
         try:
             with nullcontext() if self._halt.requested else self._service.stop.interrupting():
                 return self._service.clock.next_item(self._updates, seconds)
         except StopRequested:
             return None
 
-    def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[tuple[T, Update | RunResult]]:
+    def _dispatch(
+        self, item: T, update: Update | RunResult
+    ) -> Iterator[tuple[T, Update | RunResult]]:
         """Yield an update of a run and keep what it says."""
         if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._service.now + HEARTBEAT_SECONDS
         if isinstance(update, RunResult):
             del self._working[item]
             yield self._ended(item, update)
-            if self._inputs.fail_fast and self.results[item].exit_code != 0 and not self._halt.requested:
+            if (
+                self._inputs.fail_fast
+                and self.results[item].exit_code != 0
+                and not self._halt.requested
+            ):
                 self._failed_first = True
                 self._halt.request(SIGTERM)
         elif not isinstance(update, Heartbeat):
@@ -140,9 +170,15 @@ class Fleet(Generic[T]):
             yield item, update
 
     def _ended(self, item: T, result: RunResult) -> tuple[T, RunResult]:
-        """Keep the result of a run, with the reason why it was stopped when another one's failure is that."""
+        """Keep the result of a run, with the reason why it was stopped when another one's failure
+        is that.
+        """
         if self._failed_first and result.result is Result.INTERRUPTED:
-            ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
+            ended = (
+                Result.CANCELLED
+                if result.run is None or result.cancelled_by_step
+                else Result.DETACHED
+            )
             cause = "another run failed, and fail-fast is set"
             result = result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
         self.results[item] = result._replace(followed=None)  # thirty full ones are too much to keep
@@ -151,12 +187,17 @@ class Fleet(Generic[T]):
     def _not_started(self) -> RunResult:
         if self._halt.requested:
             return interrupted(self._halt)
-        cause, remedy = "the timeout passed before the run could start", "Raise timeout or max-parallel."
+        cause, remedy = (
+            "the timeout passed before the run could start",
+            "Raise timeout or max-parallel.",
+        )
         return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
-    """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended it."""
+    """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended
+    it.
+    """
     bad = [each for each in results if each.exit_code != 0]
     total = RunResult(max((each.result for each in results), key=_SEVERITY.index), 0)
     if stop.requested:
@@ -164,6 +205,10 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     elif bad:
         codes = {each.error_code for each in bad}
         code = codes.pop() if len(codes) == 1 else "RUNS_FAILED"
-        total = total._replace(exit_code=1, cause=f"{len(bad)} of {len(results)} runs did not succeed", error_code=code)
+        total = total._replace(
+            exit_code=1, cause=f"{len(bad)} of {len(results)} runs did not succeed", error_code=code
+        )
     requests = sum(each.requests_sent for each in results)
-    return total._replace(requests_sent=requests, left_behind=any(each.left_behind for each in results))
+    return total._replace(
+        requests_sent=requests, left_behind=any(each.left_behind for each in results)
+    )

@@ -30,7 +30,9 @@ _STREAM_BATCH: Final = 200
 PAUSED_SECONDS: Final = 10.0
 """Time between two checks of a run that waits for a person's answer."""
 _AFTER_END: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
-"""Pauses before the checks after an event that ends a run; the status follows within milliseconds to seconds."""
+"""Pauses before the checks after an event that ends a run; the status follows within milliseconds
+to seconds.
+"""
 _AFTER_END_IF_CROWDED: Final = (0.6, 2.0, 4.0, 8.0)
 """The same where one check must do."""
 
@@ -47,7 +49,9 @@ News = Arrived | Polling | Run | EventPage
 
 
 class StatusChecks:
-    """When to ask for the run itself beside its events: once a minute, and soon after an event that ends it."""
+    """When to ask for the run itself beside its events: once a minute, and soon after an event that
+    ends it.
+    """
 
     def __init__(self, service: Service, feed: Feed, interval: PollInterval) -> None:
         self._service = service
@@ -64,7 +68,9 @@ class StatusChecks:
 
     def expect_end(self) -> None:
         """Check soon, and read the events: one of them says that the run is over."""
-        self._pauses = chain(((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False)))
+        self._pauses = chain(
+            ((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False))
+        )
         self._plan(*next(self._pauses))
 
     def ask(self) -> Run | EventPage:
@@ -75,7 +81,11 @@ class StatusChecks:
             StopRequested: a stop signal came.
         """
         try:
-            answer = self._service.events(self._feed) if self._reads_events else self._service.run(self._feed.run_id)
+            answer = (
+                self._service.events(self._feed)
+                if self._reads_events
+                else self._service.run(self._feed.run_id)
+            )
         except MogplexError as error:
             self._plan(self._backoff.seconds_after(error), self._reads_events)
             raise
@@ -85,7 +95,9 @@ class StatusChecks:
         return answer
 
     def _plan(self, seconds: float, reads_events: bool) -> None:
-        """Set the time of the next check, and whether it reads the events, which come with the run's status."""
+        """Set the time of the next check, and whether it reads the events, which come with the
+        run's status.
+        """
         self.at, self._reads_events = self._service.now + seconds, reads_events
 
 
@@ -95,7 +107,9 @@ class Polls:
     Where jobs share the token, a status check takes the place of a poll.
     """
 
-    def __init__(self, service: Service, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
+    def __init__(
+        self, service: Service, feed: Feed, checks: StatusChecks, interval: PollInterval
+    ) -> None:
         self._service = service
         self._feed = feed
         self._checks = checks
@@ -105,7 +119,8 @@ class Polls:
         self._due = service.now + interval.first()
 
     def next(self, until: float) -> News | None:
-        """Return the next news; None at the time ``until``, or earlier when there is something to plan anew.
+        """Return the next news; None at the time ``until``, or earlier when there is something to
+        plan anew.
 
         Raises:
             MogplexError: the API gave no usable answer. The source has planned its next request.
@@ -154,20 +169,31 @@ class Stream:
     """
 
     def __init__(
-        self, service: Service, feed: Feed, checks: StatusChecks, seconds: float, before: EventPage | None = None
+        self,
+        service: Service,
+        feed: Feed,
+        checks: StatusChecks,
+        seconds: float,
+        before: EventPage | None = None,
     ) -> None:
-        """It is opened after ``seconds``. ``before``: it is to bring the events before this page, and nothing else."""
+        """It is opened after ``seconds``. ``before``: it is to bring the events before this page,
+        and nothing else.
+        """
         self._service = service
         self._feed = feed
         self._checks = checks
         self._before = before
         self._resumes = False
-        """Whether it brought events from before the page: an early version of the service begins anew instead."""
+        """Whether it brought events from before the page: an early version of the service begins
+        anew instead.
+        """
         self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
         self._open_at = service.now + seconds
         self._is_suspect = False
-        """Whether it ended without news or could not be opened: its own fault if the API answers otherwise."""
+        """Whether it ended without news or could not be opened: its own fault if the API answers
+        otherwise.
+        """
         self._fruitless = 0
 
     def next(self, until: float) -> News | None:
@@ -209,7 +235,10 @@ class Stream:
             now = self._service.now
             self._open_at = now + self._backoff.seconds_after(error)
             if not isinstance(error, RateLimitedError):
-                self._checks.at, self._is_suspect = self._open_at if error.retry_after is not None else now, True
+                self._checks.at, self._is_suspect = (
+                    self._open_at if error.retry_after is not None else now,
+                    True,
+                )
             if isinstance(error, RateLimitedError) or error.retry_after is not None:
                 raise
             return None
@@ -226,7 +255,9 @@ class Stream:
         arrived = self._receive(open_stream, items) if items else None
         if isinstance(found, StreamClosed):
             self._end(open_stream)
-        elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
+        elif open_stream.segments != len(
+            self._feed.segments
+        ):  # it never shows the events of a later one
             self.close()
         elif self._service.now >= open_stream.silent_at:
             return self._on_silence(open_stream)
@@ -241,7 +272,11 @@ class Stream:
             open_stream.silent_at = self._service.now + SILENCE_SECONDS
             return Arrived(tuple(item.run for item in items if item.run is not None), events)
         open_stream.silent_at = self._service.now + FIRST_BYTES_SECONDS
-        if events and not self._resumes and any(event.id == events[0].id for event in self._before.events):
+        if (
+            events
+            and not self._resumes
+            and any(event.id == events[0].id for event in self._before.events)
+        ):
             return Polling("the event stream cannot be resumed")
         self._resumes = self._resumes or bool(events)
         return Arrived((), events)
@@ -259,7 +294,9 @@ class Stream:
             self._open_at = self._service.now + self._backoff.seconds_after(MogplexError(""))
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
-        """Leave a stream that says nothing. If the service has news, the stream should have brought them."""
+        """Leave a stream that says nothing. If the service has news, the stream should have brought
+        them.
+        """
         if self._before is not None or open_stream.brought_news:
             self._end(open_stream)
             return None

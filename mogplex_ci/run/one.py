@@ -13,7 +13,15 @@ from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Followe
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, Starter, find_repo
-from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
+from mogplex_ci.run.updates import (
+    CancelAnswered,
+    CancelFailed,
+    Cancelling,
+    Retrying,
+    Started,
+    Starting,
+    Update,
+)
 from mogplex_ci.waiting import Clock, StopRequested
 
 if TYPE_CHECKING:
@@ -25,18 +33,24 @@ T = TypeVar("T")
 INTERRUPT_BUDGET: Final = 4.0
 """Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
 TIMEOUT_BUDGET: Final = 90.0
-"""Seconds when no CI system is about to kill us: long enough for a used-up request limit, which is one of a minute."""
+"""Seconds when no CI system is about to kill us: long enough for a used-up request limit, which is
+one of a minute.
+"""
 _FIRST_CANCEL_PAUSE: Final = 0.2
 _LONGEST_CANCEL_PAUSE: Final = 5.0
 _LONGEST_CANCEL_CALL: Final = 15.0
 SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
-"""Seconds after a stop signal within which the run is cancelled and what the service has of it is shown."""
+"""Seconds after a stop signal within which the run is cancelled and what the service has of it is
+shown.
+"""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
-"""How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
+"""How long to try a repo id that the token does not list: a hidden one starts, an unknown one is
+answered 503.
+"""
 
 
 class Plan(NamedTuple):
@@ -83,8 +97,14 @@ class Execution:
             result = result_of_error(error)
             yield from self._cancel_unanswered()
             started, run = self._started, self._run
-            is_live = run is not None and not run.is_terminal and not isinstance(error, errors.NotFoundError)
-            self._left_behind = self._left_behind or (started is not None and started.owned and is_live)
+            is_live = (
+                run is not None
+                and not run.is_terminal
+                and not isinstance(error, errors.NotFoundError)
+            )
+            self._left_behind = self._left_behind or (
+                started is not None and started.owned and is_live
+            )
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
@@ -119,7 +139,9 @@ class Execution:
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = self._repo.id if self._repo else name
-        starter = self._starter = Starter(self._service, plan.request(repo_id, plan.repair), plan.key, inputs.on_rerun)
+        starter = self._starter = Starter(
+            self._service, plan.request(repo_id, plan.repair), plan.key, inputs.on_rerun
+        )
         retries_left = inputs.retries
         while True:
             started = yield from self._start(starter, repo_id)
@@ -133,9 +155,13 @@ class Execution:
             del starter.keys[0]
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
-        """Return the run that something else started. This step may cancel it only if its inputs say so."""
+        """Return the run that something else started. This step may cancel it only if its inputs
+        say so.
+        """
         inputs, service = self._inputs, self._service
-        run = yield from service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
+        run = yield from service.answer_to(
+            lambda timeout: service.client.run(run_id, timeout=timeout)
+        )
         if run.repo_id is not None:
             self._repo = yield from self._find_repo(run.repo_id.text)
         owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
@@ -150,16 +176,25 @@ class Execution:
             return RunResult(Result.DETACHED, 0)
         interval = PollInterval(service.clock, shortest=inputs.poll_interval, jobs_per_token=jobs)
         waits = inputs.on_pause == "wait"
-        follower = self._follower = Follower(service, started.run, interval, waits_while_paused=waits)
-        yield from follower.follow(service.deadline, JUDGED_COMMIT_SECONDS if inputs.gates else COMMIT_SECONDS)
-        run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.health.trouble)
+        follower = self._follower = Follower(
+            service, started.run, interval, waits_while_paused=waits
+        )
+        yield from follower.follow(
+            service.deadline, JUDGED_COMMIT_SECONDS if inputs.gates else COMMIT_SECONDS
+        )
+        run, result = (
+            follower.run,
+            result_of_run(follower.run, follower.timeline, follower.health.trouble),
+        )
         has_paused = run.is_paused and not waits
         if (inputs.on_pause if has_paused else inputs.on_timeout) == "cancel":
             yield from self._cancel(quickly=False)
             if self._cancelled is not None and self._cancelled.run is not None:
                 ends = self._service.now + READ_TO_END_SECONDS
                 yield from follower.read_to_end(self._cancelled.run, ends)
-                result = result._replace(remedy="") if has_paused else result  # there is nothing left to answer
+                result = (
+                    result._replace(remedy="") if has_paused else result
+                )  # there is nothing left to answer
         yield from follower.end()
         return result
 
@@ -183,7 +218,9 @@ class Execution:
             raise errors.UnknownRepoError(error) from error
 
     def _interrupted(self) -> Generator[Update, None, RunResult]:
-        """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
+        """Cancel what this step owns, then show what the service has: the CI system kills a few
+        seconds later.
+        """
         result, ends = interrupted(self._service.stop), self._service.now + SHOW_REST_BUDGET
         if self._inputs.on_interrupt == "cancel":
             yield from self._cancel(quickly=True)
@@ -194,7 +231,9 @@ class Execution:
         return result
 
     def _cancel(self, *, quickly: bool) -> Iterator[Update]:
-        """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to be quick anyway."""
+        """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to
+        be quick anyway.
+        """
         started, run = self._started, self._run
         if started is None or run is None or run.is_terminal:
             return
@@ -208,13 +247,17 @@ class Execution:
         yield answer
 
     def _cancel_unanswered(self) -> Iterator[Update]:
-        """Cancel the run whose start was not answered, if there may be one: no other job could find it."""
+        """Cancel the run whose start was not answered, if there may be one: no other job could find
+        it.
+        """
         starter = self._starter
         if starter is None or starter.key_in_doubt is None:
             return
         yield Cancelling(None)
         client, key = self._service.client, starter.key_in_doubt
-        ask = partial(cancel_unanswered, client, starter.request, key, may_be_foreign=self._plan.key.explicit)
+        ask = partial(
+            cancel_unanswered, client, starter.request, key, may_be_foreign=self._plan.key.explicit
+        )
         yield self._answer_of(ask, None, INTERRUPT_BUDGET)
 
     def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: float) -> Update:
@@ -230,8 +273,9 @@ class Execution:
 def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Cancelled:
     """Cancel the run, trying again for ``budget`` seconds.
 
-    The service may answer that a run's state has just changed, or with 200 and a status that is not terminal: then the
-    run is read, and cancelled again unless it is over. Stop signals do not interrupt this.
+    The service may answer that a run's state has just changed, or with 200 and a status that is not
+    terminal: then the run is read, and cancelled again unless it is over. Stop signals do not
+    interrupt this.
 
     Raises:
         MogplexError: the run could not be cancelled in time.
@@ -240,7 +284,13 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Can
 
 
 def cancel_unanswered(
-    client: "Client", request: StartRequest, key: str, *, may_be_foreign: bool, clock: Clock, budget: float
+    client: "Client",
+    request: StartRequest,
+    key: str,
+    *,
+    may_be_foreign: bool,
+    clock: Clock,
+    budget: float,
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
@@ -269,26 +319,38 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
         answer = client.cancel(run_id, timeout=timeout)
         if answer.run is not None and answer.run.is_terminal:
             has_ended = answer.already_terminal or answer.run.status != "cancelled"
-            return answer._replace(status=answer.run.status, already_terminal=has_ended)  # not "cancellation_requested"
-    except errors.ConflictError as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
+            return answer._replace(
+                status=answer.run.status, already_terminal=has_ended
+            )  # not "cancellation_requested"
+    except (
+        errors.ConflictError
+    ) as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
         refusal = error
     run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)
     if not run.is_terminal:
         if refusal is not None:
-            raise errors.NotCancelledError("the run's state changed while it was cancelled", detail=refusal.detail)
-        raise errors.NotCancelledError(f"the API answered the cancel request, but the run is still {run.status}")
+            raise errors.NotCancelledError(
+                "the run's state changed while it was cancelled", detail=refusal.detail
+            )
+        raise errors.NotCancelledError(
+            f"the API answered the cancel request, but the run is still {run.status}"
+        )
     was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
     return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
 
 
 def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:
-    """Make ``call`` until it is answered or ``budget`` seconds are over; a hanging answer leaves time for a second."""
+    """Make ``call`` until it is answered or ``budget`` seconds are over; a hanging answer leaves
+    time for a second.
+    """
     return finish(
         retrying(
             call,
             clock=clock,
             deadline=clock.monotonic() + budget,
-            backoff=Backoff(clock, first=_FIRST_CANCEL_PAUSE, longest=min(budget / 4, _LONGEST_CANCEL_PAUSE)),
+            backoff=Backoff(
+                clock, first=_FIRST_CANCEL_PAUSE, longest=min(budget / 4, _LONGEST_CANCEL_PAUSE)
+            ),
             longest_call=min(budget * 0.6, _LONGEST_CANCEL_CALL),
             insists=True,
         )

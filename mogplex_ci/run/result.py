@@ -84,7 +84,9 @@ class RunResult(NamedTuple):
     problems: tuple[Problem, ...] = ()
     """Faults of the inputs."""
     duration: float = 0.0
-    """Seconds from the start of the step, or of one of its several runs; set where it is recorded."""
+    """Seconds from the start of the step, or of one of its several runs; set where it is
+    recorded.
+    """
     requests_sent: int = 0
     followed: Timeline | None = None
     """The run's timeline; None when it was not followed."""
@@ -105,7 +107,9 @@ class RunResult(NamedTuple):
     rounds: tuple[Round, ...] = ()
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
     left_behind: bool = False
-    """An unwanted run of this step may still be running: it could not be cancelled, or its id is not known."""
+    """An unwanted run of this step may still be running: it could not be cancelled, or its id is
+    not known.
+    """
 
     @property
     def timeline(self) -> Timeline:
@@ -113,15 +117,25 @@ class RunResult(NamedTuple):
         return Timeline() if self.followed is None else self.followed
 
     def as_dry_run(self) -> "RunResult":
-        """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
+        """Return the result of a dry run that played to its end; an interrupted or broken one stays
+        as it is.
+        """
         if self.result in (Result.INTERRUPTED, Result.ERROR):
             return self
-        return self._replace(result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code="")
+        return self._replace(
+            result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code=""
+        )
 
     @property
     def may_pass(self) -> bool:
-        """Whether the run failed for a reason that may pass, and not because of the agent's work."""
-        if self.result is not Result.FAILED or self.run is None or self.timeline.outcome.changed is not None:
+        """Whether the run failed for a reason that may pass, and not because of the agent's
+        work.
+        """
+        if (
+            self.result is not Result.FAILED
+            or self.run is None
+            or self.timeline.outcome.changed is not None
+        ):
             return False
         code = self.timeline.outcome.failure_code
         is_limited = code is not None and code.one_of("rate_limited") is not None
@@ -155,7 +169,8 @@ _FAILURE_REMEDIES: Final = {
 def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = None) -> RunResult:
     """Return the result of a run that was followed to its end, to a pause or to the deadline.
 
-    Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable answer last.
+    Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable
+    answer last.
     """
     return _ending(run, timeline, trouble)._replace(run=run, followed=timeline)
 
@@ -172,32 +187,53 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
         return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED")
     if run.is_paused:
         asked = timeline.checkpoint.summary if timeline.checkpoint else None
-        cause, remedy = "the run is paused and waits for an answer", "Answer it in Mogplex; the run then goes on."
+        cause, remedy = (
+            "the run is paused and waits for an answer",
+            "Answer it in Mogplex; the run then goes on.",
+        )
         return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED")
     if trouble is not None:
         return result_of_error(trouble)
     if run.status not in LIVE_STATUSES:
         cause = f"the timeout passed while the run had the unknown status {run.status}"
         remedy = "Use a newer version of this action that knows this status."
-        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code="UNKNOWN_STATUS")
-    cause, remedy = f"the timeout passed while the run was {run.status}", "Raise timeout if the task needs longer."
+        return RunResult(
+            Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code="UNKNOWN_STATUS"
+        )
+    cause, remedy = (
+        f"the timeout passed while the run was {run.status}",
+        "Raise timeout if the task needs longer.",
+    )
     return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 
 def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     """Return what failed and what to do about it, by how far the run came."""
-    code = timeline.outcome.failure_code.one_of(*_FAILURE_REMEDIES) if timeline.outcome.failure_code else None
+    code = (
+        timeline.outcome.failure_code.one_of(*_FAILURE_REMEDIES)
+        if timeline.outcome.failure_code
+        else None
+    )
     if run.never_queued:
         return "the service could not queue the run", _RETRY_LATER
     if code is not None:
         return "the run failed", _FAILURE_REMEDIES[code]
     if timeline.outcome.changed is not None or timeline.outcome.delivery_failed:
-        return "the run failed while it delivered the changes", "Check that the Mogplex GitHub App may push here."
+        return (
+            "the run failed while it delivered the changes",
+            "Check that the Mogplex GitHub App may push here.",
+        )
     if timeline.agent_worked:
         did_something = timeline.last_words is not None or timeline.calls
-        return "the run failed", "Read what the agent did last." if did_something else "Read the run's events."
+        return (
+            "the run failed",
+            "Read what the agent did last." if did_something else "Read the run's events.",
+        )
     if timeline.sandbox_was_ready:
-        return "the run failed before the agent started", "Check the repository's branch and setup, then run it again."
+        return (
+            "the run failed before the agent started",
+            "Check the repository's branch and setup, then run it again.",
+        )
     if timeline.event_count:
         return "the run failed before its sandbox was ready", _RETRY_LATER
     return "the run failed", "Read the run's events."
@@ -205,11 +241,21 @@ def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
 
 def interrupted(stop: Stop) -> RunResult:
     """Return the result of a step that a stop signal ended."""
-    return RunResult(Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED")
+    return RunResult(
+        Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED"
+    )
 
 
 def result_of_error(error: MogplexError) -> RunResult:
-    """Return the result of a step that an error ended. A failure that lasted to the deadline is an outage."""
-    exit_code = EXIT_UNAVAILABLE if isinstance(error, ServerError | GitHubUnavailableError) else error.exit_code
+    """Return the result of a step that an error ended. A failure that lasted to the deadline is an
+    outage.
+    """
+    exit_code = (
+        EXIT_UNAVAILABLE
+        if isinstance(error, ServerError | GitHubUnavailableError)
+        else error.exit_code
+    )
     problems = error.problems if isinstance(error, UsageError) else ()
-    return RunResult(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems)
+    return RunResult(
+        Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems
+    )

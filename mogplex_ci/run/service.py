@@ -1,4 +1,6 @@
-"""The service, as the code of one run asks it: a stop signal ends every call and every wait. And whether it answers."""
+"""The service, as the code of one run asks it: a stop signal ends every call and every wait. And
+whether it answers.
+"""
 
 from collections.abc import Callable, Generator
 from math import inf
@@ -28,7 +30,12 @@ class Service:
     """
 
     def __init__(
-        self, client: "Client", clock: Clock, stop: Stop, began: float | None = None, timeout: float = inf
+        self,
+        client: "Client",
+        clock: Clock,
+        stop: Stop,
+        began: float | None = None,
+        timeout: float = inf,
     ) -> None:
         """``began`` is when the step began, in the time of ``clock``; now if it is None."""
         self.client = client
@@ -52,9 +59,15 @@ class Service:
         with self.stop.interrupting():
             self.clock.sleep(time - self.now)
 
-    def answer_to(self, call: Callable[[float], T], deadline: float = inf) -> Generator[Waiting, None, T]:
-        """Make ``call`` until it is answered, or until ``deadline``, the earlier of the two; see ``retrying``."""
-        return retrying(call, clock=self.clock, deadline=min(deadline, self.deadline), stop=self.stop)
+    def answer_to(
+        self, call: Callable[[float], T], deadline: float = inf
+    ) -> Generator[Waiting, None, T]:
+        """Make ``call`` until it is answered, or until ``deadline``, the earlier of the two; see
+        ``retrying``.
+        """
+        return retrying(
+            call, clock=self.clock, deadline=min(deadline, self.deadline), stop=self.stop
+        )
 
     def run(self, run_id: str) -> Run:
         """Return the run. This repairs one whose worker has died; the other calls do not."""
@@ -64,13 +77,17 @@ class Service:
     def events(self, feed: "Feed", *, limit: int = FEED_LIMIT) -> EventPage:
         """Return the run and its events, those that ``feed`` has seen without their contents."""
         with self.stop.interrupting():
-            return self.client.events(feed.run_id, seen=feed.seen, limit=limit, timeout=self._call_seconds)
+            return self.client.events(
+                feed.run_id, seen=feed.seen, limit=limit, timeout=self._call_seconds
+            )
 
     def stream(self, feed: "Feed") -> EventStream:
         """Open the run's event stream after what ``feed`` received last."""
         last_id = feed.last_id.text if feed.last_id is not None else None
         with self.stop.interrupting():
-            return self.client.stream(feed.run_id, last_event_id=last_id, timeout=self._call_seconds, clock=self.clock)
+            return self.client.stream(
+                feed.run_id, last_event_id=last_id, timeout=self._call_seconds, clock=self.clock
+            )
 
     def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
         """Return the next item of ``stream``, or None at the time ``until``."""
@@ -79,7 +96,9 @@ class Service:
 
     @property
     def _call_seconds(self) -> float:
-        """How long a call may take; one of a fleet's run may have to wait for its turn for minutes."""
+        """How long a call may take; one of a fleet's run may have to wait for its turn for
+        minutes.
+        """
         return max(self.deadline - self.now, LEAST_CALL_SECONDS)
 
 
@@ -98,7 +117,8 @@ class Health:
         """Note a failure and return whether trouble begins with it.
 
         Raises:
-            MogplexError: ``error``, when asking again is of no use. Other odd answers may be a proxy in trouble.
+            MogplexError: ``error``, when asking again is of no use. Other odd answers may be a
+                proxy in trouble.
         """
         is_lost = isinstance(error, NotFoundError) and now - self._since > NOT_FOUND_GRACE
         is_refusal = isinstance(error, NotAuthorizedError | ForbiddenError)

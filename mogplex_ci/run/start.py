@@ -1,7 +1,8 @@
 """Starts a run exactly once, however often the step is tried and answers get lost.
 
-The idempotency key is derived from what names this step of this workflow run, so every try of the step asks with the
-same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run under one is dead, the next one is used.
+The idempotency key is derived from what names this step of this workflow run, so every try of the
+step asks with the same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run
+under one is dead, the next one is used.
 """
 
 import hashlib
@@ -27,7 +28,9 @@ MAX_CHAIN: Final = 10
 _CLOSEST: Final = 3
 """Repository names that an error lists."""
 FIND_REPO: Final = "Use one from 'mogplex repos list'."
-INSTALL_APP: Final = "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
+INSTALL_APP: Final = (
+    "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
+)
 """Advice for a repository that the token does not see."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
@@ -36,8 +39,8 @@ _DIGEST_LENGTH: Final = 16
 OnRerun: TypeAlias = Literal["auto", "new", "attach"]
 """How a later try of the same step treats the run of an earlier one.
 
-``auto`` joins a live run, reports a success and replaces a dead one; ``new`` always starts a run; ``attach`` never
-starts a second one.
+``auto`` joins a live run, reports a success and replaces a dead one; ``new`` always starts a run;
+``attach`` never starts a second one.
 """
 
 
@@ -51,7 +54,9 @@ class Key(NamedTuple):
     attempt: str
     """Identifies this try among the tries of the step."""
     later_attempt: bool
-    """Whether this may be a later try: an earlier one may have used the base key with another request."""
+    """Whether this may be a later try: an earlier one may have used the base key with another
+    request.
+    """
     round: int = 1
     """The round of ``repair`` that it starts."""
 
@@ -66,9 +71,11 @@ class Key(NamedTuple):
 
 
 def derive_key(system: str, label: str, parts: Sequence[str], suffix: str = "") -> str:
-    """Return the key for the step that ``parts`` and ``suffix`` name: readable text plus a digest of them all.
+    """Return the key for the step that ``parts`` and ``suffix`` name: readable text plus a digest
+    of them all.
 
-    ``label`` is the readable text, such as ``acme/web-9876543210-build``; the digest alone makes the key unique.
+    ``label`` is the readable text, such as ``acme/web-9876543210-build``; the digest alone makes
+    the key unique.
     """
     name = json.dumps([system, *parts, suffix], ensure_ascii=True, separators=(",", ":"))
     return _with_digest(_UNUSUAL.sub("_", f"{system}-{label}"), name)
@@ -85,12 +92,14 @@ def _with_digest(readable: str, name: str) -> str:
 
 
 def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
-    """Return the repository whose full name is ``full_name``. Case matters only between names that differ in it alone.
+    """Return the repository whose full name is ``full_name``. Case matters only between names that
+    differ in it alone.
 
     The API starts runs by id, and answers an id it does not know like an outage: hence the lookup.
 
     Raises:
-        UsageError: this token sees no such repository; the error lists the closest names it does see.
+        UsageError: this token sees no such repository; the error lists the closest names it does
+            see.
         MogplexError: the API could not be asked.
     """
     found = repos_named(full_name, client.repos(query=full_name, timeout=timeout))
@@ -100,16 +109,25 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
 
 
 def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
-    """Return those of ``repos`` whose full name or id is ``name``, or whose name matches it as a pattern (``acme/*``).
+    """Return those of ``repos`` whose full name or id is ``name``, or whose name matches it as a
+    pattern (``acme/*``).
 
     Case matters only between names that differ in it alone.
     """
-    exact = [repo for repo in repos if repo.full_name == Untrusted(name) or repo.id.lower() == name.lower()]
-    return exact or [repo for repo in repos if fnmatchcase(repo.full_name.text.lower(), name.lower())]
+    exact = [
+        repo
+        for repo in repos
+        if repo.full_name == Untrusted(name) or repo.id.lower() == name.lower()
+    ]
+    return exact or [
+        repo for repo in repos if fnmatchcase(repo.full_name.text.lower(), name.lower())
+    ]
 
 
 def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Problem:
-    """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and which are close."""
+    """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and
+    which are close.
+    """
     from difflib import SequenceMatcher  # slow to import, needed only for this message
 
     def similarity(repo: Repo) -> float:
@@ -119,13 +137,17 @@ def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Proble
     fault = f"is not a repository that this token can see. {INSTALL_APP}"
     if several:
         fault = "is the name of several repositories"
-    return Problem("repo", fault, FIND_REPO, Untrusted(name), tuple(repo.full_name for repo in near))
+    return Problem(
+        "repo", fault, FIND_REPO, Untrusted(name), tuple(repo.full_name for repo in near)
+    )
 
 
 class Starter:
     """The start of one run."""
 
-    def __init__(self, service: Service, request: StartRequest, key: Key, on_rerun: OnRerun) -> None:
+    def __init__(
+        self, service: Service, request: StartRequest, key: Key, on_rerun: OnRerun
+    ) -> None:
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
@@ -139,8 +161,8 @@ class Starter:
         """Start the run, or find the one that this step has started before.
 
         Raises:
-            MogplexError: the API refuses, or gave no usable answer until ``deadline``; see ``key_in_doubt``.
-            StopRequested: a stop signal came; see ``key_in_doubt``.
+            MogplexError: the API refuses, or gave no usable answer until ``deadline``; see
+            ``key_in_doubt``. StopRequested: a stop signal came; see ``key_in_doubt``.
         """
         may_requeue = self._on_rerun != "attach"
         # A key that belongs to another request may belong to an earlier try of this step.
@@ -151,13 +173,17 @@ class Starter:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
                 if self._key.round > 1:
-                    raise RoundUnknownError(self._key.round, Untrusted(self.request.get("workingBranch"))) from error
+                    raise RoundUnknownError(
+                        self._key.round, Untrusted(self.request.get("workingBranch"))
+                    ) from error
                 if not others or not may_replace_request:
                     raise
                 run, never_queued = None, False
             else:
                 run, joined = answer.run, answer.replayed and is_first
-                was_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
+                was_dead = (
+                    joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
+                )
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
                 if not others or not (was_dead or was_not_queued):
                     return Started(
@@ -165,7 +191,9 @@ class Starter:
                         key,
                         joined=joined,
                         owned=not (self._key.explicit and answer.replayed),
-                        unexpected=joined and not self._key.explicit and not self._key.later_attempt,
+                        unexpected=joined
+                        and not self._key.explicit
+                        and not self._key.later_attempt,
                         agent_ignored="agentId" in self.request and run.agent_id is None,
                     )
                 may_requeue, never_queued = may_requeue and was_dead, run.never_queued
@@ -173,7 +201,9 @@ class Starter:
             yield NextKey(run, others[0], never_queued=never_queued)
 
     def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
-        """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""
+        """Return the answer, and whether it is the first one: after a lost answer the run may be
+        this process's own.
+        """
         is_first = True
 
         def call(timeout: float) -> StartedRun:
@@ -187,5 +217,7 @@ class Starter:
                 raise
 
         answer = yield from self._service.answer_to(call, deadline)
-        self.key_in_doubt = None  # only here: until now a stop signal could have discarded the answer
+        self.key_in_doubt = (
+            None  # only here: until now a stop signal could have discarded the answer
+        )
         return answer, is_first

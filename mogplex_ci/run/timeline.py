@@ -1,7 +1,7 @@
 """A run's timeline: its events as phases, tool calls, the agent's words and everything else.
 
-One timeline is built for each run, while its events arrive. The log shows what each event adds; the summary, the
-report, the outputs and the result file read the finished timeline.
+One timeline is built for each run, while its events arrive. The log shows what each event adds; the
+summary, the report, the outputs and the result file read the finished timeline.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,7 +64,9 @@ class ToolCall:
         self.finish: Event | None = None
         self.ended: float | None = None
         self.seconds: float | None = None
-        """How long it took: as the service measured it, else between its two events; None when unknown."""
+        """How long it took: as the service measured it, else between its two events; None when
+        unknown.
+        """
         self.failed = False
         """Whether it ended with an error, or the agent was not allowed to make it."""
         self.denied = False
@@ -94,7 +96,9 @@ class AgentText:
 
 
 class TextPiece(NamedTuple):
-    """A part of the agent's words that is ready to be shown. Returned by ``add``, not kept in ``entries``."""
+    """A part of the agent's words that is ready to be shown. Returned by ``add``, not kept in
+    ``entries``.
+    """
 
     at: float
     text: Untrusted
@@ -116,8 +120,15 @@ Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
 
 
 _NOT_KEPT: Final = Untrusted(None)
-"""In place of the event as the API sent it: a run may have many thousands, and they are not read again."""
-_WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
+"""In place of the event as the API sent it: a run may have many thousands, and they are not read
+again.
+"""
+_WITHIN_A_MESSAGE: Final = (
+    EventKind.DELIVERY,
+    EventKind.FINISHED,
+    EventKind.FAILED,
+    EventKind.CANCELLED,
+)
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
 
@@ -163,7 +174,9 @@ class RunOutcome:
 
 
 class Timeline:
-    """Built from one run's events, in order. The attributes hold what the events have said so far."""
+    """Built from one run's events, in order. The attributes hold what the events have said so
+    far.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -174,7 +187,9 @@ class Timeline:
         """Time of the newest event, in seconds since the first."""
         self.event_count = 0
         self.is_incomplete = False
-        """Whether the service has events that could not be read: unknown facts then stay unknown."""
+        """Whether the service has events that could not be read: unknown facts then stay
+        unknown.
+        """
         self.branch: Untrusted | None = None
         """The branch worked on; the run object does not always know it."""
         self.base_branch: Untrusted | None = None
@@ -190,7 +205,9 @@ class Timeline:
         self._message: AgentText | None = None
 
     def add(self, event: Event) -> list[Addition]:
-        """Add the next event and return what it adds. A finished tool call is the entry of its start again."""
+        """Add the next event and return what it adds. A finished tool call is the entry of its
+        start again.
+        """
         event = event._replace(data=_NOT_KEPT)
         self.event_count += 1
         self._now = self._time_of(event)
@@ -209,7 +226,9 @@ class Timeline:
         return additions
 
     def begin_segment(self) -> None:
-        """The run goes on after a pause: its end, its delivery and the phases of its work are judged anew."""
+        """The run goes on after a pause: its end, its delivery and the phases of its work are
+        judged anew.
+        """
         self.outcome = RunOutcome()
         for phase in (Phase.AGENT, Phase.DELIVERY):
             self._reached.pop(phase, None)
@@ -260,15 +279,24 @@ class Timeline:
                 started.setdefault(entry.phase, entry.at)
             elif isinstance(entry, PhaseEnded):
                 started.setdefault(entry.phase, entry.started)
-                ended[entry.phase] = max(entry.at, started[entry.phase])  # late events turn the clock back
-        return [PhaseSpan(phase, started[phase], ended.get(phase, self.last)) for phase in Phase if phase in started]
+                ended[entry.phase] = max(
+                    entry.at, started[entry.phase]
+                )  # late events turn the clock back
+        return [
+            PhaseSpan(phase, started[phase], ended.get(phase, self.last))
+            for phase in Phase
+            if phase in started
+        ]
 
     def tools(self) -> list[ToolUse]:
         """Return the tools that were used, the one with the most time first."""
         calls: dict[Untrusted, list[ToolCall]] = {}
         for call in self.calls:
             calls.setdefault(call.name, []).append(call)
-        return sorted((ToolUse(*item) for item in calls.items()), key=lambda use: (-use.seconds, -len(use.calls)))
+        return sorted(
+            (ToolUse(*item) for item in calls.items()),
+            key=lambda use: (-use.seconds, -len(use.calls)),
+        )
 
     def _read(self, event: Event) -> Iterator[Addition]:
         at = self._now
@@ -278,7 +306,9 @@ class Timeline:
             return
         yield from self._say(self._buffer.interrupt())
         # A word that is held back belongs to the message, also if a note comes before the rest.
-        if event.kind not in _WITHIN_A_MESSAGE and (event.kind is not EventKind.OTHER or self._buffer.is_empty):
+        if event.kind not in _WITHIN_A_MESSAGE and (
+            event.kind is not EventKind.OTHER or self._buffer.is_empty
+        ):
             self._message = None
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 
@@ -341,7 +371,9 @@ class Timeline:
                 outcome.failure = event.end.error or outcome.failure or event.message
 
     def _time_of(self, event: Event) -> float:
-        """Return when it happened; an event without a time happened together with the one before it."""
+        """Return when it happened; an event without a time happened together with the one before
+        it.
+        """
         if event.created_at is None:
             return self._now
         self.started = self.started or event.created_at
@@ -354,7 +386,11 @@ class Timeline:
                 self.entries.append(self._message)
             before = self._message.pieces[-1].text if self._message.pieces else "\n"
             self._message.pieces.append(piece)
-            yield TextPiece(self._now, piece, continues=not before.endswith("\n") and not piece.text.startswith("\n"))
+            yield TextPiece(
+                self._now,
+                piece,
+                continues=not before.endswith("\n") and not piece.text.startswith("\n"),
+            )
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
@@ -374,11 +410,17 @@ class Timeline:
     def _end_work(self, at: float, event: Event) -> Iterator[Addition]:
         if self._reached.get(Phase.AGENT):
             self._reached[Phase.AGENT] = False
-            failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (event.end and event.end.in_delivery)
+            failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (
+                event.end and event.end.in_delivery
+            )
             yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)
 
     def _call_of(self, tool: ToolState) -> ToolCall | None:
-        """Return the newest call with the same id; without ids the oldest open one of the same tool."""
+        """Return the newest call with the same id; without ids the oldest open one of the same
+        tool.
+        """
         if tool.call_id is not None:
             return self._calls_by_id.get(tool.call_id)
-        return next((call for call in self._calls if call.finish is None and call.name == tool.name), None)
+        return next(
+            (call for call in self._calls if call.finish is None and call.name == tool.name), None
+        )

@@ -1,4 +1,6 @@
-"""Updates that the run's code reports while it works. The log and the other reports turn them into text."""
+"""Updates that the run's code reports while it works. The log and the other reports turn them into
+text.
+"""
 
 from typing import Final, NamedTuple
 
@@ -11,7 +13,9 @@ from mogplex_ci.run.timeline import Addition
 from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
-"""Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""
+"""Longest silence. A log that holds a line back until the next event is silent for twice as long at
+most.
+"""
 
 
 class Starting(NamedTuple):
@@ -45,7 +49,9 @@ class Started(NamedTuple):
     owned: bool
     """This step may cancel it."""
     unexpected: bool = False
-    """It was joined although this is the first attempt of the step: another use of the step may have the same key."""
+    """It was joined although this is the first attempt of the step: another use of the step may
+    have the same key.
+    """
     followed: bool = False
     """The run was started elsewhere, and this step was asked to follow it."""
     agent_ignored: bool = False
@@ -106,7 +112,9 @@ class EventsMissing(NamedTuple):
 
     run: Run
     later_ones: bool
-    """Whether all events from now on are missing (older servers list the oldest 200 only), or some in between."""
+    """Whether all events from now on are missing (older servers list the oldest 200 only), or some
+    in between.
+    """
     out_of_time: bool = False
     """Whether they are missing because the deadline left no time to show them."""
 

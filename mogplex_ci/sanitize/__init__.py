@@ -1,11 +1,21 @@
-"""Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI system's markers.
+"""Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI
+system's markers.
 
-``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``. ``redactor`` finds
-secrets by their value, by their format (``formats``) and by the name in front of them (``names``).
+``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``.
+``redactor`` finds secrets by their value, by their format (``formats``) and by the name in front of
+them (``names``).
 """
 
 from mogplex_ci.sanitize.redactor import secrets_of
-from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
+from mogplex_ci.sanitize.safe_text import (
+    CleanText,
+    Markdown,
+    SafeText,
+    clock,
+    count,
+    duration,
+    timestamp,
+)
 from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, Part, Sanitizer, Value, take_out_invisible
 
 __all__ = [

@@ -18,7 +18,8 @@ _ESCAPE: Final = (
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
     r"|&(?:#x[0-9A-Fa-f]{1,5}|#\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
 )
-"""A character as an encoding writes it, however often the text was encoded; and what is left of a colour.
+"""A character as an encoding writes it, however often the text was encoded; and what is left of a
+colour.
 
 ``\\u009b`` is how controls are shown: no more than text.
 """
@@ -37,7 +38,9 @@ class Decoded:
 
     @cached_property
     def _starts(self) -> tuple[list[int], list[int]]:
-        written, read = (list(accumulate(map(len, pieces), initial=0)) for pieces in (self._written, self._read))
+        written, read = (
+            list(accumulate(map(len, pieces), initial=0)) for pieces in (self._written, self._read)
+        )
         return written, read
 
     def span(self, start: int, end: int) -> tuple[int, int]:
@@ -82,7 +85,9 @@ def _character(escape: str) -> str:
 
 
 def from_base64(text: str) -> Decoded:
-    """Return the texts that ``text`` holds in base64; lines of whole groups of four belong together."""
+    """Return the texts that ``text`` holds in base64; lines of whole groups of four belong
+    together.
+    """
     written: list[str] = []
     read: list[str] = []
     for number, part in enumerate(compiled(_BASE64).split(text)):
@@ -93,12 +98,16 @@ def from_base64(text: str) -> Decoded:
 
 
 def _from_base64(piece: str) -> str:
-    """Return the text that a line is in base64, padding left out, or a line break; nothing for white space."""
+    """Return the text that a line is in base64, padding left out, or a line break; nothing for
+    white space.
+    """
     if piece.isspace():
         return ""
     whole = piece[:-1] if len(piece) % 4 == 1 else piece  # one character more is less than a byte
     try:
-        text = base64.b64decode(f"{whole}==", altchars="-_" if "-" in piece or "_" in piece else None).decode("ascii")
+        text = base64.b64decode(
+            f"{whole}==", altchars="-_" if "-" in piece or "_" in piece else None
+        ).decode("ascii")
     except (binascii.Error, UnicodeDecodeError):
         return "\n"
     if not re.sub(r"[\n\r\t]", "", text).isprintable():

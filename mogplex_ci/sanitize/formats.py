@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """A line of ``formats.tsv``: one kind of secret, as its prefix, alphabet and length, or as an expression."""
+    """A line of ``formats.tsv``: one kind of secret, as its prefix, alphabet and length, or as an
+    expression.
+    """
 
     secret: str
     """The vendor, and what it calls the secret."""
@@ -21,11 +23,15 @@ class Format(NamedTuple):
     alphabet: str
     """Characters behind the prefix, as in the brackets of a regular expression."""
     length: str
-    """How many of these: ``32``, or ``20+`` for 20 or more. Vendors lengthen their tokens, and logs cut them."""
+    """How many of these: ``32``, or ``20+`` for 20 or more. Vendors lengthen their tokens, and logs
+    cut them.
+    """
     expression: str
-    """Matches what stands behind the prefix, where one alphabet and a length do not tell. A group is the secret alone.
+    """Matches what stands behind the prefix, where one alphabet and a length do not tell. A group
+    is the secret alone.
 
-    It matches a bounded number of characters, or none that begin the prefix again: many prefixes take linear time.
+    It matches a bounded number of characters, or none that begin the prefix again: many prefixes
+    take linear time.
     """
     before: str
     """How many characters of the secret stand before the prefix, at most."""
@@ -68,7 +74,9 @@ def formats() -> tuple[Format, ...]:
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` something of a known format stands, or a private key."""
-    pairs = set(pairwise(" ".join(set(text.split()))))  # of characters, in its words, many of which repeat
+    pairs = set(
+        pairwise(" ".join(set(text.split())))
+    )  # of characters, in its words, many of which repeat
     for prefix, pairs_of_prefix, format_ in _prefixes():
         if pairs_of_prefix <= pairs and prefix in text:  # few need a search
             yield from _find_format(text, prefix, format_)
@@ -79,7 +87,8 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
     before, begin = int(format_.before or 0), re.escape(prefix)
     if prefix[0].isalnum() and not before:
-        begin += f"(?<![A-Za-z0-9]{begin})"  # behind the prefix: an expression that begins with letters is found fast
+        # behind the prefix: an expression that begins with letters is found fast
+        begin += f"(?<![A-Za-z0-9]{begin})"
     for match in compiled(f"{begin}(?:{format_.pattern})").finditer(text):
         start = word_start(text, match.start(), before, "-+/=~.")
         yield match.span(match.lastindex) if match.lastindex else (start, match.end())
@@ -87,7 +96,11 @@ def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int,
 
 def word_start(text: str, at: int, most: int, punctuation: str) -> int:
     """Return where the word begins that goes on at ``at``, at most so many characters before it."""
-    while most and at and (text[at - 1].isalnum() or text[at - 1] == "_" or text[at - 1] in punctuation):
+    while (
+        most
+        and at
+        and (text[at - 1].isalnum() or text[at - 1] == "_" or text[at - 1] in punctuation)
+    ):
         at, most = at - 1, most - 1
     return at
 
@@ -106,7 +119,9 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
 @cache
 def _prefixes() -> list[tuple[str, frozenset[tuple[str, str]], Format]]:
     """Return all prefixes, each with its pairs of characters and its format."""
-    return [(prefix, frozenset(pairwise(prefix)), one) for one in formats() for prefix in one.prefixes]
+    return [
+        (prefix, frozenset(pairwise(prefix)), one) for one in formats() for prefix in one.prefixes
+    ]
 
 
 @cache

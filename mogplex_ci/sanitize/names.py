@@ -1,8 +1,10 @@
-"""Secrets that only their names give away: assignments, flags, headers, commands, passwords in URLs.
+"""Secrets that only their names give away: assignments, flags, headers, commands, passwords in
+URLs.
 
-``_NAMED`` finds the name of a secret with a value behind it, and where both stand says how much the value must look
-like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not. Every expression is matched at one
-place and reads a bounded number of characters, or stops where the next match may begin: any text takes linear time.
+``_NAMED`` finds the name of a secret with a value behind it, and where both stand says how much the
+value must look like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not.
+Every expression is matched at one place and reads a bounded number of characters, or stops where
+the next match may begin: any text takes linear time.
 """
 
 from __future__ import annotations
@@ -22,9 +24,42 @@ _LAST_NAME = rf"{_NAME}\Z"
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
 """One of them begins every match of ``_NAME``."""
 _OPENING_KEYS = (
-    *("access", "account", "admin", "api", "apim", "app", "application", "auth", "bot", "client", "consumer"),
-    *("customer", "deploy", "encryption", "function", "functions", "gateway", "hmac", "integration", "master"),
-    *("merchant", "private", "root", "routing", "secret", "security", "server", "service", "session", "shared"),
+    *(
+        "access",
+        "account",
+        "admin",
+        "api",
+        "apim",
+        "app",
+        "application",
+        "auth",
+        "bot",
+        "client",
+        "consumer",
+    ),
+    *(
+        "customer",
+        "deploy",
+        "encryption",
+        "function",
+        "functions",
+        "gateway",
+        "hmac",
+        "integration",
+        "master",
+    ),
+    *(
+        "merchant",
+        "private",
+        "root",
+        "routing",
+        "secret",
+        "security",
+        "server",
+        "service",
+        "session",
+        "shared",
+    ),
     *("signing", "ssh", "storage", "subscription", "webhook", "write"),
 )
 """Words before a ``key`` that opens something; others sort, cache or press."""
@@ -44,7 +79,9 @@ _READ_WITHOUT_QUOTES = "{1,64}+"
 """How many characters of a value are looked at before it is called a secret; then all of it is."""
 _QUOTE = r"[rbuf@]{0,2}[\"'`]"
 _TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}+(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
-_OPERATOR = r"(?P<space>[ \t]*+)(?P<operator>=>|[.:?|+]{0,3}=(?![=>~])|:(?!:)\*{0,2})(?P<after>[ \t]*+)"
+_OPERATOR = (
+    r"(?P<space>[ \t]*+)(?P<operator>=>|[.:?|+]{0,3}=(?![=>~])|:(?!:)\*{0,2})(?P<after>[ \t]*+)"
+)
 _FALLBACK = r"[\w.]{1,60}+[ \t](?:\|\||\?\?|or)[ \t](?=[\"'`])"
 _GAP = (
     rf"(?:[\"'`]\]?|\]|\*{{1,2}})?(?:{_TYPE})?{_OPERATOR}(?:{_FALLBACK})?"
@@ -72,8 +109,8 @@ _NAMED = rf"{_NAME}(?:(?:{_GAP})(?:{_VALUE})|{_ELEMENT})"
 """A name and a value behind it, in lower case; the last group says how the value is written."""
 _MOST_NAMES = 400
 _CHARACTERS_OF_A_NAME = 50
-"""More names in a text, and on average more often, are there to take time: all of the text behind them is masked. Lists
-of API parameters, the densest known, hold about 200 in 20,000 characters.
+"""More names in a text, and on average more often, are there to take time: all of the text behind
+them is masked. Lists of API parameters, the densest known, hold about 200 in 20,000 characters.
 """
 _BLOCK = r"([ ]++).*+(?:(?:\n[ ]*+(?=\n))*+\n\1.*+)*+"
 """All lines that are indented like the first."""
@@ -106,7 +143,9 @@ _CARRIERS = {
         r"(?:password|passphrase|secret|token|key)\b"
     ),
 }
-"""Words that a text must have, in lower case, and the expression that is then searched; a named group is the secret."""
+"""Words that a text must have, in lower case, and the expression that is then searched; a named
+group is the secret.
+"""
 _COOKIES = r"cookie[\"']?[ \t]*[:=][ \t]*[\"']?(?P<pairs>[^\n\"']{1,4000})"
 _COOKIE = (
     r"(?<=[;\s=:\"'])(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}+="
@@ -114,18 +153,23 @@ _COOKIE = (
 )
 
 _STAND_IN = (
-    r"(?i)\$[\w({]|\{|\(|%(?:[({sdvr]|\w{1,60}%)|#\{|<[\w .-]{0,60}>?\Z|[a-z]{1,20} +[{$%<]"  # filled in
+    # filled in
+    r"(?i)\$[\w({]|\{|\(|%(?:[({sdvr]|\w{1,60}%)|#\{|<[\w .-]{0,60}>?\Z|[a-z]{1,20} +[{$%<]"
     r"|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"  # left out
-    r"|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)(?: \W+)?\Z"  # the name again
+    # the name again
+    r"|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)(?: \W+)?\Z"
     r"|arn:aws|id=|(?:#|0x)[0-9a-f]{3,8},?\Z|--[a-z][a-z-]*\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
-    r"|(?:[\w.-]{1,60}:){0,3}[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?(?::[a-z]{4,10})?\Z"  # a version
+    # a version
+    r"|(?:[\w.-]{1,60}:){0,3}[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?(?::[a-z]{4,10})?\Z"
     r"|(?:[a-z]{1,5}|argument|bearer|boolean|change|digest|include|inherit|instead|missing|number|object|option|optional"
     r"|parameter|passw(?:or)?d\d?|required|same-origin|should|string|undefined|without)[.:!?, ]*\Z"
     r"|(?-i:[A-Z]+|[A-Z][A-Z0-9]*_[A-Z0-9_]*)[\])}>.,;:]*\Z"  # a constant
     r"|(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request"
     r"|secrets|self|settings|steps|this|vars)(?:\.|->|\?\.)[a-z_]"
 )
-"""Placeholders, colours, options, paths, versions, constants, members of objects, and words of prose or code."""
+"""Placeholders, colours, options, paths, versions, constants, members of objects, and words of
+prose or code.
+"""
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
 _OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
 """Text behind a quote that ended another text, and a sentence."""
@@ -135,7 +179,9 @@ _OPAQUE = rf"(?i:(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+
 _OPAQUE_OR_WORD = rf"{_OPAQUE}|(?!\w*pass)[a-z]{{6,}}+\Z"
 _LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z)){_OPAQUE}"
 _OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
-"""How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
+"""How a secret looks where any value is one, where it may also be a message, and where it may be a
+name or a number.
+"""
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
@@ -143,7 +189,9 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     lower, done = _lower(text), 0
     starts = sorted(chain.from_iterable(occurrences(start, lower) for start in _NAME_STARTS))
     # Compiled when the first name comes: that takes long, and the step's own first lines hold none.
-    all_found = (found for at in starts if _opens(lower, at) and (found := compiled(_NAMED).match(lower, at)))
+    all_found = (
+        found for at in starts if _opens(lower, at) and (found := compiled(_NAMED).match(lower, at))
+    )
     for number, found in enumerate(all_found):
         if number >= max(_MOST_NAMES, found.start() // _CHARACTERS_OF_A_NAME):
             yield found.start(), len(text)
@@ -169,7 +217,9 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
-    """Whether ``value`` of an object's key ``name`` can be a secret: no placeholder, path, word of prose or count."""
+    """Whether ``value`` of an object's key ``name`` can be a secret: no placeholder, path, word of
+    prose or count.
+    """
     likely = _in_quotes if quoted else _likely
     return _is_secret(value, _SURE if name.startswith("-") else likely(name.lower()))
 
@@ -180,7 +230,9 @@ def _opens(lower: str, at: int) -> bool:
         return True
     before = lower[max(at - 20, 0) : at]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
-    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_X_HEADER).search(before))
+    return words.endswith(_OPENING_KEYS) or bool(
+        before.endswith("-") and compiled(_X_HEADER).search(before)
+    )
 
 
 def occurrences(part: str, text: str) -> Iterator[int]:
@@ -213,20 +265,28 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
 
 
 def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
-    """Return what a value behind ``word`` must look like, empty if none can stand there, and how it is written."""
+    """Return what a value behind ``word`` must look like, empty if none can stand there, and how it
+    is written.
+    """
     written, operator, name = found.lastgroup or "", found["operator"], word.lower()
     is_flag = word.startswith("-")
-    if before.endswith(("/", "::")) or (before.endswith(":") and found.string[found.end("name")] == operator == ":"):
+    if before.endswith(("/", "::")) or (
+        before.endswith(":") and found.string[found.end("name")] == operator == ":"
+    ):
         return "", written  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     if written == "block" or found["pair"]:
         return _SURE, "code" if written == "shell" else written
     if written == "element":
-        is_element = before.endswith("<") and not before.endswith(("P<", "?<"))  # and no group of an expression
+        is_element = before.endswith("<") and not before.endswith(
+            ("P<", "?<")
+        )  # and no group of an expression
         return (_in_quotes(name) if is_element or found["next"] else ""), written
     if operator and written != "shell":
         return _in_quotes(name), written
     if operator:
-        is_variable = word.isupper() and operator.endswith("=") and (len(operator) > 1 or not found["space"])
+        is_variable = (
+            word.isupper() and operator.endswith("=") and (len(operator) > 1 or not found["space"])
+        )
         if is_variable or (is_flag and not found["after"]):
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
@@ -239,7 +299,9 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
         return _likely(name), written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
         return _SURE, written
-    return (_likely(name) if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
+    return (
+        _likely(name) if found["argument"] and before[:-1].rstrip().endswith("(") else ""
+    ), written
 
 
 def _likely(name: str) -> str:

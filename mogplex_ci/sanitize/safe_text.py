@@ -1,6 +1,7 @@
 """The types of text that may leave the program.
 
-They are subclasses of ``str`` that only this package constructs: ``SafeText("x")`` fails type checking and raises.
+They are subclasses of ``str`` that only this package constructs: ``SafeText("x")`` fails type
+checking and raises.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import LiteralString, Never, Self
 from mogplex_ci.sanitize.formats import compiled
 
 _MARKUP = (
-    r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)"  # what GitHub makes links of
+    # what GitHub makes links of
+    r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)"
     r"|[`*~\[\]<|$]|\\(?=[!-/:-@\[-`{-~]|\Z)|&(?=[#\w])"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
     r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)](?!\S))"  # the end of a heading; the start of a line
@@ -42,7 +44,8 @@ class CleanText(_Text):
 
 
 class SafeText(CleanText):
-    """Clean text on one line that no CI system takes for a command: it begins with a character of our own.
+    """Clean text on one line that no CI system takes for a command: it begins with a character of
+    our own.
 
     The only type that a platform prints.
     """
@@ -51,7 +54,9 @@ class SafeText(CleanText):
 
 
 class Markdown(_Text):
-    """Markdown whose markup is ours: text of others in it shows every character and is no link, mention or HTML."""
+    """Markdown whose markup is ours: text of others in it shows every character and is no link,
+    mention or HTML.
+    """
 
     __slots__ = ()
 
@@ -71,10 +76,11 @@ class Markdown(_Text):
 
     @classmethod
     def code(cls, text: CleanText) -> Markdown:
-        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and in HTML too.
+        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and
+        in HTML too.
 
-        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links of mentions,
-        issue numbers and commits.
+        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links
+        of mentions, issue numbers and commits.
         """
         return str.__new__(cls, f"<code>{escaped(text)}</code>")
 
@@ -91,7 +97,9 @@ def duration(seconds: float) -> SafeText:
 def clock(seconds: float) -> SafeText:
     """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
     hours, minutes, rest = _clock_parts(int(_bounded(seconds)))
-    return str.__new__(SafeText, f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}")
+    return str.__new__(
+        SafeText, f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
+    )
 
 
 def count(number: int, noun: LiteralString) -> SafeText:
@@ -100,9 +108,13 @@ def count(number: int, noun: LiteralString) -> SafeText:
 
 
 def timestamp(time: datetime | None) -> SafeText:
-    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC has no such year."""
+    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC
+    has no such year.
+    """
     try:
-        text = "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
+        text = (
+            "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
+        )
     except OverflowError:
         text = "unknown"
     return str.__new__(SafeText, text.replace("+00:00", "Z"))
@@ -120,10 +132,11 @@ def _clock_parts(seconds: int) -> tuple[int, int, int]:
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` on one line with its markup as character references, which markdown takes for plain characters.
+    """Return ``text`` on one line with its markup as character references, which markdown takes for
+    plain characters.
 
-    Addresses, mentions and issues are found after references are decoded: a ``wbr``, which only allows a line break,
-    keeps their parts apart.
+    Addresses, mentions and issues are found after references are decoded: a ``wbr``, which only
+    allows a line break, keeps their parts apart.
     """
     return compiled(_MARKUP).sub(_reference, text.replace("\n", " "))
 

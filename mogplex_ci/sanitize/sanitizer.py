@@ -17,7 +17,9 @@ from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText, escaped
 from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
-"""Stands in front of every line that the program did not write itself. It is five bytes long, see ``_GITLAB_TIME``."""
+"""Stands in front of every line that the program did not write itself. It is five bytes long, see
+``_GITLAB_TIME``.
+"""
 INLINE_LIMIT: Final = 300
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
@@ -26,7 +28,9 @@ JSON_LIMIT: Final = 100_000
 JSON_TOTAL: Final = 200_000
 JSON_NODES: Final = 20_000
 JSON_DEPTH: Final = 32
-"""Bounds of one JSON value: characters of a string and of all strings, values in it, and how deep they are nested."""
+"""Bounds of one JSON value: characters of a string and of all strings, values in it, and how deep
+they are nested.
+"""
 
 _MARGIN = 1024
 """Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
@@ -43,26 +47,33 @@ _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """Characters that mermaid may take for syntax, and more."""
 
 _GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
-"""GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10, 13 and 26 are these,
-even behind the time stamp that the runner has put there. A byte of ours among the five prevents that.
+"""GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10,
+13 and 26 are these, even behind the time stamp that the runner has put there. A byte of ours among
+the five prevents that.
 """
 
 _LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
 _TERMINAL = (
     r"section_(?:start|end):\d+:[\w.-]+(?:\[[a-z=,_]*\])?\r\x1b\[0K"  # GitLab's folds
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC (titles, links), DCS, SOS, PM, APC, when they end
+    # OSC (titles, links), DCS, SOS, PM, APC, when they end
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|\x1b[ -/]*[0-Z\\`-~]"  # the short ones: character sets, reset
-    r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"  # OSC and CSI in one 8-bit control
+    # OSC and CSI in one 8-bit control
+    r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"
 )
-"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes linear time."""
+"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes
+linear time.
+"""
 
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
 _INVISIBLE = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip them."""
+"""Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip
+them.
+"""
 _STRANGE = f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]"
 _UNPRINTABLE = f"[{_CONTROLS}{_INVISIBLE}]"
 _EMOJI = (
@@ -73,8 +84,9 @@ _DROPPED = f"(?!(?<={_EMOJI})(?:\ufe0f|\u200d(?={_EMOJI}))|(?<={_EMOJI}\ufe0f)\u
 """An invisible character that joins no emoji."""
 _IGNORED = r"[^\x00-\x7f]*+"
 _MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.join('teamcity')}))"
-"""Azure's agent looks for ``##vso[`` and ``##[`` by culture, which skips about a thousand code points: U+0489 and other
-combining marks, U+0600, U+0640, … Which ones depends on its version of ICU: here every non-ASCII character is skipped.
+"""Azure's agent looks for ``##vso[`` and ``##[`` by culture, which skips about a thousand code
+points: U+0489 and other combining marks, U+0600, U+0640, … Which ones depends on its version of
+ICU: here every non-ASCII character is skipped.
 """
 
 Value: TypeAlias = Untrusted | str | int
@@ -82,15 +94,17 @@ Value: TypeAlias = Untrusted | str | int
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
 """Part of a sentence: our words are literals; None is left out."""
 _Scrub: TypeAlias = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
-"""Makes of texts, each with a limit, their starts, each with the number of characters that are missing."""
+"""Makes of texts, each with a limit, their starts, each with the number of characters that are
+missing.
+"""
 
 
 class Sanitizer:
     """Makes ``SafeText``, ``CleanText`` and ``Markdown``; knows the secrets of this process.
 
-    Every text goes through the same steps: controls are shown and invisible characters dropped, then secrets are
-    redacted in all of it, then it is cut, then markers are broken. In this order, nothing that a later step removes
-    can hide from an earlier one.
+    Every text goes through the same steps: controls are shown and invisible characters dropped,
+    then secrets are redacted in all of it, then it is cut, then markers are broken. In this order,
+    nothing that a later step removes can hide from an earlier one.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -99,26 +113,31 @@ class Sanitizer:
         self._margin = _MARGIN + 2 * self._redactor.longest_value
 
     def line(self, template: LiteralString, *values: Value) -> SafeText:
-        """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without values, as it is.
+        """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without
+        values, as it is.
 
         Raises:
-            ValueError: the template begins with a placeholder for anything but ``SafeText``, with white space, or like
-                the marker of a CI system.
+            ValueError: the template begins with a placeholder for anything but ``SafeText``, with
+                white space, or like the marker of a CI system.
         """
         if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
         return self._own_line(template.format(*map(self._inline, values)) if values else template)
 
     def sentence(self, *parts: Part) -> SafeText:
-        """Return ``parts`` as one line: literals as they are, everything else cleaned, None left out.
+        """Return ``parts`` as one line: literals as they are, everything else cleaned, None left
+        out.
 
         Raises:
-            ValueError: the first part is neither a literal nor ``SafeText``, or begins like the marker of a CI system.
+            ValueError: the first part is neither a literal nor ``SafeText``, or begins like the
+                marker of a CI system.
         """
         given = [part for part in parts if part is not None]
         if not given or not _is_ours(given[0]):
             raise ValueError("a line begins with a character of ours")
-        return self._own_line("".join(part if _is_ours(part) else self._inline(part) for part in given))
+        return self._own_line(
+            "".join(part if _is_ours(part) else self._inline(part) for part in given)
+        )
 
     def message(self, text: Untrusted | str) -> SafeText:
         """Return ``text``, such as the cause of an error, as one line.
@@ -129,7 +148,9 @@ class Sanitizer:
         return self._own_line(shown if shown[:1].isalnum() else PREFIX + shown)
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
-        """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
+        """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in
+        all.
+        """
         text, missing = self._read(value, limit)
         *lines, last = text.rstrip("\n").split("\n")
         shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
@@ -146,14 +167,20 @@ class Sanitizer:
         """Return ``value`` as inline code for markdown; it may stand in a table or in HTML."""
         return Markdown.code(self.clean(value, limit=INLINE_LIMIT))
 
-    def fence(self, value: Value, *, language: LiteralString = "text", limit: int = BLOCK_LIMIT) -> Markdown:
-        """Return ``value`` as a fenced block that nothing in it can end; it has to stand on lines of its own."""
+    def fence(
+        self, value: Value, *, language: LiteralString = "text", limit: int = BLOCK_LIMIT
+    ) -> Markdown:
+        """Return ``value`` as a fenced block that nothing in it can end; it has to stand on lines
+        of its own.
+        """
         text = self.clean(value, limit=limit)
         bar = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
 
     def quote(self, value: Value, *, limit: int = BLOCK_LIMIT) -> Markdown:
-        """Return ``value`` as a quote, whose lines wrap and stay apart; it has to stand on lines of its own."""
+        """Return ``value`` as a quote, whose lines wrap and stay apart; it has to stand on lines of
+        its own.
+        """
         lines = []
         for line in self.clean(value, limit=limit).split("\n"):
             text = line.lstrip(" \t")
@@ -162,30 +189,47 @@ class Sanitizer:
         return str.__new__(Markdown, "\n".join(lines))
 
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
-        """Return a link with ``label``, or with the URL itself; None when it is no https URL without credentials."""
+        """Return a link with ``label``, or with the URL itself; None when it is no https URL
+        without credentials.
+        """
         target = self.url(url)
-        return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})") if target else None
+        return (
+            str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
+            if target
+            else None
+        )
 
     def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
-        """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no syntax there."""
-        return str.__new__(Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", self.clean(value, limit=limit)).strip() or "…")
+        """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no
+        syntax there.
+        """
+        return str.__new__(
+            Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", self.clean(value, limit=limit)).strip() or "…"
+        )
 
     def data(self, value: Untrusted) -> object:
-        """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep.
+        """Return a JSON value like ``value``, every key and string in it clean, cut where it is too
+        large or deep.
 
         Keys stay apart: one that would become another one's text gets a number behind it.
         """
         return _Json(value._value, self._scrub).value
 
     def details(self, value: Untrusted) -> CleanText:
-        """Return a JSON value as text, one ``name.name: value`` a line; text of several lines stands below its name."""
-        plain = _Json(value._value, lambda texts: starmap(_shown_start, texts), BLOCK_LIMIT + self._margin).value
+        """Return a JSON value as text, one ``name.name: value`` a line; text of several lines
+        stands below its name.
+        """
+        plain = _Json(
+            value._value, lambda texts: starmap(_shown_start, texts), BLOCK_LIMIT + self._margin
+        ).value
         return self.clean("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
-        """Return what ``data`` does to ``value`` beyond masking text in strings; empty when nothing.
+        """Return what ``data`` does to ``value`` beyond masking text in strings; empty when
+        nothing.
 
-        A value that was checked before it was cleaned, such as an artifact, must not have changed in these ways.
+        A value that was checked before it was cleaned, such as an artifact, must not have changed
+        in these ways.
         """
         return sorted(_Json(value._value, self._scrub).losses)
 
@@ -254,10 +298,11 @@ class Sanitizer:
         return read
 
     def _scrub(self, texts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Return the clean starts of ``texts``, each of at most so many characters, and how many are missing.
+        """Return the clean starts of ``texts``, each of at most so many characters, and how many
+        are missing.
 
-        Only what can be shown is read, and a margin, since a secret may begin near the limit. When there is more, the
-        margin is not shown: a secret that begins in it was not read to its end.
+        Only what can be shown is read, and a margin, since a secret may begin near the limit. When
+        there is more, the margin is not shown: a secret that begins in it was not read to its end.
         """
         read = [_shown_start(text, limit + self._margin) for text, limit in texts]
         redacted = self._redactor.redact([text for text, _ in read])
@@ -282,8 +327,8 @@ def _is_ours(part: object) -> TypeGuard[str]:
 class _Json:
     """A JSON value with clean texts in it, cut where it is too large or deep.
 
-    All texts are cleaned at once, since a secret may span several of them: the value is walked once to collect them,
-    and a second time to put what became of them in their places.
+    All texts are cleaned at once, since a secret may span several of them: the value is walked once
+    to collect them, and a second time to put what became of them in their places.
     """
 
     def __init__(self, value: object, scrub: _Scrub, room: int = JSON_TOTAL) -> None:
@@ -295,24 +340,40 @@ class _Json:
         self.value = self._walk(value, room, iter(scrub(self._texts)))
 
     def _walk(self, value: object, room: int, clean: Iterator[tuple[str, int]] | None) -> object:
-        """Return ``value`` with the ``clean`` texts in it, of which there is room for so many characters."""
+        """Return ``value`` with the ``clean`` texts in it, of which there is room for so many
+        characters.
+        """
         self._room, self._nodes, self._clean = room, JSON_NODES, clean
         return self._shown(value)
 
     def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
-        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is no secret stays one."""
+        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is no
+        secret stays one.
+        """
         self._nodes -= 1
         if isinstance(value, dict | list):
-            return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
+            return (
+                self._entries(value, name, depth)
+                if depth < JSON_DEPTH and self._nodes > 0
+                else self._mark("…")
+            )
         if isinstance(value, bool) or value is None:
             return value
         is_number, text = isinstance(value, int | float), _scalar_text(value)
-        shown = MASK if name and names.is_secret_value(text, name, quoted=not is_number) else self._text(text)
+        shown = (
+            MASK
+            if name and names.is_secret_value(text, name, quoted=not is_number)
+            else self._text(text)
+        )
         if not is_number:
             return shown
         if shown == text and text[-1:].isdigit():  # JSON numbers are finite
             return value
-        self.losses.add("a number would be masked as a secret" if shown == MASK else "a number would become text")
+        self.losses.add(
+            "a number would be masked as a secret"
+            if shown == MASK
+            else "a number would become text"
+        )
         return shown
 
     def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
@@ -322,7 +383,13 @@ class _Json:
         for key, item in islice(pairs, self._nodes):
             if key is not None:
                 keys.append((str(key), self._text(str(key))))
-            called = told if key in (None, "value") else str(key) if names.is_secret_name(str(key)) else ""
+            called = (
+                told
+                if key in (None, "value")
+                else str(key)
+                if names.is_secret_name(str(key))
+                else ""
+            )
             items.append(self._shown(item, called or name, depth + 1))
             if key in (None, "name", "key"):
                 told = _told(key, item)
@@ -353,7 +420,9 @@ class _Json:
         return self._mark(_cut(shown, len(shown), missing)) if missing else shown
 
     def _apart(self, keys: list[tuple[str, str]]) -> Iterator[str]:
-        """Yield the keys of an object, given as they were and are shown, each once: the unchanged keep their names."""
+        """Yield the keys of an object, given as they were and are shown, each once: the unchanged
+        keep their names.
+        """
         taken = {shown for written, shown in keys if shown == written}
         numbers: Counter[str] = Counter()
         for written, shown in keys:
@@ -368,7 +437,9 @@ class _Json:
 
 
 def _told(key: object, item: object) -> str:
-    """Return ``item`` if it is the name of a secret behind it: ``--token`` in a list, or the name of a pair."""
+    """Return ``item`` if it is the name of a secret behind it: ``--token`` in a list, or the name
+    of a pair.
+    """
     if not isinstance(item, str) or (key is None and not re.match(r"--?\w\S*\Z", item)):
         return ""
     return item if names.is_secret_name(item) else ""
@@ -390,14 +461,18 @@ def _lines(value: object, name: str) -> Iterator[str]:
 
 
 def _scalar_text(value: object) -> str:
-    """Return a text or a number as text. Python refuses to write more than a few thousand digits."""
+    """Return a text or a number as text. Python refuses to write more than a few thousand
+    digits.
+    """
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
     return str(value)
 
 
 def _cut(text: str, limit: int, missing: int = 0) -> str:
-    """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing`` before."""
+    """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing``
+    before.
+    """
     missing += max(len(text) - limit, 0)
     return f"{_head(text, limit)}… {missing:,} more characters" if missing else text
 
@@ -412,7 +487,8 @@ def _has_gitlab_time(text: str) -> bool:
 
 
 def show_controls(text: str) -> str:
-    """Return ``text`` with controls made visible, and terminal sequences and invisible characters dropped.
+    """Return ``text`` with controls made visible, and terminal sequences and invisible characters
+    dropped.
 
     Line feeds are its only line breaks, tabs its only other control.
     """
@@ -425,7 +501,9 @@ def show_controls(text: str) -> str:
 
 
 def take_out_invisible(text: str) -> tuple[str, list[str]]:
-    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only line breaks."""
+    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only
+    line breaks.
+    """
     taken = compiled(_TERMINAL).findall(text)
     text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
     return compiled(_UNPRINTABLE).sub("", text), taken + compiled(_UNPRINTABLE).findall(text)

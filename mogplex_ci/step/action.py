@@ -1,4 +1,6 @@
-"""One CI step: read the inputs, start a run or several, follow them into the job log, and exit by their result."""
+"""One CI step: read the inputs, start a run or several, follow them into the job log, and exit by
+their result.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _perform(step: Step, tasks: Sequence[ActionInputs], *, is_fleet: bool) -> RunResult:
-    """Start a run, or several, and follow them, unless nothing shall be started. ``tasks`` are the inputs of each task.
+    """Start a run, or several, and follow them, unless nothing shall be started. ``tasks`` are the
+    inputs of each task.
 
     Raises:
         MogplexError: the step cannot start.
@@ -56,7 +59,11 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, is_fleet: bool) -> Ru
     if inputs.comment_on is not None and not inputs.dry_run:
         github = step.github(inputs, platform.repository())
         own_key = None if inputs.run_id else plan.key.base
-        comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key) if github else None
+        comment = (
+            Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key)
+            if github
+            else None
+        )
         recorder.comment_on(comment, step.stop)
     with service_of(step, tasks) as connect:
         return recorder.follow(execute(step, plan, connect))

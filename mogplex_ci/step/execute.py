@@ -1,4 +1,6 @@
-"""Executes one run of a step, in a dry run on the embedded emulator, and judges what it delivered."""
+"""Executes one run of a step, in a dry run on the embedded emulator, and judges what it
+delivered.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Step(NamedTuple):
     """A time of the clock."""
 
     def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
-        """Return GitHub's API of a repository; None without a token for it, or without the repository's name."""
+        """Return GitHub's API of a repository; None without a token for it, or without the
+        repository's name.
+        """
         if inputs.github_token is None or repository is None:
             return None
         from mogplex_ci.github_api import GitHubApi  # loads urllib3
@@ -48,7 +52,8 @@ class Step(NamedTuple):
 
 @contextlib.contextmanager
 def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[..., Client]]:
-    """Yield what makes clients of the service; in a dry run, of the embedded emulator, which plays the scenario.
+    """Yield what makes clients of the service; in a dry run, of the embedded emulator, which plays
+    the scenario.
 
     ``tasks`` are the inputs of each task.
     """
@@ -63,13 +68,17 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[.
     for task in tasks:
         step.recorder.log.request(task)
     # A pattern needs a repository that it matches.
-    repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
+    repos = [
+        repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos
+    ]
     with Emulator(inputs.scenario, repos=repos) as emulator:
         yield partial(connect, emulator.url, emulator.token)
 
 
 class ResultHolder:
-    """How a step, or one of its runs, ended; set when the block that ``result_of_block`` guards is left."""
+    """How a step, or one of its runs, ended; set when the block that ``result_of_block`` guards is
+    left.
+    """
 
     result: RunResult
     with_known: Callable[[RunResult], RunResult] = staticmethod(lambda result: result)
@@ -78,7 +87,9 @@ class ResultHolder:
 
 @contextlib.contextmanager
 def result_of_block(step: Step) -> Iterator[ResultHolder]:
-    """Turn every end of the block into a result: the one place where an unforeseen error becomes one."""
+    """Turn every end of the block into a result: the one place where an unforeseen error becomes
+    one.
+    """
     holder = ResultHolder()
     try:
         yield holder
@@ -97,8 +108,9 @@ def execute(
 ) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
 
-    With ``repair``, a run that was rejected may be followed by others; the result is the last one's. ``item`` is the
-    run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
+    With ``repair``, a run that was rejected may be followed by others; the result is the last
+    one's. ``item`` is the run if it is one of several. What ``post`` needs about a run is saved
+    before the run goes on.
     """
     with (
         result_of_block(step) as holder,
@@ -113,7 +125,9 @@ def execute(
 
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
-    """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the scenario tells."""
+    """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the
+    scenario tells.
+    """
     rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
     if inputs.dry_run:
         from mogplex_ci.emulator.scenario import load_scenario

@@ -1,4 +1,6 @@
-"""One CI step with many runs: a run for each repository and task, in this one process under one token budget."""
+"""One CI step with many runs: a run for each repository and task, in this one process under one
+token budget.
+"""
 
 import contextlib
 import ctypes
@@ -40,7 +42,8 @@ _TOO_MANY_STARTS: Final = (
 
 
 def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
-    """Start the runs, follow them, and return how the step ended. ``tasks`` are the inputs of each task.
+    """Start the runs, follow them, and return how the step ended. ``tasks`` are the inputs of each
+    task.
 
     Raises:
         MogplexError: the step cannot start.
@@ -62,8 +65,13 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             service = Service(client, clock, step.stop, step.began, inputs.timeout)
             found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
         items = items_of(tasks, found, step.platform)
-        if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= service.deadline - service.now:
-            recorder.warn("Starts", _TOO_MANY_STARTS, len(items), duration(needed), duration(inputs.timeout))
+        if (
+            not inputs.dry_run
+            and (needed := seconds_to_start(len(items))) >= service.deadline - service.now
+        ):
+            recorder.warn(
+                "Starts", _TOO_MANY_STARTS, len(items), duration(needed), duration(inputs.timeout)
+            )
         fleet = Fleet(items, work, inputs, service)
 
         def counts() -> SafeText:
@@ -88,17 +96,21 @@ def seconds_to_start(runs: int) -> float:
 
 
 def _allocate_from_one_heap() -> None:
-    """Keep glibc from giving each thread a heap of its own: what a run has freed could not be used by the others."""
+    """Keep glibc from giving each thread a heap of its own: what a run has freed could not be used
+    by the others.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # other C libraries have one heap anyway
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def find_repos(client: Client, wanted: Sequence[str], timeout: float) -> dict[str, list[Repo]]:
-    """Return the repositories that each of ``wanted``, full names, ids or patterns such as ``acme/*``, stands for.
+    """Return the repositories that each of ``wanted``, full names, ids or patterns such as
+    ``acme/*``, stands for.
 
     Raises:
-        UsageError: with everything in ``wanted`` that stands for none, and the names that are close.
+        UsageError: with everything in ``wanted`` that stands for none, and the names that are
+            close.
         MogplexError: the API could not be asked.
     """
     visible = client.repos(timeout=timeout)
@@ -126,8 +138,11 @@ def find_repos(client: Client, wanted: Sequence[str], timeout: float) -> dict[st
     return found
 
 
-def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform) -> list[Item]:
-    """Return a run for each repository of each task. ``found``: the repositories that each word stands for.
+def items_of(
+    tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform
+) -> list[Item]:
+    """Return a run for each repository of each task. ``found``: the repositories that each word
+    stands for.
 
     Raises:
         UsageError: with all that does not fit together.
@@ -139,10 +154,19 @@ def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
         pairs += [(task, repo) for repo in repos.values()]
     if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"
-        problems.append(Problem("idempotency-key", fault, "Remove it: each run gets a key of its own."))
-    branches = Counter((repo.full_name, task.branch) for task, repo in pairs if task.branch is not None)
+        problems.append(
+            Problem("idempotency-key", fault, "Remove it: each run gets a key of its own.")
+        )
+    branches = Counter(
+        (repo.full_name, task.branch) for task, repo in pairs if task.branch is not None
+    )
     problems += [
-        Problem("branch", "is used by several tasks of one repository", "Give each task a branch of its own.", name)
+        Problem(
+            "branch",
+            "is used by several tasks of one repository",
+            "Give each task a branch of its own.",
+            name,
+        )
         for (name, _), times in branches.items()
         if times > 1
     ]
@@ -152,5 +176,6 @@ def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
     if problems:
         raise UsageError(*dict.fromkeys(problems))
     return [
-        Item(number, repo, task, plan_of(task, platform, repo)) for number, (task, repo) in enumerate(pairs, start=1)
+        Item(number, repo, task, plan_of(task, platform, repo))
+        for number, (task, repo) in enumerate(pairs, start=1)
     ]

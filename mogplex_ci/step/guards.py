@@ -1,7 +1,7 @@
 """Whether a step may start anything, and on whose words.
 
-It needs a token, and an event and a prompt that are no outsider's. ``include-event`` puts the event's words behind the
-prompt, if those are still what the event brought.
+It needs a token, and an event and a prompt that are no outsider's. ``include-event`` puts the
+event's words behind the prompt, if those are still what the event brought.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ _WITHOUT_ACTION: Final = (
 
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
-    """Return why nothing shall be started, if that is no failure. ``tasks`` are the inputs of each task.
+    """Return why nothing shall be started, if that is no failure. ``tasks`` are the inputs of each
+    task.
 
     Raises:
-        UntrustedPromptError: a prompt holds an outsider's words. Nothing lets that pass as skipped: a green job would
-            hide an attack.
+        UntrustedPromptError: a prompt holds an outsider's words. Nothing lets that pass as skipped:
+            a green job would hide an attack.
         MissingTokenError: there is no token.
         UntrustedTriggerError: the event may be an outsider's doing.
     """
@@ -54,7 +55,9 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         return f"Not started: {app}."
     for task in tasks:
         if (field := cause.outsider_text_in(task.prompt, trust)) is not None:
-            raise errors.UntrustedPromptError(f"the prompt contains {field} of the event, which an outsider wrote")
+            raise errors.UntrustedPromptError(
+                f"the prompt contains {field} of the event, which an outsider wrote"
+            )
     if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
             raise errors.MissingTokenError(step.platform.token_advice)
@@ -65,19 +68,25 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         return f"Not started: {outsider}."
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
-        step.recorder.warn("Idempotency key", _RANDOM_KEY)  # only CI systems retry steps, people at a terminal do not
+        step.recorder.warn(
+            "Idempotency key", _RANDOM_KEY
+        )  # only CI systems retry steps, people at a terminal do not
     is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
     if not step.platform.has_clean_up and not is_told_apart:
-        step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}")
+        step.recorder.warn(
+            "No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}"
+        )
     return None
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
-    """Return the inputs of each task with the prompt that is to be sent. Who caused the event has been judged before.
+    """Return the inputs of each task with the prompt that is to be sent. Who caused the event has
+    been judged before.
 
     Raises:
         UsageError: the event has no words, or a prompt cannot take them.
-        ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show them.
+        ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show
+            them.
     """
     inputs, words = tasks[0], step.platform.cause.words()
     included = [with_event(task, words) for task in tasks]
@@ -89,7 +98,8 @@ def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionI
 
 
 def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
-    """Return the inputs with the event's words behind the prompt, if they are asked for: the same for the same event.
+    """Return the inputs with the event's words behind the prompt, if they are asked for: the same
+    for the same event.
 
     Raises:
         UsageError: the event has no words, or the prompt cannot take them.
@@ -97,13 +107,17 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
     if not inputs.include_event:
         return inputs
     if not words:
-        fault = "is set, and this job's event has no issue, pull request, discussion, comment or review"
+        fault = (
+            "is set, and this job's event has no issue, pull request, discussion, comment or review"
+        )
         remedy = "Remove it from jobs that such an event does not start."
         raise errors.UsageError(errors.Problem("include-event", fault, remedy))
     prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
     if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
         remedy = "Name the number in the prompt instead."
-        raise errors.UsageError(errors.Problem("include-event", f"makes a prompt that {too_long}", remedy))
+        raise errors.UsageError(
+            errors.Problem("include-event", f"makes a prompt that {too_long}", remedy)
+        )
     return inputs._replace(prompt=prompt)
 
 
@@ -131,21 +145,26 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
 
 
 def trust_of(step: Step, inputs: ActionInputs) -> Trust:
-    """Return who may start a run besides the insiders whom the event names: by the inputs, and by GitHub if asked."""
+    """Return who may start a run besides the insiders whom the event names: by the inputs, and by
+    GitHub if asked.
+    """
 
     @cache
     def may_write(login: str) -> bool:
         try:
             return ask_github(step, inputs, lambda github: github.may_write(login)) or False
         except errors.GitHubError as error:
-            step.recorder.warn("Permission", "GitHub could not be asked who has write access: {}", error.cause)
+            step.recorder.warn(
+                "Permission", "GitHub could not be asked who has write access: {}", error.cause
+            )
             return False
 
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)
 
 
 def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T]) -> T | None:
-    """Return what GitHub answers about the job's own repository; None when there is no token to ask with.
+    """Return what GitHub answers about the job's own repository; None when there is no token to ask
+    with.
 
     Raises:
         GitHubError: GitHub refuses to answer, or could not within ten seconds.
@@ -154,6 +173,8 @@ def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T]) 
         return None
     deadline = step.clock.monotonic() + _ASK_SECONDS
     try:
-        return finish(retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline))
+        return finish(
+            retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline)
+        )
     finally:
         github.close()

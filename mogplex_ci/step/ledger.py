@@ -20,7 +20,9 @@ class OpenRun(NamedTuple):
     """Name of the task in the run file; empty when there is none."""
     run_id: str = ""
     repair: Sequence[str] = ()
-    """The fields of a later round's ``Repair``, as long as its id is not known: the inputs do not tell them."""
+    """The fields of a later round's ``Repair``, as long as its id is not known: the inputs do not
+    tell them.
+    """
 
 
 class State(NamedTuple):
@@ -60,7 +62,9 @@ class Ledger:
             self._set(run, self._open[run]._replace(key=update.key, run_id=""))
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
-            self._set(run, known._replace(run_id=update.run.id, repair=()) if update.owned else None)
+            self._set(
+                run, known._replace(run_id=update.run.id, repair=()) if update.owned else None
+            )
 
     def _set(self, run: Hashable, entry: OpenRun | None) -> None:
         with self._lock:
@@ -70,7 +74,10 @@ class Ledger:
                 del self._open[run]
             else:
                 self._open[run] = entry
-            runs = [{name: value for name, value in run._asdict().items() if value} for run in self._open.values()]
+            runs = [
+                {name: value for name, value in run._asdict().items() if value}
+                for run in self._open.values()
+            ]
             state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
             self._save(f"{_mac(state, self._token)} {state}" if runs else "")
 
@@ -86,9 +93,13 @@ def saved_state(platform: Platform, *, token: str | None, key: str | None) -> St
         base_url, runs = str(state["base_url"]), [OpenRun(**run) for run in state["runs"]]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return State(base_url, runs, hmac.compare_digest(mac.encode(), _mac(text, token or "").encode()))
+    return State(
+        base_url, runs, hmac.compare_digest(mac.encode(), _mac(text, token or "").encode())
+    )
 
 
 def _mac(state: str, token: str) -> str:
-    """Return what only the holder of the token can write: else a file in the repository could cancel a run."""
+    """Return what only the holder of the token can write: else a file in the repository could
+    cancel a run.
+    """
     return hmac.new(token.encode(), state.encode(), hashlib.sha256).hexdigest()

@@ -14,7 +14,9 @@ from mogplex_ci.run.start import Key, derive_key
 def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Plan:
     """Return the plan of a step's run; of several, of the one in ``repo``."""
     jobs = max(inputs.jobs_per_token, platform.parallel_jobs)
-    return Plan(inputs._replace(prompt=""), inputs.start_request, key_of(inputs, platform, repo), jobs, repo)
+    return Plan(
+        inputs._replace(prompt=""), inputs.start_request, key_of(inputs, platform, repo), jobs, repo
+    )
 
 
 def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Key:
@@ -27,9 +29,15 @@ def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -
     base = inputs.idempotency_key or f"{platform.name}-{attempt}"
     if identity is not None and not explicit:
         own = (repo.id, inputs.task or "") if repo else ()
-        label = "-".join(filter(None, (identity.label, repo and repo.full_name.text, repo and inputs.task)))
-        base = derive_key(platform.name, label, (*identity.parts, *inputs.matrix, *own), inputs.key_suffix)
-    return Key(base, explicit, attempt, later_attempt=identity is not None and identity.later_attempt)
+        label = "-".join(
+            filter(None, (identity.label, repo and repo.full_name.text, repo and inputs.task))
+        )
+        base = derive_key(
+            platform.name, label, (*identity.parts, *inputs.matrix, *own), inputs.key_suffix
+        )
+    return Key(
+        base, explicit, attempt, later_attempt=identity is not None and identity.later_attempt
+    )
 
 
 class Item:

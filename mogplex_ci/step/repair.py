@@ -1,7 +1,9 @@
-"""The runs of one task: the gates judge each, and with ``repair`` another round goes on with what they rejected.
+"""The runs of one task: the gates judge each, and with ``repair`` another round goes on with what
+they rejected.
 
-The same faults give the next round the same report, byte for byte, since the service compares the bodies of starts with
-one key: names are sorted and bounded, and no time, id or address is among them.
+The same faults give the next round the same report, byte for byte, since the service compares the
+bodies of starts with one key: names are sorted and bounded, and no time, id or address is among
+them.
 """
 
 from __future__ import annotations
@@ -34,9 +36,13 @@ _ADDRESSES: Final = "pull-request"
 
 
 class Rounds:
-    """Executes the runs of one task, never two at once. Each but the first works on the branch of the one before."""
+    """Executes the runs of one task, never two at once. Each but the first works on the branch of
+    the one before.
+    """
 
-    def __init__(self, plan: Plan, case: Case, safe: Sanitizer, save: Callable[[Update], None]) -> None:
+    def __init__(
+        self, plan: Plan, case: Case, safe: Sanitizer, save: Callable[[Update], None]
+    ) -> None:
         """``plan`` is that of the first run; ``save`` is told what the runs report."""
         self._plan = plan
         self._case = case
@@ -48,7 +54,8 @@ class Rounds:
         """Of the last round that was judged."""
 
     def perform(self) -> Generator[Update, None, RunResult]:
-        """Execute runs until one is not rejected, or no other round may follow; return the result of the last one.
+        """Execute runs until one is not rejected, or no other round may follow; return the result
+        of the last one.
 
         Raises:
             StopRequested: a stop signal came while a run was judged.
@@ -62,7 +69,9 @@ class Rounds:
                 yield update
             result = self._execution.result
             outcome = result.timeline.outcome
-            if self._last is not None and outcome.pull_request_url is None:  # it is open since an earlier round
+            if (
+                self._last is not None and outcome.pull_request_url is None
+            ):  # it is open since an earlier round
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
             if case.inputs.gates:
                 result = yield from judge_run(result, case)
@@ -74,7 +83,9 @@ class Rounds:
                 return self._last
             number, plan = len(self._rounds) + 1, self._plan
             yield NextRound(number, most, self._rounds[-1].faults)
-            plan = plan._replace(key=plan.key.of_round(number), found=result.repo or plan.found, repair=repair)
+            plan = plan._replace(
+                key=plan.key.of_round(number), found=result.repo or plan.found, repair=repair
+            )
             self._execution = Execution(case.judge.service, plan)
 
     def with_known(self, result: RunResult) -> RunResult:
@@ -82,13 +93,19 @@ class Rounds:
         return self._with_rounds(self._execution.with_known(result))
 
     def _with_rounds(self, result: RunResult) -> RunResult:
-        if result.run is None and (last := self._last) is not None:  # the next round was not started
-            result = result._replace(run=last.run, followed=last.followed, repo=last.repo, key=last.key)
+        if (
+            result.run is None and (last := self._last) is not None
+        ):  # the next round was not started
+            result = result._replace(
+                run=last.run, followed=last.followed, repo=last.repo, key=last.key
+            )
             result = result._replace(joined=last.joined, gates=last.gates, artifact=last.artifact)
         return result._replace(rounds=tuple(self._rounds))
 
     def _repair_of(self, result: RunResult) -> Repair | None:
-        """Note the round that was judged, and return what the next one repairs, if there is to be one."""
+        """Note the round that was judged, and return what the next one repairs, if there is to be
+        one.
+        """
         case = self._case
         this = Round(result.run.id if result.run else "", case.commit, result.gates)
         this = this._replace(report=report_of(this.faults, self._safe))
@@ -103,11 +120,17 @@ class Rounds:
 
     def _reason_to_end(self, repair: Repair) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one does."""
-        inputs, service, (*earlier, last) = self._case.inputs, self._case.judge.service, self._rounds
+        inputs, service, (*earlier, last) = (
+            self._case.inputs,
+            self._case.judge.service,
+            self._rounds,
+        )
         for gate in last.faults:
             if not gate.can_be_repaired:
                 return f"the agent can do nothing about the gate {gate.name}"
-        if self._case.is_unchanged or (earlier and last.commit is not None and last.commit == earlier[-1].commit):
+        if self._case.is_unchanged or (
+            earlier and last.commit is not None and last.commit == earlier[-1].commit
+        ):
             return "it pushed nothing, so another round would find the same"
         if any(last.report == other.report for other in earlier):
             return "the same faults came twice"
@@ -118,7 +141,11 @@ class Rounds:
         if self._case.branch is None:
             return "its branch is not known"
         prompt = str(self._plan.request("", repair)["prompt"])
-        return "the prompt leaves no room for the report" if declared()["prompt"].kind.fault(prompt) else ""
+        return (
+            "the prompt leaves no room for the report"
+            if declared()["prompt"].kind.fault(prompt)
+            else ""
+        )
 
 
 def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
@@ -127,7 +154,9 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
     for gate in faults:
         lines.append(f"{gate.name}: {gate.found}. Expected: {gate.expected}.")
         names = () if gate.name == _ADDRESSES else gate.items
-        lines += sorted(f"- {' '.join(safe.clean(name, limit=FAULT_LIMIT).split())}" for name in names)
+        lines += sorted(
+            f"- {' '.join(safe.clean(name, limit=FAULT_LIMIT).split())}" for name in names
+        )
     while len("\n".join(lines)) > REPORT_LIMIT:
         lines[-2:] = [_MORE]
     return f"{_INTRODUCTION}\n\n{fenced(chr(10).join(lines))}"

@@ -35,7 +35,9 @@ jobs:
           PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
         run: echo "later step has <$RESULT> <$PULL_REQUEST>"
 """
-MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:")
+MATRIX = WORKFLOW.replace(
+    "    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:"
+)
 
 
 @dataclass(frozen=True)
@@ -55,27 +57,47 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
 
     Args:
         folder: Made if need be.
-        workflow: Text of the workflow; `uses: ./` is the action, `uses: ./native` the one without Docker.
+        workflow: Text of the workflow; `uses: ./` is the action, `uses: ./native` the one without
+            Docker.
         image: Use this built image, as a release does, instead of building the Dockerfile.
     """
     native = sorted((ROOT / "native").glob("*.*"))
-    for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", ROOT / "action.yml", *native, *build_context()]:
+    for file in [
+        ROOT / "Dockerfile",
+        ROOT / ".dockerignore",
+        ROOT / "action.yml",
+        *native,
+        *build_context(),
+    ]:
         copy = folder / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
     if image is not None:
         action = folder / "action.yml"
-        action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
+        action.write_text(
+            action.read_text().replace("image: Dockerfile", f"image: docker://{image}")
+        )
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True, exist_ok=True)
-    # Under a name of its own: act names containers and volumes by it, and would meet those of a run that was killed.
+    # Under a name of its own: act names containers and volumes by it, and would meet those of a run
+    # that was killed.
     name = uuid.uuid4().hex
-    (workflows / f"{name}.yml").write_text(re.sub(r"^name: .*$", f"name: {name}", workflow, flags=re.MULTILINE))
+    (workflows / f"{name}.yml").write_text(
+        re.sub(r"^name: .*$", f"name: {name}", workflow, flags=re.MULTILINE)
+    )
     for arguments in (
         ["init", "--quiet", "--initial-branch=main"],
         ["remote", "add", "origin", "https://github.com/acme/web.git"],
         ["add", "--all"],
-        ["-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=Test"],
+        [
+            "-c",
+            "user.name=Test",
+            "-c",
+            "user.email=test@example.com",
+            "commit",
+            "--quiet",
+            "--message=Test",
+        ],
     ):
         subprocess.run(["git", *arguments], cwd=folder, check=True)
     return folder
@@ -91,9 +113,9 @@ def act(
 ) -> ActResult:
     """Run the repository's workflows for an event. Its containers share the host's network.
 
-    `uses: mogplex/run-action@v1` is the repository's own; the emulator and the stand-in are Mogplex and GitHub's API.
-    One run at a time on this machine: act names containers and images after workflows and actions, and one run would
-    remove those of another.
+    `uses: mogplex/run-action@v1` is the repository's own; the emulator and the stand-in are Mogplex
+    and GitHub's API. One run at a time on this machine: act names containers and images after
+    workflows and actions, and one run would remove those of another.
     """
     given = [f"--local-repository=mogplex/run-action@v1={repository}"]
     given.append(f"--secret=GITHUB_TOKEN={TOKEN if api else 'none'}")
@@ -105,6 +127,14 @@ def act(
         file = repository.with_name(f"{repository.name}-event.json")
         file.write_text(json.dumps(payload))
         given.append(f"--eventpath={file}")
-    command = [str(_ACT), event, f"--platform=ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *given]
+    command = [
+        str(_ACT),
+        event,
+        f"--platform=ubuntu-latest={BASE}",
+        "--pull=false",
+        "--network=host",
+        "--rm",
+        *given,
+    ]
     with machine_lock("act"):
         return ActResult(*run_client([*command, *options], repository))

@@ -1,4 +1,6 @@
-"""Fixtures of the container tests: an engine, the base image, the built image and a stand-in of GitHub's API."""
+"""Fixtures of the container tests: an engine, the base image, the built image and a stand-in of
+GitHub's API.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ from tests.require import require, unavailable
 def base_image() -> str:
     """The Dockerfile's base: pulled before, or a stand-in made from Debian packages."""
     require("docker")
-    made = subprocess.run([Path(__file__).parent / "base-image.sh", BASE], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [Path(__file__).parent / "base-image.sh", BASE], capture_output=True, text=True, check=False
+    )
     if made.returncode != 0:
         unavailable("docker", f"no base image: {made.stderr.strip()}")
     return BASE
@@ -54,7 +58,8 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def archives(image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The built image as buildx exports it: an index of one image and its attestation, for each architecture.
+    """The built image as buildx exports it: an index of one image and its attestation, for each
+    architecture.
 
     The second is the first under another architecture's name: its files do not matter here.
     """
@@ -64,10 +69,24 @@ def archives(image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for architecture in ("amd64", "arm64"):
         layout = folder / architecture
         subprocess.run(
-            ["skopeo", "copy", "--quiet", f"docker-archive:{folder}/saved.tar", f"oci:{layout}:built"], check=True
+            [
+                "skopeo",
+                "copy",
+                "--quiet",
+                f"docker-archive:{folder}/saved.tar",
+                f"oci:{layout}:built",
+            ],
+            check=True,
         )
         Layout(layout).wrap(architecture)
         subprocess.run(
-            ["tar", "--create", f"--file={folder}/{architecture}.tar", f"--directory={layout}", "."], check=True
+            [
+                "tar",
+                "--create",
+                f"--file={folder}/{architecture}.tar",
+                f"--directory={layout}",
+                ".",
+            ],
+            check=True,
         )
     return [str(folder / "amd64.tar"), str(folder / "arm64.tar")]

@@ -25,7 +25,9 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclass(frozen=True)
 class Registry:
-    """An empty registry, and the environment in which the release's scripts reach it without TLS."""
+    """An empty registry, and the environment in which the release's scripts reach it without
+    TLS.
+    """
 
     host: str
     env: dict[str, str]
@@ -54,7 +56,9 @@ class Registry:
     def tags(self) -> list[str]:
         """Every tag in it; none when nothing was pushed."""
         with contextlib.suppress(urllib.error.HTTPError):
-            with urllib.request.urlopen(f"http://{self.host}/v2/mogplex/run-action/tags/list") as answer:
+            with urllib.request.urlopen(
+                f"http://{self.host}/v2/mogplex/run-action/tags/list"
+            ) as answer:
                 return sorted(json.load(answer)["tags"])
         return []
 
@@ -70,7 +74,9 @@ def accepts(port: int) -> bool:
 
 @contextlib.contextmanager
 def serving(folder: Path, auth: str = "") -> Iterator[Registry]:
-    """Serve an empty registry on a free port of this machine; the settings ``auth`` make it ask for a login."""
+    """Serve an empty registry on a free port of this machine; the settings ``auth`` make it ask for
+    a login.
+    """
     for tool in ("docker", "docker-registry", "skopeo"):
         require(tool)
     with socket.socket() as probe:
@@ -81,10 +87,14 @@ def serving(folder: Path, auth: str = "") -> Iterator[Registry]:
         f"http: {{addr: '{host.replace('localhost', '127.0.0.1')}'}}\n{auth}"
     )
     (folder / ".config/containers").mkdir(parents=True)
-    (folder / ".config/containers/registries.conf").write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
+    (folder / ".config/containers/registries.conf").write_text(
+        f'[[registry]]\nlocation = "{host}"\ninsecure = true\n'
+    )
     env = {**os.environ, "HOME": str(folder)}
     with subprocess.Popen(
-        ["docker-registry", "serve", str(folder / "registry.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["docker-registry", "serve", str(folder / "registry.yml")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as server:
         try:
             wait_until(lambda: accepts(int(host.split(":")[1])))
@@ -100,7 +110,9 @@ class Layout:
         self._folder = folder
 
     def wrap(self, architecture: str) -> None:
-        """Put the one image of the layout under ``architecture`` into an index, beside an attestation."""
+        """Put the one image of the layout under ``architecture`` into an index, beside an
+        attestation.
+        """
         index = json.loads((self._folder / "index.json").read_text())
         manifest = self._read(index["manifests"][0])
         config = self._read(manifest["config"]) | {"architecture": architecture}
@@ -110,11 +122,19 @@ class Layout:
             **self._write(manifest),
             "platform": {"os": "linux", "architecture": architecture},
         }
-        empty = {"mediaType": "application/vnd.oci.image.config.v1+json", **self._write({"architecture": "unknown"})}
-        statement = {"mediaType": "application/vnd.in-toto+json", **self._write({"subject": image["digest"]})}
+        empty = {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            **self._write({"architecture": "unknown"}),
+        }
+        statement = {
+            "mediaType": "application/vnd.in-toto+json",
+            **self._write({"subject": image["digest"]}),
+        }
         attestation = {
             "mediaType": MANIFEST,
-            **self._write({"schemaVersion": 2, "mediaType": MANIFEST, "config": empty, "layers": [statement]}),
+            **self._write(
+                {"schemaVersion": 2, "mediaType": MANIFEST, "config": empty, "layers": [statement]}
+            ),
             "platform": {"os": "unknown", "architecture": "unknown"},
             "annotations": {
                 "vnd.docker.reference.type": "attestation-manifest",
@@ -122,7 +142,11 @@ class Layout:
             },
         }
         inner = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [image, attestation]}
-        outer = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{"mediaType": INDEX, **self._write(inner)}]}
+        outer = {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [{"mediaType": INDEX, **self._write(inner)}],
+        }
         (self._folder / "index.json").write_text(json.dumps(outer))
 
     def _read(self, descriptor: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +166,8 @@ class Layout:
 def signed(registry: Registry, digest: str, folder: Path) -> Path:
     """Sign an image, verify the signature, and return the public key, which is made in ``folder``.
 
-    With a key of our own: the release signs with the workflow's identity, which needs sigstore's servers.
+    With a key of our own: the release signs with the workflow's identity, which needs sigstore's
+    servers.
     """
     require("cosign")
     env = {**registry.env, "COSIGN_PASSWORD": ""}
@@ -153,6 +178,8 @@ def signed(registry: Registry, digest: str, folder: Path) -> Path:
         ["sign", "--yes", "--key=cosign.key", "--tlog-upload=false", *http, image],
         ["verify", "--key=cosign.pub", "--insecure-ignore-tlog", *http, image],
     ):
-        done = subprocess.run(["cosign", *command], cwd=folder, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["cosign", *command], cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
     return folder / "cosign.pub"

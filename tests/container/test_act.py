@@ -21,7 +21,9 @@ def run(repository: Path, emulator: Emulator) -> ActResult:
 def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     base_image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """The whole way of `uses: ./`: act builds the Dockerfile, under one tag for the whole machine."""
+    """The whole way of `uses: ./`: act builds the Dockerfile, under one tag for the whole
+    machine.
+    """
     repository = workspace(tmp_path, WORKFLOW)
     result = run(repository, emulator)
     assert result.exit_code == 0, result.log
@@ -32,27 +34,37 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
 
 
 @pytest.mark.parametrize("emulator", ["failed"], indirect=True)
-def test_a_failed_run_fails_the_job_and_still_has_outputs(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_a_failed_run_fails_the_job_and_still_has_outputs(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     result = run(workspace(tmp_path, WORKFLOW, image), emulator)
     assert result.exit_code == 1
     assert "later step has <failed> <>" in result.lines()
 
 
-def test_each_job_of_a_matrix_has_its_own_run(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_each_job_of_a_matrix_has_its_own_run(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     result = run(workspace(tmp_path, MATRIX, image), emulator)
     assert result.exit_code == 0, result.log
     assert [run.status for run in emulator.runs] == ["success", "success"]
 
 
 @pytest.mark.parametrize("emulator", ["slow"], indirect=True)
-def test_post_cancels_what_a_killed_container_left_running(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_post_cancels_what_a_killed_container_left_running(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     """Under act a post step gets no state from a container action: it finds the run in a file."""
     repository = workspace(tmp_path, WORKFLOW, image)
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(run, repository, emulator)
         wait_until(lambda: job.done() or any(run.status == "streaming" for run in emulator.runs))
         containers = docker("ps", "--quiet", f"--filter=ancestor={image}").split()
-        (step,) = [each for each in containers if emulator.url in docker("inspect", "--format={{.Config.Env}}", each)]
+        (step,) = [
+            each
+            for each in containers
+            if emulator.url in docker("inspect", "--format={{.Config.Env}}", each)
+        ]
         docker("kill", "--signal=KILL", step)
         result = job.result()
     assert result.exit_code == 1, result.log

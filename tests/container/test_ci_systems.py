@@ -1,7 +1,7 @@
 """The built image, started the way each CI system starts a job's container.
 
-Where a system's source is public, the commands are those of the source, which is named; those of Bitbucket, CircleCI
-and TeamCity are from their documents.
+Where a system's source is public, the commands are those of the source, which is named; those of
+Bitbucket, CircleCI and TeamCity are from their documents.
 """
 
 from __future__ import annotations
@@ -33,15 +33,23 @@ STEP = f"mogplex-ci --dry-run no-change --repo acme/web --prompt {shlex.quote(PR
 """A short run: what a container costs is not measured here."""
 PULL_REQUEST = ROOT / "tests/e2e/scenarios/pull-request.yaml"
 
-SHELLS = [f"{folder}/{name}" for name in ("bash", "sh") for folder in ("/usr/local/bin", "/usr/bin", "/bin")]
-# gitlab-runner, shells/bash.go: BashDetectShellScript, the command of its docker and kubernetes executors.
+SHELLS = [
+    f"{folder}/{name}"
+    for name in ("bash", "sh")
+    for folder in ("/usr/local/bin", "/usr/bin", "/bin")
+]
+# gitlab-runner, shells/bash.go: BashDetectShellScript, the command of its docker and kubernetes
+# executors.
 GITLAB_SHELL = "if false; then\n\ttrue\n"
 GITLAB_SHELL += "\n".join(f"elif [ -x {shell} ]; then\n\texec {shell} " for shell in SHELLS)
 GITLAB_SHELL += "\nelse\n\techo shell not found\n\texit 1\nfi\n\n"
 HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-"""The demands of the `restricted` pod security standard, with a read-only root file system besides."""
+"""The demands of the `restricted` pod security standard, with a read-only root file system
+besides.
+"""
 PLAYED = {
-    # The shell is the image's command, so the entry point must start it; the script comes on standard input.
+    # The shell is the image's command, so the entry point must start it; the script comes on
+    # standard input.
     "GitLab runner, docker executor": (["sh", "-c", GITLAB_SHELL], []),
     # pipeline/backend/common/script.go: the commands travel in a variable, base64-encoded.
     "Woodpecker": (
@@ -54,9 +62,16 @@ PLAYED = {
         ["--entrypoint=/bin/sh", f"--env=DRONE_SCRIPT=set -e\n{STEP}\n"],
     ),
     # buildkite-plugins/docker-buildkite-plugin, commands/run.sh: docker's own init is PID 1.
-    "Buildkite": (["/bin/sh", "-e", "-c", STEP], ["--init", "--volume=FOLDER:/workdir", "--workdir=/workdir"]),
-    # The step's script is a file in a mounted folder, and a shell runs it in place of the entry point.
-    "TeamCity": (["/work/script.sh"], ["--volume=FOLDER:/work", "--workdir=/work", "--entrypoint=/bin/sh"]),
+    "Buildkite": (
+        ["/bin/sh", "-e", "-c", STEP],
+        ["--init", "--volume=FOLDER:/workdir", "--workdir=/workdir"],
+    ),
+    # The step's script is a file in a mounted folder, and a shell runs it in place of the entry
+    # point.
+    "TeamCity": (
+        ["/work/script.sh"],
+        ["--volume=FOLDER:/work", "--workdir=/work", "--entrypoint=/bin/sh"],
+    ),
     "a hardened Kubernetes pod of root": (shlex.split(STEP)[1:], HARDENED),
     "a hardened Kubernetes pod": (shlex.split(STEP)[1:], [*HARDENED, "--user=65532"]),
 }
@@ -75,7 +90,9 @@ def job_container(image: str, *command: str, options: Sequence[str] = ()) -> Ite
 
 def processes(container: str) -> list[str]:
     """Return the names of what runs in the container, as Jenkins asks the engine for them."""
-    return [line.split()[1] for line in docker("top", container, "-eo", "pid,comm").splitlines()[1:]]
+    return [
+        line.split()[1] for line in docker("top", container, "-eo", "pid,comm").splitlines()[1:]
+    ]
 
 
 @pytest.mark.parametrize("system", PLAYED)
@@ -95,14 +112,20 @@ def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: st
 
 
 def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
-    """The same command in place of the entry point; the container's log is followed while the script writes to it."""
-    with job_container(image, "-c", GITLAB_SHELL, options=["--entrypoint=sh", "--interactive"]) as container:
+    """The same command in place of the entry point; the container's log is followed while the
+    script writes to it.
+    """
+    with job_container(
+        image, "-c", GITLAB_SHELL, options=["--entrypoint=sh", "--interactive"]
+    ) as container:
         script = f"mkdir -p /logs-1-2; ({STEP}) >/logs-1-2/output.log 2>&1; tail -n +1 /logs-1-2/output.log | grep ."
         assert PROMPT in docker("exec", container, "sh", "-c", script)
 
 
 def test_bitbucket(image: str, tmp_path: Path) -> None:
-    """Bitbucket's `bash` takes the entry point's place and runs the lines of script and after-script, one by one."""
+    """Bitbucket's `bash` takes the entry point's place and runs the lines of script and
+    after-script, one by one.
+    """
     example = yaml.safe_load(BITBUCKET.code)
     step = example["pipelines"]["custom"]["agent"][0]["step"]
     clone = "/opt/atlassian/pipelines/agent/build"
@@ -115,7 +138,12 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
         "BITBUCKET_REPO_UUID": "{3f2a7c1e-e979-40be-b383-c1a7738b52f7}",
         "BITBUCKET_STEP_UUID": "{5d1c9b7a-2f1c-4e02-a6a0-0b7a3e4f9a11}",
     }
-    options = [f"--volume={tmp_path}:{clone}", f"--workdir={clone}", "--entrypoint=/bin/bash", "--interactive"]
+    options = [
+        f"--volume={tmp_path}:{clone}",
+        f"--workdir={clone}",
+        "--entrypoint=/bin/bash",
+        "--interactive",
+    ]
     options += [f"--env={name}={value}" for name, value in variables.items()]
     with job_container(image, options=options) as container:
         log = docker("exec", container, "bash", "-exc", "\n".join(step["script"]))
@@ -125,23 +153,28 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
 
 
 def test_circleci(image: str) -> None:
-    """CircleCI ignores the entry point, starts its agent from a shell and keeps workspaces and caches as tar.gz."""
+    """CircleCI ignores the entry point, starts its agent from a shell and keeps workspaces and
+    caches as tar.gz.
+    """
     with job_container(image, options=["--entrypoint=/bin/sh", "--interactive"]) as container:
         for script in (
             "mkdir -p ~/project && cd ~/project && date >made && tar -czf /tmp/w.tgz .",
             "mkdir /tmp/again && tar -xzf /tmp/w.tgz -C /tmp/again && test -s /tmp/again/made",
         ):
             docker("exec", container, "sh", "-c", script)
-        assert PROMPT in docker("exec", container, "/bin/bash", "-eo", "pipefail", "-c", f"{STEP} | cat")
+        assert PROMPT in docker(
+            "exec", container, "/bin/bash", "-eo", "pipefail", "-c", f"{STEP} | cat"
+        )
 
 
 @pytest.mark.parametrize("entrypoint", [[], ["--entrypoint="]], ids=["its own entry point", "none"])
 def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[str]) -> None:
-    """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh` runs each step.
+    """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh`
+    runs each step.
 
-    WithContainerStep looks right after the start whether `cat` is what runs, and logs an error when an entry point is
-    not that far; without one it always is. BourneShellScript's launcher copies the script, touches the log as a
-    heartbeat and leaves the exit code in a file.
+    WithContainerStep looks right after the start whether `cat` is what runs, and logs an error when
+    an entry point is not that far; without one it always is. BourneShellScript's launcher copies
+    the script, touches the log as a heartbeat and leaves the exit code in a file.
     """
     control = tmp_path / "durable-1"
     control.mkdir()
@@ -154,19 +187,36 @@ def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[st
         "jsc=durable; JENKINS_SERVER_COOKIE=$jsc 'DIR/script.sh.copy' > 'DIR/jenkins-log.txt' 2>&1; "
         "echo $? > 'DIR/jenkins-result.txt.tmp'; mv 'DIR/jenkins-result.txt.tmp' 'DIR/jenkins-result.txt'; wait"
     ).replace("DIR", str(control))
-    options = ["--tty", "--user=1000:1000", f"--workdir={tmp_path}", f"--volume={tmp_path}:{tmp_path}:rw", *entrypoint]
+    options = [
+        "--tty",
+        "--user=1000:1000",
+        f"--workdir={tmp_path}",
+        f"--volume={tmp_path}:{tmp_path}:rw",
+        *entrypoint,
+    ]
     with job_container(image, "cat", options=options) as container:
         if not entrypoint:
             wait_until(lambda: "python" not in processes(container))
         assert processes(container) == ["cat"]
-        docker("exec", "--workdir", str(tmp_path), container, "nohup", "sh", "-c", f"({launcher}) >&- 2>&- &")
+        docker(
+            "exec",
+            "--workdir",
+            str(tmp_path),
+            container,
+            "nohup",
+            "sh",
+            "-c",
+            f"({launcher}) >&- 2>&- &",
+        )
         wait_until((control / "jenkins-result.txt").exists)
     assert (control / "jenkins-result.txt").read_text() == "0\n"
     assert PROMPT in (control / "jenkins-log.txt").read_text()
 
 
 def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
-    """azure-pipelines-agent, ContainerOperationProvider.cs: its node holds the container; steps run as a new user."""
+    """azure-pipelines-agent, ContainerOperationProvider.cs: its node holds the container; steps run
+    as a new user.
+    """
     (tmp_path / "script.sh").write_text(STEP + "\n")
     tmp_path.chmod(0o777)
     node = next(node_modules().glob("node-linux-*"))
@@ -174,7 +224,10 @@ def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     options = [f"--volume={node}:/__a/externals/node20_1:ro", f"--volume={tmp_path}:/__w"]
     with job_container(image, "bash", "-c", hold, options=options) as container:
         docker("exec", container, "sh", "-c", "command -v bash")
-        assert docker("exec", container, "bash", "-c", "getent passwd 1001 | cut -d: -f1 || true") == ""
+        assert (
+            docker("exec", container, "bash", "-c", "getent passwd 1001 | cut -d: -f1 || true")
+            == ""
+        )
         for command in (
             "groupadd -g 127 docker_azpcontainer",
             "useradd -m -g docker_azpcontainer -u 1001 vsts_azpcontainer",
@@ -190,10 +243,17 @@ def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
 
 
 def test_github_container_job(image: str, tmp_path: Path) -> None:
-    """actions/runner, ContainerOperationProvider.cs: `tail` holds the container; its node runs JavaScript actions."""
+    """actions/runner, ContainerOperationProvider.cs: `tail` holds the container; its node runs
+    JavaScript actions.
+    """
     (tmp_path / "step.sh").write_text(STEP + "\n")
     node = next(node_modules().glob("node-linux-*"))
-    options = ["--entrypoint=tail", f"--volume={node}:/__e/node24:ro", f"--volume={tmp_path}:/__w/_temp", "--workdir=/"]
+    options = [
+        "--entrypoint=tail",
+        f"--volume={node}:/__e/node24:ro",
+        f"--volume={tmp_path}:/__w/_temp",
+        "--workdir=/",
+    ]
     with job_container(image, "-f", "/dev/null", options=options) as container:
         assert "alpine" not in docker("exec", container, "sh", "-c", "cat /etc/*release | grep ^ID")
         assert docker("exec", container, "/__e/node24/bin/node", "-e", "console.log('ok')") == "ok"
@@ -201,7 +261,9 @@ def test_github_container_job(image: str, tmp_path: Path) -> None:
 
 
 def test_the_pod_of_the_page(image: str) -> None:
-    """Its container with what its security context asks of the runtime; a node's own user id does not matter here."""
+    """Its container with what its security context asks of the runtime; a node's own user id does
+    not matter here.
+    """
     (container,) = yaml.safe_load(POD.code)["spec"]["containers"]
     context = container["securityContext"]
     assert context["runAsNonRoot"]
@@ -210,13 +272,23 @@ def test_the_pod_of_the_page(image: str) -> None:
     options += ["--read-only"] * context["readOnlyRootFilesystem"]
     options += [f"--cap-drop={name}" for name in context["capabilities"]["drop"]]
     options += [f"--tmpfs={mount['mountPath']}:mode=1777" for mount in container["volumeMounts"]]
-    values = {"MOGPLEX_API_KEY": "mog_EmulatorTokenOpensNothingReal000", "MOGPLEX_IDEMPOTENCY_KEY": "agent"}
+    values = {
+        "MOGPLEX_API_KEY": "mog_EmulatorTokenOpensNothingReal000",
+        "MOGPLEX_IDEMPOTENCY_KEY": "agent",
+    }
     with Emulator("success", speed=20) as emulator:
         values["MOGPLEX_URL"] = emulator.url
         names = [entry["name"] for entry in container["env"]]
         variables = [f"--env={name}={values[name]}" for name in [*names, "MOGPLEX_URL"]]
         docker(
-            *("run", "--rm", "--network=host", f"--workdir={container['workingDir']}", *options, *variables),
+            *(
+                "run",
+                "--rm",
+                "--network=host",
+                f"--workdir={container['workingDir']}",
+                *options,
+                *variables,
+            ),
             *(image, *container["args"]),
         )
         assert [(run.status, run.key) for run in emulator.runs] == [("success", "agent")]

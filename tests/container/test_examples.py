@@ -1,7 +1,8 @@
-"""The example workflows as they stand, run by act against an emulator on the host, and a stand-in of GitHub's API.
+"""The example workflows as they stand, run by act against an emulator on the host, and a stand-in
+of GitHub's API.
 
-Stand-ins replace what act cannot fetch: the action is this repository, `gh` says how it is called, `make` fails, and
-the upload lists what it would keep.
+Stand-ins replace what act cannot fetch: the action is this repository, `gh` says how it is called,
+`make` fails, and the upload lists what it would keep.
 """
 
 import json
@@ -26,13 +27,35 @@ pytestmark = pytest.mark.container
 EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code
     for name in (
-        *("bot", "comment", "fix-build", "fork-review", "label", "monorepo", "nightly", "outputs", "report"),
-        *("release-notes", "review", "artifact", "dependencies", "issue", "start-and-wait", "until-green", "fleet"),
+        *(
+            "bot",
+            "comment",
+            "fix-build",
+            "fork-review",
+            "label",
+            "monorepo",
+            "nightly",
+            "outputs",
+            "report",
+        ),
+        *(
+            "release-notes",
+            "review",
+            "artifact",
+            "dependencies",
+            "issue",
+            "start-and-wait",
+            "until-green",
+            "fleet",
+        ),
     )
 }
 RECIPES = {
     name: as_workflow(claim("docs/recipes.md", containing).code) or ""
-    for name, containing in {"fix-build": "/workflows/fix-build.yml@", "rehearsal": "dry-run: paused"}.items()
+    for name, containing in {
+        "fix-build": "/workflows/fix-build.yml@",
+        "rehearsal": "dry-run: paused",
+    }.items()
 }
 CALLER = """
 on: {on}
@@ -71,7 +94,10 @@ steps:
 """
 KEPT = ("diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json")
 REVIEW = "Please review https://github.com/acme/web/pull/42"
-STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make": "#!/bin/sh\nexit 1\n"}
+STAND_INS = {
+    "gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n',
+    "make": "#!/bin/sh\nexit 1\n",
+}
 WEB = {"id": 1, "full_name": "acme/web"}
 HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
 PULL_REQUEST = {"number": 7, "head": HEAD, "base": {"ref": "main", "repo": WEB}}
@@ -90,7 +116,9 @@ def run_example(
     *options: str,
     api: FakeGitHub | None = None,
 ) -> ActResult:
-    """Run a workflow in a repository of its own, beside a repository with all examples as reusable workflows."""
+    """Run a workflow in a repository of its own, beside a repository with all examples as reusable
+    workflows.
+    """
     repository = workspace(folder / "repository", workflow, image)
     (repository / ".mogplex").mkdir()
     (repository / ".mogplex" / "version.schema.json").write_text(json.dumps(SCHEMA))
@@ -132,7 +160,12 @@ def commented(body: str, association: str) -> dict[str, object]:
 
 
 def reviewed() -> dict[str, object]:
-    review = {"body": "Handle the empty list.", "node_id": "R", "author_association": "MEMBER", "user": PERSON}
+    review = {
+        "body": "Handle the empty list.",
+        "node_id": "R",
+        "author_association": "MEMBER",
+        "user": PERSON,
+    }
     pull_request = {**PULL_REQUEST, "title": "Login", "node_id": "PR"}
     return {"action": "submitted", "review": {"state": "changes_requested", **review}, "pull_request": pull_request,
             "sender": PERSON}  # fmt: skip
@@ -176,8 +209,12 @@ LABELED = Started(
     answer="gh: <issue> <comment> <12> <--repo> <acme/web>"
     " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>",
 )
-CHOSEN_LABEL = CALLER.format(on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}")
-OWN_PROMPT = CALLER.format(on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}")
+CHOSEN_LABEL = CALLER.format(
+    on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}"
+)
+OWN_PROMPT = CALLER.format(
+    on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}"
+)
 STARTED = {
     "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Bring the dependencies up to date"]),
     "a failing build": Started(
@@ -191,19 +228,38 @@ STARTED = {
 }
 SELDOM_STARTED = {
     "nightly, the caller's prompt": Started(OWN_PROMPT, "schedule", {}, ["Run the tests."]),
-    "the caller's label": Started(CHOSEN_LABEL, "issues", labeled("robot", PERSON), answer=LABELED.answer),
+    "the caller's label": Started(
+        CHOSEN_LABEL, "issues", labeled("robot", PERSON), answer=LABELED.answer
+    ),
     # As the event has it when the membership is private.
     "a private member's comment": COMMENTED._replace(payload=commented(COMMENT, "CONTRIBUTOR")),
     "a review": Started(
-        *(EXAMPLES["review"], "pull_request_review", reviewed(), ["```text\nHandle the empty list.\n```"], ON_FEATURE)
+        *(
+            EXAMPLES["review"],
+            "pull_request_review",
+            reviewed(),
+            ["```text\nHandle the empty list.\n```"],
+            ON_FEATURE,
+        )
     ),
     "a fork's pull request": Started(
-        *(EXAMPLES["fork-review"], "pull_request_target", to_review(), ["`git fetch origin pull/7/head`"]),
+        *(
+            EXAMPLES["fork-review"],
+            "pull_request_target",
+            to_review(),
+            ["`git fetch origin pull/7/head`"],
+        ),
         request={"mode": "SAFE"},
         answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass",
     ),
     "a bot's pull request": Started(
-        *(EXAMPLES["bot"], "pull_request", pushed({**APP, "login": "dependabot[bot]"}), (), ON_FEATURE),
+        *(
+            EXAMPLES["bot"],
+            "pull_request",
+            pushed({**APP, "login": "dependabot[bot]"}),
+            (),
+            ON_FEATURE,
+        ),
         job_fails=True,  # the tests do
     ),
     "release notes": Started(
@@ -214,13 +270,17 @@ SELDOM_STARTED = {
 
 
 @pytest.mark.parametrize("name", [*STARTED, *slow(SELDOM_STARTED)])
-def test_an_event_starts_one_run_and_is_answered(image: str, tmp_path: Path, api: FakeGitHub, name: str) -> None:
+def test_an_event_starts_one_run_and_is_answered(
+    image: str, tmp_path: Path, api: FakeGitHub, name: str
+) -> None:
     case = (STARTED | SELDOM_STARTED)[name]
     review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "Handle the empty list."}}
     api.words = {"I": ISSUE, "IC": {"body": COMMENT}, **review}
     api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
-        done = run_example(image, tmp_path, case.workflow, emulator, case.event, case.payload, api=api)
+        done = run_example(
+            image, tmp_path, case.workflow, emulator, case.event, case.payload, api=api
+        )
         (run,) = emulator.runs
     assert (done.exit_code != 0) is case.job_fails, done.log
     assert [part for part in case.prompt if part not in run.prompt] == []
@@ -234,12 +294,36 @@ def test_an_event_starts_one_run_and_is_answered(image: str, tmp_path: Path, api
 @pytest.mark.parametrize(
     ("workflow", "event", "payload", "job_fails"),
     [
-        pytest.param(RECIPES["fix-build"], "pull_request", pushed(PERSON, **FORK), True, id="a fork"),
-        pytest.param(RECIPES["fix-build"], "pull_request", pushed(APP), True, id="the agent's own push"),
-        pytest.param(EXAMPLES["label"], "issues", labeled("agent", STRANGER), True, id="a label of an issue form"),
-        pytest.param(EXAMPLES["label"], "issues", labeled("bug", PERSON), False, id="another label"),
-        pytest.param(EXAMPLES["comment"], "issue_comment", commented(COMMENT, "NONE"), False, id="an outsider"),
-        pytest.param(EXAMPLES["comment"], "issue_comment", commented("Ask /agent ", "MEMBER"), False, id="no order"),
+        pytest.param(
+            RECIPES["fix-build"], "pull_request", pushed(PERSON, **FORK), True, id="a fork"
+        ),
+        pytest.param(
+            RECIPES["fix-build"], "pull_request", pushed(APP), True, id="the agent's own push"
+        ),
+        pytest.param(
+            EXAMPLES["label"],
+            "issues",
+            labeled("agent", STRANGER),
+            True,
+            id="a label of an issue form",
+        ),
+        pytest.param(
+            EXAMPLES["label"], "issues", labeled("bug", PERSON), False, id="another label"
+        ),
+        pytest.param(
+            EXAMPLES["comment"],
+            "issue_comment",
+            commented(COMMENT, "NONE"),
+            False,
+            id="an outsider",
+        ),
+        pytest.param(
+            EXAMPLES["comment"],
+            "issue_comment",
+            commented("Ask /agent ", "MEMBER"),
+            False,
+            id="no order",
+        ),
     ],
 )
 def test_an_event_starts_nothing(
@@ -274,17 +358,27 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "inputs", "runs"),
     [
-        ("fleet", {"repositories": "acme/*"}, [("acme/api", None), ("acme/mono", "apps/web"), ("acme/web", None)]),
+        (
+            "fleet",
+            {"repositories": "acme/*"},
+            [("acme/api", None), ("acme/mono", "apps/web"), ("acme/web", None)],
+        ),
         *slow([("monorepo", {}, [("acme/web", "packages/api"), ("acme/web", "packages/web")])]),
     ],
 )
 def test_each_repository_or_folder_has_its_own_run(
-    image: str, tmp_path: Path, name: str, inputs: dict[str, str], runs: list[tuple[str, str | None]]
+    image: str,
+    tmp_path: Path,
+    name: str,
+    inputs: dict[str, str],
+    runs: list[tuple[str, str | None]],
 ) -> None:
     has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
     payload = {"inputs": {"prompt": "Tidy up", **inputs}}
     with Emulator("success", speed=10) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES[name], emulator, "workflow_dispatch", payload, has_jq)
+        done = run_example(
+            image, tmp_path, EXAMPLES[name], emulator, "workflow_dispatch", payload, has_jq
+        )
         started = [(run.repo.full_name, run.request.root_directory) for run in emulator.runs]
         assert {(run.prompt, run.status) for run in emulator.runs} == {("Tidy up", "success")}
     assert done.exit_code == 0, done.log
@@ -304,7 +398,9 @@ SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {
     "start and wait": (EXAMPLES["start-and-wait"], "success", [r"Following run \S+ \(.*", REVIEW]),
     "rehearsal": (RECIPES["rehearsal"], "success", []),
 }
-"""By example: the workflow, what runs play, and patterns of lines that later steps and jobs print."""
+"""By example: the workflow, what runs play, and patterns of lines that later steps and jobs
+print.
+"""
 
 
 @pytest.mark.parametrize("name", [*TOLD, *slow(SELDOM_TOLD)])
@@ -312,14 +408,22 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
     workflow, scenario, told = (TOLD | SELDOM_TOLD)[name]
     (tmp_path / "scenario.yaml").write_text(scenario)
     event = "push" if "on: push" in workflow else "workflow_dispatch"
-    with Emulator(tmp_path / "scenario.yaml" if "\n" in scenario else scenario, speed=20) as emulator:
-        done = run_example(image, tmp_path, workflow, emulator, event, {"inputs": {"prompt": "Fix it"}})
+    with Emulator(
+        tmp_path / "scenario.yaml" if "\n" in scenario else scenario, speed=20
+    ) as emulator:
+        done = run_example(
+            image, tmp_path, workflow, emulator, event, {"inputs": {"prompt": "Fix it"}}
+        )
         assert (emulator.requests == []) == (name == "rehearsal")
     assert done.exit_code == (1 if scenario == "failed" else 0), done.log
-    assert [line for line in told if not any(re.fullmatch(line, shown) for shown in done.lines())] == []
+    assert [
+        line for line in told if not any(re.fullmatch(line, shown) for shown in done.lines())
+    ] == []
 
 
-def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
+    image: str, tmp_path: Path, api: FakeGitHub
+) -> None:
     api.words, api.permissions["ada"] = {"I": ISSUE}, "write"
     with Emulator("success", speed=20) as emulator:
         api.watch(emulator)
@@ -338,7 +442,11 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_
     ("scenario", "files", "said"),
     [
         pytest.param("no-change", [], "It changed nothing", marks=pytest.mark.slow),
-        ("success", [".github/workflows/ci.yml"], "It changed a protected path: .github/workflows/ci.yml"),
+        (
+            "success",
+            [".github/workflows/ci.yml"],
+            "It changed a protected path: .github/workflows/ci.yml",
+        ),
     ],
 )
 def test_an_update_without_the_right_change_fails_the_job(
@@ -353,12 +461,16 @@ def test_an_update_without_the_right_change_fails_the_job(
 
 
 @pytest.mark.slow
-def test_a_task_is_worked_on_until_its_checks_are_green(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+def test_a_task_is_worked_on_until_its_checks_are_green(
+    image: str, tmp_path: Path, api: FakeGitHub
+) -> None:
     api.rounds = [Look([check("test", "failure")]), Look([check("test", "success")])]
     with Emulator("success", speed=20) as emulator:
         api.watch(emulator)
         task = {"inputs": {"task": "Fix"}}
-        done = run_example(image, tmp_path, EXAMPLES["until-green"], emulator, payload=task, api=api)
+        done = run_example(
+            image, tmp_path, EXAMPLES["until-green"], emulator, payload=task, api=api
+        )
         first, second = emulator.runs
     assert done.exit_code == 0, done.log
     assert second.request.working_branch == first.request.working_branch

@@ -1,4 +1,6 @@
-"""GitLab's examples in the built image, started by a Docker executor: a shell through the image's entry point."""
+"""GitLab's examples in the built image, started by a Docker executor: a shell through the image's
+entry point.
+"""
 
 import subprocess
 from pathlib import Path
@@ -23,16 +25,31 @@ def helper_image(base_image: str) -> str:
     dockerfile = f"FROM {base_image}\nRUN apt-get update && apt-get install --yes --no-install-recommends rsync\n"
     with machine_lock("helper-image"):
         if not docker("images", "--quiet", tag):
-            subprocess.run(["docker", "build", "--quiet", "--tag", tag, "-"], input=dockerfile, text=True, check=True)
+            subprocess.run(
+                ["docker", "build", "--quiet", "--tag", tag, "-"],
+                input=dockerfile,
+                text=True,
+                check=True,
+            )
     return tag
 
 
-def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper_image: str, tmp_path: Path) -> None:
+def test_scripts_run_in_the_image_with_no_entrypoint_override(
+    image: str, helper_image: str, tmp_path: Path
+) -> None:
     assert "entrypoint" not in DOWNSTREAM
     project = Project(tmp_path, DOWNSTREAM.replace(PUBLISHED, image))
-    images = ["--pull-policy=if-not-present", f"--helper-image={helper_image}", f"--default-image={image}"]
+    images = [
+        "--pull-policy=if-not-present",
+        f"--helper-image={helper_image}",
+        f"--default-image={image}",
+    ]
     with Emulator("success", speed=1e9) as emulator:
-        variables = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "CI_PIPELINE_SOURCE": "web"}
+        variables = {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "CI_PIPELINE_SOURCE": "web",
+        }
         pipeline = project.run(*images, "--network=host", shell=False, **variables)
         assert pipeline.code == 0, pipeline.log
         first, second = emulator.runs
@@ -42,8 +59,12 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper
 
 
 @pytest.mark.slow
-def test_a_job_is_rehearsed_against_a_service(image: str, helper_image: str, tmp_path: Path) -> None:
+def test_a_job_is_rehearsed_against_a_service(
+    image: str, helper_image: str, tmp_path: Path
+) -> None:
     project = Project(tmp_path, SERVICE.code.replace(PUBLISHED, image))
-    pipeline = project.run("--pull-policy=if-not-present", f"--helper-image={helper_image}", shell=False)
+    pipeline = project.run(
+        "--pull-policy=if-not-present", f"--helper-image={helper_image}", shell=False
+    )
     assert pipeline.code == 0, pipeline.log
     assert any("No code changes to deliver" in line for line in pipeline.lines("rehearsal"))

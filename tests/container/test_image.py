@@ -34,7 +34,10 @@ def shell(image: str, script: str, *options: str) -> str:
 
 
 def test_it_stays_small(image: str, base_image: str) -> None:
-    size, base = (int(docker("image", "inspect", "--format", "{{.Size}}", name)) for name in (image, base_image))
+    size, base = (
+        int(docker("image", "inspect", "--format", "{{.Size}}", name))
+        for name in (image, base_image)
+    )
     assert size < 105 * MB
     assert size < base
 
@@ -52,10 +55,11 @@ def test_a_code_change_pulls_less_than_1_mb(image: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> None:
-    """Times and permissions do not matter: layers that did not change stay, and anyone can check a published image.
+    """Times and permissions do not matter: layers that did not change stay, and anyone can check a
+    published image.
 
-    The files are compared as BuildKit exports them: an engine that already has a layer's parent from another build may
-    write the layer's entries in another order.
+    The files are compared as BuildKit exports them: an engine that already has a layer's parent
+    from another build may write the layer's entries in another order.
     """
     checkout = tmp_path / "checkout"
     for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", *build_context()]:
@@ -76,7 +80,11 @@ def test_it_builds_without_buildkit(image: str) -> None:
     """`uses: mogplex/run-action@main` builds with whatever the runner's engine has."""
     env = {**os.environ, "DOCKER_BUILDKIT": "0"}
     built = subprocess.run(
-        ["docker", "build", "--quiet", str(ROOT)], env=env, capture_output=True, text=True, check=False
+        ["docker", "build", "--quiet", str(ROOT)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert built.returncode == 0, built.stderr
     classic = built.stdout.strip()
@@ -85,17 +93,41 @@ def test_it_builds_without_buildkit(image: str) -> None:
 
 
 def test_byte_code_is_compiled(image: str) -> None:
-    """Of ours and of the standard library, which the base leaves uncompiled: a start writes none."""
-    imports = docker("run", "--rm", image, "sh", "-c", "python -v -c 'import json, requests, mogplex_ci.cli' 2>&1")
+    """Of ours and of the standard library, which the base leaves uncompiled: a start writes
+    none.
+    """
+    imports = docker(
+        "run",
+        "--rm",
+        image,
+        "sh",
+        "-c",
+        "python -v -c 'import json, requests, mogplex_ci.cli' 2>&1",
+    )
     assert "/mogplex_ci/__pycache__/cli.cpython-313.pyc matches" in imports
     assert "# created" not in imports
 
 
 def test_nothing_but_the_program_and_its_tools_is_installed(image: str) -> None:
-    listing = shell(image, "ls /app/lib/python3.*/site-packages; command -v jq; ls /etc/ssl/certs/ca-certificates.crt")
+    listing = shell(
+        image,
+        "ls /app/lib/python3.*/site-packages; command -v jq; ls /etc/ssl/certs/ca-certificates.crt",
+    )
     assert "/usr/bin/jq" in listing
     assert not {"pip", "hatchling", "setuptools", "pytest"} & set(listing.splitlines())
-    tools = ("apt", "apt-get", "curl", "dpkg", "easy_install", "git", "perl", "pip", "pip3", "ps", "wget")
+    tools = (
+        "apt",
+        "apt-get",
+        "curl",
+        "dpkg",
+        "easy_install",
+        "git",
+        "perl",
+        "pip",
+        "pip3",
+        "ps",
+        "wget",
+    )
     assert shell(image, f"for tool in {' '.join(tools)}; do command -v $tool; done; true") == ""
     found = "import importlib.util as u; print(u.find_spec('pip'), u.find_spec('ensurepip'))"
     assert docker("run", "--rm", image, "python", "-c", found) == "None None"
@@ -104,7 +136,9 @@ def test_nothing_but_the_program_and_its_tools_is_installed(image: str) -> None:
 
 def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
     request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
-    shown = docker("run", "--rm", "--tty", "--network", "none", "--env", "TERM=xterm", image, *request)
+    shown = docker(
+        "run", "--rm", "--tty", "--network", "none", "--env", "TERM=xterm", image, *request
+    )
     assert "  00:00    Starting the run  " in shown
     assert "✔ Dry run after" in shown
 
@@ -118,42 +152,75 @@ def test_every_program_finds_its_libraries(image: str) -> None:
 
 
 def test_scanners_find_the_list_of_installed_packages(image: str) -> None:
-    """Trivy, Grype and Docker Scout read os-release and dpkg's status file; Syft reads the packages' checksums too."""
+    """Trivy, Grype and Docker Scout read os-release and dpkg's status file; Syft reads the
+    packages' checksums too.
+    """
     assert "ID=debian" in shell(image, "cat /etc/os-release")
     status = shell(image, "cat /var/lib/dpkg/status").split("\n\n")
     installed = {
         fields["Package"]
-        for fields in (dict(re.findall(r"^(\S+): (.*)$", paragraph, re.MULTILINE)) for paragraph in status)
+        for fields in (
+            dict(re.findall(r"^(\S+): (.*)$", paragraph, re.MULTILINE)) for paragraph in status
+        )
         if fields["Status"] == "install ok installed" and fields["Version"]
     }
-    assert {"bash", "ca-certificates", "coreutils", "jq", "libc6", "libstdc++6", "openssl", "tar"} <= installed
+    assert {
+        "bash",
+        "ca-certificates",
+        "coreutils",
+        "jq",
+        "libc6",
+        "libstdc++6",
+        "openssl",
+        "tar",
+    } <= installed
     assert not {"apt", "dpkg", "perl-base"} & installed
     for name in ("bash", "jq", "openssl"):
-        assert shell(image, f"cd / && md5sum --check --quiet --ignore-missing /var/lib/dpkg/info/{name}.md5sums") == ""
+        assert (
+            shell(
+                image,
+                f"cd / && md5sum --check --quiet --ignore-missing /var/lib/dpkg/info/{name}.md5sums",
+            )
+            == ""
+        )
 
 
 @pytest.mark.slow
-def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str, tmp_path: Path) -> None:
+def test_its_bill_of_materials_has_the_locked_packages_and_no_others(
+    image: str, tmp_path: Path
+) -> None:
     """As syft finds them in the image, with which a release makes its SBOMs, too."""
     file = tmp_path / "sbom.json"
     syft = str(Path(sys.executable).with_name("syft"))
     command = [syft, "scan", "--quiet", f"docker:{image}", f"--output=spdx-json={file}"]
     subprocess.run(command, env={**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}, check=True)
     packages = json.loads(file.read_text())["packages"]
-    urls = [reference["referenceLocator"] for package in packages for reference in package.get("externalRefs", ())]
+    urls = [
+        reference["referenceLocator"]
+        for package in packages
+        for reference in package.get("externalRefs", ())
+    ]
     found = dict(re.findall(r"^pkg:pypi/([^@]+)@(.+)$", "\n".join(urls), re.MULTILINE))
     python = {"python_full_version": docker("run", "--rm", image, "python", "-c", PYTHON)}
     text = (ROOT / "requirements" / "runtime.txt").read_text()
     locked = map(Requirement, re.findall(r"^([a-z0-9-]+==[^\\\n]+)", text, re.MULTILINE))
-    wanted = {one.name: str(one.specifier)[2:] for one in locked if not one.marker or one.marker.evaluate(python)}
+    wanted = {
+        one.name: str(one.specifier)[2:]
+        for one in locked
+        if not one.marker or one.marker.evaluate(python)
+    }
     assert wanted.keys() >= LEFT_OUT
-    assert found == {name: wanted[name] for name in wanted.keys() - LEFT_OUT} | {"mogplex-ci": __version__}
+    assert found == {name: wanted[name] for name in wanted.keys() - LEFT_OUT} | {
+        "mogplex-ci": __version__
+    }
     assert any(url.startswith("pkg:deb/debian/jq@") for url in urls)
 
 
 @pytest.mark.parametrize("name", ["mogplex", "mogplex-ci"])
 def test_it_answers_to_both_names(image: str, name: str) -> None:
-    assert docker("run", "--rm", image, name, "--version") == docker("run", "--rm", image, "--version")
+    assert docker("run", "--rm", image, name, "--version") == docker(
+        "run", "--rm", image, "--version"
+    )
 
 
 def test_labels_name_source_and_licence(image: str) -> None:
@@ -167,14 +234,24 @@ def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
     command = ["docker", "run", "--rm", "--pids-limit", "1", "--network", "none", image, *request]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "The step cannot have more threads. Allow it more threads (docker run --pids-limit)" in done.stdout
+    assert (
+        "The step cannot have more threads. Allow it more threads (docker run --pids-limit)"
+        in done.stdout
+    )
     assert "Please report" not in done.stdout + done.stderr
 
 
 def test_the_documents_script_runs_in_it(image: str) -> None:
     with Emulator("failed", speed=20) as emulator:
-        variables = {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url, "MOGPLEX_REPO": WEB}
-        options = [f"--volume={SCRIPT}:/script.sh:ro", *(f"--env={name}={value}" for name, value in variables.items())]
+        variables = {
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_REPO": WEB,
+        }
+        options = [
+            f"--volume={SCRIPT}:/script.sh:ro",
+            *(f"--env={name}={value}" for name, value in variables.items()),
+        ]
         command = ["docker", "run", "--rm", "--network=host", *options, image, "bash", "/script.sh"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         (run,) = emulator.runs

@@ -1,4 +1,6 @@
-"""The built image in a hostile workspace: no code of the workspace runs, whichever way the program is started."""
+"""The built image in a hostile workspace: no code of the workspace runs, whichever way the program
+is started.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ pytestmark = pytest.mark.container
 
 SCENARIO = ROOT / "tests/e2e/scenarios/artifact.yaml"
 STEP = "--dry-run ./artifact.yaml --repo acme/web --prompt Test --artifact report --artifact-schema schema.json"
-"""Its artifact is checked in a child process, which must not import anything of the workspace either."""
+"""Its artifact is checked in a child process, which must not import anything of the workspace
+either.
+"""
 INPUTS = {
     "INPUT_DRY-RUN": "no-change",
     "INPUT_REPO": "acme/web",
@@ -38,7 +42,9 @@ MARK = "code of the workspace ran"
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A workspace with modules that give themselves away, and a home whose user site does the same."""
+    """A workspace with modules that give themselves away, and a home whose user site does the
+    same.
+    """
     code = f"import os\nos.write(2, b'{MARK}: ' + __name__.encode() + b'\\n')\n"
     home = tmp_path / "home"
     site = home / ".local/lib/python3.13/site-packages"

@@ -37,7 +37,9 @@ if [ "$1" = verify ]; then
 fi
 exec {cosign} "$@"
 """
-"""A key stands for the identity that the release signs with: verifying that needs sigstore's servers."""
+"""A key stands for the identity that the release signs with: verifying that needs sigstore's
+servers.
+"""
 GH = """#!/bin/sh
 [ "$*" = "attestation verify oci://{image}:1 --repo mogplex/run-action" ]
 """
@@ -52,12 +54,16 @@ def published(registry: Registry, archives: list[str], tmp_path: Path) -> Regist
     key = signed(registry, digest, tmp_path)
     (release,) = [
         step["run"]
-        for step in yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["verify"]["steps"]
+        for step in yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"][
+            "verify"
+        ]["steps"]
         if "cosign verify" in step.get("run", "")
     ]
     words = shlex.split(release.replace("\\\n", " "))
     identity = words[words.index("--certificate-identity") + 1]
-    identity = identity.replace("$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action")
+    identity = identity.replace(
+        "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action"
+    )
     programs = {
         "cosign": COSIGN.format(identity=identity, key=key, cosign=shutil.which("cosign")),
         "gh": GH.format(image=registry.image),
@@ -74,7 +80,9 @@ def test_a_published_image_is_verified_as_the_page_says(published: Registry) -> 
 
 def git(folder: Path, *arguments: str) -> str:
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    done = subprocess.run(["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
     return done.stdout
 
 
@@ -88,7 +96,12 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
     image = f"ghcr.io/mogplex/run-action:{VERSION}@{digest}"
     (release / "action.yml").write_text(pinned_action((ROOT / "action.yml").read_text(), image))
     (release / ".github" / "dependabot.yml").write_text("version: 2\n")
-    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "1"], ["tag", f"v{VERSION}"]):
+    for arguments in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["commit", "--quiet", "-m", "1"],
+        ["tag", f"v{VERSION}"],
+    ):
         git(release, *arguments)
     git(target, "init", "--quiet", "--bare")
     (job / "cosign-installer").mkdir()
@@ -101,14 +114,19 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
     }
     env = {name: published.env[name] for name in ("PATH", "HOME")} | {"GIT_CONFIG_COUNT": "2"}
     for number, (here, there) in enumerate(rewrites.items()):
-        env |= {f"GIT_CONFIG_KEY_{number}": f"url.{here}.insteadOf", f"GIT_CONFIG_VALUE_{number}": there}
+        env |= {
+            f"GIT_CONFIG_KEY_{number}": f"url.{here}.insteadOf",
+            f"GIT_CONFIG_VALUE_{number}": there,
+        }
     (tmp_path / "htpasswd").write_text(LOGIN)
     auth = f"auth: {{htpasswd: {{realm: private, path: '{tmp_path}/htpasswd'}}}}\n"
     with serving(tmp_path / "mirror", auth) as mirror:
         with (tmp_path / ".config/containers/registries.conf").open("a") as insecure:
             insecure.write(f'[[registry]]\nlocation = "{mirror.host}"\ninsecure = true\n')
         workflow = MIRROR.code.replace("registry.example.com", mirror.host)
-        workflow = workflow.replace("SOURCE: ghcr.io/mogplex/run-action", f"SOURCE: {published.image}")
+        workflow = workflow.replace(
+            "SOURCE: ghcr.io/mogplex/run-action", f"SOURCE: {published.image}"
+        )
         done = act(
             workspace(job / "repository", workflow),
             "--platform=ubuntu-24.04=-self-hosted",
@@ -122,7 +140,11 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
         assert done.exit_code == 0, done.log
         mirror.env.update(published.env)
         cosign, _, _ = VERIFY.code.partition("gh attestation")
-        mirror.run("bash", "-ec", cosign.replace("ghcr.io/mogplex/run-action:1", f"{mirror.image}@{digest}"))
+        mirror.run(
+            "bash",
+            "-ec",
+            cosign.replace("ghcr.io/mogplex/run-action:1", f"{mirror.image}@{digest}"),
+        )
     action = yaml.safe_load(git(target, "show", f"v{VERSION}:action.yml"))
     assert action["runs"]["image"] == f"docker://{mirror.image}@{digest}"
     assert git(target, "ls-tree", "--name-only", f"v{VERSION}") == "action.yml\n"

@@ -1,4 +1,6 @@
-"""The action without Docker: under act in a plain container with Python, from source and from a wheel."""
+"""The action without Docker: under act in a plain container with Python, from source and from a
+wheel.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def setup_python(tmp_path: Path) -> Path:
     folder = tmp_path / "setup-python"
     folder.mkdir()
     steps = "[{run: exit 1, shell: bash}]"
-    (folder / "action.yml").write_text(f"{{name: Stub, runs: {{using: composite, steps: {steps}}}}}\n")
+    (folder / "action.yml").write_text(
+        f"{{name: Stub, runs: {{using: composite, steps: {steps}}}}}\n"
+    )
     return folder
 
 
@@ -43,10 +47,18 @@ def setup_python(tmp_path: Path) -> Path:
     indirect=["emulator"],
 )
 def test_it_gives_what_the_container_action_gives(
-    base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path, exit_code: int, seen: str
+    base_image: str,
+    emulator: Emulator,
+    tmp_path: Path,
+    setup_python: Path,
+    exit_code: int,
+    seen: str,
 ) -> None:
     repository = workspace(tmp_path / "web", WORKFLOW)
-    url, stand_in = f"--var=MOGPLEX_URL={emulator.url}", f"--local-repository={SETUP_PYTHON}={setup_python}"
+    url, stand_in = (
+        f"--var=MOGPLEX_URL={emulator.url}",
+        f"--local-repository={SETUP_PYTHON}={setup_python}",
+    )
     result = act(repository, url, stand_in, emulator=emulator)
     assert result.exit_code == exit_code, result.log
     assert seen in result.lines()
@@ -56,7 +68,9 @@ def test_it_gives_what_the_container_action_gives(
 
 
 @pytest.mark.slow
-def test_the_job_of_its_page(base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path) -> None:
+def test_the_job_of_its_page(
+    base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path
+) -> None:
     """On Linux: its macOS runner is CI's."""
     repository = workspace(tmp_path / "web", as_workflow(SHOWN.code) or "")
     stand_in = f"--local-repository={SETUP_PYTHON}={setup_python}"
@@ -67,7 +81,9 @@ def test_the_job_of_its_page(base_image: str, emulator: Emulator, tmp_path: Path
 
 @pytest.fixture(scope="session")
 def release(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout as a release leaves it: without sources, and with the wheel's hash in native/wheel.txt."""
+    """A checkout as a release leaves it: without sources, and with the wheel's hash in
+    native/wheel.txt.
+    """
     folder = tmp_path_factory.mktemp("release")
     (folder / "checkout").mkdir()
     script = """
@@ -78,12 +94,17 @@ def release(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
       cp -r /source/native /source/requirements /release/checkout/
     """
     volumes = [f"--volume={ROOT}:/source:ro", f"--volume={folder}:/release"]
-    subprocess.run(["docker", "run", "--rm", "--network=host", *volumes, base_image, "sh", "-ec", script], check=True)
+    subprocess.run(
+        ["docker", "run", "--rm", "--network=host", *volumes, base_image, "sh", "-ec", script],
+        check=True,
+    )
     return folder
 
 
 def install(base_image: str, release: Path, requirement: str) -> subprocess.CompletedProcess[str]:
-    """Run native/install.py on the release with a requirement in wheel.txt, then the program that it installed."""
+    """Run native/install.py on the release with a requirement in wheel.txt, then the program that
+    it installed.
+    """
     (release / "checkout/native/wheel.txt").write_text(requirement)
     script = """
       python -I /release/checkout/native/install.py
@@ -112,7 +133,12 @@ def test_a_release_installs_the_wheel_that_was_published_and_no_other(
     (wheel,) = (release / "dist").iterdir()
     requirement = wheel_requirement(wheel)
     digest = requirement.rpartition("sha256:")[2].strip()
-    done = install(base_image, release, requirement if is_published else requirement.replace(digest, "0" * 64))
+    done = install(
+        base_image, release, requirement if is_published else requirement.replace(digest, "0" * 64)
+    )
     assert done.returncode == (0 if is_published else 1), done.stdout + done.stderr
-    version, fault = f"mogplex-ci {__version__}\n", "::error title=Mogplex::pip could not install the program"
+    version, fault = (
+        f"mogplex-ci {__version__}\n",
+        "::error title=Mogplex::pip could not install the program",
+    )
     assert (version if is_published else fault) in done.stdout + done.stderr

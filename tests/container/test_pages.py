@@ -1,4 +1,5 @@
-"""The examples in the README and the page of recipes, run as it stands: workflows by act, commands in the image.
+"""The examples in the README and the page of recipes, run as it stands: workflows by act, commands
+in the image.
 
 Workflows that need an event of their own are run by test_examples.py.
 """
@@ -45,10 +46,16 @@ steps:
 
 
 def is_workflow_without_needs(block: Block) -> bool:
-    """Whether it uses the action, without an event of its own and without an engine in the job's container."""
-    workflow = (as_workflow(block.code) or "") if block.page in ("README.md", "docs/recipes.md") else ""
+    """Whether it uses the action, without an event of its own and without an engine in the job's
+    container.
+    """
+    workflow = (
+        (as_workflow(block.code) or "") if block.page in ("README.md", "docs/recipes.md") else ""
+    )
     uses_action = "uses: mogplex/run-action@v1" in workflow and "dry-run:" not in workflow
-    return uses_action and "docker run" not in workflow and any(event in workflow for event in EVENTS)
+    return (
+        uses_action and "docker run" not in workflow and any(event in workflow for event in EVENTS)
+    )
 
 
 WORKFLOWS = claim_all(is_workflow_without_needs)
@@ -86,7 +93,9 @@ def test_a_workflow_runs_as_it_stands(
     assert {run.status for run in emulator.runs} == {"success"}
 
 
-def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_the_job_in_a_container_runs_as_it_stands(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     workflow = as_workflow(CONTAINER_JOB.code.replace(PUBLISHED, image)) or ""
     repository = workspace(tmp_path / "repository", workflow, image)
     done = act(repository, f"--platform=self-hosted={image}", emulator=emulator)
@@ -95,16 +104,24 @@ def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
-def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path, block: Block) -> None:
+def test_a_command_runs_as_it_stands(
+    image: str, emulator: Emulator, tmp_path: Path, block: Block
+) -> None:
     """Except for the address of the service, which is here and not at mogplex.com."""
     command = block.code
     (tmp_path / "run-agent.sh").write_text('mogplex run --repo "$MOGPLEX_REPO" "Fix it"\n')
     if "--network" not in command:
-        command = command.replace("docker run", f"docker run --network=host --env=MOGPLEX_URL={emulator.url}")
+        command = command.replace(
+            "docker run", f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
+        )
     done = subprocess.run(
         ["bash", "-c", command.replace(PUBLISHED, image)],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_REPO": "acme/web"},
+        env={
+            "PATH": os.environ["PATH"],
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_REPO": "acme/web",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -115,7 +132,9 @@ def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_a_matrix_of_repositories_runs_as_it_stands(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     """Its first job needs docker, which GitHub's machines have: here it is this machine's."""
     reach = f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
     workflow = MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)
@@ -127,7 +146,9 @@ def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulat
 
 
 @pytest.mark.slow
-def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_the_step_behind_a_proxy_reaches_mogplex_com(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     """Without an address of the service: it is what the proxy makes of mogplex.com."""
     public = certificate(tmp_path, "mogplex.com")
     repository = tmp_path / "repository"
@@ -135,7 +156,9 @@ def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emula
     shutil.copy(public, repository / "ci" / "certificates.pem")
     with HttpsProxy(emulator.url, public).serving() as proxy:
         step = PROXY.code.replace("proxy.example.com:3128", f"127.0.0.1:{proxy.server_port}")
-        step = step.replace("/github/workspace", str(repository))  # act mounts the workspace at its own path
+        step = step.replace(
+            "/github/workspace", str(repository)
+        )  # act mounts the workspace at its own path
         key = f"--secret=MOGPLEX_API_KEY={emulator.token}"
         done = act(workspace(repository, as_workflow(step) or "", image), key)
     assert done.exit_code == 0, done.log
@@ -143,17 +166,24 @@ def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emula
     assert set(proxy.connected) == {"mogplex.com:443"}
 
 
-def test_an_image_with_an_authority_of_its_own_trusts_it(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_an_image_with_an_authority_of_its_own_trusts_it(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     public = certificate(tmp_path, "mogplex.com")
     shutil.copy(public, tmp_path / "corporate-root.crt")
     (tmp_path / "Dockerfile").write_text(DOCKERFILE.code.replace(PUBLISHED, image))
     derived = docker("build", "--quiet", str(tmp_path))
     with HttpsProxy(emulator.url, public).serving() as proxy:
-        variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}", "MOGPLEX_API_KEY": emulator.token}
+        variables = {
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}",
+            "MOGPLEX_API_KEY": emulator.token,
+        }
         options = [f"--env={name}={value}" for name, value in variables.items()]
         command = ["docker", "run", "--rm", "--network=host", *options]
         arguments = ["--repo", "acme/web", "--prompt", "Fix the failing test."]
-        refused = subprocess.run([*command, image, "doctor"], capture_output=True, text=True, check=False)
+        refused = subprocess.run(
+            [*command, image, "doctor"], capture_output=True, text=True, check=False
+        )
         assert "REQUESTS_CA_BUNDLE" in refused.stdout
         docker(*command[1:], derived, *arguments)
     assert [run.status for run in emulator.runs] == ["success"]
@@ -178,12 +208,18 @@ def test_the_image_alone_runs_from_a_registry_by_its_digest(
 
 @pytest.mark.slow
 def test_a_workflow_is_rehearsed_against_a_service_container(image: str, tmp_path: Path) -> None:
-    """A command of a service and its network are GitHub's: under act the image has the command, the job a container."""
+    """A command of a service and its network are GitHub's: under act the image has the command, the
+    job a container.
+    """
     (command,) = re.findall(r"^ +command: (.+)\n", SERVICE.code, re.MULTILINE)
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCMD {json.dumps(command.split())}\n")
     service = docker("build", "--quiet", "--tag", "run-action-test-service", str(tmp_path))
-    code = SERVICE.code.replace(f"        command: {command}\n", "").replace(PUBLISHED, "run-action-test-service")
-    code = code.replace("    runs-on: ubuntu-24.04\n", f"    runs-on: ubuntu-24.04\n    container: {BASE}\n")
+    code = SERVICE.code.replace(f"        command: {command}\n", "").replace(
+        PUBLISHED, "run-action-test-service"
+    )
+    code = code.replace(
+        "    runs-on: ubuntu-24.04\n", f"    runs-on: ubuntu-24.04\n    container: {BASE}\n"
+    )
     repository = workspace(tmp_path / "repository", as_workflow(code) or "", image)
     done = act(repository, f"--platform=ubuntu-24.04={BASE}", "--network=")
     docker("image", "rm", service)

@@ -1,4 +1,6 @@
-"""Cancelled jobs: the signals that reach PID 1, and the post step that follows, as GitHub's runner starts them."""
+"""Cancelled jobs: the signals that reach PID 1, and the post step that follows, as GitHub's runner
+starts them.
+"""
 
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -19,10 +21,14 @@ _RUNS = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]
 
 
 class Step:
-    """One step of a job, and the containers started for it; they share the host's network and reach an emulator."""
+    """One step of a job, and the containers started for it; they share the host's network and reach
+    an emulator.
+    """
 
     def __init__(self, image: str, folder: Path, inputs: Mapping[str, str]) -> None:
-        """Make the step's files below ``folder``, which is empty; ``inputs`` are those that a workflow gives."""
+        """Make the step's files below ``folder``, which is empty; ``inputs`` are those that a
+        workflow gives.
+        """
         self.files = GitHubStep(folder)
         self._image = image
         self._env = environment("github", Path("/github")) | {"HOME": "/github/home"}
@@ -31,22 +37,40 @@ class Step:
 
     def start(self) -> str:
         """Start the step and return its container's id."""
-        return docker("run", "--detach", f"--entrypoint={_RUNS['entrypoint']}", *self._options(), self._image)
+        return docker(
+            "run", "--detach", f"--entrypoint={_RUNS['entrypoint']}", *self._options(), self._image
+        )
 
     def post(self) -> subprocess.CompletedProcess[str]:
-        """Run the post step to its end: a new container with the inputs again and the saved state."""
+        """Run the post step to its end: a new container with the inputs again and the saved
+        state.
+        """
         state = [f"--env=STATE_{name}={value}" for name, value in self.files.state.items()]
-        command = ["docker", "run", "--rm", f"--entrypoint={_RUNS['post-entrypoint']}", *self._options(), *state]
+        command = [
+            "docker",
+            "run",
+            "--rm",
+            f"--entrypoint={_RUNS['post-entrypoint']}",
+            *self._options(),
+            *state,
+        ]
         return subprocess.run([*command, self._image], capture_output=True, text=True, check=False)
 
     def _options(self) -> list[str]:
         variables = [f"--env={name}={value}" for name, value in self._env.items()]
-        return ["--network=host", "--workdir=/github/workspace", f"--volume={self.files.folder}:/github", *variables]
+        return [
+            "--network=host",
+            "--workdir=/github/workspace",
+            f"--volume={self.files.folder}:/github",
+            *variables,
+        ]
 
 
 @contextmanager
 def running(step: Step) -> Iterator[str]:
-    """Start the step, wait until it has written the run's id, and yield the container, which is removed at the end."""
+    """Start the step, wait until it has written the run's id, and yield the container, which is
+    removed at the end.
+    """
     container = step.start()
     try:
         wait_until(lambda: "run-id" in step.files.outputs)
@@ -68,8 +92,12 @@ def step(image: str, emulator: Emulator, tmp_path: Path) -> Step:
     return Step(image, tmp_path, inputs)
 
 
-@pytest.mark.parametrize(("signal", "exit_code"), [("INT", "130"), ("QUIT", "131"), ("TERM", "143")])
-def test_a_signal_cancels_the_run(step: Step, emulator: Emulator, signal: str, exit_code: str) -> None:
+@pytest.mark.parametrize(
+    ("signal", "exit_code"), [("INT", "130"), ("QUIT", "131"), ("TERM", "143")]
+)
+def test_a_signal_cancels_the_run(
+    step: Step, emulator: Emulator, signal: str, exit_code: str
+) -> None:
     with running(step) as container:
         docker("kill", "--signal", signal, container)
         assert docker("wait", container) == exit_code

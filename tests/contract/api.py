@@ -27,14 +27,18 @@ class FakeClock:
 
 
 class Api:
-    """The five calls of the API, as plain as can be: what the emulator answers, and nothing else."""
+    """The five calls of the API, as plain as can be: what the emulator answers, and nothing
+    else.
+    """
 
     def __init__(self, emulator: Emulator) -> None:
         self.base = f"{emulator.url}/api/v1/mogplex"
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {emulator.token}"
         self.repo_id = next(
-            repo.id for repo in emulator.world.tokens[emulator.token].user.repos if repo.full_name == "acme/web"
+            repo.id
+            for repo in emulator.world.tokens[emulator.token].user.repos
+            if repo.full_name == "acme/web"
         )
 
     def repos(self) -> requests.Response:
@@ -54,11 +58,15 @@ class Api:
         return self._send("POST", f"/runs/{run_id}/cancel")
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.base + path, timeout=options.pop("timeout", LONG), **options)
+        return self.session.request(
+            method, self.base + path, timeout=options.pop("timeout", LONG), **options
+        )
 
 
 def check(actual: Any, expected: Any, where: str) -> None:
-    """Compare: a mapping names the fields that matter, a text with ``~`` is a pattern, a list is complete."""
+    """Compare: a mapping names the fields that matter, a text with ``~`` is a pattern, a list is
+    complete.
+    """
     if isinstance(expected, dict):
         assert isinstance(actual, dict), where
         for key, value in expected.items():
@@ -70,6 +78,8 @@ def check(actual: Any, expected: Any, where: str) -> None:
         for index, (item, wanted) in enumerate(zip(actual, expected, strict=True)):
             check(item, wanted, f"{where}[{index}]")
     elif isinstance(expected, str) and expected.startswith("~") and len(expected) > 1:
-        assert re.fullmatch(expected[1:], str(actual)) is not None, f"{where}: {str(actual)[:200]!r}"
+        assert re.fullmatch(expected[1:], str(actual)) is not None, (
+            f"{where}: {str(actual)[:200]!r}"
+        )
     else:
         assert actual == expected, f"{where}: {actual!r}"

@@ -1,4 +1,6 @@
-"""A service that answers what a case of ``client.yaml`` says, byte for byte, and knows nothing of the emulator."""
+"""A service that answers what a case of ``client.yaml`` says, byte for byte, and knows nothing of
+the emulator.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,11 @@ RUN = {
     "repoId": REPO["id"],
     "harness": "codex",
     "status": "pending",
-    "branch": {"base": "main", "working": "mogplex/external/1f0c9a3e-77b2d4c1", "createBranch": True},
+    "branch": {
+        "base": "main",
+        "working": "mogplex/external/1f0c9a3e-77b2d4c1",
+        "createBranch": True,
+    },
     "rootDirectory": None,
     "agentId": None,
     "mode": None,
@@ -63,7 +69,8 @@ class Request:
 
 
 class ScriptedService:
-    """Answers each route with what ``script`` has for it, one after the other, and the last for ever.
+    """Answers each route with what ``script`` has for it, one after the other, and the last for
+    ever.
 
     It has what ``tests.faults.world.World`` needs of a service.
     """
@@ -75,7 +82,9 @@ class ScriptedService:
         self.requests: list[Request] = []
         self.connections = 0
         self._script = {route: list(_each(script.get(route))) for route in _ROUTES}
-        self._events = [event for answer in self._script["stream"] for event in answer.get("events", [])]
+        self._events = [
+            event for answer in self._script["stream"] for event in answer.get("events", [])
+        ]
 
     def clear_faults(self) -> None:
         """Nothing to forget: a service plays one case."""
@@ -101,14 +110,20 @@ class ScriptedService:
             return {"repos": [REPO] if answer is None else answer}
         if route == "start":
             given = answer or {}
-            return run_object(given) | {"replayed": isinstance(given, dict) and given.get("replayed", False)}
+            return run_object(given) | {
+                "replayed": isinstance(given, dict) and given.get("replayed", False)
+            }
         if route == "events":
             last = self._script["run"][0] if self._script["run"] else "success"
             given = answer if isinstance(answer, dict) else {}
-            events = [event_object(*event) for event in _numbered(given.get("events", self._events))]
+            events = [
+                event_object(*event) for event in _numbered(given.get("events", self._events))
+            ]
             return {"run": run_object(given.get("run", last)), "events": events}
         if route == "cancel":
-            given = {"run": "cancelled", "status": "cancelled", "alreadyTerminal": False} | (answer or {})
+            given = {"run": "cancelled", "status": "cancelled", "alreadyTerminal": False} | (
+                answer or {}
+            )
             return given | {"run": run_object(given["run"])}
         return {"run": run_object(answer)} if route == "run" else answer
 
@@ -128,16 +143,24 @@ def _route_of(path: str) -> str:
 
 
 def run_object(given: Any) -> dict[str, Any]:
-    """Return a run object: ``given`` is a status, or the keys that differ. ``old: true`` is one of the older server."""
+    """Return a run object: ``given`` is a status, or the keys that differ. ``old: true`` is one of
+    the older server.
+    """
     changes = dict(given) if isinstance(given, dict) else {"status": given}
-    kept = {key: value for key, value in RUN.items() if not (changes.get("old") and key in _NEWER_KEYS)}
+    kept = {
+        key: value for key, value in RUN.items() if not (changes.get("old") and key in _NEWER_KEYS)
+    }
     changes.pop("old", None)
     changes.pop("replayed", None)
     return kept | changes
 
 
-def event_object(number: int, kind: str, message: Any = None, payload: Any = None, *more: Any) -> dict[str, Any]:
-    """Return an event: its number makes its id and its time in seconds; ``more``: another time, the tool's name."""
+def event_object(
+    number: int, kind: str, message: Any = None, payload: Any = None, *more: Any
+) -> dict[str, Any]:
+    """Return an event: its number makes its id and its time in seconds; ``more``: another time, the
+    tool's name.
+    """
     at = more[0] if more and more[0] is not None else number
     return {
         "id": f"{number:08d}-0000-4000-8000-000000000000",
@@ -150,11 +173,16 @@ def event_object(number: int, kind: str, message: Any = None, payload: Any = Non
 
 
 def _numbered(events: Any) -> list[list[Any]]:
-    """Return the events that are listed, or those with the numbers ``from`` to ``to``; number 1 is the acceptance."""
+    """Return the events that are listed, or those with the numbers ``from`` to ``to``; number 1 is
+    the acceptance.
+    """
     if isinstance(events, list):
         return events
     numbers = range(events["from"], events["to"] + 1)
-    return [[1, "started", None, {"external_run_id": RUN_ID}] if at == 1 else [at, "log"] for at in numbers]
+    return [
+        [1, "started", None, {"external_run_id": RUN_ID}] if at == 1 else [at, "log"]
+        for at in numbers
+    ]
 
 
 def _compact(value: object) -> str:
@@ -170,7 +198,9 @@ def _plain(
     text: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> bytes:
-    """Return a whole answer: the envelope with ``data`` or with code and message of ``error``, a page, or a text."""
+    """Return a whole answer: the envelope with ``data`` or with code and message of ``error``, a
+    page, or a text.
+    """
     media_type, body = "application/json", _compact({"ok": True, "data": data})
     if error is not None:
         body = _compact({"ok": False, "error": {"code": error[0], "message": error[1]}})
@@ -179,13 +209,18 @@ def _plain(
     if text is not None:
         media_type, body = "", text
     given = {"content-type": media_type} if media_type else {}
-    lines = [f"HTTP/1.1 {http} X", *(f"{name}: {value}" for name, value in (given | (headers or {})).items())]
+    lines = [
+        f"HTTP/1.1 {http} X",
+        *(f"{name}: {value}" for name, value in (given | (headers or {})).items()),
+    ]
     content = body.encode()
     return "\r\n".join([*lines, f"content-length: {len(content)}", "", ""]).encode() + content
 
 
 def _stream(answer: dict[str, Any]) -> bytes:
-    """Return a stream's bytes as the service writes them: one chunk a record, ``: connected`` first."""
+    """Return a stream's bytes as the service writes them: one chunk a record, ``: connected``
+    first.
+    """
     records = [] if answer.get("silent") else [": connected\n\n"]
     if answer.get("run") is not None:
         records.append(f"event: run\ndata: {_compact(run_object(answer['run']))}\n\n")
@@ -218,13 +253,20 @@ def serving(script: dict[str, Any]) -> Iterator[tuple[VirtualTime, ScriptedServi
             service.connections += 1
 
         def do_GET(self) -> None:
-            at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=time.monotonic())).isoformat()
+            at = (
+                datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=time.monotonic())
+            ).isoformat()
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
-            answer = service.reply(Request(_route_of(self.path), at, self.command, self.path, headers, body))
+            answer = service.reply(
+                Request(_route_of(self.path), at, self.command, self.path, headers, body)
+            )
             content = service.bytes_of(_route_of(self.path), answer)
-            ends = isinstance(answer, dict) and (answer.get("end") == "broken" or answer.get("version") == 1.0)
-            # In one piece with what ends it: virtual time goes on while a reader has nothing to read.
+            ends = isinstance(answer, dict) and (
+                answer.get("end") == "broken" or answer.get("version") == 1.0
+            )
+            # In one piece with what ends it: virtual time goes on while a reader has nothing to
+            # read.
             self.connection.sendall(content, socket.MSG_MORE if ends else 0)
             if ends:
                 self.connection.shutdown(socket.SHUT_WR)

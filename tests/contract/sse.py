@@ -1,4 +1,6 @@
-"""A client of the event stream that takes nothing for granted: it reads bytes, chunks and records by their rules."""
+"""A client of the event stream that takes nothing for granted: it reads bytes, chunks and records
+by their rules.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _RECORD = re.compile(rb"id: [^\n]*\nevent: [^\n]*\ndata: ([^\n]*)\n\n")
 class Stream:
     """One connection on which the stream of a run was asked for, in the time of an emulator."""
 
-    def __init__(self, emulator: Emulator, clock: VirtualClock, run_id: str, *headers: str, query: str = "") -> None:
+    def __init__(
+        self, emulator: Emulator, clock: VirtualClock, run_id: str, *headers: str, query: str = ""
+    ) -> None:
         host, port = emulator.url.removeprefix("http://").split(":")
         self._connection = socket.create_connection((host, int(port)), timeout=LONG)
         self._clock = clock
@@ -35,8 +39,16 @@ class Stream:
 
     @property
     def end(self) -> str:
-        """``closed`` when the last chunk has come, ``broken`` when the connection was closed before."""
-        return "closed" if self._raw.endswith(b"\r\n0\r\n\r\n") else "broken" if self._is_over else "open"
+        """``closed`` when the last chunk has come, ``broken`` when the connection was closed
+        before.
+        """
+        return (
+            "closed"
+            if self._raw.endswith(b"\r\n0\r\n\r\n")
+            else "broken"
+            if self._is_over
+            else "open"
+        )
 
     @property
     def head(self) -> bytes:
@@ -83,7 +95,9 @@ class Stream:
     def settle(self) -> Stream:
         """Read all that the emulator has to say before time goes on."""
         self._connection.settimeout(LONG)
-        while self.end == "open" and b"text/event-stream" not in self.head:  # any other answer always ends
+        while (
+            self.end == "open" and b"text/event-stream" not in self.head
+        ):  # any other answer always ends
             self._receive()
         rest = Thread(target=self._clock.sleep, args=(0.0,))  # it ends when everybody else sleeps
         rest.start()

@@ -1,10 +1,10 @@
 """The contract as a table: every case in ``cases/`` is played against the emulator over real HTTP.
 
-A case is a list of calls to one emulator, and holds for both generations of the service unless ``api`` names one.
-``send`` or ``start`` says what is asked, ``expect`` what must come back: a status, or a mapping with the status, the
-error's ``code`` and ``message``, ``headers``, and ``data``, of which the named fields must match. A text that starts
-with ``~`` is a regular expression. ``at`` sets the clock, in seconds; ``save`` keeps a
-field of the run for later calls.
+A case is a list of calls to one emulator, and holds for both generations of the service unless
+``api`` names one. ``send`` or ``start`` says what is asked, ``expect`` what must come back: a
+status, or a mapping with the status, the error's ``code`` and ``message``, ``headers``, and
+``data``, of which the named fields must match. A text that starts with ``~`` is a regular
+expression. ``at`` sets the clock, in seconds; ``save`` keeps a field of the run for later calls.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Player:
         method, path = self._fill(call.get("send", "POST /runs")).split(" ", 1)
         response = self._request(method, path, call)
         body = response.read().decode()
-        expected = self._fill(call["expect"] if isinstance(call["expect"], dict) else {"status": call["expect"]})
+        expected = self._fill(
+            call["expect"] if isinstance(call["expect"], dict) else {"status": call["expect"]}
+        )
         assert response.status == expected["status"], body[:500]
         for name, value in expected.get("headers", {}).items():
             check(response.getheader(name), value, name)
@@ -81,12 +83,16 @@ class Player:
             envelope = json.loads(body)
             assert envelope["ok"] is False
             check(
-                envelope["error"], {name: expected[name] for name in ("code", "message") if name in expected}, "error"
+                envelope["error"],
+                {name: expected[name] for name in ("code", "message") if name in expected},
+                "error",
             )
         elif response.status < 300 and body:
             self._check_data(json.loads(body), expected, call)
 
-    def _check_data(self, envelope: dict[str, Any], expected: dict[str, Any], call: dict[str, Any]) -> None:
+    def _check_data(
+        self, envelope: dict[str, Any], expected: dict[str, Any], call: dict[str, Any]
+    ) -> None:
         assert envelope["ok"] is True
         data = envelope["data"]
         check(data, expected.get("data", {}), "data")
@@ -94,7 +100,9 @@ class Player:
         for name, count in expected.get("count", {}).items():
             assert len(data[name]) == count
         events = data.get("events", [])
-        assert [event["type"] for event in events] == expected.get("types", [event["type"] for event in events])
+        assert [event["type"] for event in events] == expected.get(
+            "types", [event["type"] for event in events]
+        )
         messages = [event["message"] for event in events]
         assert messages == expected.get("messages", messages)
         assert "last" not in expected or messages[-1] == expected["last"]
@@ -106,18 +114,27 @@ class Player:
             self.memory[call["save"]] = data.get("run", data)[call["save"]]
 
     def _request(self, method: str, path: str, call: dict[str, Any]) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(self.emulator.url.removeprefix("http://"), timeout=LONG)
+        connection = http.client.HTTPConnection(
+            self.emulator.url.removeprefix("http://"), timeout=LONG
+        )
         connection.putrequest(method, f"/api/v1/mogplex{path}", skip_accept_encoding=True)
-        authorization = call.get("authorization", f"Bearer mog_{call.get('token', 'ada').ljust(32, '0')}")
+        authorization = call.get(
+            "authorization", f"Bearer mog_{call.get('token', 'ada').ljust(32, '0')}"
+        )
         data = self._body(call)
         headers = [
             ("Authorization", authorization),
-            ("Content-Type", call.get("content_type", "application/json") if data is not None else None),
+            (
+                "Content-Type",
+                call.get("content_type", "application/json") if data is not None else None,
+            ),
             ("Content-Length", str(len(data)) if data is not None else None),
         ]
         if method == "POST" and path == "/runs":
             keys = self._fill(call.get("key", "k"))
-            headers += [("Idempotency-Key", key) for key in (keys if isinstance(keys, list) else [keys])]
+            headers += [
+                ("Idempotency-Key", key) for key in (keys if isinstance(keys, list) else [keys])
+            ]
         for name, value in headers:
             if value is not None:
                 connection.putheader(name, value.encode("latin-1"))
@@ -142,7 +159,9 @@ class Player:
                 return self._fill(self._remembered(whole))
             return _NAME.sub(lambda match: str(self._fill(self._remembered(match))), value)
         if isinstance(value, dict) and "repeat" in value:
-            return value.get("before", "") + value["repeat"] * value["times"] + value.get("after", "")
+            return (
+                value.get("before", "") + value["repeat"] * value["times"] + value.get("after", "")
+            )
         if isinstance(value, dict):
             return {key: self._fill(item) for key, item in value.items()}
         return [self._fill(item) for item in value] if isinstance(value, list) else value

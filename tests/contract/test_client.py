@@ -1,12 +1,14 @@
-"""The facts the client relies on, by sentence: each case of ``client.yaml`` names one and plays the service's bytes.
+"""The facts the client relies on, by sentence: each case of ``client.yaml`` names one and plays the
+service's bytes.
 
-``says`` names where the service's contract says it: the generation and section, then a word (``newest-5-resume``); the
-sections are listed at the top of the table. ``fact`` is the sentence. Answers are given by route, in order, the last
-one for ever. A case follows a run unless ``call`` names one call of the API and its arguments, made ``times`` with
-``pause`` seconds in between; ``step`` are fields of the step's plan, ``body`` fields of the start's body. ``expect``
-tells what must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front is a
-regular expression. ``feeds`` are whole answers, as the files of that folder have them; ``elsewhere`` are sentences
-that another test proves.
+``says`` names where the service's contract says it: the generation and section, then a word
+(``newest-5-resume``); the sections are listed at the top of the table. ``fact`` is the sentence.
+Answers are given by route, in order, the last one for ever. A case follows a run unless ``call``
+names one call of the API and its arguments, made ``times`` with ``pause`` seconds in between;
+``step`` are fields of the step's plan, ``body`` fields of the start's body. ``expect`` tells what
+must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front
+is a regular expression. ``feeds`` are whole answers, as the files of that folder have them;
+``elsewhere`` are sentences that another test proves.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ from tests.faults.world import Played, World
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
-TABLE = yaml.load(Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+TABLE = yaml.load(
+    Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 FEEDS = Path(__file__).with_name("feeds")
 CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TABLE["cases"]]
 
@@ -44,7 +48,9 @@ CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TA
 def test_the_client(case: dict[str, Any]) -> None:
     with serving(case) as (time, service):
         if "call" in case:
-            found = outcome_of_call(service, *case["call"], times=case.get("times", 1), pause=case.get("pause", 0.0))
+            found = outcome_of_call(
+                service, *case["call"], times=case.get("times", 1), pause=case.get("pause", 0.0)
+            )
         else:
             world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
             played = world.new_case().play(**fields_of_plan(case))
@@ -52,41 +58,70 @@ def test_the_client(case: dict[str, Any]) -> None:
     check(found, case["expect"], case["says"])
 
 
-@pytest.mark.parametrize("refusal", TABLE["refusals"], ids=lambda refusal: f"{refusal[0]}: {refusal[4]}")
-def test_a_refusal_is_told_in_the_services_words(refusal: tuple[str, str, int, str, str, str]) -> None:
+@pytest.mark.parametrize(
+    "refusal", TABLE["refusals"], ids=lambda refusal: f"{refusal[0]}: {refusal[4]}"
+)
+def test_a_refusal_is_told_in_the_services_words(
+    refusal: tuple[str, str, int, str, str, str],
+) -> None:
     _, route, status, code, words, error = refusal
-    calls: dict[str, list[Any]] = {"start": [{}, "key"], "artifact": ["RUN", "x.json"], "cancel": ["RUN"]}
+    calls: dict[str, list[Any]] = {
+        "start": [{}, "key"],
+        "artifact": ["RUN", "x.json"],
+        "cancel": ["RUN"],
+    }
     with serving({route: {"http": status, "error": [code, words]}}) as (_time, service):
         found = outcome_of_call(service, route, *calls[route])
-    assert (found["error"], found["code"], found["detail"], found["asked"]) == (error, code, words, 1)
+    assert (found["error"], found["code"], found["detail"], found["asked"]) == (
+        error,
+        code,
+        words,
+        1,
+    )
     assert found["patience"] == 0, "a step would ask again"
 
 
 def fields_of_plan(case: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan's fields that a case sets: ``step``, and what ``body`` adds to the start's body."""
+    """Return the plan's fields that a case sets: ``step``, and what ``body`` adds to the start's
+    body.
+    """
     plan = dict(case.get("step", {}))
     if "body" in case:
-        plan["request"] = lambda repo_id, _repair: {"repoId": repo_id, "prompt": "x", **case["body"]}
+        plan["request"] = lambda repo_id, _repair: {
+            "repoId": repo_id,
+            "prompt": "x",
+            **case["body"],
+        }
     return plan
 
 
-@pytest.mark.parametrize("sentence", TABLE["elsewhere"], ids=lambda sentence: f"{sentence[0]}: {sentence[1]}")
+@pytest.mark.parametrize(
+    "sentence", TABLE["elsewhere"], ids=lambda sentence: f"{sentence[0]}: {sentence[1]}"
+)
 def test_a_sentence_is_proven_elsewhere(sentence: tuple[str, str, str, str]) -> None:
     assert f"\ndef {sentence[3]}(" in (ROOT / sentence[2]).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(TABLE["feeds"].keys() | {path.name for path in FEEDS.iterdir()}))
+@pytest.mark.parametrize(
+    "name", sorted(TABLE["feeds"].keys() | {path.name for path in FEEDS.iterdir()})
+)
 def test_a_whole_feed_is_read(name: str) -> None:
     (_, _, expected), content = TABLE["feeds"][name], (FEEDS / name).read_bytes()
     if name.endswith(".sse"):
         run, *events = map(json.loads, re.findall(rb"^data: (.*)$", content, re.MULTILINE))
-        stream, listed = {"content": content, "pieces": 7}, events if run["status"] == expected["status"] else []
+        stream, listed = (
+            {"content": content, "pieces": 7},
+            events if run["status"] == expected["status"] else [],
+        )
     else:
         run, events = json.loads(content)["data"].values()
         stream, listed = None, events
     feed = {"http": 200, "data": {"run": run | {"status": expected["status"]}, "events": listed}}
     start = {"http": 202, "data": run | {"replayed": False}}
-    with serving({"start": start, "stream": stream, "run": feed, "events": feed}) as (time, service):
+    with serving({"start": start, "stream": stream, "run": feed, "events": feed}) as (
+        time,
+        service,
+    ):
         world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
         played = world.new_case().play()
     assert sorted(map(plain, played.shown)) == sorted(event["id"] for event in events)
@@ -100,7 +135,9 @@ def test_each_section_that_the_client_relies_on_has_cases() -> None:
     assert named == TABLE["sections"].keys()
 
 
-def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any]) -> dict[str, Any]:
+def outcome_of(
+    played: Played, service: ScriptedService, expected: dict[str, Any]
+) -> dict[str, Any]:
     """Return all that a step has come to, by the words of ``client.yaml``."""
     end, timeline = played.end, played.end.timeline
     requests = service.requests
@@ -108,7 +145,10 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
     starts = [request for request in requests if request.route == "start"]
     checkpoint = timeline.checkpoint
     events = [event for update in played.of(updates.EventsArrived) for event in update.events]
-    pauses = {route: [later - at for at, later in pairwise(times_of(played, route))] for route in set(played.routes)}
+    pauses = {
+        route: [later - at for at, later in pairwise(times_of(played, route))]
+        for route in set(played.routes)
+    }
     within, waited = expected.get("within", 0), expected.get("waited", {})
     return {
         "within": within if played.seconds <= within else played.seconds,
@@ -117,7 +157,8 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
             for route, (low, high) in waited.items()
         },
         "asked_by": {
-            limit: [route for route, at in played.asked if at <= limit] for limit in expected.get("asked_by", {})
+            limit: [route for route, at in played.asked if at <= limit]
+            for limit in expected.get("asked_by", {})
         },
         "result": played.result,
         "exit": played.code,
@@ -152,7 +193,9 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
         "asked_first": played.routes[: len(expected.get("asked_first", []))],
         "connections": service.connections,
         "methods": sorted({request.method for request in requests}),
-        "resumed_after": [int(request.headers.get("last-event-id", "0")[:8]) or None for request in streams],
+        "resumed_after": [
+            int(request.headers.get("last-event-id", "0")[:8]) or None for request in streams
+        ],
         "paths": [request.path for request in requests],
         "accepted": [request.headers["accept"] for request in streams],
         "stream_paths": [request.path for request in streams],
@@ -168,13 +211,23 @@ def times_of(played: Played, route: str) -> list[float]:
 
 def outcome_of_tool(call: ToolCall) -> str:
     """Return what became of a tool call."""
-    return "open" if call.finish is None else "denied" if call.denied else "failed" if call.failed else "done"
+    return (
+        "open"
+        if call.finish is None
+        else "denied"
+        if call.denied
+        else "failed"
+        if call.failed
+        else "done"
+    )
 
 
 def outcome_of_call(
     service: ScriptedService, name: str, *arguments: Any, times: int = 1, pause: float = 0.0
 ) -> dict[str, Any]:
-    """Return what the last of equal calls of the API comes to: fields of its answer, or of its error."""
+    """Return what the last of equal calls of the API comes to: fields of its answer, or of its
+    error.
+    """
     clock = VirtualTime().clock()
     client = Client(service.url, TOKEN, turn=partial(TokenBudget().turn, clock=clock))
     found: dict[str, Any]
@@ -188,7 +241,12 @@ def outcome_of_call(
     try:
         answer = call()
     except MogplexError as error:
-        found = {"error": type(error).__name__, "code": error.code, "cause": error.cause, "remedy": error.remedy}
+        found = {
+            "error": type(error).__name__,
+            "code": error.code,
+            "cause": error.cause,
+            "remedy": error.remedy,
+        }
         found |= {
             "detail": plain(error.detail),
             "retry_after": error.retry_after,
@@ -196,10 +254,17 @@ def outcome_of_call(
             "patience": error.patience,
         }
     else:
-        found = {"answer": [fields(each) for each in answer] if isinstance(answer, list) else fields(answer)}
+        found = {
+            "answer": [fields(each) for each in answer]
+            if isinstance(answer, list)
+            else fields(answer)
+        }
     finally:
         client.close()
-    return found | {"path": [request.path for request in service.requests], "asked": len(service.requests)}
+    return found | {
+        "path": [request.path for request in service.requests],
+        "asked": len(service.requests),
+    }
 
 
 def fields(answer: Any) -> Any:

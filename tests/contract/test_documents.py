@@ -49,7 +49,11 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     path.write_text("steps:\n  - {after: soon, event: log}\n  - {status: 5}\nkill_failures: many\n")
     with pytest.raises(DocumentError) as caught:
         Emulator(path)
-    assert [line.split(": ")[0].rsplit(":", 1)[1] for line in str(caught.value).splitlines()] == ["4", "2", "3"]
+    assert [line.split(": ")[0].rsplit(":", 1)[1] for line in str(caught.value).splitlines()] == [
+        "4",
+        "2",
+        "3",
+    ]
 
 
 HOSTILE_FILES = {
@@ -62,12 +66,17 @@ HOSTILE_FILES = {
     ),
     "large": ("x" * (5 << 20), "larger than 4194304 bytes"),
     "a number that is none": ("steps: 0x_", ""),
-    "a tag": ("steps: !secret hunter2", "not valid YAML: could not determine a constructor for the tag"),
+    "a tag": (
+        "steps: !secret hunter2",
+        "not valid YAML: could not determine a constructor for the tag",
+    ),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), HOSTILE_FILES.values(), ids=HOSTILE_FILES)
-def test_a_file_that_is_no_scenario_is_refused_without_quoting_it(text: str, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_scenario_is_refused_without_quoting_it(
+    text: str, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(text)
     with pytest.raises(DocumentError) as caught:
@@ -83,8 +92,18 @@ CREDENTIAL = "Xk39dkQ2mmZp81vR"
 @pytest.mark.parametrize(
     "text",
     [
-        *(CREDENTIAL, f"- {CREDENTIAL}", f"{CREDENTIAL}: 1", f"steps: {CREDENTIAL}", f"steps: [{CREDENTIAL}]"),
-        *(f"steps: [{{{CREDENTIAL}: 1}}]", f"steps: [{{after: {CREDENTIAL}}}]", f"steps: [{{part: {CREDENTIAL}}}]"),
+        *(
+            CREDENTIAL,
+            f"- {CREDENTIAL}",
+            f"{CREDENTIAL}: 1",
+            f"steps: {CREDENTIAL}",
+            f"steps: [{CREDENTIAL}]",
+        ),
+        *(
+            f"steps: [{{{CREDENTIAL}: 1}}]",
+            f"steps: [{{after: {CREDENTIAL}}}]",
+            f"steps: [{{part: {CREDENTIAL}}}]",
+        ),
         *(f"variables: {{{CREDENTIAL}: 1}}", f"steps: https://user:{CREDENTIAL}@host/"),
         f"steps: []\n{CREDENTIAL}: 1\n{CREDENTIAL}: 1",
     ],
@@ -98,7 +117,9 @@ def test_a_credential_in_a_file_is_not_repeated(text: str, tmp_path: Path) -> No
 
 
 def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
-    scenario, faults, world = (tmp_path / name for name in ("scenario.yaml", "faults.yaml", "world.yaml"))
+    scenario, faults, world = (
+        tmp_path / name for name in ("scenario.yaml", "faults.yaml", "world.yaml")
+    )
     scenario.write_text(SCENARIO.code)
     faults.write_text(f"{FAULTS.code}steps: []\n")
     world.write_text(WORLD.code)
@@ -112,5 +133,12 @@ def test_the_page_names_every_scenario_route_and_field() -> None:
     schema = schema_of("scenario")
     fault = schema["$defs"]["fault"]["properties"]
     step = schema["$defs"]["steps"]["items"]["properties"]
-    wanted = {*SHIPPED, *fault, *step, *fault["route"]["enum"], *step["part"]["enum"], *schema["properties"]}
+    wanted = {
+        *SHIPPED,
+        *fault,
+        *step,
+        *fault["route"]["enum"],
+        *step["part"]["enum"],
+        *schema["properties"],
+    }
     assert wanted - named - {"steps", "description"} == set()

@@ -32,7 +32,9 @@ def test_spoils_exactly_the_answers_that_were_asked_for(route: str) -> None:
         api = Api(emulator)
         run_id = api.start().json()["data"]["runId"]
         good = 202 if route == "start" else 200
-        emulator.inject(route, status=502, skip=2, times=3, headers={"Retry-After": "7"}, body="bad gateway")
+        emulator.inject(
+            route, status=502, skip=2, times=3, headers={"Retry-After": "7"}, body="bad gateway"
+        )
         answers = [call(api, route, run_id) for _ in range(7)]
         others = [call(api, other, run_id).status_code for other in ROUTES if other != route]
     assert [answer.status_code for answer in answers] == [good, good, 502, 502, 502, good, good]
@@ -49,7 +51,11 @@ SEVERAL = [("repos", {"status": 500, "times": 2}), ("repos", {"status": 429, "ti
     [
         (SEVERAL, [0] * 4, [500, 500, 429, 200]),
         ([("any", {"status": 503, "skip": 1, "times": "always"})], [0, 1, 9], [200, 503, 503]),
-        ([("repos", {"status": 401, "skip": 1, "lasts": "6s"})], [0, 100, 5, 2, 100], [200, 401, 401, 200, 200]),
+        (
+            [("repos", {"status": 401, "skip": 1, "lasts": "6s"})],
+            [0, 100, 5, 2, 100],
+            [200, 401, 401, 200, 200],
+        ),
     ],
     ids=["the first of several strikes, and all count", "any", "for a time"],
 )
@@ -68,9 +74,13 @@ def test_which_requests_a_fault_strikes(
         assert [*found, api.repos().status_code] == [*codes, 200]
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"garbage": True}, {"cut": 10}], ids=str)
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"drop": True}, {"garbage": True}, {"cut": 10}], ids=str
+)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_work_is_done_only_when_the_fault_comes_after_it(fault: dict[str, Any], when: str) -> None:
+def test_the_work_is_done_only_when_the_fault_comes_after_it(
+    fault: dict[str, Any], when: str
+) -> None:
     with Emulator() as emulator:
         api = Api(emulator)
         emulator.inject("start", when=when, **fault)
@@ -105,7 +115,9 @@ def test_faults_are_armed_listed_and_cleared_over_http() -> None:
         api = Api(emulator)
         control = f"{emulator.url}/_emulator/faults"
         armed = requests.post(
-            control, json=[{"route": "run", "status": 500}, {"route": "repos", "status": 503}], timeout=LONG
+            control,
+            json=[{"route": "run", "status": 500}, {"route": "repos", "status": 503}],
+            timeout=LONG,
         )
         assert armed.status_code == 201
         assert api.repos().status_code == 503
@@ -152,11 +164,18 @@ def test_no_page_in_a_browser_can_arm_or_see_faults(headers: dict[str, str], met
     with Emulator() as emulator:
         emulator.inject("run", status=500)
         control = f"{emulator.url}/_emulator/faults"
-        refused = requests.request(method, control, headers=headers, json={"route": "any", "drop": True}, timeout=LONG)
+        refused = requests.request(
+            method, control, headers=headers, json={"route": "any", "drop": True}, timeout=LONG
+        )
         assert refused.status_code == 403
         assert list(refused.json()) == ["error"]
         assert len(requests.get(control, timeout=LONG).json()["faults"]) == 1
-        assert requests.post(control, headers={"Origin": emulator.url}, json=[], timeout=LONG).status_code == 201
+        assert (
+            requests.post(
+                control, headers={"Origin": emulator.url}, json=[], timeout=LONG
+            ).status_code
+            == 201
+        )
 
 
 def test_bodies_are_bounded() -> None:
@@ -165,10 +184,15 @@ def test_bodies_are_bounded() -> None:
         assert requests.post(control, data=b" " * (2 << 20), timeout=LONG).status_code == 413
         assert requests.post(control, data=b"[" * 100_000, timeout=LONG).status_code == 400
         fault = {"route": "run", "status": 500}
-        assert requests.post(control, json=[fault] * 1001, timeout=LONG).json()["error"] == "more than 1000 faults"
+        assert (
+            requests.post(control, json=[fault] * 1001, timeout=LONG).json()["error"]
+            == "more than 1000 faults"
+        )
         api = Api(emulator)
         with pytest.raises(requests.ConnectionError):
-            api.session.post(f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=LONG)
+            api.session.post(
+                f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=LONG
+            )
         assert api.repos().status_code == 200
 
 

@@ -1,4 +1,6 @@
-"""The shipped scenarios, played to their end: what a client can see of them, and what they promise."""
+"""The shipped scenarios, played to their end: what a client can see of them, and what they
+promise.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,15 @@ from tests.contract.api import Api, FakeClock
 
 FILES = Path(package.__file__).with_name("scenarios")
 FAILED = (
-    *("dead-worker", "delivery-failure", "failed", "hostile", "launch-failure", "leaky", "model-denied"),
+    *(
+        "dead-worker",
+        "delivery-failure",
+        "failed",
+        "hostile",
+        "launch-failure",
+        "leaky",
+        "model-denied",
+    ),
     *("queue-failure", "rate-limited", "setup-failure", "stream-failure"),
 )
 ENDS = dict.fromkeys(FAILED, "failed") | {"cancelled": "cancelled", "paused": "awaiting_input"}
@@ -26,30 +36,54 @@ HARNESSES = {"claude-code": "claude-code", "mogplex": "mogplex"}
 INVENTED = {"documented", "hostile", "leaky"}
 """Scenarios with words that the newest service does not write."""
 WRITTEN = {
-    ("started", "External Mogplex run accepted"): {"external_run_id", "harness_id", "working_branch"},
+    ("started", "External Mogplex run accepted"): {
+        "external_run_id",
+        "harness_id",
+        "working_branch",
+    },
     ("started", "Harness run started: .*"): {"harness_id", "ai_billing_source"},
     ("started", "Mogplex agent run started"): {"harness_id", "model"},
     ("log", "Synchronized .*"): {"stage", "base_branch", "working_branch", "created_branch"},
-    ("log", r"Loaded \d MCP server\(s\) for Claude Code"): {"stage", "outcome", "server_count", "server_names"},
+    ("log", r"Loaded \d MCP server\(s\) for Claude Code"): {
+        "stage",
+        "outcome",
+        "server_count",
+        "server_names",
+    },
     ("log", "Invoked skills: .*"): {"stage", "invoked", "available", "files"},
     ("log", "Loaded agent .*"): {"stage", "agent_id", "agent_name", "skills", "rules", "files"},
     ("status_changed", "Harness run streaming"): {"from", "to", "runtime_command_id"},
     ("log", "Installed .*"): {"stage", "logs"},
     ("log", "Pull request ready|No code changes to deliver"): {
-        *("stage", "changed", "pull_request_url", "base_branch", "working_branch", "auto_committed_files")
+        *(
+            "stage",
+            "changed",
+            "pull_request_url",
+            "base_branch",
+            "working_branch",
+            "auto_committed_files",
+        )
     },
     ("log", "(?s).* of three at the same time"): {"stage"},
     ("log", "(?s).*"): {"kind"},
     ("tool_started", ".* started"): {"kind", "toolCallId", "state"},
     ("tool_started", "(read_file|run_command) started"): {"toolCallId", "input"},
     ("tool_finished", ".* (finished|failed|denied)"): {"kind", "toolCallId", "state"},
-    ("tool_finished", "(read_file|run_command) (finished|failed)"): {"toolCallId", "state", "output"},
+    ("tool_finished", "(read_file|run_command) (finished|failed)"): {
+        "toolCallId",
+        "state",
+        "output",
+    },
     ("finished", "Harness run finished"): {"exit_code", "failure_code"},
     ("finished", "Mogplex run finished"): set(),
     ("failed", "Harness run failed"): {"exit_code", "failure_code"},
     ("failed", "Harness execution failed|External Mogplex run failed"): {"error"},
     ("failed", "Harness stream failed"): {"error", "commandTerminationConfirmed"},
-    ("failed", "Agent worker completion reconciled"): {"external_run_id", "runtime_run_id", "error"},
+    ("failed", "Agent worker completion reconciled"): {
+        "external_run_id",
+        "runtime_run_id",
+        "error",
+    },
     ("cancel_requested", "Cancellation requested"): {"external_run_id", "runtime_command_id"},
     ("cancelled", "External Mogplex run cancelled"): {"external_run_id", "runtime_command_id"},
 }
@@ -57,7 +91,9 @@ WRITTEN = {
 
 
 def play(name: str, api: str = "2026-11") -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Start a run of the scenario, let it end, and return its detail and events, as far as can be read."""
+    """Start a run of the scenario, let it end, and return its detail and events, as far as can be
+    read.
+    """
     clock = FakeClock()
     with Emulator(name, clock=clock, api=api) as emulator:
         client = Api(emulator)
@@ -79,7 +115,10 @@ def test_ends_as_it_says_with_events_in_order(name: str, api: str) -> None:
     assert run["status"] == end
     assert (run["error"] is None) == (end != "failed")
     assert len({event["id"] for event in events}) == len(events)
-    assert all(before["createdAt"] <= after["createdAt"] for before, after in pairwise(map(_padded, events)))
+    assert all(
+        before["createdAt"] <= after["createdAt"]
+        for before, after in pairwise(map(_padded, events))
+    )
     assert {"id", "type", "toolName", "message", "payload", "createdAt"} == set().union(*events)
 
 
@@ -111,7 +150,15 @@ def test_hostile_tries_every_trick_that_a_log_must_survive() -> None:
     for command in commands.split():
         assert re.search(rf"^::{command}\b", texts, re.MULTILINE | re.IGNORECASE), command
     markers = (
-        *("##[error]", "##[command]", "##[section]", "##[group]", "##vso[task.", "##teamcity[", "section_start:"),
+        *(
+            "##[error]",
+            "##[command]",
+            "##[section]",
+            "##[group]",
+            "##vso[task.",
+            "##teamcity[",
+            "section_start:",
+        ),
         *("\n--- ", "\n+++ ", "\n~~~ ", "\n^^^ +++", "\x1b]1338;", "\x1b]1339;", "\x1b[8mha:"),
         *("<script>", "```mermaid", "javascript:", "$(id)", "<<EOF", "@acme/"),
     )
@@ -136,15 +183,21 @@ def test_leaky_leaks_every_secret_somewhere_and_its_file_holds_none() -> None:
         assert secret in shown, name
         assert secret not in text, name
     for field in ("type", "toolName", "message"):
-        assert any(secret in (event[field] or "") for event in events for secret in secrets.values()), field
-    assert any(secret in key for event in events for key in event["payload"] for secret in secrets.values())
+        assert any(
+            secret in (event[field] or "") for event in events for secret in secrets.values()
+        ), field
+    assert any(
+        secret in key for event in events for key in event["payload"] for secret in secrets.values()
+    )
     assert secrets["github_fine"] in run["error"]
 
 
 def test_what_the_newest_service_redacts_still_leaks_in_two_halves() -> None:
     _, events = play("leaky")
     apart = "\n".join(_texts(events))
-    joined = "".join(event["message"] for event in events if event["payload"].get("kind") == "assistant_delta")
+    joined = "".join(
+        event["message"] for event in events if event["payload"].get("kind") == "assistant_delta"
+    )
     for secret in ("ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "-----BEGIN PRIVATE KEY-----"):
         assert secret in joined
     assert "ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" not in apart

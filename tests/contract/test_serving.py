@@ -1,4 +1,6 @@
-"""The emulator as a server, and as a process: what it prints, how it stops, and many clients at once."""
+"""The emulator as a server, and as a process: what it prints, how it stops, and many clients at
+once.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from tests.waits import LONG, wait_until
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> None:
     log = tmp_path / "requests.ndjson"
-    blank = [word for flag in ("--scenario", "--speed", "--host", "--api", "--world") for word in (flag, "")]
+    blank = [
+        word
+        for flag in ("--scenario", "--speed", "--host", "--api", "--world")
+        for word in (flag, "")
+    ]
     arguments = ("emulator", "--port", "0", *blank, "--log-requests", str(log))
     with start_program(*arguments, env={}, cwd=tmp_path) as process:
         assert process.stdout is not None
@@ -29,7 +35,11 @@ def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> 
         assert first.startswith("mogplex emulator on http://127.0.0.1:")
         url = first.split()[-1]
         token = process.stdout.readline().split()[1]
-        answer = requests.get(f"{url}/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {token}"}, timeout=LONG)
+        answer = requests.get(
+            f"{url}/api/v1/mogplex/repos",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=LONG,
+        )
         os.kill(process.pid, number)
         rest, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == 0
@@ -43,16 +53,33 @@ def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> 
 
 BAD_OPTIONS = {
     "port": (["--port", "70000"], '--port: "70000" is not a whole number from 0 to 65535'),
-    "speed": (["--speed", "fast"], '--speed: "fast" is not a positive number. Use one such as 10 or 0.5.'),
-    "scenario": (["--scenario", "other"], "other: no such scenario: use a file or one of asks-twice,"),
-    "world": (["--world", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
-    "log": (["--port", "0", "--log-requests", "no/such/folder"], "no/such/folder: No such file or directory"),
-    "host": (["--host", "192.0.2.1"], "cannot serve on 192.0.2.1 port 8787: Cannot assign requested address"),
+    "speed": (
+        ["--speed", "fast"],
+        '--speed: "fast" is not a positive number. Use one such as 10 or 0.5.',
+    ),
+    "scenario": (
+        ["--scenario", "other"],
+        "other: no such scenario: use a file or one of asks-twice,",
+    ),
+    "world": (
+        ["--world", "nowhere.yaml"],
+        "nowhere.yaml: cannot be read: No such file or directory",
+    ),
+    "log": (
+        ["--port", "0", "--log-requests", "no/such/folder"],
+        "no/such/folder: No such file or directory",
+    ),
+    "host": (
+        ["--host", "192.0.2.1"],
+        "cannot serve on 192.0.2.1 port 8787: Cannot assign requested address",
+    ),
 }
 
 
 @pytest.mark.parametrize(("options", "message"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
-def test_says_what_is_wrong_with_an_option(options: list[str], message: str, tmp_path: Path) -> None:
+def test_says_what_is_wrong_with_an_option(
+    options: list[str], message: str, tmp_path: Path
+) -> None:
     ended = run_program("emulator", *options, env={}, cwd=tmp_path)
     assert ended.code == 2
     assert ended.out == ""
@@ -70,15 +97,21 @@ def test_lets_time_pass_faster_and_lifts_limits_where_asked_to(tmp_path: Path) -
         runs = f"{url}/api/v1/mogplex/runs"
         for number in range(31):  # one more than the service takes in an hour
             body = {"repoId": repo, "prompt": "Fix it"}
-            started = session.post(runs, json=body, headers={"Idempotency-Key": str(number)}, timeout=LONG)
+            started = session.post(
+                runs, json=body, headers={"Idempotency-Key": str(number)}, timeout=LONG
+            )
             assert started.ok, started.text
         run = f"{runs}/{started.json()['data']['runId']}"  # of half an hour
-        wait_until(lambda: session.get(run, timeout=LONG).json()["data"]["run"]["status"] == "success")
+        wait_until(
+            lambda: session.get(run, timeout=LONG).json()["data"]["run"]["status"] == "success"
+        )
         process.terminate()
 
 
 def test_warns_when_other_machines_can_reach_it(tmp_path: Path) -> None:
-    with start_program("emulator", "--port", "0", "--host", "0.0.0.0", env={}, cwd=tmp_path) as process:  # noqa: S104 - warned of
+    everywhere = "0.0.0.0"  # noqa: S104 - warned of
+    command = ["emulator", "--port", "0", "--host", everywhere]
+    with start_program(*command, env={}, cwd=tmp_path) as process:
         assert process.stderr is not None
         assert "warning: other machines can reach http://0.0.0.0:" in process.stderr.readline()
         process.terminate()
@@ -86,7 +119,9 @@ def test_warns_when_other_machines_can_reach_it(tmp_path: Path) -> None:
 
 
 def test_is_its_own_proxy_for_clients_that_cannot_reach_it_on_loopback() -> None:
-    """A container beside a service container asks for a loopback URL and names the emulator as HTTP proxy."""
+    """A container beside a service container asks for a loopback URL and names the emulator as HTTP
+    proxy.
+    """
     with Emulator() as emulator:
         answer = requests.get(
             "http://127.0.0.1:9/api/v1/mogplex/repos",
@@ -100,7 +135,9 @@ def test_is_its_own_proxy_for_clients_that_cannot_reach_it_on_loopback() -> None
 def test_simultaneous_starts_with_one_key_make_one_run() -> None:
     with Emulator() as emulator:
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda api: api.start().json()["data"], [Api(emulator) for _ in range(8)]))
+            answers = list(
+                pool.map(lambda api: api.start().json()["data"], [Api(emulator) for _ in range(8)])
+            )
         assert len(emulator.runs) == 1
     assert len({answer["runId"] for answer in answers}) == 1
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7

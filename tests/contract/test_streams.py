@@ -18,11 +18,15 @@ from tests.contract.sse import Stream
 from tests.virtual_time import VirtualClock, VirtualTime
 from tests.waits import LONG
 
-CASES = yaml.load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+CASES = yaml.load(
+    Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 
 
 @contextmanager
-def serving(scenario: Any, folder: Path, **options: Any) -> Iterator[tuple[Emulator, VirtualClock, str]]:
+def serving(
+    scenario: Any, folder: Path, **options: Any
+) -> Iterator[tuple[Emulator, VirtualClock, str]]:
     """An emulator with one run, and a clock of the time in which it advances."""
     if isinstance(scenario, dict):
         file = folder / "scenario.yaml"
@@ -47,11 +51,18 @@ def test_stream(case: dict[str, Any], tmp_path: Path) -> None:
                 emulator.inject(**{"route": "stream", **call["fault"]})
             if "connect" in call:
                 headers = _id_headers(call, streams)
-                streams[call["connect"]] = Stream(emulator, clock, run_id, *headers, query=call.get("query", ""))
+                streams[call["connect"]] = Stream(
+                    emulator, clock, run_id, *headers, query=call.get("query", "")
+                )
             if "send" in call:
                 method, _, path = call["send"].partition(" ")
                 api = Api(emulator)
-                assert api.session.request(method, f"{api.base}/runs/{run_id}{path}", timeout=LONG).status_code == 200
+                assert (
+                    api.session.request(
+                        method, f"{api.base}/runs/{run_id}{path}", timeout=LONG
+                    ).status_code
+                    == 200
+                )
             for stream in streams.values():
                 stream.settle()
             for name, expected in call.get("see", {}).items():
@@ -68,9 +79,18 @@ def _id_headers(call: dict[str, Any], streams: dict[str, Stream]) -> list[str]:
         return []
     if not call["after"]:
         return ["Last-Event-ID:   "]
-    known = [event for stream in streams.values() if stream.status == 200 for event in stream.records()[1:]]
+    known = [
+        event
+        for stream in streams.values()
+        if stream.status == 200
+        for event in stream.records()[1:]
+    ]
     event_id = next(event["id"] for event in known if event["message"] == call["after"])
-    spelled = {"upper": event_id.upper(), "bare": event_id.replace("-", ""), "spaced": f"  {event_id}\t"}
+    spelled = {
+        "upper": event_id.upper(),
+        "bare": event_id.replace("-", ""),
+        "spaced": f"  {event_id}\t",
+    }
     return [f"Last-Event-ID: {spelled.get(call.get('spell', ''), event_id)}"]
 
 
@@ -92,7 +112,9 @@ OUTCOMES: dict[str, Callable[[Stream], object]] = {
     "torn": lambda stream: len(stream.chunks[-1].removesuffix(b"\n\n")),
     "run": lambda stream: stream.run["status"],
     "messages": lambda stream: stream.messages,
-    "count": lambda stream: _count(stream) if _count(stream) == len(stream.messages) else stream.messages,
+    "count": lambda stream: (
+        _count(stream) if _count(stream) == len(stream.messages) else stream.messages
+    ),
     "by_id": _are_by_id,
 }
 """The values that ``see`` names, and how each is read."""

@@ -29,11 +29,15 @@ _CHANGING = (
 )
 """Texts that differ from run to run, and their stand-ins."""
 _VISIBLE = str.maketrans({"\x1b": "␛", "\r": "␍"})
-"""Controls that the program prints on purpose, as pictures: a file with them would not show what it holds."""
+"""Controls that the program prints on purpose, as pictures: a file with them would not show what it
+holds.
+"""
 
 
 def normalized(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
-    """Return `text` without what differs from run to run; `known` are further texts and what stands for them."""
+    """Return `text` without what differs from run to run; `known` are further texts and what stands
+    for them.
+    """
     for value, name in known:
         text = text.replace(value, name)
     for pattern, name in _CHANGING:
@@ -48,5 +52,9 @@ def check_golden(name: str, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     golden = path.read_text(encoding="utf-8") if path.exists() else ""
-    difference = difflib.unified_diff(golden.splitlines(), text.splitlines(), f"golden/{name}", "this run", lineterm="")
-    assert golden == text, "\n".join((*difference, "", "If this is meant: `make golden`, and read what changed."))
+    difference = difflib.unified_diff(
+        golden.splitlines(), text.splitlines(), f"golden/{name}", "this run", lineterm=""
+    )
+    assert golden == text, "\n".join(
+        (*difference, "", "If this is meant: `make golden`, and read what changed.")
+    )

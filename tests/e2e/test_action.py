@@ -30,7 +30,9 @@ def test_a_run_that_succeeds_and_a_token_that_is_shown_nowhere(step: GitHubStep)
     assert (ended.code, ended.err) == (0, ""), ended.out
     first, *rest = ended.out.splitlines()
     assert first == f"::add-mask::{emulator.token}"
-    assert emulator.token not in "\n".join(rest) + step.summary + json.dumps(step.outputs) + json.dumps(step.state)
+    assert emulator.token not in "\n".join(rest) + step.summary + json.dumps(
+        step.outputs
+    ) + json.dumps(step.state)
     wanted = {
         "result": "success",
         "status": "success",
@@ -45,29 +47,57 @@ def test_a_run_that_succeeds_and_a_token_that_is_shown_nowhere(step: GitHubStep)
 
 
 @pytest.mark.parametrize("env", [{}, {"CI": "true"}])
-def test_only_an_unknown_ci_system_is_warned_of_retries(tmp_path: Path, env: dict[str, str]) -> None:
+def test_only_an_unknown_ci_system_is_warned_of_retries(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
     with Emulator("success", speed=SPEED) as emulator:
         env = env | {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
-        ended = run_program("--repo", "acme/web", "--prompt", "Fix it", "--wait", "false", env=env, cwd=tmp_path)
+        ended = run_program(
+            "--repo", "acme/web", "--prompt", "Fix it", "--wait", "false", env=env, cwd=tmp_path
+        )
     assert ended.code == 0
     assert ("a retry starts a second run" in ended.out) == ("CI" in env)
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "result"), [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")]
+    ("status", "code", "result"),
+    [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
 )
-def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status: str, code: int, result: str) -> None:
-    """And says so at the top of its reports, where nothing asks for or leads to a run, branch or pull request."""
-    step = GitHubStep(tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick.yaml", "output-dir": "."})
-    delivery = {"stage": "git_delivery", "working_branch": "agent/1", "changed": True, "pull_request_url": f"{PAGE}/1"}
-    steps = [{"status": "streaming"}, {"event": "log", "message": "Ready", "payload": delivery}, {"status": status}]
+def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
+    tmp_path: Path, status: str, code: int, result: str
+) -> None:
+    """And says so at the top of its reports, where nothing asks for or leads to a run, branch or
+    pull request.
+    """
+    step = GitHubStep(
+        tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick.yaml", "output-dir": "."}
+    )
+    delivery = {
+        "stage": "git_delivery",
+        "working_branch": "agent/1",
+        "changed": True,
+        "pull_request_url": f"{PAGE}/1",
+    }
+    steps = [
+        {"status": "streaming"},
+        {"event": "log", "message": "Ready", "payload": delivery},
+        {"status": status},
+    ]
     (step.workspace / "quick.yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
     ended = step.run()
     assert ended.code == code, ended.out
-    reports = [step.summary, (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1]]
-    assert "Dry run: nothing is sent to https://mogplex.com, and quick.yaml is played" in ended.out.splitlines()[0]
+    reports = [
+        step.summary,
+        (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1],
+    ]
+    assert (
+        "Dry run: nothing is sent to https://mogplex.com, and quick.yaml is played"
+        in ended.out.splitlines()[0]
+    )
     for text in (ended.out, *reports):
-        assert not re.search(r"mogplex runs|run-action:1 runs|git fetch|tree/agent|\.\.\.agent", text)
+        assert not re.search(
+            r"mogplex runs|run-action:1 runs|git fetch|tree/agent|\.\.\.agent", text
+        )
     assert [f"{PAGE}/1" in text for text in (ended.out, step.summary)] == [False, False]
     assert f'href="{PAGE}/1"' not in reports[1]  # it is in the event's text
     for text in reports:
@@ -75,7 +105,9 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status:
     assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/1")
 
 
-def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_standard_input(tmp_path: Path) -> None:
+def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_standard_input(
+    tmp_path: Path,
+) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt-file": "-", "dry-run": "true"})
     with step.start() as process:
         out, _ = process.communicate("Fix the tests\n", timeout=LONG)
@@ -89,6 +121,8 @@ def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_stand
 def test_a_step_that_waits_for_its_prompt_can_be_stopped(tmp_path: Path) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt-file": "-"})
     with step.start() as process:
-        wait_until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1, process)  # one of them reads
+        wait_until(
+            lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1, process
+        )  # one of them reads
         process.terminate()
         assert process.wait(timeout=LONG) == 143

@@ -29,13 +29,21 @@ def not_shipped() -> set[str]:
     text = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
     shipped = {"mogplex-ci", *re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE)}
     found = packages_distributions().items()
-    return {module for module, names in found if not {re.sub("[_.]", "-", name.lower()) for name in names} & shipped}
+    return {
+        module
+        for module, names in found
+        if not {re.sub("[_.]", "-", name.lower()) for name in names} & shipped
+    }
 
 
 @pytest.mark.parametrize(
     ("commands", "reasons"),
     [
-        pytest.param([], ["No screenshots of the report: there is no `chromium` on PATH."], marks=pytest.mark.slow),
+        pytest.param(
+            [],
+            ["No screenshots of the report: there is no `chromium` on PATH."],
+            marks=pytest.mark.slow,
+        ),
         (["chromium"], [f"No {name}: `chromium` took no screenshot." for name in SHOTS]),
     ],
 )
@@ -59,7 +67,10 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
     assert "\nPull request: https://github.com/acme/web/pull/42\n" in done.stdout
     assert "::group::" not in done.stdout
     lines = done.stdout.splitlines()
-    assert lines[-len(FILES) - len(reasons) :] == [*(f"{out / name}: {what}" for name, what in FILES.items()), *reasons]
+    assert lines[-len(FILES) - len(reasons) :] == [
+        *(f"{out / name}: {what}" for name, what in FILES.items()),
+        *reasons,
+    ]
     assert {path.name for path in out.iterdir()} == set(FILES)
     assert "of an earlier demo" not in (out / "log.txt").read_text()
 
@@ -68,7 +79,9 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
 def test_chromium_alone_takes_the_screenshots(tmp_path: Path) -> None:
     require("chromium")
     page = tmp_path / "page.html"
-    page.write_text("<style>@media (prefers-color-scheme: dark) { body { background: black } }</style>")
+    page.write_text(
+        "<style>@media (prefers-color-scheme: dark) { body { background: black } }</style>"
+    )
     for name, (size, scheme) in SHOTS.items():
         assert take_screenshot(page, tmp_path / name, size, scheme)
         picture = (tmp_path / name).read_bytes()

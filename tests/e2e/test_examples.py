@@ -1,4 +1,6 @@
-"""The examples for systems that nothing here can play: their commands as they stand, in the system's environment."""
+"""The examples for systems that nothing here can play: their commands as they stand, in the
+system's environment.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ from tests.slow import mostly_slow
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
 OWN = "examples/(?!forgejo/|gitlab/|kubernetes/|workflows/|zizmor.yml|buildkite/pre-exit)"
 """Other tests play the others."""
-EXAMPLES = {block.page.split("/")[1]: block for block in claim_all(lambda block: bool(re.match(OWN, block.page)))}
+EXAMPLES = {
+    block.page.split("/")[1]: block
+    for block in claim_all(lambda block: bool(re.match(OWN, block.page)))
+}
 OUTPUTS_BY_THE_SYSTEM = {"argo", "azure", "bitbucket", "jenkins", "teamcity", "tekton"}
 """These hand outputs on by themselves; tests/e2e/golden has what most of them get."""
 META_DATA = """#!/bin/sh
@@ -55,15 +60,22 @@ def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
         case "argo":
             container = example["spec"]["templates"][0]["container"]
             yield [*container["command"], *container["args"]]
-        case "buildkite":  # its docker plugin hands the agent's own command on to the image, and it reads `$$` as `$`
+        # its docker plugin hands the agent's own command on to the image, and it reads `$$` as `$`
+        case "buildkite":
             agent, _, ask = example["steps"]
             yield [*ENTRY, *agent["plugins"][0].popitem()[1]["command"]]
             yield ["bash", "-e", "-c", ask["command"].replace("$$", "$")]
         case "cloudbuild":
-            yield from ([*ENTRY, *(word.replace("$$", "$") for word in step["args"])] for step in example["steps"])
+            yield from (
+                [*ENTRY, *(word.replace("$$", "$") for word in step["args"])]
+                for step in example["steps"]
+            )
         case "tekton":
             (script,) = scripts(example)
-            executable(folder / "script", script.replace("$(results.pull-request-url.path)", str(folder / "result")))
+            executable(
+                folder / "script",
+                script.replace("$(results.pull-request-url.path)", str(folder / "result")),
+            )
             yield [str(folder / "script")]
         case _:
             yield from (["bash", "-e", "-c", script] for script in scripts(example))
@@ -73,7 +85,9 @@ def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
 def emulator() -> Iterator[Emulator]:
     with Emulator(SCENARIOS / "pull-request.yaml", speed=AT_ONCE) as emulator:
         yield emulator
-        assert [(run.status, run.prompt) for run in emulator.runs] == [("success", "Fix the failing test.")]
+        assert [(run.status, run.prompt) for run in emulator.runs] == [
+            ("success", "Fix the failing test.")
+        ]
 
 
 @pytest.mark.parametrize("name", mostly_slow(sorted(EXAMPLES), every=3))

@@ -47,7 +47,12 @@ def slow_step(step: GitHubStep) -> Iterator[tuple[GitHubStep, Emulator]]:
 
 @pytest.fixture
 def step(tmp_path: Path, emulator: Emulator) -> GitHubStep:
-    inputs = {"prompt": "Fix the failing test", "repo": "acme/*", "base-url": emulator.url, "api-key": emulator.token}
+    inputs = {
+        "prompt": "Fix the failing test",
+        "repo": "acme/*",
+        "base-url": emulator.url,
+        "api-key": emulator.token,
+    }
     step = GitHubStep(tmp_path, inputs=inputs)
     (step.workspace / "mogplex.yml").write_text(TASKS)
     return step
@@ -55,7 +60,9 @@ def step(tmp_path: Path, emulator: Emulator) -> GitHubStep:
 
 def with_tasks(step: GitHubStep, **inputs: str) -> GitHubStep:
     del step.inputs["prompt"]
-    step.inputs |= {"run-file": "mogplex.yml", "task": "all"} | {n.replace("_", "-"): v for n, v in inputs.items()}
+    step.inputs |= {"run-file": "mogplex.yml", "task": "all"} | {
+        n.replace("_", "-"): v for n, v in inputs.items()
+    }
     return step
 
 
@@ -83,20 +90,34 @@ def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> 
         env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, **inputs}
         shown = show(env=env, cwd=tmp_path, lines=lines, columns=60, each_time=go_on)
     assert shown.code == 0, shown.left
-    live = re.compile(r"(\S|  ) (?: \d\d:\d\d|      )  acme/(api|mono|web) +(Waiting|Starting the run|Run \w+.*)")
+    live = re.compile(
+        r"(\S|  ) (?: \d\d:\d\d|      )  acme/(api|mono|web) +(Waiting|Starting the run|Run \w+.*)"
+    )
     tables = [[live.fullmatch(line) for line in screen] for screen in shown.screens]
     rows = [[row for row in table if row] for table in tables]
     assert max(map(len, rows)) == min(3, lines - 4)
     assert any([row[3] for row in table][-1:] == ["Run succeeded"] for table in rows)
     assert any(two_at_work in screen for screen in shown.screens)
-    assert not any(live.fullmatch(line) or line.startswith("Runs: ") for line in shown.left), shown.left
+    assert not any(live.fullmatch(line) or line.startswith("Runs: ") for line in shown.left), (
+        shown.left
+    )
     assert sum("] ✔ Run succeeded after " in line for line in shown.left) == 3
 
 
-def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:
-    """Each has a key, a line for each turning point, a log in one group, and a place in outputs and files."""
-    web = next(repo.id for repo in emulator.world.tokens[emulator.token].user.repos if repo.full_name == "acme/web")
-    with_tasks(step, repo=f"{web}\n  acme/api acme/web", max_parallel="4", summary="true", output_dir=".")
+def test_tasks_and_repositories_are_crossed_and_the_worst_decides(
+    step: GitHubStep, emulator: Emulator
+) -> None:
+    """Each has a key, a line for each turning point, a log in one group, and a place in outputs and
+    files.
+    """
+    web = next(
+        repo.id
+        for repo in emulator.world.tokens[emulator.token].user.repos
+        if repo.full_name == "acme/web"
+    )
+    with_tasks(
+        step, repo=f"{web}\n  acme/api acme/web", max_parallel="4", summary="true", output_dir="."
+    )
     ended = step.run()
     assert (ended.code, ended.err) == (1, "")
     told = {name: step.outputs[name] for name in ("result", "error-code", "run-id", "branch")}
@@ -109,16 +130,31 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     }
     by_id = {run.id: run for run in emulator.runs}
     assert len({run.key for run in emulator.runs}) == 6
-    assert any(run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-") for run in emulator.runs)
+    assert any(
+        run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-")
+        for run in emulator.runs
+    )
     lines = ended.out.splitlines()
     for (repo, task), row in found.items():
         run = by_id.pop(row["run-id"])
         assert (run.repo.full_name, run.status) == (repo, row["status"])
-        assert row["pull-request-url"] == (f"https://github.com/{repo}/pull/42" if task == "docs" else None)
-        starts = (f"[{repo} {task}] Started run ", f"[{repo} {task}] ", f"::group::[{repo} {task}] The run's log")
-        started, *_, group = [number for number, line in enumerate(lines) if line.startswith(starts)]
+        assert row["pull-request-url"] == (
+            f"https://github.com/{repo}/pull/42" if task == "docs" else None
+        )
+        starts = (
+            f"[{repo} {task}] Started run ",
+            f"[{repo} {task}] ",
+            f"::group::[{repo} {task}] The run's log",
+        )
+        started, *_, group = [
+            number for number, line in enumerate(lines) if line.startswith(starts)
+        ]
         assert lines[started].startswith(starts[0])
-        assert any(mark in line for line in lines[started:group] for mark in ("] ✔ Run succ", "] ✘ Run failed"))
+        assert any(
+            mark in line
+            for line in lines[started:group]
+            for mark in ("] ✔ Run succ", "] ✘ Run failed")
+        )
         own = lines[group : lines.index("::endgroup::", group)]
         assert sum("agent: done after" in line for line in own) == (task != "tests")
     assert by_id == {}
@@ -130,7 +166,9 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     suite = ElementTree.parse(step.workspace / "junit.xml").find("testsuite")  # noqa: S314 - ours
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
-    events = [json.loads(line) for line in (step.workspace / "events.ndjson").read_text().splitlines()]
+    events = [
+        json.loads(line) for line in (step.workspace / "events.ndjson").read_text().splitlines()
+    ]
     assert {event["runId"]: event["status"] for event in events if "status" in event} == {
         run.id: run.status for run in emulator.runs
     }
@@ -139,14 +177,20 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert step.summary.count("<summary>✘ <code>") == 2
 
 
-def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(step: GitHubStep, emulator: Emulator) -> None:
+def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
+    step: GitHubStep, emulator: Emulator
+) -> None:
     with_tasks(step, repo="acme/web")
     assert step.run().code == 1
     first = {row["task"]: row["run-id"] for row in results(step)}
     step.env["GITHUB_RUN_ATTEMPT"] = "2"
     assert step.run().code == 1
     second = {row["task"]: row["run-id"] for row in results(step)}
-    assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == [True, True, False]
+    assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == [
+        True,
+        True,
+        False,
+    ]
     assert len(emulator.runs) == 4
 
 
@@ -155,9 +199,14 @@ def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_pat
     step = GitHubStep(tmp_path, inputs=inputs)
     ended = step.run()
     assert ended.code == 0, ended.out
-    assert "and the scenario no-change is played. The request for each repository would be" in ended.out
+    assert (
+        "and the scenario no-change is played. The request for each repository would be"
+        in ended.out
+    )
     assert '"repoId": "nobody/*, acme/web"' in ended.out
-    assert "Dry run: nothing was sent, and the scenario no-change was played." in html.unescape(step.summary[:300])
+    assert "Dry run: nothing was sent, and the scenario no-change was played." in html.unescape(
+        step.summary[:300]
+    )
     assert step.outputs["result"] == "success"
     assert {row["repo"]: row["result"] for row in results(step)} == dict.fromkeys(
         ("nobody/example", "acme/web"), "success"
@@ -180,7 +229,9 @@ def test_a_stop_signal_cancels_every_run_or_leaves_it_to_post(
     assert out.splitlines()[-1] == "Error: Mogplex: Stopped by SIGINT."
     assert "::error" not in out
     assert any(run.status == "cancelled" for run in emulator.runs) is not refused
-    assert [step.outputs["result"], *(row["result"] for row in results(step))] == ["interrupted"] * 4
+    assert [step.outputs["result"], *(row["result"] for row in results(step))] == [
+        "interrupted"
+    ] * 4
     emulator.clear_faults()
     sent = len(emulator.requests)
     assert post(step).code == 0
@@ -189,7 +240,9 @@ def test_a_stop_signal_cancels_every_run_or_leaves_it_to_post(
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_post_cancels_every_run_of_a_killed_step(slow_step: tuple[GitHubStep, Emulator], answered: bool) -> None:
+def test_post_cancels_every_run_of_a_killed_step(
+    slow_step: tuple[GitHubStep, Emulator], answered: bool
+) -> None:
     step, emulator = slow_step
     with_tasks(step, repo="acme/web acme/api")
     (step.workspace / "mogplex.yml").write_text("prompt: 'scenario: slow'\ntasks: {one: , two: }\n")
@@ -211,15 +264,22 @@ def test_more_runs_than_can_be_started_in_time_are_warned_of_at_the_start(step: 
     )
     ended = step.run()
     (warning,) = [line for line in ended.out.splitlines() if line.startswith("::warning")]
-    assert "12 runs take 1m 00s to start, and those that wait longer than the timeout (50s) are not started" in warning
+    assert (
+        "12 runs take 1m 00s to start, and those that wait longer than the timeout (50s) are not started"
+        in warning
+    )
     assert [result["result"] for result in results(step)].count("detached") == 10
 
 
 def test_a_pattern_whose_repositories_cannot_all_be_listed_starts_nothing(tmp_path: Path) -> None:
-    with Emulator("success", repos=[f"acme/site-{number}" for number in range(205)], speed=100) as emulator:
+    with Emulator(
+        "success", repos=[f"acme/site-{number}" for number in range(205)], speed=100
+    ) as emulator:
         inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
         ended = GitHubStep(tmp_path / "1", inputs={**inputs, "repo": "acme/site-*"}).run()
         assert (ended.code, emulator.runs) == (2, [])
         assert "is looked up among 200 repositories at most" in ended.out
-        assert GitHubStep(tmp_path / "2", inputs={**inputs, "repo": "acme/site-20*"}).run().code == 0
+        assert (
+            GitHubStep(tmp_path / "2", inputs={**inputs, "repo": "acme/site-20*"}).run().code == 0
+        )
         assert len(emulator.runs) == 6

@@ -1,4 +1,6 @@
-"""Answers and events as large as they may be, and larger: the step stays small, and ends as its run does."""
+"""Answers and events as large as they may be, and larger: the step stays small, and ends as its run
+does.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,22 @@ from tests.program import ENTRY, GitHubStep
 from tests.slow import mostly_slow
 
 MOST_MIB = 250
-"""The largest flood takes 220: events of a stream, all of which a page has once more when the run has ended."""
+"""The largest flood takes 220: events of a stream, all of which a page has once more when the run
+has ended.
+"""
 FILES = {"output-dir": "out"}
 
 
 def events(count: int, **fields: Any) -> list[dict[str, Any]]:
     time = "2026-11-24T13:45:40Z"
-    each = [{"id": f"e-{at}", "type": "log", "createdAt": time, "payload": {}, **fields} for at in range(count)]
-    return [*each, {"id": "end", "type": "finished", "createdAt": time, "message": "Done", "payload": {}}]
+    each = [
+        {"id": f"e-{at}", "type": "log", "createdAt": time, "payload": {}, **fields}
+        for at in range(count)
+    ]
+    return [
+        *each,
+        {"id": "end", "type": "finished", "createdAt": time, "message": "Done", "payload": {}},
+    ]
 
 
 DELTA = {"kind": "assistant_delta"}
@@ -58,7 +68,9 @@ def followed(step: GitHubStep) -> tuple[int, str, float]:
         )
         while process.poll() is None:
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-            found = re.search(r"VmHWM:\s+(\d+) kB", status)  # not wait4's: that begins with the parent's size
+            found = re.search(
+                r"VmHWM:\s+(\d+) kB", status
+            )  # not wait4's: that begins with the parent's size
             peak = max(peak, int(found[1]) / 1024) if found else peak
             time.sleep(0.01)
     return process.returncode, log.read_text(encoding="utf-8"), peak
@@ -67,17 +79,36 @@ def followed(step: GitHubStep) -> tuple[int, str, float]:
 def inject_page(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
     run = {"runId": run_id, "status": "success"}
     page = json.dumps({"ok": True, "data": {"run": run, "events": flood}}, ensure_ascii=False)
-    emulator.inject("events", status=200, headers={"Content-Type": "application/json"}, body=page, times="always")
+    emulator.inject(
+        "events",
+        status=200,
+        headers={"Content-Type": "application/json"},
+        body=page,
+        times="always",
+    )
 
 
 def inject_stream(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
-    records = [("run", {"runId": run_id, "status": "streaming"}), *(("event", event) for event in flood)]
-    text = "".join(f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n" for kind, data in records)
-    emulator.inject("stream", status=200, headers={"Content-Type": "text/event-stream"}, body=text, times="always")
+    records = [
+        ("run", {"runId": run_id, "status": "streaming"}),
+        *(("event", event) for event in flood),
+    ]
+    text = "".join(
+        f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n" for kind, data in records
+    )
+    emulator.inject(
+        "stream",
+        status=200,
+        headers={"Content-Type": "text/event-stream"},
+        body=text,
+        times="always",
+    )
 
 
 def inject_no_stream(emulator: Emulator) -> None:
-    emulator.inject("stream", status=404, headers={"Content-Type": "text/html"}, body="<html>", times="always")
+    emulator.inject(
+        "stream", status=404, headers={"Content-Type": "text/html"}, body="<html>", times="always"
+    )
 
 
 def check_success(step: GitHubStep) -> int:
@@ -93,9 +124,13 @@ def check_success(step: GitHubStep) -> int:
 
 @pytest.mark.parametrize("streams", [False, True], ids=["polled", "streamed"])
 @pytest.mark.parametrize("name", mostly_slow(FLOODS, every=7))
-def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool, tmp_path: Path) -> None:
+def test_a_flood_costs_bounded_memory_and_hides_no_end(
+    name: str, streams: bool, tmp_path: Path
+) -> None:
     flood = FLOODS[name]()
-    with Emulator("success", speed=1 if streams else 50) as emulator:  # only a run that works has a stream
+    with Emulator(
+        "success", speed=1 if streams else 50
+    ) as emulator:  # only a run that works has a stream
         run_id, step = attached(emulator, tmp_path)
         inject_page(emulator, run_id, flood)
         inject_stream(emulator, run_id, flood) if streams else inject_no_stream(emulator)
@@ -105,7 +140,9 @@ def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool,
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["at the `tests` ", "at the `tests`\n\n"])
 def test_a_flood_of_words_holds_no_step_past_its_deadline(words: str, tmp_path: Path) -> None:
-    """300,000 pieces of the agent's words: the step ends, with all its files, ten seconds after its deadline."""
+    """300,000 pieces of the agent's words: the step ends, with all its files, ten seconds after its
+    deadline.
+    """
     flood = events(300_000, message=words, payload=DELTA)
     with Emulator("slow") as emulator:
         run_id, step = attached(emulator, tmp_path)

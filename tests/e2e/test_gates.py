@@ -1,4 +1,6 @@
-"""The gates of a run, and the comment about it: real processes, the emulator, and a stand-in of GitHub's API."""
+"""The gates of a run, and the comment about it: real processes, the emulator, and a stand-in of
+GitHub's API.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,21 @@ def api() -> Iterator[FakeGitHub]:
 class Job:
     """A step against an emulator and the stand-in."""
 
-    def __init__(self, folder: Path, api: FakeGitHub, scenario: str | Path = "success", **env: str) -> None:
+    def __init__(
+        self, folder: Path, api: FakeGitHub, scenario: str | Path = "success", **env: str
+    ) -> None:
         self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
         self.step: GitHubStep
 
     def against(self, emulator: Emulator, **inputs: str) -> GitHubStep:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
         self.api.watch(emulator)
-        known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
+        known = {
+            "prompt": "Fix it",
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "github-token": TOKEN,
+        }
         env = {"GITHUB_API_URL": self.api.url, **self.env}
         self.step = GitHubStep(self.folder, known | FILES | given, env)
         return self.step
@@ -87,11 +96,16 @@ def errors(ended: Ended) -> list[str]:
 def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown_nowhere(
     tmp_path: Path, api: FakeGitHub
 ) -> None:
-    job, paths = Job(tmp_path, api), {"allowed_paths": "src/**\n*.md", "protected_paths": ".github/"}
+    job, paths = (
+        Job(tmp_path, api),
+        {"allowed_paths": "src/**\n*.md", "protected_paths": ".github/"},
+    )
     ended = job.run(require="change, pull-request, checks", comment_on="7", **paths)
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks", "branch"]
-    assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]
+    assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [
+        (name, True) for name in names
+    ]
     suite = junit(job)
     assert (suite.get("tests"), suite.get("failures")) == ("7", "0")
     written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
@@ -100,17 +114,28 @@ def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown
     assert TOKEN not in said + written + api.comments[0]["body"]
 
 
-def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: FakeGitHub) -> None:
-    api.files = [{"filename": "README.md"}, {"filename": "docs/new.md", "previous_filename": ".github/ci.yml"}]
+def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
+    api.files = [
+        {"filename": "README.md"},
+        {"filename": "docs/new.md", "previous_filename": ".github/ci.yml"},
+    ]
     job = Job(tmp_path, api)
     ended = job.run(require="change", allowed_paths="docs/**\n*.md", protected_paths=".github/")
     outputs = job.step.outputs
-    assert (ended.code, outputs["result"], outputs["status"]) == (1, "rejected", "success"), ended.out
+    assert (ended.code, outputs["result"], outputs["status"]) == (1, "rejected", "success"), (
+        ended.out
+    )
     assert outputs["error-code"] == "PATH_NOT_ALLOWED"
     assert outputs["pull-request-url"].endswith("/pull/42")
     first, second = errors(ended)
-    assert first.startswith("allowed-paths: It changed a path outside the allowed ones: .github/ci.yml. Expected: ")
-    assert second.startswith("protected-paths: It changed a protected path: .github/ci.yml. Expected: ")
+    assert first.startswith(
+        "allowed-paths: It changed a path outside the allowed ones: .github/ci.yml. Expected: "
+    )
+    assert second.startswith(
+        "protected-paths: It changed a protected path: .github/ci.yml. Expected: "
+    )
     assert "Look at the branch: nothing was reverted" in second
     assert "✔ change: It changed the repository" in ended.out
     assert "✘ Run rejected after" in ended.out
@@ -142,12 +167,42 @@ NEEDS = "Give the job the permission contents: read"
             "NO_PULL_REQUEST",
             "pull-request: It opened no pull request",
         ),
-        ("no-change", {}, {"require": "change", "github_token": ""}, "NO_CHANGE", "change: It changed nothing. "),
-        ("success", {}, {"artifact": "report"}, "ARTIFACT_MISSING", "artifact: It committed no such artifact: "),
-        ("success", RED, {"require": "checks"}, "CHECKS_FAILED", "checks: A check failed: e2e https://ci.example/2."),
+        (
+            "no-change",
+            {},
+            {"require": "change", "github_token": ""},
+            "NO_CHANGE",
+            "change: It changed nothing. ",
+        ),
+        (
+            "success",
+            {},
+            {"artifact": "report"},
+            "ARTIFACT_MISSING",
+            "artifact: It committed no such artifact: ",
+        ),
+        (
+            "success",
+            RED,
+            {"require": "checks"},
+            "CHECKS_FAILED",
+            "checks: A check failed: e2e https://ci.example/2.",
+        ),
         # The delivery event says that nothing changed.
-        ("no-change", LINKED, {"protected_paths": ".ci/"}, "PATH_NOT_ALLOWED", "protected-paths: It changed a pr"),
-        ("success", {"faults": [Fault(404, times=99)]}, {"protected_paths": ".ci"}, "NOT_JUDGED", NEEDS),
+        (
+            "no-change",
+            LINKED,
+            {"protected_paths": ".ci/"},
+            "PATH_NOT_ALLOWED",
+            "protected-paths: It changed a pr",
+        ),
+        (
+            "success",
+            {"faults": [Fault(404, times=99)]},
+            {"protected_paths": ".ci"},
+            "NOT_JUDGED",
+            NEEDS,
+        ),
     ],
 )
 def test_what_does_not_hold_has_a_code(
@@ -162,7 +217,11 @@ def test_what_does_not_hold_has_a_code(
     vars(api).update(github)
     job = Job(tmp_path, api, scenario)
     ended = job.run(**inputs)
-    assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (1, "rejected", code), ended.out
+    assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (
+        1,
+        "rejected",
+        code,
+    ), ended.out
     (annotation,) = errors(ended)
     assert words in annotation
     assert "Expected: " in annotation
@@ -175,7 +234,9 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHu
     assert ended.code == 0, ended.out
     artifact = json.loads(job.step.outputs["artifact"])
     assert artifact["version"] == "1.4.0"
-    assert job.step.outputs["artifact"] == json.dumps(artifact, separators=(",", ":"), ensure_ascii=False)
+    assert job.step.outputs["artifact"] == json.dumps(
+        artifact, separators=(",", ":"), ensure_ascii=False
+    )
     assert json.loads((job.step.workspace / "artifact.json").read_text()) == artifact
     assert "mog_0123" not in ended.out + job.step.summary + job.step.outputs["artifact"]
     assert job.result["artifact_file"] == "artifact.json"
@@ -190,10 +251,14 @@ def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -
     assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID"), ended.out
     assert job.step.outputs.get("artifact", "") == ""
     assert not (job.step.workspace / "artifact.json").exists()
-    assert "evil.example" not in ended.out + "".join(path.read_text() for path in job.step.workspace.glob("*.[hjn]*"))
+    assert "evil.example" not in ended.out + "".join(
+        path.read_text() for path in job.step.workspace.glob("*.[hjn]*")
+    )
 
 
-def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:
+def test_one_comment_tells_of_the_run_from_its_start_to_its_end(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
     job = Job(tmp_path, api, ARTIFACT)
     ended = job.run(comment_on="7")
     assert ended.code == 0, ended.out
@@ -207,9 +272,16 @@ def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, 
     assert "https://github.com/acme/web/actions/runs/9876543210" in body
     page = rendered(body)
     shown = "".join(text for _, text in page.texts)
-    assert "@acme/owners please look: <img src=x> [here](https://evil.example)\n```\n# out\n````\nend" in shown
-    assert [inside for inside, text in page.texts if re.search(r"@\w", text) and "code" not in inside] == []
-    assert not any(element.startswith(("img", "h1")) or "evil.example" in element for element in page.elements)
+    assert (
+        "@acme/owners please look: <img src=x> [here](https://evil.example)\n```\n# out\n````\nend"
+        in shown
+    )
+    assert [
+        inside for inside, text in page.texts if re.search(r"@\w", text) and "code" not in inside
+    ] == []
+    assert not any(
+        element.startswith(("img", "h1")) or "evil.example" in element for element in page.elements
+    )
 
 
 def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: FakeGitHub) -> None:
@@ -222,11 +294,18 @@ def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: Fak
     assert len(api.comments) == 2
 
 
-def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path, api: FakeGitHub) -> None:
+def test_a_stranger_cannot_put_the_comment_there_beforehand(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
     """Not with a marker made of a key that is known, and not with a copy of the marker."""
     key = "known-to-everybody"
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-    forged = {"id": 1, "issue": 7, "user": APP, "body": f"<!-- run-action key={digest} run={'0' * 32} -->\n"}
+    forged = {
+        "id": 1,
+        "issue": 7,
+        "user": APP,
+        "body": f"<!-- run-action key={digest} run={'0' * 32} -->\n",
+    }
     api.comments.append(forged)
     Job(tmp_path / "one", api).run(comment_on="7", idempotency_key=key)
     own = api.comments[1]["body"]
@@ -250,13 +329,23 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
     assert (process.returncode, run.status) == (143, "success")
     told = {name: step.outputs[name] for name in ("result", "run-id", "status", "pull-request-url")}
     pull_request = "https://github.com/acme/web/pull/42"
-    assert told == {"result": "interrupted", "run-id": run.id, "status": "success", "pull-request-url": pull_request}
+    assert told == {
+        "result": "interrupted",
+        "run-id": run.id,
+        "status": "success",
+        "pull-request-url": pull_request,
+    }
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: FakeGitHub, refused: bool) -> None:
+def test_post_says_in_the_comment_that_the_step_was_killed(
+    tmp_path: Path, api: FakeGitHub, refused: bool
+) -> None:
     with Emulator("slow", speed=1) as emulator:
-        step = GitHubStep(tmp_path, {"prompt": "Fix it", "post-step": "true", "comment-on": "7", "github-token": TOKEN})
+        step = GitHubStep(
+            tmp_path,
+            {"prompt": "Fix it", "post-step": "true", "comment-on": "7", "github-token": TOKEN},
+        )
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
         step.env = {"GITHUB_API_URL": api.url}
         with step.start() as process:
@@ -269,14 +358,20 @@ def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: 
             no = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
             emulator.inject("cancel", status=403, body=no, times="always")
         ended = step.run("post")
-    said = "it could not be cancelled and may still be running" if refused else "its status is cancelled"
+    said = (
+        "it could not be cancelled and may still be running"
+        if refused
+        else "its status is cancelled"
+    )
     shown = "".join(text for _, text in rendered(comment["body"]).texts)
     assert f"The job was stopped before its Mogplex run ended; {said}" in shown
     assert len(api.comments) == 1
     assert (ended.code == 0) is not refused
 
 
-def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: FakeGitHub) -> None:
+def test_a_comment_that_was_written_without_an_answer_is_found_again(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
     api.fail(method="POST", status=502, is_done=True)
     assert Job(tmp_path, api).run(comment_on="7").code == 0
     assert len(api.comments) == 1
@@ -304,12 +399,19 @@ def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_
 ) -> None:
     env = {"GITHUB_API_URL": api.url}
     with Emulator("success", speed=20) as emulator:
-        known = {"base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN, "comment-on": "7"}
+        known = {
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "github-token": TOKEN,
+            "comment-on": "7",
+        }
         start = GitHubStep(tmp_path / "start", known | {"prompt": "Fix it", "wait": "false"}, env)
         assert start.run().code == 0
         assert "**Run started, not followed**" in api.comments[0]["body"]
         run_id = start.outputs["run-id"]
-        wait = GitHubStep(tmp_path / "wait", known | {"run-id": run_id}, env | {"GITHUB_JOB": "wait"})
+        wait = GitHubStep(
+            tmp_path / "wait", known | {"run-id": run_id}, env | {"GITHUB_JOB": "wait"}
+        )
         ended = wait.run()
         assert ended.code == 0, ended.out
         assert wait.outputs["run-id"] == run_id
@@ -317,6 +419,8 @@ def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_
         assert f"Following run {run_id}" in ended.out
         (comment,) = api.comments
         assert "**Run succeeded**" in comment["body"]
-        again = GitHubStep(tmp_path / "again", known | {"prompt": "Fix it"}, env | {"GITHUB_RUN_ATTEMPT": "2"})
+        again = GitHubStep(
+            tmp_path / "again", known | {"prompt": "Fix it"}, env | {"GITHUB_RUN_ATTEMPT": "2"}
+        )
         assert again.run().code == 0
         assert (len(api.comments), len(emulator.runs)) == (1, 1)

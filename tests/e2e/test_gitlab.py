@@ -57,7 +57,8 @@ def started(emulator: Emulator) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "source", "runs"), [("job", "web", 1), ("matrix", "web", 2), ("scheduled", "schedule", 1)]
+    ("name", "source", "runs"),
+    [("job", "web", 1), ("matrix", "web", 2), ("scheduled", "schedule", 1)],
 )
 def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, runs: int) -> None:
     project = Project(tmp_path, EXAMPLES[name])
@@ -71,7 +72,9 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
     else:
         outputs = (project.folder / "mogplex.env").read_text(encoding="utf-8")
         assert f"MOGPLEX_RUN_ID={emulator.runs[0].id}\n" in outputs
-        annotations = json.loads((project.folder / "mogplex-annotations.json").read_text(encoding="utf-8"))
+        annotations = json.loads(
+            (project.folder / "mogplex-annotations.json").read_text(encoding="utf-8")
+        )
         links = [entry["external_link"]["url"] for entry in annotations["Mogplex"]]
         assert links == ["https://github.com/acme/web/pull/42"]
     assert not (project.folder / ".mogplex").exists()
@@ -80,10 +83,14 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
 def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log
-    assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
+    assert [body["repoId"] for body in started(emulator)] == [
+        "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+    ]
 
 
-def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Path, emulator: Emulator) -> None:
+def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(
+    tmp_path: Path, emulator: Emulator
+) -> None:
     pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
     assert pipeline.code == 0, pipeline.log
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
@@ -113,7 +120,9 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert pipeline.code == 0, pipeline.log
     (body,) = started(emulator)
     assert str(body["prompt"]).endswith("less than $5.")
-    assert json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
+    assert (
+        json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
+    )
     assert "<testcase" in (project.folder / "mogplex" / "junit.xml").read_text(encoding="utf-8")
 
 
@@ -133,7 +142,9 @@ def test_the_component_takes_what_the_program_takes() -> None:
     assert len(shared) > 10
     for name, rules in shared.items():
         spec = inputs()[name]
-        assert [choice for choice in rules.get("options", []) if choice] == list(spec.kind.choices), name
+        assert [choice for choice in rules.get("options", []) if choice] == list(
+            spec.kind.choices
+        ), name
         if default := rules.get("default"):
             assert str(default).lower() == spec.default, name
         assert re.search(rf"MOGPLEX_{name.upper().replace('-', '_')}:", template), name

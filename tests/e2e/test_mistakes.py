@@ -1,6 +1,8 @@
-"""Every mistake of ``mistakes.yaml`` gets the message that stands beside it: by a call of the program's main function.
+"""Every mistake of ``mistakes.yaml`` gets the message that stands beside it: by a call of the
+program's main function.
 
-A process for each would cost far more than the mistakes do; ``test_action.py`` has steps in processes of their own.
+A process for each would cost far more than the mistakes do; ``test_action.py`` has steps in
+processes of their own.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: (mistake["says"] or mistake["warns"])[0][:60])
+@pytest.mark.parametrize(
+    "mistake", MISTAKES, ids=lambda mistake: (mistake["says"] or mistake["warns"])[0][:60]
+)
 def test_a_mistake_gets_its_message(
     mistake: dict[str, Any],
     emulator: Emulator,
@@ -61,12 +65,19 @@ def test_a_mistake_gets_its_message(
         else [(found.level, found.text) for found in read_log(log).annotations]
     )
     assert [text for level, text in annotations if level.lower() == "error"] == says
-    assert [text for level, text in annotations if level.lower() == "warning"] == mistake.get("warns", [])
+    assert [text for level, text in annotations if level.lower() == "warning"] == mistake.get(
+        "warns", []
+    )
     shown = "".join(text for _, text in rendered(step.summary).texts)
     assert is_gitlab or code != 2 or all(text in shown for text in says)
     assert code == mistake.get("exit", 2)
     if not is_gitlab:
-        codes = {0: ("skipped", ""), 2: ("error", "USAGE"), 64: ("error", "UNAUTHORIZED"), 69: ("error", "UNREACHABLE")}
+        codes = {
+            0: ("skipped", ""),
+            2: ("error", "USAGE"),
+            64: ("error", "UNAUTHORIZED"),
+            69: ("error", "UNREACHABLE"),
+        }
         assert (step.outputs["result"], step.outputs["error-code"]) == codes[code]
     assert errors == ""
     assert mistake.get("never", "\0") not in log + step.summary + "".join(step.outputs.values())
@@ -81,11 +92,15 @@ def test_there_are_enough_mistakes() -> None:
 def step_with(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitHubStep:
     """Return a step that would start a run if it were not for the mistake."""
     right = {"prompt": "Fix the tests", "base-url": emulator.url, "api-key": emulator.token}
-    inputs = {name: value for name, value in right.items() if name not in mistake.get("without", ())}
+    inputs = {
+        name: value for name, value in right.items() if name not in mistake.get("without", ())
+    }
     if "fault" in mistake:
         emulator.inject(**mistake["fault"])
     address = urlsplit(emulator.url).netloc
-    changed = {name: value.replace("{address}", address) for name, value in mistake.get("with", {}).items()}
+    changed = {
+        name: value.replace("{address}", address) for name, value in mistake.get("with", {}).items()
+    }
     step = GitHubStep(folder, inputs | changed, mistake.get("env", {}))
     for name, content in mistake.get("files", {}).items():
         path = step.workspace / name
@@ -101,11 +116,22 @@ def step_with(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitH
 def gitlab_job(step: GitHubStep) -> dict[str, str]:
     """Return the environment of a job on GitLab with the inputs of ``step``."""
     job = {name: value.format(folder=step.folder) for name, value in ENVIRONMENTS["gitlab"].items()}
-    return job | {f"MOGPLEX_{name.upper().replace('-', '_')}": value for name, value in step.inputs.items()} | step.env
+    return (
+        job
+        | {
+            f"MOGPLEX_{name.upper().replace('-', '_')}": value
+            for name, value in step.inputs.items()
+        }
+        | step.env
+    )
 
 
 def content_of(content: str | dict[str, Any]) -> bytes:
     """Return a file's bytes: text, ``hex``, or ``text`` repeated ``times``."""
     if isinstance(content, str):
         return content.encode()
-    return bytes.fromhex(content["hex"]) if "hex" in content else str(content["text"]).encode() * content["times"]
+    return (
+        bytes.fromhex(content["hex"])
+        if "hex" in content
+        else str(content["text"]).encode() * content["times"]
+    )

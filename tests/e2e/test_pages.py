@@ -1,4 +1,6 @@
-"""The examples of the pages, run unchanged by a shell or by Python. The container tests run what needs an engine."""
+"""The examples of the pages, run unchanged by a shell or by Python. The container tests run what
+needs an engine.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,23 @@ def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.Complete
 
 @pytest.mark.parametrize("block", [DEMO, LOOP], ids=str)
 def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path) -> None:
-    """`make` only says what it would do: tests would run these tests, and setting up takes minutes."""
+    """`make` only says what it would do: tests would run these tests, and setting up takes
+    minutes.
+    """
     for program in ("git", "make"):
         require(program)
-    clone = {"KEY": f"url.file://{ROOT}.insteadOf", "VALUE": "https://github.com/mogplex/run-action"}
-    script = block.code if "git clone" in block.code else f"cd {shlex.quote(str(ROOT))}\n{block.code}"
-    env = {"MAKEFLAGS": "--dry-run", "GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": clone[key] for key in clone}}
+    clone = {
+        "KEY": f"url.file://{ROOT}.insteadOf",
+        "VALUE": "https://github.com/mogplex/run-action",
+    }
+    script = (
+        block.code if "git clone" in block.code else f"cd {shlex.quote(str(ROOT))}\n{block.code}"
+    )
+    env = {
+        "MAKEFLAGS": "--dry-run",
+        "GIT_CONFIG_COUNT": "1",
+        **{f"GIT_CONFIG_{key}_0": clone[key] for key in clone},
+    }
     done = shell(script, tmp_path, env)
     assert done.returncode == 0, done.stderr
     assert "-m tests.demo" in done.stdout
@@ -111,13 +124,17 @@ def test_the_python_of_the_page(tmp_path: Path) -> None:
         f"import subprocess; subprocess.run({ENTRY} + ['--repo', 'acme/web', '--prompt', 'Fix it'],"
         " env={'MOGPLEX_URL': emulator.url, 'MOGPLEX_API_KEY': emulator.token}, check=True)"
     )
-    (tmp_path / "script.py").write_text(re.sub(r"\.\.\.  # point the client.*", client, PYTHON.code))
+    (tmp_path / "script.py").write_text(
+        re.sub(r"\.\.\.  # point the client.*", client, PYTHON.code)
+    )
     done = shell(f"{shlex.quote(sys.executable)} script.py", tmp_path, {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
 
 
 def test_a_step_plays_the_scenario_of_the_page_with_its_faults(tmp_path: Path) -> None:
-    """It survives them: a lost answer, bad gateways, slow answers, a stream that breaks and two that bring nothing."""
+    """It survives them: a lost answer, bad gateways, slow answers, a stream that breaks and two
+    that bring nothing.
+    """
     (tmp_path / "scenario.yaml").write_text(OWN_SCENARIO.code + FAULTS.code)
     with Emulator(tmp_path / "scenario.yaml", speed=20) as emulator:
         env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}

@@ -1,4 +1,5 @@
-"""Every CI system: a whole process in its environment, and all that it prints and writes, as golden texts.
+"""Every CI system: a whole process in its environment, and all that it prints and writes, as golden
+texts.
 
 Where a job reaches the program in another way than by its environment, the way is tried as well.
 """
@@ -46,7 +47,9 @@ os.chdir(given.volume[0].split(":")[0] if given.volume else ".")
 variables = {{name: os.environ[name] for name in ("PATH", *given.env) if name in os.environ}}
 os.execve(sys.executable, [sys.executable, {str(ROOT / "entrypoint.py")!r}, *words], variables)
 """)
-"""Runs the program as `docker run` would: in the mounted folder, with no other variables than it is given."""
+"""Runs the program as `docker run` would: in the mounted folder, with no other variables than it is
+given.
+"""
 
 
 NOT_SHOWN = {"artifact.json", "diagnostics.jsonl", "events.ndjson", "report.html", "result.json"}
@@ -69,18 +72,28 @@ class Job:
         }
 
     def run(self, scenario: str, **variables: str) -> str:
-        """Run the program to its end; return its exit code, its log and every file that it wrote."""
+        """Run the program to its end; return its exit code, its log and every file that it
+        wrote.
+        """
         with Emulator(SCENARIOS / f"{scenario}.yaml", speed=AT_ONCE) as emulator:
-            env = self._env | {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token} | variables
+            env = (
+                self._env
+                | {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+                | variables
+            )
             ended = run_program(env=env, cwd=self.folder / "workspace")
         assert ended.err == ""
         parts = [f"exit code {ended.code}\n", f"======== log\n{ended.out}"]
         for path in sorted(set(self._files()) - self._ours):
-            parts.append(f"======== {path.relative_to(self.folder)}\n{path.read_text(encoding='utf-8')}")
+            parts.append(
+                f"======== {path.relative_to(self.folder)}\n{path.read_text(encoding='utf-8')}"
+            )
         return normalized("".join(parts), known=[(str(self.folder), "<folder>")])
 
     def _files(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file() and path.name not in NOT_SHOWN]
+        return [
+            path for path in self.folder.rglob("*") if path.is_file() and path.name not in NOT_SHOWN
+        ]
 
 
 @pytest.mark.parametrize("name", mostly_slow(sorted(ENVIRONMENTS), every=3))
@@ -88,7 +101,9 @@ def test_a_run_that_opens_a_pull_request(name: str, tmp_path: Path) -> None:
     check_golden(f"{name}/pull-request.txt", Job(name, tmp_path).run("pull-request"))
 
 
-@pytest.mark.parametrize("name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity"], every=2))
+@pytest.mark.parametrize(
+    "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity"], every=2)
+)
 def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
     reports = {"MOGPLEX_CODE_QUALITY_FILE": "code-quality.json", "MOGPLEX_OUTPUT_DIR": "."}
     check_golden(f"{name}/failure.txt", Job(name, tmp_path).run("failure", **reports))
@@ -96,7 +111,9 @@ def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
     job = Job("plain", tmp_path)
-    assert "WARNING: Idempotency key: Nothing here identifies this job" in job.run("pull-request", CI="true")
+    assert "WARNING: Idempotency key: Nothing here identifies this job" in job.run(
+        "pull-request", CI="true"
+    )
     log = job.run("pull-request", CI="true", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
     assert "idempotency key nightly-2026-11-24" in log
     assert "WARNING" not in log
@@ -106,7 +123,12 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
     """Run a shell's command where `docker` is ours."""
     path = {"PATH": f"{folder / 'bin'}:{folder.parent / 'bin'}:{os.environ['PATH']}"}
     return subprocess.run(
-        ["bash", "-c", command], env=env | path, cwd=folder, capture_output=True, text=True, check=False
+        ["bash", "-c", command],
+        env=env | path,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -125,12 +147,16 @@ def test_a_github_step_without_the_action_is_told_what_it_lacks(
     given: dict[str, str], warnings: int, tmp_path: Path
 ) -> None:
     with Emulator("success", speed=AT_ONCE) as emulator:
-        step = GitHubStep(tmp_path, {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"})
+        step = GitHubStep(
+            tmp_path, {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"}
+        )
         step.env = {"INPUT_MATRIX": "", "INPUT_POST-STEP": ""} | given
         ended = step.run()
     told = [line for line in ended.out.splitlines() if line.startswith("::warning")]
     assert (ended.code, len(told)) == (0, warnings), ended.out
-    for words in ("no post step", "key-suffix to ${{ strategy.job-index }}", "mogplex-ci post")[: 3 * warnings]:
+    for words in ("no post step", "key-suffix to ${{ strategy.job-index }}", "mogplex-ci post")[
+        : 3 * warnings
+    ]:
         assert words in told[0]
 
 
@@ -139,21 +165,29 @@ def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) 
     workspace.mkdir()
     executable(tmp_path / "bin" / "docker", DOCKER)
     # The host's folder is not in the container, and a command may have several lines.
-    job = environment("buildkite", tmp_path) | {"BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"}
+    job = environment("buildkite", tmp_path) | {
+        "BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"
+    }
     with Emulator("slow", speed=1) as emulator:
         job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
         in_container = job | {"BUILDKITE_BUILD_CHECKOUT_PATH": "/none"}
-        with start_program("--prompt", "Fix the login form", env=in_container, cwd=workspace) as process:
+        with start_program(
+            "--prompt", "Fix the login form", env=in_container, cwd=workspace
+        ) as process:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
         hook = HOOK.code.replace("--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL")
         done = shell(hook, workspace, job)
-        assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), done.stdout
+        assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), (
+            done.stdout
+        )
         again = shell(hook, workspace, job)
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_hand(tmp_path: Path) -> None:
+def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_hand(
+    tmp_path: Path,
+) -> None:
     executable(tmp_path / "bin" / "docker", DOCKER)
     with Emulator("success", speed=AT_ONCE) as emulator:
         env = environment("jenkins", tmp_path) | {

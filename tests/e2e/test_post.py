@@ -1,4 +1,6 @@
-"""The clean-up where a job's script and its clean-up share nothing but the workspace: a real process, killed."""
+"""The clean-up where a job's script and its clean-up share nothing but the workspace: a real
+process, killed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from tests.program import Ended, run_program, start_program
 from tests.waits import asked, wait_until
 
 PROMPT = "Fix the login form"
-REFUSED = {"status": 403, "body": {"ok": False, "error": {"code": "FORBIDDEN", "message": "Missing required scope."}}}
+REFUSED = {
+    "status": 403,
+    "body": {"ok": False, "error": {"code": "FORBIDDEN", "message": "Missing required scope."}},
+}
 
 
 class Job:
@@ -24,14 +29,19 @@ class Job:
     def __init__(self, name: str, folder: Path, emulator: Emulator) -> None:
         self.workspace = folder / "workspace"
         self.workspace.mkdir()
-        self.env = environment(name, folder) | {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        self.env = environment(name, folder) | {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+        }
 
     @property
     def kept(self) -> bool:
         """Whether anything is kept for the clean-up."""
         return (self.workspace / ".mogplex").exists()
 
-    def stopped_when(self, condition: Callable[[], object], *flags: str, by: int = signal.SIGKILL) -> int:
+    def stopped_when(
+        self, condition: Callable[[], object], *flags: str, by: int = signal.SIGKILL
+    ) -> int:
         """Run the script until the condition holds, then send a signal; return its exit code."""
         with start_program("--prompt", PROMPT, *flags, env=self.env, cwd=self.workspace) as process:
             try:
@@ -67,7 +77,13 @@ def emulator() -> Iterator[Emulator]:
     ],
 )
 def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
-    name: str, flags: list[str], variables: dict[str, str], code: int, cancels: bool, tmp_path: Path, emulator: Emulator
+    name: str,
+    flags: list[str],
+    variables: dict[str, str],
+    code: int,
+    cancels: bool,
+    tmp_path: Path,
+    emulator: Emulator,
 ) -> None:
     job, is_detached = Job(name, tmp_path, emulator), "detach" in flags
     subprocess.run(["git", "init", "--quiet", job.workspace], check=True)
@@ -80,7 +96,11 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     assert (ended.code, run.status == "cancelled") == (code, cancels), ended.out
     said = [f"The step ended before its run; cancelling run {run.id}", "Run cancelled"]
     assert code or ended.out.splitlines() == (said if cancels else [])
-    why = "the state was saved with another token" if variables.get("MOGPLEX_API_KEY") else "MOGPLEX_API_KEY is missing"
+    why = (
+        "the state was saved with another token"
+        if variables.get("MOGPLEX_API_KEY")
+        else "MOGPLEX_API_KEY is missing"
+    )
     assert (f"WARNING: Mogplex: Could not cancel 1 run: {why}" in ended.out) == (code == 64)
     assert job.kept == (not cancels and not is_detached)
     assert job.post().code == 0
@@ -92,12 +112,16 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     job.stopped_when(asked(emulator, "stream"))
     emulator.inject("cancel", **REFUSED, times="always")
     ended = job.post()
-    said = f"WARNING: Mogplex: Could not cancel run {emulator.runs[0].id}: the token may not do this"
+    said = (
+        f"WARNING: Mogplex: Could not cancel run {emulator.runs[0].id}: the token may not do this"
+    )
     assert (ended.code, ended.out.splitlines()[1:], job.kept) == (65, [said], True)
 
 
 @pytest.mark.parametrize("key", ["", "mine"])
-def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emulator: Emulator, key: str) -> None:
+def test_a_start_that_was_never_answered_is_asked_for_again(
+    tmp_path: Path, emulator: Emulator, key: str
+) -> None:
     """Under a key of the user's own another job may have started the run: it is left alone."""
     job = Job("gitlab", tmp_path, emulator)
     job.env |= {"MOGPLEX_PROMPT": PROMPT, "MOGPLEX_IDEMPOTENCY_KEY": key}
@@ -119,11 +143,16 @@ def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
     assert not job.kept
 
 
-def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(tmp_path: Path, emulator: Emulator) -> None:
+def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(
+    tmp_path: Path, emulator: Emulator
+) -> None:
     """At the first job, and not when one was killed."""
     job = Job("gitlab", tmp_path, emulator)
     ended = run_program("post", "--timout", "3m", env=job.env, cwd=job.workspace)
-    assert (ended.code, "--timout: does not exist. Did you mean --timeout?" in ended.out) == (2, True), ended.out
+    assert (ended.code, "--timout: does not exist. Did you mean --timeout?" in ended.out) == (
+        2,
+        True,
+    ), ended.out
     assert run_program("post", "--timeout", "3m", env=job.env, cwd=job.workspace).code == 0
 
 
@@ -137,5 +166,7 @@ def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_
     code = job.stopped_when(asked(emulator, "stream"), by=signal.SIGTERM)
     (run,) = emulator.runs
     assert (code, job.kept, run.status == "cancelled") == (143, refused, not refused)
-    assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(encoding="utf-8")
+    assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(
+        encoding="utf-8"
+    )
     assert (job.post().code, run.status) == (0, "cancelled")

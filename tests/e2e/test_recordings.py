@@ -17,23 +17,43 @@ from tests.slow import mostly_slow
 
 COMMAND = claim("docs/emulator.md", "--dry-run events.ndjson").code
 SPEED = 20
-SPEEDS = {"cancel-ignored": 400, "kill-fails": 400, "slow": 2000, "asks-twice": 4, "paused": 4, "resumed": 4}
-"""At which no silence is longer than the pauses that are played, and no pause comes before the step looks."""
+SPEEDS = {
+    "cancel-ignored": 400,
+    "kill-fails": 400,
+    "slow": 2000,
+    "asks-twice": 4,
+    "paused": 4,
+    "resumed": 4,
+}
+"""At which no silence is longer than the pauses that are played, and no pause comes before the step
+looks.
+"""
 OF_THE_SERVICE = re.compile(
     r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again|Still working).*\n"
     r"|(?<= events), \d+ requests?"
 )
-"""Parts of a log that tell how the service answered, which is not recorded, or how long it was silent, which is cut."""
-SPLIT = re.compile(r"(?<=:)\n│\s+|(?<=The agent's last line: ).*|(?<=PatchApply) (?:×2, 1 failed, <time>|\(<time>\))\n")
-"""A secret is recorded as `***`, in one line and one piece, which is laid out anew and may be a last line. Whether a
-call that is corrected at once shares a line depends on how events come together."""
+"""Parts of a log that tell how the service answered, which is not recorded, or how long it was
+silent, which is cut.
+"""
+SPLIT = re.compile(
+    r"(?<=:)\n│\s+|(?<=The agent's last line: ).*|(?<=PatchApply) (?:×2, 1 failed, <time>|\(<time>\))\n"
+)
+"""A secret is recorded as `***`, in one line and one piece, which is laid out anew and may be a
+last line. Whether a call that is corrected at once shares a line depends on how events come
+together.
+"""
 TIMES = re.compile(r"\b(?:\d+m )?\d+(?:\.\d+)?s\b|(?<=\[)\d\d:\d\d(?=\])")
 
 
 def played(step: GitHubStep, scenario: str | Path, speed: float) -> tuple[int, str, dict[str, str]]:
     """Return exit code, log and outputs of a step, without ids and times."""
     with Emulator(scenario, speed=speed) as emulator:
-        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it", "output-dir": "out"}
+        step.inputs |= {
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "prompt": "Fix it",
+            "output-dir": "out",
+        }
         ended = step.run()
     outputs = {name: normalized(value) for name, value in step.outputs.items()}
     for name in ("run-id", "duration-seconds"):
@@ -43,7 +63,9 @@ def played(step: GitHubStep, scenario: str | Path, speed: float) -> tuple[int, s
 
 
 @pytest.mark.parametrize("scenario", mostly_slow(SHIPPED, every=5))
-def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(scenario: str, tmp_path: Path) -> None:
+def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(
+    scenario: str, tmp_path: Path
+) -> None:
     first, second = GitHubStep(tmp_path / "first"), GitHubStep(tmp_path / "second")
     recorded = played(first, scenario, SPEEDS.get(scenario, SPEED))
     again = played(second, first.workspace / "out/events.ndjson", 1)
@@ -52,12 +74,20 @@ def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(scenario: str,
 
 
 @pytest.mark.parametrize("is_cut_off", [False, True])
-def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(tmp_path: Path, *, is_cut_off: bool) -> None:
+def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(
+    tmp_path: Path, *, is_cut_off: bool
+) -> None:
     step = GitHubStep(tmp_path)
     played(step, "no-change", SPEED)
-    lines = (step.workspace / "out/events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
-    (tmp_path / "events.ndjson").write_text("".join(lines[: -1 if is_cut_off else None]), encoding="utf-8")
+    lines = (
+        (step.workspace / "out/events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
+    )
+    (tmp_path / "events.ndjson").write_text(
+        "".join(lines[: -1 if is_cut_off else None]), encoding="utf-8"
+    )
     ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
     assert ended.code == is_cut_off, ended.out
-    assert ("The recording stops here; it does not tell how the run ended" in ended.out) == is_cut_off
+    assert (
+        "The recording stops here; it does not tell how the run ended" in ended.out
+    ) == is_cut_off
     assert "No code changes to deliver" in ended.out

@@ -1,4 +1,6 @@
-"""Repair: real processes against the emulator and a stand-in of GitHub's API, which tells each run's checks."""
+"""Repair: real processes against the emulator and a stand-in of GitHub's API, which tells each
+run's checks.
+"""
 
 from __future__ import annotations
 
@@ -30,21 +32,34 @@ def api() -> Iterator[FakeGitHub]:
 
 def step_of(folder: Path, api: FakeGitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
     api.watch(emulator)
-    given = {"prompt": "Fix it", "require": "checks", "repair": "3", "github-token": TOKEN, "output-dir": "."}
+    given = {
+        "prompt": "Fix it",
+        "require": "checks",
+        "repair": "3",
+        "github-token": TOKEN,
+        "output-dir": ".",
+    }
     given |= {"base-url": emulator.url, "api-key": emulator.token} | inputs
     return GitHubStep(folder, given, {"GITHUB_API_URL": api.url})
 
 
-def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path, api: FakeGitHub) -> None:
+def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
     api.rounds, api.annotations = [RED, LINT, GREEN], {"test": ["sums are right", None]}
     with Emulator(speed=50) as emulator:
         step = step_of(tmp_path, api, emulator, **{"comment-on": "7"})
         ended = step.run()
         runs = emulator.runs
-    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "3"), ended.out
+    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "3"), (
+        ended.out
+    )
     assert {run.request.working_branch for run in runs} == {step.outputs["branch"]}
     assert [run.request.create_branch for run in runs] == [True, False, False]
-    assert (step.outputs["run-id"], step.outputs["idempotency-key"]) == (runs[-1].id, f"{runs[0].key}-r3")
+    assert (step.outputs["run-id"], step.outputs["idempotency-key"]) == (
+        runs[-1].id,
+        f"{runs[0].key}-r3",
+    )
     assert "Round 2 of 4: A check failed: test\n" in ended.out
     assert "Round 3 of 4: A check failed: lint\n" in ended.out
     assert [found for found in read_log(ended.out).annotations if found.level == "error"] == []
@@ -53,7 +68,8 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path
     assert "github.com" not in runs[1].request.prompt
     assert "sums are right" not in runs[1].request.prompt
     assert re.search(
-        r"test https://github\.com/acme/web/actions/runs/31/job/\d+ sums are right; It is 2, not 3\n", ended.out
+        r"test https://github\.com/acme/web/actions/runs/31/job/\d+ sums are right; It is 2, not 3\n",
+        ended.out,
     )
     result = json.loads((step.workspace / "result.json").read_text())
     Draft202012Validator(load_schema("result")).validate(result)
@@ -63,7 +79,11 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path
         "A check failed: lint",
         "All gates passed",
     ]
-    for text in (step.summary, api.comments[0]["body"], (step.workspace / "report.html").read_text()):
+    for text in (
+        step.summary,
+        api.comments[0]["body"],
+        (step.workspace / "report.html").read_text(),
+    ):
         assert "lint" in text
     assert "Round 3" in step.summary
     suite = ElementTree.parse(step.workspace / "junit.xml").getroot()[0]  # noqa: S314 - our own file
@@ -78,7 +98,10 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
     with Emulator(speed=3) as emulator:
         step = step_of(tmp_path / "one", api, emulator, **{"post-step": "true", "comment-on": "7"})
         with step.start() as process:
-            wait_until(lambda: "Round 2 of 4" in api.comments[-1]["body"] if api.comments else False, process)
+            wait_until(
+                lambda: "Round 2 of 4" in api.comments[-1]["body"] if api.comments else False,
+                process,
+            )
             process.kill()
         step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
         assert step.run("post").code == 0
@@ -112,10 +135,20 @@ def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: 
 
 
 def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
-    inputs = {"dry-run": "repaired", "prompt": "Fix it", "repo": "acme/web", "repair": "2", "output-dir": "."}
-    step = GitHubStep(tmp_path, inputs | {"require": "checks, pull-request", "protected-paths": ".github/"})
+    inputs = {
+        "dry-run": "repaired",
+        "prompt": "Fix it",
+        "repo": "acme/web",
+        "repair": "2",
+        "output-dir": ".",
+    }
+    step = GitHubStep(
+        tmp_path, inputs | {"require": "checks, pull-request", "protected-paths": ".github/"}
+    )
     ended = step.run()
-    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "2"), ended.out
+    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "2"), (
+        ended.out
+    )
     faults = "It changed a protected path: .github/workflows/test.yml; A check failed: test"
     assert f"Round 2 of 3: {faults}\n" in ended.out
     assert "✔ checks: Its only check passed" in ended.out
@@ -127,7 +160,9 @@ def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: FakeGitHub) -> 
     api.changes = [good, bad, good, good]
     with Emulator(speed=50) as emulator:
         inputs = {"require": "", "protected-paths": ".github/", "max-parallel": "1", "prompt": ""}
-        step = step_of(tmp_path, api, emulator, **inputs, **{"run-file": "tasks.yaml", "task": "all"})
+        step = step_of(
+            tmp_path, api, emulator, **inputs, **{"run-file": "tasks.yaml", "task": "all"}
+        )
         tasks = {name: {"prompt": f"Work on {name}"} for name in ("api", "docs", "web")}
         (step.workspace / "tasks.yaml").write_text(json.dumps({"tasks": tasks}))
         ended = step.run()
@@ -136,6 +171,8 @@ def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: FakeGitHub) -> 
     assert (ended.code, step.outputs["result"]) == (0, "success"), ended.out
     assert prompts == ["Work on api", "Work on docs", "Work on docs", "Work on web"]
     assert (branches[1], len(set(branches))) == (branches[2], 3)
-    assert "[acme/web docs] Round 2 of 4: It changed a protected path: .github/ci.yml\n" in ended.out
+    assert (
+        "[acme/web docs] Round 2 of 4: It changed a protected path: .github/ci.yml\n" in ended.out
+    )
     runs = json.loads((step.workspace / "result.json").read_text())["runs"]
     assert [len(run["rounds"]) for run in runs] == [1, 2, 1]

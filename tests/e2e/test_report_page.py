@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser]
 SHOTS = ROOT / "out" / "screenshots"
-DEVICES: dict[str, tuple[int, Literal["light", "dark"]]] = {"desktop": (1200, "light"), "phone": (390, "dark")}
+DEVICES: dict[str, tuple[int, Literal["light", "dark"]]] = {
+    "desktop": (1200, "light"),
+    "phone": (390, "dark"),
+}
 SCENARIOS = ("success", "failed", "hostile", "paused", "documented", "many-events")
 FLEET = "fleet"
 """Not a scenario: the report of a step that starts several runs."""
@@ -39,15 +42,25 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @functools.cache
     def report(scenario: str) -> Path:
         folder = tmp_path_factory.mktemp(scenario)
-        return report_of("failed", folder, repo="acme/*") if scenario == FLEET else report_of(scenario, folder)
+        return (
+            report_of("failed", folder, repo="acme/*")
+            if scenario == FLEET
+            else report_of(scenario, folder)
+        )
 
     return report
 
 
 def report_of(scenario: str, folder: Path, **inputs: str) -> Path:
-    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "output-dir": ".", **inputs})
+    step = GitHubStep(
+        folder, inputs={"prompt": "Fix <b>the</b> login", "output-dir": ".", **inputs}
+    )
     with Emulator(scenario, speed=50) as emulator:
-        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
+        step.inputs |= {
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "poll-interval": "100ms",
+        }
         ended = step.run()
     assert ended.err == ""
     return step.workspace / "report.html"
@@ -74,9 +87,14 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
     for device in DEVICES:
         page, wrong = opened(browser, reports(scenario), device)
         page.screenshot(path=SHOTS / f"report-{scenario}-{device}.png", full_page=True)
-        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(details => { details.open = true })"
+        )
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.locator("script, iframe, img, object, link:not([rel=icon]), form, base").count() == 0
+        assert (
+            page.locator("script, iframe, img, object, link:not([rel=icon]), form, base").count()
+            == 0
+        )
         assert page.evaluate("[...document.links].every(link => /^(https:|file:)/.test(link.href))")
         assert [what for what in wrong if not what.startswith("request: data:")] == []
         page.close()
@@ -84,18 +102,26 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
 
 @pytest.mark.node
 @pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=7))
-def test_everybody_can_read_it(browser: Browser, reports: Callable[[str], Path], scenario: str) -> None:
-    """As far as axe can tell: names, roles, keyboard and contrast, by the rules of WCAG and its good practice."""
+def test_everybody_can_read_it(
+    browser: Browser, reports: Callable[[str], Path], scenario: str
+) -> None:
+    """As far as axe can tell: names, roles, keyboard and contrast, by the rules of WCAG and its
+    good practice.
+    """
     axe = (node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     for device in DEVICES:
         page, _ = opened(browser, reports(scenario), device)
         for unfolded in (False, True):
             page.evaluate(
-                "unfolded => document.querySelectorAll('details').forEach(item => item.open = unfolded)", unfolded
+                "unfolded => document.querySelectorAll('details').forEach(item => item.open = unfolded)",
+                unfolded,
             )
             page.evaluate(axe)
             found = page.evaluate("axe.run()")
-            assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+            assert [
+                (rule["id"], [node["html"] for node in rule["nodes"]])
+                for rule in found["violations"]
+            ] == []
             assert len(found["passes"]) > 20, "axe has looked at the page"
         page.close()
 
@@ -117,7 +143,9 @@ def test_it_answers_at_a_glance(browser: Browser, reports: Callable[[str], Path]
     assert page.locator("li.bad").last.inner_text().startswith("00:")
 
 
-def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, reports: Callable[[str], Path]) -> None:
+def test_one_tool_can_be_looked_at_alone_without_javascript(
+    browser: Browser, reports: Callable[[str], Path]
+) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.goto(reports("success").as_uri())
     shown = page.locator(".entries > li:visible")
@@ -129,7 +157,9 @@ def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, re
     assert shown.count() == everything
 
 
-def test_a_bar_is_reached_by_keyboard_and_leads_to_its_call(browser: Browser, reports: Callable[[str], Path]) -> None:
+def test_a_bar_is_reached_by_keyboard_and_leads_to_its_call(
+    browser: Browser, reports: Callable[[str], Path]
+) -> None:
     page, _ = opened(browser, reports("success"))
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -153,7 +183,9 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], P
 
 
 @pytest.mark.slow
-def test_a_table_s_headings_keep_their_words_on_a_phone(browser: Browser, reports: Callable[[str], Path]) -> None:
+def test_a_table_s_headings_keep_their_words_on_a_phone(
+    browser: Browser, reports: Callable[[str], Path]
+) -> None:
     page, _ = opened(browser, reports(FLEET), "phone")
     heights = page.evaluate("[...document.querySelectorAll('th')].map(cell => cell.offsetHeight)")
     line = page.evaluate("parseFloat(getComputedStyle(document.querySelector('th')).lineHeight)")

@@ -36,7 +36,9 @@ steps:
 
 @pytest.fixture
 def step(tmp_path: Path) -> GitHubStep:
-    return GitHubStep(tmp_path, inputs={"prompt": "Fix the failing test", "poll-interval": "100ms", **FILES})
+    return GitHubStep(
+        tmp_path, inputs={"prompt": "Fix the failing test", "poll-interval": "100ms", **FILES}
+    )
 
 
 def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
@@ -46,7 +48,9 @@ def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
 
 def result_of(step: GitHubStep) -> dict[str, Any]:
     """Return the result file, which must be as its schema says."""
-    result: dict[str, Any] = json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))
+    result: dict[str, Any] = json.loads(
+        (step.workspace / "out/result.json").read_text(encoding="utf-8")
+    )
     Draft202012Validator(load_schema("result")).validate(result)
     return result
 
@@ -62,9 +66,21 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert result["pull_request_url"] == step.outputs["pull-request-url"]
     assert result["commit"] == step.outputs["commit-sha"]
     assert result["last_words"] == step.outputs["message"]
-    assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]
-    events = [json.loads(line) for line in (step.workspace / "out/events.ndjson").read_text().splitlines()]
-    assert events.pop() == {"runId": result["run"]["id"], "status": "success", "terminalCommitSha": result["commit"]}
+    assert [phase["name"] for phase in result["phases"]] == [
+        "sandbox",
+        "git",
+        "install",
+        "agent",
+        "delivery",
+    ]
+    events = [
+        json.loads(line) for line in (step.workspace / "out/events.ndjson").read_text().splitlines()
+    ]
+    assert events.pop() == {
+        "runId": result["run"]["id"],
+        "status": "success",
+        "terminalCommitSha": result["commit"],
+    }
     assert [event["type"] for event in events][-1] == "finished"
     assert len({event["id"] for event in events}) == len(events) == result["events"]["count"]
     page = (step.workspace / "out/report.html").read_text(encoding="utf-8")
@@ -99,7 +115,8 @@ def test_files_of_an_earlier_step_are_replaced_when_inputs_are_wrong(step: GitHu
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), *slow([(signal.SIGINT, 130), (signal.SIGQUIT, 131)])]
+    ("number", "code"),
+    [(signal.SIGTERM, 143), *slow([(signal.SIGINT, 130), (signal.SIGQUIT, 131)])],
 )
 def test_an_interrupt_leaves_whole_files_and_no_open_group(
     step: GitHubStep, tmp_path: Path, number: signal.Signals, code: int
@@ -119,7 +136,11 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
         errors = process.stderr.read()
     assert process.returncode == code
     assert errors == ""
-    assert [json.loads(line)["message"] for line in written.splitlines()][1:4] == ["Step 1", "Step 1 done", "Step 2"]
+    assert [json.loads(line)["message"] for line in written.splitlines()][1:4] == [
+        "Step 1",
+        "Step 1 done",
+        "Step 2",
+    ]
     log = read_log(seen)
     assert any(group.title.endswith("Step 8 → Step 8 done (0.1s)") for group in log.groups)
     assert result_of(step)["result"] == "interrupted"
@@ -131,7 +152,10 @@ def test_wrong_inputs_are_in_the_summary_unless_it_is_not_wanted(
 ) -> None:
     step.inputs |= {"timeout": "3x", "summary": wanted}
     assert step.run().code == 2
-    assert ('- timeout: "3x" is not a duration' in step.summary, bool(step.summary)) == (is_written, is_written)
+    assert ('- timeout: "3x" is not a duration' in step.summary, bool(step.summary)) == (
+        is_written,
+        is_written,
+    )
 
 
 def on_a_terminal(step: GitHubStep, clock: FakeClock | None = None, **variables: str) -> Shown:
@@ -148,7 +172,9 @@ def on_a_terminal(step: GitHubStep, clock: FakeClock | None = None, **variables:
             "MOGPLEX_PROMPT": "Fix it",
             **variables,
         }
-        shown = show(env=env, cwd=step.workspace, each_time=lambda _: clock.tick() if clock else None)
+        shown = show(
+            env=env, cwd=step.workspace, each_time=lambda _: clock.tick() if clock else None
+        )
     assert shown.code == 0, shown.left
     return shown
 
@@ -163,8 +189,12 @@ def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep)
     assert shown.raw.rfind("\x1b[?25h") > shown.raw.rfind("\x1b[?25l")  # the cursor is back
 
 
-@pytest.mark.parametrize("env", [{"CI": "true"}, {"MOGPLEX_DEBUG": "1", "NO_COLOR": "1"}], ids=" ".join)
-def test_the_terminal_of_a_ci_system_and_of_diagnostics_has_none(step: GitHubStep, env: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "env", [{"CI": "true"}, {"MOGPLEX_DEBUG": "1", "NO_COLOR": "1"}], ids=" ".join
+)
+def test_the_terminal_of_a_ci_system_and_of_diagnostics_has_none(
+    step: GitHubStep, env: dict[str, str]
+) -> None:
     assert "\x1b" not in on_a_terminal(step, None, **env).raw
 
 
@@ -175,7 +205,9 @@ def test_a_terminal_shows_in_colour_how_the_run_ended(step: GitHubStep) -> None:
 
 
 def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
-    step = GitHubStep(tmp_path, inputs={"prompt": "Fix", "wait": "false"}, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    step = GitHubStep(
+        tmp_path, inputs={"prompt": "Fix", "wait": "false"}, env={"PYTHONPROFILEIMPORTTIME": "1"}
+    )
     with Emulator("success") as emulator:
         loaded = against(emulator, step).run().err
         step.inputs["output-dir"] = "."

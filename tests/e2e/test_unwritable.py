@@ -1,4 +1,6 @@
-"""Files that cannot be written: outputs and state are tried before a run is started, and a report fails alone."""
+"""Files that cannot be written: outputs and state are tried before a run is started, and a report
+fails alone.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,16 @@ NOBODY = 65534
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
 REFUSED = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 """Runs a program as a root who is refused the files of others."""
-can_refuse = pytest.mark.skipif(os.geteuid() != 0 or shutil.which(REFUSED[0]) is None, reason="needs root and setpriv")
+can_refuse = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which(REFUSED[0]) is None, reason="needs root and setpriv"
+)
 
 
 def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubStep:
-    return GitHubStep(tmp_path, inputs={"base-url": emulator.url, "api-key": emulator.token, "prompt": "x", **inputs})
+    return GitHubStep(
+        tmp_path,
+        inputs={"base-url": emulator.url, "api-key": emulator.token, "prompt": "x", **inputs},
+    )
 
 
 def run_refused(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -46,15 +53,21 @@ def test_no_run_is_started_when_its_ids_could_not_be_told(variable: str, tmp_pat
         ended = run_refused(env=step.environment, cwd=step.workspace)
         assert emulator.runs == []
     assert ended.returncode == 2, ended.stdout
-    assert f"cannot be written (Permission denied): this step runs as user 0, {file.name} belongs to {NOBODY}" in (
-        ended.stdout
+    assert (
+        f"cannot be written (Permission denied): this step runs as user 0, {file.name} belongs to {NOBODY}"
+        in (ended.stdout)
     )
 
 
 def test_a_dotenv_file_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "mogplex.env").mkdir()
     with Emulator("success") as emulator:
-        env = {"CI": "true", "MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "x"}
+        env = {
+            "CI": "true",
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_PROMPT": "x",
+        }
         ended = run_program("--repo", "acme/web", env=env, cwd=tmp_path)
         assert (ended.code, emulator.runs) == (2, [])
     assert 'MOGPLEX_DOTENV: "mogplex.env" is a folder' in ended.out
@@ -66,13 +79,19 @@ def test_a_report_that_fails_names_its_file_and_costs_nothing_else(tmp_path: Pat
         step.env["GITHUB_STEP_SUMMARY"] = "/dev/full"
         ended = step.run()
     assert (ended.code, step.outputs["result"]) == (0, "success")
-    assert "the summary: GITHUB_STEP_SUMMARY cannot be written (No space left on device)" in ended.out
+    assert (
+        "the summary: GITHUB_STEP_SUMMARY cannot be written (No space left on device)" in ended.out
+    )
 
 
 @is_root
 def test_files_belong_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
-        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_DOTENV": "out/agent/run.env"}
+        env = {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_DOTENV": "out/agent/run.env",
+        }
         os.chown(tmp_path, NOBODY, NOBODY)
         assert run_program("--repo", "acme/web", "--prompt", "x", env=env, cwd=tmp_path).code == 0
     made = list(tmp_path.rglob("*"))
@@ -84,7 +103,11 @@ def test_files_belong_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_path: Path) -> None:
     """`docker run IMAGE` works in `/`."""
     with Emulator("success", speed=50) as emulator:
-        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "x"}
+        env = {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_PROMPT": "x",
+        }
         os.chown(tmp_path, NOBODY, NOBODY)
         done = run_refused("--repo", "acme/web", env=env, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -92,10 +115,18 @@ def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "forgets", [{"ACT": "true"}, {"FORGEJO_ACTIONS": "true"}, {"GITEA_ACTIONS": "true"}, {"INPUT_POST-STEP": ""}]
+    "forgets",
+    [
+        {"ACT": "true"},
+        {"FORGEJO_ACTIONS": "true"},
+        {"GITEA_ACTIONS": "true"},
+        {"INPUT_POST-STEP": ""},
+    ],
 )
 def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path: Path) -> None:
-    """It has no clean-up for a container's action, or the job runs the program itself, and ``post`` in a later step."""
+    """It has no clean-up for a container's action, or the job runs the program itself, and ``post``
+    in a later step.
+    """
     with Emulator("slow") as emulator:
         step = step_against(emulator, tmp_path, repo="acme/web")
         step.env |= forgets
@@ -103,6 +134,8 @@ def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
         later = step.environment | {"INPUT_POST-STEP": "", "GITHUB_ACTION": "__run_2"}
-        assert run_program("post", env=later | {"GITHUB_JOB": "other"}, cwd=step.workspace).out == ""
+        assert (
+            run_program("post", env=later | {"GITHUB_JOB": "other"}, cwd=step.workspace).out == ""
+        )
         assert run_program("post", env=later, cwd=step.workspace).code == 0
         assert [run.status for run in emulator.runs] == ["cancelled"]

@@ -1,4 +1,6 @@
-"""Windows and macOS, as far as Linux can show it: their consoles' encodings, and the calls that they do not have."""
+"""Windows and macOS, as far as Linux can show it: their consoles' encodings, and the calls that
+they do not have.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ runpy.run_module("mogplex_ci", run_name="__main__")
 
 @pytest.fixture
 def step(tmp_path: Path) -> GitHubStep:
-    return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "no-change", "output-dir": "out"})
+    return GitHubStep(
+        tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "no-change", "output-dir": "out"}
+    )
 
 
 @pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
@@ -59,5 +63,11 @@ def test_a_step_works_without_the_calls_that_windows_lacks(step: GitHubStep) -> 
     assert "Could not" not in done.stdout
     assert step.outputs["result"] == "success"
     names = {path.name for path in (step.workspace / "out").iterdir()}
-    assert names == {"diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json"}
+    assert names == {
+        "diagnostics.jsonl",
+        "events.ndjson",
+        "junit.xml",
+        "report.html",
+        "result.json",
+    }
     assert all(path.stat().st_size for path in (step.workspace / "out").iterdir())

@@ -45,11 +45,17 @@ PASSING = (
     Kind("500 empty", {"status": 500}, 69),
     Kind("502 undone", {"status": 502, "body": HTML}, 69),
     Kind("502 done", {"status": 502, "body": HTML, "when": "after"}, 69),
-    Kind("503 in a while", {"status": 503, "headers": {"Retry-After": "7"}, "body": error("SERVICE_UNAVAILABLE")}, 69),
+    Kind(
+        "503 in a while",
+        {"status": 503, "headers": {"Retry-After": "7"}, "body": error("SERVICE_UNAVAILABLE")},
+        69,
+    ),
     Kind("503 of a proxy", {"status": 503, "body": HTML, "when": "after"}, 69),
     Kind("504 done", {"status": 504, "body": "", "when": "after"}, 69),
     Kind("408", {"status": 408, "body": ""}, 69),
-    Kind("429", {"status": 429, "headers": {"Retry-After": "60"}, "body": error("RATE_LIMITED")}, 75),
+    Kind(
+        "429", {"status": 429, "headers": {"Retry-After": "60"}, "body": error("RATE_LIMITED")}, 75
+    ),
     Kind("429 without a time", {"status": 429, "body": error("RATE_LIMITED")}, 75),
     Kind("dropped undone", {"drop": True}, 69),
     Kind("dropped done", {"drop": True, "when": "after"}, 69),
@@ -64,7 +70,10 @@ PASSING = (
     Kind("empty data", {"status": 202, "body": {"ok": True, "data": {}}, "when": "after"}, 69),
     Kind(
         "numbers for texts",
-        {"status": 200, "body": {"ok": True, "data": {"runId": 7, "run": 7, "events": 7, "status": 7}}},
+        {
+            "status": 200,
+            "body": {"ok": True, "data": {"runId": 7, "run": 7, "events": 7, "status": 7}},
+        },
         69,
     ),
 )
@@ -82,13 +91,18 @@ _REDIRECTS: dict[str, dict[str, Any]] = {
 PROXIES = tuple(
     Kind(f"{name} {'done' if when == 'after' else 'undone'}", {**fields, "when": when}, 69)
     for name, fields in {
-        **{f"{status}": {"status": status, **_PAGE} for status in (200, 302, 400, 401, 403, 404, 407, 409, 413, 499)},
+        **{
+            f"{status}": {"status": status, **_PAGE}
+            for status in (200, 302, 400, 401, 403, 404, 407, 409, 413, 499)
+        },
         **{f"{status} bare": {"status": status} for status in (304, 401, 403, 404, 409, 418, 431)},
         **_REDIRECTS,
     }.items()
     for when in ("before", "after")
 )
-"""Answers of something between us and the API. Once that has answered they pass, and tell nothing about the request."""
+"""Answers of something between us and the API. Once that has answered they pass, and tell nothing
+about the request.
+"""
 
 UNAUTHORIZED = (
     Kind("401", {"status": 401, "body": error("UNAUTHORIZED")}, 64),

@@ -1,4 +1,6 @@
-"""Any sequence of faults, tries, signals, kills and clean-ups: hypothesis looks for one that loses or doubles a run."""
+"""Any sequence of faults, tries, signals, kills and clean-ups: hypothesis looks for one that loses
+or doubles a run.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,36 @@ from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, 
 from tests.faults.world import Killed, Played, Trip, World
 
 PLAYED = [
-    *("success", "failed", "cancelled", "slow", "slow", "late-finish", "kill-fails", "launch-failure", "setup-failure"),
-    *("stream-failure", "queue-fails-once", "queue-fails", "queue-fails-once-then-slow", "many-events"),
+    *(
+        "success",
+        "failed",
+        "cancelled",
+        "slow",
+        "slow",
+        "late-finish",
+        "kill-fails",
+        "launch-failure",
+        "setup-failure",
+    ),
+    *(
+        "stream-failure",
+        "queue-fails-once",
+        "queue-fails",
+        "queue-fails-once-then-slow",
+        "many-events",
+    ),
     *("paused", "resumed", "dead-worker", "mogplex", "delivery-failure"),
 ]
 PATIENCE = 4.5
 """Seconds between a stop signal and the end."""
-CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "paused": {1}, "timeout": {1}, "interrupted": {129, 130, 143}}
+CODES = {
+    "success": {0},
+    "failed": {1},
+    "cancelled": {1},
+    "paused": {1},
+    "timeout": {1},
+    "interrupted": {129, 130, 143},
+}
 ENDS = {"finished", "failed", "cancelled"}
 
 
@@ -39,7 +64,20 @@ def world(api: str) -> World:
 
 ANSWERS = st.tuples(
     st.sampled_from(
-        ["repos", "start", "start", "stream", "stream", "resume", "events", "events", "run", "run", "cancel", "any"]
+        [
+            "repos",
+            "start",
+            "start",
+            "stream",
+            "stream",
+            "resume",
+            "events",
+            "events",
+            "run",
+            "run",
+            "cancel",
+            "any",
+        ]
     ),
     st.sampled_from(PASSING + PROXIES + UNAUTHORIZED + FINAL + REFUSED),
     st.integers(0, 8),
@@ -54,9 +92,13 @@ STREAMS = st.tuples(
 )
 """The same for open streams."""
 TRIPS = st.tuples(
-    st.sampled_from([1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 11]), st.booleans(), st.sampled_from(["stop", "stop", "kill"])
+    st.sampled_from([1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 11]),
+    st.booleans(),
+    st.sampled_from(["stop", "stop", "kill"]),
 )
-"""At which request, before or after its answer, and what happens then; the second request is the start."""
+"""At which request, before or after its answer, and what happens then; the second request is the
+start.
+"""
 
 
 class OneStep(RuleBasedStateMachine):
@@ -69,7 +111,9 @@ class OneStep(RuleBasedStateMachine):
         on_rerun=st.sampled_from(["auto", "new", "attach", "auto", "auto", "auto"]),
         jobs_per_token=st.sampled_from([1, 1, 4]),
     )
-    def begin(self, api: str, scenario: str, explicit: bool, on_rerun: str, jobs_per_token: int) -> None:
+    def begin(
+        self, api: str, scenario: str, explicit: bool, on_rerun: str, jobs_per_token: int
+    ) -> None:
         self.world = world(api)
         self.case = self.world.new_case(scenario, on_rerun=on_rerun, jobs_per_token=jobs_per_token)
         self.case.explicit = explicit
@@ -132,9 +176,13 @@ class OneStep(RuleBasedStateMachine):
         def kill() -> None:
             raise Killed
 
-        return Trip(request, answered, kill if what == "kill" else lambda: stop.request(signal.SIGINT))
+        return Trip(
+            request, answered, kill if what == "kill" else lambda: stop.request(signal.SIGINT)
+        )
 
-    def _check(self, played: Played, new: set[str], timeout: float, cancel_on_timeout: bool) -> None:
+    def _check(
+        self, played: Played, new: set[str], timeout: float, cancel_on_timeout: bool
+    ) -> None:
         end, runs = played.end, {run.id: run for run in self.case.runs}
         # Doubled: every run beyond the first was reported.
         assert len(new) <= 1 + len(played.of(NextKey))
@@ -150,7 +198,9 @@ class OneStep(RuleBasedStateMachine):
         if played.result in ("success", "failed", "cancelled"):
             assert end.run is not None
             # A cancellation during the launch is followed by a failure, seconds later.
-            last_words = {"cancelled", "failed"} if played.result == "cancelled" else {played.result}
+            last_words = (
+                {"cancelled", "failed"} if played.result == "cancelled" else {played.result}
+            )
             assert runs[end.run.id].status in last_words
         # Events: each one once, in order, and none missing without a word.
         shown = played.shown
@@ -160,12 +210,18 @@ class OneStep(RuleBasedStateMachine):
             of_run = [times[event] for event in shown if event in times]
             assert of_run == sorted(of_run)
         assert set(shown) <= {event for run in runs.values() for event in written(run)}
-        if played.result in ("success", "failed", "cancelled") and end.run and not end.timeline.is_incomplete:
+        if (
+            played.result in ("success", "failed", "cancelled")
+            and end.run
+            and not end.timeline.is_incomplete
+        ):
             assert set(until_the_end(runs[end.run.id])) <= set(shown)
         # Left behind: who is interrupted cancels what is its own.
         started = played.of(Started)
         owned = bool(started) and started[-1].owned
-        cancels = played.result == "interrupted" or (played.result == "timeout" and cancel_on_timeout)
+        cancels = played.result == "interrupted" or (
+            played.result == "timeout" and cancel_on_timeout
+        )
         if cancels and owned and not end.left_behind:
             assert runs[started[-1].run.id].status in ("success", "failed", "cancelled")
         # Time: the deadline holds, with what a cancellation may take after it.
@@ -174,10 +230,16 @@ class OneStep(RuleBasedStateMachine):
     def _check_clean(self, played: Played) -> None:
         started = played.of(Started)
         if started and started[-1].owned:
-            (run,) = [run for run in self.case.runs if Untrusted(run.id) == Untrusted(started[-1].run.id)]
+            (run,) = [
+                run for run in self.case.runs if Untrusted(run.id) == Untrusted(started[-1].run.id)
+            ]
             assert run not in self.case.live
         elif not self.case.explicit:
-            assert self.case.live == [] or self.case._fields["on_rerun"] == "new" or self.case.attempt > 1
+            assert (
+                self.case.live == []
+                or self.case._fields["on_rerun"] == "new"
+                or self.case.attempt > 1
+            )
 
 
 def written(run: Run) -> list[Untrusted]:
@@ -186,9 +248,13 @@ def written(run: Run) -> list[Untrusted]:
 
 
 def until_the_end(run: Run) -> list[Untrusted]:
-    """Return the ids up to the first event that ends the run: jobs that share a token may save the look after it."""
+    """Return the ids up to the first event that ends the run: jobs that share a token may save the
+    look after it.
+    """
     records = run.written()
-    end = next((index for index, record in enumerate(records, start=1) if record.step.event in ENDS), None)
+    end = next(
+        (index for index, record in enumerate(records, start=1) if record.step.event in ENDS), None
+    )
     return written(run)[:end]
 
 

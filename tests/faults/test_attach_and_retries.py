@@ -1,4 +1,6 @@
-"""A run that is followed without being started, runs that are started again, and the last look on a signal."""
+"""A run that is followed without being started, runs that are started again, and the last look on a
+signal.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from tests.faults.world import World, ids
 
 
 @pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
-def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(each_world: World, scenario: str, waits: bool) -> None:
+def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(
+    each_world: World, scenario: str, waits: bool
+) -> None:
     """Also when it has ended already."""
     started = each_world.new_case(scenario, wait=waits)
     run_id = started.play().of(Started)[0].run.id
@@ -63,7 +67,9 @@ def test_the_result_says_what_the_step_has_done(world: World) -> None:
     assert not any((played.end.joined, played.end.cancelled_by_step, played.end.left_behind))
 
 
-def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(world: World) -> None:
+def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(
+    world: World,
+) -> None:
     for timeout, status in ((4.0, "cancelled"), (20.0, "success")):
         case = world.new_case()
         case.inject("stream", events=0, silent=True, times="always")
@@ -107,7 +113,10 @@ def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(
     played = case.play()
     assert (played.result, played.code) == ("failed", 1)
     assert [update.retries_left for update in played.of(Retrying)] == left
-    assert [run.key for run in case.runs] == [case.key, *(f"{case.key}-g{number + 2}" for number in range(len(left)))]
+    assert [run.key for run in case.runs] == [
+        case.key,
+        *(f"{case.key}-g{number + 2}" for number in range(len(left))),
+    ]
     assert played.end.key == case.runs[-1].key
     assert case.live == []
 
@@ -119,7 +128,9 @@ def test_a_retry_that_succeeds_is_the_result(world: World) -> None:
     assert played.shown[-1] == ids(case.runs[-1])[-1]
 
 
-@pytest.mark.parametrize("scenario", ["failed", "model-denied", "delivery-failure", "cancelled", "no-change"])
+@pytest.mark.parametrize(
+    "scenario", ["failed", "model-denied", "delivery-failure", "cancelled", "no-change"]
+)
 def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario: str) -> None:
     case = world.new_case(scenario, retries=3)
     played = case.play()
@@ -136,7 +147,9 @@ def test_a_signal_before_a_retry_starts_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_what_the_service_has_is_shown_before_the_exit(each_world: World, is_answered: bool) -> None:
+def test_what_the_service_has_is_shown_before_the_exit(
+    each_world: World, is_answered: bool
+) -> None:
     case = each_world.new_case("slow")
     case.inject("stream", times="always", events=3, silent=True)
     if not is_answered:

@@ -1,4 +1,6 @@
-"""Every call of a step meets every fault: what the step must do is the same, whatever goes wrong on the way."""
+"""Every call of a step meets every fault: what the step must do is the same, whatever goes wrong on
+the way.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ import pytest
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.run.updates import CancelFailed, EventsMissing, StatusChanged, Update
-from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
+from tests.faults.kinds import (
+    FINAL,
+    OTHER_RUN,
+    PASSING,
+    PROXIES,
+    REFUSED,
+    STREAM_FAULTS,
+    UNAUTHORIZED,
+    Kind,
+)
 from tests.faults.world import Case, Played, World, ids
 from tests.slow import mostly_slow, slow
 
@@ -24,14 +35,21 @@ each_final = pytest.mark.parametrize("kind", FINAL, ids=lambda kind: kind.name)
 each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind: kind.name)
 ANOTHER = Kind("another run", {"status": 200, "body": OTHER_RUN}, 0)
 each_odd = pytest.mark.parametrize("kind", [*REFUSED, ANOTHER], ids=lambda kind: kind.name)
-each_proxy = pytest.mark.parametrize("kind", mostly_slow(PROXIES, every=7), ids=lambda kind: kind.name)
-each_lasting = pytest.mark.parametrize("kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name)
+each_proxy = pytest.mark.parametrize(
+    "kind", mostly_slow(PROXIES, every=7), ids=lambda kind: kind.name
+)
+each_lasting = pytest.mark.parametrize(
+    "kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name
+)
 each_kind = pytest.mark.parametrize(
     "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=5), ids=lambda kind: kind.name
 )
 each_call = pytest.mark.parametrize(
     ("service", "route", "position"),
-    [*(("world", *call) for call in STREAMED), *mostly_slow([("old_world", *call) for call in POLLED], every=4)],
+    [
+        *(("world", *call) for call in STREAMED),
+        *mostly_slow([("old_world", *call) for call in POLLED], every=4),
+    ],
     indirect=["service"],
 )
 
@@ -64,13 +82,18 @@ def break_following(case: Case, kind: Kind, **fields: Any) -> None:
 @each_call
 @each_lasting
 @pytest.mark.parametrize("times", mostly_slow([2, 4], every=2))
-def test_what_passes_changes_nothing(service: World, route: str, position: int, kind: Kind, times: int) -> None:
+def test_what_passes_changes_nothing(
+    service: World, route: str, position: int, kind: Kind, times: int
+) -> None:
     """A proxy's answers pass once the API has answered."""
     case = service.new_case()
-    case.inject(route, skip=position + (route == "repos" and kind in PROXIES), times=times, **kind.fields)
+    case.inject(
+        route, skip=position + (route == "repos" and kind in PROXIES), times=times, **kind.fields
+    )
     played = case.play(timeout=900.0)
     if len(played.shown) < len(case.run.events):
-        # Refused for minutes on end: the run is over for long, and its last events are not waited for any more.
+        # Refused for minutes on end: the run is over for long, and its last events are not waited
+        # for any more.
         assert (kind.name, times, route) == ("429", 4, "events")
         assert (played.result, len(played.of(EventsMissing))) == ("success", 1)
         assert played.seconds < 60.0 + 95.0
@@ -86,20 +109,30 @@ def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind
     check_success(case, played)
     tries = 8 if "circles" in kind.name else 2  # a redirect is followed three times
     assert kind.code == 75 or played.routes.count("stream") <= tries
-    assert played.seconds < (75.0 if kind.code == 75 else 25.0)  # a refused token does not poll: that would cost more
+    assert played.seconds < (
+        75.0 if kind.code == 75 else 25.0
+    )  # a refused token does not poll: that would cost more
 
 
 def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World) -> None:
     case = world.new_case()
     played = case.play(client=Client("http://127.0.0.1:9", "mog_" + "x" * 32), timeout=900.0)
-    assert (played.result, played.code, played.end.cause) == ("error", 69, "127.0.0.1:9 refuses the connection")
+    assert (played.result, played.code, played.end.cause) == (
+        "error",
+        69,
+        "127.0.0.1:9 refuses the connection",
+    )
     assert played.of(Waiting)[0].error.cause == played.end.cause
     assert 118.0 <= played.seconds <= 120.0
 
 
 def test_a_web_page_after_a_refusal_of_the_api_is_waited_out(world: World) -> None:
     case = world.new_case()
-    case.inject("repos", status=503, body={"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}})
+    case.inject(
+        "repos",
+        status=503,
+        body={"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}},
+    )
     case.inject("repos", skip=1, times=3, status=200, body="<html>")
     check_success(case, case.play(timeout=900.0))
 
@@ -116,7 +149,9 @@ def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Ki
     assert played.seconds == pytest.approx(expected, abs=2.0)
 
 
-LASTING = [("repos", kind) for kind in PASSING]  # before the first answer a proxy's is a wrong address
+LASTING = [
+    ("repos", kind) for kind in PASSING
+]  # before the first answer a proxy's is a wrong address
 LASTING += [(route, kind) for route in ("start", "following") for kind in PASSING + PROXIES]
 
 
@@ -154,10 +189,14 @@ def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind
 
 SIGNAL = {"stop_after": 40.0}
 TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
-each_end = pytest.mark.parametrize(("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")])
+each_end = pytest.mark.parametrize(
+    ("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")]
+)
 
 
-@pytest.mark.parametrize("kind", [*mostly_slow(PASSING + PROXIES, every=11), *UNAUTHORIZED], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [*mostly_slow(PASSING + PROXIES, every=11), *UNAUTHORIZED], ids=lambda kind: kind.name
+)
 @each_end
 @pytest.mark.parametrize("times", [2, *slow(["always"])])
 def test_a_cancellation_is_tried_again(
@@ -178,8 +217,12 @@ def test_a_cancellation_is_tried_again(
 @pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("lasts", ["4s", "30s"])
 @pytest.mark.parametrize("route", ["repos", "start"])
-def test_a_token_that_is_not_known_is_tried_for_ten_seconds(world: World, route: str, lasts: str, kind: Kind) -> None:
-    """The repositories are asked for first: once they were listed, the token is tried for a minute."""
+def test_a_token_that_is_not_known_is_tried_for_ten_seconds(
+    world: World, route: str, lasts: str, kind: Kind
+) -> None:
+    """The repositories are asked for first: once they were listed, the token is tried for a
+    minute.
+    """
     case = world.new_case()
     case.inject(route, lasts=lasts, **kind.fields)
     played = case.play()
@@ -193,7 +236,9 @@ def test_a_token_that_is_not_known_is_tried_for_ten_seconds(world: World, route:
 
 @pytest.mark.parametrize("position", [3, *slow([0, 6])])
 @pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
-def test_a_database_that_is_away_for_a_minute_changes_nothing(each_world: World, position: int, kind: Kind) -> None:
+def test_a_database_that_is_away_for_a_minute_changes_nothing(
+    each_world: World, position: int, kind: Kind
+) -> None:
     """The stream closes, and every call is answered with 401."""
     case = each_world.new_case("steady")
     case.inject("stream", events=position, close=True)
@@ -203,7 +248,9 @@ def test_a_database_that_is_away_for_a_minute_changes_nothing(each_world: World,
 
 
 @pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
-def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(each_world: World, kind: Kind) -> None:
+def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(
+    each_world: World, kind: Kind
+) -> None:
     case = each_world.new_case("slow")
     for route in FOLLOWING:
         case.inject(route, skip=1, times="always", **kind.fields)
@@ -218,7 +265,9 @@ def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(eac
 
 @pytest.mark.parametrize("how", [SIGNAL, TIMEOUT], ids=str)
 @pytest.mark.parametrize("scenario", ["ignores-cancel-twice", "ignores-cancel"])
-def test_a_cancel_that_changes_nothing_is_sent_again(each_world: World, scenario: str, how: dict[str, Any]) -> None:
+def test_a_cancel_that_changes_nothing_is_sent_again(
+    each_world: World, scenario: str, how: dict[str, Any]
+) -> None:
     case = each_world.new_case(scenario)
     played = case.play(**how)
     is_deaf = scenario == "ignores-cancel"
@@ -249,7 +298,9 @@ def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind
     indirect=["service"],
 )
 @each_final
-def test_a_refusal_while_following_ends_the_step(service: World, route: str, skip: int, kind: Kind) -> None:
+def test_a_refusal_while_following_ends_the_step(
+    service: World, route: str, skip: int, kind: Kind
+) -> None:
     case = service.new_case("slow")
     case.inject(route, skip=skip, times="always", **kind.fields)
     played = case.play()
@@ -259,7 +310,9 @@ def test_a_refusal_while_following_ends_the_step(service: World, route: str, ski
 
 @each_call
 @each_odd
-def test_odd_answers_while_following_pass(service: World, route: str, position: int, kind: Kind) -> None:
+def test_odd_answers_while_following_pass(
+    service: World, route: str, position: int, kind: Kind
+) -> None:
     case = service.new_case()
     if route in FOLLOWING:
         case.inject(route, skip=position, **kind.fields)
@@ -280,9 +333,13 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, 
     assert played.shown == ids(case.run)[: len(played.shown)] != []
 
 
-@pytest.mark.parametrize("kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=17), ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=17), ids=lambda kind: kind.name
+)
 @pytest.mark.parametrize("interval", [1.5, 300.0], ids=["between polls", "at the end"])
-def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(world: World, kind: Kind, interval: float) -> None:
+def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(
+    world: World, kind: Kind, interval: float
+) -> None:
     case = world.new_case("flood", poll_interval=interval)
     case.inject("stream", times=2, status=502)
     case.inject("resume", **kind.fields)

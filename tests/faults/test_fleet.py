@@ -1,4 +1,6 @@
-"""Three runs at once, one of them in trouble; and random fleets within the token's limits, in virtual time."""
+"""Three runs at once, one of them in trouble; and random fleets within the token's limits, in
+virtual time.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ TIMEOUT = 100_000.0
 
 
 class StoppableClock(VirtualClock):
-    """A clock of a run's thread: a stop signal ends its interruptible sleeps, as with the machine's clock."""
+    """A clock of a run's thread: a stop signal ends its interruptible sleeps, as with the machine's
+    clock.
+    """
 
     def __init__(self, time: VirtualTime, halt: Stop) -> None:
         """See ``VirtualTime.clock``; ``halt`` is what the fleet stops its runs with."""
@@ -69,7 +73,9 @@ def perform(
     stop_after: float | None = None,
     watch: Callable[[Case, Update], None] = lambda *_: None,
 ) -> list[Played]:
-    """Execute the runs of a fleet; a stop signal comes after so many seconds. ``watch`` is called with every update."""
+    """Execute the runs of a fleet; a stop signal comes after so many seconds. ``watch`` is called
+    with every update.
+    """
     budget, stop, clock = TokenBudget(), Stop(), world.time.clock()
     began = clock.monotonic()
     if stop_after is not None:
@@ -79,7 +85,10 @@ def perform(
         world.time.clock()  # from now on, time waits for the run's thread
         clock = runs.clocks[case] = StoppableClock(world.time, halt)
         turns = partial(budget.turn, clock=clock, run=fleet.index(case))
-        client, plan = world.time.connect(Client(world.emulator.url, world.emulator.token, turn=turns)), case.plan()
+        client, plan = (
+            world.time.connect(Client(world.emulator.url, world.emulator.token, turn=turns)),
+            case.plan(),
+        )
         execution = Execution(Service(client, clock, halt, began, plan.inputs.timeout), plan)
 
         def work() -> Generator[Update, None, RunResult]:
@@ -137,9 +146,13 @@ def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, 
 
 
 ROUTES = ["repos", "start", "run", "events", "stream"]
-SLOW = Kind("slow", {"delay": 1.0}, 69)  # in real time: the clocks of the other runs go on meanwhile
+SLOW = Kind(
+    "slow", {"delay": 1.0}, 69
+)  # in real time: the clocks of the other runs go on meanwhile
 STRUCK = [(route, kind) for route in ROUTES for kind in (SLOW, *PASSING, *UNAUTHORIZED)]
-STRUCK += [(route, kind) for route in ROUTES[1:] for kind in PROXIES]  # before the first answer: a wrong address
+STRUCK += [
+    (route, kind) for route in ROUTES[1:] for kind in PROXIES
+]  # before the first answer: a wrong address
 STRUCK += [("stream", kind) for kind in STREAM_FAULTS]
 
 
@@ -157,14 +170,20 @@ def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind)
 def test_what_ends_one_of_three_ends_no_other(world: World, route: str, kind: Kind) -> None:
     fleet = cases(world, "brief", "brief", "brief")
     world.emulator.inject(route, **kind.fields)
-    well = [pair for pair in zip(fleet, perform(world, fleet), strict=True) if pair[1].result == "success"]
+    well = [
+        pair
+        for pair in zip(fleet, perform(world, fleet), strict=True)
+        if pair[1].result == "success"
+    ]
     assert len(well) >= 2
     for case, played in well:
         check_whole(case, played)
 
 
 @pytest.mark.parametrize("kind", mostly_slow(PROXIES, every=9), ids=lambda kind: kind.name)
-def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(world: World, kind: Kind) -> None:
+def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(
+    world: World, kind: Kind
+) -> None:
     fleet = cases(world, "slow", "slow", "slow", timeout=60.0)
     world.emulator.inject("start", times="always", **kind.fields)
     played = perform(world, fleet)
@@ -176,7 +195,9 @@ def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(world: Wo
 
 
 @pytest.mark.parametrize("ignored", ["ignores-cancel-twice", "ignores-cancel"])
-def test_a_cancel_that_changes_nothing_leaves_only_that_run_to_post(world: World, ignored: str) -> None:
+def test_a_cancel_that_changes_nothing_leaves_only_that_run_to_post(
+    world: World, ignored: str
+) -> None:
     played = perform(world, cases(world, "slow", ignored, "slow"), stop_after=20.0)
     assert played[0].seconds <= 25.1
     assert [each.end.left_behind for each in played] == [False, ignored == "ignores-cancel", False]
@@ -195,7 +216,9 @@ def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 2.5, 4.0, 6.5, 8.0, 20.0])
-def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(each_world: World, after: float) -> None:
+def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(
+    each_world: World, after: float
+) -> None:
     fleet = cases(each_world, "slow", "brief", "slow", "slow")
     for case, played in zip(fleet, perform(each_world, fleet, stop_after=after), strict=True):
         assert played.seconds <= after + 5.1
@@ -224,14 +247,20 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     log.begin_runs(dict.fromkeys(names.values(), inputs()), 12)
     with world.emulator:
         perform(world, fleet, 12, watch=lambda case, update: log.on(names[case], update))
-    said = [line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line]
+    said = [
+        line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line
+    ]
     assert len(said) == 1
     assert re.search(r"Trying again in (59|1m 0\d)s: .* is used up$", said[0])
 
 
-@pytest.mark.parametrize(("scenario", "timeout", "end"), [("brief", TIMEOUT, ""), ("slow", 300.0, "TIMEOUT")])
+@pytest.mark.parametrize(
+    ("scenario", "timeout", "end"), [("brief", TIMEOUT, ""), ("slow", 300.0, "TIMEOUT")]
+)
 def test_runs_that_are_polled_share_the_token(scenario: str, timeout: float, end: str) -> None:
-    """Each waits for its turn, however many there are, without a refusal or a word. All keep their deadline."""
+    """Each waits for its turn, however many there are, without a refusal or a word. All keep their
+    deadline.
+    """
     world = World.serve(BRIEF, limits=True, api="2026-08")
     with world.emulator:
         played = perform(world, cases(world, *[scenario] * 30, timeout=timeout), concurrency=30)
@@ -240,7 +269,9 @@ def test_runs_that_are_polled_share_the_token(scenario: str, timeout: float, end
     assert [each.of(Trouble) for each in played] == [[]] * 30
 
 
-fleets = st.lists(st.sampled_from(["brief", "failed", "no-change", "paused"]), min_size=1, max_size=14)
+fleets = st.lists(
+    st.sampled_from(["brief", "failed", "no-change", "paused"]), min_size=1, max_size=14
+)
 faults = st.lists(
     st.tuples(
         st.sampled_from(["repos", "start", "run", "stream", "events"]),
@@ -251,11 +282,21 @@ faults = st.lists(
 )
 
 
-@given(scenarios=fleets, concurrency=st.integers(1, 8), trouble=faults, stop=st.none() | st.floats(0.0, 90.0))
+@given(
+    scenarios=fleets,
+    concurrency=st.integers(1, 8),
+    trouble=faults,
+    stop=st.none() | st.floats(0.0, 90.0),
+)
 def test_random_fleets(
-    scenarios: list[str], concurrency: int, trouble: list[tuple[str, dict[str, Any], int]], stop: float | None
+    scenarios: list[str],
+    concurrency: int,
+    trouble: list[tuple[str, dict[str, Any], int]],
+    stop: float | None,
 ) -> None:
-    """One run per item, no refusal, all results told. After a stop signal all is over, or ``post`` knows of it."""
+    """One run per item, no refusal, all results told. After a stop signal all is over, or ``post``
+    knows of it.
+    """
     ends = {"brief": "success", "failed": "failed", "no-change": "success", "paused": "paused"}
     world = World.serve(BRIEF, limits=True)
     with world.emulator:

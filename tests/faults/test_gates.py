@@ -40,12 +40,17 @@ def api() -> Iterator[FakeGitHub]:
         yield api
 
 
-@pytest.mark.parametrize(("fault", "position"), mostly_slow(product(PASSING, range(6)), every=5), ids=str)
+@pytest.mark.parametrize(
+    ("fault", "position"), mostly_slow(product(PASSING, range(6)), every=5), ids=str
+)
 def test_what_passes_changes_nothing(api: FakeGitHub, fault: dict[str, Any], position: int) -> None:
     api.fail(**fault, skip=position, times=2)
     clock = VirtualTime().clock()
     judgement = judged(api, ended(), ALL, clock)
-    assert (judgement.result, [gate.passed for gate in judgement.gates]) == (Result.SUCCESS, [True] * 6)
+    assert (judgement.result, [gate.passed for gate in judgement.gates]) == (
+        Result.SUCCESS,
+        [True] * 6,
+    )
     assert 10.0 <= clock.monotonic() <= 110.0
 
 
@@ -55,7 +60,9 @@ def test_what_cannot_be_judged_does_not_pass(api: FakeGitHub, fault: dict[str, A
     clock = VirtualTime().clock()
     judgement = judged(api, ended(), ALL, clock, timeout=100.0)
     assert (judgement.result, judgement.exit_code) == (Result.REJECTED, 1)
-    assert [(gate.error_code, gate.remedy != "") for gate in judgement.gates] == [("NOT_JUDGED", True)] * 5
+    assert [(gate.error_code, gate.remedy != "") for gate in judgement.gates] == [
+        ("NOT_JUDGED", True)
+    ] * 5
     assert clock.monotonic() <= 101.0
 
 

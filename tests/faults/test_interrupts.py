@@ -1,4 +1,6 @@
-"""A cancelled job, at every moment: real processes, real signals. Nothing may be left running, nothing unsaid."""
+"""A cancelled job, at every moment: real processes, real signals. Nothing may be left running,
+nothing unsaid.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,12 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 @pytest.fixture
 def step(tmp_path: Path, emulator: Emulator) -> GitHubStep:
-    inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
+    inputs = {
+        "prompt": "Fix it",
+        "base-url": emulator.url,
+        "api-key": emulator.token,
+        "poll-interval": "100ms",
+    }
     return GitHubStep(tmp_path, inputs=inputs)
 
 
@@ -44,7 +51,8 @@ def followed(emulator: Emulator) -> Callable[[], bool]:
 def stopped(
     step: GitHubStep, moment: Callable[[], bool], number: signal.Signals, others: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start the step, stop it at ``moment``, and check how it ends: with the signal's code, or one of ``others``.
+    """Start the step, stop it at ``moment``, and check how it ends: with the signal's code, or one
+    of ``others``.
 
     The block runs between signal and end.
     """
@@ -56,7 +64,10 @@ def stopped(
         out, err = process.communicate(timeout=LONG)
         assert (err, "Traceback" in out) == ("", False)
         assert process.returncode in (CODES[number], *others)
-        assert (step.outputs["result"], step.outputs["error-code"]) == ("interrupted", "INTERRUPTED")
+        assert (step.outputs["result"], step.outputs["error-code"]) == (
+            "interrupted",
+            "INTERRUPTED",
+        )
     finally:
         process.kill()
 
@@ -82,7 +93,12 @@ def statuses(emulator: Emulator) -> list[str]:
     ],
 )
 def test_before_the_start_is_answered(
-    step: GitHubStep, emulator: Emulator, number: signal.Signals, route: str, fault: dict[str, Any], runs: list[str]
+    step: GitHubStep,
+    emulator: Emulator,
+    number: signal.Signals,
+    route: str,
+    fault: dict[str, Any],
+    runs: list[str],
 ) -> None:
     emulator.inject(route, **fault)
     with stopped(step, asked(emulator, route), number):
@@ -94,7 +110,9 @@ def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> N
     emulator.inject("start", status=429, headers={"Retry-After": "60"}, times="always")
     process = step.start()
     assert process.stdout is not None
-    while "rate limit" not in process.stdout.readline():  # not before: the start would still be in flight
+    while (
+        "rate limit" not in process.stdout.readline()
+    ):  # not before: the start would still be in flight
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=LONG)
@@ -121,7 +139,9 @@ def test_while_following(step: GitHubStep, emulator: Emulator, number: signal.Si
 def test_while_a_call_hangs(step: GitHubStep, emulator: Emulator) -> None:
     for route in ("stream", "events", "run"):
         emulator.inject(route, delay=HANGS, times="always")
-    with stopped(step, lambda: asked(emulator, "stream")() or asked(emulator, "events")(), signal.SIGINT):
+    with stopped(
+        step, lambda: asked(emulator, "stream")() or asked(emulator, "events")(), signal.SIGINT
+    ):
         pass
     assert statuses(emulator) == ["cancelled"]
 
@@ -135,8 +155,12 @@ def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator) -
 
 
 @pytest.mark.parametrize(("number", "pause"), [(signal.SIGINT, 0.002), (signal.SIGHUP, 0.05)])
-def test_signals_until_the_end(step: GitHubStep, emulator: Emulator, number: signal.Signals, pause: float) -> None:
-    """One that meets the interpreter while it shuts down ends it, with the code that a shell reports for a signal."""
+def test_signals_until_the_end(
+    step: GitHubStep, emulator: Emulator, number: signal.Signals, pause: float
+) -> None:
+    """One that meets the interpreter while it shuts down ends it, with the code that a shell
+    reports for a signal.
+    """
     with stopped(step, followed(emulator), signal.SIGTERM, others=[-number]) as process:
         while process.poll() is None:
             time.sleep(pause)
@@ -160,7 +184,12 @@ def test_a_run_that_is_left_alone(step: GitHubStep, emulator: Emulator, is_share
 
 def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
     with Emulator("failed", others=[], speed=1000) as emulator:
-        inputs = {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it", "poll-interval": "100ms"}
+        inputs = {
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "prompt": "Fix it",
+            "poll-interval": "100ms",
+        }
         first = GitHubStep(tmp_path / "1", inputs=inputs)
         assert first.run().code == 1
         emulator.inject("start", skip=1, delay=HANGS * 1000, when="after")
@@ -177,7 +206,9 @@ def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
         assert len(emulator.runs) == 2
 
 
-def test_post_after_a_step_that_its_timeout_ended_sends_nothing(step: GitHubStep, emulator: Emulator) -> None:
+def test_post_after_a_step_that_its_timeout_ended_sends_nothing(
+    step: GitHubStep, emulator: Emulator
+) -> None:
     step.run_past(followed(emulator))
     assert step.outputs["result"] == "timeout"
     sent = len(emulator.requests)

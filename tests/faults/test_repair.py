@@ -1,4 +1,6 @@
-"""Repair in virtual time: which rounds follow a run that the gates reject, what they are told, and how it ends."""
+"""Repair in virtual time: which rounds follow a run that the gates reject, what they are told, and
+how it ends.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,16 @@ def api() -> Iterator[FakeGitHub]:
 class Step:
     """A step with ``repair``, which may be tried several times."""
 
-    def __init__(self, world: World, api: FakeGitHub, scenario: str = "brief", **inputs: str) -> None:
+    def __init__(
+        self, world: World, api: FakeGitHub, scenario: str = "brief", **inputs: str
+    ) -> None:
         self.case = world.new_case(scenario)
-        given = {"repair": "2", "require": "checks", "timeout": "30m", "prompt": f"scenario: {scenario}"} | inputs
+        given = {
+            "repair": "2",
+            "require": "checks",
+            "timeout": "30m",
+            "prompt": f"scenario: {scenario}",
+        } | inputs
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
         self.inputs = read_inputs(gather([], job(Path("/"), env)))
@@ -63,7 +72,9 @@ class Step:
         stop: Stop | None = None,
         stop_after: float | None = None,
     ) -> RunResult:
-        """Try the step; ``watch`` is called with every update, and a stop signal comes after so many seconds."""
+        """Try the step; ``watch`` is called with every update, and a stop signal comes after so
+        many seconds.
+        """
         clock, client, stop = self._world.time.clock(), self._world.client(), stop or Stop()
         if stop_after is not None:
             clock.ring(stop_after, lambda: stop.request(SIGTERM))
@@ -91,10 +102,16 @@ class Step:
             case.close()
 
     def note_pushes(self, runs: Sequence[Run]) -> None:
-        """Let GitHub note what ``runs`` have pushed when each ended; older services do not tell their commits."""
+        """Let GitHub note what ``runs`` have pushed when each ended; older services do not tell
+        their commits.
+        """
         shas = ["0" * 40, *(run.commit_sha for run in runs)]
         pushes = [
-            {"ref": f"refs/heads/{run.request.working_branch}", "timestamp": run.detail()["updatedAt"]} for run in runs
+            {
+                "ref": f"refs/heads/{run.request.working_branch}",
+                "timestamp": run.detail()["updatedAt"],
+            }
+            for run in runs
         ]
         self._api.pushes = [
             push | {"before": before, "after": after}
@@ -116,14 +133,50 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
     [
         ([RED, LINT, GREEN], {}, ("success", "", 3), ["", "-r2", "-r3"], ""),
         ([GREEN], {}, ("success", "", 1), [""], ""),
-        ([RED, LINT, RED], {}, ("rejected", "CHECKS_FAILED", 3), ["", "-r2", "-r3"], "the same faults came twice"),
-        ([RED, RED], {}, ("rejected", "CHECKS_FAILED", 2), ["", "-r2"], "the same faults came twice"),
-        ([RED, LINT], {"repair": "1"}, ("rejected", "CHECKS_FAILED", 2), ["", "-r2"], "all rounds are used up"),
-        ([Look()], {}, ("rejected", "CHECKS_FAILED", 1), [""], "the agent can do nothing about the gate checks"),
+        (
+            [RED, LINT, RED],
+            {},
+            ("rejected", "CHECKS_FAILED", 3),
+            ["", "-r2", "-r3"],
+            "the same faults came twice",
+        ),
+        (
+            [RED, RED],
+            {},
+            ("rejected", "CHECKS_FAILED", 2),
+            ["", "-r2"],
+            "the same faults came twice",
+        ),
+        (
+            [RED, LINT],
+            {"repair": "1"},
+            ("rejected", "CHECKS_FAILED", 2),
+            ["", "-r2"],
+            "all rounds are used up",
+        ),
+        (
+            [Look()],
+            {},
+            ("rejected", "CHECKS_FAILED", 1),
+            [""],
+            "the agent can do nothing about the gate checks",
+        ),
         ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2"], ""),
-        ([RED], {"timeout": "20s"}, ("rejected", "CHECKS_FAILED", 1), [""], "less than a tenth of the timeout is left"),
+        (
+            [RED],
+            {"timeout": "20s"},
+            ("rejected", "CHECKS_FAILED", 1),
+            [""],
+            "less than a tenth of the timeout is left",
+        ),
         ([RED], {"repair": "0"}, ("rejected", "CHECKS_FAILED", 0), [""], ""),
-        ([RED], {"prompt": FULL}, ("rejected", "CHECKS_FAILED", 1), [""], "the prompt leaves no room for the report"),
+        (
+            [RED],
+            {"prompt": FULL},
+            ("rejected", "CHECKS_FAILED", 1),
+            [""],
+            "the prompt leaves no room for the report",
+        ),
     ],
 )
 def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
@@ -139,9 +192,15 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     step, updates = Step(world, api, **inputs), list[Update]()
     result = step.play(watch=updates.append)
     assert (outcome(result), step.keys) == (expected, keys)
-    announced = [(update.number, update.most) for update in updates if isinstance(update, NextRound)]
+    announced = [
+        (update.number, update.most) for update in updates if isinstance(update, NextRound)
+    ]
     assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
-    repairs = [update.repair for update in updates if isinstance(update, Starting) and update.repair is not None]
+    repairs = [
+        update.repair
+        for update in updates
+        if isinstance(update, Starting) and update.repair is not None
+    ]
     assert [repair.base_branch for repair in repairs] == ["main"] * len(announced)
     assert (result.rounds[-1].ended if result.rounds else "") == why
     first, *others = step.case.runs
@@ -153,8 +212,12 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert result.run.id == step.case.runs[-1].id
 
 
-def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api: FakeGitHub) -> None:
-    """A re-run judges the first round again at its own commit, and follows the run of the second one to its end."""
+def test_a_killed_step_goes_on_in_the_round_where_it_was(
+    each_world: World, api: FakeGitHub
+) -> None:
+    """A re-run judges the first round again at its own commit, and follows the run of the second
+    one to its end.
+    """
     api.rounds = [RED, GREEN]
     step = Step(each_world, api, "quiet", timeout="3h")
     updates: list[Update] = []
@@ -170,12 +233,17 @@ def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api:
     result = step.play(watch=updates.append)
     assert (outcome(result), step.keys) == (("success", "", 2), ["", "-r2"])
     starts = [update for update in updates if isinstance(update, Started)]
-    assert [(started.joined, started.run.is_terminal) for started in starts] == [(True, True), (True, False)]
+    assert [(started.joined, started.run.is_terminal) for started in starts] == [
+        (True, True),
+        (True, False),
+    ]
 
 
 @pytest.mark.parametrize("require", ["checks", "change, pull-request, checks"])
 def test_a_finished_repair_is_found_again(each_world: World, api: FakeGitHub, require: str) -> None:
-    """Each round is judged at its own commit, though the branch and its pull request have moved on since."""
+    """Each round is judged at its own commit, though the branch and its pull request have moved on
+    since.
+    """
     api.rounds = [RED, LINT, GREEN]
     step = Step(each_world, api, require=require)
     first = step.play()
@@ -186,7 +254,9 @@ def test_a_finished_repair_is_found_again(each_world: World, api: FakeGitHub, re
     assert second.rounds == first.rounds
 
 
-def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(old_world: World, api: FakeGitHub) -> None:
+def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(
+    old_world: World, api: FakeGitHub
+) -> None:
     api.rounds = [RED, GREEN]
     step = Step(old_world, api)
     step.play()
@@ -196,7 +266,9 @@ def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(old_world: Wor
     assert step.keys == ["", "-r2"]
 
 
-def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: FakeGitHub) -> None:
+def test_a_round_that_was_started_for_other_faults_is_left_alone(
+    world: World, api: FakeGitHub
+) -> None:
     api.rounds, api.contents = [RED, GREEN], [{REPORT: b"[1]"}] * 2
     step = Step(world, api, artifact="report")
     step.play()
@@ -268,7 +340,8 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Fak
 
 
 @pytest.mark.parametrize(
-    ("scenario", "expected"), [("failed", ("failed", "RUN_FAILED", 1)), ("paused", ("paused", "PAUSED", 1))]
+    ("scenario", "expected"),
+    [("failed", ("failed", "RUN_FAILED", 1)), ("paused", ("paused", "PAUSED", 1))],
 )
 def test_a_round_whose_run_fails_or_pauses_is_the_last(
     world: World, api: FakeGitHub, scenario: str, expected: tuple[str, str, int]
@@ -294,14 +367,20 @@ def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout
     result = step.play(watch=watch)
     assert step.elapsed() <= timeout + 1.0
     assert max(rounds_began, default=0.0) <= 0.9 * timeout
-    assert (result.result.value == "success") is (len(result.rounds) == 3 and not result.rounds[-1].faults)
+    assert (result.result.value == "success") is (
+        len(result.rounds) == 3 and not result.rounds[-1].faults
+    )
 
 
 @pytest.mark.parametrize("seconds", mostly_slow(range(1, 90, 11), every=3))
-def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(world: World, api: FakeGitHub, seconds: int) -> None:
+def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(
+    world: World, api: FakeGitHub, seconds: int
+) -> None:
     api.rounds = [RED, LINT, GREEN]
     step, stop = Step(world, api), Stop()
     at_work: list[int] = []
-    result = step.play(watch=lambda _: at_work.append(len(step.case.live)), stop=stop, stop_after=float(seconds))
+    result = step.play(
+        watch=lambda _: at_work.append(len(step.case.live)), stop=stop, stop_after=float(seconds)
+    )
     assert result.result.value in ("interrupted", "success")
     assert (step.case.live, max(at_work)) == ([], 1)

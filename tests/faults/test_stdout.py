@@ -1,4 +1,6 @@
-"""The log does not hold the step: its reader leaves, its disk is full, a pipe is read by nobody, or there is none."""
+"""The log does not hold the step: its reader leaves, its disk is full, a pipe is read by nobody, or
+there is none.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def pipe(*, is_full: bool) -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def stdout(kind: str) -> Iterator[int]:
-    """A full disk, or a pipe that fills, or whose reader leaves: at once, or when the run's events come."""
+    """A full disk, or a pipe that fills, or whose reader leaves: at once, or when the run's events
+    come.
+    """
     if kind == "full disk":
         with Path("/dev/full").open("w") as file:
             yield file.fileno()
@@ -86,9 +90,12 @@ def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_p
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs"), [("full disk", ONE), ("full pipe", ONE), ("left at once", ONE), ("full pipe", FLEET)]
+    ("kind", "inputs"),
+    [("full disk", ONE), ("full pipe", ONE), ("left at once", ONE), ("full pipe", FLEET)],
 )
-def test_a_stop_signal_cancels_within_five_seconds(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
+def test_a_stop_signal_cancels_within_five_seconds(
+    kind: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = step_against(emulator, tmp_path, **inputs)
         with stdout(kind) as out, start(step, out) as process:
@@ -124,7 +131,10 @@ def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
         step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
         with stdout(kind) as out, start(step, out, "post") as process_of_post:
             process_of_post.communicate(timeout=LONG)
-        assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (0, ["cancelled"])
+        assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (
+            0,
+            ["cancelled"],
+        )
 
 
 def test_a_step_without_stdout(tmp_path: Path) -> None:

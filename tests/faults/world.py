@@ -38,7 +38,9 @@ class Trip:
     request: int
     """Which one, counted from 1."""
     answered: bool
-    """Whether it happens before the request is sent, or when its answer is there but not understood yet."""
+    """Whether it happens before the request is sent, or when its answer is there but not understood
+    yet.
+    """
     action: Callable[[], None]
 
 
@@ -88,13 +90,20 @@ class World:
 
     @classmethod
     def serve(cls, *others: Any, **options: Any) -> World:
-        """Return a world whose service can play the scenario files ``others`` too; ``options`` are an emulator's."""
+        """Return a world whose service can play the scenario files ``others`` too; ``options`` are
+        an emulator's.
+        """
         time = VirtualTime()
         options = {"limits": False, **options}
-        return cls(time, Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options))
+        return cls(
+            time,
+            Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options),
+        )
 
     def new_case(self, scenario: str = "brief", **fields: Any) -> Case:
-        """Return a step that nobody has tried yet, against a service that works; ``fields`` as in ``Case.plan``."""
+        """Return a step that nobody has tried yet, against a service that works; ``fields`` as in
+        ``Case.plan``.
+        """
         self.emulator.clear_faults()
         return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
 
@@ -134,7 +143,8 @@ class Case:
         trip: Trip | None = None,
         **fields: Any,
     ) -> Played:
-        """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning, in a wait.
+        """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning,
+        in a wait.
 
         ``watch`` is called with every update; ``trip`` happens at one of the requests.
         """
@@ -159,11 +169,16 @@ class Case:
         except Killed:
             pass
         except RuntimeError as error:  # a fault of ours, as the step's one boundary treats it
-            end = execution.with_known(result_of_error(InternalError.of(error))._replace(left_behind=True))
+            end = execution.with_known(
+                result_of_error(InternalError.of(error))._replace(left_behind=True)
+            )
         finally:
             clock.leave()
             client.close()
-        requests = [(str(each.route), datetime.fromisoformat(each.time)) for each in emulator.requests[asked:]]
+        requests = [
+            (str(each.route), datetime.fromisoformat(each.time))
+            for each in emulator.requests[asked:]
+        ]
         times = [(route, round((at - requests[0][1]).total_seconds(), 3)) for route, at in requests]
         return Played(end, updates, round(clock.monotonic() - began, 6), times)
 
@@ -172,7 +187,9 @@ class Case:
         clock, client = self._world.time.clock(), self._world.client()
         try:
             started = played.of(Started)
-            keys = [update.key for update in played.updates if isinstance(update, Starting | NextKey)]
+            keys = [
+                update.key for update in played.updates if isinstance(update, Starting | NextKey)
+            ]
             if not keys or (started and not started[-1].owned):
                 return
             if started:
@@ -180,7 +197,12 @@ class Case:
             else:
                 request = self.plan().request(played.of(Starting)[0].repo_id, None)
                 cancel_unanswered(
-                    client, request, keys[-1], may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
+                    client,
+                    request,
+                    keys[-1],
+                    may_be_foreign=self.explicit,
+                    clock=clock,
+                    budget=TIMEOUT_BUDGET,
                 )
         except ForeignRunError:
             assert self.explicit
@@ -193,7 +215,11 @@ class Case:
     @property
     def runs(self) -> list[Run]:
         """The runs that the service has for this step, oldest first."""
-        return [run for run in self._world.emulator.runs if run.key == self.key or run.key.startswith(f"{self.key}-")]
+        return [
+            run
+            for run in self._world.emulator.runs
+            if run.key == self.key or run.key.startswith(f"{self.key}-")
+        ]
 
     @property
     def run(self) -> Run:
@@ -207,11 +233,20 @@ class Case:
         return [run for run in self.runs if run.status not in ("success", "failed", "cancelled")]
 
     def plan(self, **fields: Any) -> Plan:
-        """Return what a try shall do: the usual, but for ``fields``, which are the plan's own or the inputs'."""
-        key = Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1)
+        """Return what a try shall do: the usual, but for ``fields``, which are the plan's own or
+        the inputs'.
+        """
+        key = Key(
+            self.key,
+            explicit=self.explicit,
+            attempt=str(self.attempt),
+            later_attempt=self.attempt > 1,
+        )
         fields = self._fields | fields
         own = {name: fields.pop(name) for name in Plan._fields if name in fields}
-        usual = Plan(typed_inputs(**fields), lambda repo, _: {"repoId": repo, "prompt": self._prompt}, key, 1)
+        usual = Plan(
+            typed_inputs(**fields), lambda repo, _: {"repoId": repo, "prompt": self._prompt}, key, 1
+        )
         return usual._replace(**own)
 
 
@@ -234,7 +269,8 @@ def set_trip(client: Client, trip: Trip) -> None:
                     trip.action()
                 except Killed:
                     if answer.stream is not None:
-                        answer.stream.raw.shutdown()  # the kernel closes a killed process's connections
+                        # the kernel closes a killed process's connections
+                        answer.stream.raw.shutdown()
                     raise
             return answer
 

@@ -1,7 +1,8 @@
-"""Let atheris change text, guided by which lines of the sanitizer it reaches, until some of it does harm.
+"""Let atheris change text, guided by which lines of the sanitizer it reaches, until some of it does
+harm.
 
-Harm is defined as in the tests: a command that an oracle obeys, a character that steers, a known secret that
-is left, JSON that is none. A text that does harm is written to `.cache/fuzz/`.
+Harm is defined as in the tests: a command that an oracle obeys, a character that steers, a known
+secret that is left, JSON that is none. A text that does harm is written to `.cache/fuzz/`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from tests.unit.sanitize.secret_samples import STANDALONE, seeded
 
 SECRET = "Zq8vXr2LmN5tB7wK"
 SANITIZER = Sanitizer([SECRET])
-CHECKS = (SANITIZER.identifier, SANITIZER.repo, SANITIZER.branch, SANITIZER.key, SANITIZER.path, SANITIZER.url)
+CHECKS = (
+    SANITIZER.identifier,
+    SANITIZER.repo,
+    SANITIZER.branch,
+    SANITIZER.key,
+    SANITIZER.path,
+    SANITIZER.url,
+)
 PIECES = (
     *COMMANDS,
     *LINE_BREAKS,
@@ -31,19 +39,31 @@ PIECES = (
     *SKIPPED,
     *WORDS,
     *(make(seeded(1)) for make in STANDALONE.values()),
-    *(SECRET, "password=", '"token": "', "--secret ", "Authorization: Bearer ", "://a:", "-----BEGIN PRIVATE KEY-----"),
+    *(
+        SECRET,
+        "password=",
+        '"token": "',
+        "--secret ",
+        "Authorization: Bearer ",
+        "://a:",
+        "-----BEGIN PRIVATE KEY-----",
+    ),
 )
 CORPUS = Path(__file__).parents[2] / ".cache" / "fuzz"
 
 
 def text_of(data: bytes) -> str:
-    """Return a text that is put together as ``data`` says: pieces that matter, and characters of all kinds."""
+    """Return a text that is put together as ``data`` says: pieces that matter, and characters of
+    all kinds.
+    """
     provider = atheris.FuzzedDataProvider(data)
     parts = []
     while provider.remaining_bytes():
         choice = provider.ConsumeIntInRange(0, 255)
         parts.append(
-            PIECES[choice] if choice < len(PIECES) else provider.ConsumeUnicode(provider.ConsumeIntInRange(1, 8))
+            PIECES[choice]
+            if choice < len(PIECES)
+            else provider.ConsumeUnicode(provider.ConsumeIntInRange(1, 8))
         )
     return "".join(parts)
 

@@ -1,1 +1,3 @@
-"""Independent readings of what others obey, for tests to hold our output against; nothing here imports the project."""
+"""Independent readings of what others obey, for tests to hold our output against; nothing here
+imports the project.
+"""

@@ -1,7 +1,8 @@
-"""The commands that each CI system would obey in a job log, read from the systems' own rules and from no code of ours.
+"""The commands that each CI system would obey in a job log, read from the systems' own rules and
+from no code of ours.
 
-Each reader errs on the side of obeying: where a rule is uncertain (does a parser skip invisible characters?), the line
-counts as a command.
+Each reader errs on the side of obeying: where a rule is uncertain (does a parser skip invisible
+characters?), the line counts as a command.
 """
 
 from __future__ import annotations
@@ -12,13 +13,28 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 GITHUB_COMMANDS = frozenset(
-    {"debug", "notice", "warning", "error", "group", "endgroup", "echo", "stop-commands", "add-mask", "add-matcher"}
+    {
+        "debug",
+        "notice",
+        "warning",
+        "error",
+        "group",
+        "endgroup",
+        "echo",
+        "stop-commands",
+        "add-mask",
+        "add-matcher",
+    }
     | {"remove-matcher", "set-output", "save-state", "set-env", "add-path"}
 )
-GITHUB_LOG_VIEWER = frozenset({"section", "command", "error", "warning", "notice", "debug", "group", "endgroup"})
+GITHUB_LOG_VIEWER = frozenset(
+    {"section", "command", "error", "warning", "notice", "debug", "group", "endgroup"}
+)
 _IGNORABLE_MARKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _SKIPPED = r"[^\x00-\x7f]*"
-_NUMBER_SIGNS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+_NUMBER_SIGNS = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
 """Visible, although they are called format characters."""
 
 
@@ -32,11 +48,16 @@ class Command(NamedTuple):
 
 def obeyed(log: str) -> list[Command]:
     """Return everything in ``log`` that any CI system obeys."""
-    return [command for system in (github, azure, teamcity, gitlab, buildkite, jenkins) for command in system(log)]
+    return [
+        command
+        for system in (github, azure, teamcity, gitlab, buildkite, jenkins)
+        for command in system(log)
+    ]
 
 
 def github(log: str) -> list[Command]:
-    """Return the workflow commands of GitHub, Forgejo and Gitea; lines inside a stopped region count when they end it.
+    """Return the workflow commands of GitHub, Forgejo and Gitea; lines inside a stopped region
+    count when they end it.
 
     Lines end at a line feed, a carriage return, or both.
     """
@@ -68,7 +89,9 @@ def _github_second(line: str) -> Command | None:
 
 
 def _github_first(line: str) -> Command | None:
-    """Read ``##[name key=value;key=value]data`` anywhere in the line; the log viewer reads some names too."""
+    """Read ``##[name key=value;key=value]data`` anywhere in the line; the log viewer reads some
+    names too.
+    """
     match = re.search(r"##\[([^\] ]*) ?[^\]]*\](.*)", line, re.DOTALL)
     if match is None or match[1].lower() not in GITHUB_COMMANDS | GITHUB_LOG_VIEWER:
         return None
@@ -76,10 +99,11 @@ def _github_first(line: str) -> Command | None:
 
 
 def azure(log: str) -> list[Command]:
-    """Return the logging commands of Azure Pipelines, and the marks that its log viewer folds and colours.
+    """Return the logging commands of Azure Pipelines, and the marks that its log viewer folds and
+    colours.
 
-    The agent looks for ``##vso[`` and ``##[`` by the rules of a culture, which skip about a thousand code points: here
-    every character beyond ASCII may be skipped, or not.
+    The agent looks for ``##vso[`` and ``##[`` by the rules of a culture, which skip about a
+    thousand code points: here every character beyond ASCII may be skipped, or not.
     """
     return [
         Command("Azure Pipelines", match[1].lower(), match[2])
@@ -98,21 +122,26 @@ def teamcity(log: str) -> list[Command]:
         Command("TeamCity", match[1].lower(), match[2])
         for line in _lines(log)
         for match in re.finditer(
-            rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)", line, re.I
+            rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)",
+            line,
+            re.I,
         )
     ]
 
 
 def gitlab(log: str) -> list[Command]:
-    """Return the folds of GitLab, which stand anywhere in a line, carriage returns that erase a line, and time stamps.
+    """Return the folds of GitLab, which stand anywhere in a line, carriage returns that erase a
+    line, and time stamps.
 
-    The runner puts a time stamp of 32 bytes before each line (``FF_TIMESTAMPS``, on by default). The converter takes it
-    off, and then once more what looks like one by these five bytes.
+    The runner puts a time stamp of 32 bytes before each line (``FF_TIMESTAMPS``, on by default).
+    The converter takes it off, and then once more what looks like one by these five bytes.
     """
     folds = re.finditer(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K", log)
     found = [Command("GitLab", f"section_{match[1]}", match[2]) for match in folds]
     bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
-    found += [Command("GitLab", "erase", match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
+    found += [
+        Command("GitLab", "erase", match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)
+    ]
     stamp = {4: b"-", 7: b"-", 10: b"T", 13: b":", 26: b"Z"}
     for line in log.split("\n"):
         read = line.encode("utf-8", "surrogatepass")
@@ -128,20 +157,27 @@ def buildkite(log: str) -> list[Command]:
         for line in _lines(log)
         if (match := re.match(r"(---|\+\+\+|~~~|\^\^\^ \+\+\+)(?: |$)(.*)", line))
     ]
-    return found + [Command("Buildkite", match[1], "") for match in re.finditer(r"\x1b\](133[89]);", log)]
+    return found + [
+        Command("Buildkite", match[1], "") for match in re.finditer(r"\x1b\](133[89]);", log)
+    ]
 
 
 def jenkins(log: str) -> list[Command]:
     """Return the console notes of Jenkins, which hold serialized objects."""
-    return [Command("Jenkins", "note", match[1]) for match in re.finditer(r"\x1b\[8mha:([^\x1b]*)", log)]
+    return [
+        Command("Jenkins", "note", match[1]) for match in re.finditer(r"\x1b\[8mha:([^\x1b]*)", log)
+    ]
 
 
 def steering(log: str) -> list[str]:
-    """Return the characters of ``log`` that move a cursor, turn the reading direction or cannot be seen.
+    """Return the characters of ``log`` that move a cursor, turn the reading direction or cannot be
+    seen.
 
     Line feeds, tabs, and what joins the parts of one emoji are text.
     """
-    joined = re.compile("[\u00a9-\U0001faff]\ufe0f?\u200d(?=[\u203c-\U0001faff])|[\u00a9-\U0001faff]\ufe0f")
+    joined = re.compile(
+        "[\u00a9-\U0001faff]\ufe0f?\u200d(?=[\u203c-\U0001faff])|[\u00a9-\U0001faff]\ufe0f"
+    )
     return [char for char in joined.sub("", log) if char not in "\n\t" and _is_ignorable(char)]
 
 
@@ -159,7 +195,11 @@ def _visible(text: str) -> str:
 def _is_ignorable(char: str) -> bool:
     if char in _NUMBER_SIGNS:
         return False
-    if char in _IGNORABLE_MARKS or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+    if (
+        char in _IGNORABLE_MARKS
+        or "\ufe00" <= char <= "\ufe0f"
+        or "\U000e0100" <= char <= "\U000e01ef"
+    ):
         return True
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char != "\t"
 

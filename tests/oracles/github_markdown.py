@@ -1,4 +1,6 @@
-"""GitHub's rendering of markdown, by its own parser: which elements a page has, and which text stands in them."""
+"""GitHub's rendering of markdown, by its own parser: which elements a page has, and which text
+stands in them.
+"""
 
 from __future__ import annotations
 
@@ -37,4 +39,6 @@ class Page(HTMLParser):
 
 def rendered(markdown: str) -> Page:
     """Return what GitHub makes of ``markdown``, HTML in it allowed."""
-    return Page(cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE))
+    return Page(
+        cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE)
+    )

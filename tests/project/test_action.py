@@ -1,4 +1,6 @@
-"""action.yml is the face of the program: the same inputs and outputs, and texts that a Marketplace visitor can read."""
+"""action.yml is the face of the program: the same inputs and outputs, and texts that a Marketplace
+visitor can read.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ COLOURS = {"white", "yellow", "blue", "green", "orange", "red", "purple", "gray-
 
 
 def test_the_inputs_are_the_program_s_in_the_same_order() -> None:
-    assert list(ACTION["inputs"]) == [name for name, field in SCHEMA.items() if field.get("x-is-for-action", True)]
+    assert list(ACTION["inputs"]) == [
+        name for name, field in SCHEMA.items() if field.get("x-is-for-action", True)
+    ]
 
 
 def test_the_outputs_are_the_program_s_in_the_same_order() -> None:
@@ -28,7 +32,9 @@ def test_the_outputs_are_the_program_s_in_the_same_order() -> None:
 def test_only_what_github_s_contexts_fill_has_a_default() -> None:
     """A default in action.yml would hide a MOGPLEX_ variable or the run file."""
     with_default = {name for name, declared in ACTION["inputs"].items() if "default" in declared}
-    assert with_default == {name for name, field in SCHEMA.items() if "x-github-expression" in field}
+    assert with_default == {
+        name for name, field in SCHEMA.items() if "x-github-expression" in field
+    }
 
 
 @pytest.mark.parametrize("name", [name for name, field in SCHEMA.items() if "enum" in field])

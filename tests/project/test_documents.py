@@ -1,4 +1,6 @@
-"""The documents say what is so: every local link leads somewhere, and a test runs every block of code."""
+"""The documents say what is so: every local link leads somewhere, and a test runs every block of
+code.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,10 @@ def test_the_readme_says_of_other_tools_what_the_table_shows() -> None:
     table = re.search(r"^\| fault (\|.*\n)+", _read("docs/testing.md"), re.MULTILINE)
     assert table
     head, _, *rows = (line.strip("| ").split(" | ") for line in table[0].splitlines())
-    through = {tool: [row[head.index(tool)][0] == "✔" for row in rows if row[0] != "nothing"] for tool in tools}
+    through = {
+        tool: [row[head.index(tool)][0] == "✔" for row in rows if row[0] != "nothing"]
+        for tool in tools
+    }
     claim = re.search(r"Of (\d+) things that go wrong(.*)", _read("README.md"), re.DOTALL)
     assert claim
     assert {len(marks) for marks in through.values()} == {int(claim[1])}
@@ -106,12 +111,23 @@ def _inline(tokens: list[Token]) -> Iterator[Token]:
 
 
 def _links(tokens: list[Token]) -> list[str]:
-    markdown = [str(token.attrs[name]) for token in _inline(tokens) for name in ("href", "src") if name in token.attrs]
-    return markdown + [link for html in _html(tokens) for link in re.findall(r"""(?:href|src)=["']([^"']+)""", html)]
+    markdown = [
+        str(token.attrs[name])
+        for token in _inline(tokens)
+        for name in ("href", "src")
+        if name in token.attrs
+    ]
+    return markdown + [
+        link
+        for html in _html(tokens)
+        for link in re.findall(r"""(?:href|src)=["']([^"']+)""", html)
+    ]
 
 
 def _html(tokens: list[Token]) -> list[str]:
-    return [token.content for token in _inline(tokens) if token.type in ("html_inline", "html_block")]
+    return [
+        token.content for token in _inline(tokens) if token.type in ("html_inline", "html_block")
+    ]
 
 
 def _anchors(page: Path) -> set[str]:
@@ -120,7 +136,11 @@ def _anchors(page: Path) -> set[str]:
     found = {name for html in _html(tokens) for name in re.findall(r"""id=["']([^"']+)""", html)}
     for heading, inline in pairwise(tokens):
         if heading.type == "heading_open":
-            text = "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))
+            text = "".join(
+                part.content
+                for part in inline.children or []
+                if part.type in ("text", "code_inline")
+            )
             slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
             number = 0
             while (name := slug if number == 0 else f"{slug}-{number}") in found:

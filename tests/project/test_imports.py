@@ -1,4 +1,6 @@
-"""Nothing is loaded before it is needed: wrong inputs and help must not wait for libraries that they do not use."""
+"""Nothing is loaded before it is needed: wrong inputs and help must not wait for libraries that
+they do not use.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,18 @@ import subprocess
 import sys
 
 SLOW = {"jinja2", "jsonschema", "pathspec", "requests", "ssl", "structlog", "urllib3", "yaml"}
-MODULES = ["step.action", *(f"commands.{name}" for name in ("common", "lists", "post", "run", "runs"))]
+MODULES = [
+    "step.action",
+    *(f"commands.{name}" for name in ("common", "lists", "post", "run", "runs")),
+]
 
 
 def test_no_command_loads_a_slow_library_before_it_needs_one() -> None:
     imports = "".join(
-        f"import mogplex_ci.{name}; print({name!r}, *sorted({SLOW} & {{*sys.modules}}))\n" for name in MODULES
+        f"import mogplex_ci.{name}; print({name!r}, *sorted({SLOW} & {{*sys.modules}}))\n"
+        for name in MODULES
     )
-    done = subprocess.run([sys.executable, "-c", f"import sys\n{imports}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{imports}"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines() == MODULES

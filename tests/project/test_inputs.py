@@ -22,17 +22,27 @@ INPUTS = PACKAGE / "inputs"
 
 @pytest.mark.parametrize("name", inputs())
 def test_an_input_has_an_effect(name: str) -> None:
-    """It is sent to the API, used by the code outside ``inputs/``, or read by name there or by the platform."""
+    """It is sent to the API, used by the code outside ``inputs/``, or read by name there or by the
+    platform.
+    """
     spec = inputs()[name]
     if spec.is_typed:
-        assert spec.api_field or spec.field in used_fields(), f"no code outside inputs/ reads ActionInputs.{spec.field}"
+        assert spec.api_field or spec.field in used_fields(), (
+            f"no code outside inputs/ reads ActionInputs.{spec.field}"
+        )
     else:
-        read_by_name = literals(INPUTS / "read.py", INPUTS / "sources.py", PACKAGE / "platforms" / "github.py")
-        assert any(f"INPUT_{name.upper()}" in text or text in (name, spec.field) for text in read_by_name)
+        read_by_name = literals(
+            INPUTS / "read.py", INPUTS / "sources.py", PACKAGE / "platforms" / "github.py"
+        )
+        assert any(
+            f"INPUT_{name.upper()}" in text or text in (name, spec.field) for text in read_by_name
+        )
 
 
 @pytest.mark.parametrize(
-    "path", [reference.TYPES, reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE], ids=lambda path: path.name
+    "path",
+    [reference.TYPES, reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE],
+    ids=lambda path: path.name,
 )
 def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
@@ -42,7 +52,11 @@ def test_the_documented_run_file_fits_its_schema() -> None:
     schema = load_schema("run-file")
     Draft202012Validator.check_schema(schema)
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
-    run_files = [file for block in blocks if isinstance(file := yaml.safe_load(block), dict) and "tasks" in file]
+    run_files = [
+        file
+        for block in blocks
+        if isinstance(file := yaml.safe_load(block), dict) and "tasks" in file
+    ]
     assert run_files
     for file in run_files:
         Draft202012Validator(schema).validate(file)
@@ -50,7 +64,9 @@ def test_the_documented_run_file_fits_its_schema() -> None:
 
 @cache
 def used_fields() -> set[str]:
-    """Return the fields that code outside ``inputs/`` reads, directly or through a method of ``ActionInputs``."""
+    """Return the fields that code outside ``inputs/`` reads, directly or through a method of
+    ``ActionInputs``.
+    """
     outside = [path for path in PACKAGE.rglob("*.py") if INPUTS not in path.parents]
     read = {name for path in outside for name in attributes(ast.parse(path.read_text()), "inputs")}
     (typed,) = (
@@ -58,7 +74,9 @@ def used_fields() -> set[str]:
         for node in ast.parse((INPUTS / "read.py").read_text()).body
         if isinstance(node, ast.ClassDef) and node.name == "ActionInputs"
     )
-    methods = [node for node in typed.body if isinstance(node, ast.FunctionDef) and node.name in read]
+    methods = [
+        node for node in typed.body if isinstance(node, ast.FunctionDef) and node.name in read
+    ]
     return read | {name for method in methods for name in attributes(method, "self")}
 
 
@@ -67,7 +85,13 @@ def attributes(tree: ast.AST, suffix: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value
-            name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+            name = (
+                owner.id
+                if isinstance(owner, ast.Name)
+                else owner.attr
+                if isinstance(owner, ast.Attribute)
+                else ""
+            )
             if name.endswith(suffix):
                 yield node.attr
 
@@ -76,4 +100,8 @@ def attributes(tree: ast.AST, suffix: str) -> Iterator[str]:
 def literals(*paths: Path) -> set[str]:
     """Return every string literal in the modules."""
     nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }

@@ -1,4 +1,6 @@
-"""The page of limits has the program's numbers, and the page about rolling out has the times that follow from them."""
+"""The page of limits has the program's numbers, and the page about rolling out has the times that
+follow from them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from mogplex_ci.step import fleet
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
-LIMITS, ROLLOUT = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("limits.md", "rollout.md"))
+LIMITS, ROLLOUT = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("limits.md", "rollout.md")
+)
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
     "requests": (budget.REQUESTS.most,),
@@ -56,7 +60,9 @@ def test_a_limit_is_the_programs(row: str) -> None:
 def test_the_last_start_is_when_the_page_says() -> None:
     units = {"minute": 60, "hour": 3600}
     rows = re.findall(
-        r"^\| (\d+) \| after (\d+) (minute|hour)s? \| after (\d+) (minute|hour)s? \|", ROLLOUT, re.MULTILINE
+        r"^\| (\d+) \| after (\d+) (minute|hour)s? \| after (\d+) (minute|hour)s? \|",
+        ROLLOUT,
+        re.MULTILINE,
     )
     assert len(rows) == 3
     for number, *times in rows:

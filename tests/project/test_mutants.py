@@ -1,4 +1,6 @@
-"""The configuration of `make mutants`: its tests exist, and the explained mutants are of lines that are there."""
+"""The configuration of `make mutants`: its tests exist, and the explained mutants are of lines that
+are there.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ TEXTS = [path.read_text(encoding="utf-8") for path in (ROOT / "mogplex_ci").rglo
 def test_an_explained_mutant_is_of_a_line_that_is_there() -> None:
     lines = {line.strip() for text in TEXTS for line in text.splitlines()}
     for entry in CONFIG["equivalent"]:
-        is_there = any(entry["part"] in text for text in TEXTS) if "part" in entry else entry["line"] in lines
+        is_there = (
+            any(entry["part"] in text for text in TEXTS)
+            if "part" in entry
+            else entry["line"] in lines
+        )
         assert is_there, f"take this out of scripts/mutants.toml: {entry}"
         assert entry.get("mutant") != entry.get("part", entry.get("line"))
         assert len(entry["why"].split()) > 4, "say why nobody can tell them apart"

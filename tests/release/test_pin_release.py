@@ -1,4 +1,6 @@
-"""A release pulls one image by digest and installs one wheel by its hash; the main branch builds both."""
+"""A release pulls one image by digest and installs one wheel by its hash; the main branch builds
+both.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +42,29 @@ def test_only_the_base_of_the_dockerfile_changes() -> None:
     [
         *(
             (pinned, text, image, "64 hexadecimal digits")
-            for image in ("ghcr.io/mogplex/run-action:1.2.3", f"{IMAGE}0", IMAGE[:-1], IMAGE.upper(), DIGEST, "")
+            for image in (
+                "ghcr.io/mogplex/run-action:1.2.3",
+                f"{IMAGE}0",
+                IMAGE[:-1],
+                IMAGE.upper(),
+                DIGEST,
+                "",
+            )
             for pinned, text in ((pinned_action, ACTION), (pinned_dockerfile, DOCKERFILE))
         ),
         (pinned_action, pinned_action(ACTION, IMAGE), IMAGE, "0 times"),
         (pinned_dockerfile, pinned_dockerfile(DOCKERFILE, BASE), BASE, "0 times"),
-        (pinned_dockerfile, DOCKERFILE, BASE.replace("3.13", "3.12"), r"not python:3\.12-slim-trixie"),
+        (
+            pinned_dockerfile,
+            DOCKERFILE,
+            BASE.replace("3.13", "3.12"),
+            r"not python:3\.12-slim-trixie",
+        ),
     ],
 )
-def test_what_cannot_be_pinned_is_refused(pinned: Callable[[str, str], str], text: str, image: str, fault: str) -> None:
+def test_what_cannot_be_pinned_is_refused(
+    pinned: Callable[[str, str], str], text: str, image: str, fault: str
+) -> None:
     with pytest.raises(ValueError, match=fault):
         pinned(text, image)
 
@@ -61,7 +77,8 @@ def test_the_wheel_is_named_by_its_version_and_hash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mogplex_ci-1.2.3.tar.gz", "other-1.2.3-py3-none-any.whl", "mogplex_ci-1.2-py3-none-any.whl"]
+    "name",
+    ["mogplex_ci-1.2.3.tar.gz", "other-1.2.3-py3-none-any.whl", "mogplex_ci-1.2-py3-none-any.whl"],
 )
 def test_another_file_than_our_wheel_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
@@ -79,7 +96,9 @@ def test_the_script_changes_nothing_when_one_of_the_three_is_wrong(tmp_path: Pat
     def pin(base: str) -> int:
         arguments = ["--image", IMAGE, "--base", base, "--wheel", str(wheel)]
         script = [sys.executable, str(ROOT / "scripts/pin_release.py")]
-        return subprocess.run([*script, *arguments], cwd=tmp_path, capture_output=True, check=False).returncode
+        return subprocess.run(
+            [*script, *arguments], cwd=tmp_path, capture_output=True, check=False
+        ).returncode
 
     assert pin("python:3.12") == 1
     assert (tmp_path / "action.yml").read_text() == ACTION

@@ -28,7 +28,15 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "clone"
-        self.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(folder / "remote"), cwd=folder)
+        self.run(
+            "git",
+            "init",
+            "--quiet",
+            "--bare",
+            "--initial-branch=main",
+            str(folder / "remote"),
+            cwd=folder,
+        )
         self.run("git", "clone", "--quiet", str(folder / "remote"), str(self.folder), cwd=folder)
         for name in ("action.yml", "Dockerfile"):
             (self.folder / name).write_text("on main\n")
@@ -42,11 +50,22 @@ class Clone:
         clone = cls.__new__(cls)
         clone.folder = other.folder.with_name("again")
         remote = f"file://{other.folder.with_name('remote')}"
-        clone.run("git", "clone", "--quiet", "--depth=1", "--no-tags", remote, str(clone.folder), cwd=other.folder)
+        clone.run(
+            "git",
+            "clone",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            remote,
+            str(clone.folder),
+            cwd=other.folder,
+        )
         return clone
 
     def run(self, *argv: str, cwd: Path | None = None, ok: bool = True) -> str:
-        done = subprocess.run(argv, cwd=cwd or self.folder, env=PLAIN_GIT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, cwd=cwd or self.folder, env=PLAIN_GIT, capture_output=True, text=True, check=False
+        )
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
         return (done.stdout + done.stderr).strip()
 
@@ -79,7 +98,10 @@ def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
     assert clone.release("1.0.0") == ["v1.0", "v1"]
     assert {clone.at(tag) for tag in ("v1.0.0", "v1.0", "v1")} == {"image 1.0.0"}
     assert clone.run("git", "show", "v1.0.0:native/wheel.txt") == "mogplex-ci==1.0.0"
-    assert clone.run("git", "ls-tree", "--name-only", "origin/main").split() == ["Dockerfile", "action.yml"]
+    assert clone.run("git", "ls-tree", "--name-only", "origin/main").split() == [
+        "Dockerfile",
+        "action.yml",
+    ]
     assert clone.run("git", "show", "origin/main:action.yml") == "on main"
 
 

@@ -1,4 +1,6 @@
-"""The order of the release: checked before anything is built, approved before it leaves, verified before tags move."""
+"""The order of the release: checked before anything is built, approved before it leaves, verified
+before tags move.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ import yaml
 from mogplex_ci import __version__
 from tests.program import ROOT, executable
 
-JOBS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+JOBS: dict[str, dict[str, Any]] = yaml.safe_load(
+    (ROOT / ".github/workflows/release.yml").read_text()
+)["jobs"]
 
 
 def before(job: str) -> set[str]:
@@ -56,7 +60,9 @@ def test_plain_tags_move_after_the_release_is_seen_to_be_immutable() -> None:
     text = steps("release")
     assert (
         text.index("tag_release.sh")
-        < text.index('gh release create "v$VERSION" --verify-tag --latest="$(scripts/is_latest.sh "$VERSION")"')
+        < text.index(
+            'gh release create "v$VERSION" --verify-tag --latest="$(scripts/is_latest.sh "$VERSION")"'
+        )
         < text.index("immutable")
         < text.index("move_tags.sh")
     )
@@ -73,7 +79,9 @@ def run_step(script: str, folder: Path, **env: str) -> subprocess.CompletedProce
     """Run a step's script as GitHub does, in a folder whose `bin` comes first on PATH."""
     environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **env}
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def script_of(job: str, name: str) -> str:
@@ -81,8 +89,12 @@ def script_of(job: str, name: str) -> str:
     return script
 
 
-@pytest.mark.parametrize(("version", "is_right"), [(__version__, True), ("0.0.9", False), (__version__[:-1], False)])
-def test_the_wheel_is_published_only_if_it_says_the_right_version(version: str, is_right: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "is_right"), [(__version__, True), ("0.0.9", False), (__version__[:-1], False)]
+)
+def test_the_wheel_is_published_only_if_it_says_the_right_version(
+    version: str, is_right: bool, tmp_path: Path
+) -> None:
     (check,) = [line for line in steps("wheel").splitlines() if "--version" in line]
     (tmp_path / "build").mkdir()
     (tmp_path / "build/bin").symlink_to(Path(sys.executable).parent)
@@ -90,25 +102,35 @@ def test_the_wheel_is_published_only_if_it_says_the_right_version(version: str, 
 
 
 @pytest.mark.parametrize(("version", "code"), [("1.2.3", 1), ("1.2.4", 0), ("1.2", 0)])
-def test_a_version_that_has_a_tag_is_not_released_again(version: str, code: int, tmp_path: Path) -> None:
+def test_a_version_that_has_a_tag_is_not_released_again(
+    version: str, code: int, tmp_path: Path
+) -> None:
     git = "git -c user.name=Test -c user.email=test@example.com"
     remote = f"git init --quiet . && {git} commit --quiet --allow-empty -m Test && git tag v1.2.3"
     assert run_step(f"{remote} && git remote add origin .", tmp_path).returncode == 0
-    done = run_step(script_of("prepare", "See that it is not released already"), tmp_path, VERSION=version)
+    done = run_step(
+        script_of("prepare", "See that it is not released already"), tmp_path, VERSION=version
+    )
     assert done.returncode == code
     assert ("::error::v1.2.3 is released already" in done.stdout) is (code == 1)
 
 
 @pytest.mark.parametrize(("ref", "code"), [("main", 0), ("fix", 1)])
-def test_a_release_from_another_branch_stops_and_says_so(ref: str, code: int, tmp_path: Path) -> None:
+def test_a_release_from_another_branch_stops_and_says_so(
+    ref: str, code: int, tmp_path: Path
+) -> None:
     env = {"GITHUB_REF": f"refs/heads/{ref}", "GITHUB_REF_NAME": ref}
     done = run_step(script_of("prepare", "Release only from main"), tmp_path, **env)
     assert done.returncode == code
-    assert done.stdout.strip() == ("::error::A release is made from main, not from fix" if code else "")
+    assert done.stdout.strip() == (
+        "::error::A release is made from main, not from fix" if code else ""
+    )
 
 
 @pytest.mark.parametrize(("immutable", "code"), [("true", 0), ("false", 1), ("null", 1)])
-def test_a_release_that_can_be_changed_stops_the_workflow(immutable: str, code: int, tmp_path: Path) -> None:
+def test_a_release_that_can_be_changed_stops_the_workflow(
+    immutable: str, code: int, tmp_path: Path
+) -> None:
     gh = '#!/bin/sh\n[ "$*" = "api repos/acme/x/releases/tags/v1.2.3 --jq .immutable" ] && echo '
     executable(tmp_path / "bin/gh", f"{gh}{immutable}\n")
     script = script_of("release", "See that nobody can change it")

@@ -27,7 +27,24 @@ def test_what_a_duration_means(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "soon", "5x", "-1", "1m1h", "1h1h", "1 h", "1h30", "٣", "1e3", "inf", "721h", "h", "."]
+    "text",
+    [
+        "",
+        " ",
+        "soon",
+        "5x",
+        "-1",
+        "1m1h",
+        "1h1h",
+        "1 h",
+        "1h30",
+        "٣",
+        "1e3",
+        "inf",
+        "721h",
+        "h",
+        ".",
+    ],
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="use seconds or units"):

@@ -7,7 +7,13 @@ from io import StringIO
 
 import pytest
 
-from mogplex_ci.errors import InternalError, MissingTokenError, Problem, UsageError, could_be_credential
+from mogplex_ci.errors import (
+    InternalError,
+    MissingTokenError,
+    Problem,
+    UsageError,
+    could_be_credential,
+)
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
@@ -21,7 +27,13 @@ PASSWORDS = {
     "base64": of((ALPHABET + ALPHABET.upper() + "0123456789+/", 24), "=="),
     "three classes": of((ALPHABET, 4), (ALPHABET.upper(), 2), ("0123456789", 2)),
     "with signs": of((ALPHABET, 5), ("!@$%^*", 1), ("0123456789", 3)),
-    "uuid": of(*(part for size in (8, 4, 4, 4, 12) for part in ("a1-"[-1:] * (size != 8), ("0123456789abcdef", size)))),
+    "uuid": of(
+        *(
+            part
+            for size in (8, 4, 4, 4, 12)
+            for part in ("a1-"[-1:] * (size != 8), ("0123456789abcdef", size))
+        )
+    ),
     "letters": of((ALPHABET + ALPHABET.upper(), 40)),
     "in a URL": of("https://user:", (ALPHABET, 6), "@example.com"),
 }
@@ -44,7 +56,13 @@ def test_a_credential_is_not_shown(kind: str) -> None:
     "text",
     [
         *("3x", "15 minutes", "1.5 sec", "Codex", "yes", "preset:docs"),
-        *("my branch", "release-2026", "refs/heads/main^", "acme/web/docs", "https://github.com/acme/web"),
+        *(
+            "my branch",
+            "release-2026",
+            "refs/heads/main^",
+            "acme/web/docs",
+            "https://github.com/acme/web",
+        ),
         *("../out/result.json", "docs/task-1.md", "packages/api/../web"),
     ],
 )
@@ -57,15 +75,22 @@ def test_the_parts_of_a_message() -> None:
     near = (Untrusted("acme/web"), Untrusted("acme/api"), Untrusted("acme/app"))
     full = Problem("repo", "is not visible", "Use another.", Untrusted("acme/wbe"), near)
     assert (
-        message(full) == '> repo: "acme/wbe" is not visible. Did you mean acme/web, acme/api or acme/app? Use another.'
+        message(full)
+        == '> repo: "acme/wbe" is not visible. Did you mean acme/web, acme/api or acme/app? Use another.'
     )
-    assert message(Problem("repo", "is not visible", near=near[:1])) == "> repo: is not visible. Did you mean acme/web?"
+    assert (
+        message(Problem("repo", "is not visible", near=near[:1]))
+        == "> repo: is not visible. Did you mean acme/web?"
+    )
     assert message(Problem("prompt", "is missing", "Set it.")) == "> prompt: is missing. Set it."
     assert message(Problem("run", "--repo <id> is required")) == "> run: --repo <id> is required"
 
 
 def test_a_usage_error_names_the_inputs_and_no_value() -> None:
-    error = UsageError(Problem("wait", "is wrong", got=Untrusted("maybe")), Problem("prompt", "is missing", "Set it."))
+    error = UsageError(
+        Problem("wait", "is wrong", got=Untrusted("maybe")),
+        Problem("prompt", "is missing", "Set it."),
+    )
     assert error.cause == "wrong inputs: wait is wrong, prompt is missing"
 
 
@@ -81,7 +106,9 @@ def test_a_usage_error_names_the_inputs_and_no_value() -> None:
         (RuntimeError("other"), "INTERNAL", "an unexpected RuntimeError"),
     ],
 )
-def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(error: Exception, code: str, says: str) -> None:
+def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(
+    error: Exception, code: str, says: str
+) -> None:
     found = InternalError.of(error)
     assert (found.code, found.cause) == (code, says)
 

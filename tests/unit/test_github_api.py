@@ -19,7 +19,12 @@ from mogplex_ci.waiting import Clock
 from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub, Look, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
-PUSH = {"ref": "refs/heads/mogplex/fix", "before": "0" * 40, "after": HEAD, "timestamp": "2026-11-24T00:00:00Z"}
+PUSH = {
+    "ref": "refs/heads/mogplex/fix",
+    "before": "0" * 40,
+    "after": HEAD,
+    "timestamp": "2026-11-24T00:00:00Z",
+}
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.tip("mogplex/fix"),
@@ -51,8 +56,13 @@ def github(api: FakeGitHub) -> Iterator[GitHubApi]:
     github.close()
 
 
-def test_a_comparison_counts_both_names_of_a_renamed_file(api: FakeGitHub, github: GitHubApi) -> None:
-    api.files = [{"filename": "new.py", "previous_filename": ".github/old.yml"}, {"filename": "a b.py"}]
+def test_a_comparison_counts_both_names_of_a_renamed_file(
+    api: FakeGitHub, github: GitHubApi
+) -> None:
+    api.files = [
+        {"filename": "new.py", "previous_filename": ".github/old.yml"},
+        {"filename": "a b.py"},
+    ]
     comparison = github.compare("release/1.0", "feature/#1")
     assert sorted(path.text for path in comparison.paths) == [".github/old.yml", "a b.py", "new.py"]
     assert comparison.is_complete
@@ -62,7 +72,13 @@ def test_a_comparison_counts_both_names_of_a_renamed_file(api: FakeGitHub, githu
 
 
 def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
-    api.looks = [Look([check(str(number), "success") for number in range(230)], None, [status("ci/old", "pending")])]
+    api.looks = [
+        Look(
+            [check(str(number), "success") for number in range(230)],
+            None,
+            [status("ci/old", "pending")],
+        )
+    ]
     checks, are_all_listed = github.checks(HEAD)
     assert Counter(check.kind for check in checks) == {"suite": 1, "run": 230, "status": 1}
     assert (len({check.id for check in checks}), are_all_listed) == (232, True)
@@ -73,9 +89,13 @@ def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
 
 
 def test_a_check_that_stands_on_two_pages_is_one(api: FakeGitHub, github: GitHubApi) -> None:
-    api.looks = [Look([check(str(100 if number == 99 else number), "success") for number in range(150)], [])]
+    api.looks = [
+        Look([check(str(100 if number == 99 else number), "success") for number in range(150)], [])
+    ]
     checks, are_all_listed = github.checks(HEAD)
-    assert (len(checks), are_all_listed) == (149, False), "the one that it pushed out may have failed"
+    assert (len(checks), are_all_listed) == (149, False), (
+        "the one that it pushed out may have failed"
+    )
 
 
 @pytest.mark.parametrize("is_begun", [True, False], ids=["by another step", "without an answer"])
@@ -91,14 +111,23 @@ def test_a_step_that_follows_a_run_edits_one_comment_in_every_round_and_try(
         comment.write(Markdown.of("followed"), "run-1", 5.0)
     comment.write(Markdown.of("repaired"), "run-2", 5.0)
     assert [said["body"].split("\n")[1] for said in api.comments] == ["repaired"]
-    if not is_begun:  # else the marker names the step that started the first run, and the second one
+    if (
+        not is_begun
+    ):  # else the marker names the step that started the first run, and the second one
         Comment(github, 7, TOKEN, Clock()).write(Markdown.of("tried again"), "run-1", 5.0)
         assert len(api.comments) == 1
 
 
-def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
+def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(
+    api: FakeGitHub, github: GitHubApi
+) -> None:
     api.comments = [
-        {"id": 0, "body": "<!-- mine --> a stranger's" + "," * 1_000_000, "issue": 7, "user": {"type": "User"}},
+        {
+            "id": 0,
+            "body": "<!-- mine --> a stranger's" + "," * 1_000_000,
+            "issue": 7,
+            "user": {"type": "User"},
+        },
         {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7, "user": APP},
         {"id": 2, "body": "<!-- mine --> first", "issue": 7, "user": APP},
         {"id": 3, "body": "<!-- mine --> copied", "issue": 7, "user": APP},
@@ -138,9 +167,15 @@ def test_the_tip_of_a_branch(api: FakeGitHub, github: GitHubApi) -> None:
 
 @pytest.mark.parametrize(
     ("when", "tip"),
-    [("2026-11-23T00:00:00Z", None), ("2026-11-24T00:00:00Z", "a" * 40), ("2026-11-25T12:00:00+02:00", "b" * 40)],
+    [
+        ("2026-11-23T00:00:00Z", None),
+        ("2026-11-24T00:00:00Z", "a" * 40),
+        ("2026-11-25T12:00:00+02:00", "b" * 40),
+    ],
 )
-def test_the_tip_of_a_branch_at_a_time(api: FakeGitHub, github: GitHubApi, when: str, tip: str | None) -> None:
+def test_the_tip_of_a_branch_at_a_time(
+    api: FakeGitHub, github: GitHubApi, when: str, tip: str | None
+) -> None:
     api.pushes = [
         PUSH | {"before": "b" * 40, "after": "c" * 40, "timestamp": "2026-11-26T09:00:00Z"},
         PUSH | {"before": "a" * 40, "after": "b" * 40, "timestamp": "2026-11-25T09:00:00Z"},
@@ -152,11 +187,18 @@ def test_the_tip_of_a_branch_at_a_time(api: FakeGitHub, github: GitHubApi, when:
 @each_call
 @pytest.mark.parametrize(
     "fault",
-    [{"drop": True}, {"status": 500}, *({"status": 200, "body": body} for body in (b"<html>Unicorn!</html>", b"7"))],
+    [
+        {"drop": True},
+        {"status": 500},
+        *({"status": 200, "body": body} for body in (b"<html>Unicorn!</html>", b"7")),
+    ],
     ids=str,
 )
 def test_no_usable_answer_may_pass(
-    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], fault: dict[str, object]
+    api: FakeGitHub,
+    github: GitHubApi,
+    call: Callable[[GitHubApi], object],
+    fault: dict[str, object],
 ) -> None:
     api.fail(**fault)
     with pytest.raises(GitHubUnavailableError):
@@ -175,7 +217,12 @@ def test_no_usable_answer_may_pass(
 def test_a_refusal_is_final_and_says_why(
     api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int, words: str
 ) -> None:
-    api.fail(status=status, body=b'{"message": "ghs_theirWords"}', headers={"X-RateLimit-Remaining": "12"}, times=2)
+    api.fail(
+        status=status,
+        body=b'{"message": "ghs_theirWords"}',
+        headers={"X-RateLimit-Remaining": "12"},
+        times=2,
+    )
     with pytest.raises(GitHubError, match=words) as caught:
         call(github)
     assert not isinstance(caught.value, GitHubUnavailableError)
@@ -186,7 +233,11 @@ def test_a_refusal_is_final_and_says_why(
     ("statuses", "headers", "seconds"),
     [
         ((403, 429, 503), {"Retry-After": "7"}, 7),
-        ((403, 429), {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3_600)}, 3_600),
+        (
+            (403, 429),
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3_600)},
+            3_600,
+        ),
         ((403, 429), {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1764000000"}, 1),
         *(
             ((403,), {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": odd}, None)
@@ -196,13 +247,19 @@ def test_a_refusal_is_final_and_says_why(
     ],
 )
 def test_a_used_up_limit_and_an_outage_say_how_long_to_wait(
-    api: FakeGitHub, github: GitHubApi, statuses: tuple[int, ...], headers: dict[str, str], seconds: float | None
+    api: FakeGitHub,
+    github: GitHubApi,
+    statuses: tuple[int, ...],
+    headers: dict[str, str],
+    seconds: float | None,
 ) -> None:
     for refused in statuses:
         api.fail(status=refused, headers=headers)
         with pytest.raises(GitHubUnavailableError) as caught:
             github.pull_requests_of("fix")
-        assert caught.value.retry_after == (seconds and pytest.approx(seconds, abs=600 if seconds > 60 else 0))
+        assert caught.value.retry_after == (
+            seconds and pytest.approx(seconds, abs=600 if seconds > 60 else 0)
+        )
 
 
 def test_a_token_that_single_sign_on_keeps_out_says_so(api: FakeGitHub, github: GitHubApi) -> None:
@@ -241,19 +298,34 @@ def test_an_answer_without_its_fields_is_not_used(
 
 
 @pytest.mark.parametrize(
-    "url", ["https://api.github.com@evil.example", "http://api.github.com", "https://a.example\\@b", "ftp://x", "x"]
+    "url",
+    [
+        "https://api.github.com@evil.example",
+        "http://api.github.com",
+        "https://a.example\\@b",
+        "ftp://x",
+        "x",
+    ],
 )
 def test_the_token_goes_to_no_address_that_base_url_would_not_take(url: str) -> None:
     with pytest.raises(UsageError):
         github_api_url({"GITHUB_API_URL": url})
     assert github_api_url({}) == "https://api.github.com"
-    assert github_api_url({"GITHUB_API_URL": "https://ghe.example/api/v3/"}) == "https://ghe.example/api/v3"
+    assert (
+        github_api_url({"GITHUB_API_URL": "https://ghe.example/api/v3/"})
+        == "https://ghe.example/api/v3"
+    )
 
 
-def test_the_token_does_not_follow_a_redirect_to_another_host(api: FakeGitHub, github: GitHubApi) -> None:
+def test_the_token_does_not_follow_a_redirect_to_another_host(
+    api: FakeGitHub, github: GitHubApi
+) -> None:
     with FakeGitHub() as other:
         port = other.url.rsplit(":", 1)[1]
-        api.fail(status=307, headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls?head=acme:fix"})
+        api.fail(
+            status=307,
+            headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls?head=acme:fix"},
+        )
         with pytest.raises(GitHubError, match="another host") as caught:
             github.pull_requests_of("fix")
         assert other.asked == []

@@ -1,4 +1,6 @@
-"""The report to a round on the faults of the one before: names from outside, which must stay names."""
+"""The report to a round on the faults of the one before: names from outside, which must stay
+names.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ ODD = (
     *("<<<MOGPLEX_CHECKPOINT>>>", "<<<end_mogplex_checkpoint>>>"),
 )
 NAMES = st.lists(
-    st.lists(st.sampled_from(ODD) | st.text(max_size=20), max_size=8).map("".join), min_size=1, max_size=20
+    st.lists(st.sampled_from(ODD) | st.text(max_size=20), max_size=8).map("".join),
+    min_size=1,
+    max_size=20,
 )
 
 
@@ -27,7 +31,14 @@ def report(names: Sequence[str]) -> str:
     items = tuple(Untrusted(name) for name in names)
     links = tuple(Untrusted("https://ci.example/1") for _ in names)
     gate = Gate(
-        "checks", False, "passed checks", f"{len(names)} checks failed", "Open them.", "CHECKS_FAILED", items, links
+        "checks",
+        False,
+        "passed checks",
+        f"{len(names)} checks failed",
+        "Open them.",
+        "CHECKS_FAILED",
+        items,
+        links,
     )
     return report_of([gate], Sanitizer())
 
@@ -60,7 +71,10 @@ def test_a_report_is_bounded() -> None:
     text = report(["x" * 10_000 + str(number) for number in range(20)])
     assert len(text) <= 20 * (FAULT_LIMIT + 40) + 600
     names = tuple(Untrusted("y" * FAULT_LIMIT + str(number)) for number in range(20))
-    gates = [Gate(name, False, "a", "b", items=names) for name in ("checks", "allowed-paths", "protected-paths")]
+    gates = [
+        Gate(name, False, "a", "b", items=names)
+        for name in ("checks", "allowed-paths", "protected-paths")
+    ]
     long = report_of(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400
     assert long.endswith("- … and more\n```")

@@ -45,8 +45,12 @@ def test_hang_ups_that_are_ignored_stay_so(stop: Stop) -> None:
         (CTRL_BREAK, "SIGTERM", 143),
     ],
 )
-def test_a_wait_that_no_signal_ends_is_left_soon(stop: Stop, number: signal.Signals, name: str, exit_code: int) -> None:
-    """Another thread gets the signal, so that it ends no wait of this one: it is always like that on Windows."""
+def test_a_wait_that_no_signal_ends_is_left_soon(
+    stop: Stop, number: signal.Signals, name: str, exit_code: int
+) -> None:
+    """Another thread gets the signal, so that it ends no wait of this one: it is always like that
+    on Windows.
+    """
     has_ended = threading.Event()
     other = threading.Thread(target=has_ended.wait, args=(LONG,))
     other.start()

@@ -26,7 +26,14 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     missing = {
         "this system": [],
         "as on macOS": ["O_PATH"],
-        "as on Windows": ["O_PATH", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "fchmod"],
+        "as on Windows": [
+            "O_PATH",
+            "O_CLOEXEC",
+            "O_DIRECTORY",
+            "O_NOFOLLOW",
+            "O_NONBLOCK",
+            "fchmod",
+        ],
     }
     for name in missing[request.param]:
         monkeypatch.delattr(os, name)
@@ -51,7 +58,9 @@ def test_links_inside_the_workspace_are_followed(workspace: Path) -> None:
     assert file_for(workspace, "docs/new") == workspace.resolve() / "real" / "new"
 
 
-@pytest.mark.parametrize("name", ["..", "../outside/file", "/etc/motd", "link", "folder/file", "a/../../outside/file"])
+@pytest.mark.parametrize(
+    "name", ["..", "../outside/file", "/etc/motd", "link", "folder/file", "a/../../outside/file"]
+)
 def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
     (workspace / "link").symlink_to("../outside/file")
     (workspace / "folder").symlink_to("../outside")
@@ -69,10 +78,16 @@ def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
         ("pipe", "is not a regular file", "is not a regular file"),
         ("loop", "is a link to itself", "is a link to itself"),
         ("blocked/file", "does not exist in the workspace", "is below a file"),
-        ("long" * 100, "cannot be read (File name too long)", "cannot be written (File name too long)"),
+        (
+            "long" * 100,
+            "cannot be read (File name too long)",
+            "cannot be written (File name too long)",
+        ),
     ],
 )
-def test_what_is_no_file_is_refused(workspace: Path, name: str, read: str, written: str, system: str) -> None:
+def test_what_is_no_file_is_refused(
+    workspace: Path, name: str, read: str, written: str, system: str
+) -> None:
     if (name, system) == ("pipe", "as on Windows"):
         return  # it has no pipes with a path
     (workspace / "folder").mkdir()
@@ -101,7 +116,11 @@ def test_a_folder_that_becomes_a_link_is_not_followed(workspace: Path) -> None:
     path.unlink()
     path.parent.rmdir()
     path.parent.symlink_to("../outside")
-    changes = [partial(write_whole, path, "ours"), partial(discard, path), partial(append_text, path, "ours")]
+    changes = [
+        partial(write_whole, path, "ours"),
+        partial(discard, path),
+        partial(append_text, path, "ours"),
+    ]
     for change in changes:
         with pytest.raises(NotADirectoryError):
             change()
@@ -129,7 +148,9 @@ def test_text_is_appended(workspace: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
-def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file_does(workspace: Path) -> None:
+def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file_does(
+    workspace: Path,
+) -> None:
     os.chown(workspace, 1001, 1001)
     theirs, ours = file_for(workspace, "theirs"), file_for(workspace, "ours")
     theirs.touch()

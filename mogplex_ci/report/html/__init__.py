@@ -1,4 +1,6 @@
-"""The HTML report: one page that needs nothing else, without scripts, and whose policy forbids both."""
+"""The HTML report: one page that needs nothing else, without scripts, and whose policy forbids
+both.
+"""
 
 import base64
 import hashlib
@@ -19,19 +21,41 @@ from mogplex_ci.workspace import write_whole
 _MOST_FILTERS: Final = 12
 """Filters of tools; those that were used less share the last one."""
 _MOST_LANES: Final = 8
-"""Bars that stand below one another for what goes on at the same time; more of them cover each other."""
+"""Bars that stand below one another for what goes on at the same time; more of them cover each
+other.
+"""
 _NAME_HEIGHT: Final = 19
 _LANE_HEIGHT: Final = 17
 """Pixels."""
 _MIN_WIDTH: Final = 0.35
 """Percent; a bar is never narrower, so that it can be seen and touched."""
-_TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+_TICK_STEPS: Final = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    28800,
+    86400,
+)
 """Seconds between the axis's marks."""
 _MOST_TICKS: Final = 6
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
 PAGE_LIMIT: Final = 4_000_000
-"""Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not unfold."""
+"""Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not
+unfold.
+"""
 
 
 class Shown(NamedTuple):
@@ -64,16 +88,22 @@ class HtmlReport(FileReport[RunPart]):
     """The page."""
 
     def end_run(self, run: RunFacts) -> None:
-        """Keep what the page shows of the run. Nothing of its timeline is kept: its events are large."""
+        """Keep what the page shows of the run. Nothing of its timeline is kept: its events are
+        large.
+        """
         self._parts[run.name] = part_of(run, f"r{len(self._parts) + 1}", self._safe)
 
     def end(self, step: StepFacts) -> None:
         """Write the page."""
-        write_whole(self._path, page(step, [self._parts[run.name] for run in step.runs], self._safe))
+        write_whole(
+            self._path, page(step, [self._parts[run.name] for run in step.runs], self._safe)
+        )
 
 
 def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
-    """Yield the page piece by piece; of several runs a table, a picture of all, and each of the ``parts`` below."""
+    """Yield the page piece by piece; of several runs a table, a picture of all, and each of the
+    ``parts`` below.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
 
     environment = Environment(
@@ -84,7 +114,9 @@ def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "sha256": _sha256}
-    return environment.get_template("fleet.html.j2" if step.is_fleet else "report.html.j2").generate(
+    return environment.get_template(
+        "fleet.html.j2" if step.is_fleet else "report.html.j2"
+    ).generate(
         version=__version__,
         facts=step.facts,
         said=step.headline(safe),
@@ -102,10 +134,15 @@ def _sha256(text: str) -> str:
 
 
 def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
-    """Return what the page shows of a run. Entries beyond its part of ``PAGE_LIMIT`` do not unfold."""
+    """Return what the page shows of a run. Entries beyond its part of ``PAGE_LIMIT`` do not
+    unfold.
+    """
     tools, room = run.facts.tools, PAGE_LIMIT // run.of
     filters: list[tuple[str, int]]
-    filters = [(safe.clean(use.name, limit=NAME_LIMIT), len(use.calls)) for use in tools[: _MOST_FILTERS - 1]]
+    filters = [
+        (safe.clean(use.name, limit=NAME_LIMIT), len(use.calls))
+        for use in tools[: _MOST_FILTERS - 1]
+    ]
     if others := tools[_MOST_FILTERS - 1 :]:
         filters.append(("other tools", sum(len(use.calls) for use in others)))
     numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(tools)}
@@ -119,11 +156,19 @@ def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
     return RunPart(run.without_timeline(), anchor, entries, filters)
 
 
-def _shown(entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool) -> Shown:
-    """Return an entry of the timeline; ``filters`` are the numbers by tool. Without ``unfolds`` only its line."""
+def _shown(
+    entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool
+) -> Shown:
+    """Return an entry of the timeline; ``filters`` are the numbers by tool. Without ``unfolds``
+    only its line.
+    """
     words, below = entry_text(entry, safe), ""
     if unfolds:
-        message = [safe.clean(words.message)] if words.message and long_lines(words.message, safe.block) else []
+        message = (
+            [safe.clean(words.message)]
+            if words.message and long_lines(words.message, safe.block)
+            else []
+        )
         below = "\n".join([*message, *map(safe.details, words.details)])
     is_whole = isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS
     return Shown(
@@ -142,7 +187,9 @@ _ENTRY_CLASSES: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "messa
 
 
 def _text(safe: Sanitizer, *parts: Part) -> str:
-    """Return ``parts`` as one line, for a place where it need not begin with a character of ours."""
+    """Return ``parts`` as one line, for a place where it need not begin with a character of
+    ours.
+    """
     return safe.sentence("·", *parts).removeprefix("·")
 
 
@@ -200,7 +247,9 @@ class Picture:
         return Bar(round(x, 3), round(width, 3), self._percent(ended), kind, title, anchor)
 
     def ticks(self) -> Sequence[tuple[float, str]]:
-        """Return the marks of the axis: where they stand, and the round times that they stand for."""
+        """Return the marks of the axis: where they stand, and the round times that they stand
+        for.
+        """
         enough = math.ceil(self._seconds / _MOST_TICKS)
         step = next((step for step in _TICK_STEPS if step >= enough), enough)
         return [(self._percent(at), clock(at)) for at in range(0, int(self._seconds) + 1, step)]
@@ -215,7 +264,9 @@ def _picture_of_runs(parts: Iterable[RunPart]) -> Picture:
     for run, anchor, *_ in parts:
         if run.facts.run_id:
             title = f"{run.label}: {run.facts.headline} after {duration(run.facts.duration)}"
-            bar = picture.bar(run.began, run.ended, "bad" if run.facts.exit_code else "", title, anchor)
+            bar = picture.bar(
+                run.began, run.ended, "bad" if run.facts.exit_code else "", title, anchor
+            )
             picture.add(run.label, [bar])
     return picture
 
@@ -224,13 +275,18 @@ def _picture_of_run(facts: Facts, part: RunPart) -> Picture:
     """Return a drawing of the phases and, for each filter, of its calls."""
     picture = Picture(facts.timeline.last)
     spans = [(span.started, span.ended, span.phase.value) for span in facts.spans]
-    picture.add("phases", [picture.bar(a, b, f"phase {name}", f"{name}: {duration(b - a)}") for a, b, name in spans])
+    picture.add(
+        "phases",
+        [picture.bar(a, b, f"phase {name}", f"{name}: {duration(b - a)}") for a, b, name in spans],
+    )
     calls: dict[int | None, list[Bar]] = {}
     for number, (entry, shown) in enumerate(zip(facts.timeline.entries, part.entries, strict=True)):
         if isinstance(entry, ToolCall):
             ended = facts.timeline.last if entry.ended is None else entry.ended
             title = ": ".join(filter(None, (shown.label, shown.text, shown.extra)))
-            bar = picture.bar(entry.at, ended, "call bad" if shown.is_bad else "call", title, f"e{number}")
+            bar = picture.bar(
+                entry.at, ended, "call bad" if shown.is_bad else "call", title, f"e{number}"
+            )
             calls.setdefault(shown.filter, []).append(bar)
     for number, (name, _) in enumerate(part.filters):
         picture.add(name, calls.get(number, ()))

@@ -1,4 +1,6 @@
-"""A terminal of somebody who has installed the program: `mogplex` is on PATH, the token in the environment."""
+"""A terminal of somebody who has installed the program: `mogplex` is on PATH, the token in the
+environment.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from mogplex_ci.emulator import Emulator
-from tests.program import MOVABLE_CLOCK, ROOT, Ended, executable, let_an_hour_pass, python_script, run_script
+from tests.program import (
+    MOVABLE_CLOCK,
+    ROOT,
+    Ended,
+    executable,
+    let_an_hour_pass,
+    python_script,
+    run_script,
+)
 from tests.waits import LONG
 
 # With the package of this work tree, whichever is installed.
@@ -44,13 +54,23 @@ class Terminal:
     def mogplex(self, *argv: str, stdin: str = "") -> Ended:
         """Run `mogplex` with these arguments to its end."""
         command = [str(self.folder / "bin" / "mogplex")]
-        code, out, err = run_script(command, argv, env=self.env, cwd=self.folder, stdin=stdin.encode())
-        return Ended(code, *(text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in (out, err)))
+        code, out, err = run_script(
+            command, argv, env=self.env, cwd=self.folder, stdin=stdin.encode()
+        )
+        return Ended(
+            code, *(text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in (out, err))
+        )
 
     def bash(self, *argv: str) -> Ended:
         """Run a script of bash to its end."""
         done = subprocess.run(
-            ["bash", *argv], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=LONG, check=False
+            ["bash", *argv],
+            env=self.env,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=LONG,
+            check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -58,7 +78,12 @@ class Terminal:
         """Start `mogplex` and leave it running; ``before`` is the program that runs it."""
         command = [*before, str(self.folder / "bin" / "mogplex"), *argv]
         return subprocess.Popen(
-            command, env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def run_past(self, moment: Callable[[subprocess.Popen[str]], object], *argv: str) -> Ended:
@@ -68,7 +93,9 @@ class Terminal:
 
     @contextmanager
     def run(self, scenario: str, *argv: str, **options: Any) -> Iterator[tuple[str, Emulator]]:
-        """Start a run with these further arguments; an emulator plays the scenario, by its name or its text."""
+        """Start a run with these further arguments; an emulator plays the scenario, by its name or
+        its text.
+        """
         file = self.folder / "scenario.yaml"
         if "\n" in scenario:
             file.write_text(scenario)

@@ -15,16 +15,29 @@ from tests.e2e.cli.terminal import Terminal
 from tests.program import Ended, run_program
 from tests.slow import mostly_slow
 
-WRONG_WORDS = yaml.safe_load(Path(__file__).with_name("wrong_words.yaml").read_text(encoding="utf-8"))
+WRONG_WORDS = yaml.safe_load(
+    Path(__file__).with_name("wrong_words.yaml").read_text(encoding="utf-8")
+)
 ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 LISTS = ("repos list", "agents list", "skills list")
 
 
 def test_every_argument_reaches_the_api(terminal: Terminal) -> None:
-    arguments = ["--repo", "acme/mono", "--harness", "claude-code", "--base-branch", "dev", "--branch", "x"]
+    arguments = [
+        "--repo",
+        "acme/mono",
+        "--harness",
+        "claude-code",
+        "--base-branch",
+        "dev",
+        "--branch",
+        "x",
+    ]
     arguments += ["--mode", "Safe", "--agent", "preset:Code Reviewer"]
     with Emulator("slow") as emulator:
-        ended = terminal.against(emulator).mogplex("run", *arguments, "--root", "apps/api", "--create-branch", "Fix it")
+        ended = terminal.against(emulator).mogplex(
+            "run", *arguments, "--root", "apps/api", "--create-branch", "Fix it"
+        )
         (request,) = [request for request in emulator.requests if request.route == "start"]
     assert ended.code == 0, ended.err
     assert request.body == {
@@ -43,14 +56,18 @@ def test_every_argument_reaches_the_api(terminal: Terminal) -> None:
 
 def test_an_agent_that_an_older_service_did_not_use(terminal: Terminal) -> None:
     with Emulator("slow", api="2026-08") as emulator:
-        ended = terminal.against(emulator).mogplex("run", "--repo", ID, "--agent", "preset:Code Reviewer", "Fix it")
+        ended = terminal.against(emulator).mogplex(
+            "run", "--repo", ID, "--agent", "preset:Code Reviewer", "Fix it"
+        )
     told = "this service did not use the agent preset:Code Reviewer: it is an older Mogplex server"
     assert (ended.code, ended.err) == (0, f"warning: {told}\n")
 
 
 def test_what_is_not_given_is_not_sent(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
-        terminal.against(emulator).mogplex("run", "--repo", ID, "--branch", "", "--root", " ", "Fix it")
+        terminal.against(emulator).mogplex(
+            "run", "--repo", ID, "--branch", "", "--root", " ", "Fix it"
+        )
         (request,) = [request for request in emulator.requests if request.route == "start"]
     assert request.body == {"repoId": ID, "prompt": "Fix it"}
 
@@ -60,13 +77,17 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
     (terminal.folder / "task.md").write_text("\nFix the tests, with an ümlaut ✓\n")
     with Emulator("slow") as emulator:
         terminal.against(emulator)
-        ended = terminal.mogplex("run", "--repo", "acme/web", *arguments, stdin="\nFix the tests, with an ümlaut ✓\n")
+        ended = terminal.mogplex(
+            "run", "--repo", "acme/web", *arguments, stdin="\nFix the tests, with an ümlaut ✓\n"
+        )
         assert ended.code == 0, ended.err
         assert [run.prompt for run in emulator.runs] == ["Fix the tests, with an ümlaut ✓"]
 
 
 @pytest.mark.parametrize(("argv", "told"), mostly_slow(map(tuple, WRONG_WORDS), every=4))
-def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str, told: str) -> None:
+def test_a_wrong_word_is_named_and_nothing_is_sent(
+    terminal: Terminal, argv: str, told: str
+) -> None:
     (terminal.folder / "task.md").write_text("Fix it")
     (terminal.folder / "latin.md").write_bytes(b"f\xfcr")
     with Emulator("success") as emulator:
@@ -79,11 +100,17 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
     ("argv", "code", "told"),
     [
         (["runs", "get", "run-7"], 2, 'RUN-ID: "run-7" is not a UUID, as the ids of runs are.'),
-        *((["runs", command, " "], 2, 'RUN-ID: "" is not a UUID') for command in ("get", "events", "cancel")),
+        *(
+            (["runs", command, " "], 2, 'RUN-ID: "" is not a UUID')
+            for command in ("get", "events", "cancel")
+        ),
         (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
         (["runs", "events", ID, "--timeout", ""], 1, "the API does not find it (NOT_FOUND)"),
-        *(([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.') for program in ("sh", "ls")),
+        *(
+            ([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.')
+            for program in ("sh", "ls")
+        ),
     ],
 )
 def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: str) -> None:
@@ -94,10 +121,15 @@ def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: 
 
 
 def test_the_entry_point_becomes_another_program_if_there_is_one(tmp_path: Path) -> None:
-    assert run_program("echo", "ran", env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path) == Ended(0, "ran\n", "")
+    assert run_program("echo", "ran", env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path) == Ended(
+        0, "ran\n", ""
+    )
     for word in ("", "no-such-program"):
         ended = run_program(word, env={}, cwd=tmp_path)
-        assert (ended.code, ended.err) == (2, f'error: command: "{word}" is not a command. See --help.\n')
+        assert (ended.code, ended.err) == (
+            2,
+            f'error: command: "{word}" is not a command. See --help.\n',
+        )
 
 
 def test_help_lists_the_commands_and_exit_codes(terminal: Terminal) -> None:
@@ -110,19 +142,31 @@ def test_help_lists_the_commands_and_exit_codes(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["--prompt x", *COMMANDS, "runs get", "runs events", "runs artifact", "runs cancel", *LISTS]
+    "command",
+    ["--prompt x", *COMMANDS, "runs get", "runs events", "runs artifact", "runs cancel", *LISTS],
 )
 def test_every_command_has_help(terminal: Terminal, command: str) -> None:
     words, is_step = command.split(), command in ("--prompt x", "action")
     ended = terminal.mogplex(*words, "--help")
     assert (ended.code, ended.err) == (0, "")
     called = "[" if is_step else f"{command} "
-    assert (ended.out.startswith(f"usage: mogplex {called}"), ended.out.count("usage: ")) == (True, 1)
+    assert (ended.out.startswith(f"usage: mogplex {called}"), ended.out.count("usage: ")) == (
+        True,
+        1,
+    )
     assert "example:\n" in ended.out
-    assert ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them") == 1
-    assert ("--harness codex|claude-code|mogplex" in ended.out) == (is_step or command in ("run", "doctor"))
+    assert (
+        ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them")
+        == 1
+    )
+    assert ("--harness codex|claude-code|mogplex" in ended.out) == (
+        is_step or command in ("run", "doctor")
+    )
     if command == "post":
-        assert re.findall(r"^  (--[a-z-]+)", ended.out, re.MULTILINE) == ["--idempotency-key", "--comment-on"]
+        assert re.findall(r"^  (--[a-z-]+)", ended.out, re.MULTILINE) == [
+            "--idempotency-key",
+            "--comment-on",
+        ]
     assert command == "--prompt x" or terminal.mogplex("help", *words) == ended
 
 
@@ -136,7 +180,9 @@ def test_the_version_of_program_api_and_result_file(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("command", [["run"], ["action", "--prompt"]])
-def test_a_prompt_is_utf_8_even_where_python_is_told_otherwise(terminal: Terminal, command: list[str]) -> None:
+def test_a_prompt_is_utf_8_even_where_python_is_told_otherwise(
+    terminal: Terminal, command: list[str]
+) -> None:
     terminal.env |= {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     with Emulator("success", speed=1e9) as emulator:
         ended = terminal.against(emulator).mogplex(*command, "Prüfe es", "--repo", "acme/web")

@@ -17,7 +17,19 @@ from tests.github_api import TOKEN, FakeGitHub
 from tests.https_proxy import HttpsProxy, certificate
 
 GITHUB = {name: value for name, value in ENVIRONMENTS["github"].items() if "{folder}" not in value}
-CHECKS = ["ci", "inputs", "key", "token", "trigger", "base-url", "proxy", "tls", "clock", "authentication", "repo"]
+CHECKS = [
+    "ci",
+    "inputs",
+    "key",
+    "token",
+    "trigger",
+    "base-url",
+    "proxy",
+    "tls",
+    "clock",
+    "authentication",
+    "repo",
+]
 CHECKS += ["scope", "github-token"]
 REPO = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 OTHER = "99999999-9999-4999-8999-999999999999"
@@ -45,7 +57,10 @@ def examined(terminal: Terminal, *flags: str) -> tuple[int, dict[str, tuple[str,
     ended = terminal.mogplex("doctor", "--json", *flags)
     assert ended.err == ""
     found = [json.loads(line) for line in ended.out.splitlines()]
-    return ended.code, {each["check"]: (each["mark"], f"{each['message']} {each['remedy']}".strip()) for each in found}
+    return ended.code, {
+        each["check"]: (each["mark"], f"{each['message']} {each['remedy']}".strip())
+        for each in found
+    }
 
 
 def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
@@ -66,7 +81,11 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
     [
         ({"REQUIRE": "change"}, 0, "contents: read"),
         ({"ARTIFACT": "report", "REPAIR": "1"}, 0, "contents: read"),
-        ({"REQUIRE": "pull-request, checks"}, 2, "pull-requests: read"),  # after a branch and the repository
+        (
+            {"REQUIRE": "pull-request, checks"},
+            2,
+            "pull-requests: read",
+        ),  # after a branch and the repository
         ({"REQUIRE": "pull-request, checks"}, 3, "checks: read"),
         ({"REQUIRE": "checks"}, 4, "statuses: read"),
         ({"COMMENT_ON": "7"}, 0, "issues: write (of a pull request, pull-requests: write)"),
@@ -116,37 +135,104 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
         (LISTED | IN_2020, {}, "clock warning", 0, "ahead of the API's Set"),
         (PAGE, {}, "base-url failed", 69, "not a Mogplex server"),
         (PAGE | {"http": 404}, {}, "base-url failed", 69, "not a Mogplex server"),
-        (LISTED, {"error": ("FORBIDDEN", "no")}, "scope failed", 65, "Use a token with the write scope"),
-        (LISTED, {"error": ("AUTOMATION_REQUIRED", "no")}, "scope failed", 65, "may only trigger automations"),
+        (
+            LISTED,
+            {"error": ("FORBIDDEN", "no")},
+            "scope failed",
+            65,
+            "Use a token with the write scope",
+        ),
+        (
+            LISTED,
+            {"error": ("AUTOMATION_REQUIRED", "no")},
+            "scope failed",
+            65,
+            "may only trigger automations",
+        ),
     ],
 )
 def test_an_answer_of_the_service(
-    terminal: Terminal, repos: dict[str, Any], start: dict[str, Any], finding: str, code: int, told: str
+    terminal: Terminal,
+    repos: dict[str, Any],
+    start: dict[str, Any],
+    finding: str,
+    code: int,
+    told: str,
 ) -> None:
-    with serving({"repos": repos, "start": {"http": 403, **start} if start else PROBE}) as (_time, service):
+    with serving({"repos": repos, "start": {"http": 403, **start} if start else PROBE}) as (
+        _time,
+        service,
+    ):
         terminal.env |= {"MOGPLEX_URL": service.url, "MOGPLEX_API_KEY": service.token}
         ended, found = examined(terminal)
     check, mark = finding.split()
     assert (ended, found[check][0], told in found[check][1]) == (code, mark, True), found
-    assert {name for name, (mark, _) in found.items() if mark == "failed"} == ({check} if code else set())
+    assert {name for name, (mark, _) in found.items() if mark == "failed"} == (
+        {check} if code else set()
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "finding", "code", "told"),
     [
         ({"MOGPLEX_API_KEY": ""}, "token failed", 64, "To pass without one: on-blocked: skip."),
-        ({"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"}, "inputs+token failed", 2, '"soon" is not a duration'),
-        ({"MOGPLEX_API_KEY": UNKNOWN}, "authentication failed", 64, "the API does not know this token"),
+        (
+            {"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"},
+            "inputs+token failed",
+            2,
+            '"soon" is not a duration',
+        ),
+        (
+            {"MOGPLEX_API_KEY": UNKNOWN},
+            "authentication failed",
+            64,
+            "the API does not know this token",
+        ),
         ({"MOGPLEX_PROMPT": "/deploy"}, "inputs failed", 2, "prompt: begins with /"),
         ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "inputs failed", 2, "exactly as it was issued"),
-        ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, "inputs failed", 2, "token unencrypted"),
-        ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url failed", 69, "127.0.0.1:9 refuses the connection"),
-        ({"MOGPLEX_URL": "https://a.example", "HTTPS_PROXY": PROXY}, "proxy failed", 69, "Check HTTPS_PROXY and NO"),
-        ({"MOGPLEX_REPO": "acme/wob"}, "repo failed", 2, "Did you mean acme/web, acme/mono or acme/api?"),
+        (
+            {"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN},
+            "inputs failed",
+            2,
+            "token unencrypted",
+        ),
+        (
+            {"MOGPLEX_URL": "http://127.0.0.1:9"},
+            "base-url failed",
+            69,
+            "127.0.0.1:9 refuses the connection",
+        ),
+        (
+            {"MOGPLEX_URL": "https://a.example", "HTTPS_PROXY": PROXY},
+            "proxy failed",
+            69,
+            "Check HTTPS_PROXY and NO",
+        ),
+        (
+            {"MOGPLEX_REPO": "acme/wob"},
+            "repo failed",
+            2,
+            "Did you mean acme/web, acme/mono or acme/api?",
+        ),
         ({"GITHUB_EVENT_NAME": "issues"}, "trigger failed", 2, "A prompt is code"),
-        ({"GITHUB_EVENT_NAME": "issues", "MOGPLEX_ON_BLOCKED": "skip"}, "trigger warning", 0, "Not started: the event"),
-        ({"GITHUB_EVENT_NAME": "issues", "MOGPLEX_ALLOWED_USERS": "*"}, "trigger ok", 0, "a step may start"),
-        ({"MOGPLEX_API_KEY": "EmulatorTokenOpensNothingReal000"}, "token warning", 64, "without quotes"),
+        (
+            {"GITHUB_EVENT_NAME": "issues", "MOGPLEX_ON_BLOCKED": "skip"},
+            "trigger warning",
+            0,
+            "Not started: the event",
+        ),
+        (
+            {"GITHUB_EVENT_NAME": "issues", "MOGPLEX_ALLOWED_USERS": "*"},
+            "trigger ok",
+            0,
+            "a step may start",
+        ),
+        (
+            {"MOGPLEX_API_KEY": "EmulatorTokenOpensNothingReal000"},
+            "token warning",
+            64,
+            "without quotes",
+        ),
         ({"MOGPLEX_REPO": OTHER}, "repo warning", 0, "this token does not list"),
         ({"MOGPLEX_PROMT": "x"}, "inputs warning", 0, "Did you mean MOGPLEX_PROMPT?"),
         (
@@ -156,10 +242,25 @@ def test_an_answer_of_the_service(
             "a retry starts a second run",
         ),
         ({"MOGPLEX_REPO": REPO}, "repo ok", 0, f"acme/web has the id {REPO}"),
-        ({"MOGPLEX_REPO": "acme/*"}, "repo ok", 0, "the names and patterns stand for 3 repositories"),
+        (
+            {"MOGPLEX_REPO": "acme/*"},
+            "repo ok",
+            0,
+            "the names and patterns stand for 3 repositories",
+        ),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, "key ok", 0, "mine"),
-        ({"MOGPLEX_GITHUB_TOKEN": "ghs_x"}, "github-token unknown", 0, "no gate and no comment needs it"),
-        ({"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"}, "github-token unknown", 0, "is tried with one repo"),
+        (
+            {"MOGPLEX_GITHUB_TOKEN": "ghs_x"},
+            "github-token unknown",
+            0,
+            "no gate and no comment needs it",
+        ),
+        (
+            {"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"},
+            "github-token unknown",
+            0,
+            "is tried with one repo",
+        ),
     ],
 )
 @pytest.mark.usefixtures("job")
@@ -173,7 +274,9 @@ def test_a_finding_and_what_to_do_about_it(
     assert (found[check][0], told in found[check][1]) == (mark, True), found
     assert (ended, list(found)) == (code, CHECKS)
     failed = {name for name, (mark, _) in found.items() if mark == "failed"}
-    assert failed == ({check, *others} if mark == "failed" else {"authentication"} if code else set()), found
+    assert failed == (
+        {check, *others} if mark == "failed" else {"authentication"} if code else set()
+    ), found
     assert {mark for mark, message in found.values() if message == NOT_CHECKED} <= {"unknown"}
     assert not any(secret in str(found) for secret in ("hunter2", "with blanks"))
 
@@ -183,7 +286,9 @@ def test_a_finding_and_what_to_do_about_it(
     [
         pytest.param("", None, "set REQUESTS_CA_BUNDLE", id="none"),
         pytest.param("missing.pem", None, "Check REQUESTS_CA_BUNDLE", id="missing"),
-        pytest.param("empty.pem", "hello\n", "Check REQUESTS_CA_BUNDLE", id="without a certificate"),
+        pytest.param(
+            "empty.pem", "hello\n", "Check REQUESTS_CA_BUNDLE", id="without a certificate"
+        ),
         pytest.param("public.pem", None, "the certificate is valid", id="right"),
     ],
 )
@@ -196,11 +301,18 @@ def test_a_certificate_of_ones_own(
         (tmp_path / bundle).write_text(content)
     with HttpsProxy(terminal.env["MOGPLEX_URL"], public).serving() as proxy:
         address = f"127.0.0.1:{proxy.server_port}"
-        terminal.env |= {"MOGPLEX_URL": "https://mogplex.example", "HTTPS_PROXY": f"http://ada:hunter2@{address}"}
+        terminal.env |= {
+            "MOGPLEX_URL": "https://mogplex.example",
+            "HTTPS_PROXY": f"http://ada:hunter2@{address}",
+        }
         terminal.env |= {"REQUESTS_CA_BUNDLE": str(tmp_path / bundle)} if bundle else {}
         code, found = examined(terminal)
         step = terminal.mogplex("action", "--timeout", "20s") if "Check" in told else None
     is_right = bundle == "public.pem"
-    assert (code, found["tls"][0], told in found["tls"][1]) == ((0, "ok", True) if is_right else (69, "failed", True))
-    assert found["proxy"] == (("ok", f"through {address}") if is_right else ("unknown", NOT_CHECKED))
+    assert (code, found["tls"][0], told in found["tls"][1]) == (
+        (0, "ok", True) if is_right else (69, "failed", True)
+    )
+    assert found["proxy"] == (
+        ("ok", f"through {address}") if is_right else ("unknown", NOT_CHECKED)
+    )
     assert step is None or (step.code, "Trying again" in step.out) == (69, False)

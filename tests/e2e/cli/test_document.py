@@ -1,4 +1,6 @@
-"""The commands as Mogplex's document on headless runs shows them: script, lines, messages, exit codes."""
+"""The commands as Mogplex's document on headless runs shows them: script, lines, messages, exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -62,12 +64,17 @@ steps:
 def as_documented(text: str, run_id: str) -> str:
     """Return ``text`` with the id and the times of the document in place of this run's."""
     text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-05-17T10:14:00.000Z", text)
-    return re.sub(r"^sandbox \S+$", "sandbox vsb_abc", text.replace(run_id, "run-uuid"), flags=re.MULTILINE)
+    return re.sub(
+        r"^sandbox \S+$", "sandbox vsb_abc", text.replace(run_id, "run-uuid"), flags=re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize(
     ("scenario", "last_line", "code"),
-    [("failed", "✗ failed", 1), *slow([("success", "✓ run succeeded", 0), ("cancelled", "✗ cancelled", 1)])],
+    [
+        ("failed", "✗ failed", 1),
+        *slow([("success", "✓ run succeeded", 0), ("cancelled", "✗ cancelled", 1)]),
+    ],
 )
 def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int) -> None:
     terminal.env["MOGPLEX_REPO"] = WEB
@@ -86,7 +93,9 @@ def test_a_started_run(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         terminal.against(emulator)
         branch = ["--create-branch", "--branch", "mogplex/run/2026-05-17/refactor-auth"]
-        ended = terminal.mogplex("run", "--repo", WEB, *branch, "Refactor the auth module to use bearer tokens.")
+        ended = terminal.mogplex(
+            "run", "--repo", WEB, *branch, "Refactor the auth module to use bearer tokens."
+        )
         (run,) = emulator.runs
     assert (ended.code, ended.err) == (0, "")
     assert as_documented(ended.out, run.id) == STARTED
@@ -102,7 +111,9 @@ def test_a_key_stands_for_one_run_of_one_request(terminal: Terminal) -> None:
         assert len(emulator.runs) == 1
         assert terminal.started() != terminal.started(), "without a key every run is a new one"
     assert again.code == 0
-    assert re.fullmatch(rf"matched existing run {run_id} \((pending|streaming)\)", again.out.splitlines()[0])
+    assert re.fullmatch(
+        rf"matched existing run {run_id} \((pending|streaming)\)", again.out.splitlines()[0]
+    )
     assert (other.code, other.out) == (1, "")
     assert "IDEMPOTENCY_CONFLICT" in other.err
     assert "hint: Use another --idempotency-key for this request" in other.err
@@ -143,7 +154,9 @@ def test_a_followed_run(terminal: Terminal) -> None:
 
 def test_the_timeout(terminal: Terminal) -> None:
     with terminal.run("slow") as (run_id, emulator):
-        ended = terminal.run_past(lambda _: asked(emulator, "stream")(), "runs", "events", run_id, "--follow")
+        ended = terminal.run_past(
+            lambda _: asked(emulator, "stream")(), "runs", "events", run_id, "--follow"
+        )
         (run,) = emulator.runs
         assert run.status in LIVE
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
@@ -156,14 +169,23 @@ def test_cancelling(terminal: Terminal) -> None:
         first = terminal.mogplex("runs", "cancel", run_id)
         second = terminal.mogplex("runs", "cancel", run_id)
         third = terminal.mogplex("runs", "cancel", run_id, "--json")
-    assert (first.code, first.out) == (0, f"cancellation requested for run {run_id}\nstatus: cancelled\n")
+    assert (first.code, first.out) == (
+        0,
+        f"cancellation requested for run {run_id}\nstatus: cancelled\n",
+    )
     assert (second.code, second.out) == (0, f"run {run_id} has already ended\nstatus: cancelled\n")
     answer = json.loads(third.out)
-    assert (answer["status"], answer["alreadyTerminal"], answer["run"]["runId"]) == ("cancelled", True, run_id)
+    assert (answer["status"], answer["alreadyTerminal"], answer["run"]["runId"]) == (
+        "cancelled",
+        True,
+        run_id,
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stop_signal_ends_following_and_leaves_the_run(terminal: Terminal, number: signal.Signals, code: int) -> None:
+def test_a_stop_signal_ends_following_and_leaves_the_run(
+    terminal: Terminal, number: signal.Signals, code: int
+) -> None:
     with terminal.run("slow") as (run_id, emulator):
         with terminal.start("runs", "events", run_id, "--follow") as process:
             assert process.stdout is not None

@@ -25,13 +25,46 @@ NOT_FOUND = "the API does not find it (NOT_FOUND): "
 @pytest.mark.parametrize(
     ("given", "command", "code", "told"),
     [
-        ({"MOGPLEX_API_KEY": ""}, "repos list", 64, f"MOGPLEX_API_KEY is not set (UNAUTHORIZED)\nhint: {SET_TOKEN}"),
-        ({"MOGPLEX_API_KEY": "mog_" + "x" * 32}, "repos list", 64, "the API does not know this token (UNAUTHORIZED)"),
-        ({"MOGPLEX_API_KEY": "'mog_x'"}, "repos list", 2, "api-key: has quotation marks around it. Use "),
-        ({"MOGPLEX_API_KEY": READER}, "run --repo acme/web Fix", 65, "the token may not do this (FORBIDDEN): "),
-        ({"MOGPLEX_URL": "http://127.0.0.1:9"}, f"runs events {UNKNOWN} --timeout 1", 69, "127.0.0.1:9 refuses"),
-        *(({}, f"runs {command} {UNKNOWN}", 1, NOT_FOUND) for command in ("get", "events", "cancel")),
-        ({}, f"run --repo {UNKNOWN} Fix", 69, "the API cannot start a run for this repo id, and this token"),
+        (
+            {"MOGPLEX_API_KEY": ""},
+            "repos list",
+            64,
+            f"MOGPLEX_API_KEY is not set (UNAUTHORIZED)\nhint: {SET_TOKEN}",
+        ),
+        (
+            {"MOGPLEX_API_KEY": "mog_" + "x" * 32},
+            "repos list",
+            64,
+            "the API does not know this token (UNAUTHORIZED)",
+        ),
+        (
+            {"MOGPLEX_API_KEY": "'mog_x'"},
+            "repos list",
+            2,
+            "api-key: has quotation marks around it. Use ",
+        ),
+        (
+            {"MOGPLEX_API_KEY": READER},
+            "run --repo acme/web Fix",
+            65,
+            "the token may not do this (FORBIDDEN): ",
+        ),
+        (
+            {"MOGPLEX_URL": "http://127.0.0.1:9"},
+            f"runs events {UNKNOWN} --timeout 1",
+            69,
+            "127.0.0.1:9 refuses",
+        ),
+        *(
+            ({}, f"runs {command} {UNKNOWN}", 1, NOT_FOUND)
+            for command in ("get", "events", "cancel")
+        ),
+        (
+            {},
+            f"run --repo {UNKNOWN} Fix",
+            69,
+            "the API cannot start a run for this repo id, and this token",
+        ),
     ],
 )
 def test_what_cannot_be_done(
@@ -48,7 +81,9 @@ def test_what_cannot_be_done(
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 75), (503, 69)])
-def test_what_asks_to_wait_a_minute_ends_at_once(terminal: Terminal, status: int, code: int) -> None:
+def test_what_asks_to_wait_a_minute_ends_at_once(
+    terminal: Terminal, status: int, code: int
+) -> None:
     with Emulator("success") as emulator:
         emulator.inject("repos", status=status, headers={"retry-after": "60"})
         ended = terminal.against(emulator).mogplex("repos", "list")
@@ -64,7 +99,10 @@ def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
         (run,) = emulator.runs
     assert ended.code == 0
     assert ended.out.startswith(f"started run {run.id} (")
-    assert f"warning: the connection to {emulator.url.removeprefix('http://')} failed; trying again" in ended.err
+    assert (
+        f"warning: the connection to {emulator.url.removeprefix('http://')} failed; trying again"
+        in ended.err
+    )
 
 
 def test_following_outlasts_faults(terminal: Terminal) -> None:
@@ -85,14 +123,20 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
     ("status", "warning", "code"),
     [
         pytest.param(503, "the API is not available; trying again", 69, id="an outage"),
-        pytest.param(200, "this version does not know the run's status paused", 2, id="an unknown status"),
+        pytest.param(
+            200, "this version does not know the run's status paused", 2, id="an unknown status"
+        ),
     ],
 )
-def test_what_lasts_to_the_timeout_has_its_own_code(terminal: Terminal, status: int, warning: str, code: int) -> None:
+def test_what_lasts_to_the_timeout_has_its_own_code(
+    terminal: Terminal, status: int, warning: str, code: int
+) -> None:
     with terminal.run("slow") as (run_id, emulator):
         body = {"ok": True, "data": {"run": {"runId": run_id, "status": "paused"}, "events": []}}
         for route in ("run", "stream", "events"):
-            emulator.inject(route, status=status, body=body, skip=int(route == "run"), times="always")
+            emulator.inject(
+                route, status=status, body=body, skip=int(route == "run"), times="always"
+            )
         ended = terminal.run_past(
             lambda process: process.stderr and process.stderr.readline() == f"warning: {warning}\n",
             *("runs", "events", run_id, "--follow"),
@@ -101,7 +145,9 @@ def test_what_lasts_to_the_timeout_has_its_own_code(terminal: Terminal, status: 
     assert ended.code == code
 
 
-@pytest.mark.parametrize("command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"])
+@pytest.mark.parametrize(
+    "command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"]
+)
 def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
     with Emulator("success", api="2026-08") as emulator:
         ended = terminal.against(emulator).mogplex(*command.split())
@@ -111,7 +157,9 @@ def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
     assert "hint: It is an older Mogplex server" in ended.err
 
 
-@pytest.mark.parametrize("command", ["mogplex --help", "mogplex runs events $RUN --follow", "mogplex repos list"])
+@pytest.mark.parametrize(
+    "command", ["mogplex --help", "mogplex runs events $RUN --follow", "mogplex repos list"]
+)
 def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> None:
     with Emulator("success", speed=20) as emulator:
         terminal.env["RUN"] = terminal.against(emulator).started()

@@ -1,4 +1,6 @@
-"""`mogplex runs events --follow` on today's service: the stream, the agent's words, pauses, and `--exit-status`."""
+"""`mogplex runs events --follow` on today's service: the stream, the agent's words, pauses, and
+`--exit-status`.
+"""
 
 from __future__ import annotations
 
@@ -60,11 +62,18 @@ def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal) -> None:
 
 def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
     halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\n\n"]
-    scenario = f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n"
+    scenario = (
+        f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n"
+    )
     with terminal.run(scenario, speed=10) as (run_id, emulator):
         shown = [
             terminal.mogplex("runs", "events", run_id, *flags)
-            for flags in (["--follow"], [], ["--json"], ["--follow", "--json"])  # the first one waits for the end
+            for flags in (
+                ["--follow"],
+                [],
+                ["--json"],
+                ["--follow", "--json"],
+            )  # the first one waits for the end
         ]
         (run,) = emulator.runs
         ids = [event["id"] for event in run.events]
@@ -81,7 +90,11 @@ def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal) -
         ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
         ids = {event["id"] for event in emulator.runs[0].events}
     *events, _ = [json.loads(line) for line in ended.out.splitlines()]
-    words = [at for at, event in enumerate(events) if (event["payload"] or {}).get("kind") == "assistant_delta"]
+    words = [
+        at
+        for at, event in enumerate(events)
+        if (event["payload"] or {}).get("kind") == "assistant_delta"
+    ]
     assert "".join(events[at]["message"] for at in words) == "I look at the repository first."
     assert [event["type"] for event in events].index("tool_started") < words[0]
     assert {event["id"] for event in events} == ids
@@ -90,7 +103,9 @@ def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal) -
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> None:
     with terminal.run(PAUSE, speed=2) as (run_id, _):
-        ended = terminal.mogplex("runs", "events", run_id, "--follow", *(["--json"] if as_json else []))
+        ended = terminal.mogplex(
+            "runs", "events", run_id, "--follow", *(["--json"] if as_json else [])
+        )
         seen = terminal.mogplex("runs", "get", run_id)
     last = ended.out.splitlines()[-1]
     if as_json:
@@ -107,7 +122,8 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("scenario", "code"), [("success", 0), ("failed", 1), ("cancelled", 1), ("paused", 1), ("mogplex", 0)]
+    ("scenario", "code"),
+    [("success", 0), ("failed", 1), ("cancelled", 1), ("paused", 1), ("mogplex", 0)],
 )
 def test_the_exit_status_of_the_run(terminal: Terminal, scenario: str, code: int) -> None:
     with terminal.run(scenario, speed=20) as (run_id, _):

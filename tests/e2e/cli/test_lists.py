@@ -1,4 +1,6 @@
-"""`mogplex repos list`, `agents list`, `skills list`: what a run can use; and `runs artifact`: what it committed."""
+"""`mogplex repos list`, `agents list`, `skills list`: what a run can use; and `runs artifact`: what
+it committed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ artifacts:
 variables:
   x: [ABCDEFGHIJKLMNOPQR, STUVWXYZ0123456789]
 """
-UNUSUAL = [{"id": "id-1", "full_name": name} for name in ("acme/web", "acme/a;rm -rf ~", "acme/`id`", "acme/${{ x }}")]
+UNUSUAL = [
+    {"id": "id-1", "full_name": name}
+    for name in ("acme/web", "acme/a;rm -rf ~", "acme/`id`", "acme/${{ x }}")
+]
 MANY = [{"id": f"id-{number}", "full_name": f"acme/r{number}"} for number in range(200)]
 MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
 
@@ -57,7 +62,9 @@ def test_what_is_listed(terminal: Terminal, command: str, out: str, err: str) ->
         ("skills list --repo acme/web --q style", "slug", ["review-style"]),
     ],
 )
-def test_json_is_one_object_a_line(terminal: Terminal, command: str, key: str, values: list[str]) -> None:
+def test_json_is_one_object_a_line(
+    terminal: Terminal, command: str, key: str, values: list[str]
+) -> None:
     with Emulator("success") as emulator:
         ended = terminal.against(emulator).mogplex(*command.split(), "--json")
     assert ([json.loads(line)[key] for line in ended.out.splitlines()], ended.err) == (values, "")
@@ -71,7 +78,11 @@ def test_json_is_one_object_a_line(terminal: Terminal, command: str, key: str, v
     ],
 )
 def test_what_is_left_out_is_said(
-    terminal: Terminal, repos: list[dict[str, str]], flags: list[str], lines: list[str], warning: str
+    terminal: Terminal,
+    repos: list[dict[str, str]],
+    flags: list[str],
+    lines: list[str],
+    warning: str,
 ) -> None:
     with Emulator("success") as emulator:
         emulator.inject("repos", status=200, body={"ok": True, "data": {"repos": repos}})
@@ -80,9 +91,18 @@ def test_what_is_left_out_is_said(
 
 
 def test_names_of_others_do_no_harm(terminal: Terminal) -> None:
-    agents = [{"id": "preset:\x1b[2J::error::", "name": "a\n##vso[x]", "model": 7, "description": "npm_" + "aB3" * 12}]
+    agents = [
+        {
+            "id": "preset:\x1b[2J::error::",
+            "name": "a\n##vso[x]",
+            "model": 7,
+            "description": "npm_" + "aB3" * 12,
+        }
+    ]
     with Emulator("success") as emulator:
-        emulator.inject("agents", status=200, body={"ok": True, "data": {"agents": agents}}, times="always")
+        emulator.inject(
+            "agents", status=200, body={"ok": True, "data": {"agents": agents}}, times="always"
+        )
         ended = terminal.against(emulator).mogplex("agents", "list")
     (line,) = ended.out.splitlines()
     assert line.startswith("preset:")
@@ -101,10 +121,16 @@ def test_an_artifact_is_one_clean_line_of_json(terminal: Terminal, name: str) ->
     ("flags", "name", "told"),
     [
         (["--create-branch"], "coverage", ["NOT_FOUND", "git add --force"]),
-        ([], "report", ["the run's state does not allow this (CONFLICT)"]),  # it has no branch of its own
+        (
+            [],
+            "report",
+            ["the run's state does not allow this (CONFLICT)"],
+        ),  # it has no branch of its own
     ],
 )
-def test_an_artifact_that_is_not_there(terminal: Terminal, flags: list[str], name: str, told: list[str]) -> None:
+def test_an_artifact_that_is_not_there(
+    terminal: Terminal, flags: list[str], name: str, told: list[str]
+) -> None:
     with terminal.run(SCENARIO, *flags) as (run_id, _):
         ended = terminal.mogplex("runs", "artifact", run_id, name)
     assert (ended.code, ended.out, "idempotency" in ended.err) == (1, "", False)

@@ -24,16 +24,29 @@ SPEED = 20
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
-def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = lambda: None) -> str:
-    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it prints, or is silent."""
+def on_a_screen(
+    terminal: Terminal, *argv: str, each_time: Callable[[], None] = lambda: None
+) -> str:
+    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it
+    prints, or is silent.
+    """
     screen, end = pty.openpty()
     with (
         os.fdopen(screen, "rb", buffering=0) as seen,
-        subprocess.Popen(["mogplex", *argv], env=terminal.env, cwd=terminal.folder, stdin=end, stdout=end, stderr=end),
+        subprocess.Popen(
+            ["mogplex", *argv],
+            env=terminal.env,
+            cwd=terminal.folder,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        ),
     ):
         os.close(end)
         shown = b""
-        with contextlib.suppress(OSError):  # Linux says so when the last process has left the terminal
+        with contextlib.suppress(
+            OSError
+        ):  # Linux says so when the last process has left the terminal
             while True:
                 if select.select([seen], [], [], 0.1)[0]:
                     if not (chunk := seen.read(65536)):
@@ -43,18 +56,34 @@ def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = 
     return shown.decode()
 
 
-@pytest.mark.parametrize(("setting", "colour"), [({}, "\x1b[31m"), ({"NO_COLOR": "1"}, ""), ({"TERM": "dumb"}, "")])
-def test_an_error_is_red_on_a_terminal(terminal: Terminal, setting: dict[str, str], colour: str) -> None:
+@pytest.mark.parametrize(
+    ("setting", "colour"), [({}, "\x1b[31m"), ({"NO_COLOR": "1"}, ""), ({"TERM": "dumb"}, "")]
+)
+def test_an_error_is_red_on_a_terminal(
+    terminal: Terminal, setting: dict[str, str], colour: str
+) -> None:
     terminal.env |= setting
     assert on_a_screen(terminal, "run").startswith(f"{colour}error: run: --repo <id> is required")
 
 
 def test_a_terminal_gets_what_it_can_show_and_a_pipe_utf_8(terminal: Terminal) -> None:
-    terminal.env |= {"PYTHONIOENCODING": "ascii", "NO_COLOR": "1", "MOGPLEX_URL": "http://127.0.0.1:9"}
-    (shown,) = [line for line in on_a_screen(terminal, "doctor").splitlines() if line.startswith("x token   ")]
+    terminal.env |= {
+        "PYTHONIOENCODING": "ascii",
+        "NO_COLOR": "1",
+        "MOGPLEX_URL": "http://127.0.0.1:9",
+    }
+    (shown,) = [
+        line
+        for line in on_a_screen(terminal, "doctor").splitlines()
+        if line.startswith("x token   ")
+    ]
     assert "(UNAUTHORIZED) -> Set MOGPLEX_API_KEY to a current token (mog_?);" in shown
     assert json.loads(on_a_screen(terminal, "doctor", "--json").splitlines()[0])["check"] == "ci"
-    (piped,) = [line for line in terminal.mogplex("doctor").out.splitlines() if line.startswith("✘ token   ")]
+    (piped,) = [
+        line
+        for line in terminal.mogplex("doctor").out.splitlines()
+        if line.startswith("✘ token   ")
+    ]
     assert "(UNAUTHORIZED) → Set MOGPLEX_API_KEY to a current token (mog_…);" in piped
 
 
@@ -63,7 +92,9 @@ def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) ->
     with terminal.run(scenario, speed=SPEED) as (run_id, emulator):
         commands = (["events", run_id, "--follow"], ["get", run_id])
         followed, seen = (terminal.mogplex("runs", *command) for command in commands)
-        followed_json, seen_json = (terminal.mogplex("runs", *command, "--json") for command in commands)
+        followed_json, seen_json = (
+            terminal.mogplex("runs", *command, "--json") for command in commands
+        )
         (run,) = emulator.runs
         events = run.feed(200)
     assert len(set(secrets_in(events))) > (5 if scenario == "leaky" else -1)
@@ -72,7 +103,9 @@ def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) ->
         assert not CONTROLS.search(ended.out)
         assert not any(secret in ended.out + ended.err for secret in secrets_in(events))
         assert ci_logs.steering(ended.out + ended.err) == []
-        assert [command for command in ci_logs.obeyed(ended.out) if command.system != "Buildkite"] == []
+        assert [
+            command for command in ci_logs.obeyed(ended.out) if command.system != "Buildkite"
+        ] == []
     *lines, last = followed.out.splitlines()
     assert len(lines) >= len([event for event in events if not is_text(event)])
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z  ", line) for line in lines)
@@ -81,7 +114,9 @@ def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) ->
     *printed, end = map(json.loads, followed_json.out.splitlines())
     assert end == {"runId": run_id, "status": "failed"}
     assert sorted(event["id"] for event in printed) == sorted(event["id"] for event in events)
-    assert [e["id"] for e in printed if not is_text(e)] == [e["id"] for e in events if not is_text(e)]
+    assert [e["id"] for e in printed if not is_text(e)] == [
+        e["id"] for e in events if not is_text(e)
+    ]
     assert json.loads(seen_json.out)["status"] == "failed"
 
 
@@ -132,7 +167,9 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
 
 
 @pytest.mark.parametrize("ci", ["", "true"])
-def test_a_terminal_has_a_live_line_while_a_run_is_followed_but_in_ci(terminal: Terminal, ci: str) -> None:
+def test_a_terminal_has_a_live_line_while_a_run_is_followed_but_in_ci(
+    terminal: Terminal, ci: str
+) -> None:
     terminal.env |= {"TERM": "xterm", "CI": ci}
     clock = FakeClock()
     with terminal.run("success", clock=clock) as (run_id, _):

@@ -39,10 +39,17 @@ def peer(talk: Talk, seen: list[str] | None = None) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def answer(status: int, body: object = "", media_type: str = "application/json", location: str | None = None) -> bytes:
+def answer(
+    status: int,
+    body: object = "",
+    media_type: str = "application/json",
+    location: str | None = None,
+) -> bytes:
     """Return the bytes of an answer; ``body`` is a text, or sent as JSON."""
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    head = f"HTTP/1.0 {status} X\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n"
+    head = (
+        f"HTTP/1.0 {status} X\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n"
+    )
     head += f"Location: {location}\r\n" if location is not None else ""
     return head.encode() + b"\r\n" + content
 

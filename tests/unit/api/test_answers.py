@@ -1,4 +1,6 @@
-"""How the API's answers are read: what an event means, which answers are refused, and which JSON costs too much."""
+"""How the API's answers are read: what an event means, which answers are refused, and which JSON
+costs too much.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ FAILED = "The agent finished, but GitHub delivery failed"
 NONE: dict[str, Any] = {}
 
 
-def read(word: str, message: str | None = None, tool: str | None = None, /, **payload: Any) -> Event:
+def read(
+    word: str, message: str | None = None, tool: str | None = None, /, **payload: Any
+) -> Event:
     (found,) = answers.events([event(word, message, 0.0, tool, **payload)])
     return found
 
@@ -62,7 +66,14 @@ def test_the_meaning_of_an_event_and_which_part_of_it_is_read(
     word: str, message: str | None, payload: dict[str, Any], kind: str
 ) -> None:
     found = read(word, message, **payload)
-    part = {"tool": "tool", "git": "git", "delivery": "git", "finished": "end", "failed": "end", "cancelled": "end"}
+    part = {
+        "tool": "tool",
+        "git": "git",
+        "delivery": "git",
+        "finished": "end",
+        "failed": "end",
+        "cancelled": "end",
+    }
     parts = {name for name in ("tool", "git", "end") if getattr(found, name) is not None}
     expected = {part[key] for key in (kind, kind.split("_")[0]) if key in part}
     assert (found.kind.name.lower(), parts) == (kind, expected)
@@ -83,16 +94,35 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
         # The fields that nothing else carries.
         (LOG, "words", {"stage": "install", "extra": 1}, "details", {"extra": 1}),
         (LOG, "words", {"stage": "install"}, "details", None),
-        (TOOL, "words", {"toolCallId": "c", "state": "done", "stage": "s"}, "details", {"stage": "s"}),
+        (
+            TOOL,
+            "words",
+            {"toolCallId": "c", "state": "done", "stage": "s"},
+            "details",
+            {"stage": "s"},
+        ),
         ("quantum_leap", "words", {"stage": "install"}, "details", {"stage": "install"}),
         ("quantum_leap", "words", {}, "details", None),
         # A tool call: whether it failed, and how long it took; up to a month is believed.
         *(
             (TOOL, "done", payload, "tool.failed", failed)
             for payload, failed in [
-                *(({"state": "done"}, False), ({"state": "error"}, True), ({"state": "denied"}, True), (NONE, False)),
-                *(({"error": "no such file"}, True), ({"error": ""}, False), ({"exit_code": 0}, False)),
-                *(({"exit_code": 1}, True), ({"exit_code": True}, False), ({"exit_code": "1"}, False)),
+                *(
+                    ({"state": "done"}, False),
+                    ({"state": "error"}, True),
+                    ({"state": "denied"}, True),
+                    (NONE, False),
+                ),
+                *(
+                    ({"error": "no such file"}, True),
+                    ({"error": ""}, False),
+                    ({"exit_code": 0}, False),
+                ),
+                *(
+                    ({"exit_code": 1}, True),
+                    ({"exit_code": True}, False),
+                    ({"exit_code": "1"}, False),
+                ),
             ]
         ),
         (TOOL, "done", {"state": "denied"}, "tool.denied", True),
@@ -104,7 +134,10 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
             + [(odd, None) for odd in (2_592_000_001, -1, "1500", None)]
         ),
         # An end: the exit code is a whole number below a billion.
-        *((END, None, {"exit_code": number}, "end.exit_code", number) for number in (0, 137, -9, 10**9 - 1, 1 - 10**9)),
+        *(
+            (END, None, {"exit_code": number}, "end.exit_code", number)
+            for number in (0, 137, -9, 10**9 - 1, 1 - 10**9)
+        ),
         *(
             (END, None, {"exit_code": odd}, "end.exit_code", None)
             for odd in (10**9, -(10**9), True, False, 1.0, "1", None, [1])
@@ -118,23 +151,61 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
         # The work of git.
         *(
             (LOG, "Delivered", {"stage": "git_delivery", "changed": changed}, "git.changed", known)
-            for changed, known in [(True, True), (False, False), (None, None), (1, None), ("true", None)]
+            for changed, known in [
+                (True, True),
+                (False, False),
+                (None, None),
+                (1, None),
+                ("true", None),
+            ]
         ),
-        (LOG, "Delivered", {"stage": SYNC, "working_branch": "a", "base_branch": "b"}, "git.working_branch", "a"),
-        (LOG, "Delivered", {"stage": SYNC, "working_branch": "a", "base_branch": "b"}, "git.base_branch", "b"),
+        (
+            LOG,
+            "Delivered",
+            {"stage": SYNC, "working_branch": "a", "base_branch": "b"},
+            "git.working_branch",
+            "a",
+        ),
+        (
+            LOG,
+            "Delivered",
+            {"stage": SYNC, "working_branch": "a", "base_branch": "b"},
+            "git.base_branch",
+            "b",
+        ),
         (LOG, "Delivered", {"stage": SYNC, "pull_request_url": 7}, "git.pull_request_url", None),
         # A line of a file.
         (LOG, "look", {"path": "a", "line": 7}, "location", (Untrusted("a"), 7, False)),
-        (LOG, "look", {"path": "a", "line": 7, "severity": "error"}, "location", (Untrusted("a"), 7, True)),
-        (LOG, "look", {"path": "a", "line": 7, "severity": "info"}, "location", (Untrusted("a"), 7, False)),
+        (
+            LOG,
+            "look",
+            {"path": "a", "line": 7, "severity": "error"},
+            "location",
+            (Untrusted("a"), 7, True),
+        ),
+        (
+            LOG,
+            "look",
+            {"path": "a", "line": 7, "severity": "info"},
+            "location",
+            (Untrusted("a"), 7, False),
+        ),
         (LOG, "look", {"path": "a", "line": 0}, "location", None),
         (LOG, "look", {"path": "a", "line": 10**9}, "location", None),
         (LOG, "look", {"path": "a"}, "location", None),
-        (LOG, "look", {"file": "a", "line": 1, "level": "warning"}, "location", (Untrusted("a"), 1, True)),
+        (
+            LOG,
+            "look",
+            {"file": "a", "line": 1, "level": "warning"},
+            "location",
+            (Untrusted("a"), 1, True),
+        ),
         (LOG, "look", {"line": 7}, "location", None),
     ],
 )
-def test_what_an_event_says(word: str, message: str | None, payload: dict[str, Any], field: str, value: Any) -> None:
+def test_what_an_event_says(
+    word: str, message: str | None, payload: dict[str, Any], field: str, value: Any
+) -> None:
     found: Any = read(word, message, "shell", **payload)
     for name in field.split("."):
         found = getattr(found, name)
@@ -148,7 +219,11 @@ def test_a_tool_without_a_name_is_called_tool() -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [({"id": "e1", "type": "log"}, "log"), ({"id": "e1"}, "event"), ({"id": "e1", "type": 7}, "event")],
+    [
+        ({"id": "e1", "type": "log"}, "log"),
+        ({"id": "e1"}, "event"),
+        ({"id": "e1", "type": 7}, "event"),
+    ],
 )
 def test_an_event_needs_an_id_and_no_type(data: dict[str, Any], words: str) -> None:
     (found,) = answers.events([data, {"type": "log"}, {"id": 7}, None, "log"])
@@ -160,8 +235,19 @@ def test_an_event_needs_an_id_and_no_type(data: dict[str, Any], words: str) -> N
     [
         ("2026-11-24T13:45:40Z", datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)),
         ("2026-11-24T15:45:40.5+02:00", datetime(2026, 11, 24, 13, 45, 40, 500_000, tzinfo=UTC)),
-        (f"2026-11-24T13:45:40.{'5' * 43}Z", datetime(2026, 11, 24, 13, 45, 40, 555_555, tzinfo=UTC)),
-        *((odd, None) for odd in (f"2026-11-24T13:45:40.{'5' * 44}Z", "2026-11-24T13:45:40", "soon", 1764000000)),
+        (
+            f"2026-11-24T13:45:40.{'5' * 43}Z",
+            datetime(2026, 11, 24, 13, 45, 40, 555_555, tzinfo=UTC),
+        ),
+        *(
+            (odd, None)
+            for odd in (
+                f"2026-11-24T13:45:40.{'5' * 44}Z",
+                "2026-11-24T13:45:40",
+                "soon",
+                1764000000,
+            )
+        ),
         ("0001-01-01T00:00:00+14:00", None),
     ],
 )
@@ -195,21 +281,45 @@ ENDED = {"status": "cancelled", "run": RUN, "alreadyTerminal": True}
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (answers.run(RUN), {"creates_branch": False, "runtime_id": None, "has_terminal_commit": False}),
-        (answers.run(RUN | BRANCH), {"creates_branch": True, "runtime_id": "r", "has_terminal_commit": True}),
+        (
+            answers.run(RUN),
+            {"creates_branch": False, "runtime_id": None, "has_terminal_commit": False},
+        ),
+        (
+            answers.run(RUN | BRANCH),
+            {"creates_branch": True, "runtime_id": "r", "has_terminal_commit": True},
+        ),
         (answers.run(RUN | {"branch": {"createBranch": "yes"}}), {"creates_branch": False}),
-        (answers.run(RUN | {"branch": "main", "runtime": "r"}), {"creates_branch": False, "runtime_id": None}),
-        (answers.run(RUN | {"runtime": {"runId": 7}, "terminalCommitSha": "a1"}), {"runtime_id": None}),
+        (
+            answers.run(RUN | {"branch": "main", "runtime": "r"}),
+            {"creates_branch": False, "runtime_id": None},
+        ),
+        (
+            answers.run(RUN | {"runtime": {"runId": 7}, "terminalCommitSha": "a1"}),
+            {"runtime_id": None},
+        ),
         (answers.cancelled(ENDED, RUN_ID), {"already_terminal": True, "run": answers.run(RUN)}),
-        (answers.cancelled({"status": "cancelled", "run": "x"}, RUN_ID), {"already_terminal": False, "run": None}),
-        (answers.cancelled(ENDED | {"run": None, "alreadyTerminal": "yes"}, RUN_ID), {"already_terminal": False}),
-        *((answers.started(RUN | {"replayed": odd}), {"replayed": False}) for odd in (False, "true", 1)),
+        (
+            answers.cancelled({"status": "cancelled", "run": "x"}, RUN_ID),
+            {"already_terminal": False, "run": None},
+        ),
+        (
+            answers.cancelled(ENDED | {"run": None, "alreadyTerminal": "yes"}, RUN_ID),
+            {"already_terminal": False},
+        ),
+        *(
+            (answers.started(RUN | {"replayed": odd}), {"replayed": False})
+            for odd in (False, "true", 1)
+        ),
         (answers.started(RUN | {"replayed": True}), {"replayed": True}),
     ],
 )
 def test_most_of_an_answer_may_be_missing_or_odd(answer: Any, said: dict[str, Any]) -> None:
     found = {name: plain(getattr(answer, name)) for name in said}
-    assert (found, [type(each) for each in found.values()]) == (said, [type(each) for each in said.values()])
+    assert (found, [type(each) for each in found.values()]) == (
+        said,
+        [type(each) for each in said.values()],
+    )
 
 
 @pytest.mark.parametrize("content", [None, 0, {"passed": 12}, []])
@@ -223,7 +333,10 @@ def test_an_artifact_may_hold_any_json(content: object) -> None:
 @pytest.mark.parametrize(
     "data",
     [None, [], {"repos": None}, {"repos": {}}]
-    + [{"repos": [odd]} for odd in (None, {"id": "r"}, {"id": "r", "full_name": 7}, {"full_name": "acme/web"})],
+    + [
+        {"repos": [odd]}
+        for odd in (None, {"id": "r"}, {"id": "r", "full_name": 7}, {"full_name": "acme/web"})
+    ],
 )
 def test_a_list_of_repositories_without_what_is_needed_is_refused(data: object) -> None:
     with pytest.raises(UnreachableError, match="the API's answer"):
@@ -232,7 +345,11 @@ def test_a_list_of_repositories_without_what_is_needed_is_refused(data: object) 
 
 @pytest.mark.parametrize(
     "text",
-    ["[" + "[]," * MAX_VALUES + "[]]", "[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000],
+    [
+        "[" + "[]," * MAX_VALUES + "[]]",
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+    ],
     ids=["many values", "deep lists", "deep objects"],
 )
 def test_a_flood_is_refused_before_it_becomes_objects(text: str) -> None:
@@ -259,7 +376,9 @@ def test_a_long_text_with_many_commas_is_no_flood() -> None:
 
 def test_a_number_of_a_million_digits_hides_nothing_else() -> None:
     run = '{"runId": "r-1", "status": "success"}'
-    event = f'{{"id": "e-1", "type": "tool_finished", "payload": {{"duration_ms": {"9" * 1_000_000}}}}}'
+    event = (
+        f'{{"id": "e-1", "type": "tool_finished", "payload": {{"duration_ms": {"9" * 1_000_000}}}}}'
+    )
     answer = answers.event_page(read_json(f'{{"run": {run}, "events": [{event}]}}'.encode()), "r-1")
     assert answer.run.status == "success"
     (only,) = answer.events

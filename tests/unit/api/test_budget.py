@@ -1,4 +1,6 @@
-"""The token's limits, kept for many runs at once; and the pause between polls, for jobs that share a token."""
+"""The token's limits, kept for many runs at once; and the pause between polls, for jobs that share
+a token.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
 
 
 def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]]) -> list[float]:
-    """Send a request for each of ``uses`` from a thread of its own; return when each was let through.
+    """Send a request for each of ``uses`` from a thread of its own; return when each was let
+    through.
 
     Each use comes with the time at which it is asked for.
     """
@@ -69,7 +72,9 @@ def test_a_hundred_and_fifty_starts_a_day() -> None:
     assert budget.seconds_to_start(clock.monotonic()) == pytest.approx(86_400.05 - 150 * 121)
 
 
-@pytest.mark.parametrize(("use", "at_once"), [(Use.CANCEL, 60), (Use.START, 50), (Use.READ, 50), (Use.POLL, 50)])
+@pytest.mark.parametrize(
+    ("use", "at_once"), [(Use.CANCEL, 60), (Use.START, 50), (Use.READ, 50), (Use.POLL, 50)]
+)
 def test_only_cancels_may_use_what_is_kept_free(use: Use, at_once: int) -> None:
     budget = TokenBudget([REQUESTS])
     sent = send(budget, VirtualTime(), [(0.0, use)] * 60 + [(1.0, Use.CANCEL)] * 8)
@@ -79,8 +84,18 @@ def test_only_cancels_may_use_what_is_kept_free(use: Use, at_once: int) -> None:
 
 @pytest.mark.parametrize(
     ("uses", "order"),
-    [([P, P, R, S, C], [0, 4, 3, 2, 1]), ([P, C, C, C], [0, 3, 2, 1]), ([P, S, C], [0, 2, 1]), ([R, R, R], [0, 1, 2])],
-    ids=["cancels, starts, reads, polls", "the newest run's cancel first", "a cancel before a start", "as they came"],
+    [
+        ([P, P, R, S, C], [0, 4, 3, 2, 1]),
+        ([P, C, C, C], [0, 3, 2, 1]),
+        ([P, S, C], [0, 2, 1]),
+        ([R, R, R], [0, 1, 2]),
+    ],
+    ids=[
+        "cancels, starts, reads, polls",
+        "the newest run's cancel first",
+        "a cancel before a start",
+        "as they came",
+    ],
 )
 def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None:
     budget = TokenBudget([Limit(1, 10.0)])
@@ -89,13 +104,19 @@ def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None
 
 
 @pytest.mark.parametrize(
-    ("use", "words"), [(Use.READ, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")]
+    ("use", "words"),
+    [(Use.READ, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")],
 )
-def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(use: Use, words: str) -> None:
+def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(
+    use: Use, words: str
+) -> None:
     budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
     with budget.turn(use, 30, clock=clock) as left:
         assert left == 30
-    with pytest.raises(RateLimitedError, match=words) as refused, budget.turn(use, 60.0, clock=clock):
+    with (
+        pytest.raises(RateLimitedError, match=words) as refused,
+        budget.turn(use, 60.0, clock=clock),
+    ):
         pass
     assert (refused.value.code, clock.monotonic()) == ("RATE_LIMITED", 0)
     assert refused.value.retry_after == pytest.approx(60.05)
@@ -109,7 +130,11 @@ def test_a_stop_signal_ends_the_wait() -> None:
     budget, clock, stop = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock(), Stop()
     clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
     with budget.turn(Use.READ, 30, clock=clock):
-        with pytest.raises(StopRequested), stop.interrupting(), budget.turn(Use.READ, 90, clock=clock):
+        with (
+            pytest.raises(StopRequested),
+            stop.interrupting(),
+            budget.turn(Use.READ, 90, clock=clock),
+        ):
             pass
     assert clock.monotonic() == 10.0
 
@@ -127,7 +152,10 @@ def test_who_gives_up_holds_nobody_back() -> None:
 
 
 asked = st.lists(
-    st.tuples(st.floats(0, 100, allow_nan=False).map(lambda at: round(at, 1)), st.sampled_from(Use)), max_size=30
+    st.tuples(
+        st.floats(0, 100, allow_nan=False).map(lambda at: round(at, 1)), st.sampled_from(Use)
+    ),
+    max_size=30,
 )
 
 
@@ -148,7 +176,16 @@ def test_no_window_ever_holds_more_than_the_limit(
 
 @pytest.mark.parametrize(
     ("now", "seconds"),
-    [(2.0, 8.05), (10.0, 0.05), (10.03, 0.02), (10.045, 0.01), (10.051, 0.0), (11.0, 0.0), (12.1, 0.0), (50.0, 0.0)],
+    [
+        (2.0, 8.05),
+        (10.0, 0.05),
+        (10.03, 0.02),
+        (10.045, 0.01),
+        (10.051, 0.0),
+        (11.0, 0.0),
+        (12.1, 0.0),
+        (50.0, 0.0),
+    ],
 )
 def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seconds: float) -> None:
     """And a little later: the service's clock need not run exactly like ours."""
@@ -159,7 +196,10 @@ def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seco
 
 def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
     budget = TokenBudget([Limit(3, 10.0)])
-    uses = [*((float(at), Use.READ) for at in range(3)), *((3.0 + at / 10, Use.READ) for at in range(5))]
+    uses = [
+        *((float(at), Use.READ) for at in range(3)),
+        *((3.0 + at / 10, Use.READ) for at in range(5)),
+    ]
     expected = [0.0, 1.0, 2.0, 10.05, 11.05, 12.05, 20.1, 21.1]
     assert send(budget, VirtualTime(), uses) == pytest.approx(expected, abs=0.02)
 
@@ -193,7 +233,9 @@ def failed(retry_after: float | None = None) -> MogplexError:
 
 @pytest.mark.parametrize("jobs", [1, *range(2, 11), 18, 19, 32])
 def test_jobs_together_stay_below_the_limit(jobs: int) -> None:
-    """Before its first poll each job has paid for the look-up, the start and the try of a stream."""
+    """Before its first poll each job has paid for the look-up, the start and the try of a
+    stream.
+    """
     firsts, waits = [], []
     for seed in SEEDS:
         each = interval(jobs, 0.1, seed)
@@ -220,7 +262,13 @@ def test_jobs_together_stay_below_the_limit(jobs: int) -> None:
 def test_it_widens_by_a_quarter_while_nothing_happens_and_snaps_back() -> None:
     """It is never more than a tenth longer."""
     runs = [interval(shortest=0.0, seed=seed) for seed in SEEDS]
-    for active, pause in ((True, SHARE), (False, 1.25 * SHARE), (False, 1.25**2 * SHARE), (False, 2.0), (False, 2.0)):
+    for active, pause in (
+        (True, SHARE),
+        (False, 1.25 * SHARE),
+        (False, 1.25**2 * SHARE),
+        (False, 2.0),
+        (False, 2.0),
+    ):
         pauses = [each.after_answer(active=active) for each in runs]
         assert pause - 1e-9 <= min(pauses) <= 1.01 * pause
         assert 1.09 * pause <= max(pauses) <= 1.1 * pause + 1e-9
@@ -241,7 +289,9 @@ def test_failures_back_off_to_ten_seconds_and_an_answer_ends_that() -> None:
     assert pauses[0] <= 1.65
     assert pauses[:4] == sorted(pauses[:4])
     assert max(pauses) <= 10.0
-    assert each.after_answer(active=True) <= 1.65, "other errors than refusals do not slow the polls down"
+    assert each.after_answer(active=True) <= 1.65, (
+        "other errors than refusals do not slow the polls down"
+    )
     assert each.after_error(UnreachableError("gone")) <= 1.65
 
 
@@ -253,9 +303,19 @@ def test_retry_after_is_kept_to_within_two_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("refusals", "shortest", "pause"),
-    [(0, 1.5, 1.5), (1, 1.5, 3.0), (2, 1.5, 6.0), (3, 1.5, 12.0), (5, 1.5, 30.0), (50, 1.5, 30.0), (5, 40.0, 40.0)],
+    [
+        (0, 1.5, 1.5),
+        (1, 1.5, 3.0),
+        (2, 1.5, 6.0),
+        (3, 1.5, 12.0),
+        (5, 1.5, 30.0),
+        (50, 1.5, 30.0),
+        (5, 40.0, 40.0),
+    ],
 )
-def test_each_refusal_doubles_the_pause_up_to_half_a_minute(refusals: int, shortest: float, pause: float) -> None:
+def test_each_refusal_doubles_the_pause_up_to_half_a_minute(
+    refusals: int, shortest: float, pause: float
+) -> None:
     each = interval(shortest=shortest)
     waits = [each.after_error(limited(None)) for _ in range(refusals)]
     assert max(waits, default=0) <= max(10.0, shortest)

@@ -1,4 +1,6 @@
-"""Agents, skills and artifacts, which older services do not have; and web servers that are not Mogplex."""
+"""Agents, skills and artifacts, which older services do not have; and web servers that are not
+Mogplex.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
         (505, ServerError, "the API failed", 1),
     ],
 )
-def test_what_a_refusal_of_the_api_means(status: int, kind: type[MogplexError], words: str, exit_code: int) -> None:
+def test_what_a_refusal_of_the_api_means(
+    status: int, kind: type[MogplexError], words: str, exit_code: int
+) -> None:
     for message, detail in (("no", Untrusted("no")), (["no"], None), ("", None)):
         body = {"ok": False, "error": {"code": "X_Y", "message": message}}
         with peer(answering(answer(status, body))) as url, pytest.raises(ApiError) as raised:
@@ -79,9 +83,15 @@ def test_what_a_refusal_of_the_api_means(status: int, kind: type[MogplexError], 
 
 PAGE, FORMAT = "a web page came instead of the API's answer", "unexpected response format"
 NOT_THE_API = [
-    *((status, "<html>", "text/html", WrongServiceError, PAGE, 0.0) for status in (200, 401, 403, 404, 405, 409, 499)),
+    *(
+        (status, "<html>", "text/html", WrongServiceError, PAGE, 0.0)
+        for status in (200, 401, 403, 404, 405, 409, 499)
+    ),
     (299, " <!DOCTYPE html>", "text/plain", WrongServiceError, PAGE, 0.0),
-    *((status, "", "", SetupError, FORMAT, 120.0) for status in (300, 400, 401, 403, 404, 407, 409, 418, 431)),
+    *(
+        (status, "", "", SetupError, FORMAT, 120.0)
+        for status in (300, 400, 401, 403, 404, 407, 409, 418, 431)
+    ),
     (200, {"ok": True}, "application/json", SetupError, FORMAT, 120.0),
     (200, {"ok": 1, "data": {"repos": []}}, "application/json", SetupError, FORMAT, 120.0),
     (300, {"ok": True, "data": {"repos": []}}, "application/json", SetupError, FORMAT, 120.0),
@@ -96,7 +106,12 @@ NOT_THE_API = [
 
 @pytest.mark.parametrize(("status", "body", "media_type", "kind", "words", "patience"), NOT_THE_API)
 def test_an_answer_without_the_apis_envelope_is_a_proxys(
-    status: int, body: object, media_type: str, kind: type[MogplexError], words: str, patience: float
+    status: int,
+    body: object,
+    media_type: str,
+    kind: type[MogplexError],
+    words: str,
+    patience: float,
 ) -> None:
     """It never ends anything once the API has answered, and may have done what was asked for."""
     odd = answer(status, body, media_type)
@@ -107,14 +122,19 @@ def test_an_answer_without_the_apis_envelope_is_a_proxys(
                 client.repos()
             assert type(raised.value) is kind
             assert words in raised.value.cause
-            assert (raised.value.patience, raised.value.may_have_worked) == (expected, status != 429)
+            assert (raised.value.patience, raised.value.may_have_worked) == (
+                expected,
+                status != 429,
+            )
             if expected == patience:
                 assert client.repos() == []
                 patience = -1
 
 
 def test_a_token_is_doubted_for_longer_once_it_was_accepted() -> None:
-    refusal = answer(401, {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "Unauthorized"}})
+    refusal = answer(
+        401, {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "Unauthorized"}}
+    )
     with peer(answering(refusal, answer(200, REPOS), refusal)) as url:
         client, patience = Client(url, TOKEN), []
         for _ in range(3):
@@ -136,16 +156,27 @@ def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
 
 
 def test_an_event_that_was_seen_comes_without_its_contents_and_stays_what_it_was() -> None:
-    events = [{"id": name, "type": "tool_finished", "message": "Ran", "payload": {"output": "x"}} for name in "ab"]
+    events = [
+        {"id": name, "type": "tool_finished", "message": "Ran", "payload": {"output": "x"}}
+        for name in "ab"
+    ]
     page = {"ok": True, "data": {"run": {"runId": "run-1", "status": "running"}, "events": events}}
     with peer(answering(answer(200, page))) as url:
         old, new = Client(url, TOKEN).events("run-1", seen={Untrusted("a")}).events
-    assert (old.id.text, old.kind, old.message, old.details, old.tool) == ("a", new.kind, None, None, None)
+    assert (old.id.text, old.kind, old.message, old.details, old.tool) == (
+        "a",
+        new.kind,
+        None,
+        None,
+        None,
+    )
     assert new.message == Untrusted("Ran")
     assert new.tool is not None
 
 
-@pytest.mark.parametrize(("run_id", "others"), [("run-1", ["run-2", "run-0", ""]), ("RUN-1", ["RUN-2"])])
+@pytest.mark.parametrize(
+    ("run_id", "others"), [("run-1", ["run-2", "run-0", ""]), ("RUN-1", ["RUN-2"])]
+)
 def test_an_answer_about_another_run_is_none(run_id: str, others: list[str]) -> None:
     """Also when it is the one that was right for the run before."""
     data = {"run": {"runId": run_id, "status": "running"}, "events": [], "status": "running"}

@@ -48,8 +48,19 @@ def test_a_stop_signal_ends_the_wait_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("60", 60.0), (" 50400 ", 50400.0), ("0", 0.0), ("9" * 20, 1e9), ("2.5", 2.5), ("1e3", 1000.0), ("1E+2", 100.0)]
-    + [(header, None) for header in (None, "", "soon", "-5", "1e-3", "0x10", "9" * 400, "NaN", "inf", "1_000")],
+    [
+        ("60", 60.0),
+        (" 50400 ", 50400.0),
+        ("0", 0.0),
+        ("9" * 20, 1e9),
+        ("2.5", 2.5),
+        ("1e3", 1000.0),
+        ("1E+2", 100.0),
+    ]
+    + [
+        (header, None)
+        for header in (None, "", "soon", "-5", "1e-3", "0x10", "9" * 400, "NaN", "inf", "1_000")
+    ],
 )
 def test_reads_seconds(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header) == seconds
@@ -64,7 +75,10 @@ def test_reads_a_date() -> None:
 
 def test_jobs_that_are_told_the_same_wait_come_back_at_different_times() -> None:
     """Within the two seconds after it, and over all of them."""
-    waits = [Backoff(VirtualTime().clock(seed)).seconds_after(limited(60.0)) - 60.0 for seed in range(200)]
+    waits = [
+        Backoff(VirtualTime().clock(seed)).seconds_after(limited(60.0)) - 60.0
+        for seed in range(200)
+    ]
     assert 0.0 <= min(waits) <= 0.1
     assert 1.9 <= max(waits) <= 2.0
 
@@ -114,22 +128,38 @@ def test_how_long_is_waited_before_the_deadline(
             assert waited[0] <= next(work).seconds <= waited[1]
             with pytest.raises(StopIteration):
                 next(work)
-            assert waited[0] <= clock.monotonic() <= waited[1], "without a signal to listen to it waits as long"
+            assert waited[0] <= clock.monotonic() <= waited[1], (
+                "without a signal to listen to it waits as long"
+            )
 
 
 @pytest.mark.parametrize(
     ("left", "longest", "given"),
-    [(60.0, 30.0, 30.0), (12.0, 30.0, 12.0), (0.3, 30.0, 0.3), (0.2, 30.0, 0.3), (-5.0, 30.0, 0.3), (60.0, 7.0, 7.0)],
+    [
+        (60.0, 30.0, 30.0),
+        (12.0, 30.0, 12.0),
+        (0.3, 30.0, 0.3),
+        (0.2, 30.0, 0.3),
+        (-5.0, 30.0, 0.3),
+        (60.0, 7.0, 7.0),
+    ],
 )
-def test_a_try_is_given_what_is_left_and_never_nothing(left: float, longest: float, given: float) -> None:
+def test_a_try_is_given_what_is_left_and_never_nothing(
+    left: float, longest: float, given: float
+) -> None:
     clock = VirtualTime().clock()
-    assert finish(retrying(lambda timeout: timeout, clock=clock, deadline=left, longest_call=longest)) == given
+    assert (
+        finish(retrying(lambda timeout: timeout, clock=clock, deadline=left, longest_call=longest))
+        == given
+    )
     if longest == 30.0:
         assert finish(retrying(lambda timeout: timeout, clock=clock, deadline=left)) == given
 
 
 def test_after_a_stop_signal_the_time_that_the_server_asks_for_is_not_waited() -> None:
-    work = retrying(refusals(limited(60.0)), clock=VirtualTime().clock(), deadline=4.0, insists=True)
+    work = retrying(
+        refusals(limited(60.0)), clock=VirtualTime().clock(), deadline=4.0, insists=True
+    )
     assert 0.4 <= next(work).seconds <= 0.5
 
 

@@ -53,7 +53,9 @@ def test_a_record_is_a_data_line_with_the_event_before_it() -> None:
 def test_a_limit_of_eight_mebibytes_holds_for_each_line() -> None:
     line = b"data: " + b"4" * (8 * 1024 * 1024 - 6)
     records = records_of([line, b"\n" + line, b"5"])
-    assert [(name, len(data)) for name, data in itertools.islice(records, 1)] == [(b"", 8 * 1024 * 1024 - 6)]
+    assert [(name, len(data)) for name, data in itertools.islice(records, 1)] == [
+        (b"", 8 * 1024 * 1024 - 6)
+    ]
     with pytest.raises(ValueError, match="line that is too long"):
         next(records)
 
@@ -66,7 +68,14 @@ def run_object(**fields: Any) -> dict[str, Any]:
 
 
 def event_object(number: int, message: str = "", **fields: Any) -> dict[str, Any]:
-    return {"id": f"e{number}", "type": "log", "message": message, "payload": {}, "createdAt": None, **fields}
+    return {
+        "id": f"e{number}",
+        "type": "log",
+        "message": message,
+        "payload": {},
+        "createdAt": None,
+        **fields,
+    }
 
 
 def record(name: str, data: object) -> bytes:
@@ -78,7 +87,9 @@ def chunk(data: bytes) -> bytes:
 
 
 def sends(*parts: bytes, then: float = 0.0) -> Callable[[socket.socket], None]:
-    """Return a service that sends ``parts``, one packet each, and hangs up after ``then`` seconds."""
+    """Return a service that sends ``parts``, one packet each, and hangs up after ``then``
+    seconds.
+    """
 
     def talk(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -90,7 +101,9 @@ def sends(*parts: bytes, then: float = 0.0) -> Callable[[socket.socket], None]:
 
 
 @contextmanager
-def opened(talk: Callable[[socket.socket], None], *, last_event_id: str | None = None) -> Iterator[EventStream]:
+def opened(
+    talk: Callable[[socket.socket], None], *, last_event_id: str | None = None
+) -> Iterator[EventStream]:
     with peer(talk) as url:
         client = Client(url, TOKEN)
         stream = client.stream(RUN_ID, last_event_id=last_event_id, clock=Clock())
@@ -112,7 +125,11 @@ def read(stream: EventStream) -> list[StreamItem]:
         items.append(item)
 
 
-WHOLE = CONNECTED + record("run", run_object()) + b"".join(record("log", event_object(n, ODD)) for n in range(3))
+WHOLE = (
+    CONNECTED
+    + record("run", run_object())
+    + b"".join(record("log", event_object(n, ODD)) for n in range(3))
+)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +139,20 @@ WHOLE = CONNECTED + record("run", run_object()) + b"".join(record("log", event_o
         [CHUNKED, *(chunk(WHOLE[at : at + 1]) for at in range(len(WHOLE))), LAST_CHUNK],
         [CHUNKED + chunk(WHOLE) + LAST_CHUNK],
         [HEAD + b"Content-Length: %d\r\n\r\n" % len(WHOLE), WHOLE],
-        [HEAD.replace(b"1.1", b"1.0") + b"\r\n", *(WHOLE[at : at + 9] for at in range(0, len(WHOLE), 9))],
+        [
+            HEAD.replace(b"1.1", b"1.0") + b"\r\n",
+            *(WHOLE[at : at + 9] for at in range(0, len(WHOLE), 9)),
+        ],
         [HEAD + b"Connection: close\r\n\r\n", WHOLE],
     ],
-    ids=["one chunk", "a chunk a byte", "one packet", "sized", "HTTP/1.0", "until the end of the connection"],
+    ids=[
+        "one chunk",
+        "a chunk a byte",
+        "one packet",
+        "sized",
+        "HTTP/1.0",
+        "until the end of the connection",
+    ],
 )
 def test_a_stream_is_read_however_it_is_framed(parts: list[bytes]) -> None:
     with opened(sends(*parts)) as stream:
@@ -134,7 +161,9 @@ def test_a_stream_is_read_however_it_is_framed(parts: list[bytes]) -> None:
     assert items[1].run is not None
     assert items[1].run.status == "streaming"
     events = [item.event for item in items[2:]]
-    assert [event and event.id for event in events] == [Untrusted(f"e{number}") for number in range(3)]
+    assert [event and event.id for event in events] == [
+        Untrusted(f"e{number}") for number in range(3)
+    ]
     assert {event and event.message for event in events} == {Untrusted(ODD)}
 
 
@@ -163,7 +192,16 @@ def test_a_compressed_stream_is_read_as_it_comes() -> None:
         [chunk(CONNECTED), *[chunk(b"x" * 65536)] * 300],
     ],
     ids=[
-        *("cut between chunks", "cut in a chunk", "no chunk", "not UTF-8", "not JSON", "too deep", "another run", "0"),
+        *(
+            "cut between chunks",
+            "cut in a chunk",
+            "no chunk",
+            "not UTF-8",
+            "not JSON",
+            "too deep",
+            "another run",
+            "0",
+        ),
         *("odd status", "no object", "a line without end"),
     ],
 )
@@ -175,7 +213,12 @@ def test_a_stream_that_breaks_ends_and_leaves_no_thread_behind(parts: list[bytes
 
 def test_what_is_no_event_is_a_sign_of_life() -> None:
     odd: list[object] = [None, 7, [], {}, {"id": 7}, {"type": "log"}]
-    body = b"".join(record("log", data) for data in odd) + b"id: 1\n\n\n\n" + b"retry: 5\n\n" + record("ping", {})
+    body = (
+        b"".join(record("log", data) for data in odd)
+        + b"id: 1\n\n\n\n"
+        + b"retry: 5\n\n"
+        + record("ping", {})
+    )
     with opened(sends(CHUNKED, chunk(CONNECTED + body), LAST_CHUNK)) as stream:
         items = read(stream)
     assert set(items) == {StreamItem()}

@@ -52,7 +52,10 @@ def test_sends_the_token_and_its_own_name_whatever_a_netrc_says(
     with pytest.raises(UnreachableError):
         Client("https://mogplex.example", TOKEN).repos()
     headers = send.call_args.args[0].headers
-    assert (headers["Authorization"], headers["User-Agent"][:12]) == (f"Bearer {TOKEN}", "mogplex-ci/1")
+    assert (headers["Authorization"], headers["User-Agent"][:12]) == (
+        f"Bearer {TOKEN}",
+        "mogplex-ci/1",
+    )
 
 
 def test_the_token_does_not_go_to_a_proxy_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +72,10 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
     seen: list[str] = []
     with peer(answering(FOUND), seen) as elsewhere:
         target = elsewhere.replace("127.0.0.1", "localhost")
-        with peer(answering(answer(status, location=target))) as url, pytest.raises(MogplexError) as raised:
+        with (
+            peer(answering(answer(status, location=target))) as url,
+            pytest.raises(MogplexError) as raised,
+        ):
             Client(url, TOKEN).repos()
     assert seen == []
     assert isinstance(raised.value, WrongServiceError) is (300 <= status < 400)
@@ -80,8 +86,20 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
     "location",
     [
         *("http://{there}\\@{here}/x", "//{there}\\@{here}/x", "http://{there}\\\\@{here}/x"),
-        *("http://{here}@{there}/x", "http://{there}@{here}/x", "http://{there}?@{here}/x", "http://{there}#@{here}/x"),
-        *("http://{here}\t@{there}/x", "\\\\{there}/x", "http://[", "http://[::1", "//[x]/", "http://{here}x/"),
+        *(
+            "http://{here}@{there}/x",
+            "http://{there}@{here}/x",
+            "http://{there}?@{here}/x",
+            "http://{there}#@{here}/x",
+        ),
+        *(
+            "http://{here}\t@{there}/x",
+            "\\\\{there}/x",
+            "http://[",
+            "http://[::1",
+            "//[x]/",
+            "http://{here}x/",
+        ),
         *("http://{there}99999/", "http://\xff/"),
     ],
 )
@@ -120,7 +138,9 @@ def test_a_post_follows_only_where_it_stays_a_post(status: int) -> None:
         else:
             with pytest.raises(WrongServiceError, match="as a GET"):
                 Client(url, TOKEN).cancel("run-1")
-    assert [request.split()[1] for request in seen[1:]] == (["/moved"] if status in (307, 308) else [])
+    assert [request.split()[1] for request in seen[1:]] == (
+        ["/moved"] if status in (307, 308) else []
+    )
 
 
 @pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
@@ -144,7 +164,8 @@ def test_a_circle_of_redirects_ends() -> None:
 
 def test_interim_answers_are_read_past() -> None:
     interim = b"".join(
-        b"HTTP/1.1 %d Interim\r\nLink: </x>; rel=preload\r\n\r\n" % status for status in (100, 102, 103, 103)
+        b"HTTP/1.1 %d Interim\r\nLink: </x>; rel=preload\r\n\r\n" % status
+        for status in (100, 102, 103, 103)
     )
     with peer(answering(interim + FOUND)) as url:
         assert Client(url, TOKEN).repos() == []
@@ -178,11 +199,18 @@ def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
         ("http://nowhere.invalid", "the host name nowhere.invalid cannot be resolved"),
     ],
 )
-def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(url: str, cause: str) -> None:
+def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(
+    url: str, cause: str
+) -> None:
     with pytest.raises(UnreachableError) as caught:
         Client(url, TOKEN).repos()
     error = caught.value
-    assert (error.cause, error.exit_code, error.patience, error.may_have_worked) == (cause, 69, 120.0, False)
+    assert (error.cause, error.exit_code, error.patience, error.may_have_worked) == (
+        cause,
+        69,
+        120.0,
+        False,
+    )
 
 
 POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")
@@ -198,22 +226,50 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
 @pytest.mark.parametrize(
     ("error", "words", "may_have_worked"),
     [
-        (unanswered(ProxyFailed, ProxyError("http://user:secret@proxy", UNTRUSTED)), "the proxy could not be", False),
-        (unanswered(TlsFailed, SSLError(UNTRUSTED)), "the TLS certificate of mogplex.example could not", False),
-        (unanswered(TlsFailed, SSLError("wrong version")), "no TLS connection to mogplex.example could", False),
+        (
+            unanswered(ProxyFailed, ProxyError("http://user:secret@proxy", UNTRUSTED)),
+            "the proxy could not be",
+            False,
+        ),
+        (
+            unanswered(TlsFailed, SSLError(UNTRUSTED)),
+            "the TLS certificate of mogplex.example could not",
+            False,
+        ),
+        (
+            unanswered(TlsFailed, SSLError("wrong version")),
+            "no TLS connection to mogplex.example could",
+            False,
+        ),
         (TlsFailed(SSLError("bad record")), "no TLS connection to mogplex.example could", True),
-        (unanswered(NoConnection, NewConnectionError(CONNECTION, "gone")), "the connection to mogplex.ex", False),
-        (unanswered(ConnectTimeout, ConnectTimeoutError(POOL, "slow")), "mogplex.example could not be reached", False),
-        (NoConnection(ProtocolError("Connection aborted.", OSError())), "the connection to mogplex.example", True),
+        (
+            unanswered(NoConnection, NewConnectionError(CONNECTION, "gone")),
+            "the connection to mogplex.ex",
+            False,
+        ),
+        (
+            unanswered(ConnectTimeout, ConnectTimeoutError(POOL, "slow")),
+            "mogplex.example could not be reached",
+            False,
+        ),
+        (
+            NoConnection(ProtocolError("Connection aborted.", OSError())),
+            "the connection to mogplex.example",
+            True,
+        ),
         (TimeoutError(), "the API did not answer in time", True),
         (ContentDecodingError("gzip"), "the API's answer could not be read", True),
         (OSError("odd"), "the API's answer could not be read", True),
     ],
 )
-def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str, may_have_worked: bool) -> None:
+def test_what_went_wrong_is_said_in_our_words(
+    error: Exception, words: str, may_have_worked: bool
+) -> None:
     found = failure_of(error, "mogplex.example")
     assert (found.cause.startswith(words), found.may_have_worked) == (True, may_have_worked)
-    assert found.detail == (Untrusted("self-signed certificate") if "certificate" in words else None)
+    assert found.detail == (
+        Untrusted("self-signed certificate") if "certificate" in words else None
+    )
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -243,7 +299,9 @@ def dribble(start: bytes, drop: bytes) -> Callable[[socket.socket], None]:
     ],
     ids=["status line", "header", "body", "chunks", "within a chunk", "silence"],
 )
-def test_an_answer_that_does_not_come_in_time_is_given_up(talk: Callable[[socket.socket], None]) -> None:
+def test_an_answer_that_does_not_come_in_time_is_given_up(
+    talk: Callable[[socket.socket], None],
+) -> None:
     with peer(talk) as url, pytest.raises(UnreachableError) as raised:
         Client(url, TOKEN).repos(timeout=0.5)
     assert raised.value.may_have_worked

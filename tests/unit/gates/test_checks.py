@@ -20,7 +20,9 @@ DONE = check("a", "success")
 OPEN, FAILED, GOOD = (check("b", conclusion) for conclusion in (None, "failure", "success"))
 OF_2 = {"check_suite": {"id": 2}}
 OWN_RUN = "9876543210"
-OWN_JOB = check("agent", None, html_url=f"https://github.com/acme/web/actions/runs/{OWN_RUN}/job/1", **OF_2)
+OWN_JOB = check(
+    "agent", None, html_url=f"https://github.com/acme/web/actions/runs/{OWN_RUN}/job/1", **OF_2
+)
 FALSE_JOB = OWN_JOB | {"app": {"slug": "evil"}, "status": "completed", "conclusion": "failure"}
 SUCCESS, RUNNING = suite(1, "success", runs=1), suite(1, None, runs=1)
 
@@ -50,10 +52,16 @@ SKIPPED = "none of its checks did anything: all were skipped"
         ([Look([OPEN])], NOT_COMPLETE, 590),
         ([Look([DONE, check("c", "skipped")])], ONE, 10),
         ([Look([check("a", "skipped"), check("b", "neutral")])], SKIPPED, 10),
-        # A job that needs another one appears when that is done; one that is announced may not be listed yet.
-        ([Look([DONE], [RUNNING])] * 2 + [Look([DONE, OPEN], [RUNNING]), Look([DONE, FAILED])], FAILS, 30),
+        # A job that needs another one appears when that is done; one that is announced may not be
+        # listed yet.
+        (
+            [Look([DONE], [RUNNING])] * 2 + [Look([DONE, OPEN], [RUNNING]), Look([DONE, FAILED])],
+            FAILS,
+            30,
+        ),
         ([Look([DONE], missing=4), Look([DONE], missing=4), Look([DONE, FAILED])], FAILS, 20),
-        # GitHub makes an empty suite for each app, which stays queued; one of Actions has no runs until it is approved.
+        # GitHub makes an empty suite for each app, which stays queued; one of Actions has no runs
+        # until it is approved.
         ([Look([DONE], [SUCCESS, suite(2, None, app="other-ci")])], ONE, 10),
         ([Look([DONE], [SUCCESS, suite(2, "action_required")])], FAILS, 0),
         ([Look([DONE], [SUCCESS, suite(2, "startup_failure")])], FAILS, 0),
@@ -89,7 +97,10 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
 def test_checks_are_not_given_up_early(timeout: float, api: FakeGitHub) -> None:
     api.looks = [Look([DONE, OPEN])]
     clock = VirtualTime().clock()
-    assert refused(judged(api, ended(), CHECKS, clock, timeout=timeout), Result.TIMEOUT)[0] == NOT_COMPLETE
+    assert (
+        refused(judged(api, ended(), CHECKS, clock, timeout=timeout), Result.TIMEOUT)[0]
+        == NOT_COMPLETE
+    )
     assert timeout - CHECK_PAUSE <= clock.monotonic() <= timeout
 
 
@@ -97,15 +108,22 @@ def test_what_failed_is_named_with_its_address(api: FakeGitHub) -> None:
     api.looks = [Look([FAILED, DONE], None, [status("ci/old", "failure")])]
     (gate,) = judged(api, ended(), CHECKS).gates
     assert [item.text for item in gate.items] == ["b", "ci/old"]
-    assert [detail.text for detail in gate.details] == [f"b {FAILED['html_url']}", "ci/old https://ci.example/7"]
+    assert [detail.text for detail in gate.details] == [
+        f"b {FAILED['html_url']}",
+        "ci/old https://ci.example/7",
+    ]
 
 
-def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(api: FakeGitHub) -> None:
+def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(
+    api: FakeGitHub,
+) -> None:
     api.looks = [Look([DONE, OPEN])] * 14 + [Look([DONE, GOOD])]
     said: list[Update] = []
     assert granted(judged(api, ended(), CHECKS, said=said)) == "2 checks passed"
     awaited = [update for update in said if isinstance(update, ChecksAwaited)]
-    told = [(update.complete, update.total, [name.text for name in update.names]) for update in awaited]
+    told = [
+        (update.complete, update.total, [name.text for name in update.names]) for update in awaited
+    ]
     assert told == [(1, 2, ["b"])] * 3 + [(2, 2, [])]
 
 
@@ -115,7 +133,16 @@ def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: FakeGitHub)
     assert [item.text for item in judgement.gates[0].items] == ["b", "c"]
 
 
-CONCLUSIONS = [None, "success", "success", "skipped", "neutral", "failure", "action_required", "stale"]
+CONCLUSIONS = [
+    None,
+    "success",
+    "success",
+    "skipped",
+    "neutral",
+    "failure",
+    "action_required",
+    "stale",
+]
 RUNS = st.dictionaries(st.sampled_from("abc"), st.sampled_from(CONCLUSIONS), max_size=3)
 LOOKS = st.builds(
     lambda runs, suite_end, other, missing: Look(
@@ -133,7 +160,11 @@ TIPS = st.sampled_from([HEAD, HEAD, HEAD, "f" * 40, None])
 
 def is_fine(look: Look) -> bool:
     """The oracle: everything that counts is there and complete, and nothing failed."""
-    ends = [item["conclusion"] for item in (*look.runs, *look.all_suites()) if item["app"]["slug"] == "github-actions"]
+    ends = [
+        item["conclusion"]
+        for item in (*look.runs, *look.all_suites())
+        if item["app"]["slug"] == "github-actions"
+    ]
     return look.missing == 0 and all(end in ("success", "skipped", "neutral") for end in ends)
 
 
@@ -153,7 +184,9 @@ def test_checks_pass_only_when_all_was_complete_and_good_for_the_commit_that_is_
     seen = [*looks, looks[-1]]
     ids = [{run["id"] for run in look.runs} for look in seen]
     decided = [
-        at for at in range(1, len(seen)) if ids[at] == ids[at - 1] and is_fine(seen[at]) and is_fine(seen[at - 1])
+        at
+        for at in range(1, len(seen))
+        if ids[at] == ids[at - 1] and is_fine(seen[at]) and is_fine(seen[at - 1])
     ]
     passes = (
         tip == HEAD

@@ -1,4 +1,6 @@
-"""The words of each gate about a run: expected, found, and what to do; and work that does not hold."""
+"""The words of each gate about a run: expected, found, and what to do; and work that does not
+hold.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,16 @@ from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
 from tests.github_api import HEAD, FakeGitHub, Look, check
-from tests.unit.gates.judging import BASE, BRANCH, SAME_BRANCH, ended, granted, judged, refused, requires
+from tests.unit.gates.judging import (
+    BASE,
+    BRANCH,
+    SAME_BRANCH,
+    ended,
+    granted,
+    judged,
+    refused,
+    requires,
+)
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result
 from tests.virtual_time import VirtualTime
 
@@ -24,7 +35,9 @@ ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
 OTHER = "f" * 40
 NOT_TOLD = "this could not be judged: no event tells it, and GitHub was not asked"
 EMPTY = "it changed nothing"
-every_gate = pytest.mark.parametrize("wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"])
+every_gate = pytest.mark.parametrize(
+    "wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"]
+)
 
 
 @pytest.fixture
@@ -50,13 +63,21 @@ def test_a_change_is_what_github_compares(api: FakeGitHub) -> None:
 @pytest.mark.parametrize(
     ("wanted", "events", "found", "code"),
     [
-        (CHANGE, [delivery(changed=True)], "its delivery event says that it changed the repository; GitHub", ""),
+        (
+            CHANGE,
+            [delivery(changed=True)],
+            "its delivery event says that it changed the repository; GitHub",
+            "",
+        ),
         (CHANGE, [delivery(changed=False)], EMPTY, "NO_CHANGE"),
         (CHANGE, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
         (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not asked", ""),
         (PULL, [delivery(changed=True)], "it opened no pull request", "NO_PULL_REQUEST"),
         (PULL, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
-        *((gate, [delivery(changed=True)], NOT_TOLD, "NOT_JUDGED") for gate in (CHECKS, ALLOWED, PROTECTED)),
+        *(
+            (gate, [delivery(changed=True)], NOT_TOLD, "NOT_JUDGED")
+            for gate in (CHECKS, ALLOWED, PROTECTED)
+        ),
     ],
 )
 def test_without_a_token_the_delivery_event_decides_what_it_can(
@@ -65,14 +86,20 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
     judgement = judged(None, ended(*events), wanted)
     said, error = refused(judgement) if code else (granted(judgement), "")
     assert (said.startswith(found), error) == (True, code)
-    assert code != "NOT_JUDGED" or judgement.remedy == "Give github-token, so that GitHub can be asked."
+    assert (
+        code != "NOT_JUDGED"
+        or judgement.remedy == "Give github-token, so that GitHub can be asked."
+    )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
         rehearsal = judged(None, ended(*events), wanted, rehearsed=())
         assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
 
 
 def test_events_that_may_be_missing_do_not_say_that_there_is_no_pull_request() -> None:
-    assert refused(judged(None, ended(delivery(changed=True), incomplete=True), PULL)) == (NOT_TOLD, "NOT_JUDGED")
+    assert refused(judged(None, ended(delivery(changed=True), incomplete=True), PULL)) == (
+        NOT_TOLD,
+        "NOT_JUDGED",
+    )
 
 
 def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub) -> None:
@@ -83,7 +110,9 @@ def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub
     assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
 
 
-def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(api: FakeGitHub) -> None:
+def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(
+    api: FakeGitHub,
+) -> None:
     api.add_pull_request(head={"sha": OTHER})
     clock = VirtualTime().clock()
     clock.ring(15.0, lambda: api.pull_requests[0].update(head={}))
@@ -122,7 +151,8 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Fake
 
 @every_gate
 @pytest.mark.parametrize(
-    ("status", "cause"), [(401, "GitHub does not accept"), (403, "github-token may not"), (404, "GitHub does not find")]
+    ("status", "cause"),
+    [(401, "GitHub does not accept"), (403, "github-token may not"), (404, "GitHub does not find")],
 )
 def test_what_github_refuses_to_tell_does_not_pass(
     wanted: ActionInputs, status: int, cause: str, api: FakeGitHub
@@ -132,7 +162,10 @@ def test_what_github_refuses_to_tell_does_not_pass(
     found, code = refused(judgement)
     assert (found.startswith(f"this could not be judged: {cause}"), code) == (True, "NOT_JUDGED")
     permissions = {"pull-request": "pull-requests: read", "checks": "checks: read"}
-    assert status == 401 or permissions.get(judgement.gates[0].name, "contents: read") in judgement.remedy
+    assert (
+        status == 401
+        or permissions.get(judgement.gates[0].name, "contents: read") in judgement.remedy
+    )
 
 
 NUMBERED = [f"{number}.ts" for number in range(10, 40)]
@@ -143,13 +176,28 @@ NUMBERED = [f"{number}.ts" for number in range(10, 40)]
     [
         (ALLOWED, ["src/a.ts"], "all paths that it changed are allowed", []),
         (ALLOWED, ["src/a.ts", "b.ts"], "it changed a path outside the allowed ones", ["b.ts"]),
-        (ALLOWED, ["b.ts", "a.ts"], "it changed 2 paths outside the allowed ones", ["a.ts", "b.ts"]),
+        (
+            ALLOWED,
+            ["b.ts", "a.ts"],
+            "it changed 2 paths outside the allowed ones",
+            ["a.ts", "b.ts"],
+        ),
         (ALLOWED, NUMBERED, "it changed 30 paths outside", NUMBERED[:20]),
         (PROTECTED, ["src/a.ts"], "it changed no protected path", []),
         (PROTECTED, [".ci/run"], "it changed a protected path", [".ci/run"]),
-        (PROTECTED, [".ci/run", ".ci/a", "b"], "it changed 2 protected paths", [".ci/a", ".ci/run"]),
+        (
+            PROTECTED,
+            [".ci/run", ".ci/a", "b"],
+            "it changed 2 protected paths",
+            [".ci/a", ".ci/run"],
+        ),
         (ALLOWED, [f"src/{n}.ts" for n in range(299)], "all paths that it changed are allowed", []),
-        (ALLOWED, [f"src/{n}.ts" for n in range(300)], "it changed 300 files or more, and GitHub lists no more", []),
+        (
+            ALLOWED,
+            [f"src/{n}.ts" for n in range(300)],
+            "it changed 300 files or more, and GitHub lists no more",
+            [],
+        ),
     ],
 )
 def test_paths_are_named_that_must_not_change(
@@ -170,7 +218,11 @@ def test_a_branch_that_was_never_pushed_has_nothing(wanted: ActionInputs, api: F
     if wanted in (ALLOWED, PROTECTED):
         assert granted(judgement) == EMPTY
     else:
-        codes = {"change": "NO_CHANGE", "pull-request": "NO_PULL_REQUEST", "checks": "CHECKS_FAILED"}
+        codes = {
+            "change": "NO_CHANGE",
+            "pull-request": "NO_PULL_REQUEST",
+            "checks": "CHECKS_FAILED",
+        }
         assert refused(judgement)[1] == codes[judgement.gates[0].name]
 
 
@@ -181,14 +233,24 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(api: Fa
     assert granted(judged(api, old, CHANGE)) == "it changed the repository"
 
 
-def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: FakeGitHub) -> None:
+def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
+    api: FakeGitHub,
+) -> None:
     wanted = requires("change", "pull-request", "checks", allowed="src/", protected=".ci/")
     api.files = [{"filename": "b.ts"}]
     api.looks = [Look([check("test", "success")])]
     said: list[Update] = []
     judgement = judged(api, ended(), wanted, said=said)
-    assert [update.gate for update in said if isinstance(update, GateJudged)] == list(judgement.gates)
-    expected = {"change": True, "pull-request": False, "allowed-paths": False, "protected-paths": True, "checks": True}
+    assert [update.gate for update in said if isinstance(update, GateJudged)] == list(
+        judgement.gates
+    )
+    expected = {
+        "change": True,
+        "pull-request": False,
+        "allowed-paths": False,
+        "protected-paths": True,
+        "checks": True,
+    }
     assert [(gate.name, gate.passed) for gate in judgement.gates] == list(expected.items())
     assert (judgement.error_code, judgement.detail) == ("NO_PULL_REQUEST", None)
 
@@ -223,7 +285,12 @@ def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too(api: FakeGitHu
     api.is_empty_between = {(BASE, HEAD)}
     told = ended(delivery(changed=True))
     api.pushes = [
-        {"ref": f"refs/heads/{BRANCH}", "before": "0" * 40, "after": HEAD, "timestamp": "2026-11-24T13:50:00Z"}
+        {
+            "ref": f"refs/heads/{BRANCH}",
+            "before": "0" * 40,
+            "after": HEAD,
+            "timestamp": "2026-11-24T13:50:00Z",
+        }
     ]
     assert refused(judged(api, told, CHANGE, attached=True)) == (EMPTY, "NO_CHANGE")
 
@@ -231,19 +298,36 @@ def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too(api: FakeGitHu
 def test_a_branch_that_an_event_names_is_not_the_runs(api: FakeGitHub) -> None:
     api.tips["harmless"] = [OTHER]
     api.files = [{"filename": ".ci/run"}]
-    told = ended(delivery(changed=True) | {"payload": {"stage": "git_delivery", "working_branch": "harmless"}})
+    told = ended(
+        delivery(changed=True)
+        | {"payload": {"stage": "git_delivery", "working_branch": "harmless"}}
+    )
     assert refused(judged(api, told, PROTECTED))[0] == "it changed a protected path"
 
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_older_commits_of_an_existing_branch_are_no_change(joined: bool, api: FakeGitHub) -> None:
-    """A joined run was at work before this step began: GitHub notes when a branch is pushed; commits' dates lie."""
+    """A joined run was at work before this step began: GitHub notes when a branch is pushed;
+    commits' dates lie.
+    """
     api.is_empty_between = {(HEAD, HEAD)}
     api.pushes = [
-        {"ref": f"refs/heads/{BRANCH}", "before": OTHER, "after": HEAD, "timestamp": "2026-11-24T13:45:39Z"},
-        {"ref": f"refs/heads/{BRANCH}", "before": "0" * 40, "after": OTHER, "timestamp": "2026-11-20T00:00:00Z"},
+        {
+            "ref": f"refs/heads/{BRANCH}",
+            "before": OTHER,
+            "after": HEAD,
+            "timestamp": "2026-11-24T13:45:39Z",
+        },
+        {
+            "ref": f"refs/heads/{BRANCH}",
+            "before": "0" * 40,
+            "after": OTHER,
+            "timestamp": "2026-11-20T00:00:00Z",
+        },
     ]
-    judgement = judged(api, ended(branch=SAME_BRANCH), CHANGE, branch=None if joined else BRANCH, joined=joined)
+    judgement = judged(
+        api, ended(branch=SAME_BRANCH), CHANGE, branch=None if joined else BRANCH, joined=joined
+    )
     assert refused(judgement) == (EMPTY, "NO_CHANGE")
     api.pushes[0]["timestamp"] = "2026-11-24T13:50:00Z"
     assert not joined or granted(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))
@@ -251,16 +335,24 @@ def test_older_commits_of_an_existing_branch_are_no_change(joined: bool, api: Fa
 
 def test_a_joined_run_whose_branch_github_does_not_remember_is_not_judged(api: FakeGitHub) -> None:
     for api.pushes in ([], None):
-        assert refused(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))[1] == "NOT_JUDGED"
+        assert (
+            refused(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))[1] == "NOT_JUDGED"
+        )
         api.files = [{"filename": ".ci/run"}]
         judgement = judged(api, ended(branch=SAME_BRANCH), PROTECTED, joined=True)
-        assert refused(judgement)[0] == "it changed a protected path", "compared with the base, which shows more"
+        assert refused(judgement)[0] == "it changed a protected path", (
+            "compared with the base, which shows more"
+        )
         assert f"{BASE}...{HEAD}" in compared(api)
 
 
-@pytest.mark.parametrize("wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"])
+@pytest.mark.parametrize(
+    "wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"]
+)
 @pytest.mark.parametrize("branch", [BRANCH, BASE])
-def test_an_existing_branch_counts_from_what_it_was(wanted: ActionInputs, branch: str, api: FakeGitHub) -> None:
+def test_an_existing_branch_counts_from_what_it_was(
+    wanted: ActionInputs, branch: str, api: FakeGitHub
+) -> None:
     """Pushed with force, it is compared with the base; the base itself with nothing."""
     success = ended(branch=SAME_BRANCH | {"working": branch})
     api.tips[branch] = [OTHER, HEAD]

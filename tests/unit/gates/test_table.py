@@ -1,4 +1,6 @@
-"""A gate of the table that a page, a schema or an input does not know fails here, with the name of the place."""
+"""A gate of the table that a page, a schema or an input does not know fails here, with the name of
+the place.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,23 @@ def missing(kind: GateKind) -> Iterator[str]:
             yield f"write {kind.name} into action.yml with `make docs`"
     elif kind is not BRANCH and kind.name not in GATE_INPUTS:
         yield f"add {kind.name} to GATE_INPUTS in inputs/read.py"
-    described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"]["description"]
+    described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"][
+        "description"
+    ]
     if kind.name not in re.findall(r"[\w-]+", described):
         yield f"add {kind.name} to the names of gates in result.schema.json"
     row = "BRANCH_MOVED" if kind is BRANCH else kind.name
     if not re.search(rf"^\|?.*`(require: )?{row}`", pages["docs/recipes.md"], re.MULTILINE):
         yield f"add {kind.name} to “Require a result” in docs/recipes.md"
-    permissions = ", ".join(f"`{permission}`" for permission in kind.needs.split(", ")) if kind.needs else "none"
+    permissions = (
+        ", ".join(f"`{permission}`" for permission in kind.needs.split(", "))
+        if kind.needs
+        else "none"
+    )
     if kind is not BRANCH and not re.search(
-        rf"^\| `(require: )?{kind.name}` \| {permissions}(:| )", pages["docs/security.md"], re.MULTILINE
+        rf"^\| `(require: )?{kind.name}` \| {permissions}(:| )",
+        pages["docs/security.md"],
+        re.MULTILINE,
     ):
         yield f"name {permissions} for {kind.name} in the table “Permissions” of docs/security.md"
     for permission in set(filter(None, kind.needs.split(", "))) - GITHUB_CALLS.keys():
@@ -79,7 +89,14 @@ def test_a_judge_knows_every_outcome_of_its_row_and_no_other(kind: GateKind) -> 
 
 def test_every_verdict_has_words_in_a_row() -> None:
     sources = [ast.parse(path.read_text()) for path in (ROOT / "mogplex_ci" / "gates").glob("*.py")]
-    calls = [node for source in sources for node in ast.walk(source) if isinstance(node, ast.Call) and node.args]
+    calls = [
+        node
+        for source in sources
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call) and node.args
+    ]
     outcomes = [ast.walk(call.args[0]) for call in calls if ast.unparse(call.func) == "Verdict"]
-    said = {node.value for outcome in outcomes for node in outcome if isinstance(node, ast.Constant)} - {None, 1}
+    said = {
+        node.value for outcome in outcomes for node in outcome if isinstance(node, ast.Constant)
+    } - {None, 1}
     assert said - {name for kind in ALL for name in kind.outcomes} == {"not-judged"}

@@ -45,9 +45,13 @@ def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -
 
 def test_the_help_lists_what_people_set_but_for_secrets() -> None:
     text = flag_parser().format_help()
-    assert text.startswith("usage: mogplex-ci [--NAME VALUE ...]\n\nOne CI step: start a Mogplex run")
+    assert text.startswith(
+        "usage: mogplex-ci [--NAME VALUE ...]\n\nOne CI step: start a Mogplex run"
+    )
     for name, spec in inputs().items():
-        assert (f"--{name} " in text) is not (spec.is_secret or spec.github_expression is not None), name
+        assert (f"--{name} " in text) is not (
+            spec.is_secret or spec.github_expression is not None
+        ), name
     words = " ".join(text.split())
     for shown in (
         "--wait [true|false]",
@@ -63,7 +67,9 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         assert shown in words
     assert "`" not in text
     titles = re.findall(r"^([A-Z].*):$", text, re.MULTILINE)
-    assert titles == list(dict.fromkeys(spec.group for spec in inputs().values() if not spec.github_expression))
+    assert titles == list(
+        dict.fromkeys(spec.group for spec in inputs().values() if not spec.github_expression)
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,10 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: {SEE_INPUTS}"]),
         ({"MOGPLEX_RUN_ID": "run-1"}, []),
         ({"MOGPLEX_RUN_ID": " run-1 "}, []),
-        ({"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"}, ["MOGPLEX_RUN_ID: Set this job's inputs with flags."]),
+        (
+            {"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"},
+            ["MOGPLEX_RUN_ID: Set this job's inputs with flags."],
+        ),
         (
             {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_BRANCH": "theirs", "INPUT_RUN-ID": "run-2"},
             ["MOGPLEX_BRANCH, MOGPLEX_RUN_ID: Set this job's inputs with flags."],
@@ -87,7 +96,9 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         ({"MOGPLEX_BRANCH": "mine"}, []),
     ],
 )
-def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str], tmp_path: Path) -> None:
+def test_which_variables_are_warned_of(
+    env: dict[str, str], warned: list[str], tmp_path: Path
+) -> None:
     found = gather((), job(tmp_path, env)).warnings
     assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
 

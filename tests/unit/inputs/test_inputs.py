@@ -1,4 +1,6 @@
-"""Where inputs come from, how they are read, and what is refused. tests/e2e/mistakes.yaml has every message."""
+"""Where inputs come from, how they are read, and what is refused. tests/e2e/mistakes.yaml has every
+message.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from tests.typed_inputs import job
 
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
 REPO_ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
-OUTPUTS = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
+OUTPUTS = {
+    "MOGPLEX_RUN_ID": RUN_ID,
+    "MOGPLEX_IDEMPOTENCY_KEY": "theirs",
+    "MOGPLEX_BRANCH": "theirs",
+}
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
@@ -57,31 +63,68 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
 @pytest.mark.parametrize(
     ("argv", "env", "expected"),
     [
-        ([], {"INPUT_TIMEOUT": " ", "MOGPLEX_TIMEOUT": "3m", "INPUT_HARNESS": "\n"}, {"timeout": 180, "harness": None}),
+        (
+            [],
+            {"INPUT_TIMEOUT": " ", "MOGPLEX_TIMEOUT": "3m", "INPUT_HARNESS": "\n"},
+            {"timeout": 180, "harness": None},
+        ),
         ([], {"INPUT_BASE-BRANCH": "dev"}, {"base_branch": "dev"}),
         ([], {"MOGPLEX_BASE_BRANCH": "dev"}, {"base_branch": "dev"}),
         ([], {"MOGPLEX_REPO_ID": REPO_ID}, {"repo": REPO_ID, "repos": (REPO_ID,)}),
-        (["--harness=Codex"], {"INPUT_ANNOTATIONS": "NONE"}, {"harness": "codex", "annotations": "none"}),
+        (
+            ["--harness=Codex"],
+            {"INPUT_ANNOTATIONS": "NONE"},
+            {"harness": "codex", "annotations": "none"},
+        ),
         (["--mode=Yolo"], {}, {"mode": "YOLO"}),
         (["--wait=True", "--create-branch=TRUE"], {}, {"wait": True, "create_branch": True}),
         (["--dry-run"], {}, {"dry_run": True}),
         (["--dry-run=false"], {"MOGPLEX_DRY_RUN": "true"}, {"dry_run": False}),
-        ([], {}, {"create_branch": True, "on_interrupt": "cancel", "repo": "acme/web", "is_for_many_repos": False}),
+        (
+            [],
+            {},
+            {
+                "create_branch": True,
+                "on_interrupt": "cancel",
+                "repo": "acme/web",
+                "is_for_many_repos": False,
+            },
+        ),
         (["--branch=x"], {}, {"create_branch": None}),
         (["--run-options=worktreeId: w"], {}, {"create_branch": None}),
         (["--run-options=worktreeId: "], {}, {"create_branch": True}),
         (["--branch=x", "--create-branch"], {}, {"create_branch": True}),
-        (["--repo= acme/web\n acme/api "], {}, {"repos": ("acme/web", "acme/api"), "is_for_many_repos": True}),
+        (
+            ["--repo= acme/web\n acme/api "],
+            {},
+            {"repos": ("acme/web", "acme/api"), "is_for_many_repos": True},
+        ),
         (["--repo=acme/*"], {}, {"repos": ("acme/*",), "is_for_many_repos": True}),
         (["--repo=acme/we?"], {}, {"is_for_many_repos": True}),
         (["--require=Change, Pull-Request"], {}, {"require": {"change", "pull-request"}}),
-        (["--require= checks ,\n change "], {"MOGPLEX_GITHUB_TOKEN": "ghs_x"}, {"require": {"checks", "change"}}),
+        (
+            ["--require= checks ,\n change "],
+            {"MOGPLEX_GITHUB_TOKEN": "ghs_x"},
+            {"require": {"checks", "change"}},
+        ),
         (["--artifact=report.json"], {}, {"artifact": ".mogplex/artifacts/report.json"}),
-        (["--artifact=.mogplex/artifacts/report"], {}, {"artifact": ".mogplex/artifacts/report.json"}),
+        (
+            ["--artifact=.mogplex/artifacts/report"],
+            {},
+            {"artifact": ".mogplex/artifacts/report.json"},
+        ),
         (["--allowed-users=Ada, bob *"], {}, {"allowed_users": {"ada", "bob", "*"}}),
         ([], OUTPUTS, {"idempotency_key": None, "branch": None, "run_id": None}),
-        ([], OUTPUTS | {"MOGPLEX_PROMPT": ""}, {"run_id": RUN_ID, "prompt": "", "on_interrupt": "detach"}),
-        ([f"--run-id={RUN_ID}", "--on-interrupt=cancel"], {"MOGPLEX_PROMPT": ""}, {"on_interrupt": "cancel"}),
+        (
+            [],
+            OUTPUTS | {"MOGPLEX_PROMPT": ""},
+            {"run_id": RUN_ID, "prompt": "", "on_interrupt": "detach"},
+        ),
+        (
+            [f"--run-id={RUN_ID}", "--on-interrupt=cancel"],
+            {"MOGPLEX_PROMPT": ""},
+            {"on_interrupt": "cancel"},
+        ),
         *(
             ([], {"INPUT_STRATEGY": strategy}, {"jobs_per_token": jobs})
             for strategy, jobs in {
@@ -97,7 +140,9 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
         ),
     ],
 )
-def test_what_is_read(argv: list[str], env: dict[str, str], expected: dict[str, Any], tmp_path: Path) -> None:
+def test_what_is_read(
+    argv: list[str], env: dict[str, str], expected: dict[str, Any], tmp_path: Path
+) -> None:
     found = read(tmp_path, *argv, **env)
     assert {name: getattr(found, name) for name in expected} == expected
 
@@ -105,7 +150,13 @@ def test_what_is_read(argv: list[str], env: dict[str, str], expected: dict[str, 
 @pytest.mark.parametrize("name", [spec.name for spec in inputs().values() if spec.api_field])
 def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str) -> None:
     spec = inputs()[name]
-    text = spec.kind.choices[0] if spec.kind.choices else "false" if spec.kind.name == "boolean" else "docs"
+    text = (
+        spec.kind.choices[0]
+        if spec.kind.choices
+        else "false"
+        if spec.kind.name == "boolean"
+        else "docs"
+    )
     prompt = {"MOGPLEX_PROMPT": ""} if name == "prompt" else {}
     sent = read(tmp_path, f"--{name}={text}", **prompt).start_request("r")
     own_branch = {} if name == "branch" else {"createBranch": True}
@@ -119,9 +170,17 @@ def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str)
     text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7', 1e400], text: 2026-11-25}\nworktreeId: w"
     document = f"run-options:{' |' if form == 'text' else ''}\n{textwrap.indent(text, '  ')}\n"
     (tmp_path / "mogplex.yml").write_text(document)
-    sent = read(tmp_path, f"--run-options={text}" if form == "flag" else "--run-file=mogplex.yml").start_request("r")
+    sent = read(
+        tmp_path, f"--run-options={text}" if form == "flag" else "--run-file=mogplex.yml"
+    ).start_request("r")
     new = {"list": [1, 1.5, True, None, "no", "7", "1e400"], "text": "2026-11-25"}
-    assert sent == {"repoId": "r", "prompt": "Fix it", "conversationId": "c1", "new": new, "worktreeId": "w"}
+    assert sent == {
+        "repoId": "r",
+        "prompt": "Fix it",
+        "conversationId": "c1",
+        "new": new,
+        "worktreeId": "w",
+    }
 
 
 def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> None:
@@ -129,8 +188,14 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
         assert emulator.token == EMULATOR_TOKEN
     service = "http://emulator:8787"
     assert read(tmp_path, MOGPLEX_URL=service, MOGPLEX_API_KEY=EMULATOR_TOKEN).base_url == service
-    for url, token in ((service, "mog_" + "x" * 32), (service, ""), ("ftp://emulator", EMULATOR_TOKEN)):
-        assert [problem.input for problem in problems(tmp_path, MOGPLEX_URL=url, MOGPLEX_API_KEY=token)] == ["base-url"]
+    for url, token in (
+        (service, "mog_" + "x" * 32),
+        (service, ""),
+        ("ftp://emulator", EMULATOR_TOKEN),
+    ):
+        assert [
+            problem.input for problem in problems(tmp_path, MOGPLEX_URL=url, MOGPLEX_API_KEY=token)
+        ] == ["base-url"]
 
 
 def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
@@ -140,19 +205,31 @@ def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
         "read_fleet([], detect(env, sys.stdout));"
         "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (ended.stdout, ended.stderr) == ("none\n", "")
 
 
 @pytest.mark.parametrize(("name", "successor"), load_schema("inputs")["x-instead"].items())
-def test_a_name_that_people_try_is_unknown_and_the_input_is_named(tmp_path: Path, name: str, successor: str) -> None:
+def test_a_name_that_people_try_is_unknown_and_the_input_is_named(
+    tmp_path: Path, name: str, successor: str
+) -> None:
     spec, variable = inputs()[successor], name.upper().replace("-", "_")
     (tmp_path / "mogplex.yml").write_text(f"{name}: x")
-    told = [problem.remedy for problem in problems(tmp_path, f"--{name}=x", MOGPLEX_RUN_FILE="mogplex.yml")]
+    told = [
+        problem.remedy
+        for problem in problems(tmp_path, f"--{name}=x", MOGPLEX_RUN_FILE="mogplex.yml")
+    ]
     given = {f"MOGPLEX_{variable}": "x", f"INPUT_{name.upper()}": "x"}
     told += [found.rpartition("input ")[2] for found in warnings(tmp_path, **given)]
     flag = f"{spec.variables[0]} instead. Other" if spec.is_secret else f"--{successor} instead."
-    written = (flag, f"{successor} instead.", f"{successor} instead.", f"{spec.variables[0]} instead.")
+    written = (
+        flag,
+        f"{successor} instead.",
+        f"{successor} instead.",
+        f"{spec.variables[0]} instead.",
+    )
     assert [remedy[: len(f"Use {text}")] for remedy, text in zip(told, written, strict=True)] == [
         f"Use {text}" for text in written
     ]
@@ -167,8 +244,13 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     """Nothing promises that a re-run of the job gets its values in the same order."""
     one, other = ('{"os": "linux", "node": 22}', '{"node": 22, "os": "linux"}')
     assert read(tmp_path, INPUT_MATRIX=one).matrix == read(tmp_path, INPUT_MATRIX=other).matrix
-    assert read(tmp_path, INPUT_MATRIX=one).matrix != read(tmp_path, INPUT_MATRIX='{"os": "linux"}').matrix
-    assert read(tmp_path, INPUT_MATRIX="null").matrix == read(tmp_path, INPUT_MATRIX="{}").matrix == ()
+    assert (
+        read(tmp_path, INPUT_MATRIX=one).matrix
+        != read(tmp_path, INPUT_MATRIX='{"os": "linux"}').matrix
+    )
+    assert (
+        read(tmp_path, INPUT_MATRIX="null").matrix == read(tmp_path, INPUT_MATRIX="{}").matrix == ()
+    )
     assert len(read(tmp_path, INPUT_MATRIX=one, INPUT_STRATEGY='{"job-index": 3}').matrix) == 2
 
 
@@ -180,22 +262,58 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
         (["--prompt=x", "--branch=a", "--base-branch=a", "--create-branch=false"], []),
         (["--prompt=x", "--branch=a", "--base-branch=a"], []),
         (["--prompt=x", "--require=checks", "--dry-run"], []),
-        (["--prompt=x", "--protected-paths=.github/", "--allowed-paths=src/", "--comment-on=7", "--dry-run"], []),
+        (
+            [
+                "--prompt=x",
+                "--protected-paths=.github/",
+                "--allowed-paths=src/",
+                "--comment-on=7",
+                "--dry-run",
+            ],
+            [],
+        ),
         (["--prompt=x", "--artifact=report", "--output-dir=out"], []),
         (["--prompt=x", "--artifact=report", "--branch=a", "--create-branch"], []),
-        ([f"--run-id={RUN_ID}", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"], []),
-        # The other flags cannot be told apart: none of them is missing. The prompt may stand in the run file.
+        (
+            [
+                f"--run-id={RUN_ID}",
+                "--artifact=report",
+                "--timeout=5m",
+                "--on-rerun=auto",
+                "--retries=0",
+            ],
+            [],
+        ),
+        # The other flags cannot be told apart: none of them is missing. The prompt may stand in the
+        # run file.
         (["--timeout"], ["flag --timeout needs a value"]),
         (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
-        (["--prompt=x", "--run-options=repoId: x"], ["run-options has repoId, which the input repo sets"]),
+        (
+            ["--prompt=x", "--run-options=repoId: x"],
+            ["run-options has repoId, which the input repo sets"],
+        ),
         (["--prompt=x", "--run-options=1: x"], ["run-options has a name that is not text"]),
         (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
-        (["--prompt=x", "--artifact=a", "--branch=b"], ["artifact needs a branch of the run's own"]),
-        (["--prompt=x", "--artifact=a", "--run-options=worktreeId: b"], ["artifact needs a branch of the run's own"]),
         (
-            ["--prompt=x", "--run-options=worktreeId: w", "--branch=b", "--root-directory=a", "--base-branch=c"],
-            ["run-options names a worktree, which does not go together with branch, base-branch or root-directory"],
+            ["--prompt=x", "--artifact=a", "--branch=b"],
+            ["artifact needs a branch of the run's own"],
+        ),
+        (
+            ["--prompt=x", "--artifact=a", "--run-options=worktreeId: b"],
+            ["artifact needs a branch of the run's own"],
+        ),
+        (
+            [
+                "--prompt=x",
+                "--run-options=worktreeId: w",
+                "--branch=b",
+                "--root-directory=a",
+                "--base-branch=c",
+            ],
+            [
+                "run-options names a worktree, which does not go together with branch, base-branch or root-directory"
+            ],
         ),
     ],
 )
@@ -219,7 +337,11 @@ def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
         ("--artifact=a --artifact-schema=", "[" * 100_000, "is not JSON"),
         ("--prompt-file=", "x".ljust(500_000), None),
         ("--prompt-file=", "😀" * 50_000, None),
-        ("--prompt-file=", "😀" * 50_000 + "x", "has 100,001 characters, counted in UTF-16, 100,000 are allowed"),
+        (
+            "--prompt-file=",
+            "😀" * 50_000 + "x",
+            "has 100,001 characters, counted in UTF-16, 100,000 are allowed",
+        ),
         ("--prompt-file=", "a\0b", "contains a NUL character"),
     ],
 )
@@ -229,7 +351,10 @@ def test_what_a_file_may_hold(flags: str, content: str, fault: str | None, tmp_p
     argv = f"{flags}file".split()
     if fault is None:
         found = read(tmp_path, *argv, MOGPLEX_PROMPT=prompt)
-        assert (found.prompt, found.artifact_schema is None) == (prompt or content.strip(), prompt == "")
+        assert (found.prompt, found.artifact_schema is None) == (
+            prompt or content.strip(),
+            prompt == "",
+        )
     else:
         (problem,) = problems(tmp_path, *argv, MOGPLEX_PROMPT=prompt)
         assert (problem.input, problem.got) == (argv[-1][2:-5], Untrusted("file"))
@@ -240,12 +365,22 @@ def test_what_a_file_may_hold(flags: str, content: str, fault: str | None, tmp_p
     ("argv", "env", "connection"),
     [
         ([], {}, ("https://mogplex.com", None)),
-        ([], {"MOGPLEX_API_KEY": "mog_a", "MOGPLEX_TIMEOUT": "wrong"}, ("https://mogplex.com", "mog_a")),
-        (["--base-url=https://a.example"], {"MOGPLEX_URL": "https://b.example"}, ("https://a.example", None)),
+        (
+            [],
+            {"MOGPLEX_API_KEY": "mog_a", "MOGPLEX_TIMEOUT": "wrong"},
+            ("https://mogplex.com", "mog_a"),
+        ),
+        (
+            ["--base-url=https://a.example"],
+            {"MOGPLEX_URL": "https://b.example"},
+            ("https://a.example", None),
+        ),
         (["--base-url=mogplex.com"], {"MOGPLEX_API_KEY": "a b"}, ["api-key", "base-url"]),
     ],
 )
-def test_the_connection_needs_no_other_input(argv: list[str], env: dict[str, str], connection: object) -> None:
+def test_the_connection_needs_no_other_input(
+    argv: list[str], env: dict[str, str], connection: object
+) -> None:
     try:
         found: object = read_connection(argv, env)
     except UsageError as error:

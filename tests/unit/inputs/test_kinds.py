@@ -1,4 +1,6 @@
-"""The texts that each kind of input takes, the suggestions in place of others, and that the schema says the same."""
+"""The texts that each kind of input takes, the suggestions in place of others, and that the schema
+says the same.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,12 @@ from tests.slow import mostly_slow
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
 BEYOND_PATTERNS = {"token", "base-url", "prompt", "duration", "matrix", "strategy"}
-"""Kinds with rules that no pattern can express; their values may be valid by the schema and still be refused."""
-OF_EACH_KIND = {(spec.kind.name, spec.kind.choices): name for name, spec in inputs().items()}.values()
+"""Kinds with rules that no pattern can express; their values may be valid by the schema and still
+be refused.
+"""
+OF_EACH_KIND = {
+    (spec.kind.name, spec.kind.choices): name for name, spec in inputs().items()
+}.values()
 """One input of each kind."""
 
 
@@ -35,8 +41,14 @@ OF_EACH_KIND = {(spec.kind.name, spec.kind.choices): name for name, spec in inpu
         ("prompt", "😀" * 50_001, "has 100,002 characters, counted in UTF-16, 100,000 are allowed"),
         ("prompt", "x" * 100_000, None),
         ("prompt", "x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
-        *(("artifact", text, None) for text in ("a" * 216, f".mogplex/artifacts/{'a' * 216}.json", "0_-A")),
-        *(("artifact", text, "is not the name of an artifact") for text in ("a" * 217, "_a", "-a", "a.b", "../a", "ä")),
+        *(
+            ("artifact", text, None)
+            for text in ("a" * 216, f".mogplex/artifacts/{'a' * 216}.json", "0_-A")
+        ),
+        *(
+            ("artifact", text, "is not the name of an artifact")
+            for text in ("a" * 217, "_a", "-a", "a.b", "../a", "ä")
+        ),
         ("base-url", "http://localhost", None),
         ("base-url", "http://127.1.2.3", None),
         ("base-url", "http://[::1]", None),
@@ -79,7 +91,9 @@ def test_what_is_suggested(name: str, text: str, near: str | None) -> None:
 def test_words_are_enumerated_and_the_nearest_ones_found() -> None:
     assert [enumeration("abc"[:count]) for count in range(4)] == ["", "a", "a or b", "a, b or c"]
     assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]
-    assert instead_of("agnt", {"agent": "agent", "agents": "x"}, otherwise="") == "Did you mean agent?"
+    assert (
+        instead_of("agnt", {"agent": "agent", "agents": "x"}, otherwise="") == "Did you mean agent?"
+    )
     assert instead_of("zzz", {"agent": "agent"}, otherwise="See --help.") == "See --help."
 
 
@@ -90,10 +104,16 @@ def test_a_uuid() -> None:
 
 
 def values(name: str) -> st.SearchStrategy[str]:
-    """Text like the input's: matches of its pattern, choices, both with a character changed, and any text."""
+    """Text like the input's: matches of its pattern, choices, both with a character changed, and
+    any text.
+    """
     spec = inputs()[name]
     rules = SCHEMA["$defs"].get(spec.kind.name, {})
-    near = st.sampled_from(spec.kind.choices) if spec.kind.choices else st.from_regex(rules.get("pattern", ".*"))
+    near = (
+        st.sampled_from(spec.kind.choices)
+        if spec.kind.choices
+        else st.from_regex(rules.get("pattern", ".*"))
+    )
     changed = st.builds(
         lambda text, at, new: text[: at % (len(text) + 1)] + new + text[at % (len(text) + 1) :],
         near,
@@ -108,7 +128,9 @@ def values(name: str) -> st.SearchStrategy[str]:
 def test_the_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(values(name))
     ours = check({name: value})
-    schema = list(VALIDATOR.iter_errors({name: value.lower() if inputs()[name].kind.ignores_case else value}))
+    schema = list(
+        VALIDATOR.iter_errors({name: value.lower() if inputs()[name].kind.ignores_case else value})
+    )
     if schema:
         assert [problem.input for problem in ours] == [name]
     elif inputs()[name].kind.name not in BEYOND_PATTERNS:
@@ -118,9 +140,19 @@ def test_the_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> Non
 def test_the_schema_is_valid_and_uses_only_what_the_check_reads() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     for name, field in SCHEMA["properties"].items():
-        kind: dict[str, Any] = SCHEMA["$defs"][field["$ref"].rpartition("/")[2]] if "$ref" in field else {}
+        kind: dict[str, Any] = (
+            SCHEMA["$defs"][field["$ref"].rpartition("/")[2]] if "$ref" in field else {}
+        )
         rules = {keyword for keyword in {*field, *kind} if not keyword.startswith("x-")}
-        assert rules <= {"description", "default", "type", "$ref", "enum", "pattern", "maxLength"}, name
+        assert rules <= {
+            "description",
+            "default",
+            "type",
+            "$ref",
+            "enum",
+            "pattern",
+            "maxLength",
+        }, name
         assert ("enum" in field) != ("$ref" in field), f"{name} needs either choices or a kind"
 
 

@@ -20,7 +20,11 @@ from mogplex_ci.inputs.patterns import Patterns
         ("*.md", "x.md/test.py", True),
         ("# a comment\n\n  *.lock  \r\n", "yarn.lock", True),
         ("a b/*", "a b/ü.txt", True),
-        (".husky/*", ".husky", False),  # a link in its place: the folder's own pattern protects that
+        (
+            ".husky/*",
+            ".husky",
+            False,
+        ),  # a link in its place: the folder's own pattern protects that
         (r"\#a", "#a", True),
     ],
 )
@@ -44,7 +48,9 @@ def test_patterns_match_as_in_a_gitignore_file(patterns: str, path: str, matches
         ("src/ok.py", "src/o\u202ek.py"),
     ],
 )
-def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(pattern: str, path: str) -> None:
+def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(
+    pattern: str, path: str
+) -> None:
     found = Patterns.parse(pattern)
     assert (found.protect(path), found.allow(path)) == (True, False)
 
@@ -52,10 +58,25 @@ def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(pat
 @pytest.mark.parametrize(
     ("patterns", "fault"),
     [
-        *(("", "holds no pattern"), ("# only a comment", "holds no pattern"), ("!docs/", "holds no pattern")),
-        *(("./.github/", r"holds \. or"), ("src/../.github/", r"holds \. or"), ("a/.", r"holds \. or")),
-        *((".github//", "holds //"), ("a\n!.github//x", "holds //"), ("*.yml # workflows", "holds a comment")),
-        *(("a\n/", "holds a pattern that matches nothing"), ("a\n\\", "holds a pattern that is not valid")),
+        *(
+            ("", "holds no pattern"),
+            ("# only a comment", "holds no pattern"),
+            ("!docs/", "holds no pattern"),
+        ),
+        *(
+            ("./.github/", r"holds \. or"),
+            ("src/../.github/", r"holds \. or"),
+            ("a/.", r"holds \. or"),
+        ),
+        *(
+            (".github//", "holds //"),
+            ("a\n!.github//x", "holds //"),
+            ("*.yml # workflows", "holds a comment"),
+        ),
+        *(
+            ("a\n/", "holds a pattern that matches nothing"),
+            ("a\n\\", "holds a pattern that is not valid"),
+        ),
     ],
 )
 def test_patterns_that_match_nothing_are_refused(patterns: str, fault: str) -> None:

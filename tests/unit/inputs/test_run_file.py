@@ -1,4 +1,6 @@
-"""The run file: its values and tasks, its limits, and what is wrong with one that cannot be used."""
+"""The run file: its values and tasks, its limits, and what is wrong with one that cannot be
+used.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +51,18 @@ def refused(folder: Path, text: str, *argv: str) -> list[str]:
             "lint",
             {"prompt": "Lint it", "timeout": 60, "wait": False, "harness": "codex"},
         ),
-        (  # YAML 1.1 takes `no` for a boolean, `1.10` for a number, `1:30` for 90 and a date for no text at all
+        # YAML 1.1 takes `no` for a boolean, `1.10` for a number, `1:30` for 90 and a date for no
+        # text at all
+        (
             "prompt: x\nbranch: no\nbase-branch: 1.10\nroot-directory: 2026-11-25\nharness: ~\nagent: 1:30\nsummary:\n",
             "",
-            {"branch": "no", "base_branch": "1.10", "root_directory": "2026-11-25", "harness": None, "agent": "1:30"},
+            {
+                "branch": "no",
+                "base_branch": "1.10",
+                "root_directory": "2026-11-25",
+                "harness": None,
+                "agent": "1:30",
+            },
         ),
         (
             "tasks:\n  a: {prompt: &task Lint}\n  b: {prompt: *task, timeout: !!int 180}\n",
@@ -68,7 +78,15 @@ def test_what_is_read(text: str, task: str, expected: dict[str, Any], tmp_path: 
 
 
 def test_the_inputs_that_a_run_file_must_not_set() -> None:
-    never = {"api-key", "github-token", "base-url", "allowed-users", "allowed-bots", "on-blocked", "include-event"}
+    never = {
+        "api-key",
+        "github-token",
+        "base-url",
+        "allowed-users",
+        "allowed-bots",
+        "on-blocked",
+        "include-event",
+    }
     others = {"dry-run", "run-file", "task", "matrix", "strategy", "post-step", "poll-interval"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | others
 
@@ -79,7 +97,9 @@ def test_a_file_that_is_no_yaml_mapping_is_not_quoted(tmp_path: Path) -> None:
         text = template.format(secret)
         for argv in ((), ("--prompt=x", "--dry-run=./mogplex.yml")):
             found = problems(tmp_path, text, *argv)
-            assert not any(secret in f"{problem} {problem.got and problem.got.text}" for problem in found), text
+            assert not any(
+                secret in f"{problem} {problem.got and problem.got.text}" for problem in found
+            ), text
 
 
 def expanded(size: int) -> str:
@@ -98,15 +118,24 @@ def bomb(levels: int) -> str:
         (expanded(4_000_000), "run-file is not an input"),
         (expanded(4_000_001), "run-file has aliases that expand to too much text"),
         ("tasks: {lint: {timeout: 5m}}", "prompt is missing: Set prompt or prompt-file."),
-        ("tasks: {lint: {prompt: x}, other: {promt: x}}", "run-file is not an input: Did you mean prompt?"),
+        (
+            "tasks: {lint: {prompt: x}, other: {promt: x}}",
+            "run-file is not an input: Did you mean prompt?",
+        ),
         (
             "prompt: x\nbranch: y\nagent: z\n  harness: codex\n",
             "run-file is not YAML: mapping values are not allowed here, see line 4, column 10: Write names and values",
         ),
         ("{}: x", "run-file "),
         ("tasks:\n  a: &a {prompt: x}\n  b: {<<: *a}\n", "run-file is not an input"),
-        ("prompt: &a [*a]", "run-file is not YAML: found unconstructable recursive node, see line 1, column 9"),
-        ("&a {prompt: *a}", "run-file is not YAML: found unconstructable recursive node, see line 1, column 1"),
+        (
+            "prompt: &a [*a]",
+            "run-file is not YAML: found unconstructable recursive node, see line 1, column 9",
+        ),
+        (
+            "&a {prompt: *a}",
+            "run-file is not YAML: found unconstructable recursive node, see line 1, column 1",
+        ),
         ("a0: &a0 [x]\n" + bomb(40), "run-file has aliases that expand to too much text"),
         ("tasks: " + "9" * 5_000, "run-file is not a mapping"),
         ("prompt: '\\ud800'", "task is not in the run file"),
@@ -127,14 +156,24 @@ def test_what_is_wrong_with_one(text: str, told: str, tmp_path: Path) -> None:
         "tasks:",
         "tasks: {lint:}",
         "tasks: {lint: {prompt: x, run-options: {conversationId: c}}}",
-        *("promt: x", "api-key: x", "prompt: [x]", "prompt: {x: y}", "tasks: x", "tasks: []", "tasks: {lint: x}"),
+        *(
+            "promt: x",
+            "api-key: x",
+            "prompt: [x]",
+            "prompt: {x: y}",
+            "tasks: x",
+            "tasks: []",
+            "tasks: {lint: x}",
+        ),
         *("tasks: {tasks: [x]}", "tasks: {lint: {promt: x}}", "tasks: {lint: {prompt: [x]}}"),
         "tasks: {lint: {tasks: {}}}",
     ],
 )
 def test_editors_and_the_program_agree_about_a_run_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "mogplex.yml").write_text(text)
-    found = {problem.input for problem in gather(["--run-file=mogplex.yml"], job(tmp_path, {})).problems}
+    found = {
+        problem.input for problem in gather(["--run-file=mogplex.yml"], job(tmp_path, {})).problems
+    }
     fits = Draft202012Validator(load_schema("run-file")).is_valid(yaml.safe_load(text))
     assert found == (set() if fits else {"run-file"})
 
@@ -161,7 +200,9 @@ def test_ten_tasks_and_ten_faults_are_named(tmp_path: Path) -> None:
         ("all", "tasks: {all: {prompt: Everything}, lint: {prompt: x}}", ["Everything"], False),
     ],
 )
-def test_which_tasks_are_asked_for(tmp_path: Path, task: str, file: str, prompts: list[str], is_fleet: bool) -> None:
+def test_which_tasks_are_asked_for(
+    tmp_path: Path, task: str, file: str, prompts: list[str], is_fleet: bool
+) -> None:
     steps, found = read(tmp_path, file, f"--task={task}")
     assert ([step.prompt for step in steps], found) == (prompts, is_fleet)
     assert {step.harness for step in steps} == ({"codex"} if file == TASKS else {None})
@@ -170,13 +211,21 @@ def test_which_tasks_are_asked_for(tmp_path: Path, task: str, file: str, prompts
 
 def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     for file in ("prompt: [", "prompt: x"):
-        assert refused(tmp_path, file, "--task=lint,docs", "--timeout=3x")[1:] == ["timeout is not a duration"]
+        assert refused(tmp_path, file, "--task=lint,docs", "--timeout=3x")[1:] == [
+            "timeout is not a duration"
+        ]
     assert refused(tmp_path, TASKS, "--task=lint,none") == ["task is not in the run file"]
     assert refused(tmp_path, "prompt: x", "--task=all") == ["task is not in the run file"]
     for file in ("prompt: [", "tasks: {lint: {artifact: a}}"):
-        found = refused(tmp_path, file, "--task=none", "--artifact-schema=mogplex.yml", "--repair=1")
-        assert [fault for fault in found if "without artifact" in fault or "nothing to judge" in fault] == []
-    assert refused(tmp_path, "timeout: 3x", "--task=none")[1:] == ["timeout is not a duration"], "with those at the top"
+        found = refused(
+            tmp_path, file, "--task=none", "--artifact-schema=mogplex.yml", "--repair=1"
+        )
+        assert [
+            fault for fault in found if "without artifact" in fault or "nothing to judge" in fault
+        ] == []
+    assert refused(tmp_path, "timeout: 3x", "--task=none")[1:] == ["timeout is not a duration"], (
+        "with those at the top"
+    )
     wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
     found = refused(tmp_path, wrong, "--task=all")
     assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"

@@ -1,6 +1,7 @@
 """GitHub's own examples of the payloads of events, to be changed by tests.
 
-They are those of github.com/octokit/webhooks (MIT, commit of 2026-06-22) without addresses, counts and empty fields.
+They are those of github.com/octokit/webhooks (MIT, commit of 2026-06-22) without addresses, counts
+and empty fields.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 
 from mogplex_ci.platforms.webhook import AUTHORED, Webhook
 
-PAYLOADS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("payloads.json").read_text(encoding="utf-8"))
+PAYLOADS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("payloads.json").read_text(encoding="utf-8")
+)
 """By event and, where there are several, what tells them apart: ``issues labeled``."""
 MAINTAINER = {"id": 1, "login": "maintainer", "type": "User"}
 STRANGER = {"id": 2, "login": "stranger-from-elsewhere", "type": "User"}
@@ -36,8 +39,16 @@ def event(example: str, changes: Mapping[str, Any] | None = None, /, **more: Any
     return Webhook(example.split()[0], payload)
 
 
-def by(example: str, association: str, author: object = STRANGER, sender: object = STRANGER, **more: Any) -> Webhook:
-    """Return GitHub's example with another author of all that has one, and another one who acted."""
+def by(
+    example: str,
+    association: str,
+    author: object = STRANGER,
+    sender: object = STRANGER,
+    **more: Any,
+) -> Webhook:
+    """Return GitHub's example with another author of all that has one, and another one who
+    acted.
+    """
     subjects = [subject for subject in SUBJECTS if subject in _example(example)]
     authors = {f"{subject}.user": author for subject in subjects}
     told = {f"{subject}.author_association": association for subject in subjects}

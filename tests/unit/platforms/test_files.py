@@ -23,7 +23,14 @@ from tests.unit.report.events import RUN_ID, run
 TOKEN = "mog_" + "x" * 32
 URL = "https://mogplex.com"
 STATE = '[{"key":"gitlab-1000","run_id":"r-1"}]'
-PLAIN = ["success", "agent/fix-1_2", "https://github.com/acme/web/pull/42?a=b#c", "acme/web", "50%", ""]
+PLAIN = [
+    "success",
+    "agent/fix-1_2",
+    "https://github.com/acme/web/pull/42?a=b#c",
+    "acme/web",
+    "50%",
+    "",
+]
 NOT_PLAIN = [*(f"a{sign}b" for sign in " ;&'\"\\|>\n*"), "$HOME", "`id`", "$(id)", "(a)", "ä"]
 
 
@@ -51,12 +58,16 @@ def test_gitlab_takes_the_whole_file() -> None:
 
 
 @pytest.mark.parametrize("value", [*PLAIN, *NOT_PLAIN])
-def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(value: str, tmp_path: Path) -> None:
+def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(
+    value: str, tmp_path: Path
+) -> None:
     """A value that could be more than text is left out."""
     assert variables(outputs(value)) == ({"MOGPLEX_BRANCH": value} if value in PLAIN else {})
     (tmp_path / "mogplex.env").write_text(dotenv(variables(outputs(value))), encoding="utf-8")
     script = '. ./mogplex.env; printf %s "${MOGPLEX_BRANCH-}"; ls'
-    done = subprocess.run(["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout == (value if value in PLAIN else "") + "mogplex.env\n"
 
 
@@ -71,7 +82,12 @@ FILES = [
     "theirs", [b"", b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"]
 )
 def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
-    name: str, variable: str, ours: str, theirs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    variable: str,
+    ours: str,
+    theirs: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "shared"
@@ -95,13 +111,15 @@ def test_a_folder_that_takes_no_new_file_is_named_with_its_owner(
 
     monkeypatch.setattr(base, "write_whole", refuse)
     with pytest.raises(
-        UsageError, match=r"\(Permission denied\): this step runs as user \d+, workspace belongs to \d+"
+        UsageError,
+        match=r"\(Permission denied\): this step runs as user \d+, workspace belongs to \d+",
     ):
         job("jenkins", tmp_path).check_files()
 
 
 @pytest.mark.parametrize(
-    ("name", "variable"), [("github", "GITHUB_OUTPUT"), ("github", "GITHUB_STATE"), *(row[:2] for row in FILES)]
+    ("name", "variable"),
+    [("github", "GITHUB_OUTPUT"), ("github", "GITHUB_STATE"), *(row[:2] for row in FILES)],
 )
 def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
     name: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,19 +130,29 @@ def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"])
-def test_a_step_works_without_a_file_that_the_runner_did_not_name(missing: str, tmp_path: Path) -> None:
+def test_a_step_works_without_a_file_that_the_runner_did_not_name(
+    missing: str, tmp_path: Path
+) -> None:
     """Other programs that run workflows do not set all of them."""
     platform = job("github", tmp_path, **{missing: ""})
     platform.check_files()
     platform.save_state("state")
     platform.set_outputs(outputs("agent/one"))
     platform.write_summary(Markdown.of("Done"))
-    written = {"GITHUB_OUTPUT": "output", "GITHUB_STATE": "state", "GITHUB_STEP_SUMMARY": "summary.md"}
-    assert {variable for variable, name in written.items() if not (tmp_path / name).exists()} == {missing}
+    written = {
+        "GITHUB_OUTPUT": "output",
+        "GITHUB_STATE": "state",
+        "GITHUB_STEP_SUMMARY": "summary.md",
+    }
+    assert {variable for variable, name in written.items() if not (tmp_path / name).exists()} == {
+        missing
+    }
     assert (tmp_path / "workspace" / ".mogplex").exists() == (missing == "GITHUB_STATE")
 
 
-@pytest.mark.parametrize("again", [{"CI_JOB_ID": "176069"}, {"CI_JOB_NAME": "other"}], ids=["a retry", "another job"])
+@pytest.mark.parametrize(
+    "again", [{"CI_JOB_ID": "176069"}, {"CI_JOB_NAME": "other"}], ids=["a retry", "another job"]
+)
 def test_the_last_word_counts_until_nothing_is_left_and_others_have_their_own(
     again: dict[str, str], tmp_path: Path
 ) -> None:
@@ -145,7 +173,9 @@ def test_the_last_word_counts_until_nothing_is_left_and_others_have_their_own(
     assert [path.name for path in (tmp_path / "workspace").rglob("*")] == [".mogplex", "artifacts"]
 
 
-def test_where_nothing_names_the_step_its_own_key_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_names_the_step_its_own_key_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     step = detect({}, io.StringIO())
     step.save_state("lost")
@@ -171,8 +201,16 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
     assert TOKEN not in text
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
-    assert ([each.run_id for each in saved.runs], saved.base_url, saved.is_ours) == ([RUN_ID], URL, True)
-    for token, forged in ((TOKEN[:-1], text), (None, text), (TOKEN, text.replace("mogplex.com", "example.com"))):
+    assert ([each.run_id for each in saved.runs], saved.base_url, saved.is_ours) == (
+        [RUN_ID],
+        URL,
+        True,
+    )
+    for token, forged in (
+        (TOKEN[:-1], text),
+        (None, text),
+        (TOKEN, text.replace("mogplex.com", "example.com")),
+    ):
         system.save_state(forged)
         saved = saved_state(system, token=token, key=None)
         assert saved is not None
@@ -182,7 +220,14 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "x", "x [1, 2]", 'x {"base_url": "u", "runs": [{"id": 7}]}', 'x {"fleet":"[1,2"}', "x [1,2"),
+        *(
+            "",
+            "x",
+            "x [1, 2]",
+            'x {"base_url": "u", "runs": [{"id": 7}]}',
+            'x {"fleet":"[1,2"}',
+            "x [1,2",
+        ),
         "x " + "[" * 100_000,
     ],
 )
@@ -198,12 +243,16 @@ def test_the_actions_post_step_gets_the_state_from_the_runner(tmp_path: Path) ->
     assert job("github", tmp_path, STATE_runs="").load_state() == ""
 
 
-@pytest.mark.parametrize("matrix", [None, '{"os": "linux"}'], ids=["run step", "image with a matrix given by hand"])
+@pytest.mark.parametrize(
+    "matrix", [None, '{"os": "linux"}'], ids=["run step", "image with a matrix given by hand"]
+)
 def test_a_step_that_is_not_the_action_leaves_the_state_for_a_later_step_of_the_job(
     matrix: str | None, tmp_path: Path
 ) -> None:
     def step(**changes: str) -> Platform:
-        return job("github", tmp_path, **{"INPUT_POST-STEP": None, "INPUT_MATRIX": matrix}, **changes)
+        return job(
+            "github", tmp_path, **{"INPUT_POST-STEP": None, "INPUT_MATRIX": matrix}, **changes
+        )
 
     step(GITHUB_ACTION="__run").save_state(STATE)
     assert not (tmp_path / "state").exists()

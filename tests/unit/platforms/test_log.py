@@ -1,7 +1,7 @@
 """Cases that the golden logs do not show.
 
-Annotations at a line of a file, links, escapes, diagnostics; and that each CI system obeys exactly the commands that
-the platform means, whatever an agent writes.
+Annotations at a line of a file, links, escapes, diagnostics; and that each CI system obeys exactly
+the commands that the platform means, whatever an agent writes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ ESCAPED = "Agent: 50% of |[a|]; |'b|' || c, d: e (src/a.ts:7)"
         ),
         ("azure", Level.NOTICE, f"NOTICE: {PLAINLY}"),
         ("buildkite", Level.WARNING, f"WARNING: {PLAINLY}"),
-        ("github", Level.NOTICE, "::notice title=Agent,file=src/a.ts,line=7::50%25 of [a]; 'b' | c, d: e"),
+        (
+            "github",
+            Level.NOTICE,
+            "::notice title=Agent,file=src/a.ts,line=7::50%25 of [a]; 'b' | c, d: e",
+        ),
         ("gitlab", Level.NOTICE, f"\x1b[36mNOTICE: {PLAINLY}\x1b[0m"),
         ("gitlab", Level.WARNING, f"\x1b[33mWARNING: {PLAINLY}\x1b[0m"),
         ("gitlab", Level.ERROR, f"\x1b[31mERROR: {PLAINLY}\x1b[0m"),
@@ -59,14 +63,20 @@ ESCAPED = "Agent: 50% of |[a|]; |'b|' || c, d: e (src/a.ts:7)"
         ("teamcity", Level.ERROR, f"##teamcity[buildProblem description='{ESCAPED}']"),
     ],
 )
-def test_an_annotation_at_a_line_of_a_file(name: str, level: Level, expected: str, tmp_path: Path) -> None:
+def test_an_annotation_at_a_line_of_a_file(
+    name: str, level: Level, expected: str, tmp_path: Path
+) -> None:
     system, stream = platform(name, tmp_path)
     system.annotate(level, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
     assert stream.getvalue() == f"{expected}\n"
 
 
 def test_github_names_the_page_of_the_workflow_run_when_it_tells_all_of_its_parts() -> None:
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://ghes.example", "GITHUB_REPOSITORY": "acme/web"}
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://ghes.example",
+        "GITHUB_REPOSITORY": "acme/web",
+    }
     whole = env | {"GITHUB_RUN_ID": "77"}
     assert detect(whole, io.StringIO()).job_url == "https://ghes.example/acme/web/actions/runs/77"
     for missing in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"):
@@ -78,7 +88,9 @@ def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path
     for pipeline in ("1000", "1001"):
         files = {"MOGPLEX_CODE_QUALITY_FILE": "q.json", "MOGPLEX_ANNOTATIONS_FILE": "out/a.json"}
         system, _ = platform("gitlab", tmp_path, CI_PIPELINE_ID=pipeline, **files)
-        system.link(safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1"))
+        system.link(
+            safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1")
+        )
         system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
         system.annotate(Level.WARNING, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
         system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text(f"Run {pipeline} failed"))
@@ -100,7 +112,11 @@ def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
         system, stream = platform("gitlab", tmp_path)
         for _ in range(2):
             system.fold(safe_text("Group"), [])
-        names += [line.split(":")[2].split("[")[0] for line in stream.getvalue().split("\n") if "section_start" in line]
+        names += [
+            line.split(":")[2].split("[")[0]
+            for line in stream.getvalue().split("\n")
+            if "section_start" in line
+        ]
     assert len(set(names)) == 4
 
 
@@ -110,7 +126,9 @@ def test_a_buildkite_line_after_a_group_is_not_folded_with_it(tmp_path: Path) ->
         system.fold(safe_text(title), [safe_text("│ inside")])
     system.line(safe_text("outside"))
     system.line(safe_text("outside"))
-    assert stream.getvalue() == "--- One\n│ inside\n--- Two\n│ inside\n+++ Mogplex\noutside\noutside\n"
+    assert (
+        stream.getvalue() == "--- One\n│ inside\n--- Two\n│ inside\n+++ Mogplex\noutside\noutside\n"
+    )
 
 
 def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
@@ -134,7 +152,9 @@ def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
         ("jenkins", {}, ""),
     ],
 )
-def test_diagnostics_are_for_those_who_ask(name: str, switch: dict[str, str], expected: str, tmp_path: Path) -> None:
+def test_diagnostics_are_for_those_who_ask(
+    name: str, switch: dict[str, str], expected: str, tmp_path: Path
+) -> None:
     system, stream = platform(name, tmp_path, **switch)
     system.debug(safe_text("text"))
     assert stream.getvalue() == expected
@@ -219,7 +239,10 @@ def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
     system = detect({"GITHUB_ACTIONS": "true"}, stream)
     given_to_core = []
     for text in texts:
-        message, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
+        message, title = (
+            SANITIZER.line("It says {}", Untrusted(text)),
+            SANITIZER.line("Agent {}", Untrusted(text)),
+        )
         secret = f"first {text}\nsecond\r\nthird\rfourth"
         system.annotate(Level.ERROR, title, message, Place(safe_text("src/a.ts"), 7))
         system.fold(title, [])

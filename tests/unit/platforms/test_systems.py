@@ -1,4 +1,6 @@
-"""Every CI system: added in full, told from the others, and which jobs are the same step tried again."""
+"""Every CI system: added in full, told from the others, and which jobs are the same step tried
+again.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def defined() -> list[System]:
         importlib.import_module(f"{platforms.__name__}.{module.name}")
         for module in pkgutil.iter_modules(platforms.__path__)
     ]
-    found = {value for module in modules for value in vars(module).values() if isinstance(value, System)}
+    found = {
+        value for module in modules for value in vars(module).values() if isinstance(value, System)
+    }
     return sorted(found | set(SMALL_SYSTEMS), key=lambda system: system.name)
 
 
@@ -46,7 +50,9 @@ def missing(kind: System) -> Iterator[str]:
         yield f'add "{kind.name}" to ENVIRONMENTS in tests/ci_environments.py'
     elif (found := detect(ENVIRONMENTS[kind.name], io.StringIO())).name != kind.name:
         yield f"{kind.name} is taken for {found.name}: put it earlier in PLATFORMS"
-    elif kind.name != "plain" and ((identity := found.identity()) is None or not (identity.parts and identity.label)):
+    elif kind.name != "plain" and (
+        (identity := found.identity()) is None or not (identity.parts and identity.label)
+    ):
         yield f"say what identifies a step of {kind.name}, and give its variables in ENVIRONMENTS"
     if kind.name not in (*TOLD, "forgejo", "plain"):
         yield f"say what the variables of {kind.name} tell in tests/unit/platforms/told.yaml"
@@ -77,20 +83,30 @@ def test_a_platform_is_complete(kind: System) -> None:
 def test_nothing_is_left_of_a_platform_that_is_gone() -> None:
     names = {kind.name for kind in defined()}
     assert set(ENVIRONMENTS) - names == set()
-    assert {path.name for path in (ROOT / "tests" / "e2e" / "golden").iterdir()} - names == {"reports"}
+    assert {path.name for path in (ROOT / "tests" / "e2e" / "golden").iterdir()} - names == {
+        "reports"
+    }
 
 
 def test_the_examples_use_the_published_image_or_action() -> None:
     examples = [path for name in ENVIRONMENTS for path in (ROOT / "examples" / name).glob("*")]
-    assert [path for path in examples if not any(use in path.read_text(encoding="utf-8") for use in USES)] == []
+    assert [
+        path
+        for path in examples
+        if not any(use in path.read_text(encoding="utf-8") for use in USES)
+    ] == []
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_an_output_is_described(name: str) -> None:
-    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(name, {})
+    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(
+        name, {}
+    )
     assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
     page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
-    assert f"| `{name}` |" in page, f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
+    assert f"| `{name}` |" in page, (
+        f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
+    )
 
 
 @pytest.mark.parametrize("place", IN_FILE)
@@ -98,7 +114,9 @@ def test_what_the_result_file_has_is_in_its_schema(place: str) -> None:
     rules = load_schema("result")
     for name in place.split("."):
         choices = [rules, *rules.get("oneOf", [])]
-        (rules,) = [found for each in choices if (found := each.get("properties", {}).get(name))] or [None]
+        (rules,) = [
+            found for each in choices if (found := each.get("properties", {}).get(name))
+        ] or [None]
         assert rules, f"describe {place} in mogplex_ci/schemas/result.schema.json"
 
 
@@ -127,7 +145,10 @@ def key(name: str, **changes: str) -> str:
         ("plain", {}),
         ("plain", {"CI": "true"}),
         ("forgejo", {"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true"}),
-        ("gitlab", {"GITLAB_CI": "false", "CI_PIPELINE_ID": "1000", "CI_SERVER_URL": "https://gitlab.com"}),
+        (
+            "gitlab",
+            {"GITLAB_CI": "false", "CI_PIPELINE_ID": "1000", "CI_SERVER_URL": "https://gitlab.com"},
+        ),
         ("gitlab", {"GITLAB_CI": "true"}),
         ("azure", {"TF_BUILD": "true"}),
         ("appveyor", {"APPVEYOR": "True"}),
@@ -142,15 +163,20 @@ def test_detection(name: str, env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"), [("travis", {"TRAVIS_JOB_RESTARTED": "true"}), ("forgejo", {"GITHUB_RUN_ATTEMPT": ""})]
+    ("name", "changes"),
+    [("travis", {"TRAVIS_JOB_RESTARTED": "true"}), ("forgejo", {"GITHUB_RUN_ATTEMPT": ""})],
 )
-def test_a_try_that_is_not_counted_is_perhaps_a_later_one(name: str, changes: dict[str, str]) -> None:
+def test_a_try_that_is_not_counted_is_perhaps_a_later_one(
+    name: str, changes: dict[str, str]
+) -> None:
     found = identity(name, **changes)
     assert (found.attempt, found.later_attempt) == (None, True)
     assert key(name, **changes) == key(name)
 
 
-TOLD = yaml.load(Path(__file__).with_name("told.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+TOLD = yaml.load(
+    Path(__file__).with_name("told.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 KINDS = ("key", "label", "attempt", "later", "workspace", "page")
 
 
@@ -158,7 +184,10 @@ def told(name: str) -> dict[str, dict[str, str]]:
     """Return the variables of each kind, and another value for each."""
     rows = TOLD[name.replace("forgejo", "github")]
     words = {kind: [word.partition("=") for word in rows.get(kind, "").split()] for kind in KINDS}
-    return {kind: {variable: value or "other" for variable, _, value in each} for kind, each in words.items()}
+    return {
+        kind: {variable: value or "other" for variable, _, value in each}
+        for kind, each in words.items()
+    }
 
 
 def differences(name: str, first: dict[str, str], other: dict[str, str]) -> tuple[bool, ...]:
@@ -171,10 +200,20 @@ def differences(name: str, first: dict[str, str], other: dict[str, str]) -> tupl
 @pytest.mark.parametrize("name", NAMED)
 def test_every_variable_tells_what_it_is_said_to_tell(name: str) -> None:
     names, first = told(name), identity(name)
-    for variable, value in {variable: value for kind in KINDS for variable, value in names[kind].items()}.items():
-        assert differences(name, {}, {variable: value}) == tuple(variable in names[kind] for kind in KINDS), variable
-    assert first.later_attempt == (name in ("gitlab", "harness", "jenkins")), "they cannot tell the first try"
-    rest = {variable: "other" for variable in ENVIRONMENTS[name] if not any(variable in names[kind] for kind in KINDS)}
+    for variable, value in {
+        variable: value for kind in KINDS for variable, value in names[kind].items()
+    }.items():
+        assert differences(name, {}, {variable: value}) == tuple(
+            variable in names[kind] for kind in KINDS
+        ), variable
+    assert first.later_attempt == (name in ("gitlab", "harness", "jenkins")), (
+        "they cannot tell the first try"
+    )
+    rest = {
+        variable: "other"
+        for variable in ENVIRONMENTS[name]
+        if not any(variable in names[kind] for kind in KINDS)
+    }
     found = platform(ENVIRONMENTS[name])
     found.env = ENVIRONMENTS[name] | rest
     assert found.identity() == first, "no other variable says anything"
@@ -191,14 +230,17 @@ def test_every_variable_tells_what_it_is_said_to_tell(name: str) -> None:
         ("github", "GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY", {"key", "label", "page"}),
     ],
 )
-def test_a_variable_that_is_not_set_has_a_stand_in(name: str, missing: str, instead: str, kinds: set[str]) -> None:
+def test_a_variable_that_is_not_set_has_a_stand_in(
+    name: str, missing: str, instead: str, kinds: set[str]
+) -> None:
     found = differences(name, {missing: ""}, {missing: "", instead: "other"})
     assert {kind for kind, differs in zip(KINDS, found, strict=True) if differs} == kinds
 
 
 def test_a_promotion_that_is_started_twice_is_two_steps() -> None:
     first, second = (
-        {"SEMAPHORE_PIPELINE_PROMOTION": "true", "SEMAPHORE_PIPELINE_ID": pipeline} for pipeline in ("one", "two")
+        {"SEMAPHORE_PIPELINE_PROMOTION": "true", "SEMAPHORE_PIPELINE_ID": pipeline}
+        for pipeline in ("one", "two")
     )
     assert len({key("semaphore"), key("semaphore", **first), key("semaphore", **second)}) == 3
 
@@ -207,23 +249,37 @@ def test_a_reusable_workflow_that_is_called_twice_has_two_keys() -> None:
     def of(path: str) -> str:
         return key("github", ACTIONS_ORCHESTRATION_ID=path)
 
-    plan, other_plan = "89c72d20-71e7-4948-8eb8-0d8f0e417443", "0b6f1f5e-9d0a-4c37-8c5e-7a1d2f3b4c5d"
+    plan, other_plan = (
+        "89c72d20-71e7-4948-8eb8-0d8f0e417443",
+        "0b6f1f5e-9d0a-4c37-8c5e-7a1d2f3b4c5d",
+    )
     assert of(f"{plan}.first.build.__default") != of(f"{plan}.second.build.__default")
     assert of(f"{plan}.first.build.__default") == of(f"{other_plan}.first.build.__default")
-    for path in ("", plan, f"{plan}.build", f"{plan}.build.__default"):  # not called: whether a runner tells or not
+    for path in (
+        "",
+        plan,
+        f"{plan}.build",
+        f"{plan}.build.__default",
+    ):  # not called: whether a runner tells or not
         assert of(path) == key("github")
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_container_that_got_half_the_environment_has_no_identity(name: str) -> None:
-    halves = {variable: platform({variable: value}) for variable, value in ENVIRONMENTS[name].items()}
+    halves = {
+        variable: platform({variable: value}) for variable, value in ENVIRONMENTS[name].items()
+    }
     found = {variable for variable, half in halves.items() if half.name == name and half.identity()}
-    assert found <= {"BITBUCKET_BUILD_NUMBER", "BUILD_TAG", "CODEBUILD_BUILD_ARN"}, "the variable names the build"
+    assert found <= {"BITBUCKET_BUILD_NUMBER", "BUILD_TAG", "CODEBUILD_BUILD_ARN"}, (
+        "the variable names the build"
+    )
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_jobs_own_repository_is_known_if_it_is_on_github(name: str) -> None:
-    assert platform(ENVIRONMENTS[name]).repository() == (None if name in NOT_ON_GITHUB else "acme/web")
+    assert platform(ENVIRONMENTS[name]).repository() == (
+        None if name in NOT_ON_GITHUB else "acme/web"
+    )
 
 
 PARALLEL = {
@@ -238,7 +294,8 @@ PARALLEL = {
 
 
 @pytest.mark.parametrize(
-    ("text", "jobs"), [("", 1), ("4", 4), ("many", 1), ("0", 1), ("1000000", 1), ("999999", 999_999)]
+    ("text", "jobs"),
+    [("", 1), ("4", 4), ("many", 1), ("0", 1), ("1000000", 1), ("999999", 999_999)],
 )
 def test_parallel_jobs_share_the_tokens_budget(text: str, jobs: int) -> None:
     for variable, name in PARALLEL.items():
@@ -248,7 +305,9 @@ def test_parallel_jobs_share_the_tokens_budget(text: str, jobs: int) -> None:
 def test_only_github_tells_whose_checks_the_job_belongs_to() -> None:
     """Forgejo and Gitea count workflow runs of their own in the same variable."""
     found = {name: platform(env).workflow_run for name, env in ENVIRONMENTS.items()}
-    assert {name: run for name, run in found.items() if run} == {"github": ENVIRONMENTS["github"]["GITHUB_RUN_ID"]}
+    assert {name: run for name, run in found.items() if run} == {
+        "github": ENVIRONMENTS["github"]["GITHUB_RUN_ID"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -274,4 +333,6 @@ def test_the_workspace_is_where_we_are_when_the_host_path_is_not_in_the_containe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert platform(ENVIRONMENTS["gitlab"] | {"CI_PROJECT_DIR": "/builds/none"}).workspace == tmp_path
+    assert (
+        platform(ENVIRONMENTS["gitlab"] | {"CI_PROJECT_DIR": "/builds/none"}).workspace == tmp_path
+    )

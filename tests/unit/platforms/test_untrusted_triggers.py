@@ -13,17 +13,32 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.webhook import AUTHORED, WRITERS_ONLY, Trust, Webhook
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
-from tests.unit.platforms.events import APP, FORK, MAINTAINER, PAYLOADS, STRANGER, by, event, examples
+from tests.unit.platforms.events import (
+    APP,
+    FORK,
+    MAINTAINER,
+    PAYLOADS,
+    STRANGER,
+    by,
+    event,
+    examples,
+)
 
 NOBODY = Trust()
 SECURITY = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 TABLE = [
     row.split(" | ")
-    for row in re.findall(r"^\| (.*) \|$", SECURITY.partition("## Untrusted triggers")[2], re.MULTILINE)
+    for row in re.findall(
+        r"^\| (.*) \|$", SECURITY.partition("## Untrusted triggers")[2], re.MULTILINE
+    )
 ]
-(WRITERS,) = [re.findall("`([a-z_]+)`", row[0]) for row in TABLE if row[0].startswith("`push`, `schedule`")]
+(WRITERS,) = [
+    re.findall("`([a-z_]+)`", row[0]) for row in TABLE if row[0].startswith("`push`, `schedule`")
+]
 """Events that are documented to start without a look at who caused them."""
-(REFUSED,) = [re.findall("`([a-z_]+)`", row[0]) for row in TABLE if row[0].startswith("anything else")]
+(REFUSED,) = [
+    re.findall("`([a-z_]+)`", row[0]) for row in TABLE if row[0].startswith("anything else")
+]
 ANYBODYS = (*REFUSED, "check_suite", "dynamic", "workflow_call", "from_next_year")
 INSIDERS = ("OWNER", "MEMBER", "COLLABORATOR")
 OUTSIDERS: tuple[Any, ...] = (
@@ -49,7 +64,10 @@ def test_the_events_that_always_start_are_those_of_the_documents() -> None:
 def test_an_event_that_anybody_can_cause_or_that_is_not_known_is_refused(name: str) -> None:
     trust = writers("maintainer")
     assert name in (Webhook(name, {"sender": MAINTAINER}).untrusted(trust) or "")
-    assert Webhook(name, {"sender": MAINTAINER}).untrusted(Trust(users=frozenset({"maintainer"}))) is None
+    assert (
+        Webhook(name, {"sender": MAINTAINER}).untrusted(Trust(users=frozenset({"maintainer"})))
+        is None
+    )
 
 
 @pytest.mark.parametrize("name", ["", "push\n::error::x", "x" * 99])
@@ -77,7 +95,19 @@ def test_the_author_decides_or_who_acted_if_github_says_that_they_may_write(exam
 
 @pytest.mark.parametrize("name", [*AUTHORED, "workflow_run", "pull_request", "deployment"])
 @pytest.mark.parametrize(
-    "payload", ["", "{", "null", "[]", "{}", '{"comment": []}', '{"comment": {}}', "\x00", "[" * 100_000, "9" * 5_000]
+    "payload",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        '{"comment": []}',
+        '{"comment": {}}',
+        "\x00",
+        "[" * 100_000,
+        "9" * 5_000,
+    ],
 )
 def test_what_cannot_be_read_is_not_trusted(name: str, payload: str, tmp_path: Path) -> None:
     path = tmp_path / "event.json"
@@ -88,11 +118,17 @@ def test_what_cannot_be_read_is_not_trusted(name: str, payload: str, tmp_path: P
 
 
 @pytest.mark.parametrize("action", TRIAGE)
-@pytest.mark.parametrize("example", ["issues labeled", "discussion labeled", "pull_request_target labeled"])
+@pytest.mark.parametrize(
+    "example", ["issues labeled", "discussion labeled", "pull_request_target labeled"]
+)
 def test_a_person_who_labels_an_outsiders_issue_vouches_for_it(example: str, action: str) -> None:
     assert by(example, "NONE", STRANGER, MAINTAINER, action=action).untrusted(NOBODY) is None
     others: tuple[tuple[object, object, str], ...] = (
-        (STRANGER, STRANGER, action),  # an issue form sets its labels in the name of the person who files the issue
+        (
+            STRANGER,
+            STRANGER,
+            action,
+        ),  # an issue form sets its labels in the name of the person who files the issue
         *((STRANGER, APP, action), (STRANGER, {}, action), ({}, MAINTAINER, action)),
         *((STRANGER, MAINTAINER, "opened"), (STRANGER, MAINTAINER, "edited")),
     )
@@ -100,22 +136,36 @@ def test_a_person_who_labels_an_outsiders_issue_vouches_for_it(example: str, act
         assert by(example, "NONE", author, sender, action=doing).untrusted(NOBODY) is not None
 
 
-@pytest.mark.parametrize("action", ["review_requested", "review_request_removed", "auto_merge_disabled", "dequeued"])
+@pytest.mark.parametrize(
+    "action", ["review_requested", "review_request_removed", "auto_merge_disabled", "dequeued"]
+)
 @pytest.mark.parametrize("association", ["NONE", "MEMBER"])
 def test_what_a_push_causes_in_the_pushers_name_is_no_triage(association: str, action: str) -> None:
     """CODEOWNERS asks for a review when somebody pushes, in the pusher's name."""
     changes = {"action": action, "pull_request.head": OWN}
-    pushed = by("pull_request_target review_requested", association, MAINTAINER, STRANGER, **changes)
+    pushed = by(
+        "pull_request_target review_requested", association, MAINTAINER, STRANGER, **changes
+    )
     assert pushed.untrusted(NOBODY) is not None
 
 
-def pushed(sender: object, head: object = FORK, example: str = "pull_request_target synchronize") -> Webhook:
+def pushed(
+    sender: object, head: object = FORK, example: str = "pull_request_target synchronize"
+) -> Webhook:
     """Return the event of a push to the branch of a member's pull request."""
-    return by(example, "MEMBER", MAINTAINER, sender, **{"pull_request.head": {"repo": head}, "pull_request.base": OWN})
+    return by(
+        example,
+        "MEMBER",
+        MAINTAINER,
+        sender,
+        **{"pull_request.head": {"repo": head}, "pull_request.base": OWN},
+    )
 
 
 def opened(head: object, base: object = OWN) -> Webhook:
-    return by("pull_request opened", "MEMBER", **{"pull_request.head": head, "pull_request.base": base})
+    return by(
+        "pull_request opened", "MEMBER", **{"pull_request.head": head, "pull_request.base": base}
+    )
 
 
 def gitea(sender: object, action: str = "label_updated", *, types: bool = False) -> Webhook:
@@ -123,19 +173,33 @@ def gitea(sender: object, action: str = "label_updated", *, types: bool = False)
     return Webhook("issues", payload, users_have_types=types)
 
 
-NAMED, WRITER = Trust(users=frozenset({"stranger-from-elsewhere"})), writers("stranger-from-elsewhere")
+NAMED, WRITER = (
+    Trust(users=frozenset({"stranger-from-elsewhere"})),
+    writers("stranger-from-elsewhere"),
+)
 BOT = Trust(bots=frozenset({"mogplex[bot]"}))
-COMMENTED = event("issue_comment created", {"issue.author_association": "OWNER", "comment.author_association": "NONE"})
+COMMENTED = event(
+    "issue_comment created",
+    {"issue.author_association": "OWNER", "comment.author_association": "NONE"},
+)
 GONE: dict[str, object] = {"repo": None}
 WHO: dict[str, tuple[Webhook, Trust, bool]] = {
     "a stranger's comment on an owner's issue": (COMMENTED, NOBODY, False),
-    "a label of a comment": (by("issue_comment created", "NONE", sender=MAINTAINER, action="labeled"), NOBODY, False),
+    "a label of a comment": (
+        by("issue_comment created", "NONE", sender=MAINTAINER, action="labeled"),
+        NOBODY,
+        False,
+    ),
     "a member's push to a fork": (pushed(MAINTAINER), NOBODY, True),
     "a stranger's push to a member's fork": (pushed(STRANGER), NOBODY, False),
     "the same by a person who may write": (pushed(STRANGER), WRITER, True),
     "nobody's push to a member's fork": (pushed({}), NOBODY, False),
     "a push to a branch of the repository": (pushed(STRANGER, OWN["repo"]), NOBODY, True),
-    "a review that a push dismissed": (pushed(STRANGER, FORK, "pull_request_review dismissed"), NOBODY, False),
+    "a review that a push dismissed": (
+        pushed(STRANGER, FORK, "pull_request_review dismissed"),
+        NOBODY,
+        False,
+    ),
     "a pull request of the repository": (opened(OWN), NOBODY, True),
     "a fork's pull request": (opened({"repo": FORK}), NOBODY, False),
     "a fork's pull request by a person who may write": (opened({"repo": FORK}), WRITER, False),
@@ -151,7 +215,11 @@ WHO: dict[str, tuple[Webhook, Trust, bool]] = {
     "the author's own label on Gitea": (gitea({"id": 2}), NOBODY, False),
     "an issue on Gitea": (gitea({"id": 1}, "opened"), NOBODY, False),
     "an app's label on Gitea": (gitea({"id": 1, "login": "renovate[bot]"}), NOBODY, False),
-    "a label on GitHub, which says of everybody whether it is a person": (gitea({"id": 1}, types=True), NOBODY, False),
+    "a label on GitHub, which says of everybody whether it is a person": (
+        gitea({"id": 1}, types=True),
+        NOBODY,
+        False,
+    ),
 }
 
 
@@ -169,10 +237,22 @@ def test_a_workflow_run_is_judged_by_what_caused_it() -> None:
 
     for cause in ("push", "schedule", "workflow_dispatch", "pull_request"):
         assert why(event=cause, head_repository=own, repository=own) is None
-    others: tuple[object, ...] = (*AUTHORED, *ANYBODYS, "workflow_run", "deployment", None, ["push"])
+    others: tuple[object, ...] = (
+        *AUTHORED,
+        *ANYBODYS,
+        "workflow_run",
+        "deployment",
+        None,
+        ["push"],
+    )
     for other in others:
         assert why(event=other, head_repository=own, repository=own) is not None
-    outside: tuple[tuple[object, object], ...] = ((FORK, own), (None, own), ({}, {}), ("acme/web", own))
+    outside: tuple[tuple[object, object], ...] = (
+        (FORK, own),
+        (None, own),
+        ({}, {}),
+        ("acme/web", own),
+    )
     for head, repository in outside:
         refused = why(event="push", head_repository=head, repository=repository)
         assert refused == "the event workflow_run comes from a fork"
@@ -205,15 +285,31 @@ def test_an_app_that_is_not_named_starts_nothing(example: str) -> None:
 def test_what_an_app_pushes_to_the_default_branch_has_been_merged(
     cause: str | None, branch: str, blocked: bool
 ) -> None:
-    run = {"workflow_run.event": cause, "workflow_run.head_branch": branch, "workflow_run.actor": APP}
+    run = {
+        "workflow_run.event": cause,
+        "workflow_run.head_branch": branch,
+        "workflow_run.actor": APP,
+    }
     assert (event("workflow_run completed", run).unknown_app(NOBODY) is not None) is blocked
     if cause == "push":
-        assert (event("push 1", ref=f"refs/heads/{branch}", sender=APP).unknown_app(NOBODY) is not None) is blocked
-        assert event("push 1", ref=f"refs/tags/{branch}", sender=APP).unknown_app(NOBODY) is not None
+        assert (
+            event("push 1", ref=f"refs/heads/{branch}", sender=APP).unknown_app(NOBODY) is not None
+        ) is blocked
+        assert (
+            event("push 1", ref=f"refs/tags/{branch}", sender=APP).unknown_app(NOBODY) is not None
+        )
 
 
 def test_every_example_of_github_has_a_decision() -> None:
-    known = {*WRITERS_ONLY, *AUTHORED, "pull_request", "workflow_run", "deployment", "deployment_status", *REFUSED}
+    known = {
+        *WRITERS_ONLY,
+        *AUTHORED,
+        "pull_request",
+        "workflow_run",
+        "deployment",
+        "deployment_status",
+        *REFUSED,
+    }
     assert {name.split()[0] for name in PAYLOADS} | {"pull_request_target", "schedule"} == known
 
 
@@ -223,7 +319,12 @@ def test_every_example_of_github_has_a_decision() -> None:
         ("gitlab", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "9", "1217"),
         ("gitlab", "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "stranger/web", "acme/web"),
         ("azure", "SYSTEM_PULLREQUEST_ISFORK", "True", "False"),
-        ("buildkite", "BUILDKITE_PULL_REQUEST_REPO", "git://h.example/stranger/web.git", "git@h.example:Acme/web.git"),
+        (
+            "buildkite",
+            "BUILDKITE_PULL_REQUEST_REPO",
+            "git://h.example/stranger/web.git",
+            "git@h.example:Acme/web.git",
+        ),
         ("circleci", "CIRCLE_PR_USERNAME", "stranger", ""),
         ("circleci", "CIRCLE_PR_REPONAME", "web", ""),
         ("circleci", "CIRCLE_PR_NUMBER", "1", ""),
@@ -238,17 +339,30 @@ def test_a_forks_build_is_refused_unless_the_inputs_name_who_caused_it(
     name: str, variable: str, fork: str, own: str
 ) -> None:
     """Of a pull request of the repository itself, and of a push, nothing says so."""
-    env = ENVIRONMENTS[name] | {"CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY": "acme/web", "CIRCLE_USERNAME": "Maria"}
+    env = ENVIRONMENTS[name] | {
+        "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY": "acme/web",
+        "CIRCLE_USERNAME": "Maria",
+    }
 
     def why(value: str, *users: str) -> str | None:
-        return detect(env | {variable: value}, io.StringIO()).cause.untrusted(Trust(users=frozenset(users)))
+        return detect(env | {variable: value}, io.StringIO()).cause.untrusted(
+            Trust(users=frozenset(users))
+        )
 
     assert why(fork) == why(fork, "eve") == "this job builds a pull request from a fork"
-    assert [why(fork, "*"), why(own), detect(ENVIRONMENTS[name], io.StringIO()).cause.untrusted(NOBODY)] == [None] * 3
+    assert [
+        why(fork, "*"),
+        why(own),
+        detect(ENVIRONMENTS[name], io.StringIO()).cause.untrusted(NOBODY),
+    ] == [None] * 3
     assert (why(fork, "maria") is None) == (name == "circleci")  # it tells who
 
 
-WOODPECKER = {"CI_PIPELINE_EVENT": "push", "CI_COMMIT_BRANCH": "fix", "CI_REPO_DEFAULT_BRANCH": "main"}
+WOODPECKER = {
+    "CI_PIPELINE_EVENT": "push",
+    "CI_COMMIT_BRANCH": "fix",
+    "CI_REPO_DEFAULT_BRANCH": "main",
+}
 DRONE = {"DRONE_BUILD_EVENT": "push", "DRONE_BRANCH": "fix", "DRONE_REPO_BRANCH": "main"}
 
 
@@ -262,15 +376,25 @@ DRONE = {"DRONE_BUILD_EVENT": "push", "DRONE_BRANCH": "fix", "DRONE_REPO_BRANCH"
         ("drone", "DRONE_COMMIT_AUTHOR", DRONE, True),
         ("drone", "DRONE_COMMIT_AUTHOR", {**DRONE, "DRONE_BRANCH": "main"}, False),
         # Of a pull request DRONE_BRANCH is the target.
-        ("drone", "DRONE_COMMIT_AUTHOR", {"DRONE_BRANCH": "main", "DRONE_BUILD_EVENT": "pull_request"}, True),
+        (
+            "drone",
+            "DRONE_COMMIT_AUTHOR",
+            {"DRONE_BRANCH": "main", "DRONE_BUILD_EVENT": "pull_request"},
+            True,
+        ),
         ("harness", "DRONE_COMMIT_AUTHOR", DRONE, True),
         ("jenkins", "CHANGE_AUTHOR", {"CHANGE_ID": "1"}, True),
         ("gitlab", "GITLAB_USER_LOGIN", {}, False),  # not told
     ],
 )
-def test_a_build_that_an_app_caused_starts_nothing(name: str, author: str, env: dict[str, str], blocked: bool) -> None:
+def test_a_build_that_an_app_caused_starts_nothing(
+    name: str, author: str, env: dict[str, str], blocked: bool
+) -> None:
     build, persons = (
-        detect(ENVIRONMENTS[name] | {"DRONE_REPO_BRANCH": "main"} | env | {author: login}, io.StringIO()).cause
+        detect(
+            ENVIRONMENTS[name] | {"DRONE_REPO_BRANCH": "main"} | env | {author: login},
+            io.StringIO(),
+        ).cause
         for login in ("mogplex[bot]", "maria")
     )
     app = "this job was caused by the app @mogplex[bot], which allowed-bots does not name"

@@ -54,7 +54,12 @@ def run(status: str = "streaming", **fields: Any) -> Run:
 
 
 def event(
-    type_: str, message: str | None = None, at: float = 0.0, tool: str | None = None, /, **payload: Any
+    type_: str,
+    message: str | None = None,
+    at: float = 0.0,
+    tool: str | None = None,
+    /,
+    **payload: Any,
 ) -> dict[str, Any]:
     return {
         "id": f"event-{next(_ids)}",
@@ -71,23 +76,45 @@ def delta(text: str, at: float = 0.0) -> dict[str, Any]:
     return event("log", text, at, kind="assistant_delta")
 
 
-def call(name: str, started: float, ended: float, *, state: str = "done", key: str = "") -> list[dict[str, Any]]:
+def call(
+    name: str, started: float, ended: float, *, state: str = "done", key: str = ""
+) -> list[dict[str, Any]]:
     """A tool call as the newest service sends it: no input, no output, only its state."""
     key = key or f"call-{next(_ids)}"
     ending = {"done": "finished", "error": "failed", "denied": "denied"}[state]
     return [
-        event("tool_started", f"{name} started", started, name, kind="tool", toolCallId=key, state="running"),
-        event("tool_finished", f"{name} {ending}", ended, name, kind="tool", toolCallId=key, state=state),
+        event(
+            "tool_started",
+            f"{name} started",
+            started,
+            name,
+            kind="tool",
+            toolCallId=key,
+            state="running",
+        ),
+        event(
+            "tool_finished",
+            f"{name} {ending}",
+            ended,
+            name,
+            kind="tool",
+            toolCallId=key,
+            state=state,
+        ),
     ]
 
 
 def delivery(at: float = 200, **payload: Any) -> dict[str, Any]:
-    return event("log", "Pull request ready", at, stage="git_delivery", working_branch=BRANCH, **payload)
+    return event(
+        "log", "Pull request ready", at, stage="git_delivery", working_branch=BRANCH, **payload
+    )
 
 
 def repo(name: str = "acme/web") -> Repo:
     (found,) = answers.listed(
-        Repo, {"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": name}]}, "repos"
+        Repo,
+        {"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": name}]},
+        "repos",
     )
     return found
 
@@ -141,7 +168,9 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
 
 def inputs(**fields: Any) -> ActionInputs:
     """Inputs of a step that runs one task."""
-    return typed_inputs(**({"prompt": "Fix the failing login test\n\nIt fails since Tuesday."} | fields))
+    return typed_inputs(
+        **({"prompt": "Fix the failing login test\n\nIt fails since Tuesday."} | fields)
+    )
 
 
 class Job(GitHubActions):
@@ -154,7 +183,11 @@ class Job(GitHubActions):
             "GITHUB_RUN_ID": "7",
             "GITHUB_RUN_ATTEMPT": "2",
         }
-        files = {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")} if folder else {}
+        files = (
+            {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+            if folder
+            else {}
+        )
         super().__init__(GITHUB, env | files, stream)
         self.outputs: Mapping[str, CleanText | None] = {}
 
@@ -169,7 +202,10 @@ def github(stream: io.StringIO | None = None) -> Job:
 def alone(run: Facts, task: str | None = None) -> StepFacts:
     """A step with this one run."""
     clean = Sanitizer().clean
-    return StepFacts(run, [RunFacts(None, clean("acme/web"), clean(task) if task else None, run, 0.0, run.duration)])
+    return StepFacts(
+        run,
+        [RunFacts(None, clean("acme/web"), clean(task) if task else None, run, 0.0, run.duration)],
+    )
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
@@ -177,24 +213,54 @@ def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
 
 
 SUCCESSFUL = (
-    event("started", "External Mogplex run accepted", 0, external_run_id=RUN_ID, harness_id="codex"),
-    event("started", "Harness run started: codex", 14, harness_id="codex", ai_billing_source="[redacted]"),
-    event("log", f"Synchronized {BRANCH}", 17, stage="git_sync", working_branch=BRANCH, base_branch="main"),
+    event(
+        "started", "External Mogplex run accepted", 0, external_run_id=RUN_ID, harness_id="codex"
+    ),
+    event(
+        "started",
+        "Harness run started: codex",
+        14,
+        harness_id="codex",
+        ai_billing_source="[redacted]",
+    ),
+    event(
+        "log",
+        f"Synchronized {BRANCH}",
+        17,
+        stage="git_sync",
+        working_branch=BRANCH,
+        base_branch="main",
+    ),
     event("status_changed", "Harness run streaming", 20, to="streaming", **{"from": "pending"}),
-    event("log", "Installed @openai/codex", 20, stage="install", logs="added 142 packages in 9s\n\nno funding\n"),
+    event(
+        "log",
+        "Installed @openai/codex",
+        20,
+        stage="install",
+        logs="added 142 packages in 9s\n\nno funding\n",
+    ),
     delta("I'll look at the failing test first.", 60),
     *call("Command", 65, 197),
     delta("The test compared times of two time zones.\n\n", 198),
     delta("Fixed:\n- the test", 199),
     delta("\n- the clock", 199),
-    delivery(changed=True, pull_request_url=PULL_REQUEST, base_branch="main", auto_committed_files=[]),
+    delivery(
+        changed=True, pull_request_url=PULL_REQUEST, base_branch="main", auto_committed_files=[]
+    ),
     event("finished", "Harness run finished", 200, exit_code=0, failure_code=None),
 )
 """A run as the newest service tells it."""
 SUCCESSFUL_BEFORE = (
     *SUCCESSFUL[:5],
     event("tool_started", "Running npm test", 65, "shell", input={"command": "npm test"}),
-    event("tool_finished", "Tests finished", 197, "shell", output="Tests: 24 passed\n", duration_ms=132_000),
+    event(
+        "tool_finished",
+        "Tests finished",
+        197,
+        "shell",
+        output="Tests: 24 passed\n",
+        duration_ms=132_000,
+    ),
     *SUCCESSFUL[-2:],
 )
 """The same in the older vocabulary."""
@@ -210,7 +276,11 @@ class OneRun(NamedTuple):
 
 
 def written(
-    folder: Path | None, runs: Sequence[OneRun], *, is_fleet: bool = False, broke: RunResult | None = None
+    folder: Path | None,
+    runs: Sequence[OneRun],
+    *,
+    is_fleet: bool = False,
+    broke: RunResult | None = None,
 ) -> tuple[str, Mapping[str, CleanText | None]]:
     """Let a step write every report into ``folder``, and return its log and outputs.
 
@@ -221,7 +291,10 @@ def written(
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
     tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
     recorder.begin(tasks, [])
-    items = [Item(number, repo(one.repo), tasks[number], cast(Plan, None)) for number, one in enumerate(runs)]
+    items = [
+        Item(number, repo(one.repo), tasks[number], cast(Plan, None))
+        for number, one in enumerate(runs)
+    ]
     if is_fleet:
         recorder.begin_runs(items, lambda: Sanitizer().line("Runs"))
     for item, one in zip(items, () if broke else runs, strict=not broke):
@@ -243,8 +316,12 @@ def log_of(*updates: Update, ended: RunResult | None = None, **fields: Any) -> G
     return log_of_each(updates, ended=ended, **fields)
 
 
-def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
-    """Return what GitHub shows when each of these updates is made only after the one before it was written."""
+def log_of_each(
+    updates: Iterable[Update], *, ended: RunResult | None = None, **fields: Any
+) -> GitHubLog:
+    """Return what GitHub shows when each of these updates is made only after the one before it was
+    written.
+    """
     log, _ = written(None, [OneRun(ended or result(), updates, inputs=fields)])
     return read_log(log.replace("│\xa0", "│ "))  # as it looks
 

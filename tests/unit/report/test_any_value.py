@@ -26,7 +26,20 @@ from tests.unit.sanitize.hostile_text import hostile
 
 TEXTS = hostile | st.sampled_from(
     [
-        *("", "main", "::endgroup::", "]]>", "```", "</pre>", "\ud800", "\x00", "a/b", "…", "---", "x" * 100_000),
+        *(
+            "",
+            "main",
+            "::endgroup::",
+            "]]>",
+            "```",
+            "</pre>",
+            "\ud800",
+            "\x00",
+            "a/b",
+            "…",
+            "---",
+            "x" * 100_000,
+        ),
         *("https://github.com/a/b/pull/1", "javascript:alert(1)"),
     ]
 )
@@ -37,11 +50,26 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 TIMES = [
-    *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59", "today", ""),
+    *(
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999Z",
+        "0001-01-01T00:00:00+23:59",
+        "today",
+        "",
+    ),
     *("9999-12-31T23:59:59-23:59", "2026-11-24T13:45:40Z", "2026-11-24T13:45:41.123456789+00:00"),
 ]
 TYPES = [
-    *("started", "log", "tool_started", "tool_finished", "status_changed", "finished", "failed", "cancelled"),
+    *(
+        "started",
+        "log",
+        "tool_started",
+        "tool_finished",
+        "status_changed",
+        "finished",
+        "failed",
+        "cancelled",
+    ),
     *("cancel_requested", "stream_started", "tool_call", "tool_result", "assistant_message"),
 ]
 KNOWN = {
@@ -52,21 +80,50 @@ KNOWN = {
 }
 """Values that give an event a meaning; any other may stand in their place."""
 KEYS = (
-    *("external_run_id", "heartbeat", "to", "exit_code", "failure_code", "error", "duration_ms", "working_branch"),
-    *("base_branch", "pull_request_url", "changed", "path", "line", "level", "input", "output", "logs"),
+    *(
+        "external_run_id",
+        "heartbeat",
+        "to",
+        "exit_code",
+        "failure_code",
+        "error",
+        "duration_ms",
+        "working_branch",
+    ),
+    *(
+        "base_branch",
+        "pull_request_url",
+        "changed",
+        "path",
+        "line",
+        "level",
+        "input",
+        "output",
+        "logs",
+    ),
 )
 PAYLOADS = VALUES | st.fixed_dictionaries(
-    {}, optional={**{key: values | VALUES for key, values in KNOWN.items()}, **dict.fromkeys(KEYS, VALUES)}
+    {},
+    optional={
+        **{key: values | VALUES for key, values in KNOWN.items()},
+        **dict.fromkeys(KEYS, VALUES),
+    },
 )
 CREATED = st.sampled_from(TIMES) | st.datetimes().map(lambda time: time.isoformat() + "Z") | VALUES
 EVENTS = st.fixed_dictionaries(
     {"id": TEXTS, "type": st.sampled_from(TYPES) | VALUES},
-    optional={"toolName": st.sampled_from(["Bash", "Edit"]) | VALUES, "message": VALUES, "payload": PAYLOADS}
+    optional={
+        "toolName": st.sampled_from(["Bash", "Edit"]) | VALUES,
+        "message": VALUES,
+        "payload": PAYLOADS,
+    }
     | {"createdAt": CREATED},
 )
 STATUSES = ["success", "failed", "cancelled", "awaiting_input", "streaming", "dreaming"]
 FIELDS = ("repoId", "harness", "sandboxId", "error", "runtime", "terminalCommitSha", "agentId")
-BRANCH = st.fixed_dictionaries({}, optional=dict.fromkeys(("base", "working", "createBranch"), VALUES))
+BRANCH = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("base", "working", "createBranch"), VALUES)
+)
 RUNS = st.fixed_dictionaries(
     {"runId": st.just(RUN_ID), "status": st.sampled_from(STATUSES)},
     optional={**dict.fromkeys(FIELDS, VALUES), "branch": VALUES | BRANCH, "createdAt": CREATED},
@@ -98,7 +155,9 @@ def check_files(folder: Path, runs: list[Result]) -> None:
     assert [end["result"] for end in ends] == runs
     suite = ElementTree.parse(folder / "junit.xml").getroot()[0]  # noqa: S314 - ours
     assert len(suite) == len(runs)
-    assert len(suite.findall("*/failure") + suite.findall("*/error")) == sum(run is not Result.SUCCESS for run in runs)
+    assert len(suite.findall("*/failure") + suite.findall("*/error")) == sum(
+        run is not Result.SUCCESS for run in runs
+    )
     lines = (folder / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
     counts = sum(end["events"]["count"] for end in ends)
     assert len([line for line in map(json.loads, lines) if "status" not in line]) == counts
@@ -112,13 +171,23 @@ def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: boo
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder).resolve()
         text, outputs = written(workspace, runs, is_fleet=is_fleet)
-        summary, page = ((workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html"))
+        summary, page = (
+            (workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html")
+        )
         check_files(workspace, results)
     log, endings = read_log(text), [" ".join(ENDINGS[result]) for result in results]
-    said = [match[1] for line in log.timeline if (match := re.match(rf"(?:\[.*\] )?({'|'.join(endings)})\b", line))]
+    said = [
+        match[1]
+        for line in log.timeline
+        if (match := re.match(rf"(?:\[.*\] )?({'|'.join(endings)})\b", line))
+    ]
     assert sorted(said) == sorted(endings)
     assert all(f"**{ENDINGS[result][1]}** after " in summary for result in results)
-    errors = [annotation for annotation in log.annotations if annotation.properties.get("title") == "Mogplex"]
+    errors = [
+        annotation
+        for annotation in log.annotations
+        if annotation.properties.get("title") == "Mogplex"
+    ]
     assert len(errors) == min(sum(result is not Result.SUCCESS for result in results), 10)
     if is_fleet:
         assert len(re.findall("^<summary>[✔✘→] <code>", summary, re.MULTILINE)) == len(runs)
@@ -151,8 +220,14 @@ def unshowable() -> list[list[dict[str, Any]]]:
 def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(runs: int, tmp_path: Path) -> None:
     run = told("acme/web", {"runId": "r-1", "status": "success"}, unshowable())
     log, _ = written(tmp_path.resolve(), [run] * runs, is_fleet=runs > 1)
-    shown = ["[00:00]   before", "An event cannot be shown here; the events file would have it", "[00:00]   behind"]
-    lines = [line.strip() for line in read_log(log).shown if re.search("before|behind|cannot", line)]
+    shown = [
+        "[00:00]   before",
+        "An event cannot be shown here; the events file would have it",
+        "[00:00]   behind",
+    ]
+    lines = [
+        line.strip() for line in read_log(log).shown if re.search("before|behind|cannot", line)
+    ]
     assert lines == shown * runs
     assert (tmp_path / "report.html").read_text().count("An event cannot be shown here") == runs
     events = [json.loads(line) for line in (tmp_path / "events.ndjson").read_text().splitlines()]

@@ -62,8 +62,14 @@ BASH = call("Bash", 1, 200)
     [
         [
             (["The token is ", TOKEN[:12]], []),
-            ([f"{TOKEN[12:]}, and it", " works.\n\n"], ["The token is ***, and it works.\n\n", "", "", ""]),
-            (["Now the ", "tests.", *BASH], ["Now the ", "tests.", "Bash started", "Bash finished"]),
+            (
+                [f"{TOKEN[12:]}, and it", " works.\n\n"],
+                ["The token is ***, and it works.\n\n", "", "", ""],
+            ),
+            (
+                ["Now the ", "tests.", *BASH],
+                ["Now the ", "tests.", "Bash started", "Bash finished"],
+            ),
         ],
         [([KEY[0], *BASH], []), ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""])],
         [
@@ -96,7 +102,9 @@ def test_events_behind_words_that_are_not_complete(
         events = [delta(item) if isinstance(item, str) else item for item in arriving]
         report.on(None, feed.arrived(*events) if events else feed.quiet())
         written += messages
-        assert [json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()] == written
+        assert [
+            json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()
+        ] == written
 
 
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
@@ -106,7 +114,9 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report.request("GET", "/repos", status=None, milliseconds=1.26)
     report.on(None, Waiting(UnreachableError("no answer"), 3.0))
     report.on(SAFE.line("[a]"), Feed().arrived(event("log", "one")))
-    report.on(None, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),))))
+    report.on(
+        None, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),)))
+    )
     report.end(alone(facts()))
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line) for line in shown] == entries
@@ -114,9 +124,25 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"[\d-]{10}T[\d:]{8}\.\d{6}Z", time) for time in times)
     *others, judged, end = entries
     assert others == [
-        {"event": "request", "method": "GET", "path": "/repos", "status": None, "milliseconds": 1.3},
-        {"event": "Waiting", "error": {"type": "UnreachableError", "cause": "no answer"}, "seconds": 3.0},
-        {"event": "EventsArrived", "name": "[a]", "elapsed": 1.0, "status": "streaming", "count": 1},
+        {
+            "event": "request",
+            "method": "GET",
+            "path": "/repos",
+            "status": None,
+            "milliseconds": 1.3,
+        },
+        {
+            "event": "Waiting",
+            "error": {"type": "UnreachableError", "cause": "no answer"},
+            "seconds": 3.0,
+        },
+        {
+            "event": "EventsArrived",
+            "name": "[a]",
+            "elapsed": 1.0,
+            "status": "streaming",
+            "count": 1,
+        },
     ]
     assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
     assert end == {"event": "end", "result": "success"}

@@ -17,8 +17,19 @@ from tests.unit.report.events import SUCCESSFUL, call, event, facts, result
 
 pytestmark = pytest.mark.node
 HOSTILE = (
-    *("section forged", "title forged", 'click a href "javascript:alert(1)"', "done :crit, 2000-01-01, 1d", "a;b#c%%d"),
-    *("line\nsection forged\nforged :done, 2000-01-01 0:00:00, 1d", "``` ~~~", "excludes weekends", "é中\U0001f980"),
+    *(
+        "section forged",
+        "title forged",
+        'click a href "javascript:alert(1)"',
+        "done :crit, 2000-01-01, 1d",
+        "a;b#c%%d",
+    ),
+    *(
+        "line\nsection forged\nforged :done, 2000-01-01 0:00:00, 1d",
+        "``` ~~~",
+        "excludes weekends",
+        "é中\U0001f980",
+    ),
     *("---", "%%{init: {'theme': 'dark'}}%%", "gantt", ":::"),
 )
 """Names and messages that try to be more than a label."""
@@ -62,7 +73,12 @@ def test_phases_and_calls_are_tasks_of_their_length(charts: dict[str, Any]) -> N
     chart = charts["a success"]
     assert (chart["type"], chart["sections"]) == ("gantt", ["Phases", "Command"])
     assert [(task["section"], task["label"], task["seconds"]) for task in chart["tasks"]] == [
-        *(("Phases", "▸ sandbox", 14), ("Phases", "▸ git", 3), ("Phases", "▸ install", 3), ("Phases", "▸ agent", 180)),
+        *(
+            ("Phases", "▸ sandbox", 14),
+            ("Phases", "▸ git", 3),
+            ("Phases", "▸ install", 3),
+            ("Phases", "▸ agent", 180),
+        ),
         *(("Phases", "▸ delivery", 1), ("Command", "▸ Command", 132)),
     ]
     agent, shell = charts["a long run"]["tasks"]

@@ -48,20 +48,45 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
 PASSED = Gate("change", True, "a change", "it changed 2 files")
 FAILED = Gate(
-    *("checks", False, "every check to pass", "a check failed", "Look at the check.", "CHECKS_FAILED"),
+    *(
+        "checks",
+        False,
+        "every check to pass",
+        "a check failed",
+        "Look at the check.",
+        "CHECKS_FAILED",
+    ),
     items=(Untrusted("test\n<b>"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
-    details=(Untrusted("test\n<b> https://ci.example/1"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
+    details=(
+        Untrusted("test\n<b> https://ci.example/1"),
+        Untrusted("lint"),
+        Untrusted("docs"),
+        Untrusted("types"),
+    ),
 )
 OUTSIDE = Gate(
-    *("allowed-paths", False, "every path inside src/", "it changed a path outside", "Widen it.", "PATH_NOT_ALLOWED"),
+    *(
+        "allowed-paths",
+        False,
+        "every path inside src/",
+        "it changed a path outside",
+        "Widen it.",
+        "PATH_NOT_ALLOWED",
+    ),
     items=(Untrusted(".github/x"),),
 )
 BROKEN = result(Result.FAILED, cause="it broke", detail=Untrusted("x"))
-OPEN_CALLS = (event("tool_started", None, 70, "Bash"), event("tool_started", "Testing", 71, "shell", input={"a": 1}))
+OPEN_CALLS = (
+    event("tool_started", None, 70, "Bash"),
+    event("tool_started", "Testing", 71, "shell", input={"a": 1}),
+)
 ASKS = '<<<MOGPLEX_CHECKPOINT>>>{"summary":"Fine?","previewUrl":"https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m ]]> \ufffe"
 ATTACK = (
-    *(event("started", HOSTILE, 0, external_run_id="r"), event("plan", "word " * 200, 2, logs=HOSTILE)),
+    *(
+        event("started", HOSTILE, 0, external_run_id="r"),
+        event("plan", "word " * 200, 2, logs=HOSTILE),
+    ),
     *(*call("Ba`sh|<b>", 3, 9, state="error"), *call("Ba`sh|<b>", 9, 10), delta(HOSTILE, 11)),
     event("failed", HOSTILE, 12, exit_code=1, failure_code="x y", error=HOSTILE),
 )
@@ -75,7 +100,9 @@ def case(
     inputs: Mapping[str, Any] = MappingProxyType({}),
     **known: Any,
 ) -> OneRun:
-    """Return a run with the updates of its step; ``started`` says how the start was answered, None if none was sent."""
+    """Return a run with the updates of its step; ``started`` says how the start was answered, None
+    if none was sent.
+    """
     ended = result(kind, *events, **known)
     if started is None:
         return OneRun(ended._replace(run=None, repo=None, key=""), inputs=inputs)
@@ -92,7 +119,10 @@ CASES = {
     "success": case(
         Result.SUCCESS,
         SUCCESSFUL,
-        later=[u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)), u.ChecksAwaited(COMMIT, 2, 2, ())],
+        later=[
+            u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)),
+            u.ChecksAwaited(COMMIT, 2, 2, ()),
+        ],
         run=run("success", terminalCommitSha=COMMIT),
         gates=(PASSED,),
         artifact=Untrusted({"version": "1.4.0"}),
@@ -125,7 +155,12 @@ CASES = {
             u.NextKey(run("failed"), "k-g3", never_queued=True),
             u.NextKey(run("cancelled"), "k-g4", never_queued=False),
             *(u.Retrying(run("failed"), BROKEN, left, 10.0) for left in (2, 1)),
-            *(u.Started(run("success", branch=it, harness=None), "key-2", joined=False, owned=True) for it in BRANCHES),
+            *(
+                u.Started(
+                    run("success", branch=it, harness=None), "key-2", joined=False, owned=True
+                )
+                for it in BRANCHES
+            ),
         ],
     ),
     "followed": case(
@@ -133,8 +168,13 @@ CASES = {
         [delta(f"Done so far.\n{ASKS}"), delivery(changed=True, pull_request_url=PULL_REQUEST)],
         started={"joined": True, "followed": True},
         later=[
-            u.StatusChanged(run("awaiting_input"), Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
-            for asks in ("Red or blue?", "Fine?")  # it was answered, and asked again, between two status checks
+            u.StatusChanged(
+                run("awaiting_input"), Checkpoint(Untrusted(asks), Untrusted("https://p.example"))
+            )
+            for asks in (
+                "Red or blue?",
+                "Fine?",
+            )  # it was answered, and asked again, between two status checks
         ],
         cause="the run is paused and waits for an answer",
         remedy="Answer it in Mogplex; the run then goes on.",
@@ -146,7 +186,11 @@ CASES = {
         SUCCESSFUL,
         later=[
             *(u.GateJudged(PASSED), u.GateJudged(OUTSIDE), u.NextRound(2, 3, (OUTSIDE,))),
-            *(u.Started(run(), "key-r2", joined=False, owned=True), u.GateJudged(PASSED), u.GateJudged(FAILED)),
+            *(
+                u.Started(run(), "key-r2", joined=False, owned=True),
+                u.GateJudged(PASSED),
+                u.GateJudged(FAILED),
+            ),
         ],
         gates=(PASSED, FAILED),
         rounds=(
@@ -170,7 +214,11 @@ CASES = {
         Result.INTERRUPTED,
         OPEN_CALLS,
         later=[
-            *(u.Cancelling(None), u.Cancelling(run()), u.CancelAnswered("cancelled", already_terminal=False)),
+            *(
+                u.Cancelling(None),
+                u.Cancelling(run()),
+                u.CancelAnswered("cancelled", already_terminal=False),
+            ),
             *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
         ],
         cause="stopped by SIGTERM",
@@ -178,7 +226,9 @@ CASES = {
         error_code="INTERRUPTED",
     ),
     "unchanged": case(
-        Result.SUCCESS, [delivery(changed=False)], inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50}
+        Result.SUCCESS,
+        [delivery(changed=False)],
+        inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50},
     ),
     "cancelled": case(
         Result.CANCELLED,
@@ -209,7 +259,9 @@ STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unch
 
 
 def words_of(page: str) -> str:
-    """Return the lines of a page that have words, without what only styles it, and with the lines that draw."""
+    """Return the lines of a page that have words, without what only styles it, and with the lines
+    that draw.
+    """
     body = re.sub("(?s).*<body>|<footer>.*", "", page)
     lines = re.sub(r"<(?!a |rect|/?details|input)[^>]*>", " ", body).splitlines()
     return "".join(f"{' '.join(line.split())}\n" for line in lines if line.strip())
@@ -220,14 +272,21 @@ def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     runs = [CASES[one] for one in STEPS[name]]
     log, outputs = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
     told = "".join(f"{name}={value}\n" for name, value in outputs.items() if value)
-    names = {"summary": "summary.md", "junit": "junit.xml", "result": "result.json", "page": "report.html"}
+    names = {
+        "summary": "summary.md",
+        "junit": "junit.xml",
+        "result": "result.json",
+        "page": "report.html",
+    }
     files = {part: (tmp_path / file).read_text(encoding="utf-8") for part, file in names.items()}
     texts = {"log": log, "outputs": told} | files | {"page": words_of(files["page"])}
     text = "".join(f"======== {part}\n{content}" for part, content in texts.items())
     check_golden(f"reports/{name.replace(' ', '-')}.txt", text)
     schema, file = load_schema("result"), json.loads(files["result"])
     Draft202012Validator(schema).validate(file)
-    assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUTS)), "each is described, and written"
+    assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUTS)), (
+        "each is described, and written"
+    )
 
 
 def test_every_result_and_every_output_is_in_some_text() -> None:

@@ -1,4 +1,6 @@
-"""The job log: each event once and in order, details in groups, no group left open, and times that never go back."""
+"""The job log: each event once and in order, details in groups, no group left open, and times that
+never go back.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from mogplex_ci.report.facts import RunFacts
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import EventsMissing, Heartbeat, Started, StatusChanged, UnknownStatus, Update
+from mogplex_ci.run.updates import (
+    EventsMissing,
+    Heartbeat,
+    Started,
+    StatusChanged,
+    UnknownStatus,
+    Update,
+)
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
@@ -56,7 +65,10 @@ def before_the_end(log: GitHubLog) -> list[str]:
 
 BASH, EDIT = call("Bash", 0, 9, state="error"), call("Bash", 1, 2)
 """Two calls at the same time."""
-COMMANDS = [call("Command", at, at + 3, state="error" if at in (9, 30) else "done") for at in range(0, 36, 3)]
+COMMANDS = [
+    call("Command", at, at + 3, state="error" if at in (9, 30) else "done")
+    for at in range(0, 36, 3)
+]
 STARTED, DONE = call("Bash", 0, 2, key="c")
 _, FAILED = call("Bash", 0, 5, key="c", state="error")
 TESTING = event("tool_started", "Testing", 3, "shell")
@@ -77,22 +89,40 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     ),
     "unknown events are shown as they are": (
         (
-            *(event("telemetry", None, 1, cpu=93), event("plan", "1. look 2. fix", 2), event("log", None, 3)),
+            *(
+                event("telemetry", None, 1, cpu=93),
+                event("plan", "1. look 2. fix", 2),
+                event("log", None, 3),
+            ),
             event("log", "MCP configured", 4, stage="mcp_config"),
         ),
         [
-            *("▸ [00:00]   telemetry", "    │ cpu: 93", "[00:01]   plan: 1. look 2. fix", "[00:02]   log"),
+            *(
+                "▸ [00:00]   telemetry",
+                "    │ cpu: 93",
+                "[00:01]   plan: 1. look 2. fix",
+                "[00:02]   log",
+            ),
             "[00:03]   MCP configured",
         ],
     ),
-    "a denied call is marked": (tuple(call("Bash", 1, 4, state="denied")), [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"]),
+    "a denied call is marked": (
+        tuple(call("Bash", 1, 4, state="denied")),
+        [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"],
+    ),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
-        [*(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."), "[00:09] ✘ Bash (failed, 9s)"],
+        [
+            *(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
+            "[00:09] ✘ Bash (failed, 9s)",
+        ],
     ),
     "without ids a call ends the oldest of its tool": (
         (
-            *(event("tool_started", "Building", 0, "shell"), event("tool_started", "Reading a", 1, "read_file")),
+            *(
+                event("tool_started", "Building", 0, "shell"),
+                event("tool_started", "Reading a", 1, "read_file"),
+            ),
             event("tool_finished", "Read a", 2, "read_file"),
             event("tool_finished", "Built", 9, "shell", exit_code=2),
         ),
@@ -105,13 +135,25 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         (
             *(item for each in COMMANDS for item in each),
             *(*call("Read", 36, 37), *call("Read", 37, 39), *call("Command", 39, 40)),
-            *(event("tool_started", "Testing", 40, "Command"), event("tool_finished", None, 41, "Command", code=3)),
+            *(
+                event("tool_started", "Testing", 40, "Command"),
+                event("tool_finished", None, 41, "Command", code=3),
+            ),
             *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
         ),
         [
             *(AT_WORK, "[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)"),
-            *("[00:36]   Command ×12, 2 failed, 36s", "[00:39]   Read ×2, 3s", "[00:40]   Command (1s)"),
-            *("▸ [00:41]   Command: Testing (1s)", "    │ code: 3", "[00:43]   Command (1s)", "[00:44]   agent: Done."),
+            *(
+                "[00:36]   Command ×12, 2 failed, 36s",
+                "[00:39]   Read ×2, 3s",
+                "[00:40]   Command (1s)",
+            ),
+            *(
+                "▸ [00:41]   Command: Testing (1s)",
+                "    │ code: 3",
+                "[00:43]   Command (1s)",
+                "[00:44]   agent: Done.",
+            ),
         ],
     ),
     "a late event does not turn the clock back": (
@@ -147,7 +189,9 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", LINES)
 def test_events_are_lines_of_the_log(name: str) -> None:
-    """Those of a tuple arrive together; a list has what arrives one after another, or nothing for a while."""
+    """Those of a tuple arrive together; a list has what arrives one after another, or nothing for a
+    while.
+    """
     feed, (arriving, lines) = Feed(), LINES[name]
 
     def updates() -> Iterator[Update]:
@@ -160,7 +204,9 @@ def test_events_are_lines_of_the_log(name: str) -> None:
 
 @pytest.mark.parametrize("speed", [10, 40])
 def test_calls_that_share_a_line_do_not_keep_the_log_silent(speed: int) -> None:
-    """Whoever watches the log sees one within a minute: the line comes after half of one, or with the heartbeat."""
+    """Whoever watches the log sees one within a minute: the line comes after half of one, or with
+    the heartbeat.
+    """
     feed = Feed()
     updates: list[Update] = []
     for number in range(6):
@@ -184,7 +230,11 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
         *(beat, feed.arrived(*SUCCESSFUL[:2]), beat, feed.arrived(*SUCCESSFUL[2:6]), beat),
         *(feed.arrived(event("tool_started", None, 3, "Bash")), beat, paused),
     )
-    assert [re.sub(" after .*event", "", line) for line in before_the_end(log) if line.startswith("Still")] == [
+    assert [
+        re.sub(" after .*event", "", line)
+        for line in before_the_end(log)
+        if line.startswith("Still")
+    ] == [
         *("Still pending", "Still checking out the repository", "Still working"),
         *("Still working (Bash)", "Still paused (Bash)"),
     ]
@@ -193,14 +243,22 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
 @pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
-        (Result.FAILED, "I look.\n\nnpm ci answers E401\n```\n", "The agent's last line: npm ci answers E401. Read"),
+        (
+            Result.FAILED,
+            "I look.\n\nnpm ci answers E401\n```\n",
+            "The agent's last line: npm ci answers E401. Read",
+        ),
         (Result.FAILED, "Why does it fail?", "The agent's last line: Why does it fail? Read"),
         (Result.CANCELLED, "I look.", "Read"),
     ],
 )
-def test_the_error_has_the_agents_last_line_where_that_may_tell_why(kind: Result, words: str, said: str) -> None:
+def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
+    kind: Result, words: str, said: str
+) -> None:
     log = log_of(ended=result(kind, delta(words), **FAILURE))
-    assert [found.text for found in log.annotations] == [f"The run failed: Tests fail. {said} what the agent did last."]
+    assert [found.text for found in log.annotations] == [
+        f"The run failed: Tests fail. {said} what the agent did last."
+    ]
 
 
 @pytest.mark.parametrize("later_ones", [True, False])
@@ -216,14 +274,18 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
 def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
     words = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://preview.example"}<<<END_MOGPLEX_CHECKPOINT>>>'
     ended = result(Result.PAUSED, delta(words))
-    paused = StatusChanged(run("awaiting_input"), Checkpoint(None, Untrusted("https://preview.example")))
+    paused = StatusChanged(
+        run("awaiting_input"), Checkpoint(None, Untrusted("https://preview.example"))
+    )
     for asks in (paused.asks, None):  # the words that ask may come after the status
         log = log_of(paused._replace(asks=asks), ended=ended, on_pause="cancel").timeline
         assert log[0] == "The run is paused: on-pause cancels it"
         assert log.count("Preview: https://preview.example") == 1
 
 
-@pytest.mark.parametrize(("wanted", "made"), [("all", ["warning", "error"]), ("errors", ["error"]), ("none", [])])
+@pytest.mark.parametrize(
+    ("wanted", "made"), [("all", ["warning", "error"]), ("errors", ["error"]), ("none", [])]
+)
 def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
     ended = result(Result.TIMEOUT, cause="the timeout passed")
     log = log_of(UnknownStatus(run("resting")), ended=ended, annotations=wanted)
@@ -239,11 +301,23 @@ def test_never_more_than_ten_annotations_of_a_level() -> None:
 
 def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     stream, safe = io.StringIO(), Sanitizer()
-    log, names = Log(github(stream), safe, lambda: 0.0), [safe.line("[run {}]", number) for number in range(100)]
+    log, names = (
+        Log(github(stream), safe, lambda: 0.0),
+        [safe.line("[run {}]", number) for number in range(100)],
+    )
     log.begin_runs(dict.fromkeys(names, inputs()), 8)
-    log.on(names[0], Feed().arrived(*(event("log", f"{number} " + "word " * 50, number) for number in range(500))))
+    log.on(
+        names[0],
+        Feed().arrived(
+            *(event("log", f"{number} " + "word " * 50, number) for number in range(500))
+        ),
+    )
     log.end_run(RunFacts(names[0], safe.clean(""), None, facts(), 0.0, 1.0, of=100))
-    (group,) = [group for group in read_log(stream.getvalue()).groups if group.title == "[run 0] The run's log"]
+    (group,) = [
+        group
+        for group in read_log(stream.getvalue()).groups
+        if group.title == "[run 0] The run's log"
+    ]
     assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
     assert 19_000 < sum(map(len, group.lines)) < 20_100
     assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
@@ -260,12 +334,20 @@ def finding(**payload: Any) -> dict[str, Any]:
         ("acme/api", {"path": "src/a.ts", "line": 7}),
         *(
             ("acme/web", {"path": path, "line": 7})
-            for path in ("../secret", "src/../../secret", "/etc/passwd", "a\n::error::b", ["src/a.ts"])
+            for path in (
+                "../secret",
+                "src/../../secret",
+                "/etc/passwd",
+                "a\n::error::b",
+                ["src/a.ts"],
+            )
         ),
         *(("acme/web", {"path": "src/a.ts", "line": line}) for line in (None, 0, "7")),
     ],
 )
-def test_a_finding_without_a_place_in_this_repository_is_not_annotated(repo: str, payload: dict[str, Any]) -> None:
+def test_a_finding_without_a_place_in_this_repository_is_not_annotated(
+    repo: str, payload: dict[str, Any]
+) -> None:
     assert levels(log_of(starting(repo), Feed().arrived(finding(**payload)))) == []
 
 
@@ -281,13 +363,18 @@ def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
 
 def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it() -> None:
     """Otherwise 16 MiB of them would be read for secrets, and a hundredth shown."""
-    log = log_of_events(*(event("log", f"flood {number}", number, logs="x" * 80_000) for number in range(150)))
+    log = log_of_events(
+        *(event("log", f"flood {number}", number, logs="x" * 80_000) for number in range(150))
+    )
     assert sum("The log is long" in line for line in log.timeline) == 1
     assert "[02:29]   flood 149" in log.timeline
 
 
 def test_details_stop_before_they_drown_the_result() -> None:
-    floods = [event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190) for number in range(150)]
+    floods = [
+        event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190)
+        for number in range(150)
+    ]
     words = [delta(f"words {number}\n" + "y" * 1000 + "\n\n", 200) for number in range(300)]
     log = log_of_events(*floods, *words, ended=result(Result.FAILED, **FAILURE))
     assert sum(len(line) for line in log.shown) < 2_200_000

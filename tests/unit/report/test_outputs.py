@@ -8,11 +8,24 @@ from mogplex_ci.report.facts import Facts, early_outputs, outputs_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import BRANCH, RUN_ID, alone, call, delivery, delta, event, facts, result, run
+from tests.unit.report.events import (
+    BRANCH,
+    RUN_ID,
+    alone,
+    call,
+    delivery,
+    delta,
+    event,
+    facts,
+    result,
+    run,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COMMITS = (COMMIT, COMMIT + "f" * 24)
-CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
+CHECKPOINT = (
+    '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
+)
 ARTIFACT = Untrusted({"version": "1.4.0"})
 
 
@@ -28,30 +41,63 @@ def of_branch(base: str | None, working: str | None) -> RunResult:
     ("name", "ended", "value"),
     [
         *(
-            ("commit-sha", result(run=run("success", terminalCommitSha=sha)), sha if sha in COMMITS else None)
-            for sha in (*COMMITS, None, "", "main", "A" * 40, f"{COMMIT}\n::error::", COMMIT[1:], COMMIT * 2)
+            (
+                "commit-sha",
+                result(run=run("success", terminalCommitSha=sha)),
+                sha if sha in COMMITS else None,
+            )
+            for sha in (
+                *COMMITS,
+                None,
+                "",
+                "main",
+                "A" * 40,
+                f"{COMMIT}\n::error::",
+                COMMIT[1:],
+                COMMIT * 2,
+            )
         ),
         *(
             ("compare-url", of_branch(*branch), None)
             for branch in (("main", "main"), ("main", None), (None, "fix"), ("main", "fix it"))
         ),
-        ("compare-url", of_branch("main", "deps/a+b@2"), "https://github.com/acme/web/compare/main...deps/a%2Bb%402"),
-        *(
-            ("pull-request-url", result(Result.SUCCESS, delivery(changed=True, pull_request_url=url)), None)
-            for url in ("javascript:alert(1)", "https://user:pass@github.com/", "http://github.com/a", "")
+        (
+            "compare-url",
+            of_branch("main", "deps/a+b@2"),
+            "https://github.com/acme/web/compare/main...deps/a%2Bb%402",
         ),
-        ("preview-url", result(Result.SUCCESS, delta(CHECKPOINT), event("finished", "Done", 3)), None),
+        *(
+            (
+                "pull-request-url",
+                result(Result.SUCCESS, delivery(changed=True, pull_request_url=url)),
+                None,
+            )
+            for url in (
+                "javascript:alert(1)",
+                "https://user:pass@github.com/",
+                "http://github.com/a",
+                "",
+            )
+        ),
+        (
+            "preview-url",
+            result(Result.SUCCESS, delta(CHECKPOINT), event("finished", "Done", 3)),
+            None,
+        ),
         ("artifact", result(artifact=Untrusted("-" * 49_998)), f'"{"-" * 49_998}"'),
         ("artifact", result(artifact=Untrusted("-" * 49_999)), None),
     ],
 )
-def test_an_output_holds_no_more_than_it_says(name: str, ended: RunResult, value: str | None) -> None:
+def test_an_output_holds_no_more_than_it_says(
+    name: str, ended: RunResult, value: str | None
+) -> None:
     assert final_outputs(facts(ended))[name] == value
 
 
 def test_later_steps_have_the_run_before_it_ends() -> None:
     outputs = early_outputs(
-        facts(RunResult(Result.DETACHED, 0, run=run("pending"), key="key-1", joined=True)), Sanitizer()
+        facts(RunResult(Result.DETACHED, 0, run=run("pending"), key="key-1", joined=True)),
+        Sanitizer(),
     )
     assert outputs == {
         "status": "pending",

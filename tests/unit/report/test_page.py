@@ -21,12 +21,24 @@ def page_of(ended: RunResult, **fields: Any) -> str:
     return "".join(page(step, [part_of(step.runs[0], "r1", safe)], safe))
 
 
-@pytest.mark.parametrize("value", ['</style><script>alert(1)</script>" onload="x', "{{ 7 * 7 }}{% raw %}"])
+@pytest.mark.parametrize(
+    "value", ['</style><script>alert(1)</script>" onload="x', "{{ 7 * 7 }}{% raw %}"]
+)
 def test_what_others_wrote_stays_text(value: str) -> None:
     items = (
-        *(event("tool_started", value, 1, value, input=value), event("tool_finished", value, 2, value, output=value)),
+        *(
+            event("tool_started", value, 1, value, input=value),
+            event("tool_finished", value, 2, value, output=value),
+        ),
         *(event("assistant_message", value, 3), delta(value, 3), event(value, value, 4)),
-        event("log", value, 5, stage="git_delivery", pull_request_url=f"javascript:{value}", working_branch=value),
+        event(
+            "log",
+            value,
+            5,
+            stage="git_delivery",
+            pull_request_url=f"javascript:{value}",
+            working_branch=value,
+        ),
     )
     text = page_of(result(Result.SUCCESS, *items), prompt=value)
     assert text.count("</style>") == 1
@@ -37,7 +49,10 @@ def test_what_others_wrote_stays_text(value: str) -> None:
 @pytest.mark.parametrize(
     ("items", "shown"),
     [
-        ([*call("Bash", 1, 2, state="denied"), *call("Edit", 3, 4)], ['class="bar call bad"', ">denied, 1s<"]),
+        (
+            [*call("Bash", 1, 2, state="denied"), *call("Edit", 3, 4)],
+            ['class="bar call bad"', ">denied, 1s<"],
+        ),
         ([delta("So:\n\n```\nif x:\n    y()\n```\n")], ["So:\n\n```\nif x:\n    y()\n```</span>"]),
         (TOOLS, ['id="f11"', "other tools<b>29</b>"]),
     ],
@@ -50,21 +65,38 @@ def test_a_part_of_the_page(items: Sequence[dict[str, Any]], shown: list[str]) -
 
 
 def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
-    calls = [*call("Bash", 0, 50), *call("Bash", 10, 20), *call("Bash", 20, 30), *call("Bash", 15, 100)]
+    calls = [
+        *call("Bash", 0, 50),
+        *call("Bash", 10, 20),
+        *call("Bash", 20, 30),
+        *call("Bash", 15, 100),
+    ]
     text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
     bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
     assert [(x, y, width) for x, y, width in bars] == [
-        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("15.0", "93", "85.0"), ("20.0", "76", "10.0"))
+        *(
+            ("0.0", "59", "50.0"),
+            ("10.0", "76", "10.0"),
+            ("15.0", "93", "85.0"),
+            ("20.0", "76", "10.0"),
+        )
     ]
-    crowd = page_of(result(Result.SUCCESS, *(item for _ in range(10) for item in call("Bash", 0, 50))))
+    crowd = page_of(
+        result(Result.SUCCESS, *(item for _ in range(10) for item in call("Bash", 0, 50)))
+    )
     ys = [int(y) for y in re.findall(r'class="bar call" x="0.0%" y="(\d+)"', crowd)]
-    assert ys == [*range(59, 59 + 8 * 17, 17), 59 + 7 * 17, 59 + 7 * 17], "more than eight cover each other"
+    assert ys == [*range(59, 59 + 8 * 17, 17), 59 + 7 * 17, 59 + 7 * 17], (
+        "more than eight cover each other"
+    )
 
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400, 9_999 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     scale = Picture(seconds)
-    bars = [scale.bar(began, ended, "k", "t") for began, ended in ((0, seconds), (seconds, seconds), (-1, seconds * 2))]
+    bars = [
+        scale.bar(began, ended, "k", "t")
+        for began, ended in ((0, seconds), (seconds, seconds), (-1, seconds * 2))
+    ]
     assert all(bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001 for bar in bars)
     ticks = scale.ticks()
     assert ticks[0] == (0, "00:00")
@@ -76,5 +108,7 @@ def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
     events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(20)]
     run = alone(facts(result(Result.SUCCESS, *SUCCESSFUL, *events))).runs[0]
     entries = part_of(run._replace(of=100), "r1", Sanitizer()).entries
-    assert [entry.text for entry in entries if entry.text.startswith("line")] == [f"line {n}." for n in range(20)]
+    assert [entry.text for entry in entries if entry.text.startswith("line")] == [
+        f"line {n}." for n in range(20)
+    ]
     assert PAGE_LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * PAGE_LIMIT / 100

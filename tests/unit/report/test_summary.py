@@ -9,14 +9,26 @@ import pytest
 from mogplex_ci.report.summary import SUMMARY_LIMIT, summary_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import PULL_REQUEST, RUN_ID, SUCCESSFUL, OneRun, call, delta, facts, result, written
+from tests.unit.report.events import (
+    PULL_REQUEST,
+    RUN_ID,
+    SUCCESSFUL,
+    OneRun,
+    call,
+    delta,
+    facts,
+    result,
+    written,
+)
 
 
 def summary(ended: RunResult, *, limit: int = SUMMARY_LIMIT, **fields: str) -> str:
     return summary_of(facts(ended, **fields), Sanitizer(), limit=limit)
 
 
-def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("sys.argv", ["/usr/bin/mogplex"])
     assert "docker run" in summary(result(Result.TIMEOUT)), "it is no terminal"
     with monkeypatch.context() as patch:
@@ -36,7 +48,11 @@ def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> 
 
 def test_a_chart_that_is_tall_is_folded() -> None:
     few, many = (
-        summary(result(Result.SUCCESS, *(item for at in range(calls) for item in call("Bash", at, at + 1))))
+        summary(
+            result(
+                Result.SUCCESS, *(item for at in range(calls) for item in call("Bash", at, at + 1))
+            )
+        )
         for calls in (5, 15)
     )
     assert "### Where the time went\n\nagent 5s\n\n```mermaid\n" in few
@@ -46,7 +62,9 @@ def test_a_chart_that_is_tall_is_folded() -> None:
 
 def test_it_says_less_until_it_fits() -> None:
     words = delta("é" * 30_000, 1000)
-    calls = [item for number in range(90) for item in call(f"tool-{number % 40}", number, number + 1)]
+    calls = [
+        item for number in range(90) for item in call(f"tool-{number % 40}", number, number + 1)
+    ]
     ended = result(Result.SUCCESS, *SUCCESSFUL, *calls, words)
     full = summary(ended)
     assert full.count("\n  ▸ ") == 65
@@ -64,7 +82,9 @@ def test_it_says_less_until_it_fits() -> None:
 def test_a_task_with_the_name_of_a_page_is_no_link(tmp_path: Path) -> None:
     name = "https://example.com/pull/7"
     ended = result(Result.SUCCESS, *SUCCESSFUL)
-    written(tmp_path.resolve(), [OneRun(ended, inputs={"task": name}), OneRun(ended)], is_fleet=True)
+    written(
+        tmp_path.resolve(), [OneRun(ended, inputs={"task": name}), OneRun(ended)], is_fleet=True
+    )
     for file, link in (("summary.md", f"]({name})"), ("report.html", f'href="{name}"')):
         text = (tmp_path / file).read_text(encoding="utf-8")
         assert link not in text

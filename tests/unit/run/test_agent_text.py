@@ -1,4 +1,6 @@
-"""The agent's words, from scraps to pieces: nothing lost, nothing twice, and no secret in two halves."""
+"""The agent's words, from scraps to pieces: nothing lost, nothing twice, and no secret in two
+halves.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +40,23 @@ TEXTS = st.lists(WORDS, max_size=12).map("".join)
 
 
 def pieces_of(text: str, cuts: list[tuple[int, str]]) -> tuple[list[str], TextBuffer]:
-    """Return the pieces when the text comes in deltas of these sizes, each followed by this call."""
+    """Return the pieces when the text comes in deltas of these sizes, each followed by this
+    call.
+    """
     buffer, pieces = TextBuffer(), list[Untrusted]()
     for size, then in cuts:
         pieces += buffer.add(Untrusted(text[:size]))
         text = text[size:]
-        pieces += {"flush": buffer.flush, "interrupt": buffer.interrupt, "": list[Untrusted]}[then]()
+        pieces += {"flush": buffer.flush, "interrupt": buffer.interrupt, "": list[Untrusted]}[
+            then
+        ]()
     pieces += buffer.add(Untrusted(text))
     return [piece.text for piece in (*pieces, *buffer.drain())], buffer
 
 
-CUTS = st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["", "", "flush", "interrupt"])), max_size=12)
+CUTS = st.lists(
+    st.tuples(st.integers(1, 30), st.sampled_from(["", "", "flush", "interrupt"])), max_size=12
+)
 
 
 def paragraphs(text: str) -> list[list[str]]:
@@ -66,12 +74,16 @@ def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None
 def test_a_break_between_paragraphs_that_comes_in_scraps_stays_one(breaks: str) -> None:
     for first in range(9, 9 + len(breaks)):
         for size in (1, 2, 3):
-            pieces, _ = pieces_of(f"One word.{breaks}Two", [(first, "flush"), *[(size, "flush")] * len(breaks)])
+            pieces, _ = pieces_of(
+                f"One word.{breaks}Two", [(first, "flush"), *[(size, "flush")] * len(breaks)]
+            )
             assert paragraphs("".join(pieces)) == [["One", "word."], ["Two"]], (first, size)
 
 
 @given(TEXTS, TEXTS, CUTS)
-def test_a_checkpoint_is_a_paragraph_that_is_not_shown(before: str, after: str, cuts: list[tuple[int, str]]) -> None:
+def test_a_checkpoint_is_a_paragraph_that_is_not_shown(
+    before: str, after: str, cuts: list[tuple[int, str]]
+) -> None:
     pieces, buffer = pieces_of(f"{before}{CHECKPOINT}{after}", cuts)
     assert paragraphs("".join(pieces)) == paragraphs(f"{before}\n\n{after}")
     assert buffer.checkpoint == (Untrusted("Fine?"), Untrusted("https://preview.example"))
@@ -83,7 +95,10 @@ def test_what_stands_below_a_checkpoint_keeps_its_lines_and_paragraphs(ends: str
     for size in (1, 5, 30, 1_000):
         text = f"One.\n\nTwo.{ends}{CHECKPOINT}{ends}{code}\n\n- three\n\n  four\n\nFive"
         pieces, _ = pieces_of(text, [(size, "")] * (len(text) // size))
-        assert re.sub("\n{3,}", "\n\n", "".join(pieces)) == f"One.\n\nTwo.\n\n{code}\n\n- three\n\n  four\n\nFive", size
+        assert (
+            re.sub("\n{3,}", "\n\n", "".join(pieces))
+            == f"One.\n\nTwo.\n\n{code}\n\n- three\n\n  four\n\nFive"
+        ), size
 
 
 @given(TEXTS, CUTS)
@@ -99,14 +114,18 @@ def test_white_space_alone_is_not_shown() -> None:
     assert pieces == []
 
 
-@pytest.mark.parametrize("secret", [TOKEN, f"password: {PASSWORD}", f'DB_PASSWORD="{PASSWORD}"', f"api_key={TOKEN}"])
+@pytest.mark.parametrize(
+    "secret", [TOKEN, f"password: {PASSWORD}", f'DB_PASSWORD="{PASSWORD}"', f"api_key={TOKEN}"]
+)
 def test_a_tool_call_in_the_middle_of_a_secret_shows_no_half_of_it(secret: str) -> None:
     text = f"I look at it: {secret}\nDone."
     assert "***" in Sanitizer().clean(Untrusted(text))
     for size in range(1, len(text)):
         pieces, _ = pieces_of(text, [(size, "interrupt")])
         shown = "".join(Sanitizer().clean(Untrusted(piece)) for piece in pieces)
-        assert not any(part in shown for part in (TOKEN[4:16], TOKEN[-12:], PASSWORD[-6:])), text[:size]
+        assert not any(part in shown for part in (TOKEN[4:16], TOKEN[-12:], PASSWORD[-6:])), text[
+            :size
+        ]
 
 
 def test_of_a_long_text_only_the_end_is_held_back() -> None:
@@ -129,7 +148,9 @@ def test_an_open_block_is_held_back_and_what_is_before_it_shown(block: str) -> N
     assert buffer.flush() == []
     assert buffer.interrupt() == []
     assert buffer.add(Untrusted(block[len(block) // 2 :])) == []
-    assert buffer.add(Untrusted("\n\nAfter it.\n\nMore")) == [Untrusted(f"{block}\n\nAfter it.\n\n")]
+    assert buffer.add(Untrusted("\n\nAfter it.\n\nMore")) == [
+        Untrusted(f"{block}\n\nAfter it.\n\n")
+    ]
     assert buffer.drain() == [Untrusted("More")]
 
 
@@ -166,8 +187,12 @@ def test_256_ki_of_a_delta_are_read(more: int, end: str) -> None:
     assert "".join(piece.text for piece in pieces) == "x" * 262_144 + end
 
 
-@pytest.mark.parametrize(("size", "is_shown"), [(510, True), (511, True), (512, False), (600, False)])
-def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(size: int, is_shown: bool) -> None:
+@pytest.mark.parametrize(
+    ("size", "is_shown"), [(510, True), (511, True), (512, False), (600, False)]
+)
+def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(
+    size: int, is_shown: bool
+) -> None:
     """A name of a secret could stand farther to the left than is looked."""
     line = "word " * (size // 5) + "x" * (size % 5)
     buffer = TextBuffer()
@@ -214,7 +239,9 @@ BEFORE_A_TOOL_CALL = [
     ("then", "text", "shown"),
     [*(("flush", *row) for row in QUIET), *(("interrupt", *row) for row in BEFORE_A_TOOL_CALL)],
 )
-def test_what_is_shown_while_nothing_comes_and_before_a_tool_call(then: str, text: str, shown: str) -> None:
+def test_what_is_shown_while_nothing_comes_and_before_a_tool_call(
+    then: str, text: str, shown: str
+) -> None:
     pieces, _ = pieces_of(text, [(len(text), then)])
     assert "".join(pieces[:1]) == (shown or text)
     assert "".join(pieces) == text
@@ -222,26 +249,37 @@ def test_what_is_shown_while_nothing_comes_and_before_a_tool_call(then: str, tex
 
 @pytest.mark.parametrize("block", ['{"summary": ', "[" * 100_000, "null", "7", '["a"]', ""])
 def test_a_checkpoint_that_cannot_be_read_pauses_all_the_same(block: str) -> None:
-    pieces, buffer = pieces_of(f"One.\n<<<MOGPLEX_CHECKPOINT>>>{block}<<<END_MOGPLEX_CHECKPOINT>>>", [])
+    pieces, buffer = pieces_of(
+        f"One.\n<<<MOGPLEX_CHECKPOINT>>>{block}<<<END_MOGPLEX_CHECKPOINT>>>", []
+    )
     assert "".join(pieces).strip() == "One."
     assert buffer.checkpoint == (None, None)
 
 
 def test_the_last_of_several_checkpoints_counts() -> None:
-    pieces, buffer = pieces_of(f"One.\n{CHECKPOINT.replace('Fine?', 'First?')}\nTwo.\n{CHECKPOINT}\nThree.", [])
+    pieces, buffer = pieces_of(
+        f"One.\n{CHECKPOINT.replace('Fine?', 'First?')}\nTwo.\n{CHECKPOINT}\nThree.", []
+    )
     assert "".join(pieces).strip() == "One.\n\nTwo.\n\nThree."
     assert buffer.checkpoint is not None
     assert buffer.checkpoint.summary == Untrusted("Fine?")
 
 
-@pytest.mark.parametrize("blocks", [[FENCE], [KEY], [FENCE, FENCE], [KEY, FENCE, FENCE], [FENCE, KEY, KEY, FENCE]])
+@pytest.mark.parametrize(
+    "blocks", [[FENCE], [KEY], [FENCE, FENCE], [KEY, FENCE, FENCE], [FENCE, KEY, KEY, FENCE]]
+)
 def test_blocks_that_are_closed_are_not_cut(blocks: list[str]) -> None:
     together = "\n".join(blocks)
     for before in ("", "One.\n\n", "One.\n\nTwo.\n"):
         buffer = TextBuffer()
         pieces = buffer.add(Untrusted(before + together))
         assert "".join(piece.text for piece in pieces) == before[:6]
-        pieces += [*buffer.flush(), *buffer.flush(), *buffer.add(Untrusted("\nmore")), *buffer.flush()]
+        pieces += [
+            *buffer.flush(),
+            *buffer.flush(),
+            *buffer.add(Untrusted("\nmore")),
+            *buffer.flush(),
+        ]
         pieces += buffer.interrupt()
         assert buffer.is_empty
         assert "".join(piece.text for piece in pieces) == f"{before}{together}\nmore"
@@ -254,6 +292,10 @@ def test_blocks_that_are_closed_are_not_cut(blocks: list[str]) -> None:
 def test_a_mark_in_two_deltas_is_seen_wherever_it_stands(block: str, split: int) -> None:
     for before in range(200):
         buffer, text = TextBuffer(), "x" * before + f"\n{block}"
-        assert buffer.add(Untrusted(text[: len(text) - len(block) + split % len(block)])) == [], before
-        assert buffer.add(Untrusted(text[len(text) - len(block) + split % len(block) :])) == [], before
+        assert buffer.add(Untrusted(text[: len(text) - len(block) + split % len(block)])) == [], (
+            before
+        )
+        assert buffer.add(Untrusted(text[len(text) - len(block) + split % len(block) :])) == [], (
+            before
+        )
         assert buffer.add(Untrusted("\n\nMore")) == [Untrusted(f"{text}\n\n")], before

@@ -1,4 +1,6 @@
-"""One run's events, delivered in any way: each is reported once, and in order if they come in order."""
+"""One run's events, delivered in any way: each is reported once, and in order if they come in
+order.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,20 @@ from tests.faults.world import Played, World
 
 OPENING = ": connected\n\n"
 STREAM = {"content-type": "text/event-stream"}
-WORDS = ["Look", "ing at", " it.\n\n", "Now ", "`npm", " test`", "\n", "Done.", " É", "\u2028", "\ufeff", "\n\n\n"]
+WORDS = [
+    "Look",
+    "ing at",
+    " it.\n\n",
+    "Now ",
+    "`npm",
+    " test`",
+    "\n",
+    "Done.",
+    " É",
+    "\u2028",
+    "\ufeff",
+    "\n\n\n",
+]
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,11 @@ def event_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
     for number in range(draw(st.integers(1, 25))):
         seconds += draw(st.integers(1, 3))
         kind = draw(st.sampled_from(["delta", "delta", "tool_started", "tool_finished", "log"]))
-        payload = {"kind": "assistant_delta"} if kind == "delta" else {"kind": "tool", "toolCallId": f"c{number // 2}"}
+        payload = (
+            {"kind": "assistant_delta"}
+            if kind == "delta"
+            else {"kind": "tool", "toolCallId": f"c{number // 2}"}
+        )
         events.append(
             {
                 "id": f"e{number}",
@@ -86,7 +105,11 @@ def deliver(world: World, script: Script) -> Played:
         return {"status": 200, "body": {"ok": True, "data": {"run": status, "events": events}}}
 
     for index, (events, cut) in enumerate(script.bodies):
-        body = OPENING + record("run", run) + "".join(f"id: {e['id']}\n{record(e['type'], e)}" for e in events)
+        body = (
+            OPENING
+            + record("run", run)
+            + "".join(f"id: {e['id']}\n{record(e['type'], e)}" for e in events)
+        )
         fields = {} if cut is None else {"cut": cut}
         case.inject("stream", skip=index, status=200, headers=STREAM, body=body, **fields)
     case.inject("stream", skip=len(script.bodies), times="always", status=502)
@@ -113,8 +136,14 @@ def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script:
     played = deliver(world, script)
     assert (played.result, played.code) == ("success", 0)
     assert [event.text for event in played.shown] == [event["id"] for event in script.events]
-    said = [entry.text.text for entry in played.end.timeline.entries if isinstance(entry, AgentText)]
-    deltas = [event["message"] for event in script.events if event["payload"].get("kind") == "assistant_delta"]
+    said = [
+        entry.text.text for entry in played.end.timeline.entries if isinstance(entry, AgentText)
+    ]
+    deltas = [
+        event["message"]
+        for event in script.events
+        if event["payload"].get("kind") == "assistant_delta"
+    ]
     assert squeeze("".join(said)) == squeeze("".join(deltas))
 
 

@@ -48,7 +48,9 @@ LIMITED = {"status": 429, "headers": {"Retry-After": "60"}, "body": error("RATE_
 def test_it_is_tried_until_the_budget_is_used_up(
     world: World, case: Case, fault: dict[str, Any], budget: float, least: float, cause: str
 ) -> None:
-    """GitLab kills 6 s after a stop signal; after a timeout there is time to outlast a limit of one minute."""
+    """GitLab kills 6 s after a stop signal; after a timeout there is time to outlast a limit of one
+    minute.
+    """
     case.inject("cancel", times="always", **fault)
     before = len(world.emulator.requests)
     answer, seconds = cancelled(world, case, budget)
@@ -67,7 +69,9 @@ def test_a_used_up_limit_is_outlasted_by_the_patient(world: World, case: Case) -
 
 
 @pytest.mark.parametrize("had_ended", [False, True])
-def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(world: World, case: Case, had_ended: bool) -> None:
+def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
+    world: World, case: Case, had_ended: bool
+) -> None:
     run = {**case.run.detail(), "status": "streaming"}
     body = {"ok": True, "data": {"run": run, "status": "streaming", "alreadyTerminal": had_ended}}
     case.inject("cancel", when="after", status=200, body=body)
@@ -76,9 +80,16 @@ def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(world: World, 
     assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
 
 
-@pytest.mark.parametrize(("budget", "first", "second"), [(INTERRUPT_BUDGET, 2.4, 1.0), (TIMEOUT_BUDGET, 15.0, 15.0)])
+@pytest.mark.parametrize(
+    ("budget", "first", "second"), [(INTERRUPT_BUDGET, 2.4, 1.0), (TIMEOUT_BUDGET, 15.0, 15.0)]
+)
 def test_a_request_that_hangs_leaves_time_for_another_one(
-    world: World, case: Case, budget: float, first: float, second: float, monkeypatch: pytest.MonkeyPatch
+    world: World,
+    case: Case,
+    budget: float,
+    first: float,
+    second: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client, given = world.client(), list[float]()
     real = client.cancel

@@ -75,7 +75,8 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
 
 
 @pytest.mark.parametrize(
-    ("error", "cause"), [(RuntimeError("x"), "RuntimeError"), (MemoryError(), "cannot have more memory")]
+    ("error", "cause"),
+    [(RuntimeError("x"), "RuntimeError"), (MemoryError(), "cannot have more memory")],
 )
 def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause: str) -> None:
     def execute(item: str, stop: Stop) -> Work:
@@ -97,13 +98,18 @@ def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause
     ("end", "shown"),
     [
         (GOOD._replace(result=Result.INTERRUPTED, exit_code=143), Result.CANCELLED),
-        (GOOD._replace(result=Result.INTERRUPTED, run=started().run, cancelled_by_step=True), Result.CANCELLED),
+        (
+            GOOD._replace(result=Result.INTERRUPTED, run=started().run, cancelled_by_step=True),
+            Result.CANCELLED,
+        ),
         (GOOD._replace(result=Result.INTERRUPTED, run=started().run), Result.DETACHED),
         (GOOD, Result.SUCCESS),
         (BAD._replace(result=Result.REJECTED), Result.REJECTED),
     ],
 )
-def test_what_becomes_of_a_run_that_another_ones_failure_stops(end: RunResult, shown: Result) -> None:
+def test_what_becomes_of_a_run_that_another_ones_failure_stops(
+    end: RunResult, shown: Result
+) -> None:
     def execute(item: str, stop: Stop) -> Work:
         yield started()
         while item == "b" and not stop.requested:
@@ -117,7 +123,9 @@ def test_what_becomes_of_a_run_that_another_ones_failure_stops(end: RunResult, s
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(number: signal.Signals, code: int) -> None:
+def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(
+    number: signal.Signals, code: int
+) -> None:
     """Also those that were not started."""
     stop = Stop()
 
@@ -183,7 +191,9 @@ def test_the_runs_are_counted_now_and_then() -> None:
     news = [(item, fleet._service.now, fleet.counts) for item in fleet.perform()]
     beats = [(at, counts) for item, at, counts in news if item is None]
     starts = [(32.0, FleetCounts(2, 0, 1))]
-    assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], "since one began or ended"
+    assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], (
+        "since one began or ended"
+    )
     assert not any(item and isinstance(item[1], Heartbeat) for item, _, _ in news)
 
 
@@ -205,7 +215,12 @@ def test_a_step_ends_as_the_worst_of_its_runs(
     results: tuple[RunResult, ...], kind: Result, code: int, error_code: str, cause: str
 ) -> None:
     total = result_of_fleet([each._replace(requests_sent=5) for each in results], Stop())
-    assert (total.result, total.exit_code, total.error_code, total.cause) == (kind, code, error_code, cause)
+    assert (total.result, total.exit_code, total.error_code, total.cause) == (
+        kind,
+        code,
+        error_code,
+        cause,
+    )
     assert total.requests_sent == 5 * len(results)
     assert not total.left_behind
     assert result_of_fleet([*results, BAD._replace(left_behind=True)], Stop()).left_behind

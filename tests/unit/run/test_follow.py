@@ -11,7 +11,15 @@ import pytest
 
 from mogplex_ci.errors import NotFoundError
 from mogplex_ci.models import FEED_LIMIT
-from mogplex_ci.run.updates import Ended, EventsArrived, EventsMissing, Heartbeat, StatusChanged, UnknownStatus, Update
+from mogplex_ci.run.updates import (
+    Ended,
+    EventsArrived,
+    EventsMissing,
+    Heartbeat,
+    StatusChanged,
+    UnknownStatus,
+    Update,
+)
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.world import Case, Played, World, ids
@@ -19,14 +27,27 @@ from tests.faults.world import Case, Played, World, ids
 
 def event(number: int, kind: str = "log", at: str | None = None) -> dict[str, Any]:
     created = f"2026-11-24T13:44:{number:02d}.79518+00:00" if at is None else at
-    return {"id": f"e{number}", "type": kind, "toolName": None, "message": f"event {number}", "createdAt": created}
+    return {
+        "id": f"e{number}",
+        "type": kind,
+        "toolName": None,
+        "message": f"event {number}",
+        "createdAt": created,
+    }
 
 
 def answers(case: Case, *feeds: tuple[str, list[Any]], run: str = "streaming") -> None:
-    """Have the next polls answered with these statuses and events, the last one for ever; ``run``: its own status."""
+    """Have the next polls answered with these statuses and events, the last one for ever; ``run``:
+    its own status.
+    """
     case.play(wait=False)
     detail = case.run.detail()
-    case.inject("run", status=200, body={"ok": True, "data": {"run": {**detail, "status": run}}}, times="always")
+    case.inject(
+        "run",
+        status=200,
+        body={"ok": True, "data": {"run": {**detail, "status": run}}},
+        times="always",
+    )
     for number, (status, events) in enumerate(feeds):
         body = {"ok": True, "data": {"run": {**detail, "status": status}, "events": events}}
         times: Any = {"times": "always"} if number == len(feeds) - 1 else {}
@@ -39,7 +60,9 @@ def shown(played: Played) -> list[str]:
 
 
 @pytest.mark.parametrize("days", [-366, 366])
-def test_an_event_that_is_a_year_away_from_its_run_does_not_set_the_clock(old_world: World, days: int) -> None:
+def test_an_event_that_is_a_year_away_from_its_run_does_not_set_the_clock(
+    old_world: World, days: int
+) -> None:
     case = old_world.new_case()
     case.play(wait=False)
     created = datetime.fromisoformat(str(case.run.detail()["createdAt"]))
@@ -69,7 +92,11 @@ def test_the_end_is_reported_after_the_events_that_came_with_it(old_world: World
     case = old_world.new_case()
     answers(case, ("streaming", [event(1)]), ("success", [event(1), event(2, "finished")]))
     played = case.play()
-    kinds = [type(each) for each in played.updates if isinstance(each, StatusChanged | EventsArrived | Ended)]
+    kinds = [
+        type(each)
+        for each in played.updates
+        if isinstance(each, StatusChanged | EventsArrived | Ended)
+    ]
     assert kinds == [StatusChanged, EventsArrived, EventsArrived, StatusChanged, Ended]
 
 
@@ -84,7 +111,12 @@ def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> N
 
 def test_a_last_word_other_than_the_first_is_believed(old_world: World) -> None:
     case = old_world.new_case()
-    answers(case, ("cancelled", [event(1)]), ("streaming", [event(1)]), ("failed", [event(1), event(2, "failed")]))
+    answers(
+        case,
+        ("cancelled", [event(1)]),
+        ("streaming", [event(1)]),
+        ("failed", [event(1), event(2, "failed")]),
+    )
     played = case.play()
     assert (played.result, played.code, shown(played)) == ("failed", 1, ["e1", "e2"])
 
@@ -130,7 +162,10 @@ def test_a_run_may_be_unknown_for_ten_seconds(
 
     monkeypatch.setattr(client, "events", unknown_at_first)
     played = old_world.new_case().play(client=client)
-    assert (played.result, played.end.error_code) == (result, "" if result == "success" else "NOT_FOUND")
+    assert (played.result, played.end.error_code) == (
+        result,
+        "" if result == "success" else "NOT_FOUND",
+    )
 
 
 def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -> None:
@@ -142,7 +177,9 @@ def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -
     assert played.end.left_behind
 
 
-@pytest.mark.parametrize(("last", "missing", "seconds"), [("log", [(True, True)], 90.0), ("finished", [], 2.0)])
+@pytest.mark.parametrize(
+    ("last", "missing", "seconds"), [("log", [(True, True)], 90.0), ("finished", [], 2.0)]
+)
 def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(
     old_world: World, last: str, missing: list[tuple[bool, bool]], seconds: float
 ) -> None:
@@ -167,7 +204,11 @@ def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
     case = old_world.new_case()
     answers(case, ("success", [*feed, event(12, "finished")]))
     played = case.play()
-    assert (len(played.shown), played.of(EventsMissing), len(played.of(EventsArrived))) == (12, [], 3)
+    assert (len(played.shown), played.of(EventsMissing), len(played.of(EventsArrived))) == (
+        12,
+        [],
+        3,
+    )
     case, stop = old_world.new_case(), Stop()
     answers(case, ("streaming", feed))
 
@@ -183,7 +224,9 @@ def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
     assert (played.result, len(played.shown)) == ("interrupted", 11)
 
 
-def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(old_world: World) -> None:
+def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
+    old_world: World,
+) -> None:
     case = old_world.new_case()
     answers(case, ("streaming", [event(number) for number in range(1, 18)]))
 
@@ -193,16 +236,26 @@ def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
 
     played = case.play(timeout=30.0, watch=show_slowly)
     assert played.result == "timeout"
-    assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
+    assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [
+        (True, True)
+    ]
     assert len(played.shown) == 15, "the last five of them begin in time"
     assert played.seconds <= 30.0 + 14.8
 
 
-def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(old_world: World) -> None:
-    """A full page does not say whether the first or the last events are on it; one more request does."""
+def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(
+    old_world: World,
+) -> None:
+    """A full page does not say whether the first or the last events are on it; one more request
+    does.
+    """
     before = len(old_world.emulator.requests)
     old_world.new_case("many-events").play()
-    asked = [request.path for request in old_world.emulator.requests[before:] if request.route == "events"]
+    asked = [
+        request.path
+        for request in old_world.emulator.requests[before:]
+        if request.route == "events"
+    ]
     (position,) = [number for number, path in enumerate(asked) if path.endswith("limit=1")]
     case = old_world.new_case("many-events")
     case.inject("events", skip=position, status=502)
@@ -213,9 +266,18 @@ def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(old
 
 def test_polls_come_more_often_again_when_the_status_changes(old_world: World) -> None:
     case = old_world.new_case()
-    answers(case, *[("pending", [])] * 8, ("streaming", []), ("streaming", []), ("success", [event(1, "finished")]))
+    answers(
+        case,
+        *[("pending", [])] * 8,
+        ("streaming", []),
+        ("streaming", []),
+        ("success", [event(1, "finished")]),
+    )
     played = case.play()
     assert played.result == "success"
-    gaps = [later - earlier for earlier, later in pairwise(at for route, at in played.asked if route == "events")]
+    gaps = [
+        later - earlier
+        for earlier, later in pairwise(at for route, at in played.asked if route == "events")
+    ]
     assert 2.0 <= gaps[7] <= 2.2, "nothing had happened for a while"
     assert 1.5 <= gaps[8] <= 1.65

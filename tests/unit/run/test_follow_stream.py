@@ -1,4 +1,6 @@
-"""Following by the event stream: every event once, in order and at once, whatever the stream does."""
+"""Following by the event stream: every event once, in order and at once, whatever the stream
+does.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def test_every_event_is_reported_when_it_is_written(world: World, scenario: str)
 
 
 @pytest.mark.parametrize("events", [0, 1, 4, 11])
-@pytest.mark.parametrize("how", [{"cut": 0}, {"cut": 40}, {"close": True}], ids=["cut", "cut in a line", "closed"])
+@pytest.mark.parametrize(
+    "how", [{"cut": 0}, {"cut": 40}, {"close": True}], ids=["cut", "cut in a line", "closed"]
+)
 def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
     world: World, events: int, how: dict[str, Any]
 ) -> None:
@@ -72,8 +76,12 @@ def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
     resumed = [request for request in world.emulator.requests if request.route == "stream"][-1]
     if played.routes.count("stream") == 2 and events:
         assert resumed.headers["Last-Event-Id"] == case.run.events[events - 1]["id"]
-        broke = max(case.run.written()[events if how.get("cut") else events - 1].step.at, LEAST_PAUSE)
-        assert [at for route, at in played.asked if route == "stream"] == pytest.approx([0.0, broke], abs=0.002)
+        broke = max(
+            case.run.written()[events if how.get("cut") else events - 1].step.at, LEAST_PAUSE
+        )
+        assert [at for route, at in played.asked if route == "stream"] == pytest.approx(
+            [0.0, broke], abs=0.002
+        )
     assert not polls(played)
 
 
@@ -81,13 +89,23 @@ def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
     ("scenario", "fault", "opened"),
     [
         ("slow", {"times": "always", "close": "800s"}, 0),  # for its age
-        ("steady", {"times": "always", "events": 2, "cut": 30}, 0),  # it breaks again and again, but brings news
+        (
+            "steady",
+            {"times": "always", "events": 2, "cut": 30},
+            0,
+        ),  # it breaks again and again, but brings news
         ("steady", {"events": 5, "silent": True}, 2),  # a minute of silence
         ("steady", {"times": "always", "events": 0, "silent": True}, 2),  # it holds events back
-        ("success", {"times": "always", "events": 1, "close": True}, 0),  # it closes after each event
+        (
+            "success",
+            {"times": "always", "events": 1, "close": True},
+            0,
+        ),  # it closes after each event
     ],
 )
-def test_a_stream_is_kept_that_brings_events(world: World, scenario: str, fault: dict[str, Any], opened: int) -> None:
+def test_a_stream_is_kept_that_brings_events(
+    world: World, scenario: str, fault: dict[str, Any], opened: int
+) -> None:
     case = world.new_case(scenario)
     case.inject("stream", **fault)
     played = case.play()
@@ -100,7 +118,9 @@ def test_a_stream_is_kept_that_brings_events(world: World, scenario: str, fault:
         assert times[1] == pytest.approx(case.run.written()[4].step.at + 60.0, abs=0.01)
 
 
-def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(each_world: World) -> None:
+def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(
+    each_world: World,
+) -> None:
     case = each_world.new_case("slow")
     times: list[tuple[str, float]] = []
 
@@ -127,19 +147,28 @@ def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(ea
 def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom(
     world: World, scenario: str, jobs: int, ended: float, pauses: Sequence[float]
 ) -> None:
-    """The events come with it at first. Later only a look at the run helps: it repairs one whose worker has died."""
+    """The events come with it at first. Later only a look at the run helps: it repairs one whose
+    worker has died.
+    """
     case = world.new_case(scenario, jobs_per_token=jobs)
     case.play(wait=False)
     detail = {**case.run.detail(), "status": "streaming"}
     case.inject("run", times="always", status=200, body={"ok": True, "data": {"run": detail}})
-    case.inject("events", times="always", status=200, body={"ok": True, "data": {"run": detail, "events": []}})
+    case.inject(
+        "events",
+        times="always",
+        status=200,
+        body={"ok": True, "data": {"run": detail, "events": []}},
+    )
     played = case.play(timeout=400.0)
     assert played.result == "timeout"
     looks = [(route, at) for route, at in played.asked if at > ended]
     times = [ended + after for after in itertools.accumulate(pauses)]
     assert [at for route, at in looks if route == "events"] == pytest.approx(times, abs=0.002)
     seldom = [at for route, at in looks if route == "run"]
-    assert seldom[:-1] == pytest.approx([times[-1] + 10.0 * number for number in range(1, len(seldom))], abs=0.002)
+    assert seldom[:-1] == pytest.approx(
+        [times[-1] + 10.0 * number for number in range(1, len(seldom))], abs=0.002
+    )
     assert seldom[-1] == 399.0, "the last look"
 
 
@@ -151,7 +180,9 @@ def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World)
         case.key = f"{case.key}-{key}"
         played = case.play(client=client)
         check_complete(case, played)
-    asked = [request for request in old_world.emulator.requests[before:] if "/stream" in request.path]
+    asked = [
+        request for request in old_world.emulator.requests[before:] if "/stream" in request.path
+    ]
     assert len(asked) == 1
 
 
@@ -181,8 +212,20 @@ AWAY: dict[str, Any] = {"drop": True, "lasts": "4s"}
     ("scenario", "faults", "fields"),
     [
         ("busy", [{**BROKEN, "times": "always"}], {}),
-        ("flood", [{**BROKEN, "times": 2}, {"route": "resume", **AWAY}, {"route": "run", "skip": 2, **AWAY}], {}),
-        ("flood", [{"route": "stream", "events": 4, "cut": 0}, {"route": "any", "skip": 3, **AWAY}], {}),
+        (
+            "flood",
+            [
+                {**BROKEN, "times": 2},
+                {"route": "resume", **AWAY},
+                {"route": "run", "skip": 2, **AWAY},
+            ],
+            {},
+        ),
+        (
+            "flood",
+            [{"route": "stream", "events": 4, "cut": 0}, {"route": "any", "skip": 3, **AWAY}],
+            {},
+        ),
         ("flood", [{**BROKEN, "times": 2}], {"poll_interval": 300.0, "timeout": 20.0}),
     ],
     ids=["no gap", "between polls", "at the end", "at the last check"],
@@ -198,8 +241,12 @@ def test_polls_go_on_beyond_a_page_and_a_stream_fills_the_gap_between_two(
     assert len(case.run.events) > 2 * FEED_LIMIT
 
 
-@pytest.mark.parametrize("how", [{"status": 502}, {"replay": True}, {"silent": True}, {"status": 400}], ids=str)
-def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "how", [{"status": 502}, {"replay": True}, {"silent": True}, {"status": 400}], ids=str
+)
+def test_events_that_fall_between_two_polls_are_said_to_be_missing(
+    world: World, how: dict[str, Any]
+) -> None:
     """If no stream can be resumed."""
     case = world.new_case("flood")
     case.inject(**BROKEN, times=2)
@@ -216,7 +263,9 @@ def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World,
 
 
 def test_a_stream_that_cannot_be_resumed_is_not_tried_at_each_gap(world: World) -> None:
-    """In the seconds of a vain try more events can fall out of the page: there would be no end of gaps."""
+    """In the seconds of a vain try more events can fall out of the page: there would be no end of
+    gaps.
+    """
     case = world.new_case("flood", poll_interval=0.2)
     case.inject("stream", times="always", status=502)
     played = case.play()
@@ -225,7 +274,9 @@ def test_a_stream_that_cannot_be_resumed_is_not_tried_at_each_gap(world: World) 
 
 
 @pytest.mark.parametrize("timeout", [11.0, 13.0, 15.5])
-def test_a_run_that_ends_while_a_gap_is_filled_has_ended_in_time(world: World, timeout: float) -> None:
+def test_a_run_that_ends_while_a_gap_is_filled_has_ended_in_time(
+    world: World, timeout: float
+) -> None:
     case = world.new_case("flood")
     case.inject(**BROKEN, times=2)
     case.inject("resume", times="always", silent=True)
@@ -237,7 +288,11 @@ def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
     case = world.new_case("flood", poll_interval=300.0)
     case.inject(**BROKEN, times=2)
     played = case.play(stop_after=7.0)
-    assert (played.result, len(played.shown), len(played.of(EventsMissing))) == ("interrupted", 201, 1)
+    assert (played.result, len(played.shown), len(played.of(EventsMissing))) == (
+        "interrupted",
+        201,
+        1,
+    )
 
 
 def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World) -> None:
@@ -262,7 +317,11 @@ def test_a_run_of_just_a_page_lacks_nothing(tmp_path_factory: pytest.TempPathFac
         case = world.new_case("page")
         for _ in range(2):
             played = case.play()
-            assert (played.result, len(played.shown), played.of(EventsMissing)) == ("success", FEED_LIMIT, [])
+            assert (played.result, len(played.shown), played.of(EventsMissing)) == (
+                "success",
+                FEED_LIMIT,
+                [],
+            )
 
 
 # Pauses, dead workers, and what comes late.
@@ -281,7 +340,11 @@ def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
     assert len(case.live) == 1
     case.attempt = 2
     joined = case.play()
-    assert (joined.result, joined.seconds < 1.0, "stream" in joined.routes) == ("paused", True, False)
+    assert (joined.result, joined.seconds < 1.0, "stream" in joined.routes) == (
+        "paused",
+        True,
+        False,
+    )
     assert joined.shown == played.shown
 
 
@@ -294,7 +357,10 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
     assert "Answer it" in world.new_case("paused").play().end.remedy
 
 
-WORDING, OLD_PAGE = "Is “E-mail or password is wrong” the right wording?", "Shall the old page stay?"
+WORDING, OLD_PAGE = (
+    "Is “E-mail or password is wrong” the right wording?",
+    "Shall the old page stay?",
+)
 
 
 @pytest.mark.parametrize(
@@ -306,15 +372,21 @@ WORDING, OLD_PAGE = "Is “E-mail or password is wrong” the right wording?", "
         ("resumed-and-failed-at-once", "failed", [WORDING]),
     ],
 )
-def test_every_question_is_shown_once(world: World, scenario: str, result: str, questions: list[str]) -> None:
-    """Also of a run that is resumed and ends between two checks; its delivery and end are those after the pause."""
+def test_every_question_is_shown_once(
+    world: World, scenario: str, result: str, questions: list[str]
+) -> None:
+    """Also of a run that is resumed and ends between two checks; its delivery and end are those
+    after the pause.
+    """
     case = world.new_case(scenario)
     played = case.play(on_pause="wait")
     assert (played.result, polls(played)) == (result, False)
     assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
     assert result == "success" or played.end.timeline.outcome.changed is None
     assert not played.end.timeline.is_incomplete
-    asked = [update.asks.summary.text for update in played.of(StatusChanged) if update.run.is_paused]
+    asked = [
+        update.asks.summary.text for update in played.of(StatusChanged) if update.run.is_paused
+    ]
     assert asked == questions
 
 
@@ -338,7 +410,12 @@ def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: W
     ],
 )
 def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gates_judge_it(
-    world: World, scenario: str, own_branch: bool, gates: Sequence[str], is_known: bool, looks: list[float]
+    world: World,
+    scenario: str,
+    own_branch: bool,
+    gates: Sequence[str],
+    is_known: bool,
+    looks: list[float],
 ) -> None:
     def request(repo_id: str, _: object) -> dict[str, object]:
         return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
@@ -354,7 +431,11 @@ def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gat
 
 def test_the_commit_is_looked_for_no_sooner_than_the_service_asks(world: World) -> None:
     def request(repo_id: str, _: object) -> dict[str, object]:
-        return {"repoId": repo_id, "prompt": "scenario: commit-after-five-seconds", "createBranch": True}
+        return {
+            "repoId": repo_id,
+            "prompt": "scenario: commit-after-five-seconds",
+            "createBranch": True,
+        }
 
     def refuse(update: Update) -> None:
         if isinstance(update, StatusChanged) and update.run.is_terminal:
@@ -374,7 +455,9 @@ def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool
     assert 120.0 <= played.seconds <= 120.3
     assert case.run.status == ("cancelled" if cancels else "awaiting_input")
     checks = [at for route, at in played.asked if route == "events" and 10.0 < at < 119.0]
-    assert [later - earlier for earlier, later in itertools.pairwise(checks)] == pytest.approx([10.0] * 10)
+    assert [later - earlier for earlier, later in itertools.pairwise(checks)] == pytest.approx(
+        [10.0] * 10
+    )
 
 
 @pytest.mark.parametrize(
@@ -382,8 +465,12 @@ def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool
     [(1, False, 60.0), (1, True, 60.5), (5, True, 66.3)],
     ids=["stream", "polls", "shared"],
 )
-def test_a_dead_worker_is_noticed_within_a_minute(world: World, jobs: int, is_polled: bool, late: float) -> None:
-    """A job that shares the token looks at the run instead of polling its events once, and not besides."""
+def test_a_dead_worker_is_noticed_within_a_minute(
+    world: World, jobs: int, is_polled: bool, late: float
+) -> None:
+    """A job that shares the token looks at the run instead of polling its events once, and not
+    besides.
+    """
     case = world.new_case("dead-worker", jobs_per_token=jobs)
     if is_polled:
         case.inject("stream", times="always", status=502)
@@ -391,11 +478,15 @@ def test_a_dead_worker_is_noticed_within_a_minute(world: World, jobs: int, is_po
     assert (played.result, played.shown) == ("failed", ids(case.run))
     (noticed,) = [at for route, at in played.asked if route == "run" and at > 1.0]
     assert noticed == pytest.approx(late, abs=0.1)
-    around = [at for route, at in played.asked if route == "events" and noticed - 5.0 < at < noticed + 0.2]
+    around = [
+        at for route, at in played.asked if route == "events" and noticed - 5.0 < at < noticed + 0.2
+    ]
     assert bool(around) is (is_polled and jobs == 1)
 
 
-def test_a_status_check_that_fails_is_repeated_soon_and_after_a_success_as_soon_as_before(world: World) -> None:
+def test_a_status_check_that_fails_is_repeated_soon_and_after_a_success_as_soon_as_before(
+    world: World,
+) -> None:
     case = world.new_case("steady")
     case.inject("run", times=4, status=503)
     case.inject("run", skip=5, times=1, status=503)
@@ -405,7 +496,9 @@ def test_a_status_check_that_fails_is_repeated_soon_and_after_a_success_as_soon_
 
 
 @pytest.mark.parametrize(("jobs", "requests"), [(1, 1), (5, 0)])
-def test_after_the_last_event_a_shared_token_is_spared(world: World, jobs: int, requests: int) -> None:
+def test_after_the_last_event_a_shared_token_is_spared(
+    world: World, jobs: int, requests: int
+) -> None:
     case = world.new_case(jobs_per_token=jobs)
     case.inject("stream", times="always", status=502)
     ended: list[int] = []
@@ -421,11 +514,17 @@ def test_after_the_last_event_a_shared_token_is_spared(world: World, jobs: int, 
 
 
 def test_a_call_takes_no_longer_than_the_step_may(each_world: World) -> None:
-    client, began, given = each_world.client(), each_world.time.monotonic(), list[tuple[str, float, float]]()
+    client, began, given = (
+        each_world.client(),
+        each_world.time.monotonic(),
+        list[tuple[str, float, float]](),
+    )
     send = client._transport.send
 
     def sending(method: str, path: str, **options: Any) -> Any:
-        given.append((path.rpartition("/")[2], each_world.time.monotonic() - began, options["timeout"]))
+        given.append(
+            (path.rpartition("/")[2], each_world.time.monotonic() - began, options["timeout"])
+        )
         return send(method, path, **options)
 
     client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
@@ -434,7 +533,9 @@ def test_a_call_takes_no_longer_than_the_step_may(each_world: World) -> None:
     case.play(client=client, timeout=62.0)
     last = "events" if client.has_no_stream else "stream"
     for call, at, timeout in given:
-        assert timeout == pytest.approx(max(min(62.0 - at, 5.0 if call == "stream" else 30.0), 1.0)), call
+        assert timeout == pytest.approx(
+            max(min(62.0 - at, 5.0 if call == "stream" else 30.0), 1.0)
+        ), call
     assert min(timeout for call, _, timeout in given if call == last) < 3.0
 
 
@@ -464,11 +565,15 @@ def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World
     assert (played.result, played.shown) == ("success", ids(case.run))
     assert each_world.time.monotonic() - at == pytest.approx(2.0)
     late = [at for route, at in played.asked if route == "events"][-3:]
-    assert [later - earlier for earlier, later in itertools.pairwise(late)] == pytest.approx([0.6, 1.15], abs=0.002)
+    assert [later - earlier for earlier, later in itertools.pairwise(late)] == pytest.approx(
+        [0.6, 1.15], abs=0.002
+    )
 
 
 @pytest.mark.parametrize(("left", "result"), [(1.2, "success"), (0.8, "timeout")])
-def test_the_last_status_check_is_a_second_before_the_deadline(old_world: World, left: float, result: str) -> None:
+def test_the_last_status_check_is_a_second_before_the_deadline(
+    old_world: World, left: float, result: str
+) -> None:
     case = old_world.new_case("no-last-event")
     case.play(wait=False)
     ends = case.run.scenario.steps[-1].at
@@ -513,13 +618,18 @@ def test_an_outage_is_said_once_and_noticed_to_be_over_within_ten_seconds(world:
     assert said == [Trouble, Recovered]
     assert times["over"] <= times["noticed"] <= times["over"] + 10.0
     answered = max(at for route, at in played.asked if route == "stream")
-    assert played.of(Recovered)[0].after == pytest.approx(times["noticed"] - began - answered, abs=0.01)
+    assert played.of(Recovered)[0].after == pytest.approx(
+        times["noticed"] - began - answered, abs=0.01
+    )
 
 
 @pytest.mark.parametrize(
-    ("status", "wait", "code"), [(429, 99, 1), (429, 100, 75), (503, 100, 69), (429, 3600, 75), (503, 3600, 69)]
+    ("status", "wait", "code"),
+    [(429, 99, 1), (429, 100, 75), (503, 100, 69), (429, 3600, 75), (503, 3600, 69)],
 )
-def test_a_wait_beyond_the_deadline_ends_at_once(world: World, status: int, wait: int, code: int) -> None:
+def test_a_wait_beyond_the_deadline_ends_at_once(
+    world: World, status: int, wait: int, code: int
+) -> None:
     """From the deadline on, not from the last look, which is a second sooner."""
     case = world.new_case("slow")
     case.inject("stream", status=status, headers={"Retry-After": str(wait)})
@@ -539,14 +649,25 @@ def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
     assert played.seconds == pytest.approx(timeout)
 
 
-@pytest.mark.parametrize("after", mostly_slow([0.001, 1.0, 3.0, 31.0, 59.9, 60.1, 100.0, 500.0], every=4))
+@pytest.mark.parametrize(
+    "after", mostly_slow([0.001, 1.0, 3.0, 31.0, 59.9, 60.1, 100.0, 500.0], every=4)
+)
 @pytest.mark.parametrize(
     "fault",
-    [{}, {"silent": True, "events": 1}, {"buffered": True}, {"status": 502}, {"close": True}, {"cut": 3}],
+    [
+        {},
+        {"silent": True, "events": 1},
+        {"buffered": True},
+        {"status": 502},
+        {"close": True},
+        {"cut": 3},
+    ],
     ids=lambda fault: " ".join(fault) or "no fault",
 )
 @pytest.mark.parametrize("scenario", ["slow", "paused"])
-def test_a_stop_signal_ends_any_wait(world: World, scenario: str, after: float, fault: dict[str, Any]) -> None:
+def test_a_stop_signal_ends_any_wait(
+    world: World, scenario: str, after: float, fault: dict[str, Any]
+) -> None:
     case = world.new_case(scenario, on_pause="wait")
     if fault:
         case.inject("stream", times="always", **fault)
@@ -575,5 +696,7 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
     first = world.new_case(run_id=run_id, on_interrupt="detach").play()
     assert not first.of(EventsMissing), "it saw all of them as they came"
     late = world.new_case(run_id=run_id, on_interrupt="detach").play()
-    assert [(missing.later_ones, missing.out_of_time) for missing in late.of(EventsMissing)] == [(False, False)]
+    assert [(missing.later_ones, missing.out_of_time) for missing in late.of(EventsMissing)] == [
+        (False, False)
+    ]
     assert late.shown == ids(started.run)[-200:]

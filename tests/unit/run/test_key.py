@@ -28,7 +28,10 @@ def test_everything_that_names_a_step_counts() -> None:
         ("github", PARTS, ""),
         ("gitlab", PARTS, ""),
         ("github", PARTS, "second"),
-        *(("github", (*PARTS[:index], "other", *PARTS[index + 1 :]), "") for index in range(len(PARTS))),
+        *(
+            ("github", (*PARTS[:index], "other", *PARTS[index + 1 :]), "")
+            for index in range(len(PARTS))
+        ),
         ("github", (*PARTS, '{"os": "linux"}'), ""),
         ("github", (*PARTS, '{"os": "linux"}', "0"), ""),
         ("github", (*PARTS, '{"os": "linux"}', "1"), ""),
@@ -53,14 +56,19 @@ def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attemp
 
 def test_the_runs_of_a_step_never_share_it_and_it_knows_a_later_try(tmp_path: Path) -> None:
     """Also where the names of repositories and tasks are alike, or nothing identifies the step."""
-    first, later = ({**environment("github", tmp_path), "GITHUB_RUN_ATTEMPT": attempt} for attempt in "12")
+    first, later = (
+        {**environment("github", tmp_path), "GITHUB_RUN_ATTEMPT": attempt} for attempt in "12"
+    )
     untold = Untrusted(None)
     repos = [Repo(repo_id, Untrusted("acme/web"), None, None, untold) for repo_id in ("1", "2")]
     for env in (first, {}):
         platform = detect(env, StringIO())
         tasks = [typed_inputs(task=task) for task in ("a b", "a_b")]
         assert len({key_of(task, platform, repo).base for task in tasks for repo in repos}) == 4
-    assert [key_of(tasks[0], detect(env, StringIO())).later_attempt for env in (first, later)] == [False, True]
+    assert [key_of(tasks[0], detect(env, StringIO())).later_attempt for env in (first, later)] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
@@ -78,7 +86,9 @@ def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: 
 def test_a_key_of_more_than_two_hundred_characters_is_cut_and_told_apart_by_a_digest() -> None:
     """That is the API's limit."""
     assert re.fullmatch(r"github-x{176}-[0-9a-f]{16}", derive_key("github", "x" * 177, PARTS))
-    fits, too_long = (Key("x" * length, explicit=True, attempt="1", later_attempt=False) for length in (197, 198))
+    fits, too_long = (
+        Key("x" * length, explicit=True, attempt="1", later_attempt=False) for length in (197, 198)
+    )
     assert fits.chain("auto")[1] == f"{'x' * 197}-g2"
     assert re.fullmatch(r"x{183}-[0-9a-f]{16}", too_long.chain("auto")[1])
     assert len(fits.chain("auto")) == 10
@@ -86,6 +96,8 @@ def test_a_key_of_more_than_two_hundred_characters_is_cut_and_told_apart_by_a_di
 
 def test_a_new_version_finds_the_runs_of_the_one_before() -> None:
     """A re-run may use another version of this program."""
-    key = derive_key("github", "acme/web-7-prüfen", ("https://github.com", "701", "7", "prüfen", "agent"), "zwei")
+    key = derive_key(
+        "github", "acme/web-7-prüfen", ("https://github.com", "701", "7", "prüfen", "agent"), "zwei"
+    )
     assert key == "github-acme/web-7-pr_fen-635812ac3f6ac594"
     assert derive_key("github", LABEL, PARTS) == "github-acme/web-9876543210-build-ff1358bde56f59a9"

@@ -9,11 +9,28 @@ import pytest
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.run.result import Result, result_of_run
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import BRANCH, SUCCESSFUL, call, delivery, delta, event, result, run, timeline
+from tests.unit.report.events import (
+    BRANCH,
+    SUCCESSFUL,
+    call,
+    delivery,
+    delta,
+    event,
+    result,
+    run,
+    timeline,
+)
 
 ACCEPTED, READY = SUCCESSFUL[:2]
 SYNCHRONIZED, INSTALLED = SUCCESSFUL[2], SUCCESSFUL[4]
-LIMITED = event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429 from the model")
+LIMITED = event(
+    "failed",
+    "Harness failed",
+    90,
+    exit_code=1,
+    failure_code="rate_limited",
+    error="429 from the model",
+)
 DENIED = event("failed", "Harness failed", 90, exit_code=1, failure_code="model_access_denied")
 BROKEN = event("failed", "Harness failed", 90, failure_code="exploded", error="out of memory")
 EXITED = event("failed", "Harness failed", 90, exit_code=1)
@@ -30,9 +47,17 @@ LATER = "Run the job again later."
             "the run failed before the agent started",
             "Check the repository's branch and setup, then run it again.",
         ),
-        ((ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN), "the run failed", "Read the run's events."),
+        (
+            (ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN),
+            "the run failed",
+            "Read the run's events.",
+        ),
         ((ACCEPTED, READY, EXITED), "the run failed", "Read the run's events."),
-        ((ACCEPTED, READY, INSTALLED, delta("I cannot."), BROKEN), "the run failed", "Read what the agent did last."),
+        (
+            (ACCEPTED, READY, INSTALLED, delta("I cannot."), BROKEN),
+            "the run failed",
+            "Read what the agent did last.",
+        ),
         (
             (ACCEPTED, READY, INSTALLED, *call("Command", 30, 40), BROKEN),
             "the run failed",
@@ -125,7 +150,9 @@ def test_the_branch_is_that_of_the_events_or_else_that_of_the_run() -> None:
     assert result_of_run(own, timeline()).branch == Untrusted("agent/own")
     without_run = result(Result.ERROR, run=None)
     assert (without_run.branch, without_run.base_branch) == (None, None)
-    onto_another = run("success", branch={"base": "release", "working": "agent/own", "createBranch": True})
+    onto_another = run(
+        "success", branch={"base": "release", "working": "agent/own", "createBranch": True}
+    )
     assert result_of_run(onto_another, timeline(*SUCCESSFUL)).base_branch == Untrusted("release")
     without = run("success", branch={"base": None, "working": None, "createBranch": False})
     assert result_of_run(without, timeline(*SUCCESSFUL)).base_branch == Untrusted("main")

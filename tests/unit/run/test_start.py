@@ -45,11 +45,29 @@ END: dict[str, Any] = {}
         ("failed", AUTO, [(1, END), (2, END)], ["", "-g2"], "failed"),
         ("cancelled", AUTO, [(1, END), (2, END)], ["", "-g2"], "cancelled"),
         ("slow", ATTACH, [(1, DIES), (2, END)], [""], "cancelled"),
-        ("failed", AUTO, [(1, END), (2, END), (2, END), (3, END)], ["", "-g2", "-g3", "-g4"], "failed"),
+        (
+            "failed",
+            AUTO,
+            [(1, END), (2, END), (2, END), (3, END)],
+            ["", "-g2", "-g3", "-g4"],
+            "failed",
+        ),
         ("slow", AUTO, [(1, DIES), (2, GOES), (3, GOES)], ["", "-g2"], "detached"),
-        ("slow", AUTO, [(1, DIES), (1, GOES), (1, GOES)], ["", "-g2"], "detached"),  # a system that does not count
+        (
+            "slow",
+            AUTO,
+            [(1, DIES), (1, GOES), (1, GOES)],
+            ["", "-g2"],
+            "detached",
+        ),  # a system that does not count
         ("slow", NEW, [(1, GOES), (1, GOES), (2, GOES)], ["-1", "-2"], "detached"),
-        ("failed", AUTO, [(1, END)] * 12, ["", *(f"-g{number}" for number in range(2, 11))], "failed"),
+        (
+            "failed",
+            AUTO,
+            [(1, END)] * 12,
+            ["", *(f"-g{number}" for number in range(2, 11))],
+            "failed",
+        ),
         ("queue-fails", AUTO, [(1, END)], ["", "-g2"], "failed"),  # it is reported as it is
         ("queue-fails", ATTACH, [(1, END)], [""], "failed"),
         ("queue-fails-once-then-slow", AUTO, [(1, GOES), (2, GOES)], ["", "-g2"], "detached"),
@@ -82,13 +100,19 @@ def test_a_step_knows_how_it_came_to_its_run(world: World) -> None:
     case.attempt = 2
     joined = case.play()
     assert joined.shown == first.shown
-    assert (started(joined).joined, started(joined).owned, started(joined).unexpected) == (True, True, False)
+    assert (started(joined).joined, started(joined).owned, started(joined).unexpected) == (
+        True,
+        True,
+        False,
+    )
     assert not started(joined).followed, "only what the step was asked to follow is"
     lost = world.new_case("failed")
     lost.inject("start", drop=True, when="after")
     played = lost.play()
     assert (played.result, len(lost.runs)) == ("failed", 1)
-    assert (started(played).joined, started(played).unexpected) == (False, False), "a lost answer is no earlier try"
+    assert (started(played).joined, started(played).unexpected) == (False, False), (
+        "a lost answer is no earlier try"
+    )
 
 
 def test_a_success_further_down_the_chain_is_found_again() -> None:
@@ -100,11 +124,16 @@ def test_a_success_further_down_the_chain_is_found_again() -> None:
         played = case.play()
     assert [update.never_queued for update in first.of(NextKey)] == [True]
     assert [run.status for run in case.runs] == ["failed", "success"]
-    assert (played.result, started(played).key, started(played).joined) == ("success", f"{case.key}-g2", True)
+    assert (played.result, started(played).key, started(played).joined) == (
+        "success",
+        f"{case.key}-g2",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
-    ("on_rerun", "attempt", "before", "runs"), [(AUTO, 1, 1, 1), (ATTACH, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)]
+    ("on_rerun", "attempt", "before", "runs"),
+    [(AUTO, 1, 1, 1), (ATTACH, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)],
 )
 def test_a_changed_request_under_the_same_key_is_a_conflict(
     world: World, on_rerun: str, attempt: int, before: int, runs: int
@@ -115,7 +144,11 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
         case.play()
     case.attempt = attempt
     played = case.play(request=case.other_request)
-    assert (played.code, played.end.error_code, played.end.left_behind) == (1, "IDEMPOTENCY_CONFLICT", False)
+    assert (played.code, played.end.error_code, played.end.left_behind) == (
+        1,
+        "IDEMPOTENCY_CONFLICT",
+        False,
+    )
     assert "idempotency-key" in played.end.remedy
     assert len(case.runs) == runs
 
@@ -143,7 +176,9 @@ def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, l
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["read", "lost"])
-def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(world: World, is_lost: bool) -> None:
+def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(
+    world: World, is_lost: bool
+) -> None:
     case, stop = world.new_case("slow"), Stop()
     case.explicit = True
     leave_running(case)
@@ -151,7 +186,11 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(world
         case.inject("start", drop=True, when="after")
     trip = Trip(2, answered=True, action=lambda: stop.request(signal.SIGINT))
     played = case.play(stop_after=0.05) if is_lost else case.play(stop=stop, trip=trip)
-    assert (played.result, bool(played.of(Started)), played.end.left_behind) == ("interrupted", not is_lost, False)
+    assert (played.result, bool(played.of(Started)), played.end.left_behind) == (
+        "interrupted",
+        not is_lost,
+        False,
+    )
     assert [type(update.error) for update in played.of(CancelFailed)] == [ForeignRunError]
     assert len(case.live) == 1
 
@@ -168,7 +207,10 @@ def test_a_run_of_its_own_is_cancelled_with_the_step(world: World, explicit: boo
 
 
 def repos_of(names: list[str]) -> dict[str, Any]:
-    return {"ok": True, "data": {"repos": [{"id": name.replace("/", "."), "full_name": name} for name in names]}}
+    return {
+        "ok": True,
+        "data": {"repos": [{"id": name.replace("/", "."), "full_name": name} for name in names]},
+    }
 
 
 @pytest.mark.parametrize(
@@ -179,7 +221,12 @@ def repos_of(names: list[str]) -> dict[str, Any]:
         (["acme/web-shop", "acme/web"], "acme/web", "acme/web", []),
         (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web", []),
         (["acme/web", "Acme/Web"], "ACME/WEB", None, ["acme/web", "Acme/Web"]),
-        (["acme/api", "acme/webs", "o/x", "acme/web-app"], "acme/web", None, ["acme/webs", "acme/web-app", "acme/api"]),
+        (
+            ["acme/api", "acme/webs", "o/x", "acme/web-app"],
+            "acme/web",
+            None,
+            ["acme/webs", "acme/web-app", "acme/api"],
+        ),
         ([], "acme/web", None, []),
     ],
 )
@@ -194,15 +241,21 @@ def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
         find_repo(world.client(), wanted, timeout=5.0)
     (problem,) = caught.value.problems
     fault = f"is not a repository that this token can see. {INSTALL_APP}"
-    assert problem.fault == ("is the name of several repositories" if wanted == "ACME/WEB" else fault)
+    assert problem.fault == (
+        "is the name of several repositories" if wanted == "ACME/WEB" else fault
+    )
     assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
 
 
 @pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])
-def test_a_step_knows_whether_its_agent_was_ignored(world: World, old_world: World, agent: dict[str, str]) -> None:
+def test_a_step_knows_whether_its_agent_was_ignored(
+    world: World, old_world: World, agent: dict[str, str]
+) -> None:
     """Older services know no agents."""
     for service, is_ignored in ((world, False), (old_world, bool(agent))):
-        case = service.new_case(request=lambda repo_id, _: {"repoId": repo_id, "prompt": "x", **agent})
+        case = service.new_case(
+            request=lambda repo_id, _: {"repoId": repo_id, "prompt": "x", **agent}
+        )
         assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 
@@ -216,12 +269,18 @@ UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"
 
 
 def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world: World) -> None:
-    """A hidden repository starts once the service is back; one that does not exist is answered 503 for ever."""
+    """A hidden repository starts once the service is back; one that does not exist is answered 503
+    for ever.
+    """
     case = world.new_case(repo=UNLISTED)
     case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
     assert case.play(timeout=20.0).seconds <= 20.0
     played = case.play()
-    assert (played.result, played.code, played.end.error_code) == ("error", 69, "SERVICE_UNAVAILABLE")
+    assert (played.result, played.code, played.end.error_code) == (
+        "error",
+        69,
+        "SERVICE_UNAVAILABLE",
+    )
     assert "this token does not list it" in played.end.cause
     assert 85.0 <= played.seconds <= 95.0
     assert played.routes.count("start") >= 9

@@ -1,4 +1,6 @@
-"""A run's events put together: phases, tool calls, the agent's words, and the facts that outputs show."""
+"""A run's events put together: phases, tool calls, the agent's words, and the facts that outputs
+show.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import pytest
 
 from mogplex_ci.api import answers
 from mogplex_ci.run.result import result_of_run
-from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, TextPiece, Timeline, ToolCall
+from mogplex_ci.run.timeline import (
+    AgentText,
+    Note,
+    Phase,
+    PhaseEnded,
+    PhaseStarted,
+    TextPiece,
+    Timeline,
+    ToolCall,
+)
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     BRANCH,
@@ -62,7 +73,10 @@ def test_a_phase_that_is_told_twice_is_entered_once() -> None:
         ((ACCEPTED, event("log", "booting", 12)), ("sandbox", 0.0, 12.0)),
         ((READY,), ("sandbox", 0.0, 0.0)),  # its start was not seen
         ((ACCEPTED, event("failed", "Run failed", 30)), ("sandbox", 0.0, 30.0)),
-        ((ACCEPTED, delta("I look.", 100), SYNCHRONIZED, event("finished", "Done", 20)), ("agent", 100.0, 100.0)),
+        (
+            (ACCEPTED, delta("I look.", 100), SYNCHRONIZED, event("finished", "Done", 20)),
+            ("agent", 100.0, 100.0),
+        ),
     ],
 )
 def test_a_phase_without_an_end_lasts_to_the_newest_event(
@@ -81,16 +95,26 @@ def test_a_phase_without_an_end_lasts_to_the_newest_event(
 )
 def test_the_agents_phase_fails_with_the_run(end: dict[str, Any], failed: bool) -> None:
     found = timeline(*SUCCESSFUL[:5], *call("Command", 30, 40), end)
-    (agent,) = [entry for entry in found.entries if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT]
+    (agent,) = [
+        entry
+        for entry in found.entries
+        if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT
+    ]
     assert (agent.started, agent.at, agent.failed, agent.calls) == (20.0, 90.0, failed, 1)
 
 
 def test_a_delivery_that_fails_is_no_failure_of_the_agent() -> None:
     refused = "The agent finished, but GitHub delivery failed: no permission"
     found = timeline(*SUCCESSFUL[:5], delta("Done.", 80), event("failed", refused, 90, exit_code=0))
-    (agent,) = [entry for entry in found.entries if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT]
+    (agent,) = [
+        entry
+        for entry in found.entries
+        if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT
+    ]
     assert (agent.failed, found.outcome.delivery_failed) == (False, True)
-    assert result_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
+    assert (
+        result_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
+    )
 
 
 def test_an_event_without_a_time_happened_with_the_one_before_it() -> None:
@@ -131,9 +155,19 @@ UNSTARTED = event("tool_finished", "done", 50, "shell", duration_ms=12_000)
         (call("Command", 30, 30), (30.0, 30.0, 0.0), False, False),
         (call("Command", 30, 29), (30.0, 29.0, 0.0), False, False),
         ([UNSTARTED], (38.0, 50.0, 12.0), False, False),
-        ([event("tool_finished", "done", 5, "shell", duration_ms=12_000)], (0.0, 5.0, 12.0), False, False),
+        (
+            [event("tool_finished", "done", 5, "shell", duration_ms=12_000)],
+            (0.0, 5.0, 12.0),
+            False,
+            False,
+        ),
         ([event("tool_finished", "done", 50, "shell")], (50.0, 50.0, None), False, False),
-        ([UNSTARTED, event("tool_finished", "done", 60, "shell", duration_ms=1_000)], (38.0, 50.0, 12.0), False, False),
+        (
+            [UNSTARTED, event("tool_finished", "done", 60, "shell", duration_ms=1_000)],
+            (38.0, 50.0, 12.0),
+            False,
+            False,
+        ),
     ],
 )
 def test_a_call_is_one_entry_from_its_start_to_its_end(
@@ -142,7 +176,11 @@ def test_a_call_is_one_entry_from_its_start_to_its_end(
     found = timeline(ACCEPTED, *events)
     first = found.calls[0]
     assert [entry for entry in found.entries if isinstance(entry, ToolCall)] == found.calls
-    assert ((first.at, first.ended, first.seconds), first.failed, first.denied) == (times, failed, denied)
+    assert ((first.at, first.ended, first.seconds), first.failed, first.denied) == (
+        times,
+        failed,
+        denied,
+    )
 
 
 def test_an_end_that_is_told_again_is_that_of_the_same_call() -> None:
@@ -153,16 +191,25 @@ def test_an_end_that_is_told_again_is_that_of_the_same_call() -> None:
 
 
 def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -> None:
-    starts = [event("tool_started", name, at, name) for at, name in ((10, "shell"), (20, "edit"), (30, "shell"))]
-    ends = [event("tool_finished", name, at, name) for at, name in ((40, "edit"), (50, "shell"), (60, "shell"))]
-    found = [(call.name.text, call.at, call.ended) for call in timeline(ACCEPTED, *starts, *ends).calls]
+    starts = [
+        event("tool_started", name, at, name)
+        for at, name in ((10, "shell"), (20, "edit"), (30, "shell"))
+    ]
+    ends = [
+        event("tool_finished", name, at, name)
+        for at, name in ((40, "edit"), (50, "shell"), (60, "shell"))
+    ]
+    found = [
+        (call.name.text, call.at, call.ended) for call in timeline(ACCEPTED, *starts, *ends).calls
+    ]
     assert found == [("shell", 10.0, 50.0), ("edit", 20.0, 40.0), ("shell", 30.0, 60.0)]
 
 
 def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> None:
     calls = (("Once", 0, 6), ("Twice", 10, 13), ("Twice", 20, 23), ("Long", 30, 60))
     found = timeline(
-        *(item for name, start, end in calls for item in call(name, start, end)), *call("Long", 70, 71, state="error")
+        *(item for name, start, end in calls for item in call(name, start, end)),
+        *call("Long", 70, 71, state="error"),
     )
     uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
     assert uses == [("Long", 31.0, 2, 1), ("Twice", 6.0, 2, 0), ("Once", 6.0, 1, 0)]
@@ -172,18 +219,45 @@ def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> No
     ("events", "said"),
     [
         (
-            [delta("One "), delta("one.\n\n"), *call("Command", 3, 4), delta("Two."), delta(" Two.")],
+            [
+                delta("One "),
+                delta("one.\n\n"),
+                *call("Command", 3, 4),
+                delta("Two."),
+                delta(" Two."),
+            ],
             ["One one.", "Two. Two."],
         ),
-        ([delta("First line.\n\n"), delivery(changed=True), delta("Last line.")], ["First line.\n\nLast line."]),
-        ([event("assistant_message", "I look."), event("assistant_message", "I see.")], ["I look.", "I see."]),
-        ([delta("I look."), event("log", "Cached", stage="cache"), delta("I see.")], ["I look.", "I see."]),
-        ([delta("See tests/x_1"), event("log", "Cached", stage="cache"), delta(".py")], ["See tests/x_1.py"]),
+        (
+            [delta("First line.\n\n"), delivery(changed=True), delta("Last line.")],
+            ["First line.\n\nLast line."],
+        ),
+        (
+            [event("assistant_message", "I look."), event("assistant_message", "I see.")],
+            ["I look.", "I see."],
+        ),
+        (
+            [delta("I look."), event("log", "Cached", stage="cache"), delta("I see.")],
+            ["I look.", "I see."],
+        ),
+        (
+            [delta("See tests/x_1"), event("log", "Cached", stage="cache"), delta(".py")],
+            ["See tests/x_1.py"],
+        ),
         (SUCCESSFUL[:5], []),
     ],
-    ids=["a tool call", "a delivery", "messages of the older service", "a note", "a note within a word", "no words"],
+    ids=[
+        "a tool call",
+        "a delivery",
+        "messages of the older service",
+        "a note",
+        "a note within a word",
+        "no words",
+    ],
 )
-def test_words_are_joined_until_something_else_happens(events: Sequence[dict[str, Any]], said: list[str]) -> None:
+def test_words_are_joined_until_something_else_happens(
+    events: Sequence[dict[str, Any]], said: list[str]
+) -> None:
     found = timeline(*events)
     assert [entry.text.text for entry in found.entries if isinstance(entry, AgentText)] == said
     assert found.last_words == (Untrusted(said[-1]) if said else None)
@@ -199,15 +273,25 @@ def test_what_is_nothing_else_is_a_note() -> None:
 @pytest.mark.parametrize("events", [SUCCESSFUL, SUCCESSFUL_BEFORE], ids=["newest", "before"])
 def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
     found = timeline(*events)
-    assert (found.branch, found.base_branch, found.outcome.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
-    assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (None, None, False)
+    assert (found.branch, found.base_branch, found.outcome.changed) == (
+        Untrusted(BRANCH),
+        Untrusted("main"),
+        True,
+    )
+    assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (
+        None,
+        None,
+        False,
+    )
     assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
 
 
 def test_the_facts_of_a_failure() -> None:
     found = timeline(
         *SUCCESSFUL[:5],
-        event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429"),
+        event(
+            "failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429"
+        ),
         event("failed", "Run failed", 91),
     )
     assert (found.outcome.failure, found.outcome.failure_code, found.outcome.changed) == (
@@ -221,8 +305,14 @@ def test_the_facts_of_a_failure() -> None:
 
 def test_a_later_event_about_git_erases_nothing() -> None:
     again = event("git_sync", "Repository synchronized", 210)
-    found = timeline(*SUCCESSFUL, again, event("log", "checked", 211) | {"payload": {"stage": "git_sync"}})
-    assert (found.branch, found.base_branch, found.outcome.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
+    found = timeline(
+        *SUCCESSFUL, again, event("log", "checked", 211) | {"payload": {"stage": "git_sync"}}
+    )
+    assert (found.branch, found.base_branch, found.outcome.changed) == (
+        Untrusted(BRANCH),
+        Untrusted("main"),
+        True,
+    )
     assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
 
 
@@ -249,7 +339,9 @@ def test_words_that_go_on_in_a_paragraph_are_told_from_those_that_begin_one() ->
     for text in ("I look. And", " then I write.\n\nDone. It", "\n\nis so.\n\n"):
         (item,) = answers.events([delta(text)])
         additions = [*found.add(item), *found.flush_text()]
-        pieces += [(each.text.text, each.continues) for each in additions if isinstance(each, TextPiece)]
+        pieces += [
+            (each.text.text, each.continues) for each in additions if isinstance(each, TextPiece)
+        ]
     assert pieces == [
         ("I look. ", False),
         ("And then I write.\n\n", True),

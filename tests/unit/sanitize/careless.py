@@ -1,6 +1,8 @@
-"""Code that prints text from outside by mistake: no line that says `ignore` type-checks, and all others do.
+"""Code that prints text from outside by mistake: no line that says `ignore` type-checks, and all
+others do.
 
-`make types` refuses a comment that ignores nothing. To mypy a `LiteralString` is any `str`: some lines only pyright refuses.
+`make types` refuses a comment that ignores nothing. To mypy a `LiteralString` is any `str`: some
+lines only pyright refuses.
 """
 
 # pyright: standard, reportUnnecessaryTypeIgnoreComment=true
@@ -69,7 +71,9 @@ def constructors(raw: str, title: SafeText) -> None:
 
 def careful(platform: Platform, event: Event, safe: Sanitizer, level: Level, is_new: bool) -> None:
     platform.line(safe.line("Agent: {}", event.type))
-    platform.line(safe.sentence("new" if is_new else "old", ": ", event.type, event.message, 3, level.value))
+    platform.line(
+        safe.sentence("new" if is_new else "old", ": ", event.type, event.message, 3, level.value)
+    )
     platform.line(safe.message(event.type))
     for line in safe.block(event.data):
         platform.line(line)

@@ -1,4 +1,6 @@
-"""Harmless lines from what is on the machine: sources of the standard library and of packages, and their lock files."""
+"""Harmless lines from what is on the machine: sources of the standard library and of packages, and
+their lock files.
+"""
 
 from __future__ import annotations
 
@@ -16,42 +18,84 @@ from mogplex_ci.sanitize import Sanitizer
 CHUNK = 400
 """Lines that are read at once, as those of an event."""
 _SUFFIXES = (
-    *(".c", ".cfg", ".css", ".go", ".h", ".html", ".ini", ".js", ".json", ".md", ".mjs", ".php", ".py", ".pyi", ".rb"),
+    *(
+        ".c",
+        ".cfg",
+        ".css",
+        ".go",
+        ".h",
+        ".html",
+        ".ini",
+        ".js",
+        ".json",
+        ".md",
+        ".mjs",
+        ".php",
+        ".py",
+        ".pyi",
+        ".rb",
+    ),
     *(".rs", ".rst", ".sh", ".toml", ".ts", ".txt", ".xml", ".yaml", ".yml"),
 )
 _LONGEST = 1_000
 """Characters; longer lines are data or minified."""
 _ABOUT_SECRETS = ("betterleaks", "detect_secrets", "test", "certifi")
 _LOCKS = (
-    *("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "Cargo.lock", "go.sum", "composer.lock", "poetry.lock"),
+    *(
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "Cargo.lock",
+        "go.sum",
+        "composer.lock",
+        "poetry.lock",
+    ),
     *("uv.lock", "requirements/*.txt", ".package-lock.json"),
 )
 _CHECKOUT = Path(__file__).parents[3]
 
 
 def standard_library() -> Iterator[str]:
-    """Yield the lines of Python's standard library without its tests, which hold passwords and keys of tests."""
+    """Yield the lines of Python's standard library without its tests, which hold passwords and keys
+    of tests.
+    """
     root = Path(sysconfig.get_path("stdlib"))
     unwanted = {"site-packages", "test", "tests", "idlelib"}
-    return lines(path for path in sorted(root.rglob("*.py")) if not unwanted & set(path.relative_to(root).parts))
+    return lines(
+        path
+        for path in sorted(root.rglob("*.py"))
+        if not unwanted & set(path.relative_to(root).parts)
+    )
 
 
 def packages() -> Iterator[str]:
     """Yield the lines of sources and texts of the installed packages, of other languages too."""
     for distribution in sorted(distributions(), key=lambda one: one.name):
-        paths = (Path(str(file.locate())) for file in distribution.files or () if file.suffix in _SUFFIXES)
-        yield from lines(path for path in paths if not any(word in str(path) for word in _ABOUT_SECRETS))
+        paths = (
+            Path(str(file.locate()))
+            for file in distribution.files or ()
+            if file.suffix in _SUFFIXES
+        )
+        yield from lines(
+            path for path in paths if not any(word in str(path) for word in _ABOUT_SECRETS)
+        )
 
 
 def lock_files() -> Iterator[str]:
-    """Yield the lines of lock files of package managers in the checkout, below ``node_modules`` too."""
+    """Yield the lines of lock files of package managers in the checkout, below ``node_modules``
+    too.
+    """
     return lines(path for name in _LOCKS for path in sorted(_CHECKOUT.rglob(name)))
 
 
 def logs() -> Iterator[str]:
-    """Yield the history of the checkout: messages and names of files. Its changes are about secrets."""
+    """Yield the history of the checkout: messages and names of files. Its changes are about
+    secrets.
+    """
     command = ["git", "-C", str(_CHECKOUT), "log", "--stat"]
-    log = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
+    log = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False
+    ).stdout
     return filter(_is_usual, log.splitlines())
 
 
@@ -89,5 +133,7 @@ def changed(sanitizer: Sanitizer, harmless: Iterable[str]) -> list[tuple[str, st
         shown = sanitizer.clean("\n".join(chunk), limit=CHUNK * (_LONGEST + 1))
         if "***" in shown:
             alone = [(one, other) for one in chunk if "***" in (other := sanitizer.clean(one))]
-            found += alone or [each for each in zip(chunk, shown.splitlines(), strict=False) if "***" in each[1]]
+            found += alone or [
+                each for each in zip(chunk, shown.splitlines(), strict=False) if "***" in each[1]
+            ]
     return found

@@ -1,6 +1,8 @@
-"""Rule sets of other secret scanners, and samples made from their expressions: what the formats are measured against.
+"""Rule sets of other secret scanners, and samples made from their expressions: what the formats are
+measured against.
 
-betterleaks' rules come with its package; those of gitleaks (``config/gitleaks.toml``) are read from a clone.
+betterleaks' rules come with its package; those of gitleaks (``config/gitleaks.toml``) are read from
+a clone.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ _NO_SECRETS = re.compile(
 _OBJECTS = re.compile(
     r"^(?:gcp|docker|nuget|kubernetes|azure-app-config|azureappconfig|azure-servicebus|gcpapplicationdefault|curl)"
 )
-"""Names of rules that find a whole object, file or command: what is secret in it has a name, see ``FORMS``."""
+"""Names of rules that find a whole object, file or command: what is secret in it has a name, see
+``FORMS``.
+"""
 
 
 _URL = re.compile(r"\w[\w+]*://[\w.~!$&()*+,;=%-]*:[\w.~!$&()*+,;=:%-]+@", re.ASCII)
@@ -88,12 +92,15 @@ def gitleaks(config: str) -> list[Rule]:
             continue
         is_named = bool(_NEARBY.search(entry["regex"]))
         words = re.findall(r"[a-z]{3,}", (entry.get("keywords") or [entry["id"]])[0].lower())
-        rules.append(Rule(entry["id"], _python(entry["regex"]), is_named, words[0] if words else "service"))
+        rules.append(
+            Rule(entry["id"], _python(entry["regex"]), is_named, words[0] if words else "service")
+        )
     return rules
 
 
 def of_format(known: Format, prefix: str, seed: int = 0) -> Sample:
-    """Return a secret of this format: characters of its alphabet, or what its expression matches behind ``prefix``.
+    """Return a secret of this format: characters of its alphabet, or what its expression matches
+    behind ``prefix``.
 
     Letters are added to what stands before the prefix, up to the most that belongs to the secret.
     """
@@ -101,7 +108,9 @@ def of_format(known: Format, prefix: str, seed: int = 0) -> Sample:
     while True:
         maker = _Maker(random)
         body = maker.make(_parsed(known.pattern, re.ASCII))
-        before = maker.before[: -len(prefix)]  # the assertion ends with the prefix, or with as many dots
+        before = maker.before[
+            : -len(prefix)
+        ]  # the assertion ends with the prefix, or with as many dots
         if not (known.before or maker.before.endswith(prefix)):
             before = ""  # it is about something else
         before = ("abcdef" * 9)[: max(int(known.before or 0) - len(before), 0)] + before
@@ -221,7 +230,9 @@ _PYTHON = (
 
 
 def _python(pattern: str) -> str:
-    """Return a Go expression in Python's syntax, without the flags inside it: a sample is looked for in any case."""
+    """Return a Go expression in Python's syntax, without the flags inside it: a sample is looked
+    for in any case.
+    """
     for go, python in _PYTHON:
         pattern = pattern.replace(go, python)
     return re.sub(r"\(\?[imsU-]+\)", "", pattern)

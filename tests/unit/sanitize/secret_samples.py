@@ -1,6 +1,8 @@
-"""Secrets made anew for each test, in the shapes that vendors document; none is written out in this file.
+"""Secrets made anew for each test, in the shapes that vendors document; none is written out in this
+file.
 
-The shapes are read from the vendors' documentation, not from ``formats.tsv``, which is tested against them.
+The shapes are read from the vendors' documentation, not from ``formats.tsv``, which is tested
+against them.
 """
 
 import base64
@@ -29,14 +31,22 @@ def of(*parts: str | tuple[str, int]) -> Maker:
     """Return a maker of texts: a part is literal, or so many characters of an alphabet."""
 
     def make(random: Random) -> str:
-        return "".join(part if isinstance(part, str) else "".join(random.choices(part[0], k=part[1])) for part in parts)
+        return "".join(
+            part if isinstance(part, str) else "".join(random.choices(part[0], k=part[1]))
+            for part in parts
+        )
 
     return make
 
 
 def _jwt(random: Random) -> str:
-    parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": of((ALNUM, 12))(random), "iat": random.randrange(10**9)})
-    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    parts = (
+        {"alg": "HS256", "typ": "JWT"},
+        {"sub": of((ALNUM, 12))(random), "iat": random.randrange(10**9)},
+    )
+    encoded = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    ]
     return ".".join([*encoded, of((WEB, 43))(random)])
 
 
@@ -62,7 +72,9 @@ STANDALONE: dict[str, Maker] = {
     "GitHub personal": of("ghp_", (ALNUM, 36)),
     "GitHub user to server": of("ghu_", (ALNUM, 36)),
     "GitHub server to server": of("ghs_", (ALNUM, 36)),
-    "GitHub server to server, stateless": lambda random: of("ghs_", ("123456789", 7), "_")(random) + _jwt(random),
+    "GitHub server to server, stateless": lambda random: (
+        of("ghs_", ("123456789", 7), "_")(random) + _jwt(random)
+    ),
     "GitHub fine-grained": of("github_pat_", (ALNUM, 22), "_", (ALNUM, 59)),
     "GitLab runner, registered": of("glrtr-", (WEB, 20)),
     "GitLab workspace": of("glwt-", (WEB, 20)),
@@ -78,10 +90,16 @@ STANDALONE: dict[str, Maker] = {
     "Azure storage key": of((B64, 76), "+ASt", (B64, 6), "=="),
     "Azure Cosmos key": of((B64, 76), "ACDb", (B64, 6), "=="),
     "Azure DevOps": of((ALNUM, 76), "AZDO", (ALNUM, 4)),
-    "Slack user": of("xoxp-", ("123456789", 12), "-", ("123456789", 12), "-", ("123456789", 13), "-", (HEX, 32)),
+    "Slack user": of(
+        "xoxp-", ("123456789", 12), "-", ("123456789", 12), "-", ("123456789", 13), "-", (HEX, 32)
+    ),
     "Slack rotating": of("xoxe.xoxp-1-", (ALNUM, 160)),
-    "Slack webhook": of("https://hooks.slack.com/services/T", (UPPER, 10), "/B", (UPPER, 10), "/", (ALNUM, 24)),
-    "Slack workflow": of("https://hooks.slack.com/workflows/T", (UPPER, 10), "/A", (UPPER, 10), "/", (ALNUM, 24)),
+    "Slack webhook": of(
+        "https://hooks.slack.com/services/T", (UPPER, 10), "/B", (UPPER, 10), "/", (ALNUM, 24)
+    ),
+    "Slack workflow": of(
+        "https://hooks.slack.com/workflows/T", (UPPER, 10), "/A", (UPPER, 10), "/", (ALNUM, 24)
+    ),
     "Anthropic OAuth": of("sk-ant-oat01-", (WEB, 93), "AA"),
     "Stripe webhook": of("whsec_", (ALNUM, 32)),
     "SendGrid": of("SG.", (WEB, 22), ".", (WEB, 43)),
@@ -103,7 +121,9 @@ STANDALONE: dict[str, Maker] = {
     "EC": _pem("EC PRIVATE KEY"),
     "OpenSSH": _pem("OPENSSH PRIVATE KEY"),
     "PKCS#8 encrypted": _pem("ENCRYPTED PRIVATE KEY"),
-    "RSA encrypted": _pem("RSA PRIVATE KEY", header="Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n"),
+    "RSA encrypted": _pem(
+        "RSA PRIVATE KEY", header="Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n"
+    ),
     "PGP": _pem("PGP PRIVATE KEY BLOCK", header="Version: GnuPG v2\n\n"),
 }
 """Secrets that can be known wherever they stand, of which betterleaks has no rule with a sample."""
@@ -125,7 +145,10 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "flag, quoted": ("deploy --client-secret '{}'", PASSWORD),
     "flag in a list": ('["deploy", "--token", "{}"]', PASSWORD),
     "connection string": ("Server=db;User Id=sa;Password={};Encrypt=true", PASSWORD),
-    "Azure connection string": ("AccountName=acme;AccountKey={};EndpointSuffix=core.windows.net", of((B64, 86), "==")),
+    "Azure connection string": (
+        "AccountName=acme;AccountKey={};EndpointSuffix=core.windows.net",
+        of((B64, 86), "=="),
+    ),
     "URL": ("postgres://app:{}@db.example.com/app", of((ALNUM, 6), "7!", (ALNUM, 6))),
     "URL, no user": ("redis://:{}@cache:6379/0", of((ALNUM, 16))),
     "git URL": ("https://x-access-token:{}@github.com/acme/web.git", of((ALNUM, 40))),
@@ -142,11 +165,22 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "npmrc": ("//registry.example.com/:_authToken={}", of((ALNUM, 36))),
     "npmrc, basic": ("//registry.example.com/:_auth={}", of((ALNUM, 36))),
     "rest of what the service redacted": ("I deploy with [redacted]{} now.", of((ALNUM, 24))),
-    "rest of a stateless token": ("I deploy with [redacted].{} now.", of((WEB, 60), ".", (WEB, 43))),
-    "presigned URL": ("https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=9", of((HEX, 64))),
-    "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}", of((ALNUM, 43), "%3D")),
+    "rest of a stateless token": (
+        "I deploy with [redacted].{} now.",
+        of((WEB, 60), ".", (WEB, 43)),
+    ),
+    "presigned URL": (
+        "https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=9",
+        of((HEX, 64)),
+    ),
+    "shared access signature": (
+        "https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}",
+        of((ALNUM, 43), "%3D"),
+    ),
 }
-"""Secrets that only what stands before them tells, beside those in ``FORMS``: where they stand, and how they look."""
+"""Secrets that only what stands before them tells, beside those in ``FORMS``: where they stand, and
+how they look.
+"""
 
 FORMS = {
     "shell": "export {NAME}={secret}",
@@ -207,7 +241,9 @@ FORMS = {
 
 
 def formed(secret: str, form: str, name: str) -> str:
-    """Return ``secret`` in ``form`` under the snake case ``name``; names of commands and headers stay theirs."""
+    """Return ``secret`` in ``form`` under the snake case ``name``; names of commands and headers
+    stay theirs.
+    """
     words = name.split("_")
     pascal = "".join(map(str.capitalize, words))
     return FORMS[form].format(

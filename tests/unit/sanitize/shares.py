@@ -1,4 +1,6 @@
-"""How much is shown of secrets that reach a log in different ways: as they are, encoded, or in parts."""
+"""How much is shown of secrets that reach a log in different ways: as they are, encoded, or in
+parts.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,14 @@ class Sample(NamedTuple):
 
     @classmethod
     def of(cls, text: str, secret: str, kind: str) -> Sample:
-        """Return ``text``, in which ``secret`` stands; of a URL and of a cookie the last part is secret."""
-        secret = secret.rpartition("/")[2] if secret.startswith("https://") else secret.removeprefix("_gitlab_session=")
+        """Return ``text``, in which ``secret`` stands; of a URL and of a cookie the last part is
+        secret.
+        """
+        secret = (
+            secret.rpartition("/")[2]
+            if secret.startswith("https://")
+            else secret.removeprefix("_gitlab_session=")
+        )
         before, _, after = text.partition(secret)
         return cls(before, secret, after, kind)
 
@@ -61,7 +69,11 @@ def listed(seed: int) -> Iterator[Sample]:
     for known in formats():
         for prefix in known.prefixes:
             sample = rule_sets.of_format(known, prefix, seed)
-            yield Sample.of(f"The agent read {sample.text} and went on.", sample.secret, f"{known.secret}, {prefix}")
+            yield Sample.of(
+                f"The agent read {sample.text} and went on.",
+                sample.secret,
+                f"{known.secret}, {prefix}",
+            )
 
 
 def shaped(rules: list[Rule], seed: int) -> Iterator[Sample]:
@@ -72,7 +84,9 @@ def shaped(rules: list[Rule], seed: int) -> Iterator[Sample]:
     for rule in rules:
         for sample in rule_sets.samples(rule, 2, seed) if not rule.is_named else ():
             if sample.has_shape and sample.is_plain:
-                yield Sample.of(f"The agent read {sample.text} and went on.", sample.secret, rule.name)
+                yield Sample.of(
+                    f"The agent read {sample.text} and went on.", sample.secret, rule.name
+                )
 
 
 def named(rules: list[Rule], seed: int) -> Iterator[Sample]:
@@ -97,7 +111,9 @@ def _in_json(text: str) -> str:
 
 
 def _base64(sample: Sample, width: int = 10**6) -> Sample:
-    """Encode all of it, in lines of ``width`` characters; characters that also hold a neighbour are not the secret."""
+    """Encode all of it, in lines of ``width`` characters; characters that also hold a neighbour are
+    not the secret.
+    """
     start, end = len(sample.before.encode()), len((sample.before + sample.secret).encode())
     encoded = base64.b64encode(sample.text.encode()).decode()
     cuts = (0, (start * 8 + 5) // 6, end * 8 // 6, len(encoded))
@@ -112,11 +128,15 @@ _FILE = "# A file that is long enough for several lines of base64, as it is wrap
 ENCODINGS: dict[str, Callable[[Sample], Sample]] = {
     "plain": lambda sample: sample,
     "in a JSON string": lambda sample: sample.encoded(_in_json),
-    "in JSON in a JSON string": lambda sample: sample.encoded(lambda text: _in_json(_in_json(text))),
+    "in JSON in a JSON string": lambda sample: sample.encoded(
+        lambda text: _in_json(_in_json(text))
+    ),
     "URL-encoded": lambda sample: sample.encoded(lambda text: quote(text, safe="")),
     "URL-encoded, in a path": lambda sample: sample.encoded(quote),
     "in base64": _base64,
-    "in base64 over lines": lambda sample: _base64(sample._replace(before=_FILE + sample.before), 76),
+    "in base64 over lines": lambda sample: _base64(
+        sample._replace(before=_FILE + sample.before), 76
+    ),
 }
 PARTS = {
     "in two parts, a pause between": (2, "flush"),
@@ -126,25 +146,33 @@ PARTS = {
 
 
 def leak(sample: Sample, way: str) -> str:
-    """Return what a log shows of ``sample`` that comes this ``way``; empty when nothing of the secret is in it."""
+    """Return what a log shows of ``sample`` that comes this ``way``; empty when nothing of the
+    secret is in it.
+    """
     if way in ENCODINGS:
         sample = ENCODINGS[way](sample)
         shown: str = SANITIZER.clean(Untrusted(sample.text))
     else:
         parts, then = PARTS[way]
-        sample = sample._replace(before=f"I look at it.\n{sample.before}", after=f"{sample.after}\nDone.")
+        sample = sample._replace(
+            before=f"I look at it.\n{sample.before}", after=f"{sample.after}\nDone."
+        )
         shown = spoken(list(_cut(sample, parts)), then)
     lines = [line for line in sample.secret.splitlines() if len(line) > 5]
     return shown if any(part in shown for line in lines for part in telling_parts(line)) else ""
 
 
 def spoken(deltas: list[str], then: str) -> str:
-    """Return what the log shows of ``deltas``; ``then`` comes between them: ``interrupt``, ``flush`` or nothing."""
+    """Return what the log shows of ``deltas``; ``then`` comes between them: ``interrupt``,
+    ``flush`` or nothing.
+    """
     buffer = TextBuffer()
     pieces: list[Untrusted] = []
     for delta in deltas:
         pieces += buffer.add(Untrusted(delta))
-        pieces += {"interrupt": buffer.interrupt, "flush": buffer.flush, "": list[Untrusted]}[then]()
+        pieces += {"interrupt": buffer.interrupt, "flush": buffer.flush, "": list[Untrusted]}[
+            then
+        ]()
     return "\n".join(_clean(piece) for piece in (*pieces, *buffer.drain()))
 
 
@@ -154,7 +182,9 @@ def _clean(piece: Untrusted) -> str:
 
 
 def _cut(sample: Sample, parts: int) -> Iterator[str]:
-    """Yield a text in so many parts, cut inside the secret and, if there are more than two, also before it."""
+    """Yield a text in so many parts, cut inside the secret and, if there are more than two, also
+    before it.
+    """
     random = Random(sample.text)  # noqa: S311 - no real secret
     start, end = len(sample.before), len(sample.before) + len(sample.secret)
     cuts = random.sample(range(start + 1, end), parts - 1)

@@ -14,11 +14,21 @@ from tests.unit.sanitize.rule_sets import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
 """Words that a text must have before some expressions are tried at all."""
-_NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
+_NAMES = (
+    "password",
+    "--token",
+    "<secret",
+    "authorization",
+    "x-api-key",
+    '("api_key',
+    "- name: API_KEY",
+)
 
 
 def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
-    """Return every expression of the package, and what stands before the place where it is tried."""
+    """Return every expression of the package, and what stands before the place where it is
+    tried.
+    """
     for format_ in formats.formats():
         yield tuple(format_.prefixes), format_.pattern
     for module in (encodings, formats, names, redactor, safe_text, sanitizer):
@@ -26,12 +36,18 @@ def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
         for constant, value in vars(module).items():
             if not constant.startswith("__"):
                 patterns = value if isinstance(value, dict) else {"": value}
-                yield from (((key, *leads), pattern) for key, pattern in patterns.items() if isinstance(pattern, str))
+                yield from (
+                    ((key, *leads), pattern)
+                    for key, pattern in patterns.items()
+                    if isinstance(pattern, str)
+                )
 
 
 @functools.cache
 def texts() -> list[Text]:
-    """Return texts of every literal, class edge and repetition: repeated, behind what leads to them, in pairs."""
+    """Return texts of every literal, class edge and repetition: repeated, behind what leads to
+    them, in pairs.
+    """
     found: set[tuple[str, str]] = set()
     for marks, pattern in expressions():
         try:

@@ -1,4 +1,6 @@
-"""Text and JSON of any size and shape are bounded, with a mark that says what is missing, and keys stay apart."""
+"""Text and JSON of any size and shape are bounded, with a mark that says what is missing, and keys
+stay apart.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ def test_no_text_is_kept_in_a_circle() -> None:
 
 def test_text_is_cut_and_says_how_much_is_missing() -> None:
     """A value in a line is short; a block is bounded, and so is each of its lines."""
-    assert SANITIZER.line("[00:00] {}", Untrusted("x" * 1_000)) == f"[00:00] {'x' * 300}… 700 more characters"
+    assert (
+        SANITIZER.line("[00:00] {}", Untrusted("x" * 1_000))
+        == f"[00:00] {'x' * 300}… 700 more characters"
+    )
     for size in (5_000, 50_000):
         (line,) = SANITIZER.block(Untrusted("x" * size))
         assert line == f"│\xa0{'x' * 2_000}… {size - 2_000:,} more characters"
@@ -49,11 +54,15 @@ def test_text_is_cut_and_says_how_much_is_missing() -> None:
     clean = SANITIZER.clean(Untrusted("x" * 300))
     assert SANITIZER.clean(clean, limit=100) == f"{'x' * 100}… 200 more characters"
     assert SANITIZER.clean(clean, limit=300) == SANITIZER.clean(clean, limit=301) == clean
-    assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters", "no invisible joint is left"
+    assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters", (
+        "no invisible joint is left"
+    )
 
 
 def test_text_full_of_names_of_secrets_is_masked_behind_four_hundred() -> None:
-    """They would take seconds; where they stand as far apart as in any real text, there may be more."""
+    """They would take seconds; where they stand as far apart as in any real text, there may be
+    more.
+    """
     for name in ("token=abc; ", f"token=abc; {'x' * 36} "):
         text = f"curl -u me:hunter2x {name * 400}"
         shown = text.replace("hunter2x", "***")
@@ -66,7 +75,9 @@ def test_text_full_of_names_of_secrets_is_masked_behind_four_hundred() -> None:
 
 
 def test_only_what_is_shown_is_read() -> None:
-    """50 million characters would take seconds; what they hold beyond the limit is never looked at."""
+    """50 million characters would take seconds; what they hold beyond the limit is never looked
+    at.
+    """
     shown = SANITIZER.clean(Untrusted("x" * 50_000_000), limit=100)
     assert shown == f"{'x' * 100}… 49,999,900 more characters"
 
@@ -74,10 +85,14 @@ def test_only_what_is_shown_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "begins"),
     [
-        *((f"{'x' * before}{LONG}{'y' * 19_000}", "x" * before + "***"[: 100 - before]) for before in (0, 1, 90, 99)),
+        *(
+            (f"{'x' * before}{LONG}{'y' * 19_000}", "x" * before + "***"[: 100 - before])
+            for before in (0, 1, 90, 99)
+        ),
         # How far is read goes by the longest form, each character of it followed by a break.
         (f"x{' '.join(LONG.encode().hex())}{'y' * 60_000}", "… 60,004 more characters"),
-        # Nothing is left when all but the margin is invisible, and what is invisible moves nothing into sight.
+        # Nothing is left when all but the margin is invisible, and what is invisible moves nothing
+        # into sight.
         ("ab" + "\u200b" * 60_000, "… "),
         ("\u200b" * 20_000 + LONG * 4, "… "),
     ],
@@ -125,7 +140,13 @@ MORE = "… 20,000 more characters"
 ROOM = 20_000
 """Values in one."""
 FULL = list(range(ROOM - 3))
-FITS = {"list": list(range(1_000)), "text": "x" * 100_000, "other": ["y" * 90_000], "none": None, "yes": True}
+FITS = {
+    "list": list(range(1_000)),
+    "text": "x" * 100_000,
+    "other": ["y" * 90_000],
+    "none": None,
+    "yes": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -134,12 +155,18 @@ FITS = {"list": list(range(1_000)), "text": "x" * 100_000, "other": ["y" * 90_00
         (FITS, FITS),
         ({"a": [*FULL, 0, 0, 0], "b": 1}, {"a": [*FULL, 0, "… 2 more"], "…": "1 more"}),
         ({str(number): None for number in range(30_000)}, {"19998": None, "…": "10,001 more"}),
-        ({"…": "mine"} | {str(number): None for number in range(30_000)}, {"19997": None, "… (2)": "10,002 more"}),
+        (
+            {"…": "mine"} | {str(number): None for number in range(30_000)},
+            {"19997": None, "… (2)": "10,002 more"},
+        ),
         (
             {f"a name of 20 letters{at:05}": None for at in range(19_000)},
             {"a name of 20 letters07999": None, "…": "11,000 more"},
         ),
-        (["x " * 60_000, "y " * 60_000, "z " * 100], ["x " * 50_000 + MORE, "y " * 50_000 + MORE, "… 1 more"]),
+        (
+            ["x " * 60_000, "y " * 60_000, "z " * 100],
+            ["x " * 50_000 + MORE, "y " * 50_000 + MORE, "… 1 more"],
+        ),
         ([*range(ROOM - 2), 7], [*range(ROOM - 2), 7]),
         *(([*range(ROOM - 2), inner], [*range(ROOM - 2), "…"]) for inner in ([7], {"key": 7}, [])),
         ([FULL, 1], [FULL, 1]),
@@ -148,7 +175,9 @@ FITS = {"list": list(range(1_000)), "text": "x" * 100_000, "other": ["y" * 90_00
         ({"a": FULL, "b": 1, "c": 2}, {"a": FULL, "b": 1, "…": "1 more"}),
     ],
 )
-def test_a_value_ends_where_its_room_does_and_says_what_is_missing(value: object, shown: object) -> None:
+def test_a_value_ends_where_its_room_does_and_says_what_is_missing(
+    value: object, shown: object
+) -> None:
     """Of a long object its last names are enough."""
     found = SANITIZER.data(Untrusted(value))
     if isinstance(found, dict) and isinstance(shown, dict) and len(found) > 5:
@@ -180,10 +209,22 @@ MASKED = "a number would be masked as a secret"
     ("value", "shown", "losses"),
     [
         # Two keys never become one.
-        ({"ver\u200bsion": "evil", "version": "1.2.3"}, {"version (2)": "evil", "version": "1.2.3"}, [KEY]),
-        ({"version": "1.2.3", "ver\u200bsion": "evil"}, {"version": "1.2.3", "version (2)": "evil"}, [KEY]),
+        (
+            {"ver\u200bsion": "evil", "version": "1.2.3"},
+            {"version (2)": "evil", "version": "1.2.3"},
+            [KEY],
+        ),
+        (
+            {"version": "1.2.3", "ver\u200bsion": "evil"},
+            {"version": "1.2.3", "version (2)": "evil"},
+            [KEY],
+        ),
         ({"a\u200b": 1, "\u200ba": 2, "a (2)": 3}, {"a": 1, "a (3)": 2, "a (2)": 3}, [KEY]),
-        ({token: n for n, token in enumerate(TOKENS)}, {"***": 0, "*** (2)": 1, "*** (3)": 2}, [KEY]),
+        (
+            {token: n for n, token in enumerate(TOKENS)},
+            {"***": 0, "*** (2)": 1, "*** (3)": 2},
+            [KEY],
+        ),
         ({"in": [{"x\x1b[0m": 1, "x": 2}]}, {"in": [{"x (2)": 1, "x": 2}]}, [KEY]),
         ({"a\u200b": 1}, {"a": 1}, [KEY]),
         (["x" * 100_001], ["x" * 100_000 + "… 1 more characters"], ["a part would be cut off"]),
@@ -206,7 +247,9 @@ def test_what_a_value_loses_when_it_is_cleaned_can_be_asked_for(
 
 
 def test_many_keys_that_become_one_take_no_quadratic_time() -> None:
-    value = {"\u200b" * number: None for number in range(300)} | {f" ({number})": None for number in range(9_000)}
+    value = {"\u200b" * number: None for number in range(300)} | {
+        f" ({number})": None for number in range(9_000)
+    }
     shown = SANITIZER.data(Untrusted(value))
     assert isinstance(shown, dict)
     assert len(shown) == len(value)
@@ -221,7 +264,12 @@ def test_no_number_is_too_large_for_a_duration(number: float) -> None:
 @pytest.mark.parametrize(
     ("seconds", "as_duration", "as_clock"),
     [
-        *((0.04, "0s", "00:00"), (0.44, "0.4s", "00:00"), (9, "9s", "00:09"), (59.6, "1m 00s", "00:59")),
+        *(
+            (0.04, "0s", "00:00"),
+            (0.44, "0.4s", "00:00"),
+            (9, "9s", "00:09"),
+            (59.6, "1m 00s", "00:59"),
+        ),
         *(
             (185.4, "3m 05s", "03:05"),
             (3725, "1h 02m", "1:02:05"),

@@ -1,4 +1,6 @@
-"""Outputs that later steps put into commands: ids, branches, paths and URLs are what they claim to be, or nothing."""
+"""Outputs that later steps put into commands: ids, branches, paths and URLs are what they claim to
+be, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -47,17 +49,44 @@ def test_nothing_that_a_shell_would_read_gets_through(name: str) -> None:
 
 GOOD = {
     "url": [
-        *("https://github.com/acme/web/pull/42", "https://dev.azure.com/acme/Web/_git/web/pullrequest/3"),
+        *(
+            "https://github.com/acme/web/pull/42",
+            "https://dev.azure.com/acme/Web/_git/web/pullrequest/3",
+        ),
         "https://gitlab.example.com:8443/acme/web/-/merge_requests/7?tab=notes#note_1",
     ],
-    "branch": ["main", "feature/login", "mogplex/agent-88ca70a76057", "release/v1.2.3", "dependabot/npm/@acme/x-1"],
+    "branch": [
+        "main",
+        "feature/login",
+        "mogplex/agent-88ca70a76057",
+        "release/v1.2.3",
+        "dependabot/npm/@acme/x-1",
+    ],
 }
 BAD: dict[str, list[object]] = {
     "url": [
-        *("", "javascript:alert(1)", "http://github.com/acme", "//github.com/acme/web", "ftp://github.com/acme"),
-        *("https:///acme", "https://user:pass@github.com/acme", "https://user@github.com/acme/web/pull/42"),
-        *("https://github.com\\@evil.example/", "https://github.com /acme", "https://github.com/acme\nresult=x"),
-        *("https://github.com/\u202eacme", "https://g\u0131thub.com/acme", "https://github.com:99999/acme"),
+        *(
+            "",
+            "javascript:alert(1)",
+            "http://github.com/acme",
+            "//github.com/acme/web",
+            "ftp://github.com/acme",
+        ),
+        *(
+            "https:///acme",
+            "https://user:pass@github.com/acme",
+            "https://user@github.com/acme/web/pull/42",
+        ),
+        *(
+            "https://github.com\\@evil.example/",
+            "https://github.com /acme",
+            "https://github.com/acme\nresult=x",
+        ),
+        *(
+            "https://github.com/\u202eacme",
+            "https://g\u0131thub.com/acme",
+            "https://github.com:99999/acme",
+        ),
         *("https://github.com/acme;id", "https://github.com/$(id)", "https://github.com/'x'"),
         *("https://github.com/" + "a" * 3_000, 42, None, ["https://github.com/acme"]),
     ],

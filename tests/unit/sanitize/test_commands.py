@@ -1,4 +1,6 @@
-"""Nothing that comes from outside is obeyed by any CI system, whatever field it comes in and whatever it looks like."""
+"""Nothing that comes from outside is obeyed by any CI system, whatever field it comes in and
+whatever it looks like.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.ci_logs import obeyed, steering
 from tests.slow import mostly_slow
-from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, hostile, json_values
+from tests.unit.sanitize.hostile_text import (
+    COMMANDS,
+    INVISIBLE,
+    LEADS,
+    LINE_BREAKS,
+    SKIPPED,
+    hostile,
+    json_values,
+)
 
 SANITIZER = Sanitizer()
 
@@ -46,19 +56,38 @@ def test_no_value_is_obeyed_and_all_of_it_is_json(value: object) -> None:
     log = printed(value)
     assert obeyed(log) == []
     assert steering(log) == []
-    assert json.loads(SANITIZER.json(Untrusted(value)), parse_constant=pytest.fail) == SANITIZER.data(Untrusted(value))
+    assert json.loads(
+        SANITIZER.json(Untrusted(value)), parse_constant=pytest.fail
+    ) == SANITIZER.data(Untrusted(value))
 
 
-@pytest.mark.parametrize("lead", mostly_slow(["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED], every=10))
+@pytest.mark.parametrize(
+    "lead", mostly_slow(["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED], every=10)
+)
 def test_no_command_is_obeyed_behind_any_lead(lead: str) -> None:
     for command in COMMANDS:
-        for text in (lead + command, lead.join(command), f"text{lead}{command}", lead + lead + command):
+        for text in (
+            lead + command,
+            lead.join(command),
+            f"text{lead}{command}",
+            lead + lead + command,
+        ):
             assert obeyed(printed(text)) == [], repr(text)
 
 
 def test_the_oracle_obeys_the_commands_themselves() -> None:
     """Without this the tests above could pass by reading nothing."""
-    silent = {"::", "##[", "#", "[", "##VSO[", "vso[", "teamcity[", "::t::", "6-01-02T03:04:05.678901Z 00O hidden"}
+    silent = {
+        "::",
+        "##[",
+        "#",
+        "[",
+        "##VSO[",
+        "vso[",
+        "teamcity[",
+        "::t::",
+        "6-01-02T03:04:05.678901Z 00O hidden",
+    }
     controls = {"\x1b[0K", "\x1b[2J", "\x1bc", "\b", "\x7f", "\x1b", "\x1b]", "\x1b["}
     for command in set(COMMANDS) - silent:
         assert obeyed(command) or steering(command), repr(command)
@@ -73,7 +102,9 @@ def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> 
         assert len(line.splitlines()) == 1
 
 
-@pytest.mark.parametrize("template", ["", "{}", " {}", "\t", ":: {}", "#{}", "--- {}", "+{}", "~{}", "^{}"])
+@pytest.mark.parametrize(
+    "template", ["", "{}", " {}", "\t", ":: {}", "#{}", "--- {}", "+{}", "~{}", "^{}"]
+)
 def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
     with pytest.raises(ValueError, match="character of ours"):
         SANITIZER.line(template, Untrusted("x"))
@@ -82,17 +113,32 @@ def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        *(("no route", "no route"), ("é", "é"), ("a: b", "a: b"), ("1 of 2", "1 of 2"), (":: x", "│\xa0:: x")),
-        *((" --- x", "│\xa0 --- x"), ("the API failed\nagain", "the API failed again"), ("", "│\xa0")),
+        *(
+            ("no route", "no route"),
+            ("é", "é"),
+            ("a: b", "a: b"),
+            ("1 of 2", "1 of 2"),
+            (":: x", "│\xa0:: x"),
+        ),
+        *(
+            (" --- x", "│\xa0 --- x"),
+            ("the API failed\nagain", "the API failed again"),
+            ("", "│\xa0"),
+        ),
     ],
 )
-def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter_or_a_digit(text: str, shown: str) -> None:
+def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter_or_a_digit(
+    text: str, shown: str
+) -> None:
     assert SANITIZER.message(text) == shown
 
 
 def test_what_our_own_words_bring_along_is_no_command_and_no_placeholder_either() -> None:
     assert SANITIZER.line("got {x}") == "got {x}"
-    assert SANITIZER.line("no such file: a\n::error::b\r##[error]c") == "no such file: a ::error::b # #[error]c"
+    assert (
+        SANITIZER.line("no such file: a\n::error::b\r##[error]c")
+        == "no such file: a ::error::b # #[error]c"
+    )
 
 
 def test_every_character_that_cannot_be_seen_is_dropped_or_shown() -> None:
@@ -104,22 +150,58 @@ def test_every_character_that_cannot_be_seen_is_dropped_or_shown() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        *(("\x1b[1;31mred\x1b[0m", "red"), ("\x1b]8;;https://example.com/\x1b\\link\x1b]8;;\x1b\\", "link")),
-        *(("\x1b]0;title\x07text", "text"), ("\x1b[2K\x1b[1Gprogress", "progress"), ("\x1b(Bplain\x1b[m", "plain")),
-        *(("\x9b31mred", "red"), ("section_start:1700000000:build[collapsed=true]\r\x1b[0KBuild", "Build")),
+        *(
+            ("\x1b[1;31mred\x1b[0m", "red"),
+            ("\x1b]8;;https://example.com/\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ),
+        *(
+            ("\x1b]0;title\x07text", "text"),
+            ("\x1b[2K\x1b[1Gprogress", "progress"),
+            ("\x1b(Bplain\x1b[m", "plain"),
+        ),
+        *(
+            ("\x9b31mred", "red"),
+            ("section_start:1700000000:build[collapsed=true]\r\x1b[0KBuild", "Build"),
+        ),
         *(("bell\x07", "bell␇"), ("\x1b]unfinished", "␛]unfinished"), ("a\r\nb\rc", "a\nb\nc")),
-        *(("zero\u200bwidth", "zerowidth"), ("\ud800", "\\ud800"), ("✔️ done 👩‍💻 ❤️‍🔥", "✔️ done 👩‍💻 ❤️‍🔥")),
+        *(
+            ("zero\u200bwidth", "zerowidth"),
+            ("\ud800", "\\ud800"),
+            ("✔️ done 👩‍💻 ❤️‍🔥", "✔️ done 👩‍💻 ❤️‍🔥"),
+        ),
         ("a\ufe0fb\u200dc", "abc"),
         # what joins an emoji stays, and what hides in a word goes
         ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
         ("I am a \U0001f469\u200d\U0001f4bb.", "I am a \U0001f469\u200d\U0001f4bb."),
-        *(("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"), ("x\u200d\U0001f4bb", "x\U0001f4bb")),
-        *(("\U0001f469x\u200d\U0001f4bb", "\U0001f469x\U0001f4bb"), ("\U0001f469\u200dx", "\U0001f469x")),
-        *(("\U0001f469\u200d", "\U0001f469"), ("\U0001f469\u200b\U0001f4bb", "\U0001f469\U0001f4bb")),
+        *(
+            ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+            ("x\u200d\U0001f4bb", "x\U0001f4bb"),
+        ),
+        *(
+            ("\U0001f469x\u200d\U0001f4bb", "\U0001f469x\U0001f4bb"),
+            ("\U0001f469\u200dx", "\U0001f469x"),
+        ),
+        *(
+            ("\U0001f469\u200d", "\U0001f469"),
+            ("\U0001f469\u200b\U0001f4bb", "\U0001f469\U0001f4bb"),
+        ),
         *(("\u2764\ufe0f", "\u2764\ufe0f"), ("x\ufe0f", "x"), ("\ufe0fx", "x")),
         # controls are shown as pictures
-        *(("\x00", "\u2400"), ("\x1f", "\u241f"), ("\x7f", "\u2421"), ("\x80", "\\u0080"), ("\x9e", "\\u009e")),
-        *(("\x9f", "\\u009f"), ("\xa0", "\xa0"), ("\xa1", "\xa1"), ("\xad", ""), ("\udfff", "\\udfff"), ("\ufeff", "")),
+        *(
+            ("\x00", "\u2400"),
+            ("\x1f", "\u241f"),
+            ("\x7f", "\u2421"),
+            ("\x80", "\\u0080"),
+            ("\x9e", "\\u009e"),
+        ),
+        *(
+            ("\x9f", "\\u009f"),
+            ("\xa0", "\xa0"),
+            ("\xa1", "\xa1"),
+            ("\xad", ""),
+            ("\udfff", "\\udfff"),
+            ("\ufeff", ""),
+        ),
     ],
 )
 def test_terminal_text_reads_as_it_looked(text: str, shown: str) -> None:

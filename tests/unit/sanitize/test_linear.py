@@ -1,4 +1,6 @@
-"""No text takes more than linear time: every literal, class edge and repetition of every expression is tried."""
+"""No text takes more than linear time: every literal, class edge and repetition of every expression
+is tried.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SIZE = 1_500
 
 
 def time_of(text: Text, size: int, repeats: int = 2) -> float:
-    """Return the processor time for ``size`` characters of the text, the least of ``repeats`` times."""
+    """Return the processor time for ``size`` characters of the text, the least of ``repeats``
+    times.
+    """
     written, times = text.of(size), []
     for _ in range(repeats):
         began = time.process_time()
@@ -29,7 +33,9 @@ def time_of(text: Text, size: int, repeats: int = 2) -> float:
 
 @pytest.mark.parametrize("part", mostly_slow(range(SLICES), every=SLICES))
 def test_every_text_takes_linear_time(part: int) -> None:
-    """Texts that take longer than most are measured again: twice the text must not take more than 2.5 times as long."""
+    """Texts that take longer than most are measured again: twice the text must not take more than
+    2.5 times as long.
+    """
     times = {text: time_of(text, SIZE, 1) for text in texts()[part::SLICES]}
     usual = median(times.values())
     for text in (text for text, took in times.items() if took > 6 * usual):
@@ -37,7 +43,9 @@ def test_every_text_takes_linear_time(part: int) -> None:
         assert any(ratio < 2.5 for ratio in ratios), repr(text)
 
 
-def test_the_search_would_find_an_expression_that_is_not_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_would_find_an_expression_that_is_not_linear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Otherwise the test above could pass by looking at nothing."""
     monkeypatch.setattr(sanitizer, "_TERMINAL", r"\x9d[^\x07]*\x07")
     slow = Text("", "\x9d")

@@ -1,4 +1,6 @@
-"""Markdown made of text from outside shows every character of it and nothing else, read by GitHub's own parser."""
+"""Markdown made of text from outside shows every character of it and nothing else, read by GitHub's
+own parser.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,76 @@ from tests.unit.sanitize.hostile_text import hostile
 
 SANITIZER = Sanitizer()
 HTML = (
-    *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>", "<!-- hidden -->", "&lt;b&gt;", "&#60;"),
-    *("[link](https://evil.example)", "![image](https://evil.example/x.png)", "[a]\n\n[a]: https://evil.example"),
-    *("https://evil.example", "www.evil.example", "ada@evil.example", "<https://evil.example>", "mailto:a@b.example"),
-    *("```mermaid\ngraph TD; A --> B\n```", "~~~\nfence\n~~~", "`code`", "**bold**", "_it_", "~~gone~~", "# heading"),
-    *("- [x] task", "1. one", "> quote", "| a | b |\n| - | - |", "text\n---", "\\*", "    indented"),
+    *(
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<b>",
+        "<!-- hidden -->",
+        "&lt;b&gt;",
+        "&#60;",
+    ),
+    *(
+        "[link](https://evil.example)",
+        "![image](https://evil.example/x.png)",
+        "[a]\n\n[a]: https://evil.example",
+    ),
+    *(
+        "https://evil.example",
+        "www.evil.example",
+        "ada@evil.example",
+        "<https://evil.example>",
+        "mailto:a@b.example",
+    ),
+    *(
+        "```mermaid\ngraph TD; A --> B\n```",
+        "~~~\nfence\n~~~",
+        "`code`",
+        "**bold**",
+        "_it_",
+        "~~gone~~",
+        "# heading",
+    ),
+    *(
+        "- [x] task",
+        "1. one",
+        "> quote",
+        "| a | b |\n| - | - |",
+        "text\n---",
+        "\\*",
+        "    indented",
+    ),
     "a[^1]\n\n[^1]: note",
 )
 """Fragments that a parser of markdown acts on."""
 FRAGMENTS = (
-    *("</code></pre></details>", "-->", "[a][a]", "@acme/owners", "#1", "GH-1", "acme/web#1", "$x$", "$$", ":smile:"),
-    *("`", "``", "```", "~~~", "|", "| - | - |", "---", "\\", "\\`", "\n", "\r\n", " ", "    ", "\t"),
+    *(
+        "</code></pre></details>",
+        "-->",
+        "[a][a]",
+        "@acme/owners",
+        "#1",
+        "GH-1",
+        "acme/web#1",
+        "$x$",
+        "$$",
+        ":smile:",
+    ),
+    *(
+        "`",
+        "``",
+        "```",
+        "~~~",
+        "|",
+        "| - | - |",
+        "---",
+        "\\",
+        "\\`",
+        "\n",
+        "\r\n",
+        " ",
+        "    ",
+        "\t",
+    ),
 )
 markup = st.lists(st.sampled_from(HTML + FRAGMENTS) | hostile, max_size=8).map("".join)
 
@@ -50,9 +111,15 @@ def test_inline_text_is_code_and_nothing_else(text: str) -> None:
 @example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
 def test_a_sentence_is_nothing_but_a_sentence(text: str) -> None:
     shown = SANITIZER.sentence("A ", Untrusted(text))
-    for page in (rendered(Markdown.of("{}\n", shown)), rendered(Markdown.of("{}\n", SANITIZER.message(text)))):
+    for page in (
+        rendered(Markdown.of("{}\n", shown)),
+        rendered(Markdown.of("{}\n", SANITIZER.message(text))),
+    ):
         assert page.elements == ["p"]
-    assert "".join(text for _, text in rendered(Markdown.of("{}", shown)).texts).strip() == shown.strip()
+    assert (
+        "".join(text for _, text in rendered(Markdown.of("{}", shown)).texts).strip()
+        == shown.strip()
+    )
 
 
 @given(markup)
@@ -61,9 +128,14 @@ def test_a_sentence_is_nothing_but_a_sentence(text: str) -> None:
 def test_a_quote_keeps_its_lines_and_nothing_else(text: str) -> None:
     page = rendered(SANITIZER.quote(Untrusted(text)))
     assert {re.sub(" .*", "", element) for element in page.elements} <= {"blockquote", "p", "br"}
-    lines = [line.replace("\xa0", " ").strip() for line in "".join(text for _, text in page.texts).split("\n")]
+    lines = [
+        line.replace("\xa0", " ").strip()
+        for line in "".join(text for _, text in page.texts).split("\n")
+    ]
     clean = SANITIZER.clean(Untrusted(text)).replace("\xa0", " ")
-    assert [line for line in lines if line] == [line.strip() for line in clean.split("\n") if line.strip()]
+    assert [line for line in lines if line] == [
+        line.strip() for line in clean.split("\n") if line.strip()
+    ]
 
 
 def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
@@ -79,7 +151,9 @@ def test_inline_text_stays_in_its_cell(text: str) -> None:
     cell = SANITIZER.markdown(Untrusted(text))
     page = rendered(f"| a | b |\n| - | - |\n| {cell} | end |\n")
     assert page.elements == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "code", "td"]
-    assert [text for inside, text in page.texts if inside[-1:] == ("td",) and text.strip()] == ["end"]
+    assert [text for inside, text in page.texts if inside[-1:] == ("td",) and text.strip()] == [
+        "end"
+    ]
 
 
 @given(markup)
@@ -103,4 +177,7 @@ def test_code_is_where_githubs_second_pass_makes_no_links() -> None:
     """Mentions, issues and commits become links in plain text, and never inside `code` or `pre`."""
     text = Untrusted("@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b")
     for markdown in (SANITIZER.markdown(text), SANITIZER.fence(text)):
-        assert rendered(markdown).code.strip() == "@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b"
+        assert (
+            rendered(markdown).code.strip()
+            == "@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b"
+        )

@@ -28,7 +28,11 @@ def test_harmless_text_stays_whole() -> None:
 
 
 def test_harmless_text_stays_whole_in_json() -> None:
-    value = {"lines": HARMLESS, "max_tokens": 4096, "nested": {"token_count": 12, "ok": True, "none": None, "f": 0.5}}
+    value = {
+        "lines": HARMLESS,
+        "max_tokens": 4096,
+        "nested": {"token_count": 12, "ok": True, "none": None, "f": 0.5},
+    }
     assert SANITIZER.data(Untrusted(value)) == value
     assert json.loads(SANITIZER.json(Untrusted(value))) == value
 
@@ -42,11 +46,20 @@ PAIR = {"name": "DB_PASSWORD", "kind": 1}
     ("value", "shown"),
     [
         *(({key: HORSE, "user": "ada"}, {key: "***", "user": "ada"}) for key in TELLING.split()),
-        *(({key: HORSE}, None) for key in ("password.hint", "token of", "token-id", "compass", "sort_key", "key")),
-        *(({"password": word}, None) for word in ("string", "required", "${SECRET}", "${{ secrets.X }}", "<token>")),
+        *(
+            ({key: HORSE}, None)
+            for key in ("password.hint", "token of", "token-id", "compass", "sort_key", "key")
+        ),
+        *(
+            ({"password": word}, None)
+            for word in ("string", "required", "${SECRET}", "${{ secrets.X }}", "<token>")
+        ),
         *(({"password": word}, None) for word in ("***", "", "[redacted]")),
         ({"db_password": 2024, "token": 1234567890}, {"db_password": "***", "token": "***"}),
-        *(({key: number}, None) for key, number in (("password", 120), ("token", 4096), ("max_tokens", 1234567890))),
+        *(
+            ({key: number}, None)
+            for key, number in (("password", 120), ("token", 4096), ("max_tokens", 1234567890))
+        ),
         (
             {"credentials": {"user": "ada-lovelace-1", "list": ["s3cr3t-a"]}},
             {"credentials": {"user": "***", "list": ["***"]}},
@@ -59,14 +72,19 @@ PAIR = {"name": "DB_PASSWORD", "kind": 1}
         (["- the token", "hunter2x", "token", "hunter2x"], None),
     ],
 )
-def test_a_value_is_judged_by_its_key_the_name_of_its_pair_or_the_flag_before_it(value: object, shown: object) -> None:
+def test_a_value_is_judged_by_its_key_the_name_of_its_pair_or_the_flag_before_it(
+    value: object, shown: object
+) -> None:
     assert SANITIZER.data(Untrusted(value)) == (shown or value)
 
 
 @pytest.mark.parametrize(
-    "line_break", [*("\n", "\r\n", "\\n", "\\\\n", '",\n  "', " ", "\n    "), *("\n+", "\n- ", "\n> ", "\n# ")]
+    "line_break",
+    [*("\n", "\r\n", "\\n", "\\\\n", '",\n  "', " ", "\n    "), *("\n+", "\n- ", "\n> ", "\n# ")],
 )
-def test_a_key_is_redacted_to_where_it_was_cut_between_marks_of_a_diff_or_a_quote_too(line_break: str) -> None:
+def test_a_key_is_redacted_to_where_it_was_cut_between_marks_of_a_diff_or_a_quote_too(
+    line_break: str,
+) -> None:
     whole = PEM(seeded(2))
     for end in (*range(80, len(whole) - 40, 97), len(whole)):
         lines = whole[:end].splitlines()
@@ -108,18 +126,35 @@ def test_what_is_checked_holds_no_secret() -> None:
 
 def test_the_lines_of_a_known_value_are_secret_from_eight_characters_on() -> None:
     safe = Sanitizer(["-----the first line\nabcdefg8\nabcdef7\n  the last line of it  "])
-    for line, shown in (("abcdefg8", "***"), ("abcdef7", "abcdef7"), ("the last line of it", "***")):
+    for line, shown in (
+        ("abcdefg8", "***"),
+        ("abcdef7", "abcdef7"),
+        ("the last line of it", "***"),
+    ):
         assert safe.clean(Untrusted(f"see {line} here")) == f"see {shown} here"
     assert safe.clean(Untrusted("see -----the first line")) == "see -----the first line"
 
 
 @pytest.mark.parametrize("padding", ["=", ""])
 def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(padding: str) -> None:
-    """Wherever base64 divides it: many formats have an exact length, and are none without their last character."""
+    """Wherever base64 divides it: many formats have an exact length, and are none without their
+    last character.
+    """
     for name, make in STANDALONE.items():
-        for lead in ("", ":", "::", "ab>", "ab?", "ab~"):  # both alphabets: they differ in two characters
+        for lead in (
+            "",
+            ":",
+            "::",
+            "ab>",
+            "ab?",
+            "ab~",
+        ):  # both alphabets: they differ in two characters
             secret = f"{lead}{make(seeded(20))}".encode()
-            encoded = base64.b64encode(secret, altchars=b"-_" if "ab" in lead else None).decode().rstrip("=")
+            encoded = (
+                base64.b64encode(secret, altchars=b"-_" if "ab" in lead else None)
+                .decode()
+                .rstrip("=")
+            )
             text = f"key: {encoded}{-len(encoded) % 4 * padding}"
             assert SANITIZER.clean(Untrusted(text)).rstrip("=") == "key: ***", (name, lead)
 
@@ -127,9 +162,29 @@ def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(pa
 @pytest.mark.parametrize(
     ("before", "begins"),
     [
-        *[(lead, True) for lead in ("", "-", "_", "=", "é", "\\n", "\\r", "\\t", "\\b", "\\f", "%20", "%3A", "%3a")],
+        *[
+            (lead, True)
+            for lead in (
+                "",
+                "-",
+                "_",
+                "=",
+                "é",
+                "\\n",
+                "\\r",
+                "\\t",
+                "\\b",
+                "\\f",
+                "%20",
+                "%3A",
+                "%3a",
+            )
+        ],
         *[(lead, True) for lead in ("\\u0026", "[m", "[31m", "[38;5;123m")],
-        *[(lead, False) for lead in ("x", "X", "7", "m", "n", "\\x", "%2", "\\u026", "[38;5;1234m", "31m")],
+        *[
+            (lead, False)
+            for lead in ("x", "X", "7", "m", "n", "\\x", "%2", "\\u026", "[38;5;1234m", "31m")
+        ],
     ],
 )
 def test_a_format_begins_a_word_or_follows_an_escape(before: str, begins: bool) -> None:
@@ -140,8 +195,12 @@ def test_a_format_begins_a_word_or_follows_an_escape(before: str, begins: bool) 
             assert shown == f"{lead}{before}{'***' if begins else token} end"
 
 
-@pytest.mark.parametrize("known", [known for known in formats() if known.before], ids=lambda known: known.secret)
-def test_of_what_stands_before_a_prefix_no_more_is_masked_than_belongs_to_the_secret(known: Format) -> None:
+@pytest.mark.parametrize(
+    "known", [known for known in formats() if known.before], ids=lambda known: known.secret
+)
+def test_of_what_stands_before_a_prefix_no_more_is_masked_than_belongs_to_the_secret(
+    known: Format,
+) -> None:
     for prefix in known.prefixes:
         secret = of_format(known, prefix).text
         for before in ("", "x", "xyz", "key: "):
@@ -149,15 +208,21 @@ def test_of_what_stands_before_a_prefix_no_more_is_masked_than_belongs_to_the_se
 
 
 def test_of_many_texts_in_base64_only_the_one_with_a_secret_is_masked() -> None:
-    harmless = [base64.b64encode(f"harmless text {number:04}".encode()).decode() for number in range(60)]
+    harmless = [
+        base64.b64encode(f"harmless text {number:04}".encode()).decode() for number in range(60)
+    ]
     secret = base64.b64encode(f"the token {STANDALONE['Mogplex'](seeded(22))}".encode()).decode()
     for at in (0, 1, 59, 60):
         texts = [*harmless[:at], secret, *harmless[at:]]
-        assert SANITIZER.clean(" ".join(texts)).replace("=", "") == " ".join([*harmless[:at], "***", *harmless[at:]])
+        assert SANITIZER.clean(" ".join(texts)).replace("=", "") == " ".join(
+            [*harmless[:at], "***", *harmless[at:]]
+        )
 
 
 def test_base64_that_was_cut_inside_a_byte_is_redacted() -> None:
-    encoded = base64.b64encode(f"user:{STANDALONE['GitHub personal'](seeded(21))}".encode()).decode()
+    encoded = base64.b64encode(
+        f"user:{STANDALONE['GitHub personal'](seeded(21))}".encode()
+    ).decode()
     for end in range(len(encoded) - 12, len(encoded)):
         assert SANITIZER.clean(Untrusted(f"key: {encoded[:end]}")) == "key: ***", end
 
@@ -179,56 +244,120 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
         # the next word of a list of flags, constants, members of objects
         *("login --password «ab1» --verbose", "login --password ab", "login --password --verbose"),
         *("login --password -p5x", "login --password PASSWORD", "login --password MY_PASS1"),
-        *("login --password «MYPASS1»", "login --password config.password1", "login --password «hunter2.abc»"),
+        *(
+            "login --password «MYPASS1»",
+            "login --password config.password1",
+            "login --password «hunter2.abc»",
+        ),
         # a token may also be the name of one, or a number
-        *("token = token2", "token = mytoken1", "token = «my-token1»", "api_key=0x0123456789abcdef"),
-        *("api_key=0X0123456789ABCDEF", "api_key=«0x0123456789abcdef0»", "api_key=1_234.5", 'token: "parser"'),
+        *(
+            "token = token2",
+            "token = mytoken1",
+            "token = «my-token1»",
+            "api_key=0x0123456789abcdef",
+        ),
+        *(
+            "api_key=0X0123456789ABCDEF",
+            "api_key=«0x0123456789abcdef0»",
+            "api_key=1_234.5",
+            'token: "parser"',
+        ),
         *('token: "12345"', 'token: "abc1; def"', 'token: "«abc123def»"', 'password: "«hunter»"'),
-        *('password: "The password was changed 2 days ago."', 'f("api_key", "«abc123»")', 'f("api_key", "name")'),
+        *(
+            'password: "The password was changed 2 days ago."',
+            'f("api_key", "«abc123»")',
+            'f("api_key", "name")',
+        ),
         # which names are those of secrets
         *("db_pass: «hunter2x»", "db-pass: «hunter2x»", "compass: hunter2x", "pass: hunter2x"),
         *("key: abc1234", "sort_key: abc1234", "api_key: «abc1234»", "token2: «abc1234»"),
-        *("token23: «abc1234»", "token234: abc1234", '{"auth": "«YWRhOmh1bnRlcjI=»"}', "auth: YWRhOmh1bnRlcjI"),
+        *(
+            "token23: «abc1234»",
+            "token234: abc1234",
+            '{"auth": "«YWRhOmh1bnRlcjI=»"}',
+            "auth: YWRhOmh1bnRlcjI",
+        ),
         "www/token: abc1234",
         # commands
         *("curl -u ada:«hunter2» https://api.example", "curl -u ada:«hunter» https://api.example"),
-        *("docker run -u 1000:1000 image", "docker run -u ada:staff image", "docker run -u ada:«abc12345» image"),
+        *(
+            "docker run -u 1000:1000 image",
+            "docker run -u ada:staff image",
+            "docker run -u ada:«abc12345» image",
+        ),
         *("docker run -u ada:12345678 image", "Cookie: theme=dark; session=«abc12345»; x=y"),
-        *("Cookie: session=«abc12345»; other=«def67890»", "Cookie: session=abcdefgh; short=abc1234"),
+        *(
+            "Cookie: session=«abc12345»; other=«def67890»",
+            "Cookie: session=abcdefgh; short=abc1234",
+        ),
         *("app config set db_password «hunter2x»", "app config set db_password hunter"),
         # how long, and what kind of number, a value without quotes is
         *("password: 123", "password: «1234»", "password=«12345678901»", "token: 123456789"),
         *("token: «1234567890»", "api_key=0x7fff5694dc58", "password: «abc1»", "password: ab1"),
         *("api_key: «abc123»", "api_key: abc12"),
         # a value with the word of another name, with a bracket or a hyphen, and the next option
-        *("secret = «mytoken1»", "api_key: «token_2024x»", "DB_PASSWORD=«hun(ter2»", "ENV API_TOKEN «-x1y2z3»"),
+        *(
+            "secret = «mytoken1»",
+            "api_key: «token_2024x»",
+            "DB_PASSWORD=«hun(ter2»",
+            "ENV API_TOKEN «-x1y2z3»",
+        ),
         *("tool --password --level=2 job", 'setenv("DB_PASSWORD", "«p4ss»", 1);'),
-        *('["deploy", "--auth", "«a1b2c3d4»"]', "app config set db_password «ab12»", "see a:secret : «hunter2x»"),
+        *(
+            '["deploy", "--auth", "«a1b2c3d4»"]',
+            "app config set db_password «ab12»",
+            "see a:secret : «hunter2x»",
+        ),
         # types, and parts of paths and of queries
-        *("crate::auth::Token=v1beta2x", "AWS::SecretsManager::Secret: v1beta2x", "arn:aws:token::v1beta2x"),
+        *(
+            "crate::auth::Token=v1beta2x",
+            "AWS::SecretsManager::Secret: v1beta2x",
+            "arn:aws:token::v1beta2x",
+        ),
         "GET https://api.example/list?access_token=«QwErTyUiOpAsDf»&page=2 answered",
         "GET https://api.example/list&access_token=«QwErTyUiOpAsDf»&page=2 answered",
         "GET https://api.example/list;access_token=«QwErTyUiOpAsDf»&page=2 answered",
         # how a header names its scheme
         *("Authorization: Basic «dXNlcjpwYXNz»", "ENV AUTHORIZATION Basic «dXNlcjpwYXNzd29yZA==»"),
-        *("- name: AUTHORIZATION\n  value: Basic «dXNlcjpwYXNzMQ==»", "the authorization token must be set"),
-        *("**Authorization:** Basic «dXNlcjpwYXNz»", 'headers["Authorization"] = "Basic " + encoded'),
+        *(
+            "- name: AUTHORIZATION\n  value: Basic «dXNlcjpwYXNzMQ==»",
+            "the authorization token must be set",
+        ),
+        *(
+            "**Authorization:** Basic «dXNlcjpwYXNz»",
+            'headers["Authorization"] = "Basic " + encoded',
+        ),
         *("Authorization: Acme «abc123»", "Authorization: Acme header"),
         # two that two rules know
         f"first «{TOKENS[0]}» between api_key=«{TOKENS[1]}» and last",
         # private keys, and mentions of one
-        *(f"«{KEYS[0]}»\nbetween\n«{KEYS[1]}»\nafter", f"-----BEGIN PRIVATE KEY----- is missing.\n«{KEYS[0]}» end"),
+        *(
+            f"«{KEYS[0]}»\nbetween\n«{KEYS[1]}»\nafter",
+            f"-----BEGIN PRIVATE KEY----- is missing.\n«{KEYS[0]}» end",
+        ),
         f"-----BEGIN X PRIVATE KEY-----, it says. «{KEYS[0]}» end",
         # what ends a quote, and is none of a value
-        *('the "password", "next2" and so on', 'say "password: ", name2', "x['password'] = [\"a\", b2]"),
+        *(
+            'the "password", "next2" and so on',
+            'say "password: ", name2',
+            "x['password'] = [\"a\", b2]",
+        ),
         # blocks of YAML
         *("password: |\ns3cr3t\nother: x", "password: |\n «s3cr3t\n more»\nother: x"),
-        *("a:\n  password: >-\n    «s3cr3t\n\n    more»\n  other: x", "- password: |\n    «s3cr3t»\n  other: x"),
+        *(
+            "a:\n  password: >-\n    «s3cr3t\n\n    more»\n  other: x",
+            "- password: |\n    «s3cr3t»\n  other: x",
+        ),
         "password: |\nother: x",
         # all of a long one
-        *(f"password={'«' + 'a1' * 200 + '»'} and more", f'password: "{"«" + "a1 " * 200 + "»"}" and more'),
+        *(
+            f"password={'«' + 'a1' * 200 + '»'} and more",
+            f'password: "{"«" + "a1 " * 200 + "»"}" and more',
+        ),
     ],
 )
 def test_what_is_a_secret_and_what_only_looks_like_one(marked: str) -> None:
     """A secret stands between « and »."""
-    assert SANITIZER.clean(Untrusted(re.sub("[«»]", "", marked))) == re.sub("«[^»]*»", "***", marked)
+    assert SANITIZER.clean(Untrusted(re.sub("[«»]", "", marked))) == re.sub(
+        "«[^»]*»", "***", marked
+    )

@@ -1,6 +1,8 @@
-"""How much is shown of secrets that are made anew, in every way to a log, and how many harmless lines are changed.
+"""How much is shown of secrets that are made anew, in every way to a log, and how many harmless
+lines are changed.
 
-``benchmarks.redaction`` prints the figures. The tables of ``test_secrets.py`` say what is a secret and what is none.
+``benchmarks.redaction`` prints the figures. The tables of ``test_secrets.py`` say what is a secret
+and what is none.
 """
 
 from __future__ import annotations
@@ -16,7 +18,17 @@ from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import changed, lock_files, packages, standard_library
 from tests.unit.sanitize.secret_samples import FORMS, NAMED
-from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped, spoken
+from tests.unit.sanitize.shares import (
+    ENCODINGS,
+    PARTS,
+    SANITIZER,
+    Sample,
+    leak,
+    listed,
+    named,
+    shaped,
+    spoken,
+)
 
 SEED = 3
 MOST_CHANGED = 15
@@ -43,7 +55,9 @@ def test_harmless_lines_stay_as_they_are(source: Callable[[], Iterator[str]]) ->
 
 
 def test_betterleaks_finds_nothing_in_the_logs_of_a_whole_step() -> None:
-    betterleaks = pytest.importorskip("betterleaks", reason="betterleaks has no package for this Python")
+    betterleaks = pytest.importorskip(
+        "betterleaks", reason="betterleaks has no package for this Python"
+    )
     logs = sorted((ROOT / "tests" / "e2e" / "golden").rglob("*.*"))
     assert logs
     for log in logs:
@@ -51,8 +65,12 @@ def test_betterleaks_finds_nothing_in_the_logs_of_a_whole_step() -> None:
         assert [one for one in found if one.confidence != "low"] == [], log
 
 
-@pytest.mark.parametrize("known", [known for known in formats() if known.before], ids=lambda known: known.secret)
-def test_a_secret_is_hidden_whose_first_letters_were_shown_before_a_tool_call(known: Format) -> None:
+@pytest.mark.parametrize(
+    "known", [known for known in formats() if known.before], ids=lambda known: known.secret
+)
+def test_a_secret_is_hidden_whose_first_letters_were_shown_before_a_tool_call(
+    known: Format,
+) -> None:
     """A few letters are shown as a word; the mark of such a secret stands behind them."""
     for prefix in known.prefixes:
         text = rule_sets.of_format(known, prefix, SEED).text
@@ -62,21 +80,48 @@ def test_a_secret_is_hidden_whose_first_letters_were_shown_before_a_tool_call(kn
 
 
 HELD = (
-    *('var apiToken string = "«»"', 'System.setProperty("API_TOKEN", "«»")', '<add key="ApiKey" value="«»" />'),
-    *("- name: API_TOKEN\n  value: «»", "machine api.example login u\npassword «»", '$apiToken .= "«»"'),
-    *("<key>ApiKey</key>\n<string>«»</string>", 'os.environ["DEPLOY_TOKEN"] = "«»"', "X-Acme-Key: «»"),
-    *("curl -u ada:«» https://api.example", "docker login -u ada -p «» ghcr.io", "redis-cli -h cache -a «» ping"),
-    *("Authorization: Bearer «»", "API_TOKEN :::= «»", "https://ada:«»@example.com/v1", "tool --password «» --yes"),
+    *(
+        'var apiToken string = "«»"',
+        'System.setProperty("API_TOKEN", "«»")',
+        '<add key="ApiKey" value="«»" />',
+    ),
+    *(
+        "- name: API_TOKEN\n  value: «»",
+        "machine api.example login u\npassword «»",
+        '$apiToken .= "«»"',
+    ),
+    *(
+        "<key>ApiKey</key>\n<string>«»</string>",
+        'os.environ["DEPLOY_TOKEN"] = "«»"',
+        "X-Acme-Key: «»",
+    ),
+    *(
+        "curl -u ada:«» https://api.example",
+        "docker login -u ada -p «» ghcr.io",
+        "redis-cli -h cache -a «» ping",
+    ),
+    *(
+        "Authorization: Bearer «»",
+        "API_TOKEN :::= «»",
+        "https://ada:«»@example.com/v1",
+        "tool --password «» --yes",
+    ),
 )
 """Names that are held together with their secrets, which stand between the marks."""
 OPAQUE = "Xq7Trb4dkr8vBn2"
 CUT = [
     *(Sample.of(held.replace("«»", OPAQUE), OPAQUE, held) for held in HELD),
-    *(one for one in shaped([], SEED) if one.kind in ("Mogplex", "JWT", "Telegram", "Slack webhook", "SendGrid")),
+    *(
+        one
+        for one in shaped([], SEED)
+        if one.kind in ("Mogplex", "JWT", "Telegram", "Slack webhook", "SendGrid")
+    ),
 ]
 
 
-@pytest.mark.parametrize(("sample", "then"), mostly_slow(product(CUT, ["flush", "interrupt"]), every=3))
+@pytest.mark.parametrize(
+    ("sample", "then"), mostly_slow(product(CUT, ["flush", "interrupt"]), every=3)
+)
 def test_no_cut_of_a_text_into_two_shows_half_of_the_secret(sample: Sample, then: str) -> None:
     text = f"I look at it.\n{sample.text}\nDone. More follows"
     for at in range(14, 14 + len(sample.before + sample.secret)):

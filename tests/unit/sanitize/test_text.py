@@ -1,4 +1,6 @@
-"""Text that may leave the program: who makes it, what it is put together from, and that nothing else becomes it."""
+"""Text that may leave the program: who makes it, what it is put together from, and that nothing
+else becomes it.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +34,31 @@ def test_a_sentence_begins_with_a_word_of_ours() -> None:
     safe = Sanitizer()
     assert safe.sentence(None, "Agent: ", Untrusted("a\nb"), None, " (", 3, ")") == "Agent: a b (3)"
     assert safe.sentence(safe.line("Run {}", "r-1"), ": ", safe.clean("a\nb")) == "Run r-1: a b"
-    for parts in ((), (None,), (Untrusted("x"),), (safe.clean("x"), " y"), (3, " y"), ("::", "error::"), (" x",)):
+    for parts in (
+        (),
+        (None,),
+        (Untrusted("x"),),
+        (safe.clean("x"), " y"),
+        (3, " y"),
+        ("::", "error::"),
+        (" x",),
+    ):
         with pytest.raises(ValueError, match="character of ours"):
             safe.sentence(*parts)
 
 
 def test_markdown_is_put_together_from_literals_and_escaped_text() -> None:
     safe = Sanitizer()
-    row = Markdown.of("| {} | {} | {:02} |", safe.markdown("a|b"), safe.line("c|[d](e) {}", "@f"), 7)
+    row = Markdown.of(
+        "| {} | {} | {:02} |", safe.markdown("a|b"), safe.line("c|[d](e) {}", "@f"), 7
+    )
     assert row == "| <code>a&#124;b</code> | c&#124;&#91;d&#93;(e) @<wbr>f | 07 |"
     assert Markdown.joined("\n", [row, Markdown.of("{}")]) == f"{row}\n{{}}"
     link = "[<code>https:<wbr>//mogplex.com/a_b</code>](https://mogplex.com/a_b)"
     assert safe.link("https://mogplex.com/a_b") == link
-    assert safe.link("https://mogplex.com/a", Markdown.of("here")) == "[here](https://mogplex.com/a)"
+    assert (
+        safe.link("https://mogplex.com/a", Markdown.of("here")) == "[here](https://mogplex.com/a)"
+    )
     assert safe.link("javascript:alert(1)") is None
     assert safe.fence("a ```` b", language="sh") == "`````sh\na ```` b\n`````"
     assert safe.diagram_label("a;b:c `#d`") == "a b c  d"
@@ -59,7 +73,9 @@ def test_numbers_are_safe_text() -> None:
 
 
 def test_the_package_that_sanitizes_is_the_only_door() -> None:
-    """Nothing else makes safe text, or opens what is untrusted. `careless.py` says what does not type-check."""
+    """Nothing else makes safe text, or opens what is untrusted. `careless.py` says what does not
+    type-check.
+    """
     made = {"SafeText", "CleanText", "Markdown"}
     offenders = []
     for path in sorted((ROOT / "mogplex_ci").rglob("*.py")):
@@ -75,6 +91,10 @@ def test_the_package_that_sanitizes_is_the_only_door() -> None:
                 and made & set(re.findall(r"\w+", ast.unparse(node)))
             ):
                 offenders.append(f"{name}:{node.lineno} casts to it")
-            if isinstance(node, ast.Attribute) and node.attr == "_value" and ast.unparse(node.value) != "self":
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "_value"
+                and ast.unparse(node.value) != "self"
+            ):
                 offenders.append(f"{name}:{node.lineno} opens {ast.unparse(node.value)}")
     assert offenders == []
