@@ -181,11 +181,18 @@ class ForbiddenError(ApiError):
 
 
 class AutomationRequiredError(ForbiddenError):
-    """The token, or the repository's team policy, allows automations only."""
+    """The token, or the team that owns the repository, allows automations only.
+
+    The key's owner, or the team's, decides that in Mogplex's settings; logins of people are never
+    limited so (Mogplex/mogplex, lib/mogplex-api/key-access.ts and team-key-access.ts).
+    """
 
     remedy = (
-        f"This token may only trigger automations. Its owner can give it full access at {TOKENS_PAGE}, "
-        "and a team's owner can allow direct runs in the team's settings; or trigger an automation instead."
+        "Such a token can trigger the automations that have an API trigger, read and cancel runs, and no more. "
+        f"If the key is set to Automations only, its owner can change it to Full access at {TOKENS_PAGE}. "
+        "A team can also hold every member's key to automations on the team's repositories: a team's owner changes "
+        "that in the team's settings, Provider Keys → Mogplex API keys. "
+        "The API's message says which of the two it is."
     )
 
 

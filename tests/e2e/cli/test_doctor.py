@@ -147,7 +147,7 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
             {"error": ("AUTOMATION_REQUIRED", "no")},
             "scope failed",
             65,
-            "may only trigger automations",
+            "can trigger the automations that have an API trigger",
         ),
     ],
 )
