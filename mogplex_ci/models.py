@@ -278,6 +278,39 @@ class Skill(NamedTuple):
     """The whole object as the API sent it."""
 
 
+class Sandbox(NamedTuple):
+    """A machine in which runs of a repository and branch work (``GET /sandboxes``)."""
+
+    id: str
+    """Of its record, a UUID; the run object calls it ``sandboxRecordId``."""
+    status: Untrusted | None
+    """``creating``, ``installing``, ``running``, ``pausing``, ``paused``, ``stopped`` or
+    ``error``.
+    """
+    repo_id: Untrusted | None
+    working_branch: Untrusted | None
+    created_at: datetime | None
+    error: Untrusted | None
+    """Why it could not be set up: the text of the run's failure."""
+    data: Untrusted
+    """The whole object as the API sent it."""
+
+
+class SandboxLogs(NamedTuple):
+    """The output of commands in a sandbox (``GET /sandboxes/{id}/logs``).
+
+    The service neither cuts nor redacts it, and the commands had the repository's own environment
+    variables: it may hold their values.
+    """
+
+    install_log: Annotated[Untrusted | None, "sandbox.install_log"]
+    """Of the command that installs the repository's dependencies."""
+    dev_log: Annotated[Untrusted | None, "sandbox.dev_log"]
+    """Of the repository's development server."""
+    data: Untrusted
+    """The whole object as the API sent it."""
+
+
 class Repair(NamedTuple):
     """The part of a later round's start that the round before it decides: all other inputs stay."""
 

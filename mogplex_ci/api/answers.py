@@ -160,6 +160,11 @@ def artifact(data: object) -> models.Artifact:
     return _read(models.Artifact, item, content=Untrusted(item["content"]))
 
 
+def sandbox_logs(data: object) -> models.SandboxLogs:
+    """Read ``{sandbox: {...}, lifecycle_events: [...]}``."""
+    return _read(models.SandboxLogs, _object(data))
+
+
 def event(data: object) -> models.Event | None:
     """Read one event; None when it has no id."""
     if not isinstance(data, dict) or not isinstance(data.get("id"), str):

@@ -191,6 +191,21 @@ class Client:
             self._call(Use.READ, "GET", route, query=query, timeout=timeout, newer="artifacts")
         )
 
+    def sandboxes(
+        self, *, repo_id: str = "", timeout: float = CALL_SECONDS
+    ) -> list[models.Sandbox]:
+        """List the sandboxes of the token's owner, of one repository if its id is given: the one
+        with the newest activity first.
+        """
+        query = {"limit": str(models.LIST_LIMIT), "repo_id": repo_id or None}
+        data = self._call(Use.READ, "GET", "/sandboxes", query=query, timeout=timeout)
+        return answers.listed(models.Sandbox, data, "sandboxes")
+
+    def sandbox_logs(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> models.SandboxLogs:
+        """Return what commands in a sandbox have printed; ``sandbox_id`` is that of its record."""
+        path = f"/sandboxes/{quote(sandbox_id, safe='')}/logs"
+        return answers.sandbox_logs(self._call(Use.READ, "GET", path, timeout=timeout))
+
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         return answers.cancelled(

@@ -17,7 +17,7 @@ CELL_LIMIT: Final = 100
 """Characters in a cell of a table that has others behind it."""
 
 
-class _Item(NamedTuple):
+class Row(NamedTuple):
     """A row of a table."""
 
     id: str
@@ -52,25 +52,25 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
     return {"repos": {"list": repos}, "agents": {"list": agents}, "skills": {"list": skills}}
 
 
-def _repos(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
+def _repos(session: Session, options: argparse.Namespace) -> Iterator[Row]:
     for repo in session.call(
         lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)
     ):
         root = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
-        yield _Item(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
+        yield Row(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
 
 
-def _agents(session: Session, _options: argparse.Namespace) -> Iterator[_Item]:
+def _agents(session: Session, _options: argparse.Namespace) -> Iterator[Row]:
     for agent in session.call(lambda client, timeout: client.agents(timeout=timeout)):
-        yield _Item(agent.id.text, (agent.name, agent.model, agent.description), agent.data)
+        yield Row(agent.id.text, (agent.name, agent.model, agent.description), agent.data)
 
 
-def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
+def _skills(session: Session, options: argparse.Namespace) -> Iterator[Row]:
     query, repo_id = options.q.strip(), session.repo_id(options.repo) if options.repo else ""
     for skill in session.call(
         lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)
     ):
-        yield _Item(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
+        yield Row(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
 
 
 _FETCH: Final = {"repos": _repos, "agents": _agents, "skills": _skills}
@@ -86,7 +86,7 @@ def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     elif "matrix" in options and options.matrix:
         _print_matrix(items, console)
     else:
-        _print_table([list(_cells(item, console.safe)) for item in items], console)
+        print_table([list(cells_of(item, console.safe)) for item in items], console)
     if not items:
         console.warn("nothing found")
     elif len(items) >= LIST_LIMIT:
@@ -95,7 +95,8 @@ def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     return 0
 
 
-def _cells(item: _Item, safe: Sanitizer) -> Iterator[CleanText]:
+def cells_of(item: Row, safe: Sanitizer) -> Iterator[CleanText]:
+    """Yield the cells of a row as they may be printed."""
     yield safe.key(item.id) or safe.message(
         item.id
     )  # such as ``preset:Code Reviewer``; it begins a line
@@ -104,7 +105,8 @@ def _cells(item: _Item, safe: Sanitizer) -> Iterator[CleanText]:
     yield safe.clean(last or "-")
 
 
-def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
+def print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
+    """Print rows, their cells in columns; the last cell of a row may be of any length."""
     widths = [
         max(map(len, column)) for column in zip_longest(*(row[:-1] for row in rows), fillvalue="")
     ]
@@ -115,7 +117,7 @@ def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
         console.lines([console.safe.sentence(*parts, last)])
 
 
-def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
+def _print_matrix(repos: Sequence[Row], console: Console) -> None:
     """Print the names. A workflow may put them into a command, so anything but a plain
     ``owner/name`` is left out.
     """

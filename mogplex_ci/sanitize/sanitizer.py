@@ -24,6 +24,8 @@ INLINE_LIMIT: Final = 300
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
 LINES_LIMIT: Final = 500
+TAIL_LIMIT: Final = 16_000_000
+"""Characters of a log whose last lines are shown; of a longer one the beginning is not read."""
 JSON_LIMIT: Final = 100_000
 JSON_TOTAL: Final = 200_000
 JSON_NODES: Final = 20_000
@@ -157,6 +159,23 @@ class Sanitizer:
         if len(shown) > LINES_LIMIT:
             shown[LINES_LIMIT:] = [f"… {len(shown) - LINES_LIMIT:,} more lines"]
         return [str.__new__(SafeText, PREFIX + line) for line in shown]
+
+    def last_lines(self, log: Untrusted, most: int) -> tuple[list[SafeText], int]:
+        """Return the last ``most`` lines of a log, each behind the prefix, and how many lines
+        precede them.
+
+        The log is redacted before it is cut: a private key whose first lines were left out would
+        not be recognized.
+        """
+        text = log.text
+        is_cut = len(text) > TAIL_LIMIT
+        ((shown, _),) = self._scrub([(text[-TAIL_LIMIT:], TAIL_LIMIT)])
+        lines = shown.rstrip("\n").split("\n") if shown else []
+        if is_cut:
+            # A secret may have begun before the part that was read.
+            lines = shown[self._margin :].rstrip("\n").split("\n")[1:]
+        last = [_cut(line, LINE_LIMIT) for line in lines[-most:]]
+        return [str.__new__(SafeText, PREFIX + line) for line in last], len(lines) - len(last)
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
