@@ -2,7 +2,7 @@
 kept.
 
 Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table into
-docs/performance.md.
+docs/maintaining/performance.md.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from pathlib import Path
 from benchmarks.table import markdown
 
 NAMES = ("start", "delay", "follow", "memory", "stop", "fleet", "growth", "redaction", "image")
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "maintaining" / "performance.md"
 _TABLE = re.compile(r"^`python -m benchmarks.*\n\n(\|.*\n)+", re.MULTILINE)
 
 
 def main() -> int:
     """Measure what the arguments name, or all."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure what docs/performance.md says."
+        prog="python -m benchmarks",
+        description="Measure what docs/maintaining/performance.md says.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument(
-        "--write", action="store_true", help="write the table into docs/performance.md"
+        "--write", action="store_true", help="write the table into docs/maintaining/performance.md"
     )
     options = parser.parse_args()
     rows = [

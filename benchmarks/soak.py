@@ -5,7 +5,7 @@ step that follows one run for the whole time, a fleet of eight, and steps that c
 fail, streams break, the service goes away, runs pause and are started again, logs are read late or
 never, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all
 the while and for each step at its end. Exit 1 when something does not; the logs of such steps are
-left in ``out/soak/``. ``--write`` puts the figures into docs/testing.md.
+left in ``out/soak/``. ``--write`` puts the figures into docs/maintaining/testing.md.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ minute must read what came before, since the service then lists what comes after
 """
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
 LEFT_OUT = "lines left out here: nothing read the log"
-PAGE_OF_FIGURES = ROOT / "docs" / "testing.md"
+PAGE_OF_FIGURES = ROOT / "docs" / "maintaining" / "testing.md"
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
 ANSWERS = PASSING + PROXIES + UNAUTHORIZED
@@ -562,7 +562,7 @@ def main() -> int:
         "--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast"
     )
     parser.add_argument(
-        "--write", action="store_true", help="write the figures into docs/testing.md"
+        "--write", action="store_true", help="write the figures into docs/maintaining/testing.md"
     )
     arguments = parser.parse_args()
     shutil.rmtree(LEFT, ignore_errors=True)

@@ -57,7 +57,7 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
 
 def test_the_readme_says_of_other_tools_what_the_table_shows() -> None:
     tools = ("curl loop", "requests poller", "gh's rules", "this step")
-    table = re.search(r"^\| fault (\|.*\n)+", _read("docs/testing.md"), re.MULTILINE)
+    table = re.search(r"^\| fault (\|.*\n)+", _read("docs/maintaining/testing.md"), re.MULTILINE)
     assert table
     head, _, *rows = (line.strip("| ").split(" | ") for line in table[0].splitlines())
     through = {
