@@ -46,7 +46,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         why: LiteralString = (
             "MOGPLEX_API_KEY is missing"
             if token is None
-            else "the state was saved with another token"
+            else "the state was saved with another token, or by another job"
         )
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)

@@ -15,6 +15,12 @@ from mogplex_ci.emulator.documents import Document, DocumentError, errors_of, fi
 SUFFIXES: Final = (".ndjson", ".jsonl")
 """Of files that are recordings, not scenarios."""
 MAX_BYTES: Final = 64 * 1024 * 1024
+_MAX_LINE_BYTES: Final = 2 * 1024 * 1024
+"""Of one event. A step writes at most 200,000 characters of a payload, and a client refuses an
+answer of more than 16 MiB each time it asks for it.
+"""
+_ENDS: Final = ("success", "failed", "cancelled", "awaiting_input")
+"""Statuses with which a step's recording ends. With any other the played run would never end."""
 _LONGEST_PAUSE: Final = 1.5
 """Below two seconds of silence, after which a step shows what it holds back."""
 _SHORTEST_PAUSE: Final = 0.001
@@ -40,7 +46,7 @@ _LINE: Final = {
         "payload": {"type": ["object", "null"], "description": "an object"},
         "createdAt": _TEXT,
         "runId": {"type": "string", "description": "the id of a run"},
-        "status": {"type": "string", "description": "a status"},
+        "status": {"enum": [*_ENDS]},
         "error": _TEXT,
         "terminalCommitSha": _TEXT,
     },
@@ -78,6 +84,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for number, text in enumerate(read_text(path, MAX_BYTES).split("\n"), 1):
         if not text.strip():
             continue
+        if len(text.encode()) > _MAX_LINE_BYTES:
+            raise DocumentError(f"{path}:{number}: has more than {_MAX_LINE_BYTES:,} bytes")
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):

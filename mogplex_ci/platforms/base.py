@@ -268,15 +268,25 @@ class Platform:
         with usable(variable, "written", path.parent):
             write_whole(path, text)
 
+    def state_owner(self, *, key: str | None = None) -> tuple[str, ...] | None:
+        """Return whose state is saved: the names that only this try of this step's job has; None if
+        nothing tells.
+
+        ``key``: see ``save_state``.
+        """
+        identity = self.identity()
+        if identity is not None:
+            return (self.name, *self._state_names(identity), identity.attempt or "")
+        return (self.name, key) if key else None
+
     def _state_name(self, key: str | None) -> str | None:
         """Return the file in the workspace that is this try's of the step and no other's; None if
         nothing tells.
         """
-        identity = self.identity()
-        if identity is None and not key:
+        owner = self.state_owner(key=key)
+        if owner is None:
             return None
-        names = (*self._state_names(identity), identity.attempt or "") if identity else (key,)
-        digest = hashlib.sha256(json.dumps((self.name, *names)).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps(owner).encode()).hexdigest()[:16]
         return f"{_STATE_FOLDER}/{digest}.json"
 
     def _state_names(self, identity: Identity) -> Sequence[str]:

@@ -32,7 +32,7 @@ class State(NamedTuple):
     runs: Sequence[OpenRun]
     """The oldest first."""
     is_ours: bool
-    """Whether it was written with the token that was given."""
+    """Whether this try of this job wrote it, with the token that was given."""
 
 
 class Ledger:
@@ -41,11 +41,20 @@ class Ledger:
     The runs of a step are in threads of their own, and each saves what it adds before it goes on.
     """
 
-    def __init__(self, save: Callable[[str], None], base_url: str, token: str) -> None:
-        """``save`` keeps a line in place of the one before, an empty one at last."""
+    def __init__(
+        self,
+        save: Callable[[str], None],
+        base_url: str,
+        token: str,
+        owner: Sequence[str] | None,
+    ) -> None:
+        """``save`` keeps a line in place of the one before, an empty one at last. ``owner`` names
+        the job, see ``Platform.state_owner``.
+        """
         self._save = save
         self._base_url = base_url
         self._token = token
+        self._owner = owner
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
         self._lock = threading.Lock()
@@ -74,12 +83,18 @@ class Ledger:
                 del self._open[run]
             else:
                 self._open[run] = entry
-            runs = [
-                {name: value for name, value in run._asdict().items() if value}
-                for run in self._open.values()
-            ]
-            state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
-            self._save(f"{_mac(state, self._token)} {state}" if runs else "")
+            self._save(self._state())
+
+    def _state(self) -> str:
+        """Return the open runs as the line that is saved."""
+        if not self._open:
+            return ""
+        runs = [
+            {name: value for name, value in run._asdict().items() if value}
+            for run in self._open.values()
+        ]
+        state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
+        return f"{_mac(state, self._owner, self._token)} {state}"
 
 
 def saved_state(platform: Platform, *, token: str | None, key: str | None) -> State | None:
@@ -90,16 +105,19 @@ def saved_state(platform: Platform, *, token: str | None, key: str | None) -> St
     mac, _, text = platform.load_state(key=key).partition(" ")
     try:
         state = json.loads(text)
-        base_url, runs = str(state["base_url"]), [OpenRun(**run) for run in state["runs"]]
+        base_url = str(state["base_url"])
+        runs = [OpenRun(**run) for run in state["runs"]]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return State(
-        base_url, runs, hmac.compare_digest(mac.encode(), _mac(text, token or "").encode())
-    )
+    ours = _mac(text, platform.state_owner(key=key), token or "")
+    return State(base_url, runs, is_ours=hmac.compare_digest(mac.encode(), ours.encode()))
 
 
-def _mac(state: str, token: str) -> str:
-    """Return what only the holder of the token can write: else a file in the repository could
-    cancel a run.
+def _mac(state: str, owner: Sequence[str] | None, token: str) -> str:
+    """Return what only the holder of the token can write, and only for this job.
+
+    Else a file in the repository could cancel a run, or another job's file, which is as valid, that
+    job's run.
     """
-    return hmac.new(token.encode(), state.encode(), hashlib.sha256).hexdigest()
+    signed = json.dumps([owner, state])
+    return hmac.new(token.encode(), signed.encode(), hashlib.sha256).hexdigest()

@@ -84,7 +84,8 @@ class Recorder:
         self.log.lines.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
             save = partial(self._save_state, key=inputs.idempotency_key)
-            self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "")
+            owner = self._platform.state_owner(key=inputs.idempotency_key)
+            self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "", owner)
         self._reports = [
             self.log,
             *([Summary(self._platform, self.safe)] if inputs.summary else []),

@@ -97,7 +97,7 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     said = [f"The step ended before its run; cancelling run {run.id}", "Run cancelled"]
     assert code or ended.out.splitlines() == (said if cancels else [])
     why = (
-        "the state was saved with another token"
+        "the state was saved with another token, or by another job"
         if variables.get("MOGPLEX_API_KEY")
         else "MOGPLEX_API_KEY is missing"
     )
@@ -105,6 +105,29 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     assert job.kept == (not cancels and not is_detached)
     assert job.post().code == 0
     assert (run.status == "cancelled") == (not is_detached), "the next clean-up is this job's own"
+
+
+def test_a_valid_state_of_another_job_cancels_nothing_and_that_job_still_finds_its_run(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    """Its file was written with the same token, and stands where this job's own would."""
+    other = Job("gitlab", tmp_path, emulator)
+    other.stopped_when(asked(emulator, "stream"))
+    (run,) = emulator.runs
+    (file,) = other.workspace.glob(".mogplex/*.json")
+    state = file.read_text(encoding="utf-8")
+    ours = {"CI_JOB_NAME": "deploy", "CI_JOB_ID": "1001"}
+    other.env |= ours
+    other.stopped_when(lambda: len(emulator.runs) == 2)
+    (own,) = set(other.workspace.glob(".mogplex/*.json")) - {file}
+    own.write_text(state, encoding="utf-8")
+    ended = other.post()
+    assert (ended.code, run.status == "cancelled") == (64, False), ended.out
+    assert "the state was saved with another token, or by another job" in ended.out
+    for name in ours:
+        other.env[name] = environment("gitlab", tmp_path)[name]
+    ended = other.post()
+    assert (ended.code, run.status) == (0, "cancelled"), ended.out
 
 
 def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> None:

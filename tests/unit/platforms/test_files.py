@@ -195,7 +195,7 @@ def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
 
 def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -> None:
     system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
-    ledger = Ledger(system.save_state, URL, TOKEN)
+    ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
     ledger.on(None, "", Started(run("pending"), "key-1", joined=False, owned=True))
     text = system.load_state()
     assert TOKEN not in text
