@@ -135,7 +135,7 @@ def test_the_entry_point_becomes_another_program_if_there_is_one(tmp_path: Path)
 def test_help_lists_the_commands_and_exit_codes(terminal: Terminal) -> None:
     shown = terminal.mogplex("help")
     for command, summary in COMMANDS.items():
-        assert f"  {command:<8}  {summary}\n" in shown.out
+        assert f"  {command:<9}  {summary}\n" in shown.out
     codes = re.findall(r"^  (\d+)[ ,]", shown.out, re.MULTILINE)
     assert codes == ["0", "1", "2", "64", "65", "69", "75", "129"]
     assert terminal.mogplex("--help") == terminal.mogplex("-h") == shown
