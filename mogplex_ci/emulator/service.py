@@ -137,9 +137,14 @@ class Service:
 
     def _repos(self, token: Token, request: Request) -> Answer:
         found = token.user.search(
-            trim(request.args.get("q")), trim(request.args.get("id")), _limit(request)
+            trim(request.args.get("q")),
+            trim(request.args.get("id")),
+            _limit(request),
+            with_hidden=self._newest,
         )
-        fields = ("id", "full_name", "installation_id", "default_branch", "root_directory")
+        fields = ["id", "full_name", "installation_id", "default_branch", "root_directory"]
+        if self._newest:
+            fields.append("hidden")
         return ok({"repos": [{name: getattr(repo, name) for name in fields} for repo in found]})
 
     def _start(self, token: Token, request: Request) -> Answer:

@@ -44,7 +44,9 @@ class Repo:
     default_branch: str | None
     root_directory: str | None
     hidden: bool
-    """A hidden repository is not listed, yet runs can be started on it."""
+    """A hidden repository is off the dashboard, yet runs can be started on it. 2026-11 lists it as
+    hidden, 2026-08 does not list it.
+    """
     api_keys: str = "full"
     """The rights that its team gives to API keys: ``full``, ``automations`` only, or ``unknown`` if
     unreadable.
@@ -104,13 +106,14 @@ class User:
         """Return the repository with this id (case does not matter)."""
         return next((repo for repo in self.repos if repo.id == repo_id.lower()), None)
 
-    def search(self, query: str | None, repo_id: str | None, limit: int) -> list[Repo]:
+    def search(
+        self, query: str | None, repo_id: str | None, limit: int, *, with_hidden: bool
+    ) -> list[Repo]:
         """Return the listed repositories by name; ``repo_id`` wins over ``query``, a SQL ``ILIKE``
         pattern.
         """
-        listed = sorted(
-            (repo for repo in self.repos if not repo.hidden), key=lambda repo: repo.full_name
-        )
+        listed = [repo for repo in self.repos if with_hidden or not repo.hidden]
+        listed.sort(key=lambda repo: repo.full_name)
         if repo_id is not None:
             listed = [repo for repo in listed if repo.id == repo_id.lower()]
         elif query is not None:
