@@ -28,6 +28,51 @@ exit codes:
 """For ``--help``."""
 
 
+ERROR_CODES: Final = frozenset(
+    {
+        "ARTIFACT_INVALID",
+        "ARTIFACT_MISSING",
+        "AUTOMATION_REQUIRED",
+        "BAD_REQUEST",
+        "BRANCH_MOVED",
+        "CANCELLED",
+        "CHECKS_FAILED",
+        "CONFLICT",
+        "CONTEXT_CHANGED",
+        "FAIL_FAST",
+        "FORBIDDEN",
+        "FOREIGN_RUN",
+        "GITHUB",
+        "IDEMPOTENCY_CONFLICT",
+        "INTERNAL",
+        "INTERNAL_ERROR",
+        "INTERRUPTED",
+        "NOT_FOUND",
+        "NOT_JUDGED",
+        "NO_CHANGE",
+        "NO_PULL_REQUEST",
+        "PATH_NOT_ALLOWED",
+        "PAUSED",
+        "RATE_LIMITED",
+        "RESOURCES",
+        "ROUND_UNKNOWN",
+        "RUNS_FAILED",
+        "RUN_FAILED",
+        "SERVICE_UNAVAILABLE",
+        "TIMEOUT",
+        "UNAUTHORIZED",
+        "UNKNOWN_STATUS",
+        "UNREACHABLE",
+        "UNTRUSTED_PROMPT",
+        "UNTRUSTED_TRIGGER",
+        "USAGE",
+    }
+)
+"""The codes with which a step may end, each with a row and an anchor in docs/troubleshooting.md.
+
+A code is never given another meaning. The API may send codes that are not among them.
+"""
+
 TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 """The documents' address, and the name that the newest Mogplex gives the page."""
 
