@@ -72,7 +72,7 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/vulture
-	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
+	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/any-ci/agent.sh examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
 types: $(SETUP)
@@ -92,7 +92,6 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.drone-ci examples/drone/drone.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.cloudbuild examples/cloudbuild/cloudbuild.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/forgejo/agent.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.travis examples/travis/travis.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.woodpecker-ci examples/woodpecker/woodpecker.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml

@@ -26,7 +26,6 @@ VARIABLES: Final = (
     "MOGPLEX_DEBUG",
     "MOGPLEX_DOTENV",
     "MOGPLEX_ANNOTATIONS_FILE",
-    "MOGPLEX_CODE_QUALITY_FILE",
 )
 """Variables that tell a platform what to write and where; they are not inputs."""
 

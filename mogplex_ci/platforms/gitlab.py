@@ -3,7 +3,6 @@
 ``templates/run/template.yml`` and ``examples/gitlab`` show the job's part.
 """
 
-import hashlib
 import json
 import secrets
 import time
@@ -22,7 +21,6 @@ _LEVEL_COLOURS: Final = {
 _COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
-_SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
 # gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge
@@ -60,7 +58,6 @@ class GitLab(Platform):
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
         self._links: list[dict[str, object]] = []
-        self._issues: list[dict[str, object]] = []
 
     def _group(self, title: SafeText) -> tuple[str, str]:
         """Return the markers of a collapsed section; no two sections of a job may have one name."""
@@ -71,36 +68,16 @@ class GitLab(Platform):
     def annotate(
         self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
     ) -> None:
-        """Print a coloured line; warnings and errors go into the code quality report as well."""
+        """Print a coloured line."""
         shown = annotation_text(title, text, place)
         self._write(f"{_LEVEL_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
-        if level in _SEVERITIES:
-            path, line = place or (self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml", 1)
-            # What names the issue is the same in the next pipeline.
-            named = "\0".join((self.env.get("CI_JOB_NAME", ""), title, path, str(line)))
-            self._issues.append(
-                {
-                    "description": f"{title}: {text}",
-                    "check_name": "mogplex",
-                    "fingerprint": hashlib.sha256(named.encode()).hexdigest(),
-                    "severity": _SEVERITIES[level],
-                    "location": {"path": path, "lines": {"begin": line}},
-                }
-            )
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
 
     def close(self) -> None:
-        """Write the annotations report, and the code quality report if it was asked for."""
+        """Write the annotations report."""
         links = {"Mogplex": self._links} if self._links else {}
-        self._write_file(
-            "MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json"
-        )
-        if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):
-            self._write_file("MOGPLEX_CODE_QUALITY_FILE", _json(self._issues), default="")
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2) + "\n"
+        text = json.dumps(links, indent=2) + "\n"
+        self._write_file("MOGPLEX_ANNOTATIONS_FILE", text, default="mogplex-annotations.json")

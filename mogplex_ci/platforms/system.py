@@ -3,7 +3,8 @@
 A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a
 slash between them (a word that is not in capitals stands for itself), or a function of the
 environment. A condition is a cell that has a value, ``A=word`` for one that is a word in any case
-(``*`` stands for any characters), or ``A!=B`` for two that name different repositories.
+(``*`` stands for any characters), ``A=word&!B`` where besides B has no value, or ``A!=B`` for two
+that name different repositories.
 """
 
 import re
@@ -37,7 +38,10 @@ def _holds(condition: str, env: Env) -> bool:
     if "!=" in condition:
         head, base = (env.get(variable, "").lower() for variable in condition.split("!="))
         return head != "" and (repository_of(head) or head) != (repository_of(base) or base)
-    cell, _, word = condition.partition("=")
+    positive, _, unset = condition.partition("&!")
+    if unset and env.get(unset):
+        return False
+    cell, _, word = positive.partition("=")
     value = value_of(cell, env) or ""
     return fnmatchcase(value.lower(), word) if word else value != ""
 

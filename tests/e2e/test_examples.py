@@ -51,6 +51,9 @@ def scripts(node: object) -> Iterator[str]:
 
 def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
     """Yield the commands of an example, as the system starts them."""
+    if EXAMPLES[name].language == "sh":
+        yield ["bash", "-c", EXAMPLES[name].code]
+        return
     if EXAMPLES[name].language not in ("yml", "yaml"):
         found = re.findall(r"""(?:\bsh |scriptContent = )(['"])(.+)\1""", EXAMPLES[name].code)
         yield from (["bash", "-e", "-c", script] for _, script in found)
@@ -98,6 +101,8 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
     executable(tmp_path / "bin" / "mogplex-ci", f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n')
     executable(tmp_path / "bin" / "buildkite-agent", META_DATA.format(folder=tmp_path))
     job = {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": f"{name}-1-agent"}
+    if name == "any-ci":
+        job = {"BUILD_ID": "7", "CI": "true"}
     env = environment(name, tmp_path) if name in ENVIRONMENTS else job
     env |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
     env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
@@ -108,5 +113,7 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
         shown += out
     assert PULL_REQUEST in shown
     assert (f"\nPlease review {PULL_REQUEST}\n" in shown) is (name not in OUTPUTS_BY_THE_SYSTEM)
+    if name == "any-ci":
+        assert [run.key for run in emulator.runs] == ["ci-7-agent"]
     if name == "tekton":
         assert (tmp_path / "result").read_text() == PULL_REQUEST

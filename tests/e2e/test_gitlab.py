@@ -120,9 +120,6 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert pipeline.code == 0, pipeline.log
     (body,) = started(emulator)
     assert str(body["prompt"]).endswith("less than $5.")
-    assert (
-        json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
-    )
     assert "<testcase" in (project.folder / "mogplex" / "junit.xml").read_text(encoding="utf-8")
 
 

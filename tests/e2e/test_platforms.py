@@ -105,8 +105,8 @@ def test_a_run_that_opens_a_pull_request(name: str, tmp_path: Path) -> None:
     "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity"], every=2)
 )
 def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
-    reports = {"MOGPLEX_CODE_QUALITY_FILE": "code-quality.json", "MOGPLEX_OUTPUT_DIR": "."}
-    check_golden(f"{name}/failure.txt", Job(name, tmp_path).run("failure", **reports))
+    log = Job(name, tmp_path).run("failure", MOGPLEX_OUTPUT_DIR=".")
+    check_golden(f"{name}/failure.txt", log)
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
