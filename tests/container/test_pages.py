@@ -28,7 +28,7 @@ from tests.slow import slow
 pytestmark = pytest.mark.container
 
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
-EVENTS = ("on: push", "on: workflow_dispatch")
+EVENTS = ("on: push", "on: workflow_dispatch", "on:\n  workflow_dispatch:")
 WORLD = """
 users:
   - name: ada
@@ -87,7 +87,7 @@ def test_a_workflow_runs_as_it_stands(
     (repository / ".mogplex").mkdir()
     (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
     has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
-    event = next(event.split()[-1] for event in EVENTS if event in workflow)
+    event = next(event.split()[-1].rstrip(":") for event in EVENTS if event in workflow)
     done = act(repository, has_jq, emulator=emulator, api=api, event=event)
     assert done.exit_code == 0, done.log
     assert {run.status for run in emulator.runs} == {"success"}
