@@ -45,6 +45,10 @@ class Repo(NamedTuple):
     root_directory: Untrusted | None
     data: Untrusted
     """The whole object as the API sent it."""
+    hidden: bool = False
+    """Whether it was taken off Mogplex's dashboard. Runs start on it all the same. Older services
+    do not list it.
+    """
 
 
 class Run(NamedTuple):

@@ -22,8 +22,8 @@ from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms.job_log import coloured
+from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import find_repo
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
@@ -208,7 +208,10 @@ class Session:
         """
         if is_uuid(repo):
             return repo
-        return self.call(lambda client, timeout: find_repo(client, repo, timeout=timeout)).id
+        found = self.call(lambda client, timeout: find_repo(client, repo, timeout=timeout))
+        if found.hidden:
+            self.console.warn("{} is hidden: it was removed from Mogplex's dashboard", repo)
+        return found.id
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -29,9 +29,9 @@ from mogplex_ci.inputs.sources import gather
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import github_api_url
+from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import Value, duration
 from mogplex_ci.step.execute import Step
-from mogplex_ci.step.fleet import find_repos
 from mogplex_ci.step.guards import reason_to_skip
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.step.recorder import Recorder
@@ -327,7 +327,14 @@ def _repo(client: Client, repo: str | None) -> Finding:
         found = client.repos(repo_id=repo, timeout=PROBE_SECONDS)
     else:
         matching = find_repos(client, repo.split(), timeout=PROBE_SECONDS)
-        found = list({each.id: each for listed in matching.values() for each in listed}.values())
+        found = list(
+            {each.id: each for listed in matching.values() for each in listed.repos}.values()
+        )
+    if len(found) == 1 and found[0].hidden:
+        template: LiteralString = (
+            "{} has the id {} and is hidden: it was removed from Mogplex's dashboard"
+        )
+        return Finding("repo", Mark.OK, template, (found[0].full_name, found[0].id))
     if not found:
         remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."
         return Finding("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)

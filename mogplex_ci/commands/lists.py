@@ -25,6 +25,8 @@ class Row(NamedTuple):
     """The others; the last one may be long."""
     data: Untrusted
     """The API's object."""
+    hidden: bool = False
+    """Whether a repository was taken off Mogplex's dashboard."""
 
 
 def parsers() -> Mapping[str, Mapping[str, Parser]]:
@@ -56,8 +58,11 @@ def _repos(session: Session, options: argparse.Namespace) -> Iterator[Row]:
     for repo in session.call(
         lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)
     ):
-        root = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
-        yield Row(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
+        more = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
+        if repo.hidden:
+            more.append(Untrusted("hidden"))
+        cells = (repo.full_name, repo.default_branch, *more)
+        yield Row(repo.id, cells, repo.data, repo.hidden)
 
 
 def _agents(session: Session, _options: argparse.Namespace) -> Iterator[Row]:
@@ -118,12 +123,18 @@ def print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
 
 
 def _print_matrix(repos: Sequence[Row], console: Console) -> None:
-    """Print the names. A workflow may put them into a command, so anything but a plain
-    ``owner/name`` is left out.
+    """Print the names but those of hidden repositories. A workflow may put them into a command, so
+    anything but a plain ``owner/name`` is left out.
     """
-    names = [name for repo in repos if (name := console.safe.repo(repo.cells[0])) is not None]
-    if len(names) < len(repos):
-        console.warn("{} repositories with unusual names are left out", len(repos) - len(names))
+    visible = [repo for repo in repos if not repo.hidden]
+    if len(visible) < len(repos):
+        console.warn(
+            "hidden repositories ({}) are left out: they were removed from Mogplex's dashboard",
+            len(repos) - len(visible),
+        )
+    names = [name for repo in visible if (name := console.safe.repo(repo.cells[0])) is not None]
+    if len(names) < len(visible):
+        console.warn("{} repositories with unusual names are left out", len(visible) - len(names))
     console.json(Untrusted(names))
 
 

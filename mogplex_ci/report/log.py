@@ -20,6 +20,7 @@ from mogplex_ci.report import Report, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.run_log import DETAILS_LIMIT, RunLog
 from mogplex_ci.run import updates as u
+from mogplex_ci.run.repositories import Match
 from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -60,6 +61,21 @@ class Log(Report):
             "Starting ", count(len(runs), "run"), ", at most ", at_once, " at once"
         )
         self.lines.fold(title, runs)
+
+    def hidden_repos(self, found: Mapping[str, Match]) -> None:
+        """Say which hidden repositories patterns leave out, and which ones are used since they are
+        named. ``found``: by the words of ``repo``.
+        """
+        for word, matched in found.items():
+            if matched.left_out:
+                template: LiteralString = (
+                    "The pattern {} leaves out hidden repositories ({}), which were removed from Mogplex's "
+                    "dashboard: to start runs on them, give their full names"
+                )
+                self.lines.line(self._safe.line(template, Untrusted(word), matched.left_out))
+            for repo in matched.repos:
+                if repo.hidden:
+                    self.lines.line(text.hidden_repo(repo, self._safe))
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""

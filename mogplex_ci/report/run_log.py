@@ -309,6 +309,8 @@ class RunLog(LogLines):
         self._is_own_repository = own is not None and repo.one_of(own) is not None
         if self._inputs and (title := text.first_line(self._inputs.prompt)):
             self.say("Task: ", Untrusted(title))
+        if starting.repo and starting.repo.hidden:
+            self.line(text.hidden_repo(starting.repo, self.safe))
         self.say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
 
     def _next_key(self, update: u.NextKey) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.errors import MogplexError, Problem
-from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Run
+from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.run.many import FleetCounts
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import (
@@ -138,6 +138,14 @@ def last_line(words: Untrusted | None) -> str:
     """Return the last line of the agent's words that says something; empty when there is none."""
     lines = words.text.splitlines() if words else []
     return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "")
+
+
+def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:
+    """Return the note on a run in a repository that Mogplex's dashboard does not show."""
+    template: LiteralString = (
+        "The repository {} was removed from Mogplex's dashboard; runs start on it all the same"
+    )
+    return safe.line(template, repo.full_name)
 
 
 def branch_words(run: Run) -> list[Part]:

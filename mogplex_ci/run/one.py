@@ -10,9 +10,10 @@ from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
 from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
+from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import Key, Starter, find_repo
+from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import (
     CancelAnswered,
     CancelFailed,

@@ -9,29 +9,18 @@ import hashlib
 import json
 import re
 from collections.abc import Generator, Sequence
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
-from mogplex_ci.models import Repo, StartedRun, StartRequest
+from mogplex_ci.errors import KeyConflictError, MogplexError, RoundUnknownError
+from mogplex_ci.models import StartedRun, StartRequest
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
 MAX_CHAIN: Final = 10
 """Keys of a chain that are tried."""
-_CLOSEST: Final = 3
-"""Repository names that an error lists."""
-FIND_REPO: Final = "Use one from 'mogplex repos list'."
-INSTALL_APP: Final = (
-    "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
-)
-"""Advice for a repository that the token does not see."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
 
@@ -89,57 +78,6 @@ def _extended(key: str, addition: str) -> str:
 def _with_digest(readable: str, name: str) -> str:
     digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
     return f"{readable[: MAX_KEY_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
-
-
-def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
-    """Return the repository whose full name is ``full_name``. Case matters only between names that
-    differ in it alone.
-
-    The API starts runs by id, and answers an id it does not know like an outage: hence the lookup.
-
-    Raises:
-        UsageError: this token sees no such repository; the error lists the closest names it does
-            see.
-        MogplexError: the API could not be asked.
-    """
-    found = repos_named(full_name, client.repos(query=full_name, timeout=timeout))
-    if len(found) == 1:
-        return found[0]
-    raise UsageError(no_such_repo(full_name, client.repos(timeout=timeout), several=bool(found)))
-
-
-def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
-    """Return those of ``repos`` whose full name or id is ``name``, or whose name matches it as a
-    pattern (``acme/*``).
-
-    Case matters only between names that differ in it alone.
-    """
-    exact = [
-        repo
-        for repo in repos
-        if repo.full_name == Untrusted(name) or repo.id.lower() == name.lower()
-    ]
-    return exact or [
-        repo for repo in repos if fnmatchcase(repo.full_name.text.lower(), name.lower())
-    ]
-
-
-def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Problem:
-    """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and
-    which are close.
-    """
-    from difflib import SequenceMatcher  # slow to import, needed only for this message
-
-    def similarity(repo: Repo) -> float:
-        return SequenceMatcher(None, repo.full_name.text.lower(), name.lower()).ratio()
-
-    near = sorted(visible, key=similarity, reverse=True)[:_CLOSEST]
-    fault = f"is not a repository that this token can see. {INSTALL_APP}"
-    if several:
-        fault = "is the name of several repositories"
-    return Problem(
-        "repo", fault, FIND_REPO, Untrusted(name), tuple(repo.full_name for repo in near)
-    )
 
 
 class Starter:

@@ -4,7 +4,6 @@ token budget.
 
 import contextlib
 import ctypes
-import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -15,19 +14,18 @@ from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Contact
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.read import ActionInputs, is_pattern
-from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, result_of_fleet
+from mogplex_ci.run.repositories import Match, find_repos
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, duration
 from mogplex_ci.step.execute import Step, execute, service_of
 from mogplex_ci.step.plan import Item, plan_of
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 
 _M_ARENA_MAX: Final = -8
@@ -64,6 +62,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         with contextlib.closing(connect(0)) as client:
             service = Service(client, clock, step.stop, step.began, inputs.timeout)
             found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
+        recorder.log.hidden_repos(found)
         items = items_of(tasks, found, step.platform)
         if (
             not inputs.dry_run
@@ -104,42 +103,8 @@ def _allocate_from_one_heap() -> None:
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def find_repos(client: Client, wanted: Sequence[str], timeout: float) -> dict[str, list[Repo]]:
-    """Return the repositories that each of ``wanted``, full names, ids or patterns such as
-    ``acme/*``, stands for.
-
-    Raises:
-        UsageError: with everything in ``wanted`` that stands for none, and the names that are
-            close.
-        MogplexError: the API could not be asked.
-    """
-    visible = client.repos(timeout=timeout)
-    is_complete = len(visible) < LIST_LIMIT
-    found: dict[str, list[Repo]] = {}
-    problems: list[Problem] = []
-    for word in dict.fromkeys(wanted):
-        known = visible
-        if not is_complete and is_uuid(word):
-            known = client.repos(repo_id=word, timeout=timeout)
-        elif not is_complete:  # the API searches for text, not for patterns
-            known = client.repos(query=max(re.split(r"[*?]", word), key=len), timeout=timeout)
-        matching = repos_named(word, known)
-        found[word] = sorted(matching, key=lambda repo: repo.full_name.text.lower())
-        if is_pattern(word) and len(known) >= LIST_LIMIT:
-            fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"
-            problems.append(Problem("repo", fault, "Use narrower patterns.", Untrusted(word)))
-        elif is_pattern(word) and not matching:
-            fault = f"matches no repository that this token can see. {INSTALL_APP}"
-            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word)))
-        elif len(matching) != 1 and not is_pattern(word):
-            problems.append(no_such_repo(word, visible, several=bool(matching)))
-    if problems:
-        raise UsageError(*problems)
-    return found
-
-
 def items_of(
-    tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform
+    tasks: Sequence[ActionInputs], found: dict[str, Match], platform: Platform
 ) -> list[Item]:
     """Return a run for each repository of each task. ``found``: the repositories that each word
     stands for.
@@ -150,7 +115,7 @@ def items_of(
     pairs: list[tuple[ActionInputs, Repo]] = []
     problems: list[Problem] = []
     for task in tasks:
-        repos = {repo.id: repo for word in task.repos for repo in found[word]}
+        repos = {repo.id: repo for word in task.repos for repo in found[word].repos}
         pairs += [(task, repo) for repo in repos.values()]
     if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"

@@ -194,6 +194,30 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
     assert len(emulator.runs) == 4
 
 
+def test_hidden_repositories_are_left_out_of_patterns_and_used_by_name(
+    step: GitHubStep, emulator: Emulator
+) -> None:
+    repos = [
+        {"id": repo.id, "full_name": repo.full_name, "hidden": repo.full_name != "acme/web"}
+        for repo in emulator.world.tokens[emulator.token].user.repos
+    ]
+    listed = {"ok": True, "data": {"repos": repos}}
+    emulator.inject("repos", status=200, body=listed, times="always")
+    step.inputs["repo"] = "acme/* acme/api"
+    ended = step.run()
+    assert ended.code == 0, ended.out
+    assert {row["repo"] for row in results(step)} == {"acme/web", "acme/api"}
+    lines = ended.out.splitlines()
+    note = "The repository acme/api was removed from Mogplex's dashboard; runs start on it all the same"
+    assert note in lines
+    assert (
+        "The pattern acme/* leaves out hidden repositories (2), which were removed from Mogplex's "
+        "dashboard: to start runs on them, give their full names" in lines
+    )
+    step.inputs["repo"] = "acme/api"
+    assert note in step.run().out.splitlines()
+
+
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
     inputs = {"prompt": "Fix it", "repo": "nobody/*\nacme/web", "dry-run": "no-change"}
     step = GitHubStep(tmp_path, inputs=inputs)

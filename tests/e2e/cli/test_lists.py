@@ -33,6 +33,11 @@ UNUSUAL = [
     {"id": "id-1", "full_name": name}
     for name in ("acme/web", "acme/a;rm -rf ~", "acme/`id`", "acme/${{ x }}")
 ]
+HIDDEN = [
+    {"id": "1", "full_name": "acme/attic", "default_branch": "main", "hidden": True},
+    {"id": "2", "full_name": "acme/web", "default_branch": "main", "hidden": False},
+]
+LEFT_OUT = "hidden repositories (1) are left out: they were removed from Mogplex's dashboard"
 MANY = [{"id": f"id-{number}", "full_name": f"acme/r{number}"} for number in range(200)]
 MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
 
@@ -74,6 +79,8 @@ def test_json_is_one_object_a_line(
     ("repos", "flags", "lines", "warning"),
     [
         (UNUSUAL, ["--matrix"], ['["acme/web"]'], "3 repositories with unusual names are left out"),
+        (HIDDEN, ["--matrix"], ['["acme/web"]'], LEFT_OUT),
+        (HIDDEN, [], ["1  acme/attic  main  hidden", "2  acme/web    main"], None),
         (MANY, [], MANY_LINES, "only the first 200 are listed; narrow them with --q"),
     ],
 )
@@ -82,12 +89,15 @@ def test_what_is_left_out_is_said(
     repos: list[dict[str, str]],
     flags: list[str],
     lines: list[str],
-    warning: str,
+    warning: str | None,
 ) -> None:
     with Emulator("success") as emulator:
         emulator.inject("repos", status=200, body={"ok": True, "data": {"repos": repos}})
         ended = terminal.against(emulator).mogplex("repos", "list", *flags)
-    assert (ended.out.splitlines(), ended.err) == (lines, f"warning: {warning}\n")
+    assert (ended.out.splitlines(), ended.err) == (
+        lines,
+        f"warning: {warning}\n" if warning else "",
+    )
 
 
 def test_names_of_others_do_no_harm(terminal: Terminal) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import ForeignRunError, UsageError
-from mogplex_ci.run.start import INSTALL_APP, find_repo
+from mogplex_ci.errors import ForeignRunError
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
@@ -204,47 +203,6 @@ def test_a_run_of_its_own_is_cancelled_with_the_step(world: World, explicit: boo
         leave_running(case)
     assert case.play(stop_after=20.0).result == "interrupted"
     assert case.live == []
-
-
-def repos_of(names: list[str]) -> dict[str, Any]:
-    return {
-        "ok": True,
-        "data": {"repos": [{"id": name.replace("/", "."), "full_name": name} for name in names]},
-    }
-
-
-@pytest.mark.parametrize(
-    ("listed", "wanted", "found", "near"),
-    [
-        (["acme/web"], "acme/web", "acme/web", []),
-        (["acme/web"], "Acme/WEB", "acme/web", []),
-        (["acme/web-shop", "acme/web"], "acme/web", "acme/web", []),
-        (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web", []),
-        (["acme/web", "Acme/Web"], "ACME/WEB", None, ["acme/web", "Acme/Web"]),
-        (
-            ["acme/api", "acme/webs", "o/x", "acme/web-app"],
-            "acme/web",
-            None,
-            ["acme/webs", "acme/web-app", "acme/api"],
-        ),
-        ([], "acme/web", None, []),
-    ],
-)
-def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
-    world: World, listed: list[str], wanted: str, found: str | None, near: list[str]
-) -> None:
-    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
-    if found is not None:
-        assert find_repo(world.client(), wanted, timeout=5.0).id == found.replace("/", ".")
-        return
-    with pytest.raises(UsageError) as caught:
-        find_repo(world.client(), wanted, timeout=5.0)
-    (problem,) = caught.value.problems
-    fault = f"is not a repository that this token can see. {INSTALL_APP}"
-    assert problem.fault == (
-        "is the name of several repositories" if wanted == "ACME/WEB" else fault
-    )
-    assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
 
 
 @pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])

@@ -1,0 +1,133 @@
+"""Which repositories ``repo`` stands for, and the messages for what stands for none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.run.repositories import INSTALL_APP, find_repo, find_repos
+from tests.faults.world import World
+
+
+def repos_of(names: list[str]) -> dict[str, Any]:
+    """Return the answer that lists ``names``; a ``~`` in front is for a hidden repository."""
+    listed = []
+    for number, name in enumerate(names):
+        plain = name.removeprefix("~")
+        repo_id = f"{plain.replace('/', '.')}{number}"
+        listed.append({"id": repo_id, "full_name": plain, "hidden": name.startswith("~")})
+    return {"ok": True, "data": {"repos": listed}}
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "found", "near"),
+    [
+        (["acme/web"], "acme/web", "acme/web", []),
+        (["acme/web"], "Acme/WEB", "acme/web", []),
+        (["acme/web-shop", "acme/web"], "acme/web", "acme/web", []),
+        (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web", []),
+        (["acme/web", "Acme/Web"], "ACME/WEB", None, ["acme/web", "Acme/Web"]),
+        (
+            ["acme/api", "acme/webs", "o/x", "acme/web-app"],
+            "acme/web",
+            None,
+            ["acme/webs", "acme/web-app", "acme/api"],
+        ),
+        ([], "acme/web", None, []),
+    ],
+)
+def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
+    world: World, listed: list[str], wanted: str, found: str | None, near: list[str]
+) -> None:
+    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
+    if found is not None:
+        assert find_repo(world.client(), wanted, timeout=5.0).full_name.text == found
+        return
+    with pytest.raises(UsageError) as caught:
+        find_repo(world.client(), wanted, timeout=5.0)
+    (problem,) = caught.value.problems
+    fault = f"is not a repository that this token can see. {INSTALL_APP}"
+    assert problem.fault == (
+        "is the name of several repositories" if wanted == "ACME/WEB" else fault
+    )
+    assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "found", "is_hidden"),
+    [
+        (["~acme/attic"], "acme/attic", 0, True),
+        (["~acme/attic"], "ACME/Attic", 0, True),
+        (["~acme/web", "acme/web"], "acme/web", 1, False),
+        (["acme/web", "~acme/web"], "acme/web", 0, False),
+        (["~Acme/Web", "acme/web"], "ACME/WEB", 1, False),
+        (["~Acme/Web", "acme/web"], "Acme/Web", 0, True),
+    ],
+)
+def test_a_hidden_repository_is_found_by_its_name_unless_another_one_has_it(
+    world: World, listed: list[str], wanted: str, found: int, is_hidden: bool
+) -> None:
+    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
+    one = find_repo(world.client(), wanted, timeout=5.0)
+    assert (one.id[-1], one.hidden) == (str(found), is_hidden)
+    (matched,) = find_repos(world.client(), [wanted], timeout=5.0).values()
+    assert (matched.repos, matched.left_out) == ((one,), 0)
+
+
+def test_patterns_leave_hidden_repositories_out_and_count_them(world: World) -> None:
+    names = ["acme/web", "~acme/attic", "~acme/cellar", "acme/api", "other/x", "~other/y"]
+    world.new_case().inject("repos", status=200, body=repos_of(names), times="always")
+    found = find_repos(world.client(), ["acme/*", "*/x", "acme/attic"], timeout=5.0)
+    told = {
+        word: ([repo.full_name.text for repo in each.repos], each.left_out)
+        for word, each in found.items()
+    }
+    assert told == {
+        "acme/*": (["acme/api", "acme/web"], 2),
+        "*/x": (["other/x"], 0),
+        "acme/attic": (["acme/attic"], 0),
+    }
+
+
+def test_a_repository_without_the_key_is_visible(world: World) -> None:
+    """Servers of August 2026 have no such key."""
+    listed = [{"id": "1", "full_name": "acme/web"}]
+    body = {"ok": True, "data": {"repos": listed}}
+    world.new_case().inject("repos", status=200, body=body, times="always")
+    assert find_repos(world.client(), ["acme/*"], timeout=5.0)["acme/*"].left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "fault", "remedy"),
+    [
+        (
+            ["~acme/attic"],
+            "acme/*",
+            "matches only repositories that were removed from Mogplex's dashboard",
+            "Patterns leave those out: give their full names.",
+        ),
+        (
+            ["acme/web"],
+            "acme/attic",
+            f"is not a repository that this token can see. {INSTALL_APP}",
+            "Use one from 'mogplex repos list'. One that was removed from Mogplex's dashboard may be missing there: "
+            "give its id instead.",
+        ),
+        (
+            ["~acme/web", "~acme/web"],
+            "acme/web",
+            "is the name of several repositories",
+            "Give the id of the one, from 'mogplex repos list'.",
+        ),
+    ],
+)
+def test_a_message_says_what_to_do_about_hidden_repositories(
+    world: World, listed: list[str], wanted: str, fault: str, remedy: str
+) -> None:
+    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
+    with pytest.raises(UsageError) as caught:
+        find_repos(world.client(), [wanted], timeout=5.0)
+    (problem,) = caught.value.problems
+    assert (problem.fault, problem.remedy) == (fault, remedy)
