@@ -167,12 +167,12 @@ class Facts(NamedTuple):
     @property
     def mark(self) -> LiteralString:
         """One character for good, bad or neither."""
-        return text.ENDINGS[self.result][0]
+        return self.result.row.mark
 
     @property
     def headline(self) -> LiteralString:
         """How the step ended, in a few words."""
-        return text.ENDINGS[self.result][1]
+        return self.result.row.headline
 
     @property
     def says_more(self) -> bool:

@@ -5,12 +5,8 @@ from xml.etree import ElementTree
 
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import StepFacts
-from mogplex_ci.run.result import Result
 from mogplex_ci.workspace import write_whole
 
-_PASSED_RESULTS: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
-_ELEMENTS: Final = {Result.SKIPPED: "skipped", Result.ERROR: "error", Result.INTERRUPTED: "error"}
-"""By result: its element, unless that is a failure."""
 _COUNTS: Final = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
 """A JUnit suite's counts, and which elements of its test cases they count."""
 _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
@@ -36,12 +32,10 @@ class JUnitFile(FileReport[None]):
         for run in step.runs:
             facts, class_name = run.facts, run.repo or "mogplex"
             case = _case(suite, class_name, run.task or facts.title, facts.duration)
-            if facts.result not in _PASSED_RESULTS:
-                kind, code = (
-                    _ELEMENTS.get(facts.result, "failure"),
-                    facts.error_code or facts.result.value,
-                )
-                _fault(case, kind, facts.cause or facts.remedy, code, facts.detail)
+            element = facts.result.row.junit
+            if element:
+                code = facts.error_code or facts.result.value
+                _fault(case, element, facts.cause or facts.remedy, code, facts.detail)
             if facts.run_id:
                 rounds = [
                     f"Round {at}, run {each.run_id}: {each.found}"

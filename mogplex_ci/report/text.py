@@ -1,4 +1,4 @@
-"""The words for what happens in a run and for how the step ended, for the log, the summary and the
+"""The words for what happens in a run, for the log, the summary and the
 HTML report.
 """
 
@@ -11,7 +11,7 @@ from typing import Final, LiteralString, NamedTuple
 from mogplex_ci.errors import MogplexError, Problem
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.run.many import FleetCounts
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.timeline import (
     Addition,
     AgentText,
@@ -55,20 +55,6 @@ _DOES: Final[dict[str, LiteralString]] = {
 """By phase, or by status where no event tells the phase; every other status is that of a run that
 goes on.
 """
-ENDINGS: Final[dict[Result, tuple[LiteralString, LiteralString]]] = {
-    Result.SUCCESS: ("✔", "Run succeeded"),
-    Result.FAILED: ("✘", "Run failed"),
-    Result.CANCELLED: ("✘", "Run cancelled"),
-    Result.PAUSED: ("→", "Run paused"),
-    Result.REJECTED: ("✘", "Run rejected"),
-    Result.TIMEOUT: ("✘", "Timed out"),
-    Result.DETACHED: ("→", "Run started, not followed"),
-    Result.INTERRUPTED: ("✘", "Interrupted"),
-    Result.SKIPPED: ("→", "Skipped"),
-    Result.DRY_RUN: ("✔", "Dry run"),
-    Result.ERROR: ("✘", "Step failed"),
-}
-"""By result: one character for good, bad or neither, and how the step ended in a few words."""
 
 
 def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:

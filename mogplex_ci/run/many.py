@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STOP_SECONDS: Final = 5.0
 """Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
-_SEVERITY: Final = (
-    *(
-        Result.SUCCESS,
-        Result.DRY_RUN,
-        Result.DETACHED,
-        Result.SKIPPED,
-        Result.PAUSED,
-        Result.CANCELLED,
-    ),
-    *(Result.REJECTED, Result.FAILED, Result.TIMEOUT, Result.ERROR, Result.INTERRUPTED),
-)
-"""Results, the worst one last."""
 
 
 class FleetCounts(NamedTuple):
@@ -199,7 +187,8 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     it.
     """
     bad = [each for each in results if each.exit_code != 0]
-    total = RunResult(max((each.result for each in results), key=_SEVERITY.index), 0)
+    worst = max((each.result for each in results), key=lambda result: result.row.severity)
+    total = RunResult(worst, 0)
     if stop.requested:
         total = interrupted(stop)
     elif bad:

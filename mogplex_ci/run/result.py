@@ -1,7 +1,7 @@
 """How a step ended: the one place where a run's state becomes a result and an exit code."""
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
@@ -10,20 +10,56 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 
 
-class Result(StrEnum):
-    """The ``result`` output."""
+class ResultRow:
+    """All that is told of a result as such. No tuple: an enum would take it apart."""
 
-    SUCCESS = "success"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    PAUSED = "paused"
-    REJECTED = "rejected"
-    TIMEOUT = "timeout"
-    DETACHED = "detached"
-    INTERRUPTED = "interrupted"
-    SKIPPED = "skipped"
-    DRY_RUN = "dry-run"
-    ERROR = "error"
+    def __init__(
+        self,
+        name: str,
+        mark: LiteralString,
+        headline: LiteralString,
+        severity: int,
+        exit_code: int,
+        junit: Literal["", "skipped", "failure", "error"],
+    ) -> None:
+        self.name = name
+        """Value of the output ``result``."""
+        self.mark = mark
+        """One character for good, bad or neither."""
+        self.headline = headline
+        """How a run or a step ended, in a few words."""
+        self.severity = severity
+        """Of several runs the one with the highest decides how the step ended."""
+        self.exit_code = exit_code
+        """Unless an error or a signal has one of its own."""
+        self.junit = junit
+        """Element of the run's test case in JUnit XML; empty when the case passes."""
+
+
+class Result(StrEnum):
+    """The ``result`` output. Each is a row: one that lacks a word does not type-check."""
+
+    row: ResultRow
+
+    def __new__(cls, row: ResultRow) -> Self:
+        """Return the member of a row."""
+        member = str.__new__(cls, row.name)
+        member._value_ = row.name
+        member.row = row
+        return member
+
+    SUCCESS = ResultRow("success", "✔", "Run succeeded", 0, 0, "")
+    DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 1, 0, "")
+    DETACHED = ResultRow("detached", "→", "Run started, not followed", 2, 0, "")
+    SKIPPED = ResultRow("skipped", "→", "Skipped", 3, 0, "skipped")
+    PAUSED = ResultRow("paused", "→", "Run paused", 4, 1, "failure")
+    CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 5, 1, "failure")
+    REJECTED = ResultRow("rejected", "✘", "Run rejected", 6, 1, "")
+    """The run did succeed: in JUnit XML the cases of its gates fail."""
+    FAILED = ResultRow("failed", "✘", "Run failed", 7, 1, "failure")
+    TIMEOUT = ResultRow("timeout", "✘", "Timed out", 8, 1, "failure")
+    ERROR = ResultRow("error", "✘", "Step failed", 9, 1, "error")
+    INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 10, 130, "error")
 
 
 EXIT_UNKNOWN_STATUS: Final = 2
@@ -111,6 +147,18 @@ class RunResult(NamedTuple):
     not known.
     """
 
+    @classmethod
+    def of(
+        cls,
+        result: Result,
+        cause: str = "",
+        remedy: str = "",
+        detail: Untrusted | None = None,
+        error_code: str = "",
+    ) -> "RunResult":
+        """Return an end with the exit code that its result usually has."""
+        return cls(result, result.row.exit_code, cause, remedy, detail, error_code)
+
     @property
     def timeline(self) -> Timeline:
         """The run's timeline, an empty one when it was not followed."""
@@ -123,7 +171,12 @@ class RunResult(NamedTuple):
         if self.result in (Result.INTERRUPTED, Result.ERROR):
             return self
         return self._replace(
-            result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code=""
+            result=Result.DRY_RUN,
+            exit_code=Result.DRY_RUN.row.exit_code,
+            cause="",
+            remedy="",
+            detail=None,
+            error_code="",
         )
 
     @property
@@ -131,13 +184,12 @@ class RunResult(NamedTuple):
         """Whether the run failed for a reason that may pass, and not because of the agent's
         work.
         """
-        if (
-            self.result is not Result.FAILED
-            or self.run is None
-            or self.timeline.outcome.changed is not None
-        ):
+        if self.result is not Result.FAILED or self.run is None:
             return False
-        code = self.timeline.outcome.failure_code
+        outcome = self.timeline.outcome
+        if outcome.changed is not None:
+            return False
+        code = outcome.failure_code
         is_limited = code is not None and code.one_of("rate_limited") is not None
         never_launched = self.timeline.event_count > 0 and not self.timeline.sandbox_was_ready
         return self.run.never_queued or is_limited or never_launched
@@ -145,12 +197,16 @@ class RunResult(NamedTuple):
     @property
     def branch(self) -> Untrusted | None:
         """The branch worked on: events know it when the run object does not."""
-        return self.timeline.branch or (self.run.working_branch if self.run else None)
+        if self.timeline.branch is not None:
+            return self.timeline.branch
+        return None if self.run is None else self.run.working_branch
 
     @property
     def base_branch(self) -> Untrusted | None:
         """The branch that the work started from."""
-        return (self.run.base_branch if self.run else None) or self.timeline.base_branch
+        if self.run is not None and self.run.base_branch is not None:
+            return self.run.base_branch
+        return self.timeline.base_branch
 
     @property
     def run_goes_on(self) -> bool:
@@ -176,59 +232,71 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
 
 
 def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunResult:
-    detail = run.error or timeline.outcome.failure
     if run.status == "success":
-        return RunResult(Result.SUCCESS, 0)
+        return RunResult.of(Result.SUCCESS)
     if run.status == "failed":
-        cause, remedy = _failure(run, timeline)
-        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED")
+        return _failure(run, timeline)
     if run.status == "cancelled":
-        cause, remedy = "the run was cancelled", "Run the job again to start a new run."
-        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED")
+        return RunResult.of(
+            Result.CANCELLED,
+            "the run was cancelled",
+            "Run the job again to start a new run.",
+            run.error,
+            "CANCELLED",
+        )
     if run.is_paused:
-        asked = timeline.checkpoint.summary if timeline.checkpoint else None
-        cause, remedy = (
+        return RunResult.of(
+            Result.PAUSED,
             "the run is paused and waits for an answer",
             "Answer it in Mogplex; the run then goes on.",
+            timeline.checkpoint.summary if timeline.checkpoint else None,
+            "PAUSED",
         )
-        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED")
     if trouble is not None:
         return result_of_error(trouble)
     if run.status not in LIVE_STATUSES:
-        cause = f"the timeout passed while the run had the unknown status {run.status}"
-        remedy = "Use a newer version of this action that knows this status."
-        return RunResult(
-            Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code="UNKNOWN_STATUS"
+        unknown = RunResult.of(
+            Result.ERROR,
+            f"the timeout passed while the run had the unknown status {run.status}",
+            "Use a newer version of this action that knows this status.",
+            error_code="UNKNOWN_STATUS",
         )
-    cause, remedy = (
+        return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
+    return RunResult.of(
+        Result.TIMEOUT,
         f"the timeout passed while the run was {run.status}",
         "Raise timeout if the task needs longer.",
+        error_code="TIMEOUT",
     )
-    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 
-def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
-    """Return what failed and what to do about it, by how far the run came."""
-    code = (
-        timeline.outcome.failure_code.one_of(*_FAILURE_REMEDIES)
-        if timeline.outcome.failure_code
-        else None
-    )
+def _failure(run: Run, timeline: Timeline) -> RunResult:
+    """Return the result of a run that failed: what failed, and what to do about it, by how far it
+    came.
+    """
+    cause, remedy = _cause_of_failure(run, timeline)
+    detail = run.error or timeline.outcome.failure
+    return RunResult.of(Result.FAILED, cause, remedy, detail, "RUN_FAILED")
+
+
+def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
+    """Return what failed and what to do about it."""
+    outcome = timeline.outcome
     if run.never_queued:
         return "the service could not queue the run", _RETRY_LATER
-    if code is not None:
-        return "the run failed", _FAILURE_REMEDIES[code]
-    if timeline.outcome.changed is not None or timeline.outcome.delivery_failed:
+    if outcome.failure_code is not None:
+        known_code = outcome.failure_code.one_of(*_FAILURE_REMEDIES)
+        if known_code is not None:
+            return "the run failed", _FAILURE_REMEDIES[known_code]
+    if outcome.changed is not None or outcome.delivery_failed:
         return (
             "the run failed while it delivered the changes",
             "Check that the Mogplex GitHub App may push here.",
         )
     if timeline.agent_worked:
-        did_something = timeline.last_words is not None or timeline.calls
-        return (
-            "the run failed",
-            "Read what the agent did last." if did_something else "Read the run's events.",
-        )
+        if timeline.last_words is not None or timeline.calls:
+            return "the run failed", "Read what the agent did last."
+        return "the run failed", "Read the run's events."
     if timeline.sandbox_was_ready:
         return (
             "the run failed before the agent started",
@@ -241,21 +309,21 @@ def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
 
 def interrupted(stop: Stop) -> RunResult:
     """Return the result of a step that a stop signal ended."""
-    return RunResult(
-        Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED"
-    )
+    result = RunResult.of(Result.INTERRUPTED, f"stopped by {stop.name}", error_code="INTERRUPTED")
+    return result._replace(exit_code=stop.exit_code)
 
 
 def result_of_error(error: MogplexError) -> RunResult:
     """Return the result of a step that an error ended. A failure that lasted to the deadline is an
     outage.
     """
-    exit_code = (
-        EXIT_UNAVAILABLE
-        if isinstance(error, ServerError | GitHubUnavailableError)
-        else error.exit_code
-    )
-    problems = error.problems if isinstance(error, UsageError) else ()
+    is_outage = isinstance(error, ServerError | GitHubUnavailableError)
     return RunResult(
-        Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems
+        Result.ERROR,
+        exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,
+        cause=error.cause,
+        remedy=error.remedy,
+        detail=error.detail,
+        error_code=error.code,
+        problems=error.problems if isinstance(error, UsageError) else (),
     )

@@ -16,7 +16,6 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.report.text import ENDINGS
 from mogplex_ci.run.result import Result, result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
@@ -175,14 +174,17 @@ def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: boo
             (workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html")
         )
         check_files(workspace, results)
-    log, endings = read_log(text), [" ".join(ENDINGS[result]) for result in results]
+    log, endings = (
+        read_log(text),
+        [f"{result.row.mark} {result.row.headline}" for result in results],
+    )
     said = [
         match[1]
         for line in log.timeline
         if (match := re.match(rf"(?:\[.*\] )?({'|'.join(endings)})\b", line))
     ]
     assert sorted(said) == sorted(endings)
-    assert all(f"**{ENDINGS[result][1]}** after " in summary for result in results)
+    assert all(f"**{result.row.headline}** after " in summary for result in results)
     errors = [
         annotation
         for annotation in log.annotations
@@ -196,7 +198,7 @@ def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: boo
     else:
         times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
         assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
-        assert f"<h1>{ENDINGS[results[0]][1]}</h1>" in page
+        assert f"<h1>{results[0].row.headline}</h1>" in page
         assert outputs["result"] == results[0].value
 
 
