@@ -89,7 +89,8 @@ class Follower:
     ) -> Generator[Update, None, None]:
         """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
 
-        ``commit_seconds`` are the times after a success at which its commit is asked for.
+        ``commit_seconds`` are the times after a success at which its commit is asked for. Without
+        any, the commit comes with the last reading of the events or not at all.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
@@ -277,7 +278,8 @@ class Follower:
         """Ask for the run again while the commit that it pushed is not known: that follows the end,
         or never comes.
         """
-        service, last = self._service, ended + commit_seconds[-1]
+        service = self._service
+        last = ended + max(commit_seconds, default=0.0)
         with suppress(MogplexError):  # without an answer in time, the commit stays unknown
             for seconds in commit_seconds:
                 has_pushed = (

@@ -1,6 +1,6 @@
 """One run, from finding the repository to the result; and cancelling it in time."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -180,9 +180,14 @@ class Execution:
         follower = self._follower = Follower(
             service, started.run, interval, waits_while_paused=waits
         )
-        yield from follower.follow(
-            service.deadline, JUDGED_COMMIT_SECONDS if inputs.gates else COMMIT_SECONDS
-        )
+        commit_seconds: Sequence[float] = COMMIT_SECONDS
+        if inputs.gates:
+            commit_seconds = JUDGED_COMMIT_SECONDS
+        elif interval.is_shared:
+            # Runs of a matrix often end together. To ask for a commit that no gate needs would use
+            # up the requests with which the other jobs learn that their runs have ended.
+            commit_seconds = ()
+        yield from follower.follow(service.deadline, commit_seconds)
         run, result = (
             follower.run,
             result_of_run(follower.run, follower.timeline, follower.health.trouble),

@@ -399,14 +399,16 @@ def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: W
 
 
 @pytest.mark.parametrize(
-    ("scenario", "own_branch", "gates", "is_known", "looks"),
+    ("scenario", "own_branch", "gates", "jobs", "is_known", "looks"),
     [
-        ("commit-after-two-seconds", True, (), True, [1, 3]),
-        ("success", True, (), True, [1]),
-        ("commit-after-five-seconds", True, (), False, [1, 3]),
-        ("commit-after-five-seconds", False, ["change"], False, []),
-        ("commit-after-five-seconds", True, ["change"], True, [1, 2, 3, 5]),
-        ("commit-after-nine-seconds", True, ["change"], True, [1, 2, 3, 5, 7, 10]),
+        ("commit-after-two-seconds", True, (), 1, True, [1, 3]),
+        ("success", True, (), 1, True, [1]),
+        ("commit-after-five-seconds", True, (), 1, False, [1, 3]),
+        ("commit-after-five-seconds", False, ["change"], 1, False, []),
+        ("commit-after-five-seconds", True, ["change"], 1, True, [1, 2, 3, 5]),
+        ("commit-after-nine-seconds", True, ["change"], 1, True, [1, 2, 3, 5, 7, 10]),
+        ("success", True, (), 2, False, []),
+        ("commit-after-five-seconds", True, ["change"], 2, True, [1, 2, 3, 5]),
     ],
 )
 def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gates_judge_it(
@@ -414,13 +416,17 @@ def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gat
     scenario: str,
     own_branch: bool,
     gates: Sequence[str],
+    jobs: int,
     is_known: bool,
     looks: list[float],
 ) -> None:
+    """Jobs that share the token ask for no commit that no gate judges."""
+
     def request(repo_id: str, _: object) -> dict[str, object]:
         return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
 
-    played = world.new_case(scenario, request=request, require=frozenset(gates)).play()
+    case = world.new_case(scenario, request=request, require=frozenset(gates), jobs_per_token=jobs)
+    played = case.play()
     assert played.end.run is not None
     assert (played.end.run.terminal_commit is not None) == is_known
     last_read = max(at for route, at in played.asked if route == "events")
