@@ -55,10 +55,12 @@ class HttpsProxy(ThreadingHTTPServer):
         """Serve in a thread."""
         thread = threading.Thread(target=self.serve_forever, args=(0.05,))
         thread.start()
-        yield self
-        self.shutdown()
-        thread.join()
-        self.server_close()
+        try:
+            yield self
+        finally:
+            self.shutdown()
+            thread.join()
+            self.server_close()
 
 
 class _Tunnel(BaseHTTPRequestHandler):

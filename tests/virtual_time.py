@@ -25,6 +25,7 @@ import requests
 import urllib3
 
 from mogplex_ci import waiting
+from mogplex_ci.api import transport
 from mogplex_ci.api.client import Client
 from mogplex_ci.run.many import Fleet
 from tests.waits import LONG
@@ -168,7 +169,7 @@ class _Socket(socket.socket):
         return bool(poll.poll(milliseconds))
 
 
-class _Connection(urllib3.connection.HTTPConnection):
+class _Connection(transport.Connection):
     def _new_conn(self) -> socket.socket:
         plain = super()._new_conn()
         timeout = plain.gettimeout()

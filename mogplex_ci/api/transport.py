@@ -6,12 +6,14 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from urllib3.connection import HTTPConnection
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -26,11 +28,25 @@ from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
-# requests can do without its guess of a text's charset, and says so. The API answers in UTF-8, and
-# loading what guesses takes a twentieth of the time to the first request.
-sys.modules.setdefault("charset_normalizer", None)  # type: ignore[arg-type]  # None refuses the import
-with warnings.catch_warnings(action="ignore"):
+
+@contextmanager
+def _not_installed(module: str) -> Iterator[None]:
+    """Let ``import`` not find ``module`` meanwhile, unless it is loaded already."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # None refuses the import
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+# requests can do without the library that guesses a text's charset, and warns that it is missing.
+# The API answers in UTF-8, and loading the library takes a quarter of the time that requests takes.
+with _not_installed("charset_normalizer"), warnings.catch_warnings(action="ignore"):
     import requests
+    from requests.adapters import HTTPAdapter
 
 CONNECT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -68,18 +84,58 @@ class _AnswerAfterInterim(HTTPResponse):
             parse_headers(self.fp)
 
 
-HTTPConnection.response_class = _AnswerAfterInterim
+class Connection(HTTPConnection):
+    """A plain connection."""
+
+    response_class = _AnswerAfterInterim
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _AnswerAfterInterim
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Makes our connections, directly and through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the manager of direct connections."""
+        super().init_poolmanager(*args, **options)
+        _use_our_connections(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        """Return the manager of connections through a proxy."""
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):  # PySocks has connections of its own
+            _use_our_connections(manager)
+        return manager
+
+
+def _use_our_connections(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
 class _Session(requests.Session):
-    """Does not look where a redirect leads.
+    """Makes our connections, and does not look where a redirect leads."""
 
-    Even with ``allow_redirects=False``, requests would read a body of any size, and fail where the
-    address is none.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self.mount("http://", _Adapter())
+        self.mount("https://", _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: ``Transport`` looks where a redirect leads."""
+        """Return None: ``Transport`` looks where a redirect leads.
+
+        Even with ``allow_redirects=False``, requests would read a redirect's body of any size, and
+        fail where the address is none.
+        """
 
 
 class RequestLog(Protocol):

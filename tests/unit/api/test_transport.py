@@ -36,6 +36,7 @@ from mogplex_ci.api.transport import _origin, failure_of
 from mogplex_ci.errors import MogplexError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested, bounded
+from tests.https_proxy import HttpsProxy, certificate
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
 
@@ -162,13 +163,26 @@ def test_a_circle_of_redirects_ends() -> None:
     assert len(seen) == 4
 
 
+INTERIM = b"".join(
+    b"HTTP/1.1 %d Interim\r\nLink: </x>; rel=preload\r\n\r\n" % status
+    for status in (100, 102, 103, 103)
+)
+
+
 def test_interim_answers_are_read_past() -> None:
-    interim = b"".join(
-        b"HTTP/1.1 %d Interim\r\nLink: </x>; rel=preload\r\n\r\n" % status
-        for status in (100, 102, 103, 103)
-    )
-    with peer(answering(interim + FOUND)) as url:
+    with peer(answering(INTERIM + FOUND)) as url:
         assert Client(url, TOKEN).repos() == []
+
+
+def test_interim_answers_are_read_past_through_tls_and_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = certificate(tmp_path, "mogplex.example")
+    with peer(answering(INTERIM + FOUND)) as url, HttpsProxy(url, public).serving() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public))
+        assert Client("https://mogplex.example", TOKEN).repos() == []
+        assert proxy.connected == ["mogplex.example:443"]
 
 
 @pytest.mark.parametrize(
