@@ -147,7 +147,11 @@ class GitHubApi:
         """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits
         chooses them.
         """
-        query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
+        query = {
+            "ref": f"refs/heads/{branch}",
+            "time_period": "month",
+            "per_page": str(PAGE_SIZE),
+        }
         pushes = _need(
             self._ask(f"{self._repo}/activity", _CONTENTS, query), _list
         )  # the newest comes first

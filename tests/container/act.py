@@ -6,16 +6,18 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, ROOT, build_context, machine_lock
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import run_client
 
 _ACT = Path(sys.executable).with_name("act")
+_WORK = Work({"package.json": "{}"}, checks=Look([check("test", "success")]))
+"""The work of a run of which a test does not tell any: a change whose only check passes."""
 WORKFLOW = """
 on: push
 jobs:
@@ -107,11 +109,13 @@ def act(
     repository: Path,
     *options: str,
     emulator: Emulator | None = None,
-    api: FakeGitHub | None = None,
+    api: GitHub | None = None,
     event: str = "push",
     payload: Mapping[str, object] | None = None,
+    works: Sequence[Work] = (_WORK,),
 ) -> ActResult:
-    """Run the repository's workflows for an event. Its containers share the host's network.
+    """Run the repository's workflows for an event. Its containers share the host's network. The
+    runs do one of ``works`` after the other.
 
     `uses: mogplex/run-action@v1` is the repository's own; the emulator and the stand-in are Mogplex
     and GitHub's API. One run at a time on this machine: act names containers and images after
@@ -123,6 +127,8 @@ def act(
         given.append(f"--env=GITHUB_API_URL={api.url}")
     if emulator is not None:
         given += [f"--env=MOGPLEX_URL={emulator.url}", f"--secret=MOGPLEX_API_KEY={emulator.token}"]
+    if api is not None and emulator is not None:
+        api.works_for(emulator, *works)
     if payload is not None:
         file = repository.with_name(f"{repository.name}-event.json")
         file.write_text(json.dumps(payload))

@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
-from tests.github_api import FakeGitHub, Look, check
+from tests.github import GitHub
 from tests.require import require, unavailable
 
 
@@ -41,12 +41,9 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    """A pull request #42 whose one check has passed."""
-    with FakeGitHub() as api:
-        api.add_pull_request(42)
-        api.files = [{"filename": "package.json"}]
-        api.looks = [Look([check("test", "success")])]
+def api() -> Iterator[GitHub]:
+    """A GitHub in which the runs work."""
+    with GitHub() as api:
         yield api
 
 

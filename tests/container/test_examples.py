@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,7 +18,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
-from tests.github_api import FakeGitHub, Look, check
+from tests.github import NOTHING, GitHub, Look, Work, check
 from tests.program import executable
 from tests.slow import slow
 
@@ -114,7 +114,7 @@ def run_example(
     event: str = "workflow_dispatch",
     payload: Mapping[str, object] | None = None,
     *options: str,
-    api: FakeGitHub | None = None,
+    **given: Any,
 ) -> ActResult:
     """Run a workflow in a repository of its own, beside a repository with all examples as reusable
     workflows.
@@ -135,9 +135,9 @@ def run_example(
         f"--container-options={' '.join(volumes)}",
         *options,
         emulator=emulator,
-        api=api,
         event=event,
         payload=payload or {},
+        **given,
     )
 
 
@@ -271,7 +271,7 @@ SELDOM_STARTED = {
 
 @pytest.mark.parametrize("name", [*STARTED, *slow(SELDOM_STARTED)])
 def test_an_event_starts_one_run_and_is_answered(
-    image: str, tmp_path: Path, api: FakeGitHub, name: str
+    image: str, tmp_path: Path, api: GitHub, name: str
 ) -> None:
     case = (STARTED | SELDOM_STARTED)[name]
     review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "Handle the empty list."}}
@@ -329,7 +329,7 @@ def test_an_event_starts_one_run_and_is_answered(
 def test_an_event_starts_nothing(
     image: str,
     tmp_path: Path,
-    api: FakeGitHub,
+    api: GitHub,
     workflow: str,
     event: str,
     payload: Mapping[str, object],
@@ -422,11 +422,10 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
 
 
 def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
-    image: str, tmp_path: Path, api: FakeGitHub
+    image: str, tmp_path: Path, api: GitHub
 ) -> None:
     api.words, api.permissions["ada"] = {"I": ISSUE}, "write"
     with Emulator("success", speed=20) as emulator:
-        api.watch(emulator)
         label = labeled("agent", PERSON)
         done = run_example(image, tmp_path, EXAMPLES["issue"], emulator, "issues", label, api=api)
         (run,) = emulator.runs
@@ -439,37 +438,39 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "files", "said"),
+    ("scenario", "work", "said"),
     [
-        pytest.param("no-change", [], "It changed nothing", marks=pytest.mark.slow),
+        pytest.param("no-change", NOTHING, "It changed nothing", marks=pytest.mark.slow),
         (
             "success",
-            [".github/workflows/ci.yml"],
+            Work({".github/workflows/ci.yml": "on: never"}),
             "It changed a protected path: .github/workflows/ci.yml",
         ),
     ],
 )
 def test_an_update_without_the_right_change_fails_the_job(
-    image: str, tmp_path: Path, api: FakeGitHub, scenario: str, files: list[str], said: str
+    image: str, tmp_path: Path, api: GitHub, scenario: str, work: Work, said: str
 ) -> None:
-    api.files, api.ahead_by = [{"filename": name} for name in files], len(files)
-    with Emulator(scenario, speed=20) as emulator:
-        api.watch(emulator)
-        done = run_example(image, tmp_path, EXAMPLES["dependencies"], emulator, "schedule", api=api)
+    # An older service does not tell the commit, so that the tip is judged.
+    with Emulator(scenario, api="2026-08", speed=20) as emulator:
+        done = run_example(
+            image, tmp_path, EXAMPLES["dependencies"], emulator, "schedule", api=api, works=[work]
+        )
     assert done.exit_code == 1
     assert said in done.log
 
 
 @pytest.mark.slow
 def test_a_task_is_worked_on_until_its_checks_are_green(
-    image: str, tmp_path: Path, api: FakeGitHub
+    image: str, tmp_path: Path, api: GitHub
 ) -> None:
-    api.rounds = [Look([check("test", "failure")]), Look([check("test", "success")])]
+    red, green = Look([check("test", "failure")]), Look([check("test", "success")])
+    works = Work({"a.ts": "broken"}, checks=red), Work({"a.ts": "mended"}, checks=green)
     with Emulator("success", speed=20) as emulator:
-        api.watch(emulator)
         task = {"inputs": {"task": "Fix"}}
+        until_green = EXAMPLES["until-green"]
         done = run_example(
-            image, tmp_path, EXAMPLES["until-green"], emulator, payload=task, api=api
+            image, tmp_path, until_green, emulator, payload=task, api=api, works=works
         )
         first, second = emulator.runs
     assert done.exit_code == 0, done.log

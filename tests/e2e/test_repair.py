@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
-from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.waits import asked, wait_until
@@ -25,13 +25,17 @@ LINT = Look([check("lint", "failure"), check("test", "success")])
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
         yield api
 
 
-def step_of(folder: Path, api: FakeGitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
-    api.watch(emulator)
+def rounds(*looks: Look) -> list[Work]:
+    """The work of one run after the other, with the checks of its commit."""
+    return [Work({"src/login.tsx": f"try {n}"}, checks=look) for n, look in enumerate(looks)]
+
+
+def step_of(folder: Path, api: GitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
     given = {
         "prompt": "Fix it",
         "require": "checks",
@@ -44,10 +48,11 @@ def step_of(folder: Path, api: FakeGitHub, emulator: Emulator, **inputs: str) ->
 
 
 def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
-    api.rounds, api.annotations = [RED, LINT, GREEN], {"test": ["sums are right", None]}
+    api.annotations = {"test": ["sums are right", None]}
     with Emulator(speed=50) as emulator:
+        api.works_for(emulator, *rounds(RED, LINT, GREEN))
         step = step_of(tmp_path, api, emulator, **{"comment-on": "7"})
         ended = step.run()
         runs = emulator.runs
@@ -92,10 +97,10 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
 
 
 def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
-    tmp_path: Path, api: FakeGitHub
+    tmp_path: Path, api: GitHub
 ) -> None:
-    api.rounds = [RED, Look(), GREEN]
     with Emulator(speed=3) as emulator:
+        api.works_for(emulator, *rounds(RED, Look(), GREEN))
         step = step_of(tmp_path / "one", api, emulator, **{"post-step": "true", "comment-on": "7"})
         with step.start() as process:
             wait_until(
@@ -116,9 +121,9 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
     assert again.outputs["rounds"] == "2"
 
 
-def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: FakeGitHub) -> None:
-    api.rounds = [RED]
+def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: GitHub) -> None:
     with Emulator(speed=3) as emulator:
+        api.works_for(emulator, *rounds(RED))
         step = step_of(tmp_path, api, emulator, **{"post-step": "true"})
         with step.start() as process:
             wait_until(lambda: len(emulator.runs) == 1, process)
@@ -155,10 +160,11 @@ def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
     assert "Dry run" in step.summary
 
 
-def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: FakeGitHub) -> None:
-    good, bad = [{"filename": "src/a.ts"}], [{"filename": ".github/ci.yml"}]
-    api.changes = [good, bad, good, good]
+def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: GitHub) -> None:
+    good, bad = Work({"src/a.ts": "a"}), Work({".github/ci.yml": "on: never"})
+    mended = Work({".github/ci.yml": "on: push", "src/a.ts": "a"})
     with Emulator(speed=50) as emulator:
+        api.works_for(emulator, good, bad, mended, good)
         inputs = {"require": "", "protected-paths": ".github/", "max-parallel": "1", "prompt": ""}
         step = step_of(
             tmp_path, api, emulator, **inputs, **{"run-file": "tasks.yaml", "task": "all"}

@@ -15,7 +15,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.webhook import Webhook
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
@@ -39,7 +39,7 @@ EVERYBODY = {"allowed_users": "*"}
 class Job:
     """A job of a workflow that an event started, beside GitHub and the service."""
 
-    def __init__(self, folder: Path, api: FakeGitHub, emulator: Emulator) -> None:
+    def __init__(self, folder: Path, api: GitHub, emulator: Emulator) -> None:
         self.step = GitHubStep(
             folder, inputs={"base-url": emulator.url, "api-key": emulator.token, "wait": "false"}
         )
@@ -67,13 +67,13 @@ class Job:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
         yield api
 
 
 @pytest.fixture
-def job(tmp_path: Path, api: FakeGitHub) -> Iterator[Job]:
+def job(tmp_path: Path, api: GitHub) -> Iterator[Job]:
     with Emulator("success", speed=100) as emulator:
         yield Job(tmp_path, api, emulator)
 
@@ -110,9 +110,7 @@ def test_who_starts_a_run(
         assert "the app @mogplex[bot], which allowed-bots does not name" in ended.out
 
 
-def test_github_is_asked_for_a_member_whose_membership_is_private(
-    job: Job, api: FakeGitHub
-) -> None:
+def test_github_is_asked_for_a_member_whose_membership_is_private(job: Job, api: GitHub) -> None:
     refused = job.run(COMMENT, BODY)
     assert job.outcome(refused) == PROMPT
     api.permissions["stranger-from-elsewhere"] = "write"
@@ -125,7 +123,7 @@ def test_github_is_asked_for_a_member_whose_membership_is_private(
 
 @pytest.mark.parametrize("status", [None, 404, 500])
 def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is_said(
-    job: Job, api: FakeGitHub, status: int | None
+    job: Job, api: GitHub, status: int | None
 ) -> None:
     api.permissions["stranger-from-elsewhere"] = "read"
     if status:
@@ -153,7 +151,7 @@ ASKED = by(
 
 
 @pytest.fixture
-def including(job: Job, api: FakeGitHub) -> Job:
+def including(job: Job, api: GitHub) -> Job:
     """The same with ``include-event``, where GitHub shows the words as the event brought them."""
     api.words = {
         "I": {"title": "Login crashes", "body": WORDS.replace("\r\n", "\n")},
@@ -198,7 +196,7 @@ def test_the_words_stand_behind_the_prompt(including: Job, webhook: Webhook) -> 
     ],
 )
 def test_nothing_starts_with_other_words_than_those_of_the_event(
-    including: Job, api: FakeGitHub, change: dict[str, dict[str, str] | None], says: str
+    including: Job, api: GitHub, change: dict[str, dict[str, str] | None], says: str
 ) -> None:
     api.words |= change
     ended = including.run(ASKED)
@@ -208,12 +206,12 @@ def test_nothing_starts_with_other_words_than_those_of_the_event(
         assert "issues: read" in ended.out
 
 
-def test_nothing_starts_when_github_cannot_be_asked(including: Job, api: FakeGitHub) -> None:
+def test_nothing_starts_when_github_cannot_be_asked(including: Job, api: GitHub) -> None:
     api.fail(status=403, times=99)
     assert including.outcome(including.run(REPORTED)) == (2, "error", "CONTEXT_CHANGED")
 
 
-def test_without_a_token_nothing_is_compared(including: Job, api: FakeGitHub) -> None:
+def test_without_a_token_nothing_is_compared(including: Job, api: GitHub) -> None:
     api.words = {}
     assert including.run(REPORTED, github_token="").code == 0
     assert len(including.emulator.runs) == 1
@@ -273,6 +271,6 @@ def test_a_killed_steps_start_is_asked_for_with_the_same_words(including: Job) -
     )  # with other words, it would be another request under the same key
 
 
-def test_a_dry_run_shows_the_request_and_asks_nobody(including: Job, api: FakeGitHub) -> None:
+def test_a_dry_run_shows_the_request_and_asks_nobody(including: Job, api: GitHub) -> None:
     ended = including.run(COMMENT, BODY, dry_run="true", wait="true")
     assert (ended.code, "It crashes" in ended.out, api.asked) == (0, True, [])

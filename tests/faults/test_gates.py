@@ -11,10 +11,9 @@ import pytest
 
 from mogplex_ci.run.result import Result
 from mogplex_ci.waiting import Stop, StopRequested
-from tests.github_api import FakeGitHub, Look, check
+from tests.github import Look, check
 from tests.slow import mostly_slow
-from tests.unit.gates.judging import ended, judged, requires
-from tests.virtual_time import VirtualTime
+from tests.unit.gates.judging import BRANCH, HEAD, VirtualGitHub, ended, judged, requires
 
 ALL = requires("change", "pull-request", "checks", allowed="src/", protected=".github/")
 RUNNING, PASSED = Look([check("test", None)]), Look([check("test", "success")])
@@ -32,20 +31,22 @@ FINAL: list[dict[str, Any]] = [{"status": status} for status in (400, 401, 403, 
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
-        api.add_pull_request()
-        api.files = [{"filename": "src/login.tsx"}]
-        api.looks = [RUNNING, PASSED]
+def api() -> Iterator[VirtualGitHub]:
+    with VirtualGitHub() as api:
+        api.open_pull_request(BRANCH)
+        api.checks[HEAD] = RUNNING
+        api.later(5.0, lambda: api.checks.update({HEAD: PASSED}))
         yield api
 
 
 @pytest.mark.parametrize(
     ("fault", "position"), mostly_slow(product(PASSING, range(6)), every=5), ids=str
 )
-def test_what_passes_changes_nothing(api: FakeGitHub, fault: dict[str, Any], position: int) -> None:
+def test_what_passes_changes_nothing(
+    api: VirtualGitHub, fault: dict[str, Any], position: int
+) -> None:
     api.fail(**fault, skip=position, times=2)
-    clock = VirtualTime().clock()
+    clock = api.time.clock()
     judgement = judged(api, ended(), ALL, clock)
     assert (judgement.result, [gate.passed for gate in judgement.gates]) == (
         Result.SUCCESS,
@@ -55,9 +56,9 @@ def test_what_passes_changes_nothing(api: FakeGitHub, fault: dict[str, Any], pos
 
 
 @pytest.mark.parametrize("fault", PASSING + FINAL, ids=str)
-def test_what_cannot_be_judged_does_not_pass(api: FakeGitHub, fault: dict[str, Any]) -> None:
+def test_what_cannot_be_judged_does_not_pass(api: VirtualGitHub, fault: dict[str, Any]) -> None:
     api.fail(**fault, times=10_000)
-    clock = VirtualTime().clock()
+    clock = api.time.clock()
     judgement = judged(api, ended(), ALL, clock, timeout=100.0)
     assert (judgement.result, judgement.exit_code) == (Result.REJECTED, 1)
     assert [(gate.error_code, gate.remedy != "") for gate in judgement.gates] == [
@@ -66,9 +67,9 @@ def test_what_cannot_be_judged_does_not_pass(api: FakeGitHub, fault: dict[str, A
     assert clock.monotonic() <= 101.0
 
 
-def test_a_stop_signal_ends_the_wait_for_checks(api: FakeGitHub) -> None:
-    api.looks = [RUNNING]
-    stop, clock = Stop(), VirtualTime().clock()
+def test_a_stop_signal_ends_the_wait_for_checks(api: VirtualGitHub) -> None:
+    api.later(6.0, lambda: api.checks.update({HEAD: RUNNING}))
+    stop, clock = Stop(), api.time.clock()
     clock.ring(35.0, lambda: stop.request(signal.SIGTERM))
     with pytest.raises(StopRequested):
         judged(api, ended(), ALL, clock, stop=stop)

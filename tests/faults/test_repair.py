@@ -10,7 +10,6 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
-from mogplex_ci.emulator.run import Run
 from mogplex_ci.gates import Case, Judge
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
@@ -25,7 +24,7 @@ from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
-from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.slow import mostly_slow
 from tests.typed_inputs import job
 
@@ -37,20 +36,29 @@ FULL = "scenario: brief\n".ljust(100_000, "x")
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
-        api.add_pull_request()
-        api.files = [{"filename": "src/login.tsx"}]
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
         yield api
+
+
+def rounds(*looks: Look) -> list[Work]:
+    """The work of one run after the other, with the checks of its commit."""
+    return [Work({"src/login.tsx": f"try {n}"}, checks=look) for n, look in enumerate(looks)]
 
 
 class Step:
     """A step with ``repair``, which may be tried several times."""
 
     def __init__(
-        self, world: World, api: FakeGitHub, scenario: str = "brief", **inputs: str
+        self,
+        world: World,
+        api: GitHub,
+        works: Sequence[Work] = (),
+        scenario: str = "brief",
+        **inputs: str,
     ) -> None:
         self.case = world.new_case(scenario)
+        api.works_for(self.case, *works)
         given = {
             "repair": "2",
             "require": "checks",
@@ -61,7 +69,6 @@ class Step:
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
         self.inputs = read_inputs(gather([], job(Path("/"), env)))
         self._world, self._api = world, api
-        api.runs = lambda: self.case.runs
         self.elapsed: Callable[[], float]
         """Tells how many seconds the try takes."""
 
@@ -100,23 +107,6 @@ class Step:
             clock.leave()
             client.close()
             case.close()
-
-    def note_pushes(self, runs: Sequence[Run]) -> None:
-        """Let GitHub note what ``runs`` have pushed when each ended; older services do not tell
-        their commits.
-        """
-        shas = ["0" * 40, *(run.commit_sha for run in runs)]
-        pushes = [
-            {
-                "ref": f"refs/heads/{run.request.working_branch}",
-                "timestamp": run.detail()["updatedAt"],
-            }
-            for run in runs
-        ]
-        self._api.pushes = [
-            push | {"before": before, "after": after}
-            for push, before, after in zip(pushes, shas[:-1], shas[1:], strict=True)
-        ][::-1]
 
     @property
     def keys(self) -> Sequence[str]:
@@ -181,15 +171,14 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
 )
 def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     world: World,
-    api: FakeGitHub,
+    api: GitHub,
     looks: list[Look],
     inputs: dict[str, str],
     expected: tuple[str, str, int],
     keys: list[str],
     why: str,
 ) -> None:
-    api.rounds = looks
-    step, updates = Step(world, api, **inputs), list[Update]()
+    step, updates = Step(world, api, rounds(*looks), **inputs), list[Update]()
     result = step.play(watch=updates.append)
     assert (outcome(result), step.keys) == (expected, keys)
     announced = [
@@ -212,14 +201,11 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert result.run.id == step.case.runs[-1].id
 
 
-def test_a_killed_step_goes_on_in_the_round_where_it_was(
-    each_world: World, api: FakeGitHub
-) -> None:
+def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api: GitHub) -> None:
     """A re-run judges the first round again at its own commit, and follows the run of the second
     one to its end.
     """
-    api.rounds = [RED, GREEN]
-    step = Step(each_world, api, "quiet", timeout="3h")
+    step = Step(each_world, api, rounds(RED, GREEN), "quiet", timeout="3h")
     updates: list[Update] = []
 
     def kill(update: Update) -> None:
@@ -228,7 +214,6 @@ def test_a_killed_step_goes_on_in_the_round_where_it_was(
 
     with pytest.raises(worlds.Killed):
         step.play(watch=kill)
-    step.note_pushes(step.case.runs[:1])
     step.case.attempt = 2
     result = step.play(watch=updates.append)
     assert (outcome(result), step.keys) == (("success", "", 2), ["", "-r2"])
@@ -240,14 +225,12 @@ def test_a_killed_step_goes_on_in_the_round_where_it_was(
 
 
 @pytest.mark.parametrize("require", ["checks", "change, pull-request, checks"])
-def test_a_finished_repair_is_found_again(each_world: World, api: FakeGitHub, require: str) -> None:
+def test_a_finished_repair_is_found_again(each_world: World, api: GitHub, require: str) -> None:
     """Each round is judged at its own commit, though the branch and its pull request have moved on
     since.
     """
-    api.rounds = [RED, LINT, GREEN]
-    step = Step(each_world, api, require=require)
+    step = Step(each_world, api, rounds(RED, LINT, GREEN), require=require)
     first = step.play()
-    step.note_pushes(step.case.runs)
     step.case.attempt = 2
     second = step.play()
     assert (outcome(second), step.keys) == (("success", "", 3), ["", "-r2", "-r3"])
@@ -255,24 +238,21 @@ def test_a_finished_repair_is_found_again(each_world: World, api: FakeGitHub, re
 
 
 def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(
-    old_world: World, api: FakeGitHub
+    old_world: World, api: GitHub
 ) -> None:
-    api.rounds = [RED, GREEN]
-    step = Step(old_world, api)
+    step = Step(old_world, api, rounds(RED, GREEN))
     step.play()
-    api.pushes = None
+    api.activity = None
     step.case.attempt = 2
     assert outcome(step.play()) == ("rejected", "NOT_JUDGED", 1)
     assert step.keys == ["", "-r2"]
 
 
-def test_a_round_that_was_started_for_other_faults_is_left_alone(
-    world: World, api: FakeGitHub
-) -> None:
-    api.rounds, api.contents = [RED, GREEN], [{REPORT: b"[1]"}] * 2
-    step = Step(world, api, artifact="report")
+def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: GitHub) -> None:
+    works = [Work({REPORT: "[1]"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)]
+    step = Step(world, api, works, artifact="report")
     step.play()
-    api.rounds = [LINT, GREEN]
+    api.checks[step.case.runs[0].commit_sha] = LINT
     step.case.attempt = 2
     result = step.play()
     assert outcome(result) == ("error", "ROUND_UNKNOWN", 1)
@@ -283,9 +263,8 @@ def test_a_round_that_was_started_for_other_faults_is_left_alone(
     assert (result.run.id, result.artifact) == (step.case.runs[0].id, Untrusted([1]))
 
 
-def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: FakeGitHub) -> None:
-    api.rounds = [RED, GREEN]
-    step, stop = Step(world, api), Stop()
+def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitHub) -> None:
+    step, stop = Step(world, api, rounds(RED, GREEN)), Stop()
 
     def interrupt(update: Update) -> None:
         if isinstance(update, NextRound):
@@ -296,11 +275,11 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: Fake
     assert not result.left_behind
 
 
-def test_retries_and_rounds_count_apart(api: FakeGitHub) -> None:
-    api.rounds = [Look(), RED, GREEN]
+def test_retries_and_rounds_count_apart(api: GitHub) -> None:
     world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
     with world.emulator:
-        step = Step(world, api, "queue-fails-once", retries="1")
+        works = rounds(Look(), RED, GREEN)
+        step = Step(world, api, works, "queue-fails-once", retries="1")
         assert outcome(step.play()) == ("success", "", 2)
     assert step.keys == ["", "-g2", "-r2"]
 
@@ -310,30 +289,33 @@ def test_retries_and_rounds_count_apart(api: FakeGitHub) -> None:
     [
         ([{}, {REPORT: b'{"ok": true}'}], ("success", "", 2)),
         ([{REPORT: b"[NaN]"}, {REPORT: b"[1]"}], ("success", "", 2)),
-        ([{REPORT: b"{"}, {}], ("rejected", "ARTIFACT_MISSING", 2)),
+        ([{REPORT: b"{"}, {REPORT: None}], ("rejected", "ARTIFACT_MISSING", 2)),
     ],
 )
 def test_an_artifact_of_any_round_is_read_at_its_commit(
-    world: World, api: FakeGitHub, contents: list[dict[str, bytes]], expected: tuple[str, str, int]
+    world: World,
+    api: GitHub,
+    contents: list[dict[str, bytes | None]],
+    expected: tuple[str, str, int],
 ) -> None:
-    api.contents = contents
-    step = Step(world, api, require="", artifact="report", repair="1")
+    works = [Work({"src/a.ts": str(n), **each}) for n, each in enumerate(contents)]
+    step = Step(world, api, works, require="", artifact="report", repair="1")
     result = step.play()
     assert outcome(result) == expected
     assert (result.artifact is not None) is (expected[0] == "success")
 
 
-def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: FakeGitHub) -> None:
+def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: GitHub) -> None:
     api.fail(status=403, times=10_000)
     result = Step(world, api).play()
     assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
     assert result.rounds[0].ended == "the agent can do nothing about the gate checks"
 
 
-def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: FakeGitHub) -> None:
+def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: GitHub) -> None:
     """The emulator picks the scenario of the second round by the name of the check that failed."""
-    api.rounds = [Look([check("scenario: no-last-event", "failure")]), GREEN]
-    result = Step(world, api, prompt="Fix it").play()
+    works = rounds(Look([check("scenario: no-last-event", "failure")]), GREEN)
+    result = Step(world, api, works, prompt="Fix it").play()
     assert outcome(result) == ("success", "", 2)
     assert result.timeline.outcome.changed is None
     assert result.timeline.outcome.pull_request_url is not None
@@ -344,10 +326,10 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Fak
     [("failed", ("failed", "RUN_FAILED", 1)), ("paused", ("paused", "PAUSED", 1))],
 )
 def test_a_round_whose_run_fails_or_pauses_is_the_last(
-    world: World, api: FakeGitHub, scenario: str, expected: tuple[str, str, int]
+    world: World, api: GitHub, scenario: str, expected: tuple[str, str, int]
 ) -> None:
-    api.rounds = [Look([check(f"scenario: {scenario}", "failure")]), GREEN]
-    step = Step(world, api, prompt="Fix it")
+    works = rounds(Look([check(f"scenario: {scenario}", "failure")]), GREEN)
+    step = Step(world, api, works, prompt="Fix it")
     result = step.play()
     assert (outcome(result), step.keys, result.gates) == (expected, ["", "-r2"], ())
     assert [run.id for run in step.case.runs[1:]] == [result.run and result.run.id]
@@ -355,9 +337,8 @@ def test_a_round_whose_run_fails_or_pauses_is_the_last(
 
 
 @pytest.mark.parametrize("timeout", mostly_slow(range(10, 100, 9), every=3))
-def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout: int) -> None:
-    api.rounds = [RED, LINT, GREEN]
-    step = Step(world, api, timeout=f"{timeout}s")
+def test_the_deadline_holds_in_each_stage(world: World, api: GitHub, timeout: int) -> None:
+    step = Step(world, api, rounds(RED, LINT, GREEN), timeout=f"{timeout}s")
     rounds_began: list[float] = []
 
     def watch(update: Update) -> None:
@@ -374,10 +355,9 @@ def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout
 
 @pytest.mark.parametrize("seconds", mostly_slow(range(1, 90, 11), every=3))
 def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(
-    world: World, api: FakeGitHub, seconds: int
+    world: World, api: GitHub, seconds: int
 ) -> None:
-    api.rounds = [RED, LINT, GREEN]
-    step, stop = Step(world, api), Stop()
+    step, stop = Step(world, api, rounds(RED, LINT, GREEN)), Stop()
     at_work: list[int] = []
     result = step.play(
         watch=lambda _: at_work.append(len(step.case.live)), stop=stop, stop_after=float(seconds)

@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,15 +16,11 @@ from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
-from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub, Look, check, status
+from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
-PUSH = {
-    "ref": "refs/heads/mogplex/fix",
-    "before": "0" * 40,
-    "after": HEAD,
-    "timestamp": "2026-11-24T00:00:00Z",
-}
+HEAD = "0" * 39 + "1"
+FIX = "mogplex/fix"
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.tip("mogplex/fix"),
@@ -41,57 +37,48 @@ each_call = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub("/api/v3") as api:
-        api.add_pull_request()
-        api.pushes = [PUSH]
+def api() -> Iterator[GitHub]:
+    with GitHub("/api/v3", clock=lambda: NOW) as api:
+        api.push(FIX, {"src/a.ts": "changed"}, sha=HEAD, at=NOW - timedelta(hours=1))
+        api.open_pull_request(FIX)
         api.comments.append({"id": 100, "body": "<!-- mine -->", "issue": 7})
         yield api
 
 
 @pytest.fixture
-def github(api: FakeGitHub) -> Iterator[GitHubApi]:
+def github(api: GitHub) -> Iterator[GitHubApi]:
     github = GitHubApi(api.url, TOKEN, REPOSITORY)
     yield github
     github.close()
 
 
-def test_a_comparison_counts_both_names_of_a_renamed_file(
-    api: FakeGitHub, github: GitHubApi
-) -> None:
-    api.files = [
-        {"filename": "new.py", "previous_filename": ".github/old.yml"},
-        {"filename": "a b.py"},
-    ]
+def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHub, github: GitHubApi) -> None:
+    api.push("release/1.0", {})
+    moved = {"new.py": "on: push", ".github/ci.yml": None, "a b.py": ""}
+    api.push("feature/#1", moved)
     comparison = github.compare("release/1.0", "feature/#1")
-    assert sorted(path.text for path in comparison.paths) == [".github/old.yml", "a b.py", "new.py"]
+    assert sorted(path.text for path in comparison.paths) == [".github/ci.yml", "a b.py", "new.py"]
     assert comparison.is_complete
     assert api.asked[-1].path.endswith("/compare/release%2F1.0...feature%2F%231")
-    api.files *= 150
+    api.push("fix", {f"{number}.py": "" for number in range(300)})
     assert not github.compare("main", "fix").is_complete, "there may be more than 300"
 
 
-def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
-    api.looks = [
-        Look(
-            [check(str(number), "success") for number in range(230)],
-            None,
-            [status("ci/old", "pending")],
-        )
-    ]
+def test_every_page_is_read(api: GitHub, github: GitHubApi) -> None:
+    runs = [check(str(number), "success") for number in range(230)]
+    api.checks[HEAD] = Look(runs, None, [status("ci/old", "pending")])
     checks, are_all_listed = github.checks(HEAD)
     assert Counter(check.kind for check in checks) == {"suite": 1, "run": 230, "status": 1}
     assert (len({check.id for check in checks}), are_all_listed) == (232, True)
     assert [check.url is not None for check in checks] == [False, *[True] * 231]
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
-    api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
+    api.comments[240] |= {"body": "<!-- mine --> text", "user": BOT}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
 
 
-def test_a_check_that_stands_on_two_pages_is_one(api: FakeGitHub, github: GitHubApi) -> None:
-    api.looks = [
-        Look([check(str(100 if number == 99 else number), "success") for number in range(150)], [])
-    ]
+def test_a_check_that_stands_on_two_pages_is_one(api: GitHub, github: GitHubApi) -> None:
+    names = [str(100 if number == 99 else number) for number in range(150)]
+    api.checks[HEAD] = Look([check(name, "success") for name in names], [])
     checks, are_all_listed = github.checks(HEAD)
     assert (len(checks), are_all_listed) == (149, False), (
         "the one that it pushed out may have failed"
@@ -100,7 +87,7 @@ def test_a_check_that_stands_on_two_pages_is_one(api: FakeGitHub, github: GitHub
 
 @pytest.mark.parametrize("is_begun", [True, False], ids=["by another step", "without an answer"])
 def test_a_step_that_follows_a_run_edits_one_comment_in_every_round_and_try(
-    api: FakeGitHub, github: GitHubApi, is_begun: bool
+    api: GitHub, github: GitHubApi, is_begun: bool
 ) -> None:
     api.comments = []
     if is_begun:
@@ -119,7 +106,7 @@ def test_a_step_that_follows_a_run_edits_one_comment_in_every_round_and_try(
 
 
 def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(
-    api: FakeGitHub, github: GitHubApi
+    api: GitHub, github: GitHubApi
 ) -> None:
     api.comments = [
         {
@@ -128,37 +115,36 @@ def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(
             "issue": 7,
             "user": {"type": "User"},
         },
-        {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7, "user": APP},
-        {"id": 2, "body": "<!-- mine --> first", "issue": 7, "user": APP},
-        {"id": 3, "body": "<!-- mine --> copied", "issue": 7, "user": APP},
+        {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7, "user": BOT},
+        {"id": 2, "body": "<!-- mine --> first", "issue": 7, "user": BOT},
+        {"id": 3, "body": "<!-- mine --> copied", "issue": 7, "user": BOT},
     ]
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (2, "<!-- mine -->")
     assert github.find_comment(8, re.compile("<!-- mine -->")) is None
 
 
-def test_what_has_not_changed_is_not_sent_again(api: FakeGitHub, github: GitHubApi) -> None:
-    api.looks = [Look([check("test", "success")])]
+def test_what_has_not_changed_is_not_sent_again(api: GitHub, github: GitHubApi) -> None:
+    api.checks[HEAD] = Look([check("test", "success")])
     first, second = github.checks(HEAD), github.checks(HEAD)
     assert first == second
     assert [asked.status for asked in api.asked] == [200, 200, 200, 304, 304, 304]
     assert {asked.headers["X-GitHub-Api-Version"] for asked in api.asked} == {"2022-11-28"}
-    api.looks = [Look([check("test", "failure")])]
+    api.checks[HEAD] = Look([check("test", "failure")])
     assert [check.conclusion for check in github.checks(HEAD)[0]] == ["failure", "failure"]
     assert [asked.status for asked in api.asked[6:]] == [200, 200, 304]
 
 
 @pytest.mark.parametrize("base", ["", "/api/v3"])
 def test_words_are_asked_for_beside_the_rest_api(base: str) -> None:
-    with FakeGitHub(base) as api:
+    with GitHub(base) as api:
         api.words = {"a": {"title": "Crash", "body": "It crashes."}, "b": {"body": "Me too"}}
         found = GitHubApi(api.url, TOKEN, REPOSITORY).words(["a", "b", "c"], needs="issues: read")
     assert found == [("Crash", "It crashes."), ("", "Me too"), None]
 
 
-def test_the_tip_of_a_branch(api: FakeGitHub, github: GitHubApi) -> None:
+def test_the_tip_of_a_branch(api: GitHub, github: GitHubApi) -> None:
     assert github.tip("mogplex/fix") == HEAD
     assert api.asked[-1].path.endswith("/git/ref/heads/mogplex/fix")
-    api.tips["gone"] = [None]
     assert github.tip("gone") is None
     api.fail(status=404, times=2)
     with pytest.raises(GitHubError, match="may not read it"):
@@ -174,14 +160,13 @@ def test_the_tip_of_a_branch(api: FakeGitHub, github: GitHubApi) -> None:
     ],
 )
 def test_the_tip_of_a_branch_at_a_time(
-    api: FakeGitHub, github: GitHubApi, when: str, tip: str | None
+    api: GitHub, github: GitHubApi, when: str, tip: str | None
 ) -> None:
-    api.pushes = [
-        PUSH | {"before": "b" * 40, "after": "c" * 40, "timestamp": "2026-11-26T09:00:00Z"},
-        PUSH | {"before": "a" * 40, "after": "b" * 40, "timestamp": "2026-11-25T09:00:00Z"},
-        PUSH | {"after": "a" * 40},
-    ]
-    assert github.tip("mogplex/fix", datetime.fromisoformat(when)) == tip
+    api.clock = lambda: datetime(2026, 11, 26, 12, tzinfo=UTC)
+    for day, letter in ((24, "a"), (25, "b"), (26, "c")):
+        at = datetime(2026, 11, day, 0 if day == 24 else 9, tzinfo=UTC)
+        api.push("daily", {f"{letter}.py": ""}, sha=letter * 40, at=at)
+    assert github.tip("daily", datetime.fromisoformat(when)) == tip
 
 
 @each_call
@@ -195,7 +180,7 @@ def test_the_tip_of_a_branch_at_a_time(
     ids=str,
 )
 def test_no_usable_answer_may_pass(
-    api: FakeGitHub,
+    api: GitHub,
     github: GitHubApi,
     call: Callable[[GitHubApi], object],
     fault: dict[str, object],
@@ -215,7 +200,7 @@ def test_no_usable_answer_may_pass(
     ],
 )
 def test_a_refusal_is_final_and_says_why(
-    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int, words: str
+    api: GitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int, words: str
 ) -> None:
     api.fail(
         status=status,
@@ -247,7 +232,7 @@ def test_a_refusal_is_final_and_says_why(
     ],
 )
 def test_a_used_up_limit_and_an_outage_say_how_long_to_wait(
-    api: FakeGitHub,
+    api: GitHub,
     github: GitHubApi,
     statuses: tuple[int, ...],
     headers: dict[str, str],
@@ -262,7 +247,7 @@ def test_a_used_up_limit_and_an_outage_say_how_long_to_wait(
         )
 
 
-def test_a_token_that_single_sign_on_keeps_out_says_so(api: FakeGitHub, github: GitHubApi) -> None:
+def test_a_token_that_single_sign_on_keeps_out_says_so(api: GitHub, github: GitHubApi) -> None:
     api.fail(status=403, headers={"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso"})
     with pytest.raises(GitHubError, match="single sign-on") as caught:
         github.tip("fix")
@@ -290,7 +275,7 @@ PULLS = "https://github.com/acme/web/pull/42"
     ],
 )
 def test_an_answer_without_its_fields_is_not_used(
-    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], body: str
+    api: GitHub, github: GitHubApi, call: Callable[[GitHubApi], object], body: str
 ) -> None:
     api.fail(status=200, body=body.encode())
     with pytest.raises(GitHubUnavailableError, match="not what its API promises"):
@@ -318,25 +303,29 @@ def test_the_token_goes_to_no_address_that_base_url_would_not_take(url: str) -> 
 
 
 def test_the_token_does_not_follow_a_redirect_to_another_host(
-    api: FakeGitHub, github: GitHubApi
+    api: GitHub, github: GitHubApi
 ) -> None:
-    with FakeGitHub() as other:
+    with GitHub() as other:
         port = other.url.rsplit(":", 1)[1]
         api.fail(
             status=307,
-            headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls?head=acme:fix"},
+            headers={
+                "Location": f"http://localhost:{port}/repos/acme/web/pulls?head=acme:mogplex/fix"
+            },
         )
         with pytest.raises(GitHubError, match="another host") as caught:
-            github.pull_requests_of("fix")
+            github.pull_requests_of(FIX)
         assert other.asked == []
     assert not isinstance(caught.value, GitHubUnavailableError)
-    api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls?head=acme:fix"})
-    assert github.pull_requests_of("fix"), "where a renamed repository moved"
+    api.fail(
+        status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls?head=acme:mogplex/fix"}
+    )
+    assert github.pull_requests_of(FIX), "where a renamed repository moved"
 
 
 @pytest.mark.parametrize(("comments", "requests"), [(3_050, 30), (200, 3), (199, 2)])
 def test_a_list_is_read_to_its_end_or_to_three_thousand(
-    api: FakeGitHub, github: GitHubApi, comments: int, requests: int
+    api: GitHub, github: GitHubApi, comments: int, requests: int
 ) -> None:
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(comments)]
     assert github.find_comment(7, re.compile("<!-- mine -->")) is None

@@ -13,7 +13,7 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github import TOKEN, GitHub
 from tests.https_proxy import HttpsProxy, certificate
 
 GITHUB = {name: value for name, value in ENVIRONMENTS["github"].items() if "{folder}" not in value}
@@ -95,10 +95,9 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
 def test_a_github_token_is_tried_for_what_the_inputs_need(
     terminal: Terminal, inputs: dict[str, str], skip: int, permission: str
 ) -> None:
-    with FakeGitHub() as api:
+    with GitHub() as api:
         given = {f"MOGPLEX_{name}": value for name, value in inputs.items()}
         terminal.env |= given | {"MOGPLEX_GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": api.url}
-        api.tips["mogplex-ci/doctor"] = [None]
         code, well = examined(terminal)
         api.fail(status=403, skip=skip)
         refused_code, refused = examined(terminal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mogplex_ci.api.client import Client
@@ -14,15 +16,40 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.waiting import Stop
-from tests.github_api import HEAD, TOKEN, FakeGitHub
+from tests.github import AGENT, TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import result, run, starting
 from tests.virtual_time import VirtualClock, VirtualTime
 
 BASE, BRANCH = "main", "mogplex/fix"
+HEAD = "0" * 39 + "1"
+"""The commit that the run pushes."""
 OWN_BRANCH = {"base": BASE, "working": BRANCH, "createBranch": True}
 SAME_BRANCH = {"base": BASE, "working": BRANCH, "createBranch": False}
 NO_SERVICE = "http://127.0.0.1:9"
+NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
+"""When the run is started."""
+
+
+class VirtualGitHub(GitHub):
+    """The stand-in in virtual time, with the story of one run: it pushes ``HEAD`` to ``BRANCH``."""
+
+    def __init__(self) -> None:
+        self.time = VirtualTime()
+        super().__init__(clock=lambda: NOW + timedelta(seconds=self.time.monotonic()))
+        self.meanwhile: Callable[[], object] = self.run_pushes
+        """Happens once, while the run works; a test may tell another story."""
+
+    def run_pushes(
+        self, files: Mapping[str, str | None] | None = None, branch: str = BRANCH, **fields: Any
+    ) -> None:
+        """Let the run push its commit: a change of ``src/a.ts``, if not other files."""
+        changes = {"src/a.ts": "changed"} if files is None else files
+        self.push(branch, changes, **({"by": AGENT, "sha": HEAD} | fields))
+
+    def run_will_push(self, *paths: str) -> None:
+        """Let the run change these files."""
+        self.meanwhile = lambda: self.run_pushes(dict.fromkeys(paths, "changed"))
 
 
 def requires(*words: str, allowed: str = "", protected: str = "") -> ActionInputs:
@@ -41,7 +68,7 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
 
 
 def judged(
-    api: FakeGitHub | None,
+    api: VirtualGitHub | None,
     success: RunResult,
     wanted: ActionInputs,
     clock: VirtualClock | None = None,
@@ -62,16 +89,21 @@ def judged(
     def connect(repo: Repo) -> GitHubApi | None:
         return None if api is None else GitHubApi(api.url, TOKEN, repo.full_name.text)
 
-    clock = clock or VirtualTime().clock()
+    own_clock = (api.time if api else VirtualTime()).clock() if clock is None else None
+    clock = clock or own_clock
+    assert clock is not None
     service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
     case = Case(wanted._replace(branch=branch), Judge(service, connect, **fields))
     said = [] if said is None else said
+    was_there = joined or attached
     try:
+        if api is not None and was_there:
+            _happens(api)
         said += () if attached else case.watch(starting())
         if success.run is not None:
-            said += case.watch(
-                Started(success.run, "key", joined=joined or attached, owned=not attached)
-            )
+            said += case.watch(Started(success.run, "key", joined=was_there, owned=not attached))
+        if api is not None:
+            _happens(api)
         work = judge_run(success, case)
         while True:
             said.append(next(work))
@@ -80,6 +112,13 @@ def judged(
         return judgement
     finally:
         case.close()
+        if own_clock is not None:
+            own_clock.leave()
+
+
+def _happens(api: VirtualGitHub) -> None:
+    story, api.meanwhile = api.meanwhile, lambda: None
+    story()
 
 
 def granted(judgement: RunResult) -> str:

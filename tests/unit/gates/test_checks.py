@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 from mogplex_ci.gates.case import CHECK_PAUSE
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
-from tests.github_api import HEAD, FakeGitHub, Look, check, status, suite
-from tests.unit.gates.judging import BRANCH, ended, granted, judged, refused, requires
-from tests.virtual_time import VirtualTime
+from tests.github import Look, check, status, suite
+from tests.unit.gates.judging import (
+    BRANCH,
+    HEAD,
+    VirtualGitHub,
+    ended,
+    granted,
+    judged,
+    refused,
+    requires,
+)
 
 CHECKS = requires("checks")
 DONE = check("a", "success")
@@ -28,9 +36,20 @@ SUCCESS, RUNNING = suite(1, "success", runs=1), suite(1, None, runs=1)
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
+def api() -> Iterator[VirtualGitHub]:
+    with VirtualGitHub() as api:
         yield api
+
+
+def looks_are(api: VirtualGitHub, looks: Sequence[Look]) -> None:
+    """Let the checks of the run's commit be these at each look; the last one stays."""
+
+    def is_now(look: Look) -> Callable[[], None]:
+        return lambda: api.checks.update({HEAD: look})
+
+    api.checks[HEAD] = looks[0]
+    for number, look in enumerate(looks):
+        api.later(CHECK_PAUSE * number, is_now(look))
 
 
 NOT_COMPLETE = "its checks were not complete when the timeout passed"
@@ -79,10 +98,10 @@ SKIPPED = "none of its checks did anything: all were skipped"
     ],
 )
 def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
-    looks: list[Look], found: str, seconds: float, api: FakeGitHub
+    looks: list[Look], found: str, seconds: float, api: VirtualGitHub
 ) -> None:
-    api.looks = [*looks]
-    clock = VirtualTime().clock()
+    looks_are(api, looks)
+    clock = api.time.clock()
     judgement = judged(api, ended(), CHECKS, clock, own_run=OWN_RUN)
     if found in (ONE, "2 checks passed"):
         assert granted(judgement) == found
@@ -94,9 +113,9 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
 
 
 @pytest.mark.parametrize("timeout", [12.0, 61.0])
-def test_checks_are_not_given_up_early(timeout: float, api: FakeGitHub) -> None:
-    api.looks = [Look([DONE, OPEN])]
-    clock = VirtualTime().clock()
+def test_checks_are_not_given_up_early(timeout: float, api: VirtualGitHub) -> None:
+    looks_are(api, [Look([DONE, OPEN])])
+    clock = api.time.clock()
     assert (
         refused(judged(api, ended(), CHECKS, clock, timeout=timeout), Result.TIMEOUT)[0]
         == NOT_COMPLETE
@@ -104,8 +123,8 @@ def test_checks_are_not_given_up_early(timeout: float, api: FakeGitHub) -> None:
     assert timeout - CHECK_PAUSE <= clock.monotonic() <= timeout
 
 
-def test_what_failed_is_named_with_its_address(api: FakeGitHub) -> None:
-    api.looks = [Look([FAILED, DONE], None, [status("ci/old", "failure")])]
+def test_what_failed_is_named_with_its_address(api: VirtualGitHub) -> None:
+    looks_are(api, [Look([FAILED, DONE], None, [status("ci/old", "failure")])])
     (gate,) = judged(api, ended(), CHECKS).gates
     assert [item.text for item in gate.items] == ["b", "ci/old"]
     assert [detail.text for detail in gate.details] == [
@@ -115,9 +134,9 @@ def test_what_failed_is_named_with_its_address(api: FakeGitHub) -> None:
 
 
 def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(
-    api: FakeGitHub,
+    api: VirtualGitHub,
 ) -> None:
-    api.looks = [Look([DONE, OPEN])] * 14 + [Look([DONE, GOOD])]
+    looks_are(api, [Look([DONE, OPEN])] * 14 + [Look([DONE, GOOD])])
     said: list[Update] = []
     assert granted(judged(api, ended(), CHECKS, said=said)) == "2 checks passed"
     awaited = [update for update in said if isinstance(update, ChecksAwaited)]
@@ -127,8 +146,8 @@ def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(
     assert told == [(1, 2, ["b"])] * 3 + [(2, 2, [])]
 
 
-def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: FakeGitHub) -> None:
-    api.looks = [Look([FAILED, check("c", None)]), Look([FAILED, check("c", "failure")])]
+def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: VirtualGitHub) -> None:
+    looks_are(api, [Look([FAILED, check("c", None)]), Look([FAILED, check("c", "failure")])])
     judgement = judged(api, ended(), CHECKS._replace(repair=1))
     assert [item.text for item in judgement.gates[0].items] == ["b", "c"]
 
@@ -177,9 +196,12 @@ def is_bad(look: Look) -> bool:
 def test_checks_pass_only_when_all_was_complete_and_good_for_the_commit_that_is_there(
     looks: list[Look], tip: str | None
 ) -> None:
-    with FakeGitHub() as api:
-        api.looks = [*looks]
-        api.tips[BRANCH] = [tip]
+    with VirtualGitHub() as api:
+        looks_are(api, looks)
+        if tip is None:
+            api.later(5.0, lambda: api.delete(BRANCH))
+        elif tip != HEAD:
+            api.later(5.0, lambda: api.push(BRANCH, {"b.ts": "by somebody else"}))
         judgement = judged(api, ended(), CHECKS)
     seen = [*looks, looks[-1]]
     ids = [{run["id"] for run in look.runs} for look in seen]

@@ -5,6 +5,7 @@ hold.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
-from tests.github_api import HEAD, FakeGitHub, Look, check
+from tests.github import AGENT, Look, check
 from tests.unit.gates.judging import (
     BASE,
     BRANCH,
+    HEAD,
+    NOW,
     SAME_BRANCH,
+    VirtualGitHub,
     ended,
     granted,
     judged,
@@ -25,7 +29,6 @@ from tests.unit.gates.judging import (
     requires,
 )
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result
-from tests.virtual_time import VirtualTime
 
 UNTOLD = SUCCESSFUL[:5]
 """Events without a delivery."""
@@ -33,6 +36,7 @@ CHANGE, PULL, CHECKS = requires("change"), requires("pull-request"), requires("c
 ALLOWED, PROTECTED = requires(allowed="src/"), requires(protected=".ci/")
 ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
 OTHER = "f" * 40
+OWN = {"full_name": "acme/web"}
 NOT_TOLD = "this could not be judged: no event tells it, and GitHub was not asked"
 EMPTY = "it changed nothing"
 every_gate = pytest.mark.parametrize(
@@ -41,23 +45,27 @@ every_gate = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def api() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as api:
-        api.files = [{"filename": "src/a.ts"}]
+def api() -> Iterator[VirtualGitHub]:
+    with VirtualGitHub() as api:
         yield api
 
 
-def compared(api: FakeGitHub) -> list[str]:
+def compared(api: VirtualGitHub) -> list[str]:
     return [asked.path.rpartition("/")[2] for asked in api.asked if "/compare/" in asked.path]
 
 
-def test_a_change_is_what_github_compares(api: FakeGitHub) -> None:
+def test_a_change_is_what_github_compares(api: VirtualGitHub) -> None:
     changed = judged(api, ended(delivery(changed=False)), CHANGE)
     assert granted(changed) == "it changed the repository"
     assert changed.gates[0].expected == "a change"
     assert compared(api) == [f"{BASE}...{HEAD}"]
-    api.is_empty_between = {(BASE, HEAD)}
-    assert refused(judged(api, ended(delivery(changed=True)), CHANGE)) == (EMPTY, "NO_CHANGE")
+
+
+def test_a_branch_at_the_tip_of_its_base_is_no_change(api: VirtualGitHub) -> None:
+    tip = api.branches[BASE]
+    api.meanwhile = lambda: api.push(BRANCH, commit=tip, by=AGENT)
+    told = ended(delivery(changed=True), terminalCommitSha=tip)
+    assert refused(judged(api, told, CHANGE)) == (EMPTY, "NO_CHANGE")
 
 
 @pytest.mark.parametrize(
@@ -102,47 +110,52 @@ def test_events_that_may_be_missing_do_not_say_that_there_is_no_pull_request() -
     )
 
 
-def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub) -> None:
-    api.add_pull_request(7, state="closed")
-    api.add_pull_request(42)
+def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: VirtualGitHub) -> None:
+    api.open_pull_request(
+        BRANCH, 7, state="closed", head={"ref": BRANCH, "sha": OTHER, "repo": OWN}
+    )
+    api.open_pull_request(BRANCH)
     told = judged(api, ended(), PULL)
     assert granted(told) == "its pull request is open"
     assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
 
 
 def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(
-    api: FakeGitHub,
+    api: VirtualGitHub,
 ) -> None:
-    api.add_pull_request(head={"sha": OTHER})
-    clock = VirtualTime().clock()
-    clock.ring(15.0, lambda: api.pull_requests[0].update(head={}))
+    api.open_pull_request(BRANCH)["head"]["sha"] = OTHER
+    clock = api.time.clock()
+    clock.ring(15.0, lambda: api.pull_request(42)["head"].pop("sha"))
     assert granted(judged(api, ended(), PULL, clock)) == "its pull request is open"
     assert clock.monotonic() == 20.0
 
 
 @pytest.mark.parametrize(
-    ("fields", "found", "seconds"),
+    ("head", "found", "seconds"),
     [
-        ({"head": {"sha": OTHER}}, "its pull request has another commit at its head", 30.0),
-        ({"head": {"ref": "mogplex/other"}}, "it opened no pull request", 0.0),
-        ({"head": {"repo": {"full_name": "acme/fork"}}}, "it opened no pull request", 0.0),
-        ({"head": {"repo": None}}, "it opened no pull request", 0.0),
-        ({"state": "closed"}, "its pull request is closed or merged", 0.0),
+        ({"sha": OTHER}, "its pull request has another commit at its head", 30.0),
+        ({"ref": "mogplex/other", "sha": HEAD}, "it opened no pull request", 0.0),
+        ({"repo": {"full_name": "acme/fork"}}, "it opened no pull request", 0.0),
+        ({"repo": None}, "it opened no pull request", 0.0),
+        (None, "its pull request is closed or merged", 0.0),
     ],
 )
 def test_another_pull_request_is_not_the_runs(
-    fields: dict[str, Any], found: str, seconds: float, api: FakeGitHub
+    head: dict[str, Any] | None, found: str, seconds: float, api: VirtualGitHub
 ) -> None:
     """Also an old one that was merged from a branch of this name, when the run changed nothing."""
-    api.add_pull_request(**fields)
-    clock = VirtualTime().clock()
+    api.open_pull_request(BRANCH)["head"] |= head or {}
+    if head is None:
+        api.later(0.0, api.close_pull_request)
+    clock = api.time.clock()
     told = ended(delivery(changed=True, pull_request_url=PULL_REQUEST))
     assert refused(judged(api, told, PULL, clock)) == (found, "NO_PULL_REQUEST")
     assert clock.monotonic() == seconds
 
 
-def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: FakeGitHub) -> None:
-    api.add_pull_request(42, state="closed")
+def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: VirtualGitHub) -> None:
+    api.open_pull_request(BRANCH)
+    api.later(0.0, api.close_pull_request)
     told = ended(delivery(changed=True, pull_request_url="https://github.com/evil/web/pull/42"))
     assert refused(judged(api, told, PULL))[1] == "NO_PULL_REQUEST"
     foreign = "its delivery event names a pull request of another repository"
@@ -155,7 +168,7 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Fake
     [(401, "GitHub does not accept"), (403, "github-token may not"), (404, "GitHub does not find")],
 )
 def test_what_github_refuses_to_tell_does_not_pass(
-    wanted: ActionInputs, status: int, cause: str, api: FakeGitHub
+    wanted: ActionInputs, status: int, cause: str, api: VirtualGitHub
 ) -> None:
     api.fail(status=status, times=99)
     judgement = judged(api, ended(delivery(changed=True)), wanted)
@@ -201,9 +214,9 @@ NUMBERED = [f"{number}.ts" for number in range(10, 40)]
     ],
 )
 def test_paths_are_named_that_must_not_change(
-    wanted: ActionInputs, files: list[str], found: str, bad: list[str], api: FakeGitHub
+    wanted: ActionInputs, files: list[str], found: str, bad: list[str], api: VirtualGitHub
 ) -> None:
-    api.files = [{"filename": name} for name in files]
+    api.run_will_push(*files)
     judgement = judged(api, ended(), wanted)
     passes = found.startswith(("all paths", "it changed no"))
     said, code = (granted(judgement), "") if passes else refused(judgement)
@@ -212,8 +225,10 @@ def test_paths_are_named_that_must_not_change(
 
 
 @every_gate
-def test_a_branch_that_was_never_pushed_has_nothing(wanted: ActionInputs, api: FakeGitHub) -> None:
-    api.tips[BRANCH] = [None]
+def test_a_branch_that_was_never_pushed_has_nothing(
+    wanted: ActionInputs, api: VirtualGitHub
+) -> None:
+    api.meanwhile = lambda: None
     judgement = judged(api, ended(terminalCommitSha=None), wanted)
     if wanted in (ALLOWED, PROTECTED):
         assert granted(judgement) == EMPTY
@@ -226,7 +241,9 @@ def test_a_branch_that_was_never_pushed_has_nothing(wanted: ActionInputs, api: F
         assert refused(judgement)[1] == codes[judgement.gates[0].name]
 
 
-def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(api: FakeGitHub) -> None:
+def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(
+    api: VirtualGitHub,
+) -> None:
     old = ended()
     assert old.run is not None
     old = old._replace(run=old.run._replace(terminal_commit=None, has_terminal_commit=False))
@@ -234,11 +251,11 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(api: Fa
 
 
 def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
-    api: FakeGitHub,
+    api: VirtualGitHub,
 ) -> None:
     wanted = requires("change", "pull-request", "checks", allowed="src/", protected=".ci/")
-    api.files = [{"filename": "b.ts"}]
-    api.looks = [Look([check("test", "success")])]
+    api.run_will_push("b.ts")
+    api.checks[HEAD] = Look([check("test", "success")])
     said: list[Update] = []
     judgement = judged(api, ended(), wanted, said=said)
     assert [update.gate for update in said if isinstance(update, GateJudged)] == list(
@@ -261,43 +278,39 @@ def test_a_rehearsal_finds_what_the_scenario_says_of_the_round() -> None:
     assert [item.text for item in judgement.gates[0].items] == ["build", "lint"]
 
 
-def test_a_run_that_did_not_succeed_is_not_judged(api: FakeGitHub) -> None:
+def test_a_run_that_did_not_succeed_is_not_judged(api: VirtualGitHub) -> None:
     failed = result(Result.FAILED, *SUCCESSFUL)
     assert judged(api, failed, CHANGE) == failed
 
 
-def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: FakeGitHub) -> None:
-    api.looks = [Look([check("build", "success")])]
-    api.tips[BRANCH] = [OTHER]
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(
+    is_deleted: bool, api: VirtualGitHub
+) -> None:
+    api.checks[HEAD] = Look([check("build", "success")])
     wanted = CHECKS._replace(protected_paths=PROTECTED.protected_paths)
+    move = (lambda: api.delete(BRANCH)) if is_deleted else (lambda: api.push(BRANCH, {"b.ts": ""}))
+    api.later(5.0, move)
     judgement = judged(api, ended(), wanted)
-    assert refused(judgement) == ("its branch moved on from the judged commit", "BRANCH_MOVED")
-    assert judgement.detail == Untrusted(OTHER)
+    found = "its branch is gone" if is_deleted else "its branch moved on from the judged commit"
+    assert refused(judgement) == (found, "BRANCH_MOVED")
+    assert judgement.detail == (None if is_deleted else Untrusted(api.branches[BRANCH]))
     assert [(gate.name, gate.expected) for gate in judgement.gates[1:]] == [
         ("checks", "passed checks of the run's commit"),
         ("branch", "the judged commit at the tip of the branch"),
     ]
-    api.tips[BRANCH] = [None]
-    assert refused(judged(api, ended(), wanted)) == ("its branch is gone", "BRANCH_MOVED")
 
 
-def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too(api: FakeGitHub) -> None:
-    api.is_empty_between = {(BASE, HEAD)}
-    told = ended(delivery(changed=True))
-    api.pushes = [
-        {
-            "ref": f"refs/heads/{BRANCH}",
-            "before": "0" * 40,
-            "after": HEAD,
-            "timestamp": "2026-11-24T13:50:00Z",
-        }
-    ]
+def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too(api: VirtualGitHub) -> None:
+    tip = api.branches[BASE]
+    api.meanwhile = lambda: api.push(BRANCH, commit=tip, by=AGENT, at=NOW + timedelta(minutes=4))
+    told = ended(delivery(changed=True), terminalCommitSha=tip)
     assert refused(judged(api, told, CHANGE, attached=True)) == (EMPTY, "NO_CHANGE")
 
 
-def test_a_branch_that_an_event_names_is_not_the_runs(api: FakeGitHub) -> None:
-    api.tips["harmless"] = [OTHER]
-    api.files = [{"filename": ".ci/run"}]
+def test_a_branch_that_an_event_names_is_not_the_runs(api: VirtualGitHub) -> None:
+    api.push("harmless", {"src/a.ts": "changed"})
+    api.run_will_push(".ci/run")
     told = ended(
         delivery(changed=True)
         | {"payload": {"stage": "git_delivery", "working_branch": "harmless"}}
@@ -306,64 +319,29 @@ def test_a_branch_that_an_event_names_is_not_the_runs(api: FakeGitHub) -> None:
 
 
 @pytest.mark.parametrize("joined", [False, True])
-def test_older_commits_of_an_existing_branch_are_no_change(joined: bool, api: FakeGitHub) -> None:
+def test_older_commits_of_an_existing_branch_are_no_change(
+    joined: bool, api: VirtualGitHub
+) -> None:
     """A joined run was at work before this step began: GitHub notes when a branch is pushed;
     commits' dates lie.
     """
-    api.is_empty_between = {(HEAD, HEAD)}
-    api.pushes = [
-        {
-            "ref": f"refs/heads/{BRANCH}",
-            "before": OTHER,
-            "after": HEAD,
-            "timestamp": "2026-11-24T13:45:39Z",
-        },
-        {
-            "ref": f"refs/heads/{BRANCH}",
-            "before": "0" * 40,
-            "after": OTHER,
-            "timestamp": "2026-11-20T00:00:00Z",
-        },
-    ]
-    judgement = judged(
-        api, ended(branch=SAME_BRANCH), CHANGE, branch=None if joined else BRANCH, joined=joined
-    )
+    api.run_pushes(at=NOW - timedelta(days=1))
+    api.meanwhile = lambda: None
+    success = ended(branch=SAME_BRANCH)
+    judgement = judged(api, success, CHANGE, branch=None if joined else BRANCH, joined=joined)
     assert refused(judgement) == (EMPTY, "NO_CHANGE")
-    api.pushes[0]["timestamp"] = "2026-11-24T13:50:00Z"
-    assert not joined or granted(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))
 
 
-def test_a_joined_run_whose_branch_github_does_not_remember_is_not_judged(api: FakeGitHub) -> None:
-    for api.pushes in ([], None):
-        assert (
-            refused(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))[1] == "NOT_JUDGED"
-        )
-        api.files = [{"filename": ".ci/run"}]
-        judgement = judged(api, ended(branch=SAME_BRANCH), PROTECTED, joined=True)
-        assert refused(judgement)[0] == "it changed a protected path", (
-            "compared with the base, which shows more"
-        )
-        assert f"{BASE}...{HEAD}" in compared(api)
+def test_what_a_joined_run_pushed_is_its_change(api: VirtualGitHub) -> None:
+    api.push(BRANCH, {"src/b.ts": "older"}, at=NOW - timedelta(days=1))
+    api.meanwhile = lambda: api.run_pushes(at=NOW + timedelta(minutes=4))
+    assert granted(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))
 
 
-@pytest.mark.parametrize(
-    "wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"]
-)
 @pytest.mark.parametrize("branch", [BRANCH, BASE])
-def test_an_existing_branch_counts_from_what_it_was(
-    wanted: ActionInputs, branch: str, api: FakeGitHub
-) -> None:
-    """Pushed with force, it is compared with the base; the base itself with nothing."""
+def test_an_existing_branch_counts_from_what_it_was(branch: str, api: VirtualGitHub) -> None:
+    before = api.push(branch, {".ci/run": "older"})
+    api.meanwhile = lambda: api.run_pushes(branch=branch)
     success = ended(branch=SAME_BRANCH | {"working": branch})
-    api.tips[branch] = [OTHER, HEAD]
-    assert granted(judged(api, success, wanted, branch=branch if branch == BRANCH else None))
-    assert compared(api) == [f"{OTHER}...{HEAD}"]
-    api.tips[branch], api.behind_by = [OTHER, HEAD], 1
-    judgement = judged(api, success, wanted, branch=branch if branch == BRANCH else None)
-    if branch == BRANCH:
-        assert granted(judgement)
-        assert compared(api)[1:] == [f"{OTHER}...{HEAD}", f"{BASE}...{HEAD}"]
-    else:
-        found = "this could not be judged: no comparison shows what it changed"
-        assert refused(judgement) == (found, "NOT_JUDGED")
-        assert judgement.remedy == "Let the run work on a branch of its own: set create-branch."
+    assert granted(judged(api, success, PROTECTED, branch=branch if branch == BRANCH else None))
+    assert compared(api) == [f"{before}...{HEAD}"]

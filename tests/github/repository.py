@@ -1,0 +1,491 @@
+"""A repository on GitHub, and the stories that happen to it.
+
+A test tells what people, apps and agents do (``push``, ``open_pull_request``, ``merge``,
+``finish_check``); what the API answers about it is computed.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from zlib import crc32
+
+from tests.github.checks import ACTIONS, REPOSITORY, Look, check, suite, workflow_run
+from tests.github.git import Commits
+
+NO_COMMIT = "0" * 40
+AGENT = "mogplex[bot]"
+"""The app that pushes for the agents."""
+ADA = "ada"
+"""A person."""
+BOT = {"login": "github-actions[bot]", "type": "Bot"}
+Files = Mapping[str, str | bytes | None]
+"""Contents by path; None deletes a file."""
+
+
+@dataclass
+class Work:
+    """What a run does to the repository before it succeeds."""
+
+    files: Files = field(default_factory=lambda: {"src/login.tsx": "fixed"})
+    message: str = "Fix it"
+    checks: Look = field(default_factory=Look)
+    """Checks of its commit."""
+    opens_pull_request: bool = True
+    before: Callable[[], object] = lambda: None
+    """Happens before it pushes."""
+    after: Callable[[], object] = lambda: None
+    """Happens after it has pushed."""
+    branch: str = ""
+    """The branch that it pushes; empty: the one that the service has for it."""
+
+
+NOTHING = Work(files={}, opens_pull_request=False)
+"""The work of a run that pushes no commit."""
+
+
+class Repository:
+    """One repository: its state, what may happen to it, and what GitHub's API says of it."""
+
+    def __init__(self, name: str = REPOSITORY, clock: Callable[[], datetime] | None = None) -> None:
+        self.name = name
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.commits = Commits()
+        self.branches: dict[str, str] = {}
+        """The tip of each."""
+        self.activity: list[dict[str, Any]] | None = []
+        """All that moved a branch, the oldest first; None: this server does not tell."""
+        self.pull_requests: list[dict[str, Any]] = []
+        self.checks: dict[str, Look] = {}
+        """By commit."""
+        self.rules: dict[str, list[dict[str, Any]]] = {}
+        """Rules by branch."""
+        self.protection: dict[str, dict[str, Any]] = {}
+        """Classic protection by branch: its ``required_status_checks``."""
+        self.has_rules = True
+        """False for a private repository on the free plan."""
+        self.comments: list[dict[str, Any]] = []
+        self.annotations: dict[str, list[str | None]] = {}
+        """Titles of annotations by the name of a check run; None is an annotation that has only a
+        message.
+        """
+        self.permissions: dict[str, str] = {}
+        """The permission of each user; others may read the repository."""
+        self.default_branch = "main"
+        self._later: list[tuple[datetime, Callable[[], object]]] = []
+        self._numbers = count(1)
+        self._runs: Callable[[], Sequence[Any]] = tuple
+        self._works: tuple[Work, ...] = ()
+        self._done: set[str] = set()
+        """Ids of runs whose work is in the repository."""
+        old = self.clock() - timedelta(days=7)
+        self.push(self.default_branch, {"README.md": "# web", ".github/ci.yml": "on: push"}, at=old)
+
+    # What happens to the repository
+
+    def commit(
+        self,
+        on: str,
+        files: Files | None = None,
+        *,
+        merging: str | None = None,
+        message: str = "Work",
+        by: str = ADA,
+        sha: str | None = None,
+    ) -> str:
+        """Make a commit behind the branch or commit ``on``, and ``merging`` if given; no branch has
+        it yet.
+        """
+        parents = [self.resolve(each) for each in (on, merging) if each]
+        known = tuple(parent for parent in parents if parent is not None)
+        return self.commits.add(known, files or {}, message=message, author=by, sha=sha)
+
+    def push(
+        self,
+        branch: str,
+        files: Files | None = None,
+        *,
+        commit: str | None = None,
+        by: str | None = ADA,
+        at: datetime | None = None,
+        message: str = "Work",
+        sha: str | None = None,
+    ) -> str:
+        """Push a commit with ``files``, or a ``commit`` that is there; return its id."""
+        before = self.branches.get(branch, NO_COMMIT)
+        start = branch if branch in self.branches else self.default_branch
+        after = commit or self.commit(start, files, message=message, by=by or "", sha=sha)
+        if before == NO_COMMIT:
+            kind = "branch_creation"
+        elif before in self.commits.history(after):
+            kind = "push"
+        else:
+            kind = "force_push"
+        self._move(branch, before, after, kind, by, at)
+        return after
+
+    def delete(self, branch: str, by: str = ADA) -> None:
+        """Delete a branch."""
+        before = self.branches.pop(branch)
+        self._note(branch, before, NO_COMMIT, "branch_deletion", by, None)
+
+    def merge(
+        self,
+        head: str,
+        into: str = "main",
+        *,
+        by: str | None = ADA,
+        kind: str = "pr_merge",
+        squash: bool = False,
+    ) -> str:
+        """Merge a branch or commit into a branch; return the commit that the branch has then."""
+        tip = self.branches[into]
+        merged = self.commits[self.resolve(head) or ""].tree
+        if squash:
+            known = self.commits[self.commits.merge_base(tip, self.resolve(head) or "") or ""].tree
+            changed = {path: merged.get(path) for path in {*known, *merged}}
+            differ = {path: new for path, new in changed.items() if known.get(path) != new}
+            after = self.commit(tip, differ, message=f"Squash {head}", by=by or "")
+        else:
+            after = self.commit(tip, merging=head, files=merged, message=f"Merge {head}")
+        self._move(into, tip, after, kind, by, None)
+        return after
+
+    def open_pull_request(
+        self, branch: str, number: int = 42, *, base: str = "main", by: str = AGENT, **fields: Any
+    ) -> dict[str, Any]:
+        """Open a pull request of a branch; its head follows the branch as long as it is open."""
+        address = f"https://github.com/{self.name}/pull/{number}"
+        opened = {
+            "number": number,
+            "html_url": address,
+            "state": "open",
+            "head": {"ref": branch, "repo": {"full_name": self.name}},
+            "base": {"ref": base, "repo": {"full_name": self.name}},
+            "user": {"login": by},
+            "merged_at": None,
+            "merged_by": None,
+        }
+        self.pull_requests.append(opened | fields)
+        return self.pull_requests[-1]
+
+    def close_pull_request(self, number: int = 42) -> None:
+        """Close a pull request without merging it."""
+        this = self.pull_request(number)
+        this["head"] = self._shown(this)["head"]
+        this["state"] = "closed"
+
+    def merge_pull_request(
+        self, number: int = 42, *, by: str = ADA, squash: bool = False, deletes: bool = False
+    ) -> None:
+        """Merge a pull request, and delete its branch if the repository does that."""
+        this = self.pull_request(number)
+        self.close_pull_request(number)
+        branch = this["head"]["ref"]
+        self.merge(this["head"]["sha"], this["base"]["ref"], by=by, squash=squash)
+        this |= {"merged_at": _stamp(self.clock()), "merged_by": {"login": by}}
+        if deletes:
+            self.delete(branch, by)
+
+    def retarget(self, number: int, base: str) -> None:
+        """Change the base of a pull request."""
+        self.pull_request(number)["base"] |= {"ref": base}
+
+    def pull_request(self, number: int) -> dict[str, Any]:
+        """Return a pull request, to change what GitHub says of it."""
+        return next(item for item in self.pull_requests if item["number"] == number)
+
+    def start_check(
+        self, commit: str, name: str, *, app: str = ACTIONS, workflow: str = "ci", **fields: Any
+    ) -> None:
+        """Begin a check of a commit, in a suite that is as old as its first check."""
+        look = self.checks.setdefault(commit, Look(suites=[]))
+        look.suites = look.suites or []
+        number = crc32(f"{commit} {app} {workflow}".encode())
+        if number not in (each["id"] for each in look.suites):
+            began = _stamp(self.clock())
+            look.suites.append(suite(number, None, app=app, created_at=began))
+            if app == ACTIONS:
+                path = f".github/workflows/{workflow}.yml"
+                run = {"status": "in_progress", "conclusion": None, "created_at": began}
+                look.workflow_runs.append(workflow_run(number, number, path=path, **run))
+        known = {"check_suite": {"id": number}, "app": {"slug": app, "name": app}}
+        made = {"id": crc32(f"{number} {name}".encode())}
+        look.runs.append(check(name, None, **known, **made, **fields))
+        self._settle(look, number)
+
+    def finish_check(
+        self,
+        commit: str,
+        name: str,
+        conclusion: str = "success",
+        *,
+        app: str = ACTIONS,
+        **options: Any,
+    ) -> None:
+        """End a check of a commit; begin it before that if need be."""
+        look = self.checks.setdefault(commit, Look(suites=[]))
+        known = [
+            run
+            for run in look.runs
+            if (run["name"], run["app"]["slug"], run["status"]) == (name, app, "in_progress")
+        ]
+        if not known:
+            self.start_check(commit, name, app=app, **options)
+            known = look.runs[-1:]
+        known[-1] |= {"status": "completed", "conclusion": conclusion}
+        self._settle(look, known[-1]["check_suite"]["id"])
+
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen when so many seconds have passed."""
+        self._later.append((self.clock() + timedelta(seconds=seconds), action))
+
+    def works_for(self, service: Any, *works: Work) -> None:
+        """Let the ``runs`` of an emulator, or of one step, work here: each does its work of
+        ``works`` when it succeeds, the last one's if there are more runs. Without works each
+        changes a file.
+        """
+        self._runs = lambda: [
+            run for run in service.runs if run.repo.full_name.lower() == self.name.lower()
+        ]
+        self._works = works or (Work(),)
+
+    def catch_up(self) -> None:
+        """Let happen what is due."""
+        now = self.clock()
+        due = [each for each in self._later if each[0] <= now]
+        self._later = [each for each in self._later if each[0] > now]
+        for _, action in sorted(due, key=lambda each: each[0]):
+            action()
+        for number, run in enumerate(self._runs()):
+            if run.status == "success" and run.id not in self._done:
+                self._done.add(run.id)
+                self._do(run, self._works[min(number, len(self._works) - 1)])
+
+    def _do(self, run: Any, work: Work) -> None:
+        """Do the work of a run that has succeeded."""
+        work.before()
+        request, ended = run.request, datetime.fromisoformat(run.detail()["updatedAt"])
+        branch = work.branch or _branch_of(run)
+        if branch not in self.branches:
+            start = self.branches[request.base_branch]
+            self.push(branch, commit=start, by=AGENT, at=ended)
+        if work.files:
+            sha = run.commit_sha
+            self.push(branch, work.files, by=AGENT, at=ended, message=work.message, sha=sha)
+        self.checks[self.branches[branch]] = work.checks
+        is_open = any(
+            item["head"]["ref"] == branch and item["state"] == "open" for item in self.pull_requests
+        )
+        if work.opens_pull_request and not is_open:
+            self.open_pull_request(branch, 42 + len(self.pull_requests), base=request.base_branch)
+        work.after()
+
+    def _move(
+        self, branch: str, before: str, after: str, kind: str, by: str | None, at: datetime | None
+    ) -> None:
+        self.branches[branch] = after
+        if before != after:
+            self._note(branch, before, after, kind, by, at)
+
+    def _note(
+        self, branch: str, before: str, after: str, kind: str, by: str | None, at: datetime | None
+    ) -> None:
+        """Note a move of a branch; a merge queue's has nobody who did it."""
+        actor = by and {"login": by, "type": "Bot" if by.endswith("[bot]") else "User"}
+        entry = {
+            "id": next(self._numbers),
+            "ref": f"refs/heads/{branch}",
+            "before": before,
+            "after": after,
+            "timestamp": _stamp(at or self.clock()),
+            "activity_type": kind,
+            "actor": None if kind == "merge_queue_merge" else actor,
+        }
+        if self.activity is not None:
+            self.activity.append(entry)
+
+    @staticmethod
+    def _settle(look: Look, number: int) -> None:
+        """Let a suite, and its workflow run, be as its runs are."""
+        ends = [run["conclusion"] for run in look.runs if run["check_suite"]["id"] == number]
+        bad = [end for end in ends if end not in ("success", "neutral", "skipped")]
+        end = None if None in ends else (bad or ends)[0]
+        state = {"status": "completed" if end else "in_progress", "conclusion": end}
+        for this in look.suites or ():
+            if this["id"] == number:
+                this |= state | {"latest_check_runs_count": len(ends)}
+        for run in look.workflow_runs:
+            if run["check_suite_id"] == number:
+                run |= state
+
+    # What the API says of it
+
+    def resolve(self, name: str) -> str | None:
+        """Return the commit that a branch, or an id, stands for."""
+        return self.branches.get(name) or (name if name in self.commits else None)
+
+    def answer(self, parts: Sequence[str], query: Mapping[str, str]) -> object:
+        """Return the data of a GET below ``/repos/OWNER/NAME``; None for what is not there."""
+        match parts:
+            case []:
+                return {"full_name": self.name, "default_branch": self.default_branch}
+            case ["git" | "activity" | "contents" | "compare" | "branches" | "rules", *_]:
+                return self._of_code(parts, query)
+            case ["pulls"]:
+                return self._pulls(query)
+            case ["pulls", number]:
+                found = [item for item in self.pull_requests if str(item["number"]) == number]
+                return self._shown(found[0], alone=True) if found else None
+            case ["commits" | "check-runs" | "actions", *_]:
+                return self._of_commit(parts, query)
+            case ["collaborators", login, "permission"]:
+                permission = self.permissions.get(login, "read")
+                return {"permission": permission, "user": {"login": login}}
+            case ["issues", number, "comments"]:
+                return [each for each in self.comments if each["issue"] == int(number)]
+        return None
+
+    def _of_code(self, parts: Sequence[str], query: Mapping[str, str]) -> object:
+        """Return what is said of branches, their rules and their content."""
+        match parts:
+            case ["git", "ref", "heads", *branch]:
+                return self._ref("/".join(branch))
+            case ["git", "trees", sha] if sha in self.commits:
+                return self._tree(sha)
+            case ["activity"] if self.activity is not None:
+                return self._activity(query)
+            case ["contents", *path]:
+                return self._content("/".join(path), self.resolve(query["ref"]))
+            case ["compare", *span]:
+                base, _, head = "/".join(span).partition("...")
+                return self._compared(self.resolve(base), self.resolve(head))
+            case ["branches", *branch]:
+                return self._branch("/".join(branch))
+            case ["rules", "branches", *branch]:
+                return self.rules.get("/".join(branch), [])
+        return None
+
+    def _of_commit(self, parts: Sequence[str], query: Mapping[str, str]) -> object:
+        """Return what is said of a commit and its checks."""
+        match parts:
+            case ["commits", name]:
+                sha = self.resolve(name)
+                return sha and self.commits.shown(sha)
+            case ["commits", sha, "check-suites" | "check-runs" | "status" as kind]:
+                return self._checks(self.checks.get(sha, Look()), kind)
+            case ["check-runs", number, "annotations"]:
+                return self._annotations(number)
+            case ["actions", "runs"]:
+                runs = self.checks.get(query.get("head_sha", ""), Look()).workflow_runs
+                return {"total_count": len(runs), "workflow_runs": runs}
+        return None
+
+    def write(self, parts: Sequence[str], body: Mapping[str, Any]) -> object:
+        """Return the data of a POST or PATCH; None for what is not there."""
+        match parts:
+            case ["issues", "comments", number]:
+                (comment,) = (each for each in self.comments if each["id"] == int(number))
+                comment["body"] = body["body"]
+                return comment
+            case ["issues", number, "comments"]:
+                made = {"id": 100 + len(self.comments), "issue": int(number), "user": BOT}
+                self.comments.append(made | {"body": body["body"]})
+                return self.comments[-1]
+        return None
+
+    def _compared(self, base: str | None, head: str | None) -> object:
+        return self.commits.compare(base, head) if base and head else None
+
+    def _ref(self, branch: str) -> object:
+        tip = self.branches.get(branch)
+        return tip and {"ref": f"refs/heads/{branch}", "object": {"type": "commit", "sha": tip}}
+
+    def _tree(self, sha: str) -> object:
+        tree = self.commits[sha].tree
+        entries = [{"path": path, "mode": "100644", "type": "blob"} for path in sorted(tree)]
+        return {"sha": sha, "tree": entries, "truncated": False}
+
+    def _activity(self, query: Mapping[str, str]) -> object:
+        """Return the newest first. Without ``time_period`` it is a day's, as somebody found."""
+        days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+        since = self.clock() - timedelta(days=days[query.get("time_period", "day")])
+        ref = f"refs/heads/{query['ref'].removeprefix('refs/heads/')}"
+        return [
+            entry
+            for entry in reversed(self.activity or ())
+            if entry["ref"] == ref and datetime.fromisoformat(entry["timestamp"]) >= since
+        ]
+
+    def _content(self, path: str, sha: str | None) -> object:
+        content = self.commits[sha].tree.get(path) if sha else None
+        encoded = b64encode(content or b"").decode()
+        file = {"type": "file", "encoding": "base64", "content": encoded}
+        return None if content is None else file
+
+    def _pulls(self, query: Mapping[str, str]) -> object:
+        """Return the pull requests of a branch of this repository's owner, the newest first."""
+        owner, _, branch = query["head"].partition(":")
+        shown = [self._shown(item) for item in reversed(self.pull_requests)]
+        return [
+            item
+            for item in shown
+            if item["head"]["ref"] == branch and owner.lower() == self.name.split("/")[0].lower()
+            if query.get("state", "open") in ("all", item["state"])
+        ]
+
+    def _shown(self, item: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
+        """Return a pull request as GitHub shows it in a list, or ``alone``."""
+        head = {"sha": self.branches.get(item["head"]["ref"], NO_COMMIT)} | item["head"]
+        base = {"sha": self.branches.get(item["base"]["ref"], NO_COMMIT)} | item["base"]
+        shown = {**item, "head": head, "base": base}
+        if alone:
+            return shown | {"merged": item["merged_at"] is not None}
+        del shown["merged_by"]
+        return shown
+
+    def _branch(self, branch: str) -> object:
+        tip = self.branches.get(branch)
+        if tip is None:
+            return None
+        required = self.protection.get(branch)
+        none = {"enforcement_level": "off", "contexts": [], "checks": []}
+        protection = {"enabled": bool(required), "required_status_checks": required or none}
+        return {
+            "name": branch,
+            "commit": {"sha": tip},
+            "protected": bool(required),
+            "protection": protection,
+        }
+
+    def _annotations(self, number: str) -> object:
+        by_number = {str(crc32(name.encode())): each for name, each in self.annotations.items()}
+        titles = by_number.get(number, [])
+        return [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles]
+
+    @staticmethod
+    def _checks(look: Look, kind: str) -> object:
+        if kind == "check-suites":
+            suites = look.all_suites()
+            return {"total_count": len(suites), "check_suites": suites}
+        if kind == "check-runs":
+            return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
+        return {"total_count": len(look.statuses), "statuses": look.statuses}
+
+
+def _branch_of(run: Any) -> str:
+    """Return the branch that a run works on: never on its base, but on one that the service names
+    after its first segment.
+    """
+    request = run.request
+    if request.working_branch != request.base_branch:
+        return str(request.working_branch)
+    return f"mogplex/agent-{run.detail()['aiCallId'].replace('-', '')[:12]}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
