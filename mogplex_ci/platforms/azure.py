@@ -38,6 +38,8 @@ AZURE: Final = System(
     workspace="BUILD_SOURCESDIRECTORY",
     parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
     is_fork="SYSTEM_PULLREQUEST_ISFORK=true",
+    branches="BUILD_SOURCEBRANCH SYSTEM_PULLREQUEST_SOURCEBRANCH",
+    by_hand="BUILD_REASON=manual BUILD_REASON=schedule",  # a call of the API is manual, too
     is_debug="SYSTEM_DEBUG=true",
 )
 

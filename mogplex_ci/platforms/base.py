@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from enum import StrEnum
+from os import urandom
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -29,6 +30,10 @@ VARIABLES: Final = (
 )
 """Variables that tell a platform what to write and where; they are not inputs."""
 
+_AGENTS_BRANCH: Final = (
+    r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
+)
+"""The branches that the service makes for its agents, as CI systems name a branch."""
 _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 1_000_000
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
@@ -74,6 +79,10 @@ class Platform:
         """
         self.workflow_run = env.get(system.workflow_run, "")
         """GitHub's id of the workflow run whose job this is; empty on every other system."""
+        self.own_try = urandom(8).hex() if holds(system.is_local, env) else ""
+        """A part of the key that no other try of the step has, on a runner that names all alike;
+        else empty.
+        """
         self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or holds(system.is_debug, env)
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
         self.has_clean_up = not system.has_clean_up or holds(system.has_clean_up, env)
@@ -131,6 +140,17 @@ class Platform:
             value_of(self.system.caused_by, self.env) or "",
             is_fork=holds(self.system.is_fork, self.env),
         )
+
+    def agents_branch(self) -> str | None:
+        """Return the branch of the job, or the source of its pull request, if an agent made it.
+
+        None where a person, a schedule or the API started the job, and where nothing tells.
+        """
+        if holds(self.system.by_hand, self.env):
+            return None
+        branches = [self.env.get(variable, "") for variable in self.system.branches.split()]
+        found = [re.fullmatch(_AGENTS_BRANCH, branch) for branch in branches]
+        return next((match[1] for match in found if match), None)
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""

@@ -29,6 +29,8 @@ BUILDKITE: Final = System(
     job_url="BUILDKITE_BUILD_URL",
     parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",
     is_fork="BUILDKITE_PULL_REQUEST_REPO!=BUILDKITE_REPO",
+    branches="BUILDKITE_BRANCH",
+    by_hand="BUILDKITE_SOURCE=ui BUILDKITE_SOURCE=api BUILDKITE_SOURCE=schedule",
 )
 
 

@@ -49,6 +49,7 @@ GITHUB: Final = System(
     workspace="GITHUB_WORKSPACE",
     # nothing tells the job's own page
     job_url="GITHUB_SERVER_URL/GITHUB_REPOSITORY/actions/runs/GITHUB_RUN_ID",
+    is_local="ACT=true",  # act: the id of every workflow run is 1
     is_debug="RUNNER_DEBUG=1",
     workflow_run="GITHUB_RUN_ID",
     # Only action.yml sets the input. A step that runs the image or the program itself has no post
@@ -62,6 +63,13 @@ FORGEJO: Final = GITHUB._replace(
     matches="FORGEJO_ACTIONS=true GITEA_ACTIONS=true",
     attempt=_forgejo_attempt,
     repository="",
+    # What an agent pushed to GitHub comes here through a mirror, in the mirror's name.
+    branches="GITHUB_HEAD_REF GITHUB_REF_NAME",
+    by_hand=(
+        "GITHUB_EVENT_NAME=workflow_dispatch GITHUB_EVENT_NAME=schedule"
+        " GITHUB_EVENT_NAME=repository_dispatch"
+    ),
+    is_local="",  # Forgejo's own runner sets ACT, and its workflow runs have ids
     workflow_run="",
 )
 

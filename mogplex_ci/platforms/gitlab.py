@@ -42,6 +42,16 @@ GITLAB: Final = System(
         "CI_MERGE_REQUEST_SOURCE_PROJECT_ID!=CI_PROJECT_ID"
         " CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY!=CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
     ),
+    branches=(
+        "CI_COMMIT_BRANCH CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"
+        " CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"
+    ),
+    # not `pipeline` and `parent_pipeline`, which a push may have started
+    by_hand=(
+        "CI_JOB_MANUAL=true CI_PIPELINE_SOURCE=web CI_PIPELINE_SOURCE=schedule CI_PIPELINE_SOURCE=api"
+        " CI_PIPELINE_SOURCE=trigger CI_PIPELINE_SOURCE=chat"
+    ),
+    is_local="GITLAB_CI=false",  # gitlab-ci-local: always one project, and pipelines from 1000
     is_debug="CI_DEBUG_TRACE=true",
 )
 

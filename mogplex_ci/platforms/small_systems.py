@@ -27,6 +27,7 @@ SMALL_SYSTEMS: Final = (
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
         is_fork="CIRCLE_PR_NUMBER CIRCLE_PR_USERNAME CIRCLE_PR_REPONAME",
+        branches="CIRCLE_BRANCH",  # nothing tells what started the pipeline
         exports=("BASH_ENV", "export {}='{}'\n"),  # every later step of the job sources it first
     ),
     # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub
@@ -39,6 +40,7 @@ SMALL_SYSTEMS: Final = (
         attempt=counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
+        branches="BITBUCKET_BRANCH",  # nothing tells what started the pipeline
         exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", "{}={}\n"),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
@@ -53,6 +55,8 @@ SMALL_SYSTEMS: Final = (
         caused_by=pushed_by(
             "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
         ),
+        branches="CI_COMMIT_BRANCH CI_COMMIT_SOURCE_BRANCH",
+        by_hand="CI_PIPELINE_EVENT=manual CI_PIPELINE_EVENT=cron CI_PIPELINE_EVENT=deployment",
     ),
     System(
         "drone",
@@ -68,6 +72,12 @@ SMALL_SYSTEMS: Final = (
         caused_by=pushed_by(
             "DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH"
         ),
+        branches="DRONE_BRANCH DRONE_SOURCE_BRANCH",
+        # `custom` is a build that a person or the API started
+        by_hand=(
+            "DRONE_BUILD_EVENT=custom DRONE_BUILD_EVENT=cron DRONE_BUILD_EVENT=promote"
+            " DRONE_BUILD_EVENT=rollback"
+        ),
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
@@ -77,6 +87,7 @@ SMALL_SYSTEMS: Final = (
         attempt=once,
         repository="CODEBUILD_SOURCE_REPO_URL",
         workspace="CODEBUILD_SRC_DIR",
+        branches="CODEBUILD_WEBHOOK_HEAD_REF",  # only a build that a webhook started has one
     ),
     # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
     System(
@@ -89,6 +100,7 @@ SMALL_SYSTEMS: Final = (
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project
+        branches="BRANCH_NAME CHANGE_BRANCH GIT_BRANCH",  # nothing tells what started the build
         is_fork="CHANGE_FORK",  # the Branch API plugin sets it for a fork in a multibranch project
     ),
 )

@@ -132,6 +132,12 @@ class System(NamedTuple):
     """Login of the user who pushed, or opened the pull request; an app's ends in ``[bot]``."""
     is_fork: str = ""
     """Conditions: one holds where the job builds a fork's pull request."""
+    branches: str = ""
+    """Cells: the branch that the job builds, and the source branch of its pull request."""
+    by_hand: str = ""
+    """Conditions: one holds where a person, a schedule or a call of the API started the job."""
+    is_local: str = ""
+    """Conditions: one holds on a runner at somebody's desk, which names every try alike."""
     is_debug: str = ""
     """Conditions: one holds where the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")

@@ -30,6 +30,7 @@ _RANDOM_KEY: Final = (
     "Nothing here identifies this job, so its key is random and a retry starts a second run; "
     "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
 )
+_LOCAL_KEY: Final = "This is a local runner, which names every try alike: the idempotency key is a new one each time"
 _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
     "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
@@ -53,6 +54,13 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     trust, cause = trust_of(step, inputs), step.platform.cause
     if (app := cause.unknown_app(trust)) is not None:
         return f"Not started: {app}."
+    agents_branch = step.platform.agents_branch()
+    starts_run = inputs.run_id is None
+    if starts_run and agents_branch and any(task.branch != agents_branch for task in tasks):
+        return (
+            f"Not started: an agent made this job's branch, {agents_branch}. Set branch to it, if an agent is to "
+            "work on it."
+        )
     for task in tasks:
         if (field := cause.outsider_text_in(task.prompt, trust)) is not None:
             raise errors.UntrustedPromptError(
@@ -66,6 +74,8 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         if inputs.on_blocked != "skip":
             raise errors.UntrustedTriggerError(outsider)
         return f"Not started: {outsider}."
+    if step.platform.own_try and not (inputs.idempotency_key or inputs.run_id):
+        step.recorder.log.lines.say(_LOCAL_KEY)
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
         step.recorder.warn(

@@ -22,6 +22,8 @@ def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) 
 def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Key:
     """Return the idempotency key: the user's, the one derived from the CI system, or a random one.
 
+    On a local runner the derived one has a random part, which is the same in the whole step.
+
     Repository and task tell the runs of one step apart; ``repo`` is None if there is only one.
     """
     identity, explicit = platform.identity(), inputs.idempotency_key is not None
@@ -32,12 +34,13 @@ def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -
         label = "-".join(
             filter(None, (identity.label, repo and repo.full_name.text, repo and inputs.task))
         )
+        if platform.own_try:
+            own = (*own, platform.own_try)
         base = derive_key(
             platform.name, label, (*identity.parts, *inputs.matrix, *own), inputs.key_suffix
         )
-    return Key(
-        base, explicit, attempt, later_attempt=identity is not None and identity.later_attempt
-    )
+    is_later = identity is not None and identity.later_attempt and not platform.own_try
+    return Key(base, explicit, attempt, later_attempt=is_later)
 
 
 class Item:

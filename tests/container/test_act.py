@@ -33,6 +33,16 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     ]
 
 
+def test_a_second_try_is_another_run(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    """For act the id of every workflow run is 1."""
+    repository = workspace(tmp_path, WORKFLOW, image)
+    for _ in range(2):
+        result = run(repository, emulator)
+        assert result.exit_code == 0, result.log
+        assert "This is a local runner, which names every try alike" in result.log
+    assert len({run.key for run in emulator.runs}) == len(emulator.runs) == 2
+
+
 @pytest.mark.parametrize("emulator", ["failed"], indirect=True)
 def test_a_failed_run_fails_the_job_and_still_has_outputs(
     image: str, emulator: Emulator, tmp_path: Path

@@ -80,6 +80,16 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
     assert not (project.folder / ".mogplex").exists()
 
 
+def test_a_second_try_at_a_desk_is_another_run(tmp_path: Path, emulator: Emulator) -> None:
+    """gitlab-ci-local gives every clone the same project and the same pipeline."""
+    for clone in ("one", "two"):
+        pipeline = run(Project(tmp_path / clone, EXAMPLES["job"]), emulator)
+        assert pipeline.code == 0, pipeline.log
+        said = "\n".join(pipeline.lines("fix-flaky-tests"))
+        assert "This is a local runner, which names every try alike" in said
+    assert len({one.key for one in emulator.runs}) == 2
+
+
 def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log

@@ -119,6 +119,33 @@ def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> Non
     assert "WARNING" not in log
 
 
+@pytest.mark.parametrize(
+    ("given", "result"),
+    [
+        ({}, "skipped"),
+        ({"MOGPLEX_ON_BLOCKED": "fail"}, "skipped"),
+        ({"MOGPLEX_BRANCH": "main"}, "skipped"),
+        ({"MOGPLEX_BRANCH": "mogplex/agent-0f1e2d3c4b5a"}, "success"),
+        ({"CI_PIPELINE_SOURCE": "schedule"}, "success"),
+        ({"CI_COMMIT_BRANCH": "fix-login"}, "success"),
+    ],
+    ids=["push", "on-blocked", "another branch", "its branch", "by schedule", "a person's"],
+)
+def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
+    given: dict[str, str], result: str, tmp_path: Path
+) -> None:
+    variables = {
+        "CI_COMMIT_BRANCH": "mogplex/agent-0f1e2d3c4b5a",
+        "CI_PIPELINE_SOURCE": "push",
+    }
+    log = Job("gitlab", tmp_path).run("pull-request", **(variables | given))
+    assert log.startswith("exit code 0\n"), log
+    assert f"MOGPLEX_RESULT={result}\n" in log
+    assert ("Starting a run" in log) is (result == "success")
+    notice = "Not started: an agent made this job's branch, mogplex/agent-0f1e2d3c4b5a."
+    assert (notice in log) is (result == "skipped")
+
+
 def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a shell's command where `docker` is ours."""
     path = {"PATH": f"{folder / 'bin'}:{folder.parent / 'bin'}:{os.environ['PATH']}"}

@@ -293,6 +293,81 @@ def test_only_github_tells_whose_checks_the_job_belongs_to() -> None:
     }
 
 
+AGENTS_BRANCH = "mogplex/external/1f0c9a3e-77b2d4c1"
+AGENTS_BRANCHES = [
+    ("azure", "BUILD_SOURCEBRANCH", {"BUILD_REASON": ["Manual", "Schedule"]}),
+    ("azure", "SYSTEM_PULLREQUEST_SOURCEBRANCH", {}),
+    ("bitbucket", "BITBUCKET_BRANCH", {}),
+    ("buildkite", "BUILDKITE_BRANCH", {"BUILDKITE_SOURCE": ["ui", "api", "schedule"]}),
+    ("circleci", "CIRCLE_BRANCH", {}),
+    ("codebuild", "CODEBUILD_WEBHOOK_HEAD_REF", {}),
+    ("drone", "DRONE_BRANCH", {"DRONE_BUILD_EVENT": ["custom", "cron", "promote", "rollback"]}),
+    ("drone", "DRONE_SOURCE_BRANCH", {}),
+    (
+        "forgejo",
+        "GITHUB_REF_NAME",
+        {"GITHUB_EVENT_NAME": ["workflow_dispatch", "schedule", "repository_dispatch"]},
+    ),
+    ("forgejo", "GITHUB_HEAD_REF", {}),
+    (
+        "gitlab",
+        "CI_COMMIT_BRANCH",
+        {
+            "CI_PIPELINE_SOURCE": ["web", "schedule", "api", "trigger", "chat"],
+            "CI_JOB_MANUAL": ["true"],
+        },
+    ),
+    ("gitlab", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", {}),
+    ("gitlab", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME", {}),
+    ("jenkins", "BRANCH_NAME", {}),
+    ("jenkins", "CHANGE_BRANCH", {}),
+    ("jenkins", "GIT_BRANCH", {}),
+    ("woodpecker", "CI_COMMIT_BRANCH", {"CI_PIPELINE_EVENT": ["manual", "cron", "deployment"]}),
+    ("woodpecker", "CI_COMMIT_SOURCE_BRANCH", {}),
+]
+"""System, the variable that names a branch, and what says that no push started the job."""
+
+
+@pytest.mark.parametrize(("name", "variable", "by_hand"), AGENTS_BRANCHES)
+def test_an_agents_branch_is_known_unless_the_job_was_started_by_hand(
+    name: str, variable: str, by_hand: dict[str, list[str]]
+) -> None:
+    env = ENVIRONMENTS[name] | {variable: AGENTS_BRANCH}
+    assert platform(env).agents_branch() == AGENTS_BRANCH
+    for cause, values in by_hand.items():
+        assert [platform(env | {cause: value}).agents_branch() for value in values] == [
+            None for _ in values
+        ]
+        assert platform(env | {cause: "push"}).agents_branch() == AGENTS_BRANCH
+
+
+@pytest.mark.parametrize(
+    ("branch", "found"),
+    [
+        ("mogplex/agent-0f1e2d3c4b5a", True),
+        ("mogplex/automation-0123456789abcdef", True),
+        ("mogplex/task-77be5cd4-f4cd-43a4-af75-dca84193fc9c", True),
+        ("refs/heads/mogplex/agent-0f1e2d3c4b5a", True),
+        ("origin/mogplex/agent-0f1e2d3c4b5a", True),
+        ("main", False),
+        ("mogplex/fix-login", False),
+        ("mogplex/agents", False),
+        ("maria/mogplex/agent-0f1e2d3c4b5a", False),
+        ("", False),
+    ],
+)
+def test_the_names_of_agents_branches(branch: str, found: bool) -> None:
+    known = platform(ENVIRONMENTS["jenkins"] | {"GIT_BRANCH": branch}).agents_branch()
+    assert known == (branch[branch.index("mogplex/") :] if found else None)
+
+
+def test_github_and_unknown_systems_have_no_rule_about_branches() -> None:
+    """GitHub tells who caused the job."""
+    every = {variable: AGENTS_BRANCH for _, variable, _ in AGENTS_BRANCHES}
+    known = {name for name, env in ENVIRONMENTS.items() if platform(env | every).agents_branch()}
+    assert set(ENVIRONMENTS) - known == {"github", "plain", "teamcity"}
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [
