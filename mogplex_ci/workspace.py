@@ -14,9 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import Final
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.untrusted import Untrusted
+
+_TRIES: Final = 10
+"""How often a file is made whose folder another process removes."""
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:
@@ -79,9 +83,27 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     """
     path = inside(workspace, name, input_name=input_name)
     with usable(input_name, "written", path, name):
-        _make_folder(path.parent)
-        append_text(path, "")
+        _create(path)
     return path
+
+
+def _create(path: Path) -> None:
+    """Make a file with its folders, unless it is there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            _make_folder(path.parent)
+            append_text(path, "")
+        except (FileExistsError, FileNotFoundError):
+            # Jobs may share a workspace, and the last one to leave removes the folder of states:
+            # before the file is made, or while ``mkdir`` looks at what is there.
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 def append_text(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,17 @@ def test_a_step_that_is_not_the_action_leaves_the_state_for_a_later_step_of_the_
     assert step(GITHUB_ACTION="__run_2", GITHUB_RUN_ATTEMPT="2").load_state() == ""
     step(GITHUB_ACTION="__run_2").save_state("")
     assert list((tmp_path / "workspace").iterdir()) == []
+
+
+def test_jobs_that_share_a_workspace_come_and_go_at_once(tmp_path: Path) -> None:
+    """Each removes the folder of states when it is the last to leave."""
+
+    def come_and_go(number: str) -> None:
+        system = job("gitlab", tmp_path, CI_NODE_INDEX=number)
+        for _ in range(100):
+            system.save_state("")
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(come_and_go, number) for number in "1234"]:
+            done.result()
+    assert not (tmp_path / "workspace" / ".mogplex").exists()
