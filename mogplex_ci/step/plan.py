@@ -7,6 +7,7 @@ from os import urandom
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.system import Identity
 from mogplex_ci.run.one import Plan
 from mogplex_ci.run.start import Key, derive_key
 
@@ -22,25 +23,39 @@ def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) 
 def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Key:
     """Return the idempotency key: the user's, the one derived from the CI system, or a random one.
 
-    On a local runner the derived one has a random part, which is the same in the whole step.
-
-    Repository and task tell the runs of one step apart; ``repo`` is None if there is only one.
+    A derived key holds repository and task: no two runs of a step share it. ``repo`` is the
+    repository where it is known already; else it is named as the inputs name it. On a local runner
+    a derived key also has a random part, which is the same in the whole step.
     """
-    identity, explicit = platform.identity(), inputs.idempotency_key is not None
+    identity = platform.identity()
     attempt = (identity.attempt if identity else None) or urandom(16).hex()
-    base = inputs.idempotency_key or f"{platform.name}-{attempt}"
-    if identity is not None and not explicit:
-        own = (repo.id, inputs.task or "") if repo else ()
-        label = "-".join(
-            filter(None, (identity.label, repo and repo.full_name.text, repo and inputs.task))
-        )
-        if platform.own_try:
-            own = (*own, platform.own_try)
-        base = derive_key(
-            platform.name, label, (*identity.parts, *inputs.matrix, *own), inputs.key_suffix
-        )
+    explicit = inputs.idempotency_key
+    if explicit is not None:
+        base = explicit
+    elif identity is not None:
+        base = _derived_key(inputs, platform, identity, repo)
+    else:
+        base = f"{platform.name}-{attempt}"
     is_later = identity is not None and identity.later_attempt and not platform.own_try
-    return Key(base, explicit, attempt, later_attempt=is_later)
+    return Key(base, explicit is not None, attempt, later_attempt=is_later)
+
+
+def _derived_key(
+    inputs: ActionInputs, platform: Platform, identity: Identity, repo: Repo | None
+) -> str:
+    name = inputs.repo or ""
+    unique_name = name.lower()
+    if repo is not None:
+        name = repo.full_name.text
+        unique_name = repo.id  # the service may list two repositories with one name
+    label = [identity.label]
+    if name.lower() != (platform.repository() or "").lower():  # the label names the job's own
+        label.append(name)
+    if inputs.task is not None:
+        label.append(inputs.task)
+    run = (unique_name, inputs.task or "", platform.own_try)
+    parts = (*identity.parts, *inputs.matrix, *run)
+    return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
 
 
 class Item:

@@ -65,6 +65,12 @@ def test_the_runs_of_a_step_never_share_it_and_it_knows_a_later_try(tmp_path: Pa
         platform = detect(env, StringIO())
         tasks = [typed_inputs(task=task) for task in ("a b", "a_b")]
         assert len({key_of(task, platform, repo).base for task in tasks for repo in repos}) == 4
+        steps = [
+            typed_inputs(repo=name, task=task)
+            for name in ("acme/web", "acme/docs")
+            for task in (None, "a b", "a_b")
+        ]
+        assert len({key_of(step, platform).base for step in steps}) == 6
     assert [key_of(tasks[0], detect(env, StringIO())).later_attempt for env in (first, later)] == [
         False,
         True,
@@ -95,6 +101,25 @@ def test_a_local_runner_gets_a_new_key_for_each_step(
     assert keys[0].later_attempt is (name == "gitlab" and not is_random)
     given = key_of(typed_inputs(idempotency_key="mine"), first)
     assert given.base == "mine"
+
+
+def test_it_names_the_repository_unless_it_is_the_jobs_own_and_the_task(tmp_path: Path) -> None:
+    """In whatever case the repository is written."""
+    platform = detect(environment("github", tmp_path), StringIO())
+    own, same, other, task = (
+        key_of(typed_inputs(**given), platform).base
+        for given in (
+            {"repo": "acme/web"},
+            {"repo": "ACME/Web"},
+            {"repo": "acme/docs"},
+            {"repo": "acme/web", "task": "links"},
+        )
+    )
+    digest = "[0-9a-f]{16}"
+    assert re.fullmatch(f"github-acme/web-9876543210-build-{digest}", own)
+    assert same == own
+    assert re.fullmatch(f"github-acme/web-9876543210-build-acme/docs-{digest}", other)
+    assert re.fullmatch(f"github-acme/web-9876543210-build-links-{digest}", task)
 
 
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
