@@ -107,7 +107,7 @@ class Log(Report):
 
     def left_out(self, event: EventText) -> None:
         """Show what ``include-event`` has left out of the event's words, if anything."""
-        lines = [part for text in event.hidden for part in self._safe.block(Untrusted(text))]
+        lines = [part for text in event.left_out for part in self._safe.block(Untrusted(text))]
         if event.invisible:
             points = Counter(f"U+{ord(character):04X}" for character in "".join(event.invisible))
             shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
