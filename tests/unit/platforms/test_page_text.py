@@ -17,7 +17,7 @@ from mogplex_ci.platforms.page_text import page_text
 class _Reader(HTMLParser):
     """Reads the text of a page."""
 
-    CDATA_CONTENT_ELEMENTS = ()  # GitHub escapes their tags
+    CDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]  # GitHub escapes their tags
 
     def __init__(self) -> None:
         super().__init__()
