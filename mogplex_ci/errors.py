@@ -91,10 +91,6 @@ class MogplexError(Exception):
     """Seconds for which the same request is sent again while it fails like this; ``inf``: as long
     as there is time.
     """
-    patience_before_contact: float = inf
-    """The same until the API has given its first answer: a failure then probably means a wrong
-    setup.
-    """
 
     def __init__(
         self,
@@ -104,11 +100,18 @@ class MogplexError(Exception):
         detail: Untrusted | None = None,
         retry_after: float | None = None,
         remedy: str | None = None,
+        may_have_worked: bool | None = None,
     ) -> None:
         super().__init__(cause)
-        self.cause, self.detail, self.retry_after = cause, detail, retry_after
-        self.code = self.code if code is None else code
-        self.remedy = self.remedy if remedy is None else remedy
+        self.cause = cause
+        self.detail = detail
+        self.retry_after = retry_after
+        if code is not None:
+            self.code = code
+        if remedy is not None:
+            self.remedy = remedy
+        if may_have_worked is not None:
+            self.may_have_worked = may_have_worked
 
 
 class Problem(NamedTuple):
@@ -198,12 +201,30 @@ class BadRequestError(ApiError):
 
 
 class NotAuthorizedError(ApiError):
-    """No token, or the API does not know it."""
+    """No token, or the API does not know it.
+
+    It says the same whenever its database cannot look the token up (Mogplex/mogplex,
+    lib/auth/api-key.ts), so it is asked again for some seconds.
+    """
 
     exit_code = 64
     code = "UNAUTHORIZED"
+    patience = 10.0
     remedy = (
-        f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}."
+        f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
+        "service may be at fault: it answers like this while its database is away. Run the job again later."
+    )
+
+
+class TokenLostError(NotAuthorizedError):
+    """The API does not know a token that it accepted before: its database is away, or somebody has
+    revoked the token.
+    """
+
+    patience = 900.0
+    remedy = (
+        "The service answers like this while its database is away, and when the token was revoked. Run the job again "
+        f"later; if the token was revoked, issue another one at {TOKENS_PAGE}."
     )
 
 
@@ -316,21 +337,23 @@ class UnknownRepoError(ServerError):
 class UnreachableError(MogplexError):
     """No usable answer came: the network, TLS, a garbled body, or an answer of something other than
     the API.
+
+    As long as the API has never answered, the address, a proxy or this network is probably set up
+    wrongly.
     """
 
-    patience = inf
+    patience = 120.0
     may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
     remedy = "Check base-url (MOGPLEX_URL), the proxy settings and the network between this machine and the API."
 
 
-class SetupError(UnreachableError):
-    """The same where the address, this network or a proxy may be set up wrongly if the API has
-    never answered.
-    """
+class LostContactError(UnreachableError):
+    """No usable answer came from an API that has answered before: an outage."""
 
-    patience_before_contact = 120.0
+    patience = inf
+    remedy = "The service, or the network between it and this job, is having trouble; run the job again later."
 
 
 class ProxyFailedError(UnreachableError):
@@ -339,18 +362,16 @@ class ProxyFailedError(UnreachableError):
     remedy = "Check HTTPS_PROXY and NO_PROXY in this job's environment."
 
 
-class CertificateError(SetupError):
+class CertificateError(UnreachableError):
     """The service's certificate, or a proxy's in its place, is not one that this job trusts."""
 
     remedy = "If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file."
 
 
 class WrongServiceError(UnreachableError):
-    """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be
-    a proxy's doing.
-    """
+    """Something else answers in the API's place: a web page, or a redirect elsewhere."""
 
-    patience_before_contact = 0.0
+    patience = 0.0
     remedy = "Set base-url (MOGPLEX_URL) to the host that serves the API."
 
 

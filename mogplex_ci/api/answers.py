@@ -14,7 +14,7 @@ from functools import cache
 from typing import Annotated, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from mogplex_ci import models
-from mogplex_ci.errors import SetupError
+from mogplex_ci.errors import UnreachableError
 from mogplex_ci.models import EventKind
 from mogplex_ci.untrusted import Untrusted
 
@@ -89,9 +89,9 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
-def malformed(cause: str) -> SetupError:
+def malformed(cause: str) -> UnreachableError:
     """Return the error for an answer that came but cannot be used."""
-    return SetupError(
+    return UnreachableError(
         cause,
         remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place.",
     )

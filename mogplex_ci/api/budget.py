@@ -237,4 +237,4 @@ class PollInterval:
         """Return the seconds to wait after a failed poll."""
         if isinstance(error, RateLimitedError) and not isinstance(error, NoTurnError):
             self._least = min(self._least * _SLOW_DOWN, max(_SLOWEST, self._shortest))
-        return max(self._backoff.seconds_after(error), self._shortest)
+        return max(self._backoff.next_pause(error.retry_after), self._shortest)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from mogplex_ci import errors, models
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Turn, Use
-from mogplex_ci.api.retry import CALL_SECONDS, Contact, parse_retry_after
+from mogplex_ci.api.retry import CALL_SECONDS, ServiceHistory, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.untrusted import Untrusted
@@ -44,14 +44,14 @@ class Client:
         *,
         diagnostics: RequestLog | None = None,
         turn: Turn | None = None,
-        contact: Contact | None = None,
+        history: ServiceHistory | None = None,
     ) -> None:
         """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
 
         Where several runs of this process share the token, ``turn`` is waited for before each
-        request, and ``contact`` is what they know of the service.
+        request, and ``history`` is what they know of the service.
         """
-        self.contact = contact or Contact()
+        self._history = history or ServiceHistory()
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
@@ -238,8 +238,10 @@ class Client:
         try:
             yield
         except errors.MogplexError as error:
-            self.contact.judge(error)
-            raise
+            judged = self._history.judged(error)
+            if judged is error:
+                raise
+            raise judged from error
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the
@@ -255,7 +257,7 @@ class Client:
             if not isinstance(envelope, dict):
                 raise _not_the_api(answer)
             if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
-                self.contact.answered(accepts_token=True)
+                self._history.answered(accepts_token=True)
                 return envelope["data"]
             error = envelope.get("error")
             if (
@@ -264,8 +266,10 @@ class Client:
                 or answers.error_code(error.get("code")) is None
             ):
                 raise _not_the_api(answer)
-            self.contact.answered(accepts_token=answer.status != 401)
-            raise _refusal(answer, error)
+            self._history.answered(accepts_token=answer.status != 401)
+            # The API's own 503 comes before any work.
+            never_began = answer.status == 503
+            raise _refusal(answer, error, may_have_worked=False if never_began else None)
 
 
 def _run_path(run_id: str) -> str:
@@ -279,11 +283,8 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
     if (
         answer.status in (408, 429) or answer.status >= 500
     ):  # they say themselves that asking again may help
-        refusal = _refusal(answer, {})
-        refusal.may_have_worked = (
-            answer.status != 429
-        )  # who counts requests does so before any work
-        return refusal
+        # who counts requests does so before any work
+        return _refusal(answer, {}, may_have_worked=answer.status != 429)
     if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(
         _PAGE_BEGINNINGS
     ):
@@ -294,7 +295,6 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
 
 
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
-_REFUSED: Final = "the API refused the request"
 _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] = {
     "AUTOMATION_REQUIRED": (
         errors.AutomationRequiredError,
@@ -315,20 +315,23 @@ _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] =
 """By the API's code if it says more than the status, else by the status."""
 
 
-def _refusal(answer: Answer, error: Mapping[str, object]) -> errors.MogplexError:
+def _refusal(
+    answer: Answer, error: Mapping[str, object], *, may_have_worked: bool | None
+) -> errors.MogplexError:
+    """Return what a refusal means; ``may_have_worked`` is None where its kind tells."""
     code = answers.error_code(error.get("code"))
-    other = (
-        (errors.ServerError, "the API failed")
-        if answer.status >= 500
-        else (errors.ApiError, _REFUSED)
-    )
-    kind, cause = _REFUSALS.get(code) or _REFUSALS.get(answer.status, other)
-    refusal = kind(
+    kind: type[errors.ApiError] = errors.ApiError
+    cause = "the API refused the request"
+    if code in _REFUSALS:
+        kind, cause = _REFUSALS[code]
+    elif answer.status in _REFUSALS:
+        kind, cause = _REFUSALS[answer.status]
+    elif answer.status >= 500:
+        kind, cause = errors.ServerError, "the API failed"
+    return kind(
         cause,
         code=code,
         detail=answers.text(error.get("message")) or None,
         retry_after=parse_retry_after(answer.headers.get("Retry-After")),
+        may_have_worked=may_have_worked,
     )
-    if answer.status == 503:
-        refusal.may_have_worked = False  # the API's own 503 comes before any work
-    return refusal

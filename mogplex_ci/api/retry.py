@@ -8,7 +8,13 @@ from math import inf
 from time import time
 from typing import Final, NamedTuple, TypeVar
 
-from mogplex_ci.errors import MogplexError, NotAuthorizedError
+from mogplex_ci.errors import (
+    LostContactError,
+    MogplexError,
+    NotAuthorizedError,
+    TokenLostError,
+    UnreachableError,
+)
 from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
@@ -25,12 +31,8 @@ again.
 """
 CALL_SECONDS: Final = 30.0
 """Longest time for one request."""
-UNKNOWN_TOKEN_SECONDS: Final = 10.0
-"""How long a token is tried that the service has never accepted."""
-ACCEPTED_TOKEN_SECONDS: Final = 60.0
-"""The same once it was accepted: the service answers 401 whenever its database cannot look the
-token up.
-"""
+_LEAST_CALL_SECONDS: Final = 0.3
+"""Seconds that a try gets at least, also when the deadline is closer."""
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
 _SHORTEST_SHARE: Final = 0.8
@@ -58,13 +60,16 @@ class Backoff:
         self._longest = longest
         self._next = first
 
-    def seconds_after(self, error: MogplexError) -> float:
+    def next_pause(self, asked: float | None = None) -> float:
         """Count a failure and return the seconds to wait before the next try. Jitter keeps jobs
         from meeting again.
+
+        ``asked`` is the ``Retry-After`` of the answer, if it had one.
         """
-        pause, self._next = self._next, min(self._next * 2, self._longest)
-        if error.retry_after is not None:
-            return error.retry_after + self._clock.random(0.0, LATEST)
+        pause = self._next
+        self._next = min(pause * 2, self._longest)
+        if asked is not None:
+            return asked + self._clock.random(0.0, LATEST)
         return self._clock.random(pause * _SHORTEST_SHARE, pause)
 
     def reset(self) -> None:
@@ -87,7 +92,8 @@ class Patience:
         if error.patience == inf:
             self._since = None
             return inf
-        self._since = now if self._since is None else self._since
+        if self._since is None:
+            self._since = now
         return self._since + error.patience - now
 
     def reset(self) -> None:
@@ -95,26 +101,36 @@ class Patience:
         self._since = None
 
 
-class Contact:
-    """Whether the API has ever answered, and accepted the token. The runs of one step share it."""
+class ServiceHistory:
+    """Whether the service has ever answered, and accepted the token. The runs of one step share it.
 
-    def __init__(self) -> None:
-        self._has_answered = False
-        self._accepts_token = False
+    Once it has, a failure is an outage and not a wrong setup.
+    """
+
+    def __init__(self, *, has_answered: bool = False, accepts_token: bool = False) -> None:
+        self._has_answered = has_answered
+        self._accepts_token = accepts_token
 
     def answered(self, *, accepts_token: bool) -> None:
         """Note an answer in the API's own envelope."""
         self._has_answered = True
         self._accepts_token = self._accepts_token or accepts_token
 
-    def judge(self, error: MogplexError) -> None:
-        """Set how long ``error`` is waited out."""
-        if isinstance(error, NotAuthorizedError):
-            error.patience = (
-                ACCEPTED_TOKEN_SECONDS if self._accepts_token else UNKNOWN_TOKEN_SECONDS
+    def judged(self, error: MogplexError) -> MogplexError:
+        """Return what ``error`` means, after all that the service has answered so far."""
+        if isinstance(error, NotAuthorizedError) and self._accepts_token:
+            return TokenLostError(
+                "the API does not know the token that it accepted before",
+                code=error.code,
+                detail=error.detail,
+                retry_after=error.retry_after,
+                may_have_worked=error.may_have_worked,
             )
-        elif error.patience == inf and not self._has_answered:
-            error.patience = error.patience_before_contact
+        if isinstance(error, UnreachableError) and self._has_answered:
+            return LostContactError(
+                error.cause, detail=error.detail, may_have_worked=error.may_have_worked
+            )
+        return error
 
 
 def retrying(
@@ -145,22 +161,27 @@ def retrying(
         MogplexError: an error that will not pass, or the last one when the next try would come
         after the deadline. StopRequested: a stop signal came.
     """
-    backoff, patience = backoff or Backoff(clock), Patience()
+    backoff = backoff or Backoff(clock)
+    patience = Patience()
     while True:
         try:
             with stop.interrupting() if stop else nullcontext():
-                return call(max(min(deadline - clock.monotonic(), longest_call), 0.3))
+                return call(
+                    max(min(deadline - clock.monotonic(), longest_call), _LEAST_CALL_SECONDS)
+                )
         except MogplexError as error:
-            if insists:
-                error.retry_after = None
-                error.patience = inf if isinstance(error, NotAuthorizedError) else error.patience
-            if (left := patience.left(error, clock.monotonic())) <= 0:
+            now = clock.monotonic()
+            left = deadline - now
+            is_refused_token = isinstance(error, NotAuthorizedError)
+            if not (insists and is_refused_token):
+                left = min(left, patience.left(error, now))
+            asked = None if insists else error.retry_after
+            seconds = backoff.next_pause(asked)
+            comes_too_late = (asked or 0.0) >= left
+            has_been_last = seconds >= left and left <= 2 * _LAST_TRY_SECONDS
+            if comes_too_late or has_been_last:
                 raise
-            seconds, left = backoff.seconds_after(error), min(left, deadline - clock.monotonic())
-            asked = error.retry_after or 0.0
-            if asked >= left or (seconds >= left and left <= 2 * _LAST_TRY_SECONDS):
-                raise
-            seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked, left / 2))
+            seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked or 0.0, left / 2))
             yield Waiting(error, seconds)
         with stop.interrupting() if stop else nullcontext():
             clock.sleep(seconds)

@@ -268,9 +268,9 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
             detail=Untrusted(location),
         )
     if there.path == "/login":
-        refusal = errors.NotAuthorizedError("the API does not accept this token's form")
-        refusal.may_have_worked = True
-        raise refusal
+        raise errors.NotAuthorizedError(
+            "the API does not accept this token's form", may_have_worked=True
+        )
     if method != "GET" and status not in (307, 308):
         raise errors.WrongServiceError(
             "the API redirects this request as a GET, which would lose it"
@@ -305,9 +305,9 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
         errors.CertificateError,
         "the TLS certificate of {} could not be verified",
     ),
-    (SSLError, errors.SetupError, "no TLS connection to {} could be made"),
-    (NameResolutionError, errors.SetupError, "the host name {} cannot be resolved"),
-    (ConnectionRefusedError, errors.SetupError, "{} refuses the connection"),
+    (SSLError, errors.UnreachableError, "no TLS connection to {} could be made"),
+    (NameResolutionError, errors.UnreachableError, "the host name {} cannot be resolved"),
+    (ConnectionRefusedError, errors.UnreachableError, "{} refuses the connection"),
     (
         requests.ConnectTimeout,
         errors.UnreachableError,
@@ -343,12 +343,13 @@ def failure_of(error: Exception, host: str) -> errors.MogplexError:
         for cause in causes
         if isinstance(cause, ssl.SSLCertVerificationError)
     ]
-    unreachable = kind(words.format(host), detail=faults[0] if faults else None)
-    reasons = [
-        cause.reason for cause in causes if isinstance(cause, MaxRetryError)
-    ]  # none once an answer has begun
-    unreachable.may_have_worked = not any(isinstance(reason, _NEVER_SENT) for reason in reasons)
-    return unreachable
+    # There is none once an answer has begun.
+    reasons = [cause.reason for cause in causes if isinstance(cause, MaxRetryError)]
+    return kind(
+        words.format(host),
+        detail=faults[0] if faults else None,
+        may_have_worked=not any(isinstance(reason, _NEVER_SENT) for reason in reasons),
+    )
 
 
 def _causes_of(error: object) -> Iterator[BaseException]:

@@ -372,8 +372,7 @@ def _explanation(
     if not result.cause:
         return None, None, remedy, None
     if result.run_goes_on and result.result is not Result.PAUSED:
-        still: LiteralString = "The run is still running; this step stopped following it."
-        remedy = safe.sentence(*text.join_present(" ", still, remedy))
+        remedy = safe.sentence(*text.join_present(" ", _state_at_the_end(result), remedy))
     error = text.reason(safe, result)
     last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
     said: list[Part] = (
@@ -381,6 +380,15 @@ def _explanation(
     )
     annotation = safe.sentence(error, _full_stop(error), *said, *text.behind(" ", remedy))
     return safe.message(text.capitalized(result.cause)), error, remedy, annotation
+
+
+def _state_at_the_end(result: RunResult) -> LiteralString:
+    """Return what is known of a run that this step has stopped following."""
+    if result.is_unread and result.timeline.outcome.has_ended:
+        return "The run's events say that it has finished; its status could not be read."
+    if result.is_unread:
+        return "The run may still be running; this step stopped following it."
+    return "The run is still running; this step stopped following it."
 
 
 def _full_stop(words: str) -> LiteralString:

@@ -232,8 +232,8 @@ class RunLog(LogLines):
                     "Events missing",
                     self.safe.message(text.capitalized(text.missing_events(update))),
                 )
-            case u.Trouble(error):
-                self.say("Trouble reaching the API: ", text.reason(self.safe, error))
+            case u.Trouble():
+                self._trouble(update)
             case u.Recovered(after):
                 self.say("The API answers again after ", duration(after))
             case u.Heartbeat():
@@ -398,6 +398,18 @@ class RunLog(LogLines):
             self.say("It asks: ", asks.summary)
         if asks and (url := self.safe.url(asks.preview_url)):
             self.say("Preview: ", url)
+
+    def _trouble(self, trouble: u.Trouble) -> None:
+        if not trouble.refused_for:
+            self.say("Trouble reaching the API: ", text.reason(self.safe, trouble.error))
+            return
+        self.say(
+            "The API has refused the token for ",
+            duration(trouble.refused_for),
+            ", which it accepted before: its database may be away, or the token was revoked. ",
+            "The step waits for another ",
+            duration(trouble.seconds_left),
+        )
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call

@@ -112,23 +112,27 @@ class Follower:
         if self._is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
             yield from self._take_news(polls, self._last_check_at, lambda: self._is_over)
-        if not self._is_over and not self._must_wait_past_deadline:
+        if not self._is_over:
             yield from self._check_once_more()
         if self._is_over:
             ended = service.now
             yield from self._read_late_events()
             yield from self._await_commit(ended, commit_seconds)
 
-    def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
-        """Report what came with the end of ``run``, which this step has cancelled. Then comes
+    def read_to_end(
+        self, run: Run, deadline: float, commit_seconds: Sequence[float] = COMMIT_SECONDS
+    ) -> Generator[Update, None, None]:
+        """Report what came with the end of ``run``, which was learned by cancelling it. Then comes
         ``end``.
 
         Raises:
             StopRequested: a stop signal came.
         """
+        ended = self._service.now
         self._service.deadline = deadline
         yield from self._on_run(run)
         yield from self._read_late_events()
+        yield from self._await_commit(ended, commit_seconds)
 
     def show_rest(self, seconds: float) -> Generator[Update, None, None]:
         """Report the events that the service has already, after a stop signal. Then comes ``end``.
@@ -177,7 +181,7 @@ class Follower:
         """Take news until there is enough, time is up, or the stream is of no use; return why it is
         not.
         """
-        while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
+        while not is_enough() and self._service.now < until:
             try:
                 beat = inf if self._is_over else self._heartbeat_at
                 news = source.next(min(until, self._quiet_at, beat))
@@ -223,6 +227,9 @@ class Follower:
         deadline = self._service.deadline
         self._service.sleep_until(self._last_check_at)
         if self._service.now >= deadline:
+            return
+        if self._must_wait_past_deadline:
+            self._service.sleep_until(deadline)
             return
         reads_events = self._is_polled and self._feed.lists_newest is not False
         try:
@@ -429,9 +436,10 @@ class Follower:
         if isinstance(error, NoTurnError):
             return
         now = self._service.now
-        if self.health.failed(now, error):
+        trouble = self.health.failed(now, error)
+        if trouble is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield updates.Trouble(error)
+            yield trouble
         self._checks.at = max(self._checks.at, self.health.not_before)
 
     def _recover(self) -> Iterator[Update]:

@@ -87,7 +87,7 @@ class StatusChecks:
                 else self._service.run(self._feed.run_id)
             )
         except MogplexError as error:
-            self._plan(self._backoff.seconds_after(error), self._reads_events)
+            self._plan(self._backoff.next_pause(error.retry_after), self._reads_events)
             raise
         run = answer if isinstance(answer, Run) else answer.run
         self._backoff.reset()
@@ -233,7 +233,7 @@ class Stream:
             if isinstance(error, BadRequestError):  # of the position
                 self._feed.last_id = None
             now = self._service.now
-            self._open_at = now + self._backoff.seconds_after(error)
+            self._open_at = now + self._backoff.next_pause(error.retry_after)
             if not isinstance(error, RateLimitedError):
                 self._checks.at, self._is_suspect = (
                     self._open_at if error.retry_after is not None else now,
@@ -291,7 +291,7 @@ class Stream:
             self._fruitless = 0
             self._backoff.reset()
         else:
-            self._open_at = self._service.now + self._backoff.seconds_after(MogplexError(""))
+            self._open_at = self._service.now + self._backoff.next_pause()
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Leave a stream that says nothing. If the service has news, the stream should have brought

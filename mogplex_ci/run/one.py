@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
@@ -11,7 +12,16 @@ from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
 from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.repositories import find_repo
-from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
+from mogplex_ci.run.result import (
+    RAISE_TIMEOUT,
+    Result,
+    RunResult,
+    cancelled_in_pause,
+    interrupted,
+    result_of_error,
+    result_of_run,
+    timed_out_in_outage,
+)
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import (
@@ -44,6 +54,12 @@ SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 """Seconds after a stop signal within which the run is cancelled and what the service has of it is
 shown.
 """
+FACTS_SECONDS: Final = 30.0
+"""How long after the deadline the facts about a run that succeeded are asked for where gates judge
+it.
+"""
+LAST_SECONDS: Final = 2.0
+"""Seconds before the deadline in which no request is sent again."""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
 SECONDS_BEFORE_RETRY: Final = 15.0
@@ -95,7 +111,7 @@ class Execution:
         try:
             result = yield from self._work()
         except errors.MogplexError as error:
-            result = result_of_error(error)
+            result = self._result_of_error(error)
             yield from self._cancel_unanswered()
             started, run = self._started, self._run
             is_live = (
@@ -109,6 +125,23 @@ class Execution:
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
+
+    def _result_of_error(self, error: errors.MogplexError) -> RunResult:
+        """Return the result of an error that has ended the step.
+
+        A failure that would have been waited out means that the deadline came first. Once a run was
+        started, that is a timeout: the codes of an outage are for steps that started nothing.
+        """
+        has_started_one = self._started is not None or self._plan.repair is not None
+        if has_started_one and self._is_out_of_time(error):
+            return timed_out_in_outage("another run could not be started", error)
+        is_unread = self._run is not None and not self._run.is_terminal
+        return result_of_error(error)._replace(is_unread=is_unread)
+
+    def _is_out_of_time(self, error: errors.MogplexError) -> bool:
+        """Whether ``error`` ended the step because no time was left to ask again."""
+        is_late = self._service.now >= self._service.deadline - LAST_SECONDS
+        return error.patience == inf or (error.patience > 0 and is_late)
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the run."""
@@ -180,29 +213,38 @@ class Execution:
         follower = self._follower = Follower(
             service, started.run, interval, waits_while_paused=waits
         )
+        judged = bool(inputs.gates)
         commit_seconds: Sequence[float] = COMMIT_SECONDS
-        if inputs.gates:
+        if judged:
             commit_seconds = JUDGED_COMMIT_SECONDS
         elif interval.is_shared:
             # Runs of a matrix often end together. To ask for a commit that no gate needs would use
             # up the requests with which the other jobs learn that their runs have ended.
             commit_seconds = ()
         yield from follower.follow(service.deadline, commit_seconds)
-        run, result = (
-            follower.run,
-            result_of_run(follower.run, follower.timeline, follower.health.trouble),
-        )
-        has_paused = run.is_paused and not waits
-        if (inputs.on_pause if has_paused else inputs.on_timeout) == "cancel":
+        result = result_of_run(follower.run, follower.timeline, follower.health.trouble)
+        has_paused = follower.run.is_paused and not waits
+        policy = inputs.on_pause if has_paused else inputs.on_timeout
+        if policy == "cancel":
             yield from self._cancel(quickly=False)
-            if self._cancelled is not None and self._cancelled.run is not None:
-                ends = self._service.now + READ_TO_END_SECONDS
-                yield from follower.read_to_end(self._cancelled.run, ends)
-                result = (
-                    result._replace(remedy="") if has_paused else result
-                )  # there is nothing left to answer
+        if self._cancelled is not None and self._cancelled.run is not None:
+            # The gates, too, ask for their facts until then.
+            ends = service.now + (FACTS_SECONDS if judged else READ_TO_END_SECONDS)
+            yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
+            result = self._revised(result, follower, self._cancelled)
         yield from follower.end()
         return result
+
+    def _revised(self, result: RunResult, follower: Follower, cancelled: Cancelled) -> RunResult:
+        """Return the result after a cancel at the deadline or in a pause, which may have learned
+        that the run had ended by itself.
+        """
+        if cancelled.already_terminal:
+            return result_of_run(follower.run, follower.timeline)
+        if result.result is Result.PAUSED:
+            return cancelled_in_pause(result, has_waited=self._inputs.on_pause == "wait")
+        has_outage = follower.health.trouble is not None
+        return result if has_outage else result._replace(remedy=RAISE_TIMEOUT)
 
     def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
@@ -216,7 +258,8 @@ class Execution:
 
     def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
         yield Starting(repo_id, self._repo, starter.keys[0], self._plan.repair)
-        if self._repo is not None:
+        may_start_here = self._repo is not None or self._started is not None
+        if may_start_here:
             return (yield from starter.start(self._service.deadline))
         try:
             return (yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS))
@@ -286,7 +329,21 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Can
     Raises:
         MogplexError: the run could not be cancelled in time.
     """
-    return _within(budget, clock, lambda timeout: cancel_once(client, run_id, timeout))
+    may_have_cancelled = False
+
+    def try_once(timeout: float) -> Cancelled:
+        nonlocal may_have_cancelled
+        try:
+            answer = cancel_once(client, run_id, timeout)
+        except errors.MogplexError as error:
+            may_have_cancelled = may_have_cancelled or error.may_have_worked
+            raise
+        if may_have_cancelled and answer.status == "cancelled":
+            # The answer to an earlier try was lost: the run did not end by itself.
+            return answer._replace(already_terminal=False)
+        return answer
+
+    return _within(budget, clock, try_once)
 
 
 def cancel_unanswered(

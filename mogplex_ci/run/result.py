@@ -146,6 +146,8 @@ class RunResult(NamedTuple):
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
     """
+    is_unread: bool = False
+    """The run's status could not be read in the end: it may have changed."""
 
     @classmethod
     def of(
@@ -215,6 +217,18 @@ class RunResult(NamedTuple):
 
 
 _RETRY_LATER: Final = "Run the job again later."
+RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
+_TIMEOUT_REMEDY: Final = (
+    f"{RAISE_TIMEOUT} A run that is left goes on and costs until it ends; "
+    "on-timeout: cancel ends it."
+)
+"""Newer servers set no time limit of their own (Mogplex/mogplex,
+lib/trigger/agent-worker-duration).
+"""
+_OUTAGE_REMEDY: Final = (
+    "The service, or the network between it and this job, was in trouble: look at the run in "
+    "Mogplex."
+)
 _FAILURE_REMEDIES: Final = {
     "rate_limited": "The model's provider limited the agent's requests. Run the job again later.",
     "model_access_denied": "Check in the Mogplex settings that this account may use the harness's model.",
@@ -228,7 +242,8 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable
     answer last.
     """
-    return _ending(run, timeline, trouble)._replace(run=run, followed=timeline)
+    is_unread = trouble is not None and not run.is_terminal
+    return _ending(run, timeline, trouble)._replace(run=run, followed=timeline, is_unread=is_unread)
 
 
 def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunResult:
@@ -252,8 +267,6 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
             timeline.checkpoint.summary if timeline.checkpoint else None,
             "PAUSED",
         )
-    if trouble is not None:
-        return result_of_error(trouble)
     if run.status not in LIVE_STATUSES:
         unknown = RunResult.of(
             Result.ERROR,
@@ -262,11 +275,52 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
+    if trouble is not None:
+        return timed_out_in_outage("the run's status could not be read", trouble)
+    state = "had not started yet" if run.status == "pending" else f"was {run.status}"
     return RunResult.of(
         Result.TIMEOUT,
-        f"the timeout passed while the run was {run.status}",
-        "Raise timeout if the task needs longer.",
+        f"the timeout passed while the run {state}",
+        _TIMEOUT_REMEDY,
         error_code="TIMEOUT",
+    )
+
+
+def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
+    """Return the result of a run that this step has cancelled while it was paused.
+
+    ``paused`` has what it asked; ``has_waited``: the step has waited for an answer until the
+    deadline.
+    """
+    if has_waited:
+        return RunResult.of(
+            Result.TIMEOUT,
+            "the timeout passed while the run waited for an answer",
+            "Answer it sooner, or raise timeout; this step has cancelled the run.",
+            paused.detail,
+            "TIMEOUT",
+        )
+    return RunResult.of(
+        Result.CANCELLED,
+        "the run paused, and on-pause: cancel has cancelled it",
+        "Give the task what it asked for, and run the job again.",
+        paused.detail,
+        "CANCELLED",
+    )
+
+
+def timed_out_in_outage(consequence: str, trouble: MogplexError) -> RunResult:
+    """Return the result of a step whose deadline came in an outage after a run was started.
+
+    ``consequence`` is what the outage kept the step from, as a clause: ``the run's status could not
+    be read``.
+    """
+    return RunResult.of(
+        Result.TIMEOUT,
+        f"the timeout passed while {consequence}: {trouble.cause}",
+        _OUTAGE_REMEDY,
+        trouble.detail,
+        "TIMEOUT",
     )
 
 

@@ -10,6 +10,7 @@ from mogplex_ci.api.retry import Patience, Waiting, retrying
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
+from mogplex_ci.run.updates import Trouble
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LEAST_CALL_SECONDS: Final = 1.0
 """Least time for a request, also when the deadline is closer."""
+SAY_REFUSED_SECONDS: Final = 60.0
+"""How long a token that was accepted is refused until the step says so once more."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
 
@@ -110,29 +113,48 @@ class Health:
         """Why the API gave no usable answer last; None when it did."""
         self.not_before = -inf
         """Until when the API asks to wait."""
-        self._since = self._answered_at = now
+        self._began = now
+        self._trouble_since = now
         self._patience = Patience()
+        self._has_said_refused = False
 
-    def failed(self, now: float, error: MogplexError) -> bool:
-        """Note a failure and return whether trouble begins with it.
+    def failed(self, now: float, error: MogplexError) -> Trouble | None:
+        """Note a failure, and return what is to be said about it: that trouble begins, or that the
+        token has been refused for a while.
 
         Raises:
             MogplexError: ``error``, when asking again is of no use. Other odd answers may be a
                 proxy in trouble.
         """
-        is_lost = isinstance(error, NotFoundError) and now - self._since > NOT_FOUND_GRACE
-        is_refusal = isinstance(error, NotAuthorizedError | ForbiddenError)
-        if is_lost or (is_refusal and self._patience.left(error, now) <= 0):
+        is_lost = isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE
+        if is_lost:
             raise error
-        if not is_refusal:
+        is_refusal = isinstance(error, NotAuthorizedError | ForbiddenError)
+        seconds_left = inf
+        if is_refusal:
+            seconds_left = self._patience.left(error, now)
+            if seconds_left <= 0:
+                raise error
+        else:
             self._patience.reset()
-        is_first, self.trouble = self.trouble is None, error
+            self._has_said_refused = False
+        is_first = self.trouble is None
+        if is_first:
+            self._trouble_since = now
+        self.trouble = error
         self.not_before = now + (error.retry_after or 0.0)
-        return is_first
+        if is_first:
+            return Trouble(error)
+        refused_for = error.patience - seconds_left
+        if is_refusal and refused_for >= SAY_REFUSED_SECONDS and not self._has_said_refused:
+            self._has_said_refused = True
+            return Trouble(error, refused_for, seconds_left)
+        return None
 
     def answered(self, now: float) -> float | None:
-        """Note an answer. Return the seconds without one when trouble ends with it."""
-        seconds = None if self.trouble is None else now - self._answered_at
-        self.trouble, self._answered_at = None, now
+        """Note an answer. Return how many seconds trouble lasted when it ends with it."""
+        seconds = None if self.trouble is None else now - self._trouble_since
+        self.trouble = None
         self._patience.reset()
+        self._has_said_refused = False
         return seconds

@@ -171,6 +171,8 @@ class RunOutcome:
         self.delivery_failed = False
         """Whether the agent finished, but its changes could not be pushed."""
         self.agent_exited = False
+        self.has_ended = False
+        """Whether an event says that the run, or its work before a pause, is over."""
 
 
 class Timeline:
@@ -364,6 +366,7 @@ class Timeline:
             if event.kind is EventKind.DELIVERY:
                 outcome.changed = event.git.changed
         if event.end is not None:
+            outcome.has_ended = True
             outcome.failure_code = event.end.code or outcome.failure_code
             outcome.agent_exited = outcome.agent_exited or event.end.exit_code is not None
             outcome.delivery_failed = outcome.delivery_failed or event.end.in_delivery

@@ -120,16 +120,22 @@ class EventsMissing(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Following fails from now on; sent once, until it works again."""
+    """Following fails from now on; sent once, until it works again. Sent a second time when the
+    token has been refused for a minute.
+    """
 
     error: MogplexError
+    refused_for: float = 0.0
+    """Seconds for which nothing but a refusal of the token has come; 0 when trouble begins."""
+    seconds_left: float = 0.0
+    """How long it is still waited out."""
 
 
 class Recovered(NamedTuple):
     """Following works again."""
 
     after: float
-    """Seconds without a usable answer."""
+    """Seconds since the trouble began."""
 
 
 class Heartbeat(NamedTuple):

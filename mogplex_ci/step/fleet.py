@@ -12,7 +12,7 @@ from typing import Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.retry import Contact
+from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
@@ -49,11 +49,11 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     """
     inputs, recorder = tasks[0], step.recorder
     _allocate_from_one_heap()
-    clock, budget, contact = step.clock, TokenBudget(), Contact()
+    clock, budget, history = step.clock, TokenBudget(), ServiceHistory()
     with service_of(step, tasks) as client_of:
 
         def connect(number: int) -> Client:
-            return client_of(turn=partial(budget.turn, clock=clock, run=number), contact=contact)
+            return client_of(turn=partial(budget.turn, clock=clock, run=number), history=history)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             return execute(step._replace(stop=halt), item.plan, partial(connect, item.number), item)

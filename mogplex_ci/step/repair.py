@@ -136,7 +136,8 @@ class Rounds:
             return "the same faults came twice"
         if len(self._rounds) > inputs.repair:
             return "all rounds are used up"
-        if service.deadline - service.now < LEAST_TIME * inputs.timeout:
+        # A run that a cancel at the deadline found ended is judged after it.
+        if inputs.timeout - service.elapsed < LEAST_TIME * inputs.timeout:
             return "less than a tenth of the timeout is left"
         if self._case.branch is None:
             return "its branch is not known"

@@ -34,7 +34,9 @@ class Kind:
     name: str
     fields: dict[str, Any]
     code: int
-    """The exit code when it lasts to the deadline, or strikes once and for all."""
+    """The exit code when it lasts to the deadline of a step that has started nothing, or strikes
+    once and for all.
+    """
 
 
 HTML = "<!DOCTYPE html><title>Bad gateway</title>"

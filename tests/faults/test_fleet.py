@@ -210,7 +210,7 @@ def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -
         *cases(each_world, "brief"),
     ]
     played = perform(each_world, fleet)
-    assert results(played) == ["failed", "paused", "success"]
+    assert results(played) == ["failed", "cancelled", "success"]
     assert (len(fails.runs), asks.run.status) == (2, "cancelled")
     check_whole(works, played[2])
 

@@ -17,12 +17,12 @@ from mogplex_ci.errors import (
     BadRequestError,
     ConflictError,
     ForbiddenError,
+    LostContactError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
     RateLimitedError,
     ServerError,
-    SetupError,
     UnavailableError,
     UnreachableError,
     WrongServiceError,
@@ -89,14 +89,14 @@ NOT_THE_API = [
     ),
     (299, " <!DOCTYPE html>", "text/plain", WrongServiceError, PAGE, 0.0),
     *(
-        (status, "", "", SetupError, FORMAT, 120.0)
+        (status, "", "", UnreachableError, FORMAT, 120.0)
         for status in (300, 400, 401, 403, 404, 407, 409, 418, 431)
     ),
-    (200, {"ok": True}, "application/json", SetupError, FORMAT, 120.0),
-    (200, {"ok": 1, "data": {"repos": []}}, "application/json", SetupError, FORMAT, 120.0),
-    (300, {"ok": True, "data": {"repos": []}}, "application/json", SetupError, FORMAT, 120.0),
-    (404, {"message": "Not Found"}, "application/json", SetupError, FORMAT, 120.0),
-    (403, {"ok": False, "error": {"code": 7}}, "application/json", SetupError, FORMAT, 120.0),
+    (200, {"ok": True}, "application/json", UnreachableError, FORMAT, 120.0),
+    (200, {"ok": 1, "data": {"repos": []}}, "application/json", UnreachableError, FORMAT, 120.0),
+    (300, {"ok": True, "data": {"repos": []}}, "application/json", UnreachableError, FORMAT, 120.0),
+    (404, {"message": "Not Found"}, "application/json", UnreachableError, FORMAT, 120.0),
+    (403, {"ok": False, "error": {"code": 7}}, "application/json", UnreachableError, FORMAT, 120.0),
     (408, "<html>", "text/html", UnavailableError, "the API is not available", math.inf),
     (429, "", "", RateLimitedError, "the API's rate limit is used up", math.inf),
     (500, "<html>", "text/html", ServerError, "the API failed", math.inf),
@@ -120,7 +120,8 @@ def test_an_answer_without_the_apis_envelope_is_a_proxys(
         for expected in (patience, math.inf):
             with pytest.raises(MogplexError) as raised:
                 client.repos()
-            assert type(raised.value) is kind
+            is_lost = expected == math.inf and issubclass(kind, UnreachableError)
+            assert type(raised.value) is (LostContactError if is_lost else kind)
             assert words in raised.value.cause
             assert (raised.value.patience, raised.value.may_have_worked) == (
                 expected,
@@ -136,13 +137,15 @@ def test_a_token_is_doubted_for_longer_once_it_was_accepted() -> None:
         401, {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "Unauthorized"}}
     )
     with peer(answering(refusal, answer(200, REPOS), refusal)) as url:
-        client, patience = Client(url, TOKEN), []
+        client, refusals = Client(url, TOKEN), []
         for _ in range(3):
             try:
                 client.repos()
             except NotAuthorizedError as error:
-                patience.append(error.patience)
-    assert patience == [10.0, 60.0]
+                refusals.append(error)
+    assert [error.patience for error in refusals] == [10.0, 900.0]
+    assert "the service may be at fault" in refusals[0].remedy
+    assert "Check" not in refusals[1].remedy, "nothing blames a token that has worked"
 
 
 def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:

@@ -75,10 +75,7 @@ def test_reads_a_date() -> None:
 
 def test_jobs_that_are_told_the_same_wait_come_back_at_different_times() -> None:
     """Within the two seconds after it, and over all of them."""
-    waits = [
-        Backoff(VirtualTime().clock(seed)).seconds_after(limited(60.0)) - 60.0
-        for seed in range(200)
-    ]
+    waits = [Backoff(VirtualTime().clock(seed)).next_pause(60.0) - 60.0 for seed in range(200)]
     assert 0.0 <= min(waits) <= 0.1
     assert 1.9 <= max(waits) <= 2.0
 
@@ -88,9 +85,9 @@ def test_pauses_double_up_to_ten_seconds_and_differ_by_a_fifth() -> None:
         pauses = []
         for seed in range(200):
             backoff = Backoff(VirtualTime().clock(seed))
-            pauses.append([backoff.seconds_after(down()) for _ in range(number + 1)][-1])
+            pauses.append([backoff.next_pause() for _ in range(number + 1)][-1])
             backoff.reset()
-            assert backoff.seconds_after(down()) <= FIRST_PAUSE
+            assert backoff.next_pause() <= FIRST_PAUSE
         assert 0.8 * longest <= min(pauses) <= 0.82 * longest
         assert 0.98 * longest <= max(pauses) <= longest
 

@@ -21,8 +21,8 @@ from mogplex_ci.errors import (
     MogplexError,
     NotFoundError,
     OldServiceError,
-    SetupError,
     UnavailableError,
+    UnreachableError,
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
@@ -289,7 +289,7 @@ JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID 
         (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
         (400, "application/json", JSON_400, BadRequestError),
         (502, "text/html", b"<title>Bad gateway</title>", UnavailableError),
-        (204, "", b"", SetupError),
+        (204, "", b"", UnreachableError),
     ],
 )
 def test_an_answer_that_is_no_stream_says_what_to_do(
