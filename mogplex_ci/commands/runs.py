@@ -26,7 +26,7 @@ from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
-from mogplex_ci.run.result import result_of_run
+from mogplex_ci.run.result import result_of_error, result_of_run
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -145,7 +145,8 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         console.fail(
             "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
         )
-        return exit_code
+        # This command has started nothing, so an outage has its own code here.
+        return result_of_error(ended.trouble).exit_code if ended.trouble else exit_code
     if options.json:
         console.json(Untrusted({"runId": run.id, "status": run.status}))
     else:
