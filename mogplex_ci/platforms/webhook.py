@@ -8,7 +8,6 @@ and Gitea send the same events, without author associations and without the type
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
@@ -139,24 +138,6 @@ commit's.
 """
 _MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
 """Begins the message of a merge, which also holds the title of the pull request."""
-
-_LINE: Final = 12
-"""Letters and digits of a field, or of a line of it, that count when all of it is in the prompt."""
-_PIECE: Final = 24
-"""Letters and digits that count when they are only a piece of the field.
-
-Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
-"""
-_ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
-"""A line such as "## Documentation": it gives no instruction, and the project's own prompts have
-such words.
-"""
-_MOST_ESCAPED: Final = 2
-"""How often one text is escaped at most, for JSON or HTML."""
-_CJK: Final = (
-    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Characters of which one says as much as two letters: they count twice."""
 
 
 class Trust(NamedTuple):
@@ -298,13 +279,14 @@ class Webhook(NamedTuple):
         texts = list(self._outsider_texts())
         if not texts:
             return None
-        is_in_prompt = _finder(
-            prompt, str(_object(self.payload, "repository").get("html_url") or "")
-        )
+        from mogplex_ci.platforms.words_in_prompt import WordsInPrompt  # loads names of HTML, 2 ms
+
+        own_address = _object(self.payload, "repository").get("html_url")
+        in_prompt = WordsInPrompt(prompt, str(own_address or ""))
         for path, text, author in texts:
-            if is_in_prompt(text) and not trust.vouches(
-                _login(author), is_person=self._is_person(author)
-            ):
+            if not in_prompt.hold(text):
+                continue
+            if not trust.vouches(_login(author), is_person=self._is_person(author)):
                 return path
         return None
 
@@ -464,63 +446,6 @@ class Webhook(NamedTuple):
 Cause: TypeAlias = Build | Webhook
 
 
-def _finder(prompt: str, own_address: str) -> Callable[[str], bool]:
-    """Return what says whether a text, a line of it or a long piece is in ``prompt``.
-
-    The text is found even if a workflow's expressions changed it. ``own_address`` is the
-    repository's page, which many texts and prompts name.
-    """
-    import html  # knows 2,000 names, which take 2 ms; few events have an outsider's words
-
-    own, forms = _folded(own_address), {prompt}
-
-    def folded(text: str) -> str:
-        return _folded(text).replace(own, "")
-
-    for _ in range(_MOST_ESCAPED):
-        forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
-    forms = set(map(folded, forms))
-    starts, pieces = (
-        set().union(*(_windows(form, size) for form in forms)) for size in (_LINE, _PIECE)
-    )
-
-    def holds(text: str) -> bool:
-        if not pieces.isdisjoint(_windows(folded(text), _PIECE)):
-            return True
-        lines = {
-            folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)
-        }
-        return any(line in form for line in lines if line[:_LINE] in starts for form in forms)
-
-    return holds
-
-
-def _folded(text: str) -> str:
-    """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK
-    twice.
-    """
-    letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-    return (
-        letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)
-    )  # compiled only when needed
-
-
-def _json_unescaped(text: str) -> str:
-    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and
-    digits go.
-    """
-
-    def character(match: re.Match[str]) -> str:
-        if match[1] is not None:
-            return chr(int(match[1], 16))
-        return " " if match[0][1] in "bfnrt" else match[0][1]
-
-    plain = re.sub(r"(?s)\\(?:u([0-9a-fA-F]{4})|.)", character, text)
-    return plain.encode("utf-16", "surrogatepass").decode(
-        "utf-16", "replace"
-    )  # two escapes may be one character
-
-
 def _untrusted_workflow_run(run: Object) -> str | None:
     """Judge a workflow run by the event that caused it, as far as the payload tells."""
     head, own = _object(run, "head_repository").get("id"), _object(run, "repository").get("id")
@@ -534,10 +459,6 @@ def _untrusted_workflow_run(run: Object) -> str | None:
 def _is_same_repository(pull_request: Object) -> bool:
     head, base = (_object(pull_request, end, "repo").get("id") for end in ("head", "base"))
     return head is not None and head == base
-
-
-def _windows(text: str, size: int) -> set[str]:
-    return {text[start : start + size] for start in range(len(text) - size + 1)}
 
 
 def _is_app(user: Object) -> bool:

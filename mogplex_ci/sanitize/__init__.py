@@ -16,10 +16,18 @@ from mogplex_ci.sanitize.safe_text import (
     duration,
     timestamp,
 )
-from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, Part, Sanitizer, Value, take_out_invisible
+from mogplex_ci.sanitize.sanitizer import (
+    BLOCK_LIMIT,
+    INVISIBLE,
+    Part,
+    Sanitizer,
+    Value,
+    take_out_invisible,
+)
 
 __all__ = [
     "BLOCK_LIMIT",
+    "INVISIBLE",
     "CleanText",
     "Markdown",
     "Part",

@@ -69,20 +69,20 @@ linear time.
 """
 
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
-_INVISIBLE = (
+INVISIBLE: Final = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 """Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip
 them.
 """
-_STRANGE = f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]"
-_UNPRINTABLE = f"[{_CONTROLS}{_INVISIBLE}]"
+_STRANGE = f"[{_CONTROLS}{INVISIBLE}\u2028\u2029]"
+_UNPRINTABLE = f"[{_CONTROLS}{INVISIBLE}]"
 _EMOJI = (
     "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
     "\u3297\u3299\U0001f000-\U0001faff]"
 )
-_DROPPED = f"(?!(?<={_EMOJI})(?:\ufe0f|\u200d(?={_EMOJI}))|(?<={_EMOJI}\ufe0f)\u200d(?={_EMOJI}))[{_INVISIBLE}]"
+_DROPPED = f"(?!(?<={_EMOJI})(?:\ufe0f|\u200d(?={_EMOJI}))|(?<={_EMOJI}\ufe0f)\u200d(?={_EMOJI}))[{INVISIBLE}]"
 """An invisible character that joins no emoji."""
 _IGNORED = r"[^\x00-\x7f]*+"
 _MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.join('teamcity')}))"

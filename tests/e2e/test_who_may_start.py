@@ -19,6 +19,7 @@ from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
+from tests.unit.platforms.test_words import IN_OTHER_CLOTHES, INNOCENT
 from tests.unit.report.events import RUN_ID
 from tests.waits import wait_until
 
@@ -108,6 +109,18 @@ def test_who_starts_a_run(
         assert "Not started: " in ended.out or "no api-key" in ended.out
     if webhook is PUSHED and outcome == SKIPPED:
         assert "the app @mogplex[bot], which allowed-bots does not name" in ended.out
+
+
+@pytest.mark.parametrize("text", IN_OTHER_CLOTHES.values(), ids=IN_OTHER_CLOTHES)
+def test_an_outsiders_words_in_other_clothes_start_nothing(job: Job, text: str) -> None:
+    labeled = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": text})
+    assert job.outcome(job.run(labeled, f"Solve this:\n{text}")) == PROMPT
+
+
+@pytest.mark.parametrize("text", INNOCENT.values(), ids=INNOCENT)
+def test_a_prompt_may_have_what_an_outsider_also_wrote(job: Job, text: str) -> None:
+    labeled = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": text})
+    assert job.outcome(job.run(labeled, f"Look at {text} first.")) == STARTED
 
 
 def test_github_is_asked_for_a_member_whose_membership_is_private(job: Job, api: GitHub) -> None:

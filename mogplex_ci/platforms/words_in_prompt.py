@@ -1,0 +1,202 @@
+"""Finds an outsider's words in a prompt, also where a workflow's expressions changed how they are
+written.
+
+Compared are letters and digits, without case. Words in other clothes are compared besides: symbols
+that look like letters, invisible characters, names of skills, commands of a few letters.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import cached_property
+from string import punctuation
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.sanitize import INVISIBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LINE: Final = 12
+"""Letters and digits of a field, or of a line of it, that count when all of it is in the prompt."""
+_PIECE: Final = 24
+"""Letters and digits that count when they are only a piece of the field.
+
+Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
+"""
+_ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
+"""A line such as "## Documentation": it gives no instruction, and the project's own prompts have
+such words.
+"""
+_MOST_ESCAPED: Final = 2
+"""How often one text is escaped at most, for JSON or HTML."""
+_CJK: Final = (
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Characters of which one says as much as two letters: they count twice."""
+_LETTER_SYMBOLS: Final = {
+    first + number: chr(ord("a") + number)
+    for first in (0x1F150, 0x1F170, 0x1F1E6)  # negative circled, negative squared, regional
+    for number in range(26)
+}
+"""Symbols that show letters, and that Unicode's normalization (NFKC) leaves as they are."""
+
+_SMUGGLED: Final = "[\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
+"""Tag characters, which spell ASCII, and variation selectors 17 to 256, which spell bytes."""
+_INVISIBLE_RUN: Final = f"[{INVISIBLE}]{{4,}}"
+"""Emoji and Persian words have one or two in a row."""
+_CODE: Final = r"```[\s\S]*?(?:```|\Z)|`[^\n`]*`"
+_SKILL: Final = r"(?<![\w$\\])\$([A-Za-z][\w-]{3,})"
+"""A skill that the service runs outside of code (lib/skill-catalog/invocations.ts)."""
+_SHELL_VARIABLE: Final = r"[A-Z0-9_]+"
+_RUN: Final = 8
+"""Characters of a run without white space that is compared as it stands."""
+_RUN_SIGNS: Final = 5
+"""How many of these are neither letters nor digits. Fewer are in paths and addresses."""
+_RULER: Final = r"(.)\1*|[|:+=-]+"
+"""A line between paragraphs, or below the heading of a table."""
+_COMMAND_WORDS: Final = 3
+_COMMAND_SIGNS: Final = 3
+"""Of a line with too few letters to be compared by these: ``rm -rf /srv #``."""
+
+
+class WordsInPrompt:
+    """A prompt, in which words of others are looked for."""
+
+    def __init__(self, prompt: str, own_address: str) -> None:
+        """``own_address`` is the repository's page, which many texts and prompts name."""
+        self._prompt = prompt
+        self._own_address = own_address
+        self._forms = {prompt}
+        for _ in range(_MOST_ESCAPED):
+            self._forms |= {
+                unescape(form)
+                for form in self._forms
+                for unescape in (_json_unescaped, html.unescape)
+            }
+
+    def hold(self, text: str) -> bool:
+        """Return whether ``text``, a line of it or a long piece is in the prompt."""
+        return (
+            self._hold_letters(text)
+            or self._hold_invisible(text)
+            or self._hold_skill(text)
+            or self._hold_signs(text)
+        )
+
+    @cached_property
+    def _letters(self) -> set[str]:
+        """The letters and digits of each form."""
+        return set(map(self._letters_of, self._forms))
+
+    @cached_property
+    def _pieces(self) -> set[str]:
+        return {piece for form in self._letters for piece in _windows(form, _PIECE)}
+
+    @cached_property
+    def _starts_of_lines(self) -> set[str]:
+        return {start for form in self._letters for start in _windows(form, _LINE)}
+
+    @cached_property
+    def _squeezed(self) -> list[str]:
+        """Each form on one line, words and signs as they stand."""
+        return [" ".join(form.split()) for form in self._forms]
+
+    def _letters_of(self, text: str) -> str:
+        return _folded(text).replace(_folded(self._own_address), "")
+
+    def _hold_letters(self, text: str) -> bool:
+        if not self._pieces.isdisjoint(_windows(self._letters_of(text), _PIECE)):
+            return True
+        lines = {
+            self._letters_of(line)
+            for line in (text, *text.splitlines())
+            if not re.fullmatch(_ONE_WORD, line)
+        }
+        return any(
+            line in form
+            for line in lines
+            if line[:_LINE] in self._starts_of_lines
+            for form in self._letters
+        )
+
+    def _hold_invisible(self, text: str) -> bool:
+        """Whether both hide something: nobody hides words of their own."""
+        return any(
+            re.search(hidden, text) and any(re.search(hidden, form) for form in self._forms)
+            for hidden in (_SMUGGLED, _INVISIBLE_RUN)
+        )
+
+    def _hold_skill(self, text: str) -> bool:
+        in_prompt = _skills(re.sub(_CODE, " ", self._prompt)) if "$" in text else set()
+        return not in_prompt.isdisjoint(_skills(text))
+
+    def _hold_signs(self, text: str) -> bool:
+        """Whether a run of signs, or a line with a command, is in the prompt as it stands."""
+        text = text.replace(self._own_address, "") if self._own_address else text
+        return any(signs in form for signs in _with_signs(text) for form in self._squeezed)
+
+
+def _with_signs(text: str) -> Iterator[str]:
+    """Yield the parts of ``text`` that say more in signs than in letters."""
+    for run in text.split():
+        if len(run) >= _RUN and _signs(run) >= _RUN_SIGNS and not re.fullmatch(_RULER, run):
+            yield run
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= _COMMAND_WORDS and _is_command("".join(words)):
+            yield " ".join(words)
+
+
+def _is_command(characters: str) -> bool:
+    """Whether a line of these ``characters``, white space left out, may be a command."""
+    signs = sum(character in punctuation for character in characters)
+    has_letters = any(map(str.isalpha, characters))
+    return len(characters) >= _RUN and has_letters and signs >= _COMMAND_SIGNS
+
+
+def _signs(text: str) -> int:
+    """Return how many characters are punctuation or symbols. Marks belong to letters, and format
+    characters to words.
+    """
+    return sum(unicodedata.category(character)[0] in "PS" for character in text)
+
+
+def _skills(text: str) -> set[str]:
+    """Return the names behind ``$``, without shell variables such as ``$HOME``."""
+    names: list[str] = re.findall(_SKILL, text)
+    return {name for name in names if not re.fullmatch(_SHELL_VARIABLE, name)}
+
+
+def _folded(text: str) -> str:
+    """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK
+    twice.
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    if not plain.isascii():
+        plain = plain.translate(_LETTER_SYMBOLS)
+    letters = re.sub(r"[\W_]+", "", plain)
+    if letters.isascii():
+        return letters
+    return re.sub(_CJK, r"\g<0>\g<0>", letters)  # compiled only when needed
+
+
+def _json_unescaped(text: str) -> str:
+    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and
+    digits go.
+    """
+
+    def character(match: re.Match[str]) -> str:
+        if match[1] is not None:
+            return chr(int(match[1], 16))
+        return " " if match[0][1] in "bfnrt" else match[0][1]
+
+    plain = re.sub(r"(?s)\\(?:u([0-9a-fA-F]{4})|.)", character, text)
+    # Two escapes may be one character.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _windows(text: str, size: int) -> set[str]:
+    return {text[start : start + size] for start in range(len(text) - size + 1)}
