@@ -1,8 +1,8 @@
 """``python -m benchmarks``: measure everything and print one table; exit 1 when a limit is not
 kept.
 
-Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table into
-docs/maintaining/performance.md.
+Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table of all
+into docs/maintaining/performance.md.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
-from benchmarks.table import markdown
+from benchmarks.figures import ROOT, Figures
+from benchmarks.table import Row, markdown
 
-NAMES = ("start", "delay", "follow", "memory", "stop", "fleet", "growth", "redaction", "image")
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "maintaining" / "performance.md"
-_TABLE = re.compile(r"^`python -m benchmarks.*\n\n(\|.*\n)+", re.MULTILINE)
+NAMES = (
+    *("start", "delay", "follow", "memory", "stop", "fleet", "rate_budget", "growth"),
+    *("redaction", "image"),
+)
+PAGE = "docs/maintaining/performance.md"
+COMMAND = "python -m benchmarks"
+_MADE = re.compile(rf"^`{COMMAND}` on .*$", re.MULTILINE)
 
 
 def main() -> int:
@@ -42,17 +47,23 @@ def main() -> int:
     table = markdown(rows)
     print(table)
     if options.write:
-        _write(" ".join(["python -m benchmarks", *options.names]), table)
+        assert not options.names, "the page has the figures of all"
+        _write(rows)
     return 0 if all(row.kept is not False for row in rows) else 1
 
 
-def _write(command: str, table: str) -> None:
+def _write(rows: Sequence[Row]) -> None:
     """Replace the page's table, and the line above it that says how it was made."""
     machine = f"{os.cpu_count()} cores in {time.strftime('%B %Y')}, with Python {platform.python_version()}"
-    made = f"`{command}` on {machine}:\n\n{table}\n"
-    page, count = _TABLE.subn(lambda _: made, PAGE.read_text(encoding="utf-8"))
-    assert count == 1, "the page has no table"
-    PAGE.write_text(page, encoding="utf-8")
+    page = ROOT / PAGE
+    text, count = _MADE.subn(f"`{COMMAND}` on {machine}:", page.read_text(encoding="utf-8"))
+    assert count == 1, "the page does not say how its table was made"
+    page.write_text(text, encoding="utf-8")
+    numbers = {row.what: row.shown for row in rows}
+    numbers |= {
+        f"{row.what}: {row.reference}": row.reference_shown for row in rows if row.reference
+    }
+    Figures(COMMAND).write(tables={PAGE: markdown(rows).splitlines()}, numbers=numbers)
 
 
 if __name__ == "__main__":

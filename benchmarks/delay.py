@@ -30,6 +30,8 @@ steps:
     event: finished
   - after: 20ms
     status: success
+"""
+_COMMIT = """\
   - after: 0
     commit: 0123456789abcdef0123456789abcdef01234567
 """
@@ -123,25 +125,32 @@ def _marker(event: dict[str, Any]) -> re.Match[str] | None:
 
 
 def _ends() -> list[Row]:
-    commands: dict[str, list[str]] = {
-        "ours": [sys.executable, str(ROOT / "entrypoint.py")],
-        "plain": [sys.executable, "-c", _POLLER],
-        "shell": ["sh", "-c", _SHELL, "sh"],
-    }
-    delays: dict[str, list[float]] = {name: [] for name in commands}
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(ROUNDS):
-            # Different phases against the interval: what a step meets by chance.
-            scenario = Path(folder, "end.yaml")
-            scenario.write_text(_END.format(last=1000 + 1500 * number // ROUNDS), encoding="utf-8")
-            for name, command in commands.items():
-                delays[name].append(_delay(command, scenario, folder))
-    ours, plain, shell = delays.values()
+    step = [sys.executable, str(ROOT / "entrypoint.py")]
+    ours = _end_delays(step, _END + _COMMIT)
+    without_commit = _end_delays(step, _END)
+    plain = _end_delays([sys.executable, "-c", _POLLER], _END + _COMMIT)
+    shell = _end_delays(["sh", "-c", _SHELL, "sh"], _END + _COMMIT)
     what = "terminal status, with its commit, to exit"
     return [
         Row(what, ours, "s", "1.5 s poller", plain, limit=0.6),
         Row(what, ours, "s", "curl and jq loop", shell),
+        Row("terminal status, without a commit, to exit", without_commit, "s", limit=3.5),
     ]
+
+
+def _end_delays(command: list[str], script: str) -> list[float]:
+    """Return the seconds to the exit for ends in different phases against the interval: what a
+    step meets by chance.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = Path(folder, "end.yaml")
+        delays = []
+        for number in range(ROUNDS):
+            scenario.write_text(
+                script.format(last=1000 + 1500 * number // ROUNDS), encoding="utf-8"
+            )
+            delays.append(_delay(command, scenario, folder))
+        return delays
 
 
 def _delay(command: list[str], scenario: Path, folder: str) -> float:

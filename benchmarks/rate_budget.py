@@ -3,29 +3,28 @@ limits.
 
 All jobs and the service live in one virtual time, over real HTTP: only waiting takes time there,
 and an hour of it passes in seconds. The hard case is measured: the jobs begin within five seconds,
-and their runs end about five minutes later, together. Exit 1 when a job fails, when jobs that a
-matrix announced meet 429 after their start, or when they learn of the end too late: on the stream
-after more than two seconds, while polling much later than 60 requests a minute allow.
+and their runs end about five minutes later, together. Each run has a branch of its own, whose
+commit the service records soon after the end. Exit 1 when a limit is not kept. ``--write`` puts the
+table into docs/reliability.md, and numbers as arguments are the numbers of jobs to try.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import statistics
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import requests
-
-from mogplex_ci.api.client import API_PATH, Client
+from benchmarks.figures import Figures
+from benchmarks.table import Row
+from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.models import TERMINAL_STATUSES
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
@@ -33,7 +32,8 @@ from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualClock, VirtualTime
 
-JOBS = (1, 2, 8, 32)
+COMMAND = "python -m benchmarks.rate_budget"
+JOBS = (1, 8, 14, 32)
 FEWEST_ROUNDS = 5
 MOST_SAMPLES = 32
 """Few jobs need more rounds, so that their polls meet the end at any time."""
@@ -43,12 +43,22 @@ theirs.
 """
 BEGIN_WITHIN = 5.0
 END_WITHIN = 10.0
+MOST_REQUESTS = 6
+"""Requests allowed for each job on the stream, beside a status check a minute and the starts that
+were refused.
+"""
 MOST_STREAM_DELAY = 2.0
-"""Largest mean delay allowed on the stream, in seconds."""
+"""Largest delay allowed on the stream, in seconds."""
 MOST_POLL_DELAY = 1.5
-"""The same while polling, in optima; where a job is alone, poll-interval sets the pace instead."""
+"""Largest mean delay allowed while polling, in optima; where a job is alone, poll-interval sets the
+pace instead.
+"""
+MOST_REFUSED_DELAY = 70.0
+"""Largest delay allowed for jobs that do not know of each other, in seconds: a poll that is refused
+may be the last before the end, and the service asks to wait for a minute.
+"""
 INTERVAL = 1.5
-_SCENARIO = """\
+LONG = """\
 steps:
   - after: 20s
     status: streaming
@@ -65,16 +75,32 @@ steps:
     event: finished
   - after: 2ms
     status: success
+  - after: 800ms
+    commit: "{{{{ commit_sha }}}}"
 """
-
-Job = Callable[[Emulator, VirtualClock, int], bool]
-"""Does one job, given its number; returns whether it learned of the success."""
+SHORT = """\
+steps:
+  - after: 1s
+    status: streaming
+  - event: started
+  - after: {last}s
+    event: finished
+  - after: 2ms
+    status: success
+  - after: 5s
+    commit: "{{{{ commit_sha }}}}"
+"""
+"""Start and end lie in the same minute, and the commit comes late."""
+MINUTES = {LONG: 5, SHORT: 0}
+"""How long the runs last."""
 
 
 @dataclass(frozen=True)
 class Round:
     """The figures of one round."""
 
+    requests: int
+    """Requests in all, without those for starts that were refused."""
     busiest: int
     """Most requests that the service took within any minute."""
     refused_before: int
@@ -84,88 +110,90 @@ class Round:
     failed: int
     """Jobs that did not learn of their run's success."""
     delays: Sequence[float]
-    """Seconds from the terminal status at the service to the end of the job."""
+    """Seconds from the terminal status at the service to the last question about the run."""
 
 
-def ours(jobs: int) -> Job:
-    """Return a step of this project that knows of ``jobs`` jobs."""
+@dataclass(frozen=True)
+class Case:
+    """Some jobs that share a token of one generation of the service."""
 
-    def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
-        client = clock.time.connect(Client(emulator.url, emulator.token))
-        plan = Plan(
-            typed_inputs(timeout=PATIENCE, poll_interval=INTERVAL),
-            request=lambda repo_id, _: {"repoId": repo_id, "prompt": _prompt(number)},
-            key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
-            jobs_per_token=jobs,
-        )
-        execution = Execution(Service(client, clock, Stop(), timeout=PATIENCE), plan)
-        for _ in execution.perform():
-            pass
-        client.close()
-        return execution.result.exit_code == 0
+    api: str
+    jobs: int
+    known: bool = True
+    """Whether each job knows of the others."""
+    script: str = LONG
 
-    return job
+    @property
+    def name(self) -> str:
+        """How the table names it."""
+        if not self.known:
+            return f"{self.jobs}, not a matrix"
+        return f"{self.jobs}, short runs" if self.script == SHORT else str(self.jobs)
 
+    @property
+    def most_requests(self) -> int:
+        """Requests allowed on the stream."""
+        return self.jobs * (MOST_REQUESTS + MINUTES[self.script])
 
-def poller(*, gives_up: bool) -> Job:
-    """Return a plain loop with a fixed pause; an error status ends it, or is taken for 'not
-    yet'.
-    """
+    def rounds(self) -> list[Round]:
+        """Play as many rounds as give enough samples."""
+        return [play(self, seed) for seed in range(max(FEWEST_ROUNDS, MOST_SAMPLES // self.jobs))]
 
-    def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
-        url, session = emulator.url + API_PATH, requests.Session()
-        session.headers.update(
-            {"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": _key(number)}
-        )
-        began = clock.monotonic()
-
-        def ask(method: str, path: str, body: object = None) -> Any:
-            while clock.monotonic() - began < PATIENCE:
-                answer = session.request(method, url + path, json=body, timeout=60)
-                if answer.ok:
-                    return answer.json()["data"]
-                if gives_up:
-                    break
-                clock.sleep(INTERVAL)
-            return None
-
-        repos = ask("GET", "/repos")
-        started = repos and ask(
-            "POST", "/runs", {"repoId": repos["repos"][0]["id"], "prompt": _prompt(number)}
-        )
-        while started and (answer := ask("GET", f"/runs/{started['runId']}/events")) is not None:
-            if answer["run"]["status"] in TERMINAL_STATUSES:
-                return bool(answer["run"]["status"] == "success")
-            clock.sleep(INTERVAL)
-        return False
-
-    return job
+    def is_kept(self, rounds: Sequence[Round]) -> bool:
+        """Return whether the limits are kept."""
+        delays = [delay for each in rounds for delay in each.delays]
+        if any(each.failed for each in rounds) or not delays:
+            return False
+        if self.known and any(each.refused_after for each in rounds):
+            return False
+        if self.api == "2026-11":
+            most = max(each.requests for each in rounds)
+            return most <= self.most_requests and max(delays) <= MOST_STREAM_DELAY
+        if not self.known:
+            return max(delays) <= MOST_REFUSED_DELAY
+        return statistics.mean(delays) <= max(optimum(self.jobs), INTERVAL) * MOST_POLL_DELAY
 
 
-def play(jobs: int, job: Job, seed: int, api: str) -> Round:
-    """Let ``jobs`` jobs share a token of one generation of the service."""
+def do_job(case: Case, emulator: Emulator, clock: VirtualClock, number: int) -> bool:
+    """Take a step of a job from its start to its end; return whether it learned of the success."""
+    client = clock.time.connect(Client(emulator.url, emulator.token))
+    body = {"prompt": f"scenario: run-{number}", "createBranch": True}
+    plan = Plan(
+        typed_inputs(timeout=PATIENCE, poll_interval=INTERVAL),
+        request=lambda repo_id, _: {"repoId": repo_id, **body},
+        key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
+        jobs_per_token=case.jobs if case.known else 1,
+    )
+    execution = Execution(Service(client, clock, Stop(), timeout=PATIENCE), plan)
+    for _ in execution.perform():
+        pass
+    client.close()
+    return execution.result.exit_code == 0
+
+
+def play(case: Case, seed: int) -> Round:
+    """Let the jobs of a case work once."""
     time, chance = VirtualTime(), random.Random(seed)  # noqa: S311 - not a secret
     succeeded: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        scenarios = [Path(folder, f"run-{number}.yaml") for number in range(jobs)]
+        scenarios = [Path(folder, f"run-{number}.yaml") for number in range(case.jobs)]
         for scenario in scenarios:
-            scenario.write_text(
-                _SCENARIO.format(last=chance.uniform(10, 10 + END_WITHIN)), encoding="utf-8"
-            )
+            last = chance.uniform(10, 10 + END_WITHIN)
+            scenario.write_text(case.script.format(last=last), encoding="utf-8")
         with Emulator(
-            others=scenarios, clock=time.monotonic, waiter=time.waiter, api=api
+            others=scenarios, clock=time.monotonic, waiter=time.waiter, api=case.api
         ) as emulator:
 
             def work(number: int, clock: VirtualClock, begins: float) -> None:
                 clock.sleep(begins)
                 try:
-                    if job(emulator, clock, number):
+                    if do_job(case, emulator, clock, number):
                         succeeded.append(_key(number))
                 finally:
                     clock.leave()
 
             # All clocks first: time waits for those that are there.
-            clocks = [time.clock(seed * 1000 + number) for number in range(jobs)]
+            clocks = [time.clock(seed * 1000 + number) for number in range(case.jobs)]
             threads = [
                 threading.Thread(target=work, args=(number, clock, chance.uniform(0, BEGIN_WITHIN)))
                 for number, clock in enumerate(clocks)
@@ -174,7 +202,7 @@ def play(jobs: int, job: Job, seed: int, api: str) -> Round:
                 thread.start()
             for thread in threads:
                 thread.join()
-            return _measured(emulator, jobs, succeeded)
+            return _measured(emulator, case.jobs, succeeded)
 
 
 def _measured(emulator: Emulator, jobs: int, succeeded: Sequence[str]) -> Round:
@@ -187,8 +215,11 @@ def _measured(emulator: Emulator, jobs: int, succeeded: Sequence[str]) -> Round:
             last_look = max(
                 _seconds(each.time) for each in emulator.requests if run.id in each.path
             )
-            delays.append(last_look - _seconds(str(run.detail()["updatedAt"])))
+            script = run.scenario.steps
+            lasted = next(step.at for step in script if step.status == "success")
+            delays.append(last_look - _seconds(str(run.detail()["createdAt"])) - lasted)
     return Round(
+        requests=len(taken) + len(started),
         busiest=max(sum(1 for other in taken if at <= other < at + 60) for at in taken),
         refused_before=len(refused) - len(started),
         refused_after=len(started),
@@ -199,10 +230,6 @@ def _measured(emulator: Emulator, jobs: int, succeeded: Sequence[str]) -> Round:
 
 def _key(number: int) -> str:
     return f"job-{number}"
-
-
-def _prompt(number: int) -> str:
-    return f"scenario: run-{number}"
 
 
 def _seconds(stamp: str) -> float:
@@ -216,81 +243,80 @@ def optimum(jobs: int) -> float:
     return jobs / 2
 
 
-HEAD = (
-    *(
-        "service",
-        "jobs",
-        "busiest minute",
-        "429 before, after the start",
-        "failed",
-        "delay: mean, worst",
-    ),
-    *(
-        "best possible mean",
-        "1.5 s poller: failed",
-        "ignoring errors: 429",
-        "its delay: mean, worst",
-    ),
-)
+def measure() -> list[Row]:
+    """Return the rows of ``python -m benchmarks``: a matrix of fourteen jobs, the case in which
+    start and end of short runs lie in the same minute among them.
+    """
+    rows = []
+    for words, case in (
+        ("streamed", Case("2026-11", 14)),
+        ("streamed, short runs", Case("2026-11", 14, script=SHORT)),
+        ("polled", Case("2026-08", 14)),
+    ):
+        rounds = case.rounds()
+        assert not any(each.failed for each in rounds), "a job failed"
+        delays = [delay for each in rounds for delay in each.delays]
+        what = f"14 jobs on one token, {words}"
+        limit = optimum(case.jobs) * MOST_POLL_DELAY
+        if case.api == "2026-11":
+            limit = MOST_STREAM_DELAY
+            requests = max(each.requests for each in rounds)
+            rows.append(Row(f"{what}: requests", [requests], "", limit=case.most_requests))
+        refused = sum(each.refused_after for each in rounds)
+        rows += [
+            Row(f"{what}: refused after the start", [refused], "", limit=0),
+            Row(f"{what}: mean delay", [statistics.mean(delays)], "s", limit=limit),
+        ]
+    return rows
+
+
+HEAD = ("service", "jobs", "requests", "busiest minute", "429 before, after the start")
 
 
 def main() -> int:
-    """Print the table; return 1 when a limit is not kept. Arguments: numbers of jobs, instead of
-    all.
-    """
-    kept = True
-    for columns in (HEAD, ["---"] * len(HEAD)):
-        _print(columns)
+    """Print the table; return 1 when a limit is not kept."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("jobs", nargs="*", type=int, default=JOBS)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    cases = []
     for api in ("2026-11", "2026-08"):
-        for jobs in map(int, sys.argv[1:]) if sys.argv[1:] else JOBS:
-            kept &= _compare(api, jobs)
+        for jobs in options.jobs:
+            cases.append(Case(api, jobs))
+            if jobs == 8:
+                cases.append(Case(api, jobs, known=False))
+            if jobs == 14 and api == "2026-11":
+                cases.append(Case(api, jobs, script=SHORT))
+    kept = True
+    lines = [_line([*HEAD, "delay: mean, worst"]), _line(["---"] * (len(HEAD) + 1))]
+    for case in cases:
+        rounds = case.rounds()
+        lines.append(_row(case, rounds))
+        print(lines[-1], flush=True)
+        if not case.is_kept(rounds):
+            print("  its limits are not kept")
+            kept = False
+    print("\n".join(["", *lines]))
+    if options.write:
+        assert tuple(options.jobs) == JOBS, "the page has all numbers of jobs"
+        Figures(COMMAND).write(tables={"docs/reliability.md": lines})
     return 0 if kept else 1
 
 
-def _compare(api: str, jobs: int) -> bool:
-    """Print one number of jobs on one generation beside plain pollers; return whether the limits
-    are kept.
-    """
-    rounds = range(max(FEWEST_ROUNDS, MOST_SAMPLES // jobs))
-    announced = [play(jobs, ours(jobs), seed, api) for seed in rounds]
-    best = "–" if api == "2026-11" else f"{optimum(jobs):.1f} s"
-    theirs = ["", "", ""]
-    if api == "2026-08":  # they would poll the newest service just the same
-        seeds = rounds if jobs < 32 else range(1)  # thousands of refused requests
-        plain = [play(jobs, poller(gives_up=True), seed, api) for seed in seeds]
-        stubborn = [play(jobs, poller(gives_up=False), seed, api) for seed in seeds]
-        refused = [each.refused_before + each.refused_after for each in stubborn]
-        theirs = [_range([each.failed for each in plain]), _range(refused), _delay(stubborn)]
-    _print([api, str(jobs), *_columns(announced), best, *theirs])
-    if jobs == 8:
-        unaware = [play(jobs, ours(1), seed, api) for seed in rounds]
-        _print([api, "8, not a matrix", *_columns(unaware), best, *theirs])
-    return _is_kept(api, jobs, announced)
-
-
-def _is_kept(api: str, jobs: int, rounds: Sequence[Round]) -> bool:
+def _row(case: Case, rounds: Sequence[Round]) -> str:
     delays = [delay for each in rounds for delay in each.delays]
-    most = MOST_STREAM_DELAY if api == "2026-11" else max(optimum(jobs), INTERVAL) * MOST_POLL_DELAY
-    in_time = bool(delays) and statistics.mean(delays) <= most
-    return in_time and not any(each.failed or each.refused_after for each in rounds)
-
-
-def _columns(rounds: Sequence[Round]) -> list[str]:
     refused = [
         _range([each.refused_before for each in rounds]),
         _range([each.refused_after for each in rounds]),
     ]
-    busiest, failed = [each.busiest for each in rounds], [each.failed for each in rounds]
-    return [_range(busiest), ", ".join(refused), _range(failed), _delay(rounds)]
+    requests = _range([each.requests for each in rounds])
+    busiest = _range([each.busiest for each in rounds])
+    delay = f"{statistics.mean(delays):.1f} s, {max(delays):.1f} s" if delays else "–"
+    return _line([case.api, case.name, requests, busiest, ", ".join(refused), delay])
 
 
-def _delay(rounds: Sequence[Round]) -> str:
-    delays = [delay for each in rounds for delay in each.delays]
-    return f"{statistics.mean(delays):.1f} s, {max(delays):.1f} s" if delays else "–"
-
-
-def _print(columns: Sequence[str]) -> None:
-    print(f"| {' | '.join(columns)} |", flush=True)
+def _line(columns: Sequence[str]) -> str:
+    return f"| {' | '.join(columns)} |"
 
 
 def _range(values: Sequence[int]) -> str:

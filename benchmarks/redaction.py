@@ -5,7 +5,8 @@ Secrets are made anew from a seed: one for each prefix of ``formats.tsv``, the k
 ``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the
 dev tools. With ``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose
 sample is shown is listed as missing. Harmless lines are those that the machine has, and those of
-the files and folders that ``--read`` names.
+the files and folders that ``--read`` names. ``--write`` keeps the counts that docs/security.md
+repeats.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Figures
 from benchmarks.table import Row
 from mogplex_ci.api.transport import MAX_ANSWER_BYTES
 from mogplex_ci.report.log import Log
@@ -189,6 +191,7 @@ def main() -> None:
         type=Path,
         help="files and folders with more harmless lines",
     )
+    parser.add_argument("--write", action="store_true", help="keep the counts for the pages")
     arguments = parser.parse_args()
     seed = arguments.seed
     sets = {"betterleaks": rule_sets.betterleaks()}
@@ -202,10 +205,25 @@ def main() -> None:
         )
         for name, rules in sets.items()
     }
+    shown = 0
     for title, samples in compared.items():
         print(f"{title}:")
         for kind, text in shares(*samples).items():
             print(f"    missing: {kind}, {text!r:.160}")
+            shown += 1
+    if arguments.write:
+        (with_prefix, _), (with_shape, with_name) = list(compared.values())[:2]
+        counts = {
+            "kinds": len(STANDALONE),
+            "ways to name one": len(NAMED),
+            "shown": shown,
+            "with a prefix": len(with_prefix),
+            "with a shape": len(with_shape),
+            "with a name": len(with_name),
+        }
+        Figures("python -m benchmarks.redaction").write(
+            tables={}, numbers={name: str(count) for name, count in counts.items()}
+        )
     read = {str(path): functools.partial(_lines_of, path) for path in arguments.read}
     harmless({name: CORPORA[name] for name in arguments.corpora} | read)
 

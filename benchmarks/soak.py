@@ -29,6 +29,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.figures import Figures, table_below
 from benchmarks.tried_step import PARTLY, Try
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import TERMINAL, Record, Run
@@ -63,14 +64,14 @@ minute must read what came before, since the service then lists what comes after
 """
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
 LEFT_OUT = "lines left out here: nothing read the log"
-PAGE_OF_FIGURES = ROOT / "docs" / "maintaining" / "testing.md"
+PAGE_OF_FIGURES = "docs/maintaining/testing.md"
+COMMAND = "python -m benchmarks.soak"
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
 ANSWERS = PASSING + PROXIES + UNAUTHORIZED
 """Possible answers once the API has answered."""
 SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
 _MARKER = re.compile(r"marker (\d+) of ([0-9a-f-]{36})\.")
-_TABLE = re.compile(r"^\| \| `SEED=.*\n(\|.*\n)+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -584,11 +585,9 @@ def main() -> int:
 
 def _write(seed: int, figures: Mapping[str, str]) -> None:
     """Put the figures into the column of ``seed`` of the page's table."""
-    page = PAGE_OF_FIGURES.read_text(encoding="utf-8")
-    found = _TABLE.search(page)
-    assert found, "the page has no table"
+    table = table_below((ROOT / PAGE_OF_FIGURES).read_text(encoding="utf-8"), COMMAND)
     head, _, *rows = [
-        [cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()
+        [cell.strip() for cell in line[1:-1].split("|")] for line in table.splitlines()
     ]
     column = head.index(f"`SEED={seed}`")
     old = {row[0]: row for row in rows}
@@ -596,8 +595,8 @@ def _write(seed: int, figures: Mapping[str, str]) -> None:
     for what, figure in figures.items():
         row = old.get(what, [what, *["–"] * (len(head) - 1)])
         lines.append([*row[:column], figure, *row[column + 1 :]])
-    table = "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
-    PAGE_OF_FIGURES.write_text(page.replace(found[0], table), encoding="utf-8")
+    written = [f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines]
+    Figures(COMMAND).write(tables={PAGE_OF_FIGURES: written})
 
 
 if __name__ == "__main__":

@@ -59,21 +59,25 @@ class Row:
         ]
         return all(kept) if kept else None
 
+    @property
+    def shown(self) -> str:
+        """Our median with its unit, and the spread behind it."""
+        return _shown(self.values, self.unit)
+
+    @property
+    def reference_shown(self) -> str:
+        """The same of the reference."""
+        return _shown(self.reference_values, self.unit)
+
     def markdown(self) -> str:
         """The row of the table."""
-        reference = (
-            f"{self.reference} {_shown(self.reference_values, self.unit)}"
-            if self.reference_values
-            else "–"
-        )
+        reference = f"{self.reference} {self.reference_shown}" if self.reference_values else "–"
         ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
         limits = [f"{self.limit:g} {self.unit}".rstrip()] if self.limit is not None else []
         limits += [f"ratio {self.ratio_limit:g}"] if self.ratio_limit is not None else []
         mark = {True: " ✔", False: " ✘", None: ""}[self.kept]
         limit = f"{', '.join(limits) or '–'}{mark}"
-        return (
-            f"| {self.what} | {_shown(self.values, self.unit)} | {reference} | {ratio} | {limit} |"
-        )
+        return f"| {self.what} | {self.shown} | {reference} | {ratio} | {limit} |"
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -3,8 +3,8 @@ prints one table.
 
 Every tool is a process of its own with the environment of a GitHub job, against an emulator of its
 own. A fault strikes every tool at the same call, or at the same event of the run. Exit 1 when the
-step itself does not come through one, or README.md gives another figure. Names of faults as
-arguments select them.
+step itself does not come through one, or the pages have other figures. Names of faults as
+arguments select them; ``--write`` puts the table into docs/maintaining/testing.md.
 
 ``cli-script.sh`` is the script of Mogplex's documentation of its CLI. Its ``mogplex`` is this
 project's command of that name, as in the image: how that starts and follows is ours, what the
@@ -13,6 +13,7 @@ script makes of it is not.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -34,12 +35,15 @@ from typing import Any
 
 import yaml
 
+from benchmarks.figures import Figures, read
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import TERMINAL, Run
 from tests.oracles.ci_logs import GITHUB_COMMANDS, GITHUB_LOG_VIEWER, github
-from tests.program import ENTRY, ROOT, GitHubStep
+from tests.program import ENTRY, GitHubStep
 
 HERE = Path(__file__).parent
+COMMAND = "python -m benchmarks.peers"
+PAGE = "docs/maintaining/testing.md"
 AT_ONCE = 6
 PATIENCE = 240.0
 """Seconds after which a tool is taken to hang."""
@@ -387,44 +391,32 @@ def main() -> int:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # in a shell's background it is ignored, by children too
-    faults = [fault for fault in FAULTS if fault.name in sys.argv[1:] or len(sys.argv) == 1]
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("faults", nargs="*", help="names of faults, instead of all")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    options = parser.parse_args()
+    faults = [fault for fault in FAULTS if fault.name in options.faults or not options.faults]
     cases = [(fault, tool) for fault in faults for tool in TOOLS]
     slowest_first = sorted(cases, key=lambda case: -case[0].every)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         playing = {case: pool.submit(play, *case) for case in slowest_first}
     outcomes = {case: playing[case].result() for case in cases}
-    print(f"| fault | {' | '.join(TOOLS)} |\n|{' --- |' * (1 + len(TOOLS))}")
-    for fault in faults:
-        print(row(fault, [outcomes[fault, tool] for tool in TOOLS]))
-    print()
+    lines = [f"| fault | {' | '.join(TOOLS)} |", f"|{' --- |' * (1 + len(TOOLS))}"]
+    lines += [row(fault, [outcomes[fault, tool] for tool in TOOLS]) for fault in faults]
+    print("\n".join(lines), end="\n\n")
     wrong = [fault for fault in faults if fault.goes_wrong]
     through = {tool: sum(outcomes[fault, tool].whole for fault in wrong) for tool in TOOLS}
     for tool, count in through.items():
         print(f"{tool}: comes through {count} of {len(wrong)} that go wrong")
-    if len(faults) == len(FAULTS) and (claimed := claims()) != (
-        measured := {tool: through[tool] for tool in claimed}
-    ):
-        print(f"README.md claims {claimed}, measured {measured}")
+    numbers = {tool: str(count) for tool, count in through.items()}
+    numbers["faults"] = str(len(wrong))
+    if options.write:
+        assert len(faults) == len(FAULTS), "the pages have the figures of all faults"
+        Figures(COMMAND).write(tables={PAGE: lines}, numbers=numbers)
+    elif len(faults) == len(FAULTS) and numbers != read()[COMMAND]["numbers"]:
+        print("the pages have other figures: --write puts these into the table")
         return 1
     return 0 if all(outcomes[fault, "this step"].whole for fault in faults) else 1
-
-
-def claims() -> dict[str, int]:
-    """Return how many faults each tool comes through, as README.md says."""
-    sentence = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    found = re.search(
-        r"curl and jq comes through (\d+), a careful poller in Python through (\d+), "
-        r"one with the rules of `gh agent-task` through (\d+), and this step through (\d+)",
-        sentence,
-    )
-    assert found, "README.md no longer says what each comes through"
-    return dict(
-        zip(
-            ("curl loop", "requests poller", "gh's rules", "this step"),
-            map(int, found.groups()),
-            strict=True,
-        )
-    )
 
 
 if __name__ == "__main__":

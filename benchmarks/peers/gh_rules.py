@@ -2,7 +2,8 @@
 
 From github.com/cli/cli, ``pkg/cmd/agent-task/create/create.go`` and ``shared/log.go`` at 48d6cbb:
 one try for each call, the whole log again every five seconds, the first error ends it, Ctrl-C ends
-the display alone, and the exit code is 0 once the log has ended.
+the display alone, and the exit code is 0 once the log has ended. Connections are kept, and as Go's
+HTTP client does, a GET is sent once more if a kept one breaks before the answer begins.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 API = os.environ.get("MOGPLEX_URL", "https://mogplex.com") + "/api/v1/mogplex"
 POLL_SECONDS = 5
+SESSION = requests.Session()
+RETRY = Retry(1, connect=0, read=1, allowed_methods=["GET"], respect_retry_after_header=False)
+SESSION.mount(API, HTTPAdapter(max_retries=RETRY))
 
 
 def call(method: str, path: str, **options: Any) -> Any:
@@ -26,7 +32,7 @@ def call(method: str, path: str, **options: Any) -> Any:
         "Authorization": f"Bearer {os.environ['MOGPLEX_API_KEY']}",
         "Idempotency-Key": str(uuid4()),
     }
-    answer = requests.request(method, API + path, headers=headers, timeout=30, **options)
+    answer = SESSION.request(method, API + path, headers=headers, timeout=30, **options)
     answer.raise_for_status()
     return answer.json()["data"]
 

@@ -55,22 +55,6 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert broken_links(page) == ["missing.md", "other.md#missing", "missing.png", "#missing"]
 
 
-def test_the_readme_says_of_other_tools_what_the_table_shows() -> None:
-    tools = ("curl loop", "requests poller", "gh's rules", "this step")
-    table = re.search(r"^\| fault (\|.*\n)+", _read("docs/maintaining/testing.md"), re.MULTILINE)
-    assert table
-    head, _, *rows = (line.strip("| ").split(" | ") for line in table[0].splitlines())
-    through = {
-        tool: [row[head.index(tool)][0] == "✔" for row in rows if row[0] != "nothing"]
-        for tool in tools
-    }
-    claim = re.search(r"Of (\d+) things that go wrong(.*)", _read("README.md"), re.DOTALL)
-    assert claim
-    assert {len(marks) for marks in through.values()} == {int(claim[1])}
-    counts = re.findall(r"(?:comes )?through (\d+)", claim[2])
-    assert [int(number) for number in counts] == [sum(marks) for marks in through.values()]
-
-
 @pytest.mark.browser
 def test_drawings_are_what_mermaid_understands() -> None:
     assert DRAWINGS
