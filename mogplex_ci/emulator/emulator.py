@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from werkzeug.wrappers import Request
 
@@ -23,65 +23,74 @@ from mogplex_ci.emulator.stream import StreamAnswer
 from mogplex_ci.emulator.world import Api, World, load_world
 
 
+class Options(TypedDict, total=False):
+    """What an emulator can be told; each has a default."""
+
+    others: Iterable[str | Path]
+    """Further scenario files, which prompts can name by the file's name."""
+    api: str | None
+    """The generation of the service, ``2026-11`` or ``2026-08``; the world decides without it."""
+    world: str | Path | World | None
+    """A world file, or a world that was read before; else the default world."""
+    repos: Iterable[str]
+    """Full names or ids of repositories to add to the world, unless they are there."""
+    speed: float
+    """How much faster than the clock scripts and limits run."""
+    limits: bool | None
+    """Whether rate limits apply; the world decides without it."""
+    clock: Callable[[], float]
+    """Monotonic seconds; with a clock of its own a test makes runs advance without waiting."""
+    waiter: Callable[[], Waiter] | None
+    """Makes a ``Waiter`` for each open stream, for tests in virtual time."""
+    host: str
+    """The address to bind, this machine's own by default."""
+    port: int
+    """0 picks a free one."""
+    log_requests: str | Path | None
+    """File to which every request is appended as a line of JSON."""
+
+
+def _world(options: Options) -> World:
+    world = options.get("world")
+    if not isinstance(world, World):
+        world = load_world(Path(world) if world else None)
+    for repo in options.get("repos", ()):
+        world = world.with_repo(repo)
+    return world
+
+
 class Emulator:
     """A local Mogplex. As a context manager it serves on a thread of its own until the block
     ends.
     """
 
-    def __init__(
-        self,
-        scenario: str | Path = "success",
-        *,
-        others: Iterable[str | Path] = (),
-        api: str | None = None,
-        world: str | Path | World | None = None,
-        repos: Iterable[str] = (),
-        speed: float = 1.0,
-        limits: bool | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        waiter: Callable[[], Waiter] | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        log_requests: str | Path | None = None,
-    ) -> None:
+    def __init__(self, scenario: str | Path = "success", **options: Unpack[Options]) -> None:
         """Load scenarios and world, and bind the port.
 
-        Args:
-            scenario: name of a shipped scenario, or a file; played by every run whose prompt names
-                no other.
-            others: further scenario files, which prompts can name by the file's name.
-            api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides
-                without it.
-            world: a world file, or a world that was read before; the default world without one.
-            repos: full names or ids of repositories to add to the world, unless they are there.
-            speed: how much faster than the clock scripts and limits run.
-            limits: whether rate limits apply; the world decides without it.
-            clock: monotonic seconds; with a clock of its own a test makes runs advance without
-                waiting.
-            waiter: makes a ``Waiter`` per open stream, for tests in virtual time.
-            host: address to bind.
-            port: 0 picks a free one.
-            log_requests: file to which every request is appended as a line of JSON.
+        ``scenario`` is the name of a shipped scenario, or a file; every run plays it whose prompt
+        names no other.
 
         Raises:
             DocumentError: a scenario or the world is wrong.
             ValueError: the speed is not a positive number, or there is no such generation.
             OSError: the port cannot be bound, or the log cannot be written.
         """
-        self._clock = Clock(clock, speed)
-        scenarios = ScenarioSet(load_scenario(scenario), [load_scenario(other) for other in others])
-        self.world = (
-            world if isinstance(world, World) else load_world(Path(world) if world else None)
-        )
-        for repo in repos:
-            self.world = self.world.with_repo(repo)
-        self.api = Api(api) if api else self.world.api
+        self._clock = Clock(options.get("clock", time.monotonic), options.get("speed", 1.0))
+        others = [load_scenario(other) for other in options.get("others", ())]
+        scenarios = ScenarioSet(load_scenario(scenario), others)
+        self.world = _world(options)
+        self.api = Api(options.get("api") or self.world.api)
         newest = self.api is Api.NEWEST
-        limited = self.world.limited if limits is None else limits
+        limited = options.get("limits")
+        if limited is None:
+            limited = self.world.limited
         self._service = Service(self.world, scenarios, self._clock, limited=limited, newest=newest)
         self._routes = Routes(newest=newest)
-        self._log = RequestLog(Path(log_requests) if log_requests else None)
-        self._server = Server(host, port, self._respond, waiter or self._service.changes.waiter)
+        log = options.get("log_requests")
+        self._log = RequestLog(Path(log) if log else None)
+        waiter = options.get("waiter") or self._service.changes.waiter
+        host, port = options.get("host", "127.0.0.1"), options.get("port", 0)
+        self._server = Server(host, port, self._respond, waiter)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 

@@ -22,6 +22,8 @@ _BOTH: Final = (
     ("run", "GET", "/runs/<run_id>"),
     ("events", "GET", "/runs/<run_id>/events"),
     ("cancel", "POST", "/runs/<run_id>/cancel"),
+    ("sandboxes", "GET", "/sandboxes"),
+    ("sandbox-logs", "GET", "/sandboxes/<sandbox_id>/logs"),
 )
 _NEWEST_ONLY: Final = (
     ("stream", "GET", "/runs/<run_id>/events/stream"),
@@ -92,7 +94,7 @@ class Call:
     route: str
     """Its name, such as ``start`` or ``events``; see the tables above."""
     arguments: Mapping[str, str]
-    """The variable parts of the path: ``run_id`` or ``slug``."""
+    """The variable parts of the path: ``run_id``, ``slug`` or ``sandbox_id``."""
     request: Request
 
     @property

@@ -13,11 +13,13 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 
+from mogplex_ci.emulator.checkout import Checkout
 from mogplex_ci.emulator.clock import Clock
 from mogplex_ci.emulator.events import redact_text, sanitize_payload
 from mogplex_ci.emulator.faults import FaultPlan
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, Step, render
 from mogplex_ci.emulator.start import StartRequest
+from mogplex_ci.emulator.worker import limited_newest, limited_old
 from mogplex_ci.emulator.world import Repo, User
 
 TERMINAL: Final = frozenset({"success", "failed", "cancelled"})
@@ -33,6 +35,8 @@ _EVENT_AFTER_STATUS: Final = 0.003
 _NOT_PENDING: Final = "ai_call is not pending"
 _RECONCILED: Final = "Agent worker completion reconciled"
 _EVENT_OF_END: Final = {"success": "finished", "failed": "failed", "cancelled": "cancelled"}
+_SANDBOX_STATUS: Final = {"pending": "creating", "cancelled": "stopped"}
+"""The status of a run's sandbox where it is not ``running``."""
 _PACKAGES: Final = {"codex": "@openai/codex", "claude-code": "@anthropic-ai/claude-code"}
 _ACCEPTED: Final = Step(
     0.0,
@@ -54,6 +58,29 @@ class Sandbox:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A start that the service has accepted."""
+
+    key: str
+    user: User
+    repo: Repo
+    request: StartRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a run meets."""
+
+    scenario: Scenario
+    queue_failure: QueueFailure | None = None
+    """The failure of the start call, if it fails after the run was stored."""
+    shared_sandbox: Sandbox | None = None
+    """The sandbox of another run that works at the same place."""
+    branch_is_ahead: bool = False
+    """Whether the branch asked for has commits of earlier runs."""
+
+
 @dataclass(slots=True)
 class State:
     """A run at one moment."""
@@ -66,6 +93,8 @@ class State:
     has_command: bool = False
     """Whether the agent's own command runs (or ran), which cancelling has to kill."""
     commit: str | None = None
+    delivered: bool | None = None
+    """Whether the run says that it delivered a change; None while it says nothing."""
     segment: int = 0
     """How often the run was resumed after a pause; only the events of the current segment are
     shown.
@@ -100,24 +129,14 @@ class Run:
     """A run of one user, started with one idempotency key."""
 
     def __init__(
-        self,
-        *,
-        key: str,
-        user: User,
-        repo: Repo,
-        request: StartRequest,
-        scenario: Scenario,
-        queue_failure: QueueFailure | None,
-        shared_sandbox: Sandbox | None,
-        clock: Clock,
-        newest: bool,
+        self, accepted: Accepted, conditions: Conditions, clock: Clock, *, newest: bool
     ) -> None:
         self.id = str(uuid.uuid4())
-        self.key = key
-        self.user = user
-        self.repo = repo
-        self.request = request
-        self.scenario = scenario
+        self.key = accepted.key
+        self.user = accepted.user
+        self.repo = accepted.repo
+        self.request = accepted.request
+        self.scenario = scenario = conditions.scenario
         self.faults = FaultPlan(clock, scenario.faults)
         self.created = clock.now()
         self.version = 0
@@ -126,13 +145,22 @@ class Run:
         self.ignored_cancels = scenario.ignored_cancels
         self._clock = clock
         self._newest = newest
-        self._queued = queue_failure is None
-        self._shared_sandbox = shared_sandbox
+        failure = conditions.queue_failure
+        self._queued = failure is None
+        self._shared_sandbox = conditions.shared_sandbox
         self._kill_failures = 0 if newest else scenario.kill_failures
         self._cancel_requested = False
-        steps = scenario.steps
-        if queue_failure is not None:
-            steps = (Step(queue_failure.after, status="failed", error=queue_failure.error),)
+        self._checkout = Checkout(
+            self.request, self._ai_call_id(0), scenario.falls_back, conditions.branch_is_ahead
+        )
+        if failure is not None:
+            steps = [Step(failure.after, status="failed", error=failure.error)]
+        elif newest:
+            steps = limited_newest(scenario.steps, lambda at: clock.stamp(self.created + at))
+        else:
+            steps = limited_old(scenario.steps)
+        if self._checkout.is_ahead:
+            steps = [_with_older_commits(step) for step in steps]
         self._script: tuple[Step, ...] = (_ACCEPTED, *steps)
         self._final: State | None = None
         """The state after the last step of the script: computed once."""
@@ -285,9 +313,9 @@ class Run:
     def present(self, record: Record) -> dict[str, Any]:
         """Return an event as the API shows it."""
         step = record.step
-        message, payload = self._render(step.message, step), self._render(step.payload, step)
+        message = self._message_of(step)
+        payload = self._render(step.payload, step)
         if not self.scenario.is_recorded:
-            message = redact_text(message) if self._newest and message is not None else message
             payload = sanitize_payload(payload)
         return {
             "id": record.id,
@@ -300,12 +328,61 @@ class Run:
             ),
         }
 
+    def _message_of(self, step: Step) -> str | None:
+        """Return an event's message; the newest service has replaced the tokens in it."""
+        if step.message is None:
+            return None
+        message = str(self._render(step.message, step))
+        if self._newest and not self.scenario.is_recorded:
+            return redact_text(message)
+        return message
+
     def artifact(self, name: str) -> dict[str, Any] | None:
         """Return the file that the run committed below ``.mogplex/artifacts``: its ``json`` or
         ``text``.
         """
         file = self.scenario.artifacts.get(name)
         return None if file is None else render(dict(file), self._variables)
+
+    def has_delivered(self, repo_id: str, branch: str) -> bool:
+        """Return whether the run has delivered a change on this branch."""
+        is_there = self.repo.id == repo_id.lower() and self._checkout.branch == branch
+        return is_there and self.state.delivered is True
+
+    def sandbox_row(self) -> dict[str, object] | None:
+        """Return the sandbox of the run as the service lists it, with its logs; None while there is
+        none, and for a run in another one's sandbox.
+        """
+        elapsed, state, request = self._elapsed(), self.state, self.request
+        if not self._queued or self._shared_sandbox is not None or elapsed < _PICKED_UP_AFTER:
+            return None
+        has_failed = state.sandbox is None and state.status == "failed"
+        status = _SANDBOX_STATUS.get(state.status, "running")
+        if has_failed:
+            status = "error"
+        elif state.status == "success" and self._newest and request.create_branch:
+            status = "paused"
+        booted = state.sandbox is not None or (has_failed and self.scenario.install_log is not None)
+        log = render(self.scenario.install_log or "", self._variables)
+        return {
+            "id": self._uuid("sandbox"),
+            "sandbox_id": f"mogplex-emulator-{self._derived('sandbox', 8)}"
+            if booted
+            else "pending",
+            "repo_id": self.repo.id,
+            "status": status,
+            "base_branch": request.base_branch,
+            "working_branch": self._checkout.branch,
+            "root_directory": request.root_directory,
+            "preview_url": None,
+            "created_at": self._clock.stamp(self.created + _PICKED_UP_AFTER),
+            "last_active_at": self._clock.stamp(
+                self.created + max(state.updated, _PICKED_UP_AFTER)
+            ),
+            "error": state.error if has_failed else None,
+            "install_log": log if booted else None,
+            "dev_log": None,
+        }
 
     def _aftermath(self, rest: tuple[Step, ...], at: float, state: State) -> list[Step]:
         """Return what a 2026-08 worker still writes when it does not notice the cancellation."""
@@ -346,7 +423,6 @@ class Run:
         state = State(
             sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0
         )
-        changed = False
         for step in self._script:
             if step.at > elapsed:
                 break
@@ -356,26 +432,23 @@ class Run:
             if step.status is not None:
                 state.segment += step.status == "streaming" and state.status == "awaiting_input"
                 state.status, state.error = step.status, self._render(step.error, step)
-            if step.commit is not None and self._is_pushed(changed):
-                state.commit = self._render(step.commit, step)
-            if step.event is None:
+            if step.commit is not None and self._newest:
+                work = self._render(step.commit, step)
+                state.commit = self._checkout.recorded_commit(work, delivered=state.delivered)
+            is_unknown_here = step.commit is not None and not self._newest
+            if step.event is None and not is_unknown_here:
                 state.updated = max(state.updated, step.at)
             if step.sandbox and state.sandbox is None:
                 state.sandbox = Sandbox(
                     self._uuid("sandbox"), f"mogplex-emulator-{self._derived('sandbox', 8)}"
                 )
             state.has_command = state.has_command or step.event == "status_changed"
-            changed = changed or step.payload.get("changed") is True
+            if step.payload.get("stage") == "git_delivery":
+                state.delivered = step.payload.get("changed") is True
         return state
 
     def _count_written(self) -> int:
         return bisect_right(self._records, self._elapsed(), key=lambda record: record.step.at)
-
-    def _is_pushed(self, changed: bool) -> bool:
-        """Return whether the sandbox's commit is the tip of ``branch.working``: only then the
-        service records it.
-        """
-        return not changed or self.request.working_branch != self.request.base_branch
 
     @cached_property
     def _records(self) -> list[Record]:
@@ -399,20 +472,15 @@ class Run:
 
     @cached_property
     def _variables(self) -> dict[str, object]:
-        working, base = self.request.working_branch, self.request.base_branch
-        # The agent never works on the base branch itself: it makes a branch of its own.
-        own_branch = working == base
         return {
             **self.scenario.variables,
             "run_id": self.id,
             "prompt": self.request.prompt,
             "repo": self.repo.full_name,
-            "branch": f"mogplex/agent-{self._ai_call_id(0).replace('-', '')[:12]}"
-            if own_branch
-            else working,
-            "created_branch": own_branch,
-            "base_branch": base,
-            "working_branch": working,
+            "branch": self._checkout.branch,
+            "created_branch": self._checkout.is_elsewhere,
+            "base_branch": self.request.base_branch,
+            "working_branch": self.request.working_branch,
             "harness": self.request.harness,
             "harness_package": _PACKAGES.get(self.request.harness, "@openai/codex"),
             "command_id": f"cmd_{self._derived('command', 20)}",
@@ -436,6 +504,17 @@ class Run:
 
     def _derived(self, label: str, length: int) -> str:
         return hashlib.sha256(f"{self.id} {label}".encode()).hexdigest()[:length]
+
+
+def _with_older_commits(step: Step) -> Step:
+    """Return the delivery of a run whose branch has commits of earlier runs: it has a pull request
+    for them although this run has changed nothing.
+    """
+    if step.payload.get("stage") != "git_delivery" or step.payload.get("changed") is not False:
+        return step
+    url = "https://github.com/{{ repo }}/pull/42"
+    payload = {**step.payload, "changed": True, "pull_request_url": url}
+    return replace(step, message="Pull request ready", payload=payload)
 
 
 def _unordered(records: Sequence[Record]) -> Iterator[Record]:

@@ -106,6 +106,10 @@ class Scenario:
     """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]
     """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
+    falls_back: bool
+    """Whether the branch asked for has gone, so that the run works on another one."""
+    install_log: str | None
+    """What the installation of the repository's packages wrote."""
     rounds: tuple[Mapping[str, list[str]], ...]
     """The findings of a client's gates after each run of a step: nothing that the service says."""
     faults: tuple[Fault, ...]
@@ -181,10 +185,9 @@ def render(value: Any, variables: Mapping[str, object]) -> Any:
 def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Scenario:
     fields = document.value
     variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
-    _check_variables(document, fields["steps"], ("steps",), _RUN_VARIABLES | variables.keys())
-    _check_variables(
-        document, fields.get("artifacts", {}), ("artifacts",), _RUN_VARIABLES | variables.keys()
-    )
+    known = _RUN_VARIABLES | variables.keys()
+    for part in ("steps", "artifacts", "install_log"):
+        _check_variables(document, fields.get(part), (part,), known)
     steps = []
     for step in _flatten(fields["steps"], start=0.0, counter=0):
         steps.append(step)
@@ -200,6 +203,8 @@ def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Sce
         cancel_conflicts=tuple(fields.get("cancel_conflicts", ())),
         ignored_cancels=fields.get("ignored_cancels", 0),
         artifacts=fields.get("artifacts", {}),
+        falls_back=fields.get("falls_back", False),
+        install_log=fields.get("install_log"),
         rounds=tuple(fields.get("rounds", ())),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
         is_recorded=is_recorded,
@@ -215,45 +220,53 @@ def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterato
     at = start
     for fields in steps:
         at += _seconds(fields.get("after", _NEXT_STEP))
-        if "repeat" in fields:
-            for round_ in range(1, fields["repeat"] + 1):
-                for step in _flatten(fields["steps"], at, round_):
-                    at = step.at
-                    yield step
-        elif "part" in fields:
-            for step in _flatten(_part(fields["part"]), at, counter):
+        for step in _unrolled(fields, at, counter):
+            at = step.at
+            yield step
+
+
+def _unrolled(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]:
+    """Yield the steps that one entry of a script stands for, the first of them at ``at``."""
+    if "repeat" in fields:
+        for round_ in range(1, fields["repeat"] + 1):
+            for step in _flatten(fields["steps"], at, round_):
                 at = step.at
                 yield step
-        elif "text" in fields:
-            for index, delta in enumerate(_deltas(fields["text"], fields.get("size"))):
-                at += _seconds(fields.get("every", _NEXT_STEP)) if index else 0.0
-                yield Step(
-                    at,
-                    event="log",
-                    message=delta,
-                    payload={"kind": "assistant_delta"},
-                    counter=counter,
-                )
-        elif "tool_started" in fields or "tool_finished" in fields:
-            yield _tool_step(fields, at, counter)
-        elif "worker_dies" in fields:
-            yield Step(
-                at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error")
-            )
-        else:
-            yield Step(
-                at,
-                status=fields.get("status"),
-                error=fields.get("error"),
-                event=fields.get("event"),
-                tool=fields.get("tool"),
-                message=fields.get("message"),
-                payload=fields.get("payload", {}),
-                counter=counter,
-                sandbox=fields.get("status") == "streaming",
-                backdate=_seconds(fields.get("backdate", 0)),
-                commit=fields.get("commit"),
-            )
+    elif "part" in fields:
+        yield from _flatten(_part(fields["part"]), at, counter)
+    elif "text" in fields:
+        yield from _text_steps(fields, at, counter)
+    elif "tool_started" in fields or "tool_finished" in fields:
+        yield _tool_step(fields, at, counter)
+    elif "worker_dies" in fields:
+        yield Step(at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error"))
+    else:
+        yield _plain_step(fields, at, counter)
+
+
+def _text_steps(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]:
+    """Yield the pieces of what the agent writes."""
+    every = _seconds(fields.get("every", _NEXT_STEP))
+    for index, delta in enumerate(_deltas(fields["text"], fields.get("size"))):
+        payload = {"kind": "assistant_delta"}
+        yield Step(at + index * every, event="log", message=delta, payload=payload, counter=counter)
+
+
+def _plain_step(fields: dict[str, Any], at: float, counter: int) -> Step:
+    """Return a change of the status, an event as it stands, or the recording of a commit."""
+    return Step(
+        at,
+        status=fields.get("status"),
+        error=fields.get("error"),
+        event=fields.get("event"),
+        tool=fields.get("tool"),
+        message=fields.get("message"),
+        payload=fields.get("payload", {}),
+        counter=counter,
+        sandbox=fields.get("status") == "streaming",
+        backdate=_seconds(fields.get("backdate", 0)),
+        commit=fields.get("commit"),
+    )
 
 
 def _part(name: str) -> list[dict[str, Any]]:

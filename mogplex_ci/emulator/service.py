@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from threading import RLock
 from typing import Final
 
@@ -21,7 +22,8 @@ from mogplex_ci.emulator.resources import (
     read_skill,
 )
 from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
-from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
+from mogplex_ci.emulator.run import TERMINAL, Accepted, Conditions, KillFailed, Run, Sandbox
+from mogplex_ci.emulator.sandboxes import list_sandboxes, read_logs
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, ScenarioSet
 from mogplex_ci.emulator.start import StartRequest, normalize, read_body, read_key, trim
 from mogplex_ci.emulator.stream import EventStream, StreamAnswer
@@ -93,36 +95,27 @@ class Service:
         """Do what the call asks for and answer it."""
         try:
             with self._lock:
-                token = self._authenticate(call.request)
-                match call.route:
-                    case "repos":
-                        return self._repos(token, call.request)
-                    case "start":
-                        return self._start(token, call.request)
-                    case "run":
-                        return self._read_run(token, call)
-                    case "events":
-                        run = self._run(token, call, "Failed to list events")
-                        return ok({"run": run.detail(), "events": run.feed(_limit(call.request))})
-                    case "stream":
-                        return self._stream(token, call)
-                    case "cancel":
-                        return self._cancel(token, call)
-                    case "artifact":
-                        path = check_artifact_path(call.request)
-                        return read_artifact(
-                            self._run(token, call, "Could not read artifact"), path
-                        )
-                _need_scope(token, "read")
-                match call.route:
-                    case "agents":
-                        return list_agents(token.user)
-                    case "skills":
-                        return list_skills(token.user, call.request)
-                    case _:
-                        return read_skill(token.user, call.arguments["slug"], call.request)
+                return self._routes[call.route](self._authenticate(call.request), call)
         except Refused as refused:
             return refused.answer
+
+    @cached_property
+    def _routes(self) -> dict[str, Callable[[Token, Call], Answer]]:
+        """The work of each route."""
+        return {
+            "repos": self._repos,
+            "start": self._start,
+            "run": self._read_run,
+            "events": self._events,
+            "stream": self._stream,
+            "cancel": self._cancel,
+            "artifact": self._artifact,
+            "agents": self._agents,
+            "skills": self._skills,
+            "skill": self._skill,
+            "sandboxes": self._sandboxes,
+            "sandbox-logs": self._sandbox_logs,
+        }
 
     def _authenticate(self, request: Request) -> Token:
         """Return the token, and count the request against its limit."""
@@ -135,7 +128,8 @@ class Service:
             self._limits.admit_request(text)
         return token
 
-    def _repos(self, token: Token, request: Request) -> Answer:
+    def _repos(self, token: Token, call: Call) -> Answer:
+        request = call.request
         found = token.user.search(
             trim(request.args.get("q")),
             trim(request.args.get("id")),
@@ -147,8 +141,9 @@ class Service:
             fields.append("hidden")
         return ok({"repos": [{name: getattr(repo, name) for name in fields} for repo in found]})
 
-    def _start(self, token: Token, request: Request) -> Answer:
+    def _start(self, token: Token, call: Call) -> Answer:
         """Start a run, or answer with the one that this key started before."""
+        request = call.request
         _need_scope(token, "write")
         if self._newest and token.automations_only:
             raise Refused("AUTOMATION_REQUIRED", _KEY_IS_LIMITED)
@@ -202,17 +197,14 @@ class Service:
     def _new_run(self, token: Token, repo: Repo, key: str, start: StartRequest) -> Answer:
         scenario = self._scenarios.scenario_for(start.prompt, start.harness)
         queue_failure = self._queue_failure(scenario)
-        run = Run(
-            key=key,
-            user=token.user,
-            repo=repo,
-            request=start,
-            scenario=scenario,
-            queue_failure=queue_failure,
-            shared_sandbox=self.runs.sandbox_for(token.user, start),
-            clock=self._clock,
-            newest=self._newest,
+        conditions = Conditions(
+            scenario,
+            queue_failure,
+            self.runs.sandbox_for(token.user, start),
+            branch_is_ahead=self.runs.is_ahead(start),
         )
+        accepted = Accepted(key, token.user, repo, start)
+        run = Run(accepted, conditions, self._clock, newest=self._newest)
         self.runs.add(run)
         if queue_failure:
             failed = Refused("INTERNAL_ERROR", "Failed to start run").answer
@@ -236,6 +228,33 @@ class Service:
         run.repair()
         self.changes.notify()
         return ok({"run": run.detail()})
+
+    def _events(self, token: Token, call: Call) -> Answer:
+        run = self._run(token, call, "Failed to list events")
+        return ok({"run": run.detail(), "events": run.feed(_limit(call.request))})
+
+    def _artifact(self, token: Token, call: Call) -> Answer:
+        path = check_artifact_path(call.request)
+        return read_artifact(self._run(token, call, "Could not read artifact"), path)
+
+    def _agents(self, token: Token, _call: Call) -> Answer:
+        _need_scope(token, "read")
+        return list_agents(token.user)
+
+    def _skills(self, token: Token, call: Call) -> Answer:
+        _need_scope(token, "read")
+        return list_skills(token.user, call.request)
+
+    def _skill(self, token: Token, call: Call) -> Answer:
+        _need_scope(token, "read")
+        return read_skill(token.user, call.arguments["slug"], call.request)
+
+    def _sandboxes(self, token: Token, call: Call) -> Answer:
+        return list_sandboxes(self.runs.of(token.user), call.request, _limit(call.request))
+
+    def _sandbox_logs(self, token: Token, call: Call) -> Answer:
+        _need_scope(token, "read")
+        return read_logs(self.runs.of(token.user), call.arguments["sandbox_id"])
 
     def _stream(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to stream events")
@@ -282,6 +301,17 @@ class Runs:
     def all(self) -> list[Run]:
         """Return the runs, oldest first."""
         return list(self._by_id.values())
+
+    def of(self, user: User) -> list[Run]:
+        """Return the user's runs, oldest first."""
+        return [run for run in self.all() if run.user.name == user.name]
+
+    def is_ahead(self, start: StartRequest) -> bool:
+        """Return whether the branch that a start goes on with has commits of earlier runs."""
+        goes_on = not start.create_branch and start.working_branch != start.base_branch
+        return goes_on and any(
+            run.has_delivered(start.repo_id, start.working_branch) for run in self.all()
+        )
 
     def named(self, run_id: str) -> Run | None:
         """Return the run with this id, of any owner."""

@@ -154,7 +154,7 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str, *, newest: bool)
         worktree_id=worktree,
     )
     if not request.working_branch:
-        request = replace(request, working_branch=_generated_branch(key, request))
+        request = replace(request, working_branch=_generated_branch(key, request, newest=newest))
     _check_branch(request.working_branch, "working branch")
     if request.working_branch == base:
         if create:
@@ -226,10 +226,31 @@ def _check_branch(name: str, label: str) -> None:
         raise Refused("BAD_REQUEST", f"Invalid {label}")
 
 
-def _generated_branch(key: str, request: StartRequest) -> str:
-    """Name the branch after key and request, so that a replay names the same one."""
-    digest = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
-    return f"mogplex/external/{hashlib.sha256(key.encode()).hexdigest()[:8]}-{digest[:8]}"
+def _generated_branch(key: str, request: StartRequest, *, newest: bool) -> str:
+    """Name the branch after key and request, so that a replay names the same one.
+
+    The request is hashed as JSON with sorted keys and without spaces, by all fields but the branch
+    itself; the older service knows neither agents nor worktrees.
+    """
+    fields = {
+        "baseBranch": request.base_branch,
+        "conversationId": request.conversation_id,
+        "createBranch": request.create_branch,
+        "harness": request.harness,
+        "mode": request.mode,
+        "prompt": request.prompt,
+        "repoId": request.repo_id,
+        "rootDirectory": request.root_directory,
+        "workspaceSessionId": request.workspace_session_id,
+    }
+    if newest:
+        fields |= {"agentId": request.agent_id, "worktreeId": request.worktree_id}
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return f"mogplex/external/{_short_hash(key)}-{_short_hash(text)}"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _utf16_length(text: str) -> int:

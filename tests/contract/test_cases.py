@@ -3,7 +3,8 @@
 A case is a list of calls to one emulator, and holds for both generations of the service unless
 ``api`` names one. ``send`` or ``start`` says what is asked, ``expect`` what must come back: a
 status, or a mapping with the status, the error's ``code`` and ``message``, ``headers``, and
-``data``, of which the named fields must match. A text that starts with ``~`` is a regular
+``data``, of which the named fields must match. ``each`` are values of ``{each}``, also for
+``scenario``. A text that starts with ``~`` is a regular
 expression. ``at`` sets the clock, in seconds; ``save`` keeps a field of the run for later calls.
 """
 
@@ -46,6 +47,8 @@ def _cases() -> list[Any]:
 @pytest.mark.parametrize(("case", "each", "api"), _cases())
 def test_case(case: dict[str, Any], each: object, api: str, tmp_path: Path) -> None:
     scenario = case.get("scenario", "documented")
+    if scenario == "{each}":
+        scenario = each
     if isinstance(scenario, dict):
         file = tmp_path / "scenario.yaml"
         file.write_text(yaml.safe_dump(scenario), encoding="utf-8")

@@ -24,6 +24,7 @@ FAILED = (
         "delivery-failure",
         "failed",
         "hostile",
+        "install-failure",
         "launch-failure",
         "leaky",
         "model-denied",
@@ -32,7 +33,7 @@ FAILED = (
 )
 ENDS = dict.fromkeys(FAILED, "failed") | {"cancelled": "cancelled", "paused": "awaiting_input"}
 """The status at the end, where it is not ``success``."""
-HARNESSES = {"claude-code": "claude-code", "mogplex": "mogplex"}
+HARNESSES = {"claude-code": "claude-code", "mogplex": "mogplex", "doubted": "mogplex"}
 INVENTED = {"documented", "hostile", "leaky"}
 """Scenarios with words that the newest service does not write."""
 WRITTEN = {
@@ -67,13 +68,11 @@ WRITTEN = {
     ("log", "(?s).* of three at the same time"): {"stage"},
     ("log", "(?s).*"): {"kind"},
     ("tool_started", ".* started"): {"kind", "toolCallId", "state"},
-    ("tool_started", "(read_file|run_command) started"): {"toolCallId", "input"},
+    ("tool_started", "(read_file|bash|web_search) started"): {"toolCallId", "input"},
     ("tool_finished", ".* (finished|failed|denied)"): {"kind", "toolCallId", "state"},
-    ("tool_finished", "(read_file|run_command) (finished|failed)"): {
-        "toolCallId",
-        "state",
-        "output",
-    },
+    ("tool_finished", "(read_file|bash) finished"): {"toolCallId", "state", "output"},
+    ("tool_finished", "web_search failed"): {"toolCallId", "state"},
+    ("log", "Verification check: .* Review before relying on it[.]"): {"check", "unsupported"},
     ("finished", "Harness run finished"): {"exit_code", "failure_code"},
     ("finished", "Mogplex run finished"): set(),
     ("failed", "Harness run failed"): {"exit_code", "failure_code"},
