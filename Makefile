@@ -8,20 +8,23 @@ EXAMPLES ?= slow
 SEED ?= 1
 SAMPLE ?= 240
 MODULES ?=
+T ?=
 MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
+UNIT := $(VENV)/.unit
 SETUP := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
 LOCK := .cache/lock
 # Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
 PYTEST_ALONE = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PYTEST = $(PYTEST_ALONE) -n auto --dist worksteal
+GOLDEN := tests/e2e/golden
 PIP = pip --disable-pip-version-check
 COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test test-slow test-all golden check lint types workflows documents dependencies docs pictures hooks fuzz mutants bench soak lock clean
+.PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs pictures hooks fuzz mutants bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +39,12 @@ endef
 $(RUNTIME): requirements/runtime.txt
 	@echo "Installing the program's libraries into $(VENV): 55 MB, about 20 seconds"
 	@$(call install,$(VENV),runtime)
+	@$(BIN)/$(PIP) check
+	@touch $@
+
+$(UNIT): $(RUNTIME) requirements/unit.txt
+	@echo "Installing the tools of unit tests and the formatter into $(VENV): 45 MB, about 10 seconds"
+	@$(call install,$(VENV),unit)
 	@$(BIN)/$(PIP) check
 	@touch $@
 
@@ -54,16 +63,28 @@ $(COMPILED): $(SETUP)
 demo: $(RUNTIME) ## Play the main job on the embedded emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
-test: $(COMPILED) ## Run the everyday tests, in a few minutes
+ifeq ($(T),)
+test: $(COMPILED) ## Run the everyday tests, in a few minutes; those of a folder, file or test: T=tests/unit/run
 	$(PYTEST) -m "not slow"
+else
+# Unit tests need few tools.
+test: $(if $(filter tests/unit%,$(firstword $(T))),$(UNIT),$(SETUP))
+	$(if $(wildcard $(T)/.),$(PYTEST),$(PYTEST_ALONE)) $(if $(findstring ::,$(T)),,-m "not slow") '$(T)'
+endif
 
 test-slow: $(COMPILED) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
 	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=$(EXAMPLES)
 
 test-all: test test-slow ## Run every test: test, then test-slow
 
-golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
+format: $(UNIT) ## Format the code, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(SETUP) ## Write the golden logs anew, what every CI system gets to see, and show how they differ
 	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/unit/report/test_golden.py
+	@git --no-pager diff --color=auto -- $(GOLDEN)
+	@git status --short -- $(GOLDEN)
 
 check: lint types workflows documents dependencies ## Run every linter and check
 
@@ -140,6 +161,7 @@ lock: ## Resolve the locked requirements anew
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --constraint requirements/dev.txt --group unit --output-file requirements/unit.txt
 	$(COMPILE) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt

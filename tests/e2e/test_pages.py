@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from tests.waits import LONG
 
 DEMO = claim("README.md", "make demo")
 LOOP = claim("CONTRIBUTING.md", "git clone")
+FIRST_CALL = claim("CONTRIBUTING.md", "--instructions")
+FIRST_LINE = claim("CONTRIBUTING.md", '"instructions"')
 CURL_LOOP = ROOT / "benchmarks" / "peers" / "curl-loop.sh"
 PAGE = "docs/emulator.md"
 SERVES = claim(PAGE, "$ mogplex-ci emulator")
@@ -72,6 +75,34 @@ def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path)
     done = shell(script, tmp_path, env)
     assert done.returncode == 0, done.stderr
     assert "-m tests.demo" in done.stdout
+
+
+def test_the_first_change_does_what_the_page_says(tmp_path: Path) -> None:
+    """In a copy of the package."""
+    _, command = FIRST_CALL.code.splitlines()
+    page = (ROOT / FIRST_CALL.page).read_text(encoding="utf-8")
+    schema = tmp_path / "mogplex_ci" / "schemas" / "inputs.schema.json"
+    shutil.copytree(ROOT / "mogplex_ci", tmp_path / "mogplex_ci")
+
+    def said() -> str:
+        arguments = shlex.split(command)[1:]
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.stdout + done.stderr
+
+    before = said()
+    text = schema.read_text(encoding="utf-8")
+    start = '"x-instead": {\n'
+    assert start in text
+    schema.write_text(text.replace(start, start + FIRST_LINE.code), encoding="utf-8")
+    after = said()
+    for words, shown in (
+        ("flag --instructions: does not exist. Did you mean --run-options?", before),
+        ("Use --prompt instead.", after),
+    ):
+        assert words in page
+        assert words in shown
 
 
 def test_the_loop_around_curl(tmp_path: Path) -> None:
