@@ -35,11 +35,11 @@ ERROR_CODES: Final = frozenset(
         "AUTOMATION_REQUIRED",
         "BAD_REQUEST",
         "BRANCH_MOVED",
+        "CANARY_FAILED",
         "CANCELLED",
         "CHECKS_FAILED",
         "CONFLICT",
         "CONTEXT_CHANGED",
-        "FAIL_FAST",
         "FORBIDDEN",
         "FOREIGN_RUN",
         "GITHUB",
@@ -47,6 +47,7 @@ ERROR_CODES: Final = frozenset(
         "INTERNAL",
         "INTERNAL_ERROR",
         "INTERRUPTED",
+        "MAX_FAILURES",
         "NOT_FOUND",
         "NOT_JUDGED",
         "NO_CHANGE",
@@ -427,6 +428,14 @@ class ContextChangedError(MogplexError):
     exit_code = 2
     code = "CONTEXT_CHANGED"
     remedy = "Read it as it is now, then cause the event again: set the label again, or write another comment."
+
+
+class HeldBackError(MogplexError):
+    """A run of several is not started, because too much has failed before it: see ``canary`` and
+    ``max-failures``.
+    """
+
+    remedy = "Mend the cause, then run the job again: it goes on where it stopped."
 
 
 class ResourceError(MogplexError):

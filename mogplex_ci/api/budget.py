@@ -73,6 +73,10 @@ ours.
 """
 
 
+_LOOK_SECONDS: Final = 10.0
+"""Longest wait for a turn until the request looks again whether it is to be sent at all."""
+
+
 class _Request:
     """A request that waits for its turn, or that counts: from when it is let through until some
     time after its answer.
@@ -102,7 +106,15 @@ class TokenBudget:
         self._arrivals = 0
 
     @contextlib.contextmanager
-    def turn(self, use: Use, timeout: float, *, clock: Clock, run: int = 0) -> Iterator[float]:
+    def turn(
+        self,
+        use: Use,
+        timeout: float,
+        *,
+        clock: Clock,
+        run: int = 0,
+        check_start: Callable[[], None] = lambda: None,
+    ) -> Iterator[float]:
         """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the
         seconds left.
 
@@ -112,6 +124,8 @@ class TokenBudget:
             clock: time and waits; all callers' clocks show the same time.
             run: number of the run; of the cancels that wait, that of the highest number is sent
                 first.
+            check_start: called now and then while a start waits, and right before it is let
+                through; what it raises ends the wait.
 
         Raises:
             NoTurnError: the turn would come after ``timeout``; ``retry_after`` says when.
@@ -123,14 +137,19 @@ class TokenBudget:
             request = _Request(use, (int(use), -run if use is Use.CANCEL else self._arrivals))
             self._requests.append(request)
         try:
-            while (seconds := self._seconds_until_turn(request, clock.monotonic())) > 0:
+            while True:
+                if use is Use.START:
+                    check_start()
+                seconds = self._seconds_until_turn(request, clock.monotonic())
+                if seconds <= 0:
+                    break
                 if clock.monotonic() + seconds > ends:
                     starts = "10 starts a minute, 30 an hour and 150 a day"
                     limit = starts if use is Use.START else "60 requests a minute"
                     raise NoTurnError(
                         f"the token's limit of {limit} is used up", retry_after=seconds
                     )
-                clock.sleep(seconds)
+                clock.sleep(min(seconds, _LOOK_SECONDS))
             yield max(ends - clock.monotonic(), 0.3)
         finally:
             request.answered = (

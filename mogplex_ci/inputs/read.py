@@ -265,6 +265,9 @@ def _conflicts(
                 "Remove one of the two.",
             )
     yield from _gate_conflicts(given, typed, platform)
+    if typed["canary"] is not None and typed["wait"] is False:
+        fault = "needs the ends of the first runs, and wait is false"
+        yield Problem("canary", fault, "Remove canary, or set wait to true.")
     if "prompt" in given and "prompt-file" in given:
         yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
     if "mode" in given and typed["harness"] == "mogplex":

@@ -47,7 +47,8 @@ class DeclaredInputs(NamedTuple):
     allowed_bots: frozenset[str]
     on_blocked: Literal["fail", "skip"]
     max_parallel: int
-    fail_fast: bool
+    canary: int | None
+    max_failures: int | None
     output_dir: Path | None
     annotations: Literal["all", "errors", "none"]
     summary: bool

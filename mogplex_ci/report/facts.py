@@ -248,13 +248,21 @@ class StepFacts(NamedTuple):
         return not self.runs or self.runs[0].name is not None
 
     def headline(self, safe: Sanitizer) -> SafeText:
-        """Return ``3 of 5 runs succeeded``."""
+        """Return ``3 of 5 runs succeeded``, and how many were not started."""
         is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-        good = sum(run.facts.exit_code == 0 for run in self.runs)
-        return safe.sentence(
-            safe.message(str(good)), " of ", count(len(self.runs), "run"), " ", verb
-        )
+        skipped = sum(run.facts.result is Result.SKIPPED for run in self.runs)
+        good = sum(run.facts.exit_code == 0 for run in self.runs) - skipped
+        words: list[Part] = [
+            safe.message(str(good)),
+            " of ",
+            count(len(self.runs), "run"),
+            " ",
+            verb,
+        ]
+        if skipped:
+            words += [", ", skipped, " not started"]
+        return safe.sentence(*words)
 
     @property
     def why(self) -> SafeText | None:

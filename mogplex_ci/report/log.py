@@ -20,7 +20,9 @@ from mogplex_ci.report import Report, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.run_log import DETAILS_LIMIT, RunLog
 from mogplex_ci.run import updates as u
+from mogplex_ci.run.many import CanariesPassed, NoMoreStarts
 from mogplex_ci.run.repositories import Match
+from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -47,9 +49,9 @@ class Log(Report):
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
 
-    def begin_runs(self, runs: Mapping[SafeText, ActionInputs], at_once: int) -> None:
-        """Say which of several runs will be started: their names and inputs, and how many
-        ``at_once``.
+    def begin_runs(self, runs: Mapping[SafeText, ActionInputs]) -> None:
+        """Say which of several runs will be started, their names and inputs, and what bounds
+        them.
         """
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         for name, inputs in runs.items():
@@ -57,10 +59,23 @@ class Log(Report):
             log = RunLog(kept, self._safe, room)
             log.start(inputs)
             self._runs[name] = log, kept
-        title = self._safe.sentence(
-            "Starting ", count(len(runs), "run"), ", at most ", at_once, " at once"
-        )
-        self.lines.fold(title, runs)
+        title = ["Starting ", count(len(runs), "run")]
+        inputs = next(iter(runs.values()))  # the bounds are those of the step, the same for all
+        self.lines.fold(self._safe.sentence(*title, *text.bounds(inputs)), runs)
+
+    def bound(self, news: CanariesPassed | NoMoreStarts) -> None:
+        """Say that the canaries let the other runs start, or that nothing more is started."""
+        match news:
+            case CanariesPassed(canaries, others):
+                self.lines.say(
+                    *("All canaries succeeded (", canaries, "): "),
+                    *("starting the others (", others, ")"),
+                )
+            case NoMoreStarts(cause, left_out):
+                self.lines.say(
+                    *("Nothing more is started, and what works goes on: ", Untrusted(cause)),
+                    *(". Runs not started: ", left_out),
+                )
 
     def hidden_repos(self, found: Mapping[str, Match]) -> None:
         """Say which hidden repositories patterns leave out, and which ones are used since they are
@@ -143,6 +158,10 @@ class Log(Report):
             return
         log, kept = self._runs.pop(run.name)
         facts = run.facts
+        if (
+            facts.result is Result.SKIPPED
+        ):  # one line says it of all; the table at the end names them
+            return
         log.end(facts)
         took = text.behind(" after ", duration(facts.duration) if facts.run_id else None)
         link = text.behind(": ", facts.link(facts.pull_request_url))

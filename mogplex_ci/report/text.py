@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.errors import MogplexError, Problem
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.run.many import FleetCounts
 from mogplex_ci.run.result import RunResult
@@ -64,6 +65,16 @@ def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer)
     """
     wait = behind("; next start in ", duration(seconds_to_start) if seconds_to_start else None)
     return safe.sentence(safe.line("Runs: {} done, {} running, {} queued", *counts), *wait)
+
+
+def bounds(inputs: ActionInputs) -> list[Part]:
+    """Return what bounds the runs of a fleet, to stand behind their number."""
+    parts: list[Part] = [", at most ", inputs.max_parallel, " at once"]
+    if inputs.canary is not None:
+        parts += ["; canaries that must succeed before others start: ", inputs.canary]
+    if inputs.max_failures is not None:
+        parts += ["; nothing more starts when more than ", inputs.max_failures, " have failed"]
+    return parts
 
 
 def capitalized(text: str) -> str:

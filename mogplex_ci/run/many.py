@@ -1,5 +1,8 @@
-"""Many runs in one step: each is executed in a thread of its own, and their updates come out one
-after the other.
+"""Many runs in one step, a *fleet*: each is executed in a thread of its own, and their updates come
+out one after the other.
+
+``max-parallel`` bounds how many are executed at once. ``canary`` and ``max-failures`` bound what a
+bad task costs: once too much has failed, nothing more is started, and what works goes on.
 """
 
 import threading
@@ -8,12 +11,13 @@ from contextlib import nullcontext
 from math import inf
 from queue import SimpleQueue
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
-from mogplex_ci.api.retry import finish
+from mogplex_ci.api.retry import Waiting, finish
+from mogplex_ci.errors import HeldBackError
 from mogplex_ci.run.result import Result, RunResult, interrupted
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started, Update
+from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, NextKey, Started, Update
 from mogplex_ci.waiting import Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STOP_SECONDS: Final = 5.0
 """Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
+_REJECTED_AGAIN: Final = (
+    "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others."
+)
+_SUCCEEDED: Final = (Result.SUCCESS, Result.DRY_RUN)
+"""How a canary must end. A run that is paused, detached or rejected has not succeeded."""
 
 
 class FleetCounts(NamedTuple):
@@ -34,12 +43,65 @@ class FleetCounts(NamedTuple):
     """Not started yet."""
 
 
+class RunUpdate(NamedTuple, Generic[T]):
+    """An update of one of the runs."""
+
+    item: T
+    update: Update
+
+
+class RunEnd(NamedTuple, Generic[T]):
+    """How one of the runs ended."""
+
+    item: T
+    result: RunResult
+
+
+class CanariesPassed(NamedTuple):
+    """All canaries have succeeded: the others are started now."""
+
+    canaries: int
+    others: int
+
+
+class NoMoreStarts(NamedTuple):
+    """Too much has failed: nothing more is started."""
+
+    cause: str
+    """In our words: ``max-failures is 1, and 2 did not succeed``."""
+    left_out: int
+    """Runs that were not started; one whose request is on its way may be among them."""
+
+
+News: TypeAlias = RunUpdate[T] | RunEnd[T] | CanariesPassed | NoMoreStarts | FleetCounts
+"""What a fleet tells. The counts, when no run has started or ended for a while."""
+
+
+class _Member:
+    """How far an item's run has come, as its own thread knows it."""
+
+    def __init__(self) -> None:
+        self.has_started = False
+        self.is_in_doubt = False
+        """Whether a start request failed in a way that may have started a run."""
+
+    def note(self, update: Update) -> None:
+        """Note what an update says about the start."""
+        match update:
+            case Started():
+                self.has_started = True
+            case NextKey():  # the answer was clear: the run under the earlier key is dead
+                self.is_in_doubt = False
+            case Waiting(error=error):
+                self.is_in_doubt = self.is_in_doubt or error.may_have_worked
+
+
 class Fleet(Generic[T]):
-    """Runs one execution for each item, a few at a time.
+    """Runs one execution for each item, in their order and a few at a time.
 
     ``results`` says how they ended, without the timelines.
 
-    A failure of one does not affect the others.
+    A failure of one affects the others only by the bounds that the inputs set.
     """
 
     def __init__(
@@ -50,7 +112,7 @@ class Fleet(Generic[T]):
         service: Service,
     ) -> None:
         """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends
-        it early.
+        it early. It asks ``check_start`` before each start request.
 
         It raises nothing: every error is a result. ``inputs`` and ``service`` are the step's.
         """
@@ -61,125 +123,171 @@ class Fleet(Generic[T]):
         self._service = service
         self._halt = Stop()
         """Stops the executions: the process's signals come to the main thread only."""
+        self._abandon_at = inf
+        """When the executions that have not ended after a stop signal are left to ``post``."""
         self._updates: SimpleQueue[object] = SimpleQueue()
         self._waiting = list(items)
-        self._working: dict[T, bool] = {}
-        """The running items, and whether their runs have started."""
-        self._failed_first = False
-        """Whether a failure has stopped the others."""
+        self._working: dict[T, _Member] = {}
+        self._canaries = set(items[: inputs.canary or 0])
+        """Those that have not succeeded yet."""
+        self._failures = 0
+        """Runs of this try that did not succeed."""
+        self._held_back: HeldBackError | None = None
+        """Why nothing more is started."""
         self._heartbeat_at = service.now + HEARTBEAT_SECONDS
 
     @property
     def counts(self) -> FleetCounts:
         """How many runs are over, running and not started yet."""
-        working = sum(self._working.values())
+        working = sum(member.has_started for member in self._working.values())
         done = len(self.results)
         return FleetCounts(done, working, len(self._items) - done - working)
 
-    def perform(self) -> Iterator[tuple[T, Update | RunResult] | None]:
-        """Yield the updates of all runs and at last their results, each with its item.
+    def check_start(self, item: T) -> None:
+        """Let a start request of ``item`` pass. Called in its thread, while the request waits for
+        its turn and right before it is sent.
 
-        None says that no run has started or ended for a while.
+        A run that works may start another one: a retry, or a round of ``repair``.
 
-        A stop signal, and ``fail_fast``, end the executions, which then cancel what they own.
+        Raises:
+            HeldBackError: nothing more is started, and no run of ``item`` can exist yet.
         """
-        ends = inf
+        member = self._working.get(item)
+        if self._held_back is None or self._halt.requested or member is None:
+            return  # after a stop signal only runs that are to be cancelled are asked for
+        if not member.has_started and not member.is_in_doubt:
+            raise self._held_back
+
+    def perform(self) -> Iterator[News[T]]:
+        """Yield the news of all runs: their updates, and at last how each ended.
+
+        A stop signal ends the executions, which then cancel what they own.
+        """
         while self._waiting or self._working:
-            if self._service.stop.requested and ends == inf:
-                ends = self._service.now + STOP_SECONDS
+            if self._service.stop.requested and not self._halt.requested:
                 self._halt.request(self._service.stop.signal or SIGTERM)
+                self._abandon_at = self._service.now + STOP_SECONDS
             self._launch()
             now = self._service.now
             if self._halt.requested or now >= self._service.deadline:
-                waiting, self._waiting = self._waiting, []
-                yield from (self._ended(item, self._not_started()) for item in waiting)
-            if now >= ends:
-                left, self._working = self._working, {}
-                yield from (
-                    self._ended(item, interrupted(self._halt)._replace(left_behind=True))
-                    for item in left
-                )
+                yield from self._end_waiting(self._not_started())
+            if now >= self._abandon_at:
+                yield from self._abandon()
             elif now >= self._heartbeat_at:
                 self._heartbeat_at = now + HEARTBEAT_SECONDS
-                yield None
-            elif (
-                self._working
-                and (found := self._next(min(ends, self._heartbeat_at) - now)) is not None
-            ):
-                yield from self._dispatch(*cast("tuple[T, Update | RunResult]", found))
+                yield self.counts
+            elif self._working:
+                found = self._next(min(self._abandon_at, self._heartbeat_at) - now)
+                if found is not None:
+                    yield from self._dispatch(*found)
 
     def _launch(self) -> None:
         """Start executions until enough are running. The budget makes those wait that must not
         start a run yet.
         """
-        while (
-            self._waiting
-            and len(self._working) < self._inputs.max_parallel
-            and not self._halt.requested
-        ):
+        while self._may_launch():
             item = self._waiting.pop(0)
-            self._working[item] = False
+            self._working[item] = _Member()
             execution = self._execute(item, self._halt)
             threading.Thread(target=self._work, args=(item, execution), daemon=True).start()
 
+    def _may_launch(self) -> bool:
+        if not self._waiting or self._halt.requested:
+            return False
+        waits_for_canaries = bool(self._canaries) and self._waiting[0] not in self._canaries
+        return len(self._working) < self._inputs.max_parallel and not waits_for_canaries
+
     def _work(self, item: T, execution: Generator[Update, None, RunResult]) -> None:
         """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
-        result = finish(execution, lambda update: self._updates.put((item, update)))
+        member = self._working[item]
+
+        def report(update: Update) -> None:
+            member.note(update)
+            self._updates.put((item, update))
+
+        result = finish(execution, report)
         self._updates.put((item, result))
 
-    def _next(self, seconds: float) -> object | None:
+    def _next(self, seconds: float) -> tuple[T, Update | RunResult] | None:
         """Return what comes next from any run; None after ``seconds``, or when the first stop
         signal comes.
         """
         try:
             with nullcontext() if self._halt.requested else self._service.stop.interrupting():
-                return self._service.clock.next_item(self._updates, seconds)
+                found = self._service.clock.next_item(self._updates, seconds)
         except StopRequested:
             return None
+        return cast("tuple[T, Update | RunResult] | None", found)
 
-    def _dispatch(
-        self, item: T, update: Update | RunResult
-    ) -> Iterator[tuple[T, Update | RunResult]]:
-        """Yield an update of a run and keep what it says."""
+    def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[News[T]]:
+        """Yield an update of a run, and what follows from it for the others."""
         if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._service.now + HEARTBEAT_SECONDS
         if isinstance(update, RunResult):
             del self._working[item]
             yield self._ended(item, update)
-            if (
-                self._inputs.fail_fast
-                and self.results[item].exit_code != 0
-                and not self._halt.requested
-            ):
-                self._failed_first = True
-                self._halt.request(SIGTERM)
+            yield from self._heed_bounds(item, self.results[item])
         elif not isinstance(update, Heartbeat):
-            self._working[item] = self._working[item] or isinstance(update, Started)
-            yield item, update
+            yield RunUpdate(item, update)
 
-    def _ended(self, item: T, result: RunResult) -> tuple[T, RunResult]:
-        """Keep the result of a run, with the reason why it was stopped when another one's failure
-        is that.
+    def _heed_bounds(self, item: T, result: RunResult) -> Iterator[News[T]]:
+        """Let the others start, or not, now that the run of ``item`` has ended with ``result``."""
+        if self._halt.requested or self._held_back is not None:
+            return
+        has_failed = result.exit_code != 0
+        self._failures += has_failed
+        most = self._inputs.max_failures
+        if item in self._canaries and result.result not in _SUCCEEDED:
+            cause = "a canary did not succeed"
+            yield from self._hold_back(HeldBackError(cause, code="CANARY_FAILED"))
+        elif most is not None and self._failures > most:
+            cause = f"max-failures is {most}, and {self._failures} did not succeed"
+            yield from self._hold_back(HeldBackError(cause, code="MAX_FAILURES"))
+        elif item in self._canaries:
+            self._canaries.remove(item)
+            if not self._canaries and self._waiting:
+                yield CanariesPassed(self._inputs.canary or 0, len(self._waiting))
+
+    def _hold_back(self, reason: HeldBackError) -> Iterator[News[T]]:
+        """Start nothing more. Executions that have not started their run yet end by themselves: see
+        ``check_start``.
         """
-        if self._failed_first and result.result is Result.INTERRUPTED:
-            ended = (
-                Result.CANCELLED
-                if result.run is None or result.cancelled_by_step
-                else Result.DETACHED
-            )
-            cause = "another run failed, and fail-fast is set"
-            result = result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
+        self._held_back = reason
+        if left_out := self.counts.waiting:
+            yield NoMoreStarts(reason.cause, left_out)
+        yield from self._end_waiting(_skipped(reason))
+
+    def _end_waiting(self, result: RunResult) -> Iterator[RunEnd[T]]:
+        """End all runs that wait, with the same result."""
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            yield self._ended(item, result)
+
+    def _abandon(self) -> Iterator[RunEnd[T]]:
+        """Leave the runs that have not ended to ``post``."""
+        left, self._working = self._working, {}
+        for item in left:
+            yield self._ended(item, interrupted(self._halt)._replace(left_behind=True))
+
+    def _ended(self, item: T, result: RunResult) -> RunEnd[T]:
+        """Keep the result of a run."""
+        if self._held_back is not None and result.error_code == self._held_back.code:
+            result = _skipped(self._held_back)._replace(requests_sent=result.requests_sent)
         self.results[item] = result._replace(followed=None)  # thirty full ones are too much to keep
-        return item, result
+        return RunEnd(item, result)
 
     def _not_started(self) -> RunResult:
         if self._halt.requested:
             return interrupted(self._halt)
-        cause, remedy = (
-            "the timeout passed before the run could start",
-            "Raise timeout or max-parallel.",
-        )
+        cause = "the timeout passed before the run could start"
+        remedy = "Raise timeout or max-parallel."
         return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
+
+
+def _skipped(reason: HeldBackError) -> RunResult:
+    """Return the result of a run that was not started."""
+    cause = f"it was not started: {reason.cause}"
+    return RunResult(Result.SKIPPED, 0, cause, reason.remedy, error_code=reason.code)
 
 
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
@@ -187,6 +295,7 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     it.
     """
     bad = [each for each in results if each.exit_code != 0]
+    skipped = [each for each in results if each.result is Result.SKIPPED]
     worst = max((each.result for each in results), key=lambda result: result.row.severity)
     total = RunResult(worst, 0)
     if stop.requested:
@@ -194,9 +303,14 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     elif bad:
         codes = {each.error_code for each in bad}
         code = codes.pop() if len(codes) == 1 else "RUNS_FAILED"
-        total = total._replace(
-            exit_code=1, cause=f"{len(bad)} of {len(results)} runs did not succeed", error_code=code
-        )
+        cause = f"{len(bad)} of {len(results)} runs did not succeed"
+        remedies: list[str] = []
+        if skipped:
+            cause += f", and {len(skipped)} were not started"
+            remedies.append(HeldBackError.remedy)
+        if any(each.result is Result.REJECTED for each in bad):
+            remedies.append(_REJECTED_AGAIN)
+        total = total._replace(exit_code=1, cause=cause, remedy=" ".join(remedies), error_code=code)
     requests = sum(each.requests_sent for each in results)
     return total._replace(
         requests_sent=requests, left_behind=any(each.left_behind for each in results)

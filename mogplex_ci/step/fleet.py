@@ -18,7 +18,15 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report.text import count_of_runs
-from mogplex_ci.run.many import Fleet, result_of_fleet
+from mogplex_ci.run.many import (
+    CanariesPassed,
+    Fleet,
+    FleetCounts,
+    NoMoreStarts,
+    RunEnd,
+    RunUpdate,
+    result_of_fleet,
+)
 from mogplex_ci.run.repositories import Match, find_repos
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
@@ -52,14 +60,17 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     clock, budget, history = step.clock, TokenBudget(), ServiceHistory()
     with service_of(step, tasks) as client_of:
 
-        def connect(number: int) -> Client:
-            return client_of(turn=partial(budget.turn, clock=clock, run=number), history=history)
+        def client_for(item: Item) -> Client:
+            check = partial(fleet.check_start, item)
+            turn = partial(budget.turn, clock=clock, run=item.number, check_start=check)
+            return client_of(turn=turn, history=history)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
-            return execute(step._replace(stop=halt), item.plan, partial(connect, item.number), item)
+            return execute(step._replace(stop=halt), item.plan, partial(client_for, item), item)
 
         words = [word for task in tasks for word in task.repos]
-        with contextlib.closing(connect(0)) as client:
+        look_up = client_of(turn=partial(budget.turn, clock=clock), history=history)
+        with contextlib.closing(look_up) as client:
             service = Service(client, clock, step.stop, step.began, inputs.timeout)
             found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
         recorder.log.hidden_repos(found)
@@ -80,12 +91,14 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         recorder.begin_runs(items, counts)
         for news in fleet.perform():
             match news:
-                case None:
-                    recorder.count_runs(counts())
-                case (item, RunResult() as result):
-                    recorder.end_run(item, result)
-                case (item, update):
+                case RunUpdate(item, update):
                     recorder.on(item, update)
+                case RunEnd(item, result):
+                    recorder.end_run(item, result)
+                case CanariesPassed() | NoMoreStarts():
+                    recorder.log.bound(news)
+                case FleetCounts():
+                    recorder.count_runs(counts())
     return result_of_fleet([fleet.results[item] for item in items], step.stop)
 
 

@@ -119,7 +119,7 @@ class Recorder:
                 self.safe.sentence(*parts, " #", item.number, "]") if is_taken else name
             )
         names = {name: item.inputs for item, name in self._names.items() if item and name}
-        self.log.begin_runs(names, items[0].inputs.max_parallel)
+        self.log.begin_runs(names)
         self._progress.begin_runs(names, counts)
 
     def comment_on(self, comment: Comment | None, stop: Stop) -> None:

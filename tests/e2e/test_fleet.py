@@ -194,28 +194,119 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
     assert len(emulator.runs) == 4
 
 
-def test_hidden_repositories_are_left_out_of_patterns_and_used_by_name(
-    step: GitHubStep, emulator: Emulator
+@pytest.mark.parametrize(
+    ("bounds", "tasks", "ends", "said"),
+    [
+        (
+            {"canary": "1"},
+            ["failed", "success", "success"],
+            ["failed", "skipped CANARY_FAILED", "skipped CANARY_FAILED"],
+            [
+                "Starting 3 runs, at most 8 at once; canaries that must succeed before others start: 1",
+                "Nothing more is started, and what works goes on: a canary did not succeed. Runs not started: 2",
+                "0 of 3 runs succeeded, 2 not started",
+                "Mend the cause, then run the job again: it goes on where it stopped.",
+            ],
+        ),
+        (
+            {"max-failures": "0", "max-parallel": "1"},
+            ["success", "no-change", "success"],
+            ["success", "rejected", "skipped MAX_FAILURES"],
+            [
+                "Starting 3 runs, at most 1 at once; nothing more starts when more than 0 have failed",
+                "max-failures is 0, and 1 did not succeed. Runs not started: 1",
+                "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others.",
+            ],
+        ),
+        (
+            {"canary": "2", "max-failures": "5"},
+            ["success", "success", "failed"],
+            ["success", "success", "failed"],
+            [
+                "canaries that must succeed before others start: 2; nothing more starts when more than 5 have failed",
+                "All canaries succeeded (2): starting the others (1)",
+            ],
+        ),
+    ],
+)
+def test_a_fleet_that_stops_itself_says_so_and_lists_what_it_did_not_start(
+    step: GitHubStep, bounds: dict[str, str], tasks: list[str], ends: list[str], said: list[str]
 ) -> None:
-    repos = [
-        {"id": repo.id, "full_name": repo.full_name, "hidden": repo.full_name != "acme/web"}
-        for repo in emulator.world.tokens[emulator.token].user.repos
-    ]
-    listed = {"ok": True, "data": {"repos": repos}}
-    emulator.inject("repos", status=200, body=listed, times="always")
-    step.inputs["repo"] = "acme/* acme/api"
+    with_tasks(step, repo="acme/web", require="change", summary="true", output_dir="out")
+    step.inputs |= bounds
+    prompts = [f"  t{n}: {{prompt: 'scenario: {name}'}}" for n, name in enumerate(tasks)]
+    (step.workspace / "mogplex.yml").write_text("\n".join(["tasks:", *prompts]))
     ended = step.run()
-    assert ended.code == 0, ended.out
-    assert {row["repo"] for row in results(step)} == {"acme/web", "acme/api"}
-    lines = ended.out.splitlines()
-    note = "The repository acme/api was removed from Mogplex's dashboard; runs start on it all the same"
-    assert note in lines
-    assert (
-        "The pattern acme/* leaves out hidden repositories (2), which were removed from Mogplex's "
-        "dashboard: to start runs on them, give their full names" in lines
-    )
-    step.inputs["repo"] = "acme/api"
-    assert note in step.run().out.splitlines()
+    assert (ended.code, ended.err) == (1, "")
+    told = [
+        row["result"] if row["result"] != "skipped" else f"skipped {row['error-code']}"
+        for row in results(step)
+    ]
+    assert told == ends
+    for words in said:
+        assert words in ended.out
+    skipped = sum(end.startswith("skipped") for end in ends)
+    assert ended.out.count("Skipped") == 0
+    assert sum("→ skipped" in line for line in ended.out.splitlines()) == skipped
+    suite = ElementTree.parse(step.workspace / "out/junit.xml").find("testsuite")  # noqa: S314 - ours
+    assert suite is not None
+    assert suite.get("skipped") == str(skipped)
+    content = json.loads((step.workspace / "out/result.json").read_text())
+    Draft202012Validator(load_schema("result")).validate(content)
+    if skipped:
+        assert "it was not started: " in html.unescape(step.summary).lower()
+
+
+HIDDEN = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002"
+WORLD = f"""\
+users:
+  - name: ada
+    tokens: [{{token: mog_0123456789abcdefghijABCDEFGHIJ01}}]
+    repos:
+      - {{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web}}
+      - {{id: {HIDDEN}, full_name: acme/attic, hidden: true}}
+      - {{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0003, full_name: acme/cellar, hidden: true}}
+"""
+NOTE = (
+    "The repository acme/attic was removed from Mogplex's dashboard; runs start on it all the same"
+)
+
+
+@pytest.mark.parametrize(
+    ("api", "wanted", "started", "told"),
+    [
+        (
+            "2026-11",
+            "acme/* acme/attic",
+            ["acme/attic", "acme/web"],
+            [NOTE, "acme/* leaves out hidden repositories (2)"],
+        ),
+        ("2026-11", "acme/attic", ["acme/attic"], [NOTE]),
+        ("2026-11", HIDDEN, ["acme/attic"], [NOTE]),
+        (
+            "2026-11",
+            "acme/?ttic",
+            [],
+            ["matches only repositories that were removed from Mogplex's dashboard"],
+        ),
+        ("2026-08", "acme/*", ["acme/web"], []),
+        ("2026-08", "acme/attic", [], ["may be missing there: give its id instead."]),
+        ("2026-08", HIDDEN, ["acme/attic"], []),
+    ],
+)
+def test_hidden_repositories_match_no_pattern_and_are_used_when_they_are_named(
+    tmp_path: Path, api: str, wanted: str, started: list[str], told: list[str]
+) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text(WORLD)
+    with Emulator("success", api=api, world=world, speed=SPEED) as emulator:
+        inputs = {"prompt": "Fix it", "repo": wanted, "base-url": emulator.url}
+        ended = GitHubStep(tmp_path, inputs=inputs | {"api-key": emulator.token}).run()
+    assert sorted(run.repo.full_name for run in emulator.runs) == started
+    assert ended.code == (0 if started else 2), ended.out
+    for words in told:
+        assert words in ended.out
+    assert ("dashboard" in ended.out) is bool(told)
 
 
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -23,15 +24,16 @@ from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.log import Log
+from mogplex_ci.run.many import CanariesPassed, NoMoreStarts, RunEnd, RunUpdate
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Trouble, Update
+from mogplex_ci.run.updates import Ended, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
-from tests.faults.world import Case, Played, World, ids
+from tests.faults.world import KILLED, Case, Killed, Played, World, ids
 from tests.slow import mostly_slow
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import inputs
@@ -72,9 +74,14 @@ def perform(
     concurrency: int = 3,
     stop_after: float | None = None,
     watch: Callable[[Case, Update], None] = lambda *_: None,
+    *,
+    on_bound: Callable[[CanariesPassed | NoMoreStarts], None] = lambda _: None,
+    killed: threading.Event | None = None,
+    **bounds: int | None,
 ) -> list[Played]:
     """Execute the runs of a fleet; a stop signal comes after so many seconds. ``watch`` is called
-    with every update.
+    with every update, ``on_bound`` with what the ``bounds`` do. Once ``killed`` is set, no request
+    is sent any more.
     """
     budget, stop, clock = TokenBudget(), Stop(), world.time.clock()
     began = clock.monotonic()
@@ -84,36 +91,61 @@ def perform(
     def execute(case: Case, halt: Stop) -> Generator[Update, None, RunResult]:
         world.time.clock()  # from now on, time waits for the run's thread
         clock = runs.clocks[case] = StoppableClock(world.time, halt)
-        turns = partial(budget.turn, clock=clock, run=fleet.index(case))
-        client, plan = (
-            world.time.connect(Client(world.emulator.url, world.emulator.token, turn=turns)),
-            case.plan(),
+        turns = partial(
+            budget.turn,
+            clock=clock,
+            run=fleet.index(case),
+            check_start=partial(runs.check_start, case),
         )
+        client = world.time.connect(Client(world.emulator.url, world.emulator.token, turn=turns))
+        if killed is not None:
+            die_when(client, killed)
+        plan = case.plan()
         execution = Execution(Service(client, clock, halt, began, plan.inputs.timeout), plan)
 
         def work() -> Generator[Update, None, RunResult]:
-            with contextlib.closing(client):
-                yield from execution.perform()
+            try:
+                with contextlib.closing(client):
+                    yield from execution.perform()
+            except Killed:
+                return KILLED
             return execution.result
 
         return work()
 
     step = Service(world.client(), clock, stop, began, TIMEOUT)
-    runs = VirtualFleet(fleet, execute, typed_inputs(max_parallel=concurrency), step)
+    runs: VirtualFleet[Case] = VirtualFleet(
+        fleet, execute, typed_inputs(max_parallel=concurrency, **bounds), step
+    )
     runs.clocks = {}
     ends, updates = Counter[Case](), {case: list[Update]() for case in fleet}
     try:
-        for case, update in filter(None, runs.perform()):
-            if isinstance(update, RunResult):
-                ends[case] += 1
-            else:
-                updates[case].append(update)
-                watch(case, update)
+        for news in runs.perform():
+            match news:
+                case RunEnd(case, _):
+                    ends[case] += 1
+                case RunUpdate(case, update):
+                    updates[case].append(update)
+                    watch(case, update)
+                case CanariesPassed() | NoMoreStarts():
+                    on_bound(news)
         seconds = clock.monotonic() - began
     finally:
         clock.leave()
     assert ends == Counter(fleet), "each ends once"
     return [Played(runs.results[case], updates[case], seconds, ()) for case in fleet]
+
+
+def die_when(client: Client, killed: threading.Event) -> None:
+    """Let ``client`` send nothing once the process is ``killed``."""
+    send = client._transport.send
+
+    def sending(*args: Any, **options: Any) -> Any:
+        if killed.is_set():
+            raise Killed
+        return send(*args, **options)
+
+    client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
 
 
 def results(played: Sequence[Played]) -> list[str]:
@@ -244,7 +276,7 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     fleet = cases(world, *["brief"] * 12)
     log = Log(Plain(PLAIN, {}, stream), safe, lambda: 0.0)
     names = {case: safe.sentence("[", Untrusted(case.key), "]") for case in fleet}
-    log.begin_runs(dict.fromkeys(names.values(), inputs()), 12)
+    log.begin_runs(dict.fromkeys(names.values(), inputs()))
     with world.emulator:
         perform(world, fleet, 12, watch=lambda case, update: log.on(names[case], update))
     said = [
@@ -267,6 +299,134 @@ def test_runs_that_are_polled_share_the_token(scenario: str, timeout: float, end
         assert {each.end.error_code for each in played} == {end}
         assert refused(world) == 0
     assert [each.of(Trouble) for each in played] == [[]] * 30
+
+
+def forty(world: World, *failing: int, scenario: str = "failed") -> list[Case]:
+    """Return the runs of a fleet of 40, of which those at the places ``failing`` play
+    ``scenario``.
+    """
+    names = [scenario if place in failing else "brief" for place in range(40)]
+    return cases(world, *names)
+
+
+def begun(fleet: Sequence[Case]) -> list[int]:
+    """Return the places of the runs that the service has."""
+    return [place for place, case in enumerate(fleet) if case.runs]
+
+
+@pytest.mark.parametrize(
+    ("failing", "most", "at_once"),
+    [((0, 1, 2), 2, 40), ((3, 7), 1, 8), ((9,), 0, 4), ((0, 12, 20, 21), 3, 12)],
+)
+def test_a_fleet_of_forty_starts_nothing_beyond_its_failures(
+    failing: Sequence[int], most: int, at_once: int
+) -> None:
+    """Also nothing that waits for its turn: the service starts ten in a minute."""
+    world = World.serve(BRIEF, limits=True)
+    fleet, known, bound = forty(world, *failing), list[list[int]](), list[object]()
+
+    def on_bound(news: object) -> None:
+        known.append(begun(fleet))
+        bound.append(news)
+
+    with world.emulator:
+        played = perform(world, fleet, at_once, on_bound=on_bound, max_failures=most)
+    ends = results(played)
+    assert ends.count("failed") == len(failing) == most + 1
+    assert (len(bound), refused(world)) == (1, 0)
+    assert begun(fleet) == known[0], "nothing was starting at that moment"
+    assert [place for place, end in enumerate(ends) if end == "skipped"] == [
+        place for place in range(40) if place not in known[0]
+    ]
+    assert ends.count("success") == len(known[0]) - len(failing), "what worked went on"
+    assert {each.end.error_code for each in played if each.result == "skipped"} == {"MAX_FAILURES"}
+
+
+@pytest.mark.parametrize(("failing", "scenario"), [((), ""), ((1,), "failed"), ((2,), "paused")])
+@pytest.mark.parametrize("at_once", [1, 2, 8, 40])
+def test_a_fleet_of_forty_waits_for_its_canaries(
+    failing: Sequence[int], scenario: str, at_once: int
+) -> None:
+    world = World.serve(BRIEF, limits=True)
+    fleet, known = forty(world, *failing, scenario=scenario), list[list[int]]()
+    with world.emulator:
+        played = perform(
+            world, fleet, at_once, on_bound=lambda _: known.append(begun(fleet)), canary=3
+        )
+    ends = results(played)
+    if not failing:
+        assert known == [[0, 1, 2]]
+        assert ends == ["success"] * 40
+        return
+    assert len(begun(fleet)) <= 3
+    assert ends.count(scenario) == 1
+    assert ends[3:] == ["skipped"] * 37
+    assert {each.end.error_code for each in played[3:]} == {"CANARY_FAILED"}
+
+
+@pytest.mark.parametrize("kill_after", [2, 3, 5, 20])
+@pytest.mark.parametrize("has_post", [True, False])
+def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
+    kill_after: int, has_post: bool
+) -> None:
+    """The process is killed when so many runs have succeeded. With a post step what works is
+    cancelled, without one it goes on.
+    """
+    world, killed = World.serve(BRIEF, limits=True), threading.Event()
+    fleet, ended = forty(world), list[Case]()
+
+    def watch(case: Case, update: Update) -> None:
+        if isinstance(update, Ended):
+            ended.append(case)
+        if len(ended) >= kill_after:
+            killed.set()
+
+    with world.emulator:
+        played = perform(world, fleet, 8, watch=watch, killed=killed, canary=3, max_failures=0)
+        survived = [run for case in fleet for run in case.runs if run.status == "success"]
+        assert kill_after <= len(survived) < 40
+        if kill_after < 3:
+            assert len(begun(fleet)) == 3, "the other runs wait for the canaries"
+        for case, each in zip(fleet, played, strict=True):
+            case.attempt = 2
+            if has_post and each.end is KILLED:
+                case.post(each)
+        known = list[list[int]]()
+        again = perform(
+            world,
+            fleet,
+            8,
+            on_bound=lambda _: known.append(begun(fleet)),
+            canary=3,
+            max_failures=0,
+        )
+    assert results(again) == ["success"] * 40
+    assert len(known) == 1, "the canaries passed"
+    kept = [run.id for each in again if (run := each.end.run)]
+    assert all(run.id in kept for run in survived), "what succeeded is not started again"
+    for case in fleet:
+        assert [run.status for run in case.runs].count("success") == 1
+        assert len(case.runs) == 1 or has_post
+
+
+def test_a_rerun_of_a_fleet_that_stopped_itself_goes_on_once_the_cause_is_mended() -> None:
+    world = World.serve(BRIEF, limits=True)
+    fleet = forty(world, 4, 6)
+    with world.emulator:
+        first = results(perform(world, fleet, 4, max_failures=1))
+        assert (first.count("failed"), "skipped" in first) == (2, True)
+        for case in fleet:
+            case.attempt = 2
+        same = results(perform(world, fleet, 4, max_failures=1))
+        assert same.count("failed") == 2, "failures of the earlier try do not count"
+        for place in (4, 6):
+            fleet[place]._prompt = "scenario: brief"
+        for case in fleet:
+            case.attempt = 3
+        assert results(perform(world, fleet, 4, max_failures=1)) == ["success"] * 40
+    assert [len(case.runs) for case in fleet] == [
+        3 if place in (4, 6) else 1 for place in range(40)
+    ]
 
 
 fleets = st.lists(

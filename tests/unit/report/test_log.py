@@ -305,7 +305,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
         Log(github(stream), safe, lambda: 0.0),
         [safe.line("[run {}]", number) for number in range(100)],
     )
-    log.begin_runs(dict.fromkeys(names, inputs()), 8)
+    log.begin_runs(dict.fromkeys(names, inputs()))
     log.on(
         names[0],
         Feed().arrived(

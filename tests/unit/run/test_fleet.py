@@ -9,7 +9,15 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from mogplex_ci.models import Run
-from mogplex_ci.run.many import Fleet, FleetCounts, result_of_fleet
+from mogplex_ci.run.many import (
+    CanariesPassed,
+    Fleet,
+    FleetCounts,
+    NoMoreStarts,
+    RunEnd,
+    RunUpdate,
+    result_of_fleet,
+)
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
@@ -37,10 +45,9 @@ def fleet_of(
     items: Sequence[str] = ("a", "b", "c"),
     *,
     concurrency: int = 3,
-    fail_fast: bool = False,
     stop: Stop | None = None,
 ) -> Fleet[str]:
-    inputs = typed_inputs(max_parallel=concurrency, fail_fast=fail_fast)
+    inputs = typed_inputs(max_parallel=concurrency)
     return Fleet(items, execute, inputs, service(Clock(), stop))
 
 
@@ -54,6 +61,7 @@ def virtual_fleet(
     *,
     concurrency: int = 1,
     timeout: float = 1000.0,
+    **bounds: int | None,
 ) -> Fleet[str]:
     """Return a fleet in virtual time; ``work`` is given an item and the clock of its thread."""
     time = VirtualTime()
@@ -62,7 +70,7 @@ def virtual_fleet(
         clock = fleet.clocks[item] = time.clock()
         return work(item, clock)
 
-    inputs = typed_inputs(max_parallel=concurrency)
+    inputs = typed_inputs(max_parallel=concurrency, **bounds)
     fleet = VirtualFleet(items, execute, inputs, service(time.clock(), timeout=timeout))
     fleet.clocks = {}
     return fleet
@@ -94,32 +102,121 @@ def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause
     assert cause in fleet.results["b"].cause
 
 
+def fails_at(*places: int, bad: RunResult = BAD) -> Callable[[str, VirtualClock], Work]:
+    """Return work of 10 s, and a little more for each item, which ends badly for the items of these
+    numbers.
+    """
+
+    def work(item: str, clock: VirtualClock) -> Work:
+        yield started()
+        clock.sleep(10.0 + int(item) / 100)
+        return bad if int(item) in places else GOOD
+
+    return work
+
+
+def news_of(fleet: Fleet[str]) -> list[CanariesPassed | NoMoreStarts]:
+    """Perform a fleet, and return what it says about its bounds."""
+    return [news for news in fleet.perform() if isinstance(news, CanariesPassed | NoMoreStarts)]
+
+
+def skipped(fleet: Fleet[str]) -> list[str]:
+    return [item for item, end in fleet.results.items() if end.result is Result.SKIPPED]
+
+
+TWELVE = [str(number) for number in range(12)]
+
+
 @pytest.mark.parametrize(
-    ("end", "shown"),
+    ("most", "places", "at_once", "left_out"),
     [
-        (GOOD._replace(result=Result.INTERRUPTED, exit_code=143), Result.CANCELLED),
-        (
-            GOOD._replace(result=Result.INTERRUPTED, run=started().run, cancelled_by_step=True),
-            Result.CANCELLED,
-        ),
-        (GOOD._replace(result=Result.INTERRUPTED, run=started().run), Result.DETACHED),
-        (GOOD, Result.SUCCESS),
-        (BAD._replace(result=Result.REJECTED), Result.REJECTED),
+        (0, [0], 1, range(1, 12)),
+        (0, [11], 1, ()),
+        (0, [4], 3, range(7, 12)),  # the sixth and seventh work when the fifth fails
+        (1, [0, 1], 4, range(5, 12)),
+        (2, [0, 5, 9], 2, range(11, 12)),
+        (2, [0, 5], 2, ()),
+        (None, range(12), 2, ()),
     ],
 )
-def test_what_becomes_of_a_run_that_another_ones_failure_stops(
-    end: RunResult, shown: Result
+def test_nothing_more_starts_when_more_than_max_failures_have_failed(
+    most: int | None, places: Sequence[int], at_once: int, left_out: Sequence[int]
 ) -> None:
-    def execute(item: str, stop: Stop) -> Work:
-        yield started()
-        while item == "b" and not stop.requested:
-            Clock().sleep(0.01)
-        return end if item == "b" else BAD
+    fleet = virtual_fleet(fails_at(*places), TWELVE, concurrency=at_once, max_failures=most)
+    news = news_of(fleet)
+    assert skipped(fleet) == [str(number) for number in left_out]
+    failures = len(places)
+    cause = f"max-failures is {most}, and {failures} did not succeed"
+    assert news == ([NoMoreStarts(cause, len(left_out))] if left_out else [])
+    for item in skipped(fleet):
+        end = fleet.results[item]
+        assert (end.exit_code, end.error_code, end.run) == (0, "MAX_FAILURES", None)
+        assert end.cause == f"it was not started: {cause}"
+    total = result_of_fleet(list(fleet.results.values()), Stop())
+    assert (total.result, total.exit_code) == (Result.FAILED, 1)
+    if left_out:
+        assert total.cause.endswith(f"did not succeed, and {len(left_out)} were not started")
+        assert "run the job again: it goes on where it stopped" in total.remedy
 
-    fleet = fleet_of(execute, ("a", "b"), concurrency=2, fail_fast=True)
-    assert ends_of(fleet) == {"a": Result.FAILED, "b": shown}
-    assert (fleet.results["b"].error_code == "FAIL_FAST") is (end.result is Result.INTERRUPTED)
-    assert fleet.results["b"].exit_code == (0 if shown is Result.SUCCESS else 1)
+
+NOT_GOOD = [
+    BAD,
+    RunResult(Result.PAUSED, 1, error_code="PAUSED"),
+    RunResult(Result.REJECTED, 1, error_code="NO_CHANGE"),
+    RunResult(Result.CANCELLED, 1, error_code="CANCELLED"),
+    RunResult(Result.DETACHED, 0),
+    RunResult(Result.TIMEOUT, 1, error_code="TIMEOUT"),
+    UNREACHABLE,
+]
+
+
+@pytest.mark.parametrize("bad", NOT_GOOD, ids=lambda bad: bad.result.value)
+@pytest.mark.parametrize(
+    ("place", "at_once", "begun"), [(0, 8, 3), (2, 8, 3), (0, 1, 1), (1, 2, 3)]
+)
+def test_a_canary_that_does_not_succeed_lets_nothing_else_start(
+    bad: RunResult, place: int, at_once: int, begun: int
+) -> None:
+    fleet = virtual_fleet(fails_at(place, bad=bad), TWELVE, concurrency=at_once, canary=3)
+    assert news_of(fleet) == [NoMoreStarts("a canary did not succeed", 12 - begun)]
+    assert skipped(fleet) == TWELVE[begun:]
+    assert {fleet.results[item].error_code for item in TWELVE[begun:]} == {"CANARY_FAILED"}
+
+
+@pytest.mark.parametrize("good", [GOOD, GOOD._replace(result=Result.DRY_RUN)])
+def test_the_others_start_when_all_canaries_have_succeeded(good: RunResult) -> None:
+    begun: dict[str, float] = {}
+
+    def work(item: str, clock: VirtualClock) -> Work:
+        begun[item] = clock.monotonic()
+        yield started()
+        clock.sleep(10.0 * (int(item) + 1))
+        return good if item in TWELVE[:3] else BAD
+
+    fleet = virtual_fleet(work, TWELVE, concurrency=8, canary=3)
+    assert news_of(fleet) == [CanariesPassed(3, 9)]
+    assert {begun[item] for item in TWELVE[:3]} == {0.0}
+    assert min(begun[item] for item in TWELVE[3:]) == 30.0
+    assert list(begun) == TWELVE
+
+
+def test_more_canaries_than_runs_bound_nothing_but_the_start() -> None:
+    fleet = virtual_fleet(fails_at(), TWELVE, concurrency=8, canary=40)
+    assert news_of(fleet) == []
+    assert set(ends_of(fleet).values()) == {Result.SUCCESS}
+
+
+def test_failures_count_beside_canaries() -> None:
+    fleet = virtual_fleet(fails_at(3, 4), TWELVE, concurrency=4, canary=2, max_failures=1)
+    cause = "max-failures is 1, and 2 did not succeed"
+    assert news_of(fleet) == [CanariesPassed(2, 10), NoMoreStarts(cause, 4)]
+
+
+def test_a_rejected_run_is_said_to_need_a_new_workflow_run() -> None:
+    rejected = RunResult(Result.REJECTED, 1, error_code="NO_CHANGE")
+    total = result_of_fleet([GOOD, rejected], Stop())
+    assert "only a new workflow run or pipeline starts others" in total.remedy
+    assert result_of_fleet([GOOD, BAD], Stop()).remedy == ""
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -158,8 +255,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
     updates = list(fleet.perform())
     hangs.set()
-    assert updates[-1] is not None
-    assert updates[-1][0] == "a"
+    assert isinstance(updates[-1], RunEnd)
     assert fleet.results["a"].left_behind
     assert time.monotonic() == 6.0
 
@@ -188,13 +284,14 @@ def test_the_runs_are_counted_now_and_then() -> None:
         return GOOD
 
     fleet = virtual_fleet(work, ["a", "b", "c"], concurrency=2)
-    news = [(item, fleet._service.now, fleet.counts) for item in fleet.perform()]
-    beats = [(at, counts) for item, at, counts in news if item is None]
+    news = [(each, fleet._service.now) for each in fleet.perform()]
+    beats = [(at, each) for each, at in news if isinstance(each, FleetCounts)]
     starts = [(32.0, FleetCounts(2, 0, 1))]
     assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], (
         "since one began or ended"
     )
-    assert not any(item and isinstance(item[1], Heartbeat) for item, _, _ in news)
+    updates = [each.update for each, _ in news if isinstance(each, RunUpdate)]
+    assert not any(isinstance(update, Heartbeat) for update in updates)
 
 
 @pytest.mark.parametrize(
