@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -19,6 +20,8 @@ from typing import Final
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.untrusted import Untrusted
 
+_ROOM: Final = 64 * 1024
+"""Bytes of the outputs and the state of a step with many runs, about."""
 _TRIES: Final = 10
 """How often a file is made whose folder another process removes."""
 
@@ -107,14 +110,41 @@ def _create(path: Path) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Write at the end of a file that ``writable`` returned.
+    """Write at the end of a file that ``writable`` returned: all of ``text``, or nothing.
 
     Raises:
         OSError: the file cannot be written, or it or one of its folders has become a link.
     """
-    file = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
+    with os.fdopen(_open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "wb", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            _write_all(file, text.encode())
+        except OSError:
+            # A full disk takes the first part: half a line would spoil the file for its readers.
+            with suppress(OSError):
+                file.truncate(size)
+            raise
+
+
+def check_room(path: Path) -> None:
+    """Find out whether what a step hands on can be added to a file, and leave it as it was.
+
+    To open a file, or to write nothing to it, works on a full disk, too.
+
+    Raises:
+        OSError: there is no room, or the file or one of its folders has become a link.
+    """
+    with os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND), "wb", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            _write_all(file, b"\n" * _ROOM)
+        finally:
+            file.truncate(size)
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    while data:
+        data = data[file.write(data) or 0 :]
 
 
 def discard(path: Path) -> None:
@@ -260,6 +290,8 @@ def _unusable(input_name: str, verb: str, path: Path, error: OSError, name: str)
     if error.errno in (None, errno.ENXIO):
         return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
     fault = f"cannot be {verb} ({error.strerror})"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _problem(input_name, fault, name, "Free some space on its disk.")
     if not isinstance(error, PermissionError) or not hasattr(os, "geteuid"):
         return _problem(input_name, fault, name, "Check the file's and its folder's permissions.")
     there = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))

@@ -7,7 +7,7 @@ dotenv file.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from enum import StrEnum
 from os import urandom
@@ -21,7 +21,7 @@ from mogplex_ci.platforms.system import Identity, System, holds, repository_of, 
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
-from mogplex_ci.workspace import read_text, usable, writable, write_whole
+from mogplex_ci.workspace import check_room, read_text, usable, writable, write_whole
 
 VARIABLES: Final = (
     "MOGPLEX_DEBUG",
@@ -227,14 +227,36 @@ class Platform:
         """
 
     def check_files(self, *, key: str | None = None) -> None:
-        """Find out whether outputs and the state for ``post`` can be written. ``key``: see
-        ``save_state``.
+        """Find out whether outputs and the state for ``post`` can be written, and whether there is
+        room for them. ``key``: see ``save_state``.
 
         Raises:
             UsageError: a file cannot be written.
         """
         self.set_outputs({})
-        self.save_state("", key=key)
+        for variable, path in self._files_to_append_to():
+            if path.is_file():  # a runner may have put a device in its place
+                with usable(variable, "written", path):
+                    check_room(path.resolve())
+        self._check_state_file(key)
+
+    def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
+        """Yield the files that are to hold outputs and state, each with the variable that names
+        it.
+        """
+        yield self._workspace_file("MOGPLEX_DOTENV", default="mogplex.env")
+        exported_to = self.system.exports[0]
+        if self.env.get(exported_to):
+            yield exported_to, Path(self.env[exported_to])
+
+    def _check_state_file(self, key: str | None) -> None:
+        name = self._state_name(key)
+        if name is None:
+            return
+        path = writable(self.workspace, name, input_name=_STATE_FOLDER)
+        with usable(_STATE_FOLDER, "written", path):
+            check_room(path)
+        Platform.save_state(self, "", key=key)
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
         """Save ``state``, one line for this step's ``post``, in place of what was saved before;
@@ -283,9 +305,13 @@ class Platform:
         Raises:
             OSError, UsageError: it cannot be written, or would be outside the workspace.
         """
-        path = writable(self.workspace, self.env.get(variable) or default, input_name=variable)
+        _, path = self._workspace_file(variable, default=default)
         with usable(variable, "written", path.parent):
             write_whole(path, text)
+
+    def _workspace_file(self, variable: str, *, default: str) -> tuple[str, Path]:
+        name = self.env.get(variable) or default
+        return variable, writable(self.workspace, name, input_name=variable)
 
     def state_owner(self, *, key: str | None = None) -> tuple[str, ...] | None:
         """Return whose state is saved: the names that only this try of this step's job has; None if
@@ -379,9 +405,16 @@ class Plain(Platform):
         """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be
         written is no fault.
         """
-        is_asked_for = bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
-        with nullcontext() if is_asked_for else suppress(OSError, UsageError):
+        with nullcontext() if self._wants_outputs else suppress(OSError, UsageError):
             super().set_outputs(outputs)
+
+    @property
+    def _wants_outputs(self) -> bool:
+        return bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
+
+    def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
+        if self._wants_outputs:
+            yield from super()._files_to_append_to()
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""

@@ -5,7 +5,7 @@ The rules are those of actions/runner; escapes and annotation properties are tho
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -132,6 +132,17 @@ class GitHubActions(Platform):
             self._append("GITHUB_STATE", _entry(_STATE, state))
         if not self._runner_keeps_state:
             super().save_state(state, key=key)
+
+    def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
+        for variable in ("GITHUB_OUTPUT", "GITHUB_STATE"):
+            if self.env.get(variable):
+                yield variable, Path(self.env[variable])
+
+    def _check_state_file(self, key: str | None) -> None:
+        if self.has_clean_up:
+            self._append("GITHUB_STATE", _entry(_STATE, ""))
+        if not self._runner_keeps_state:
+            super()._check_state_file(key)
 
     def load_state(self, *, key: str | None = None) -> str:
         """Return what the runner hands to ``post``, else the content of the file."""

@@ -10,6 +10,7 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -29,21 +30,35 @@ _SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo", "result")
 
 
 class Diagnostics(Report):
-    """Logs what the program does. It is also a report, so that it gets every update."""
+    """Logs what the program does. It is also a report, so that it gets every update.
+
+    Requests are logged in the midst of the step's work: no method raises. When the file cannot be
+    written, it ends, and the next update warns of it.
+    """
+
+    title = DIAGNOSTICS_FILE
 
     def __init__(
-        self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]
+        self,
+        sanitizer: Sanitizer,
+        path: Path | None,
+        debug: Callable[[SafeText], None],
+        warn: Callable[[Exception], None],
     ) -> None:
-        """Write to the file ``path`` and to ``debug``."""
+        """Write to the file ``path`` and to ``debug``; ``warn`` is told why the file has ended."""
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug
+        self._warn = warn
         self._lock = threading.Lock()
+        self._failure: Exception | None = None
+        """Why the file has ended, as long as nobody was told."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
         if self._path is not None:
-            write_whole(self._path, "")
+            self._write(write_whole, self._path, "")
+        self._tell_failure()
 
     def request(self, method: str, path: str, *, status: int | None, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
@@ -63,16 +78,35 @@ class Diagnostics(Report):
         if (events := values.get("events")) is not None:
             fields["count"] = len(events)
         self._log(type(update).__name__, **fields)
+        self._tell_failure()
 
     def end(self, step: StepFacts) -> None:
         """Log how the step ended."""
         self._log("end", result=step.facts.result)
+        self._tell_failure()
 
     def info(self, line: SafeText) -> None:
         """Write a finished line; structlog calls this."""
         if self._path is not None:
-            append_text(self._path, line + "\n")
+            self._write(append_text, self._path, line + "\n")
         self._debug(line)
+
+    def _write(self, write: Callable[[Path, str], None], path: Path, text: str) -> None:
+        """Write to the file; the first failure ends it."""
+        try:
+            write(path, text)
+        except OSError as error:
+            self._path = None
+            self._failure = error
+
+    def _tell_failure(self) -> None:
+        """Warn that the file has ended. In a step with several runs only the main thread does so:
+        the log is its own.
+        """
+        failure = self._failure
+        self._failure = None
+        if failure is not None:
+            self._warn(failure)
 
     def _log(self, event: str, **fields: object) -> None:
         """Log an event with its time; in a step with several runs their threads do so."""

@@ -103,7 +103,12 @@ class Recorder:
             self._reports += files_in(folder, self.safe)
         if folder is not None or self._platform.is_debug:
             path = folder and folder / DIAGNOSTICS_FILE
-            self.diagnostics = Diagnostics(self.safe, path, self._platform.debug)
+            self.diagnostics = Diagnostics(
+                self.safe,
+                path,
+                self._platform.debug,
+                partial(self._warn_of_failure, DIAGNOSTICS_FILE),
+            )
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
 
@@ -241,13 +246,18 @@ class Recorder:
         """
         try:
             write()
-        except (OSError, UsageError) as error:
-            self.warn(title, "Could not write {}: {}", what, _why(error))
         except Exception as error:
-            self.warn(title, "A report failed: {}", InternalError.of(error).cause)
+            self._warn_of_failure(what, error, title)
+            return False
+        return True
+
+    def _warn_of_failure(
+        self, what: str, error: Exception, title: LiteralString = "Report"
+    ) -> None:
+        if isinstance(error, OSError | UsageError):
+            self.warn(title, "Could not write {}: {}", what, _why(error))
         else:
-            return True
-        return False
+            self.warn(title, "A report failed: {}", InternalError.of(error).cause)
 
     def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")

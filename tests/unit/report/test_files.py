@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_events_behind_words_that_are_not_complete(
 
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     path, shown = tmp_path / "diagnostics.jsonl", list[str]()
-    report = Diagnostics(SAFE, path, shown.append)
+    report = Diagnostics(SAFE, path, shown.append, warn=Mock(side_effect=AssertionError))
     report.begin()
     report.request("GET", "/repos", status=None, milliseconds=1.26)
     report.on(None, Waiting(UnreachableError("no answer"), 3.0))
