@@ -95,7 +95,15 @@ steps:
 KEPT = ("diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json")
 REVIEW = "Please review https://github.com/acme/web/pull/42"
 STAND_INS = {
-    "gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n',
+    # What is looked at before the start is as it should be; all else is printed.
+    "gh": """#!/bin/sh
+case "$1 $2" in
+  "pr list") echo 0 ;;
+  "api repos/"*/pulls/*) echo "open $TESTED" ;;
+  "api repos/"*/issues/*) echo open ;;
+  *) printf "gh:"; printf " <%s>" "$@"; echo ;;
+esac
+""",
     "make": "#!/bin/sh\nexit 1\n",
 }
 WEB = {"id": 1, "full_name": "acme/web"}

@@ -31,7 +31,7 @@ REPEATED = {
             r"0 of (?P<with_a_name>\d+)",
         ),
     ],
-    "docs/rollout.md": [
+    "docs/cost.md": [
         (
             "python -m benchmarks",
             r"\[(?P<runner_minutes>\d+) minutes in place of (?P<runner_minutes__matrix>\d+)\]",

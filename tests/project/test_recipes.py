@@ -1,5 +1,5 @@
-"""The steps of fix-build.yml that count attempts and comment, run by bash as a runner does; gh is a
-stand-in.
+"""The shell of the recipes that look before they pay, count attempts and comment, run by bash as a
+runner does; gh is a stand-in.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ from tests.program import executable
 from tests.require import require
 
 STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["fix"]["steps"]
+LOOKS = {
+    name: yaml.safe_load(claim(f"examples/workflows/{name}.yml").code)["jobs"]["agent"]["steps"]
+    for name in ("label", "comment")
+} | {"fix-build": STEPS[1:]}
+"""The step that looks before the start, and those behind it."""
+ANSWERING_GH = """#!/bin/sh
+while [ "$1" != --jq ]; do shift; done
+jq -r "$2" <"$ANSWER"
+"""
 GH = """#!/bin/sh
 [ "$1 $2 $3 $4" = "api --paginate repos/acme/web/issues/7/comments --jq" ] || exit 2
 jq -r "$5" <"$COMMENTS"
@@ -48,8 +57,8 @@ def test_a_fourth_attempt_is_not_made(
 ) -> None:
     for program in ("bash", "jq"):
         require(program)
-    counting, agent, _ = STEPS
-    assert agent["if"] == "steps.attempts.outputs.left == 'true'"
+    counting, _, agent, _ = STEPS
+    assert agent["if"].startswith("steps.attempts.outputs.left == 'true' && ")
     output, file = tmp_path / "output", tmp_path / "comments.json"
     executable(tmp_path / "gh", GH)
     file.write_text(json.dumps(earlier))
@@ -100,8 +109,57 @@ def test_the_comment_calls_no_unknown_change_none(
         "GITHUB_REPOSITORY": "acme/web",
     }
     env |= {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    comment = STEPS[2]["run"]
+    comment = STEPS[3]["run"]
     done = subprocess.run(
         ["bash", "-e", "-c", comment], env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). <!-- fix-build -->"
+
+
+def pull(head: str, title: str = "Solve issue #12 of this repository", body: str = "") -> Any:
+    return {"headRefName": head, "title": title, "body": body}
+
+
+OWN = "mogplex/external/1f0c9a3e-77b2d4c1"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "starts"),
+    [
+        ("fix-build", {"state": "open", "head": {"sha": "c0ffee"}}, True),
+        ("fix-build", {"state": "open", "head": {"sha": "newer"}}, False),
+        ("fix-build", {"state": "closed", "head": {"sha": "c0ffee"}}, False),
+        ("comment", {"state": "open"}, True),
+        ("comment", {"state": "closed"}, False),
+        ("label", [], True),
+        ("label", [pull("feature"), pull(OWN, "Solve issue #123 of this"), pull(OWN, "x")], True),
+        ("label", [pull("feature"), pull(OWN)], False),
+        ("label", [pull(OWN, "Mend the login", "Closes #12.")], False),
+    ],
+)
+def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
+    tmp_path: Path, name: str, answer: Any, starts: bool
+) -> None:
+    for program in ("bash", "jq"):
+        require(program)
+    look, agent, *_ = LOOKS[name]
+    output, file = tmp_path / "output", tmp_path / "answer.json"
+    executable(tmp_path / "gh", ANSWERING_GH)
+    file.write_text(json.dumps(answer))
+    output.touch()
+    env = look["env"] | {"NUMBER": "12", "TESTED": "c0ffee", "GITHUB_REPOSITORY": "acme/web"}
+    env |= {"GITHUB_OUTPUT": str(output), "ANSWER": str(file), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", look["run"]],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("::notice::No agent is started: ") is not starts
+    outputs = dict(line.split("=") for line in output.read_text().splitlines())
+    condition = agent["if"].rpartition("steps.look.outputs.")[2]
+    wanted, _, value = condition.partition(" == ")
+    assert (outputs.get(wanted) == value.strip("'")) is starts
+    assert len(look["run"].splitlines()) == 3
