@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,7 +153,19 @@ def test_the_component_takes_what_the_program_takes() -> None:
         ), name
         if default := rules.get("default"):
             assert str(default).lower() == spec.default, name
-        assert re.search(rf"MOGPLEX_{name.upper().replace('-', '_')}:", template), name
+
+
+def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
+    template = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
+    head, body = yaml.safe_load_all(template)
+    handed = body["$[[ inputs.job-name ]]"]["variables"]
+    of_the_job = {"job-name", "stage", "image", "junit"}
+    names = [name for name in head["spec"]["inputs"] if name not in of_the_job]
+    expected: dict[str, Any] = {
+        f"MOGPLEX_{name.upper().replace('-', '_')}": f"$[[ inputs.{name} ]]" for name in names
+    }
+    prompt = {"value": expected["MOGPLEX_PROMPT"], "expand": False}
+    assert handed == expected | {"MOGPLEX_PROMPT": prompt, "MOGPLEX_OUTPUT_DIR": "mogplex"}
 
 
 def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

@@ -106,6 +106,9 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(
         ),
         (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
+        (["run", "--repo", ID, ""], 2, "a prompt is required (as argument, - for standard input"),
+        (["run", "--repo", ID], 2, "a prompt is required (as argument, - for standard input"),
+        (["run", "--repo", ID, "  "], 2, "a prompt is required (as argument"),
         (["runs", "events", ID, "--timeout", ""], 1, "the API does not find it (NOT_FOUND)"),
         *(
             ([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.')

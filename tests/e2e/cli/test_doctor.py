@@ -115,6 +115,7 @@ def test_outside_a_job_only_the_token_and_the_service_are_judged(terminal: Termi
     assert {check: mark for check, (mark, _) in found.items()} == {
         check: "unknown" if check in of_job else "ok" for check in CHECKS
     }
+    assert found["trigger"][1] == "no event: this is not a CI job"
 
 
 def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:

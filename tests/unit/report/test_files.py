@@ -14,6 +14,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
+from mogplex_ci.report.junit import JUnitFile
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
@@ -147,3 +148,14 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     ]
     assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
     assert end == {"event": "end", "result": "success"}
+
+
+def test_a_case_belongs_to_its_repository_and_to_mogplex_where_none_is_known(
+    tmp_path: Path,
+) -> None:
+    step = alone(facts())
+    (run,) = step.runs
+    for repo, class_name in ((run.repo, "acme/web"), (SAFE.clean(""), "mogplex")):
+        JUnitFile(tmp_path / "junit.xml", SAFE).end(step._replace(runs=[run._replace(repo=repo)]))
+        text = (tmp_path / "junit.xml").read_text(encoding="utf-8")
+        assert re.findall('<testcase classname="([^"]+)"', text) == [class_name]

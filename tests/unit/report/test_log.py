@@ -184,6 +184,17 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         [[delta("I look. At the tes")], [], [delta("ts now.")]],
         [AT_WORK, "[00:00]   agent: I look.", "│ At the tests now."],
     ),
+    "the agent is named again after a call, and once for words that follow each other": (
+        (
+            *(delta("First.\n\n", 1), delta("Second.\n\n", 2), *call("Bash", 3, 4)),
+            *(delta("One\n\n- and two\n\n", 5), *call("Bash", 6, 7), delta("```\na\n```\n\n", 8)),
+        ),
+        [
+            *(AT_WORK, "[00:00]   agent: First.", "│ ", "│ Second.", "[00:03]   Bash (1s)"),
+            *("[00:04]   agent:", "│ One", "│ ", "│ - and two", "[00:06]   Bash (1s)"),
+            *("[00:07]   agent:", "│ ```", "│ a", "│ ```"),
+        ],
+    ),
 }
 
 

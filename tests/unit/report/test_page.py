@@ -46,6 +46,23 @@ def test_what_others_wrote_stays_text(value: str) -> None:
     assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
 
 
+def test_the_page_loads_nothing_sends_nothing_and_runs_nothing() -> None:
+    """Not even if something that others wrote became markup."""
+    found = re.findall(
+        'http-equiv="Content-Security-Policy" content="([^"]+)"', page_of(result(Result.SUCCESS))
+    )
+    (policy,) = found
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    style = rules.pop("style-src")
+    assert re.fullmatch(r"'sha256-[\w+/]{43}='", style)
+    assert rules == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
 @pytest.mark.parametrize(
     ("items", "shown"),
     [

@@ -230,6 +230,10 @@ BEFORE_A_TOOL_CALL = [
     ("First `make test`:", "First `make test`:"),
     ("Ready!\n", "Ready!\n"),
     ("I see\nthe password:", "I see\n"),
+    ("I see\nthe password", "I see\nthe "),
+    ("I see\nthe password 'x", "I see\n"),
+    ("I see\nthe token changed to", "I see\n"),
+    ("I see\nthe password works.", "I see\nthe password works."),
     ("the password:", ""),
     ("One <<<MOGPLEX", ""),
 ]

@@ -56,6 +56,13 @@ def test_the_phases_follow_each_other_without_gaps() -> None:
     assert not any(entry.failed for entry in found.entries if isinstance(entry, PhaseEnded))
 
 
+def test_the_newest_time_counts_although_an_earlier_one_comes_later() -> None:
+    started = event("started", "Harness run started: codex", 0)
+    found = timeline(started, *call("Bash", 1, 9), event("log", "Late", 4))
+    assert found.last == 9.0
+    assert phases(found)[-1] == ("agent", 1.0, 9.0)
+
+
 def test_a_phase_that_is_told_twice_is_entered_once() -> None:
     again = [{**item, "id": f"again-{number}"} for number, item in enumerate(SUCCESSFUL[:5])]
     found = timeline(*SUCCESSFUL[:5], *again)
