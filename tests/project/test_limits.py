@@ -9,19 +9,20 @@ import re
 import pytest
 
 from mogplex_ci import durations, github_api, models
-from mogplex_ci.api import budget, stream, transport
+from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import TokenBudget, Use
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, read, run_file
-from mogplex_ci.report import facts, files, html, run_log, summary
-from mogplex_ci.run import start
+from mogplex_ci.report import comment, facts, files, html, run_log, summary
+from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import fleet
+from mogplex_ci.step import fleet, guards
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
-LIMITS, ROLLOUT = (
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("limits.md", "rollout.md")
+LIMITS, ROLLOUT, RELIABILITY = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("limits.md", "rollout.md", "reliability.md")
 )
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
@@ -48,6 +49,39 @@ ROWS: dict[str, tuple[float, ...]] = {
     "output `artifact`": (facts.ARTIFACT_LIMIT,),
     "a piece of the agent's text": (files._TEXT_LIMIT,),
 }
+
+
+TIMES: dict[str, tuple[float, ...]] = {
+    "A comment holds the step up for N s at most, and for N s after a signal": (
+        *(comment.CALLS_SECONDS, comment.STOPPED_SECONDS),
+    ),
+    "which decides whether an event may start a run, is asked for N s at most": (
+        guards._ASK_SECONDS,
+    ),
+    "it waits N s for a connection, N s for the first bytes, and a minute for later ones": (
+        *(client.STREAM_CONNECT_SECONDS, news.FIRST_BYTES_SECONDS),
+    ),
+    "a run that turns out to have ended by itself has ended so | N s; with gates they ask for N s": (
+        *(one.READ_TO_END_SECONDS, one.FACTS_SECONDS),
+    ),
+    "reads the missing ones from a stream | N s": (follow.LATE_EVENTS_SECONDS,),
+    "reads them | N s; N s while the API refuses": (
+        *(sum(follow.LATE_EVENT_PAUSES), follow.LATE_EVENTS_SECONDS),
+    ),
+    "after N s and N s; with gates N, N, N, N, N and N s": (
+        *(*follow.COMMIT_SECONDS, *follow.JUDGED_COMMIT_SECONDS),
+    ),
+    "starts a failed run again under the next key, N s later": (one.SECONDS_BEFORE_RETRY,),
+}
+"""Sentences of the page on reliability, with N for each number."""
+
+
+@pytest.mark.parametrize("sentence", TIMES)
+def test_a_time_is_the_programs(sentence: str) -> None:
+    pattern = re.escape(sentence).replace("N", r"([\d.]+)")
+    found = re.search(pattern, " ".join(RELIABILITY.split()))
+    assert found, "the page no longer says it"
+    assert tuple(map(float, found.groups())) == TIMES[sentence]
 
 
 @pytest.mark.parametrize("row", ROWS)
