@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
+from mogplex_ci.models import Cancelled, Repair, Repo, Run, Sandbox, StartRequest, is_uuid
 from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
@@ -22,6 +22,7 @@ from mogplex_ci.run.result import (
     result_of_run,
     timed_out_in_outage,
 )
+from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import (
@@ -62,6 +63,8 @@ LAST_SECONDS: Final = 2.0
 """Seconds before the deadline in which no request is sent again."""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
+SANDBOX_SECONDS: Final = 5.0
+"""How long to look for the sandbox of a run that failed before its agent started."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
@@ -233,7 +236,25 @@ class Execution:
             yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
             result = self._revised(result, follower, self._cancelled)
         yield from follower.end()
+        if result.result is Result.FAILED and not follower.timeline.agent_worked:
+            result = result._replace(sandbox=self._sandbox_of_failure(follower.run))
         return result
+
+    def _sandbox_of_failure(self, run: Run) -> Sandbox | None:
+        """Return the sandbox whose set-up failed, whose log tells why; None when it is not known.
+
+        One request that may fail: it only adds to a result that is known.
+        """
+        if run.repo_id is None or run.never_queued:
+            return None
+        service = self._service
+        seconds = min(SANDBOX_SECONDS, service.deadline - service.now)
+        try:
+            with service.stop.interrupting():
+                listed = service.client.sandboxes(repo_id=run.repo_id.text, timeout=seconds)
+        except errors.MogplexError:
+            return None
+        return sandbox_of(run, listed)
 
     def _revised(self, result: RunResult, follower: Follower, cancelled: Cancelled) -> RunResult:
         """Return the result after a cancel at the deadline or in a pause, which may have learned

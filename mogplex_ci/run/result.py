@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
-from mogplex_ci.models import LIVE_STATUSES, Repo, Run
+from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Sandbox
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -146,6 +146,8 @@ class RunResult(NamedTuple):
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
     """
+    sandbox: Sandbox | None = None
+    """That of a run that failed before its agent started, if it is known: its log tells why."""
     is_unread: bool = False
     """The run's status could not be read in the end: it may have changed."""
 
