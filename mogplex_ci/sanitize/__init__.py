@@ -2,11 +2,11 @@
 system's markers.
 
 ``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``.
-``redactor`` finds secrets by their value, by their format (``formats``) and by the name in front of
-them (``names``).
+``redactor`` finds secrets by their value (``known_values``, ``environment``), by their format
+(``formats``) and by the name in front of them (``names``).
 """
 
-from mogplex_ci.sanitize.redactor import secrets_of
+from mogplex_ci.sanitize.environment import secrets_of
 from mogplex_ci.sanitize.safe_text import (
     CleanText,
     Markdown,

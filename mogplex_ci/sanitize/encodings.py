@@ -1,11 +1,13 @@
-"""Decodes text from JSON, shells, URLs, HTML and base64, and keeps where each piece stood."""
+"""Decodes text from JSON, shells, URLs, HTML, base64 and hex, and keeps where each piece stood."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
+import sys
 from bisect import bisect
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final
@@ -14,7 +16,8 @@ from urllib.parse import unquote
 from mogplex_ci.sanitize.formats import compiled
 
 _ESCAPE: Final = (
-    r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|[nrtbf]|\W)|\\\\{1,63}"
+    r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
+    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|[nrtbf]|\W)|\\\\{1,63}"
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
     r"|&(?:#x[0-9A-Fa-f]{1,5}|#\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
 )
@@ -24,7 +27,12 @@ colour.
 ``\\u009b`` is how controls are shown: no more than text.
 """
 _SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
-_BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*)"
+_BASE64: Final = (
+    r"([A-Za-z0-9+/_-]{24,}"
+    r"(?:[ \t\r\"',\\]*\n[ \t\"'>|#*;%]*[A-Za-z0-9+/_-]{2,})*)"  # more lines, perhaps behind a prefix
+)
+_BETWEEN_LINES: Final = r"([^A-Za-z0-9+/_-]+)"
+_HEX: Final = r"((?:[0-9A-Fa-f]{2}){16,})"
 
 
 class Decoded:
@@ -81,35 +89,88 @@ def _character(escape: str) -> str:
         case "[":
             return " "
     end = escape.lstrip("\\")
-    return chr(int(end[1:], 16)) if end[1:] else _SHORT_ESCAPES.get(end, end or "\\")
+    if len(end) < 2:
+        return _SHORT_ESCAPES.get(end, end or "\\")
+    if end.startswith("x"):
+        raw = bytes.fromhex(re.sub(r"\\*x", "", end))
+        return raw.decode(errors="replace")
+    code = int(end[1:].strip("{}"), 16)
+    return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
 def from_base64(text: str) -> Decoded:
     """Return the texts that ``text`` holds in base64; lines of whole groups of four belong
     together.
     """
+    return _from_pieces(text, _BASE64, lambda part: re.split(_BETWEEN_LINES, part), _from_base64)
+
+
+def from_hex(text: str) -> Decoded:
+    """Return the texts that ``text`` holds as hexadecimal digits."""
+    return _from_pieces(text, _HEX, lambda part: [part], _from_hex)
+
+
+DECODERS: Final = (unescaped, from_base64, from_hex)
+
+
+def _from_pieces(
+    text: str, pattern: str, divide: Callable[[str], list[str]], decode: Callable[[str], str]
+) -> Decoded:
+    """Return what the matches of ``pattern`` hold, each divided into pieces that are decoded alone;
+    a line break stands for all other text.
+    """
     written: list[str] = []
     read: list[str] = []
-    for number, part in enumerate(compiled(_BASE64).split(text)):
-        pieces = re.split(r"(\s+)", part) if number % 2 else [part]
-        written += pieces
-        read += map(_from_base64, pieces) if number % 2 else ["\n"]
+    for number, part in enumerate(compiled(pattern).split(text)):
+        if number % 2 == 0:
+            written.append(part)
+            read.append("\n")
+        else:
+            pieces = divide(part)
+            written += pieces
+            read += map(decode, pieces)
     return Decoded(written, read)
 
 
 def _from_base64(piece: str) -> str:
     """Return the text that a line is in base64, padding left out, or a line break; nothing for
-    white space.
+    what stands between two lines.
     """
-    if piece.isspace():
+    if not piece[:1].isalnum() and compiled(_BETWEEN_LINES).fullmatch(piece):
         return ""
-    whole = piece[:-1] if len(piece) % 4 == 1 else piece  # one character more is less than a byte
-    try:
-        text = base64.b64decode(
-            f"{whole}==", altchars="-_" if "-" in piece or "_" in piece else None
-        ).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
-        return "\n"
-    if not re.sub(r"[\n\r\t]", "", text).isprintable():
+    text = _text_of_base64(piece)
+    if text is None and piece.startswith(("+", "-")):
+        text = _text_of_base64(piece[1:])  # a line of a diff
+        piece = piece[1:]
+    if text is None:
         return "\n"
     return text if len(piece) % 4 == 0 else f"{text}\n"
+
+
+def _text_of_base64(piece: str) -> str | None:
+    """Return the text that ``piece`` is in base64; None if it is none."""
+    whole = piece[:-1] if len(piece) % 4 == 1 else piece  # one character more is less than a byte
+    is_for_urls = "-" in piece or "_" in piece
+    try:
+        raw = base64.b64decode(f"{whole}==", altchars="-_" if is_for_urls else None)
+    except binascii.Error:
+        return None
+    return _as_text(raw)
+
+
+def _from_hex(piece: str) -> str:
+    return _as_text(bytes.fromhex(piece)) or "\n"
+
+
+def _as_text(raw: bytes) -> str | None:
+    """Return ``raw`` as text in ASCII, or in UTF-16, as PowerShell takes its commands; None if it
+    is none.
+    """
+    is_wide = raw[1:2] == b"\0"
+    if is_wide:
+        raw = raw[: len(raw) // 2 * 2]
+    try:
+        text = raw.decode("utf-16-le" if is_wide else "ascii")
+    except UnicodeDecodeError:
+        return None
+    return text if re.sub(r"[\n\r\t]", "", text).isprintable() else None

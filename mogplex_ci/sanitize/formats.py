@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -72,13 +72,22 @@ def formats() -> tuple[Format, ...]:
     return tuple(Format(*row.split("\t")) for row in rows)
 
 
-def find(text: str) -> Iterator[tuple[int, int]]:
+def pairs_of(text: str) -> Set[tuple[str, str]]:
+    """Return the pairs of neighbours among the characters of ``text``, also over a line break.
+
+    Of a secret's few characters most texts lack a pair: they need no search.
+    """
+    words = " ".join(set(text.split()))  # many repeat
+    over_breaks = {
+        (above[-1:], below[:1]) for above, below in pairwise(map(str.strip, text.split("\n")))
+    }
+    return over_breaks.union(pairwise(words))
+
+
+def find(text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` something of a known format stands, or a private key."""
-    pairs = set(
-        pairwise(" ".join(set(text.split())))
-    )  # of characters, in its words, many of which repeat
     for prefix, pairs_of_prefix, format_ in _prefixes():
-        if pairs_of_prefix <= pairs and prefix in text:  # few need a search
+        if pairs_of_prefix <= pairs and prefix in text:
             yield from _find_format(text, prefix, format_)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)

@@ -18,6 +18,8 @@ from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.untrusted import Untrusted
 
 SECRET = "Zq8%vX/r2&L m'N5\"tB+7w=K_é"
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "URL": lambda value: quote(value, safe=""),
@@ -54,6 +56,9 @@ FORMS: dict[str, Callable[[str], str]] = {
         json.dumps(value, ensure_ascii=False).replace("&", "\\u0026"), ensure_ascii=False
     ),
     "URL twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "escapes of bytes": lambda value: "".join(f"\\x{byte:02x}" for byte in value.encode()),
+    "escapes of code points": lambda value: "".join(f"\\u{{{ord(c):x}}}" for c in value),
+    "UTF-16 in base64": lambda value: base64.b64encode(f"run {value}".encode("utf-16-le")).decode(),
     "shell": shlex.quote,
     "shell, single quotes": lambda value: "'" + value.replace("'", r"'\''") + "'",
     "shell, double quotes": lambda value: '"' + re.sub(r'(["$`\\])', r"\\\1", value) + '"',
@@ -77,6 +82,139 @@ def test_a_known_value_is_redacted_in_every_form(form: str) -> None:
     assert not [at for at in range(len(secret_part) - 7) if secret_part[at : at + 8] in shown]
 
 
+values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40)
+around = st.text(st.sampled_from("ab \n\\\"'%=nrt"), max_size=12)
+
+
+LONG = "Zq8vXr2LmN5tB7wK9dPc4HsJ6fGy3TeR1aUo0iVn"
+DIFF = f"--- a/.env\n+++ b/.env\n-TOKEN={LONG[:20]}\n+{LONG[20:]}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"starts with {LONG[:16]}, ends with {LONG[-16:]}",
+        f"{LONG[3:35]}",
+        f'"{LONG[:20]}" + "{LONG[20:]}"',
+        f"('{LONG[:20]}'\n '{LONG[20:]}')",
+        f"{LONG[:18]}\\\n    {LONG[18:]}",
+        DIFF,
+        f"x{LONG[4:24]}x",
+        base64.b64encode(f"half: {LONG[:20]}".encode()).decode(),
+        LONG[:20].encode().hex(),
+        f"%{LONG.encode()[0]:x}{LONG[1:17]}%20",
+        json.dumps({"begins": LONG[:20], "ends": LONG[20:]}),
+    ],
+)
+def test_any_16_characters_in_a_row_are_hidden(text: str) -> None:
+    shown = Sanitizer([LONG]).clean(Untrusted(text))
+    assert [LONG[at : at + 8] for at in range(33) if LONG[at : at + 8] in shown] == []
+    assert "***" in shown
+
+
+def test_halves_of_a_value_are_hidden_in_the_fields_of_an_object() -> None:
+    shown = Sanitizer([LONG]).data(Untrusted({"a": LONG[:20], "b": 1, "x": [LONG[20:]]}))
+    assert shown == {"a": "***", "b": 1, "x": ["***"]}
+
+
+@given(st.integers(0, 40), st.integers(0, 40), around)
+def test_of_a_piece_of_a_value_fewer_than_16_characters_stay(one: int, other: int, by: str) -> None:
+    piece = LONG[min(one, other) : max(one, other)]
+    shown = Sanitizer([LONG]).clean(Untrusted(f"{by}. {piece} .{by}"))
+    assert (piece in shown) == (len(piece) < 16)
+
+
+def test_a_key_of_many_lines_is_found_in_linear_time() -> None:
+    body = "".join(f"{number:04}{LONG}" for number in range(300))
+    safe = Sanitizer([f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----"])
+    assert safe.clean(Untrusted(f"see {body * 5} end"), limit=100_000) == "see *** end"
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "-", "> ", "# ", "    | ", '    "'])
+def test_a_value_is_found_in_lines_of_base64_behind_a_prefix(prefix: str) -> None:
+    before = "a line of a file " * 3
+    encoded = base64.b64encode(f"{before}{LONG}{' and more' * 9}".encode()).decode()
+    secret = encoded[(len(before) * 8 + 5) // 6 : (len(before) + 40) * 8 // 6]
+    text = "".join(f"{prefix}{line}\n" for line in re.findall(".{1,64}", encoded))
+    shown = "".join(re.findall(r"[\w*/]+", Sanitizer([LONG]).clean(Untrusted(text))))
+    assert [secret[at : at + 6] for at in range(47) if secret[at : at + 6] in shown] == []
+
+
+SERVICE_ACCOUNT = {
+    "type": "service_account",
+    "project_id": "acme-production-4711",
+    "private_key_id": "4f1c9a0b7d2e8536a1f0c4d9e7b26358aa10bb93",
+    "private_key": f"-----BEGIN PRIVATE KEY-----\n{LONG}{LONG}\nAb3{LONG}\n-----END PRIVATE KEY-----\n",
+    "client_email": "deploy@acme-production-4711.iam.gserviceaccount.com",
+    "client_id": "104857600123456789012",
+    "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+    "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+}
+KUBECONFIG = f"""\
+apiVersion: v1
+kind: Config
+clusters:
+- name: production-cluster-4711
+  cluster:
+    server: https://api.production-4711.example.com:6443
+users:
+- name: deployer-of-production
+  user:
+    token: {LONG}
+    client-key-data: LS0tLS{LONG}
+"""
+PASSPHRASE = "correct horse battery staple"
+DSN = f"https://{LONG[:32]}@o4711.ingest.sentry-example.io/4507"
+KEEPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a service account's JSON": (
+        json.dumps(SERVICE_ACCOUNT, indent=2),
+        (
+            *("service_account", "acme-production-4711", "client_email", "-----BEGIN PRIVATE KEY"),
+            *("deploy@acme-production-4711.iam.gserviceaccount.com", "private_key_id"),
+            *(
+                "https://accounts.google.com/o/oauth2/auth",
+                "https://www.googleapis.com/oauth2/v1/certs",
+            ),
+        ),
+    ),
+    "a kubeconfig": (
+        KUBECONFIG.strip(),
+        (
+            *("apiVersion: v1", "kind: Config", "production-cluster-4711", "client-key-data"),
+            *("https://api.production-4711.example.com:6443", "deployer-of-production"),
+        ),
+    ),
+    "words": (PASSPHRASE, ("correct horse bat", "horse battery staple")),
+    "a DSN": (DSN, ("https://", "o4711.ingest.sentry-example.io", "sentry-example.io/45")),
+    "a webhook": (
+        f"https://hooks4711.slack.com/services/T01/B02/{LONG[:24]}",
+        ("https://hooks4711.slack.com/services",),
+    ),
+    "a name": ("acme-web-frontend-production", ("acme-web-frontend", "web-frontend-production")),
+}
+
+
+@pytest.mark.parametrize(("value", "kept"), KEEPS.values(), ids=KEEPS)
+def test_of_a_known_value_addresses_headers_names_and_words_stay(
+    value: str, kept: tuple[str, ...]
+) -> None:
+    safe = Sanitizer([value])
+    for text in kept:
+        assert safe.clean(Untrusted(f"see {text} here")) == f"see {text} here"
+    assert safe.clean(Untrusted(f"see {value} here")) == "see *** here"
+    for leaf in (LONG[:20], LONG[4:20], SERVICE_ACCOUNT["private_key_id"][3:23]):
+        if leaf in value:
+            assert safe.clean(Untrusted(f"see {leaf} here")) == "see *** here"
+
+
+@pytest.mark.parametrize(
+    "value", ["{", '{"a": ', "[" * 5_000, "a: [\nb: }", "a:\n  - &x [*x]", "[1]"]
+)
+def test_a_value_that_is_no_document_is_a_value_like_any_other(value: str) -> None:
+    value += "\nx7Fq!"
+    assert Sanitizer([value]).clean(Untrusted(f"see {value} here")) == "see *** here"
+
+
 @pytest.mark.parametrize("lead", ["", "x", "xx"])
 def test_all_of_base64_is_masked_that_holds_a_known_value(lead: str) -> None:
     value = "Zq8vXr2LmN5tB7wK-_9d"
@@ -97,10 +235,6 @@ def test_of_base64_that_is_no_text_what_a_known_value_becomes_is_masked(
         encoded = encode(f"{lead}{value}".encode()).decode()
         shown = f"{encoded[:left]}***{encoded[len(encoded) - right :]}"
         assert Sanitizer([value]).clean(Untrusted(f"a {encoded} b")) == f"a {shown} b"
-
-
-values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40)
-around = st.text(st.sampled_from("ab \n\\\"'%=nrt"), max_size=12)
 
 
 @given(values, around, around)
@@ -200,6 +334,15 @@ def test_the_environment_names_its_secrets() -> None:
             "AWS_CREDS",
         ),
         *("apiKey", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "TOKEN_2", "NPM_AUTH_TOKEN"),
+        *("API_TOKENS", "SSH_KEYS", "APP_JWT", "AUTH_COOKIE", "SESSION", "PHP_SESSION_ID"),
+        *(
+            "SLACK_WEBHOOK",
+            "TEAMS_WEBHOOK_URL",
+            "RELEASE_SIGNATURE",
+            "WEBHOOKS",
+            "COOKIES",
+            "JWT_2",
+        ),
     )
     others = (
         *(
@@ -217,6 +360,10 @@ def test_the_environment_names_its_secrets() -> None:
             "AWS_WEB_IDENTITY_TOKEN_FILE",
             "SECRET_NAME",
         ),
+        *("SESSION_DRIVER", "COOKIE_DOMAIN", "SIGNATURE_ALGORITHM", "AWS_ROLE_SESSION_NAME"),
+        # of CI systems and runners
+        *("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_WEBHOOK_TRIGGER", "CODEBUILD_KMS_KEY_ID"),
+        *("JENKINS_SERVER_COOKIE", "HUDSON_COOKIE", "DESKTOP_SESSION", "XDG_SESSION_ID"),
     )
     env = {name: f"{long}-{name}" for name in names} | {"EIGHT_TOKEN": "12345678"}
     harmless = {name: f"{long}-{name}" for name in others}

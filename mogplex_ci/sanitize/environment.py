@@ -1,0 +1,69 @@
+"""The secrets in a process's environment, which the names of variables tell."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from mogplex_ci.sanitize.formats import compiled
+
+_SHORTEST: Final = 8
+_TELLING_NAME: Final = (
+    r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEYS?(?:[_-]?IDS?)?$"
+    r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"
+    r"|(?:JWT|COOKIE|SESSION|SIGNATURE)S?(?:[_-]?IDS?|[_-]?\d+)?$|WEBHOOKS?(?:[_-]?UR[LI]S?|[_-]?\d+)?$"
+)
+_HARMLESS_NAME: Final = (
+    r"(?:IDEMPOTENCY|MISSING|CACHE|PROJECT|PRIMARY|SORT|PARTITION|FOREIGN|PUBLIC|LOCK|GROUP|CONCURRENCY|ISSUE|JOB|STEP"
+    r"|BUILD|MON|TUR|HOT|SURROGATE|DON|HOC|JOC)[_-]?KEYS?(?:[_-]?IDS?)?$"
+    r"|KEY[_-]SUFFIX$|[_-](?:FILE|PATH|DIR|(?<!WEBHOOK.)UR[LI]|NAME|TTL|EXPIRY|LENGTH|ENABLED|TYPE)$"
+)
+"""Names that sound like those of secrets, inputs of ours among them."""
+_OF_THE_SYSTEM: Final = (
+    r"CODEBUILD_(?:WEBHOOK_|KMS_KEY_ID$)"  # branches and events; the id of a key, not the key
+    r"|(?:JENKINS|HUDSON)_(?:\w+_)?COOKIE$"  # tells processes of a build apart
+    r"|(?:XDG|DBUS|DESKTOP|GDM)_?SESSION"  # of a desktop, on a runner that is a person's machine
+)
+"""Names that CI systems and runners document for other things than secrets."""
+_PUBLIC_NAME = (
+    r"(?:^|[_-])(?:REPO|REPOSITORY|(?:REPO|PROJECT)[_-](?:SLUG|PATH|NAME|NAMESPACE)|SLUG|OWNER|BRANCH|REF|REF[_-]NAME|HOST"
+    r"|HOSTNAME|SERVER[_-]URL|BASE[_-]URL|ACTOR)$"
+)
+"""Names of variables with the repository, branch or host of the job. None of their values is a
+secret.
+"""
+_FULL_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
+_CREDENTIAL_URL = r"[a-z][a-z0-9+.-]{1,30}://[^\s/:@]*:([^\s/@]{8,})@"
+
+
+def secrets_of(env: Mapping[str, str]) -> set[str]:
+    """Return the secrets in ``env``, of at least 8 characters each.
+
+    These are the values of variables whose names speak of secrets, and passwords in URLs. A path is
+    none, and neither is the job's repository, branch or host, which may stand in a variable such as
+    ``SONAR_TOKEN_KEY`` too.
+    """
+    public = {
+        value.casefold()
+        for name, value in env.items()
+        if compiled(_PUBLIC_NAME).search(name.upper())
+    }
+    public |= {part for value in public for part in re.split(r"://|/", value)}
+    found = set()
+    for name, value in env.items():
+        if _is_secret_name(name.upper()):
+            found.add(value)
+        if "@" in value and (match := compiled(_CREDENTIAL_URL).match(value)):
+            found.update((match[1], unquote(match[1])))
+    return {value for value in found if value.casefold() not in public and _may_be_secret(value)}
+
+
+def _may_be_secret(value: str) -> bool:
+    is_path = value.startswith("/") and compiled(_FULL_PATH).fullmatch(value) is not None
+    return len(value.strip()) >= _SHORTEST and not is_path
+
+
+def _is_secret_name(name: str) -> bool:
+    if compiled(_HARMLESS_NAME).search(name) or compiled(_OF_THE_SYSTEM).match(name):
+        return False
+    return compiled(_TELLING_NAME).search(name) is not None
