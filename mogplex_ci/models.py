@@ -154,6 +154,10 @@ class ToolState(NamedTuple):
     """The agent was not allowed to make the call."""
     seconds: Annotated[float | None, "duration_ms"]
     """How long the call took, when the service says so."""
+    exit_code: int | None = None
+    """That of the command, where the harness tells what it returned."""
+    note: Untrusted | None = None
+    """Why a command was refused, or is taken to have failed although its exit code is 0."""
 
 
 class GitState(NamedTuple):

@@ -58,8 +58,22 @@ only.
 _KNOWN_TOOL_KEYS: Final = ("duration_ms", "kind", "state", "toolCallId")
 _DELIVERY_FAILED: Final = "The agent finished, but GitHub delivery failed"
 """How the error of a failed push begins (Mogplex/mogplex, lib/harness/git-delivery.ts)."""
-_DELIVERY_NOTE: Final = "Delivered tracked changes in an automatic commit"
-"""Written as if the agent had said it, by the delivery (same source)."""
+_SERVICE_NOTES: Final = (
+    r"\s*Delivered tracked changes in an automatic commit",
+    r"\s*The agent exited before the turn finished \(-?\d+\)\.?\s*\Z",
+)
+"""Written by the service as if the agent had said it: by the delivery (same source), and when the
+agent's process ends early.
+"""
+_REFUSALS: Final = (
+    "credential_access_blocked",
+    "github_mutation_blocked",
+    "github_write_capability_unavailable",
+    "command_risk",
+)
+"""Reasons for which the harness ``mogplex`` does not run a command; the event calls that a success
+(lib/agents/tools/shell-command-guard.ts, lib/decisions/shell.ts).
+"""
 MAX_VALUES: Final = 1_000_000
 """Most brackets and commas of one JSON document; 200 events at the service's own limits have far
 fewer.
@@ -197,7 +211,8 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
     if word == "started" and payload.get("external_run_id"):
         return EventKind.ACCEPTED
     if word == "log" and payload.get("kind") == "assistant_delta":
-        is_note = message is not None and message.text.lstrip().startswith(_DELIVERY_NOTE)
+        words = message.text if message is not None else ""
+        is_note = any(re.match(note, words) for note in _SERVICE_NOTES)
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
     return _EVENT_KINDS.get(
         f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER
@@ -205,10 +220,26 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
 
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
-    state, exit_code = payload.get("state"), _int(payload.get("exit_code"))
-    has_failed = state in ("error", "denied") or bool(payload.get("error") or exit_code)
-    name = text(name) or Untrusted("tool")
-    return _read(models.ToolState, payload, name=name, failed=has_failed, denied=state == "denied")
+    state = payload.get("state")
+    is_denied = state == "denied"
+    has_failed = state == "error" or bool(payload.get("error") or _int(payload.get("exit_code")))
+    # The harness mogplex reports what a command returned; the call itself is a success then.
+    output = payload.get("output")
+    returned = output if isinstance(output, dict) else {}
+    exit_code = _int(returned.get("exitCode"))
+    note = text(returned.get("outputCheck"))
+    if returned.get("reason") in _REFUSALS:
+        is_denied = True
+        note = text(returned.get("error"))
+    return _read(
+        models.ToolState,
+        payload,
+        name=text(name) or Untrusted("tool"),
+        failed=is_denied or has_failed or bool(exit_code) or note is not None,
+        denied=is_denied,
+        exit_code=exit_code,
+        note=note,
+    )
 
 
 def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:

@@ -13,7 +13,13 @@ from math import inf
 from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Backoff
-from mogplex_ci.errors import MogplexError, NoTurnError, RateLimitedError
+from mogplex_ci.errors import (
+    MogplexError,
+    NotAuthorizedError,
+    NoTurnError,
+    RateLimitedError,
+    UnreachableError,
+)
 from mogplex_ci.waiting import Clock
 
 Turn = Callable[["Use", float], AbstractContextManager[float]]
@@ -87,6 +93,8 @@ class _Request:
     def __init__(self, use: Use, place: tuple[int, int]) -> None:
         self.use, self.place = use, place
         self.waits = True
+        self.counts = True
+        """Whether the service counts it, as far as is known."""
         self.answered = inf
         """When it was answered; until then the service may not have counted it yet."""
 
@@ -94,7 +102,8 @@ class _Request:
 class TokenBudget:
     """The token's limits, kept exactly for all runs of this process. Thread-safe.
 
-    A request counts until its answer has left the window: the service has counted it by then. Of
+    A request counts until its answer has left the window: the service has counted it by then. One
+    that never arrived, or was answered 401 or 429, does not count. Of
     requests that wait, cancels come first, the newest run's before the others, then starts, reads
     and polls, each in the order of arrival.
     """
@@ -151,10 +160,12 @@ class TokenBudget:
                     )
                 clock.sleep(min(seconds, _LOOK_SECONDS))
             yield max(ends - clock.monotonic(), 0.3)
+        except MogplexError as error:
+            request.counts = request.counts and not _is_uncounted(error)
+            raise
         finally:
-            request.answered = (
-                -inf if request.waits else clock.monotonic()
-            )  # one that was never sent is forgotten
+            was_sent = not request.waits
+            request.answered = clock.monotonic() if was_sent and request.counts else -inf
 
     def seconds_to_start(self, now: float) -> float:
         """Return the seconds from ``now`` until a start may be sent if no other request waits; 0
@@ -195,6 +206,15 @@ class TokenBudget:
             return 0.0
         leaves = counted[min(excess, len(counted)) - 1] if counted else now
         return max(leaves + limit.seconds + _CLOCK_MARGIN - now, 0.01)
+
+
+def _is_uncounted(error: MogplexError) -> bool:
+    """Whether the service did not count the request that failed like this: it counts after it has
+    known the token, refuses without counting, and nothing counts what never arrived.
+    """
+    is_refused = isinstance(error, RateLimitedError | NotAuthorizedError)
+    never_arrived = isinstance(error, UnreachableError) and not error.may_have_worked
+    return is_refused or never_arrived
 
 
 class PollInterval:

@@ -1,9 +1,10 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from mogplex_ci import errors, models
@@ -15,6 +16,7 @@ from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
+T = TypeVar("T")
 API_PATH: Final = "/api/v1/mogplex"
 
 STREAM_CONNECT_SECONDS: Final = 5.0
@@ -75,8 +77,8 @@ class Client:
         the one of an id.
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "id": repo_id or None}
-        data = self._call(Use.READ, "GET", "/repos", query=params, timeout=timeout)
-        return answers.listed(models.Repo, data, "repos")
+        read = partial(answers.listed, models.Repo, name="repos")
+        return self._call(Use.READ, "GET", "/repos", read, query=params, timeout=timeout)
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
         """List the agents that runs of the token can use: the presets first.
@@ -85,8 +87,8 @@ class Client:
             OldServiceError: the service has no agents.
             MogplexError: as for every call.
         """
-        data = self._call(Use.READ, "GET", "/agents", timeout=timeout, newer="agents")
-        return answers.listed(models.Agent, data, "agents")
+        read = partial(answers.listed, models.Agent, name="agents")
+        return self._call(Use.READ, "GET", "/agents", read, timeout=timeout, newer="agents")
 
     def skills(
         self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
@@ -99,21 +101,27 @@ class Client:
             MogplexError: as for every call.
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "repoId": repo_id or None}
-        data = self._call(Use.READ, "GET", "/skills", query=params, timeout=timeout, newer="skills")
-        return answers.listed(models.Skill, data, "skills")
+        read = partial(answers.listed, models.Skill, name="skills")
+        return self._call(
+            Use.READ, "GET", "/skills", read, query=params, timeout=timeout, newer="skills"
+        )
 
     def start(
         self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS
     ) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        return answers.started(
-            self._call(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
+        return self._call(
+            *(Use.START, "POST", "/runs", answers.started),
+            json=request,
+            headers=headers,
+            timeout=timeout,
         )
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
-        return answers.run_in(self._call(use, "GET", _run_path(run_id), timeout=timeout), run_id)
+        read = partial(answers.run_in, run_id=run_id)
+        return self._call(use, "GET", _run_path(run_id), read, timeout=timeout)
 
     def events(
         self,
@@ -131,13 +139,13 @@ class Client:
         run: that returns the same object again.
         """
         query = {"limit": str(limit)}
-        answer = self._send(
-            Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout
-        )
-        digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
-        if self._last_page is None or digest != self._last_page[0]:
-            self._last_page = digest, answers.event_page(self._data(answer), run_id, seen)
-        return self._last_page[1]
+        path = f"{API_PATH}{_run_path(run_id)}/events"
+        with self._request(Use.POLL, timeout) as seconds:
+            answer = self._transport.send("GET", path, query=query, timeout=seconds)
+            digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
+            if self._last_page is None or digest != self._last_page[0]:
+                self._last_page = digest, answers.event_page(self._data(answer), run_id, seen)
+            return self._last_page[1]
 
     def stream(
         self, run_id: str, *, last_event_id: str | None, timeout: float = CALL_SECONDS, clock: Clock
@@ -154,7 +162,7 @@ class Client:
                 run.
             MogplexError: as for every call.
         """
-        with self._turn(Use.READ, timeout) as left, self._judging():
+        with self._request(Use.READ, timeout) as seconds:
             answer = self._transport.send(
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
@@ -164,15 +172,15 @@ class Client:
                     "Accept-Encoding": "identity",
                     "Last-Event-ID": last_event_id,
                 },
-                timeout=min(left, STREAM_CONNECT_SECONDS),
+                timeout=min(seconds, STREAM_CONNECT_SECONDS),
                 silence=STREAM_SILENCE_SECONDS,
             )
-        if answer.stream is None:
-            self._data(answer, newer="event stream")
-            raise answers.malformed("the API's answer is not a stream")
-        if answer.media_type != "text/event-stream":
-            answer.stream.close()
-            raise errors.OldServiceError("something else than a stream answered")
+            if answer.stream is None:
+                self._data(answer, newer="event stream")
+                raise answers.malformed("the API's answer is not a stream")
+            if answer.media_type != "text/event-stream":
+                answer.stream.close()
+                raise errors.OldServiceError("something else than a stream answered")
         return EventStream(answer.stream, run_id=run_id, clock=clock)
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
@@ -187,8 +195,11 @@ class Client:
             MogplexError: as for every call.
         """
         query, route = {"path": path}, f"{_run_path(run_id)}/artifact"
-        return answers.artifact(
-            self._call(Use.READ, "GET", route, query=query, timeout=timeout, newer="artifacts")
+        return self._call(
+            *(Use.READ, "GET", route, answers.artifact),
+            query=query,
+            timeout=timeout,
+            newer="artifacts",
         )
 
     def sandboxes(
@@ -198,78 +209,82 @@ class Client:
         with the newest activity first.
         """
         query = {"limit": str(models.LIST_LIMIT), "repo_id": repo_id or None}
-        data = self._call(Use.READ, "GET", "/sandboxes", query=query, timeout=timeout)
-        return answers.listed(models.Sandbox, data, "sandboxes")
+        read = partial(answers.listed, models.Sandbox, name="sandboxes")
+        return self._call(Use.READ, "GET", "/sandboxes", read, query=query, timeout=timeout)
 
     def sandbox_logs(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> models.SandboxLogs:
         """Return what commands in a sandbox have printed; ``sandbox_id`` is that of its record."""
         path = f"/sandboxes/{quote(sandbox_id, safe='')}/logs"
-        return answers.sandbox_logs(self._call(Use.READ, "GET", path, timeout=timeout))
+        return self._call(Use.READ, "GET", path, answers.sandbox_logs, timeout=timeout)
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        return answers.cancelled(
-            self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout), run_id
-        )
+        read = partial(answers.cancelled, run_id=run_id)
+        return self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", read, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
     def _call(
-        self, use: Use, method: str, path: str, *, timeout: float, newer: str = "", **parts: Any
-    ) -> object:
-        """Send a request, and return the data that it is answered with: see ``_send`` and
+        self,
+        use: Use,
+        method: str,
+        path: str,
+        read: Callable[[object], T],
+        *,
+        timeout: float,
+        newer: str = "",
+        **parts: Any,
+    ) -> T:
+        """Send a request, and return what ``read`` makes of the data that it is answered with; see
         ``_data``.
         """
-        return self._data(self._send(use, method, path, timeout=timeout, **parts), newer)
-
-    def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
-        """Send a request when its turn has come. The wait for the turn may take long, the request
-        itself may not.
-        """
-        with self._turn(use, timeout) as left, self._judging():
-            return self._transport.send(
-                method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts
-            )
+        with self._request(use, timeout) as seconds:
+            answer = self._transport.send(method, API_PATH + path, timeout=seconds, **parts)
+            return read(self._data(answer, newer))
 
     @contextmanager
-    def _judging(self) -> Iterator[None]:
-        try:
-            yield
-        except errors.MogplexError as error:
-            judged = self._history.judged(error)
-            if judged is error:
-                raise
-            raise judged from error
+    def _request(self, use: Use, timeout: float) -> Iterator[float]:
+        """Wait for the turn of a request, and yield the seconds that it may take: the wait may take
+        long, the request itself may not.
+
+        What fails inside is an outage if the service has answered before.
+        """
+        with self._turn(use, timeout) as left:
+            try:
+                yield min(left, CALL_SECONDS)
+            except errors.MogplexError as error:
+                judged = self._history.judged(error)
+                if judged is error:
+                    raise
+                raise judged from error
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the
         feature ``newer``.
         """
-        with self._judging():
-            if newer and answer.status in (404, 405) and answer.media_type != "application/json":
-                raise errors.OldServiceError(f"this service has no {newer}")
-            try:
-                envelope = answers.read_json(answer.body)
-            except ValueError:
-                envelope = None
-            if not isinstance(envelope, dict):
-                raise _not_the_api(answer)
-            if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
-                self._history.answered(accepts_token=True)
-                return envelope["data"]
-            error = envelope.get("error")
-            if (
-                answer.status < 300
-                or not isinstance(error, dict)
-                or answers.error_code(error.get("code")) is None
-            ):
-                raise _not_the_api(answer)
-            self._history.answered(accepts_token=answer.status != 401)
-            # The API's own 503 comes before any work.
-            never_began = answer.status == 503
-            raise _refusal(answer, error, may_have_worked=False if never_began else None)
+        if newer and answer.status in (404, 405) and answer.media_type != "application/json":
+            raise errors.OldServiceError(f"this service has no {newer}")
+        try:
+            envelope = answers.read_json(answer.body)
+        except ValueError:
+            envelope = None
+        if not isinstance(envelope, dict):
+            raise _not_the_api(answer)
+        if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
+            self._history.answered(accepts_token=True)
+            return envelope["data"]
+        error = envelope.get("error")
+        if answer.status < 300 or not isinstance(error, dict):
+            raise _not_the_api(answer)
+        if answers.error_code(error.get("code")) is None:
+            raise _not_the_api(answer)
+        # A failure of the service may come before it looks at the token.
+        self._history.answered(accepts_token=answer.status < 500 and answer.status != 401)
+        # The API's own 503 comes before any work.
+        never_began = answer.status == 503
+        raise _refusal(answer, error, may_have_worked=False if never_began else None)
 
 
 def _run_path(run_id: str) -> str:

@@ -164,7 +164,7 @@ class Transport:
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
         self._session.headers["Accept"] = "application/json"
         self.requests_sent = 0
-        """Requests sent so far, redirects included."""
+        """Requests that have arrived so far, or may have; redirects included."""
 
     def send(
         self,
@@ -220,15 +220,18 @@ class Transport:
             with response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
 
-        self.requests_sent += 1
         status: int | None = None
+        may_have_arrived = True
         try:
             answer = bounded(exchange, left)
             status = answer.status
             return answer
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise failure_of(error, urlsplit(url).netloc) from error
+            failure = failure_of(error, urlsplit(url).netloc)
+            may_have_arrived = failure.may_have_worked
+            raise failure from error
         finally:
+            self.requests_sent += may_have_arrived
             if self._diagnostics is not None:
                 milliseconds = (time.monotonic() - began) * 1000
                 self._diagnostics.request(

@@ -6,6 +6,7 @@ There are no more of them than CI systems show.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from math import inf
 from typing import Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
@@ -47,6 +48,10 @@ ANNOTATIONS_LIMIT: Final = 10
 LOCATIONS_LIMIT: Final = 5
 """Annotations from which on the agent's findings in files get none: the others say how the step
 went.
+"""
+LONGEST_HOLD: Final = 2.0
+"""Seconds that a tool call waits for its line while other events come: for its end, or for more
+calls of its tool.
 """
 _LEVELS: Final[dict[str, Collection[Level]]] = {
     "all": tuple(Level),
@@ -151,8 +156,8 @@ class RunLog(LogLines):
     """The log of one run.
 
     Times in brackets count from the run's first event and never go backwards: a tool call gets its
-    line when it ends, or when nothing else comes for a while. Calls of one tool about which there
-    is nothing to say share a line when something else comes. Times in sentences count from the
+    line when it ends, or after two seconds. Calls of one tool about which there is nothing to say
+    share a line if they end within that time. Times in sentences count from the
     start of the step.
     """
 
@@ -163,8 +168,12 @@ class RunLog(LogLines):
         """The address of the service; None in a dry run, whose run no service knows."""
         self._is_own_repository = False
         """Whether the run works on this job's repository, so that its files can be annotated."""
-        self._held: list[ToolCall] = []
-        """Calls whose start waits for their end."""
+        self._held: dict[ToolCall, float] = {}
+        """Calls whose start waits for their end, and since when, in seconds since the step
+        began.
+        """
+        self._now = 0.0
+        """When the newest events came, in seconds since the step began."""
         self._finishes: dict[ToolCall, Event | None] = {}
         """The end of each call as it is in the log; None before it. The service may correct it
         later.
@@ -219,13 +228,16 @@ class RunLog(LogLines):
             case u.Polling(why):
                 self.say("Reading events by polling: ", Untrusted(why))
             case u.EventsArrived():
-                if not self._batch or update.elapsed - self._batch_began >= u.HEARTBEAT_SECONDS:
+                self._now = update.elapsed
+                held_too_long = self._now - LONGEST_HOLD
+                if self._batch_began <= held_too_long:
                     self._write_batch()
-                    self._batch_began = update.elapsed
                 self._activity.on(update.additions)
                 self._add(update.additions)
+                self._show_open_calls(held_since=held_too_long)
             case u.Quiet(additions):
                 self._add(additions)
+                self._write_batch()
                 self._show_open_calls()
             case u.EventsMissing():
                 self.warn(
@@ -413,9 +425,9 @@ class RunLog(LogLines):
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call
-        still = self.safe.sentence(
-            "Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed)
-        )
+        state = self._activity.state(beat.run)
+        what = "Not started yet" if state == text.NOT_STARTED else f"Still {state}"
+        still = self.safe.sentence(what, " after ", duration(beat.elapsed))
         silent = self.safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         self.say(silent, *([" (", *call, ")"] if call else []))
 
@@ -492,25 +504,25 @@ class RunLog(LogLines):
         log.
         """
         if call.start is not None and call not in self._finishes:
-            self._held.append(call)
+            self._held[call] = self._now
             self._finishes[call] = None
         elif call.finish is not None and self._finishes.get(call) is not call.finish:
             start = call.start if call in self._held else None
-            self._held = [other for other in self._held if other is not call]
+            self._held.pop(call, None)
             self._finishes[call] = call.finish
             self._call_ended(call, start, call.finish)
 
-    def _show_open_calls(self, *, ended: bool = False) -> None:
-        """Write the starts that were held back; ``ended``: their ends are not expected any more."""
-        held, self._held = self._held, []
-        for call in held:
-            words = text.tool_call(call, call.start, None, unfinished=ended)
-            lines = self.below(words)
-            if ended or words.words or lines:
+    def _show_open_calls(self, *, ended: bool = False, held_since: float = inf) -> None:
+        """Write the starts that are held back since then.
+
+        ``ended``: their ends are not expected any more.
+        """
+        for call, since in list(self._held.items()):
+            if since <= held_since:
+                del self._held[call]
                 self._write_batch()
-                self.group(self._timed(call.at, words), lines)
-            else:
-                self._held.append(call)
+                words = text.tool_call(call, call.start, None, unfinished=ended)
+                self.group(self._timed(call.at, words), self.below(words))
 
     def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
         """Write a line for the call, or add it to those that share one; one that failed alone gets
@@ -524,6 +536,8 @@ class RunLog(LogLines):
         if self._batch and not (is_alike and self._batch[0].name == call.name):
             self._write_batch()
         if is_alike:
+            if not self._batch:
+                self._batch_began = self._now
             self._batch.append(call)
         if call.failed or not is_alike:
             self.group(self._timed(call.at if call.ended is None else call.ended, words), lines)

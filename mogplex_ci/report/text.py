@@ -44,10 +44,12 @@ CANCEL: Final = "runs cancel {}"
 """Arguments of commands about a run."""
 
 _NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
+NOT_STARTED: Final = "not started yet"
+"""Of a run whose sandbox boots, or that waits for a slot: the service does not tell which."""
 _DOES: Final[dict[str, LiteralString]] = {
-    "pending": "pending",
+    "pending": NOT_STARTED,
     "awaiting_input": "paused",
-    Phase.SANDBOX: "starting its sandbox",
+    Phase.SANDBOX: NOT_STARTED,
     Phase.GIT: "checking out the repository",
     Phase.INSTALL: "installing the agent",
     Phase.AGENT: "working",
@@ -282,17 +284,31 @@ def tool_call(
 
     ``unfinished``: its end is not expected any more.
     """
-    said = join_present(" → ", *(_message(call, event) for event in (start, finish) if event))
+    messages = [_message(call, event) for event in (start, finish) if event]
+    if finish is not None:
+        messages.append(call.note)
+    said = join_present(" → ", *messages)
     details = _details(start, finish)
     if finish is None:
         return EntryText(
             call.name, said, ["unfinished" if unfinished else "started"], details=details
         )
-    state: Part = "denied" if call.denied else "failed" if call.failed else None
-    took = duration(call.seconds) if call.seconds is not None else None
-    return EntryText(
-        call.name, said, join_present(", ", state, took), is_bad=call.failed, details=details
-    )
+    extra = join_present(", ", _state(call), _exit_code(call), _took(call))
+    return EntryText(call.name, said, extra, is_bad=call.failed, details=details)
+
+
+def _state(call: ToolCall) -> Part:
+    if call.denied:
+        return "denied"
+    return "failed" if call.failed else None
+
+
+def _exit_code(call: ToolCall) -> Part:
+    return Untrusted(f"exit code {call.exit_code}") if call.exit_code else None
+
+
+def _took(call: ToolCall) -> Part:
+    return None if call.seconds is None else duration(call.seconds)
 
 
 def tool_calls(use: ToolUse) -> EntryText:

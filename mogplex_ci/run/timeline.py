@@ -71,11 +71,20 @@ class ToolCall:
         """Whether it ended with an error, or the agent was not allowed to make it."""
         self.denied = False
         """Whether the agent was not allowed to make it."""
+        self.exit_code: int | None = None
+        """That of the command, if it is known."""
+        self.note: Untrusted | None = None
+        """Why a command was refused, or is taken to have failed."""
 
     def end(self, tool: ToolState, at: float, finish: Event) -> None:
         """Note its end, or that its end was another one."""
-        self.finish, self.ended, self.seconds = finish, at, tool.seconds
-        self.failed, self.denied = tool.failed, tool.denied
+        self.finish = finish
+        self.ended = at
+        self.seconds = tool.seconds
+        self.failed = tool.failed
+        self.denied = tool.denied
+        self.exit_code = tool.exit_code
+        self.note = tool.note
         if self.start is None:
             self.at = max(at - (self.seconds or 0.0), 0.0)
         elif self.seconds is None:
@@ -196,6 +205,8 @@ class Timeline:
         """The branch worked on; the run object does not always know it."""
         self.base_branch: Untrusted | None = None
         self.outcome = RunOutcome()
+        self._worked_before = False
+        """Whether the agent worked before the run's last pause."""
         self._now = 0.0
         self._reached: dict[Phase, bool] = {}
         """The phases that were reached, and whether they are still open."""
@@ -231,6 +242,7 @@ class Timeline:
         """The run goes on after a pause: its end, its delivery and the phases of its work are
         judged anew.
         """
+        self._worked_before = self.agent_worked
         self.outcome = RunOutcome()
         for phase in (Phase.AGENT, Phase.DELIVERY):
             self._reached.pop(phase, None)
@@ -252,7 +264,8 @@ class Timeline:
     @property
     def agent_worked(self) -> bool:
         """Whether the agent ran: it said something, called a tool, or exited."""
-        return Phase.AGENT in self._reached or self.outcome.agent_exited
+        works = Phase.AGENT in self._reached or self.outcome.agent_exited
+        return works or self._worked_before
 
     @property
     def sandbox_was_ready(self) -> bool:

@@ -16,6 +16,7 @@ _CHANGING = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"(?<=mogplex-emulator-)[0-9a-f]+"), "<hex>"),
     (re.compile(r"(?<=mogplex/external/)[0-9a-f]+-[0-9a-f]+"), "<branch>"),
+    (re.compile(r"(?<=mogplex/agent-)[0-9a-f]{12}"), "<branch>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"(?<=cmd_)[0-9a-f]+"), "<hex>"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+"), "<port>"),

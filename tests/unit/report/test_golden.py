@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,11 +20,15 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, UnreachableError
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.platforms.base import PLAIN, Plain
+from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, Result, Round
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.e2e.golden import GOLDEN, check_golden
+from tests.e2e.golden import GOLDEN, check_golden, normalized
+from tests.faults.world import World
 from tests.unit.report.events import (
     PULL_REQUEST,
     SUCCESSFUL,
@@ -44,6 +49,7 @@ BRANCHES: tuple[dict[str, Any], ...] = (
     *({"base": "main", "working": working} for working in ("fix", "main", None)),
     *({"base": "main", "createBranch": True}, {}),
 )
+BARE_CALLS = Path(__file__).with_name("bare_calls.yaml")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
 PASSED = Gate("change", True, "a change", "it changed 2 files")
@@ -293,3 +299,24 @@ def test_every_result_and_every_output_is_in_some_text() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (GOLDEN / "reports").iterdir())
     assert [name for name in OUTPUTS if f"\n{name}=" not in texts] == []
     assert [kind for kind in Result if f"\nresult={kind.value}\n" not in texts] == []
+
+
+def test_bare_tool_calls_are_shown_as_they_happen() -> None:
+    """The real service tells of a call only its name. Before each line stands when it was written,
+    in seconds since the step began.
+    """
+    world, lines = World.serve(BARE_CALLS), list[str]()
+    stream = io.StringIO()
+    log = RunLog(Plain(PLAIN, {}, stream), Sanitizer())
+
+    def write(update: u.Update) -> None:
+        log.on(update)
+        at = world.time.monotonic()
+        lines.extend(f"{at:6.2f} {line}\n" for line in stream.getvalue().splitlines())
+        stream.seek(0)
+        stream.truncate()
+
+    with world.emulator:
+        played = world.new_case(BARE_CALLS.stem).play(watch=write)
+    assert played.result == "success"
+    check_golden("reports/bare-calls.txt", normalized("".join(lines)))

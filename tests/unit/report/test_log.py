@@ -213,24 +213,33 @@ def test_events_are_lines_of_the_log(name: str) -> None:
     assert before_the_end(log_of_each(updates())) == lines
 
 
-@pytest.mark.parametrize("speed", [10, 40])
-def test_calls_that_share_a_line_do_not_keep_the_log_silent(speed: int) -> None:
-    """Whoever watches the log sees one within a minute: the line comes after half of one, or with
-    the heartbeat.
-    """
+def test_a_call_is_in_the_log_after_two_quiet_seconds_at_the_latest() -> None:
+    """One that has ended, and one that goes on, by its name; its end has a line of its own."""
     feed = Feed()
-    updates: list[Update] = []
-    for number in range(6):
-        arrived = feed.arrived(*call("Bash", number * speed, number * speed + 1))
-        updates += [arrived._replace(elapsed=float(number * speed)), feed.quiet()]
-        if speed > 30:
-            updates.append(Heartbeat(run(), elapsed=number * speed + 30, silence=30))
-    lines = [line for line in before_the_end(log_of(*updates, feed.ended())) if "Bash" in line]
-    assert lines == (
-        [f"[00:{number}1]   Bash ×3, 3s" for number in (2, 5)]
-        if speed == 10
-        else [f"[0{at // 60}:{at % 60:02}]   Bash (1s)" for at in range(1, 240, 40)]
-    )
+    start, end = call("Bash", 5, 105)
+    updates: list[Update] = [
+        feed.arrived(*call("Read", 0, 1), *call("Read", 2, 3), start),
+        feed.quiet(),
+    ]
+    shown = before_the_end(log_of(*updates))
+    assert shown[1:] == ["[00:03]   Read ×2, 2s", "[00:05]   Bash (started)"]
+    shown = before_the_end(log_of(*updates, feed.arrived(end), feed.ended()))
+    assert shown[3:] == ["[01:45]   Bash (1m 40s)"]
+
+
+@pytest.mark.parametrize(("speed", "together"), [(0.5, 4), (1.0, 2), (4.0, 1)])
+def test_calls_that_follow_each_other_at_once_wait_two_seconds_for_their_line(
+    speed: float, together: int
+) -> None:
+    """No silence says that the agent pauses."""
+    feed = Feed()
+    updates = [
+        feed.arrived(*call("Bash", at * speed, at * speed + speed))._replace(elapsed=at * speed)
+        for at in range(16)
+    ]
+    lines = before_the_end(log_of(*updates, feed.ended()))[1:]
+    assert len(lines) == 16 // together
+    assert all((f"×{together}" in line) == (together > 1) for line in lines)
 
 
 def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() -> None:
@@ -244,9 +253,9 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
     assert [
         re.sub(" after .*event", "", line)
         for line in before_the_end(log)
-        if line.startswith("Still")
+        if line.startswith(("Still", "Not"))
     ] == [
-        *("Still pending", "Still checking out the repository", "Still working"),
+        *("Not started yet", "Still checking out the repository", "Still working"),
         *("Still working (Bash)", "Still paused (Bash)"),
     ]
 
