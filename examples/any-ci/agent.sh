@@ -1,5 +1,6 @@
 #!/bin/bash
 # Any other CI system whose jobs can run a container. The job's secret variable MOGPLEX_API_KEY holds the token.
+# Let a job that somebody starts by hand, or a schedule, call this: a job of every push would start a run, which costs money, each time.
 set -euo pipefail
 
 # In the container nothing tells which job this is, so it needs a key from outside. BUILD_ID stands for what your system calls the

@@ -8,6 +8,7 @@ project {
     buildType(Agent)
 }
 
+// It has no triggers: somebody presses "Run". A trigger for every push would start a run that costs money.
 object Agent : BuildType({
     name = "Agent"
 

@@ -61,7 +61,7 @@ CALLER = """
 on: {on}
 jobs:
   agent:
-    permissions: {{issues: write}}
+    permissions: {{issues: write, pull-requests: read}}
     uses: acme/.github/.github/workflows/{name}.yml@main
     with: {inputs}
     secrets:
@@ -94,16 +94,21 @@ steps:
 """
 KEPT = ("diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json")
 REVIEW = "Please review https://github.com/acme/web/pull/42"
-STAND_INS = {
-    # What is looked at before the start is as it should be; all else is printed.
-    "gh": """#!/bin/sh
-case "$1 $2" in
-  "pr list") echo 0 ;;
+GH = """#!/bin/sh
+case "$*" in
+  "api --paginate "*) ;;
+  "pr list "*) echo 0 ;;
+  "api repos/acme/web/pulls/12 "*) printf "is-fork=$IS_FORK\\nbranch=feature/login\\nbase=main\\n" ;;
   "api repos/"*/pulls/*) echo "open $TESTED" ;;
   "api repos/"*/issues/*) echo open ;;
   *) printf "gh:"; printf " <%s>" "$@"; echo ;;
 esac
-""",
+"""
+"""All that is looked at before the start is as it should be; all else is printed. Other tests try
+what gh is asked for.
+"""
+STAND_INS = {
+    "gh": GH,
     "make": "#!/bin/sh\nexit 1\n",
 }
 WEB = {"id": 1, "full_name": "acme/web"}
@@ -155,21 +160,40 @@ ASKED = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "u
 
 
 def pushed(sender: Mapping[str, object], **head: object) -> dict[str, object]:
-    return {"pull_request": {**PULL_REQUEST, "head": {**HEAD, **head}}, "sender": sender}
+    pull_request = {**PULL_REQUEST, "head": {**HEAD, **head}, "labels": [{"name": "agent"}]}
+    return {"pull_request": pull_request, "sender": sender}
+
+
+def unlabeled(event: dict[str, object]) -> dict[str, object]:
+    pull_request = event["pull_request"]
+    assert isinstance(pull_request, dict)
+    return {**event, "pull_request": {**pull_request, "labels": []}}
+
+
+def of_bot(label: str) -> dict[str, object]:
+    user = {**APP, "login": "dependabot[bot]"}
+    pull_request = {**PULL_REQUEST, "user": user}
+    return {
+        "action": "labeled",
+        "label": {"name": label},
+        "pull_request": pull_request,
+        "sender": PERSON,
+    }
 
 
 def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
     return {"action": "labeled", "label": {"name": label}, "issue": ASKED, "sender": sender}
 
 
-def commented(body: str, association: str) -> dict[str, object]:
+def commented(body: str, association: str, *, on_pull_request: bool = False) -> dict[str, object]:
     comment = {"body": body, "node_id": "IC", "author_association": association, "user": PERSON}
-    return {"action": "created", "issue": ASKED, "comment": comment, "sender": PERSON}
+    issue = {**ASKED, "pull_request": {}} if on_pull_request else ASKED
+    return {"action": "created", "issue": issue, "comment": comment, "sender": PERSON}
 
 
 def reviewed() -> dict[str, object]:
     review = {
-        "body": "Handle the empty list.",
+        "body": "/agent Handle the empty list.",
         "node_id": "R",
         "author_association": "MEMBER",
         "user": PERSON,
@@ -201,6 +225,8 @@ class Started(NamedTuple):
     request: Mapping[str, object] = {}
     answer: str = ""
     """A part of how ``gh`` is called afterwards, if it is."""
+    comment: str = ""
+    """A part of the comment of ``comment-on``, if there is one."""
     job_fails: bool = False
 
 
@@ -246,7 +272,7 @@ SELDOM_STARTED = {
             EXAMPLES["review"],
             "pull_request_review",
             reviewed(),
-            ["```text\nHandle the empty list.\n```"],
+            ["```text\n/agent Handle the empty list.\n```"],
             ON_FEATURE,
         )
     ),
@@ -258,21 +284,23 @@ SELDOM_STARTED = {
             ["`git fetch origin pull/7/head`"],
         ),
         request={"mode": "SAFE"},
-        answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass",
+        comment="all 24 tests pass",
     ),
     "a bot's pull request": Started(
-        *(
-            EXAMPLES["bot"],
-            "pull_request",
-            pushed({**APP, "login": "dependabot[bot]"}),
-            (),
-            ON_FEATURE,
-        ),
-        job_fails=True,  # the tests do
+        *(EXAMPLES["bot"], "pull_request", of_bot("agent"), (), ON_FEATURE),
     ),
     "release notes": Started(
-        *(EXAMPLES["release-notes"], "push", {"ref": "refs/tags/v1.2.3"}, ["the tag v1.2.3"]),
-        answer="gh: <release> <create> <v1.2.3> <--repo> <acme/web> <--draft> <--title> <v1.2.3> <--notes>",
+        EXAMPLES["release-notes"],
+        "workflow_dispatch",
+        {"inputs": {"tag": "v1.2.3"}},
+        ["the tag v1.2.3"],
+    ),
+    "a comment with a line break": COMMENTED._replace(
+        payload=commented(f"/agent\r\n{COMMENT[7:]}", "MEMBER"), prompt=["/agent\nMend"]
+    ),
+    "a comment on a pull request": COMMENTED._replace(
+        payload=commented(COMMENT, "MEMBER", on_pull_request=True),
+        request={**ON_FEATURE, "base_branch": "main"},
     ),
 }
 
@@ -282,12 +310,15 @@ def test_an_event_starts_one_run_and_is_answered(
     image: str, tmp_path: Path, api: GitHub, name: str
 ) -> None:
     case = (STARTED | SELDOM_STARTED)[name]
-    review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "Handle the empty list."}}
+    review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "/agent Handle the empty list."}}
     api.words = {"I": ISSUE, "IC": {"body": COMMENT}, **review}
+    if name == "a comment with a line break":
+        api.words["IC"] = {"body": f"/agent\r\n{COMMENT[7:]}"}
     api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
+        is_fork = "--env=IS_FORK=false"
         done = run_example(
-            image, tmp_path, case.workflow, emulator, case.event, case.payload, api=api
+            image, tmp_path, case.workflow, emulator, case.event, case.payload, is_fork, api=api
         )
         (run,) = emulator.runs
     assert (done.exit_code != 0) is case.job_fails, done.log
@@ -296,6 +327,9 @@ def test_an_event_starts_one_run_and_is_answered(
     answers = [line for line in done.lines() if line.startswith("gh: ")]
     if case.answer:
         assert [case.answer in answer for answer in answers] == [True]
+    assert [case.comment in str(comment["body"]) for comment in api.comments] == (
+        [True] if case.comment else []
+    )
 
 
 @pytest.mark.slow
@@ -332,6 +366,30 @@ def test_an_event_starts_one_run_and_is_answered(
             False,
             id="no order",
         ),
+        pytest.param(
+            EXAMPLES["comment"],
+            "issue_comment",
+            commented("/agents are good", "MEMBER"),
+            False,
+            id="another word",
+        ),
+        pytest.param(
+            EXAMPLES["comment"],
+            "issue_comment",
+            commented(COMMENT, "MEMBER", on_pull_request=True),
+            False,
+            id="a comment on a fork's pull request",
+        ),
+        pytest.param(
+            RECIPES["fix-build"],
+            "pull_request",
+            unlabeled(pushed(PERSON)),
+            True,
+            id="a failing build without the label",
+        ),
+        pytest.param(
+            EXAMPLES["bot"], "pull_request", of_bot("dependencies"), False, id="a bot's own label"
+        ),
     ],
 )
 def test_an_event_starts_nothing(
@@ -344,7 +402,8 @@ def test_an_event_starts_nothing(
     job_fails: bool,
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = run_example(image, tmp_path, workflow, emulator, event, payload, api=api)
+        is_fork = "--env=IS_FORK=true"
+        done = run_example(image, tmp_path, workflow, emulator, event, payload, is_fork, api=api)
         assert emulator.requests == []
     assert (done.exit_code != 0) is job_fails, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())

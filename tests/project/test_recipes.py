@@ -20,8 +20,8 @@ STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["
 LOOKS = {
     name: yaml.safe_load(claim(f"examples/workflows/{name}.yml").code)["jobs"]["agent"]["steps"]
     for name in ("label", "comment")
-} | {"fix-build": STEPS[1:]}
-"""The step that looks before the start, and those behind it."""
+} | {"fix-build": STEPS}
+"""The steps, of which one looks before the start."""
 ANSWERING_GH = """#!/bin/sh
 while [ "$1" != --jq ]; do shift; done
 jq -r "$2" <"$ANSWER"
@@ -59,6 +59,7 @@ def test_a_fourth_attempt_is_not_made(
         require(program)
     counting, _, agent, _ = STEPS
     assert agent["if"].startswith("steps.attempts.outputs.left == 'true' && ")
+    assert counting["shell"] == "bash"
     output, file = tmp_path / "output", tmp_path / "comments.json"
     executable(tmp_path / "gh", GH)
     file.write_text(json.dumps(earlier))
@@ -77,6 +78,22 @@ def test_a_fourth_attempt_is_not_made(
         not may_try,
         "",
     )
+
+
+def test_no_attempt_is_made_when_they_cannot_be_counted(tmp_path: Path) -> None:
+    require("bash")
+    executable(tmp_path / "gh", "#!/bin/sh\nexit 1\n")
+    (tmp_path / "output").touch()
+    env = {
+        "GITHUB_REPOSITORY": "acme/web",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "NUMBER": "7",
+    }
+    env |= {"MOST": "3", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    # as the runner starts `shell: bash`
+    shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEPS[0]["run"]]
+    done = subprocess.run(shell, env=env, check=False)
+    assert (done.returncode, (tmp_path / "output").read_text()) == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +159,9 @@ def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
 ) -> None:
     for program in ("bash", "jq"):
         require(program)
-    look, agent, *_ = LOOKS[name]
+    look, agent = (
+        next(step for step in LOOKS[name] if step.get("id") == key) for key in ("look", "agent")
+    )
     output, file = tmp_path / "output", tmp_path / "answer.json"
     executable(tmp_path / "gh", ANSWERING_GH)
     file.write_text(json.dumps(answer))
