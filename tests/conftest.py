@@ -1,5 +1,5 @@
-"""How many workers run the tests, what they cost, and how many examples each property is tried
-with.
+"""What the machine brings is cleared; how many workers run the tests, what they cost, and how many
+examples each property is tried with.
 """
 
 from __future__ import annotations
@@ -7,12 +7,15 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import forked
+from tests import forked, machine
 
+machine.clear()
 signal.signal(
     signal.SIGHUP, signal.SIG_DFL
 )  # else what the tests start ignores it, too: nohup does that
@@ -31,6 +34,21 @@ settings.register_profile(
     "nightly", _STEADY, max_examples=2_000, derandomize=False, print_blob=True
 )
 settings.load_profile("everyday")
+
+
+@pytest.fixture
+def unknown_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find no host below `.invalid`, and that at once: a network's own resolver may take its time,
+    or have an answer for every name.
+    """
+    resolve = socket.getaddrinfo
+
+    def resolve_others(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_others)
 
 
 @pytest.hookimpl(optionalhook=True)

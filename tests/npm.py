@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests import machine
 from tests.require import require, unavailable
 
 _LOCK = Path(__file__).parent / "node" / "package-lock.json"
@@ -54,6 +55,7 @@ def _install(folder: Path) -> None:
     done = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=folder,
+        env=machine.environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import machine
+
 _START_ENGINE = Path(__file__).parent / "container" / "start-engine.sh"
 
 
@@ -37,6 +39,12 @@ def unavailable(name: str, reason: str) -> None:
 @functools.cache
 def _what_is_missing(name: str) -> str | None:
     if name == "docker":
-        started = subprocess.run([_START_ENGINE], capture_output=True, text=True, check=False)
+        started = subprocess.run(
+            [_START_ENGINE],
+            env=machine.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return None if started.returncode == 0 else started.stderr.strip()
     return None if shutil.which(name) else f"no `{name}` on PATH"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from tests import machine
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
 from tests.github import GitHub
@@ -20,7 +21,11 @@ def base_image() -> str:
     """The Dockerfile's base: pulled before, or a stand-in made from Debian packages."""
     require("docker")
     made = subprocess.run(
-        [Path(__file__).parent / "base-image.sh", BASE], capture_output=True, text=True, check=False
+        [Path(__file__).parent / "base-image.sh", BASE],
+        env=machine.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode != 0:
         unavailable("docker", f"no base image: {made.stderr.strip()}")

@@ -44,6 +44,7 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.usefixtures("unknown_names")
 @pytest.mark.parametrize(
     "mistake", MISTAKES, ids=lambda mistake: (mistake["says"] or mistake["warns"])[0][:60]
 )

@@ -213,6 +213,7 @@ def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
         ("http://nowhere.invalid", "the host name nowhere.invalid cannot be resolved"),
     ],
 )
+@pytest.mark.usefixtures("unknown_names")
 def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(
     url: str, cause: str
 ) -> None:
