@@ -12,7 +12,9 @@ minor=${version%.*}
 
 git fetch --quiet --tags --force origin
 for series in "$minor" "$major"; do
-  highest=$(git tag --list "v$series.*" --sort=-version:refname | grep --extended-regexp --max-count 1 '^v[0-9]+\.[0-9]+\.[0-9]+$')
+  # not as a pipe: git would be killed for writing on when grep has found the first, and pipefail would end this script
+  tags=$(git tag --list "v$series.*" --sort=-version:refname)
+  highest=$(grep --extended-regexp --max-count 1 '^v[0-9]+\.[0-9]+\.[0-9]+$' <<<"$tags")
   if [ "$highest" = "v$version" ]; then
     git tag --force "v$series" "v$version^{commit}" >/dev/null
     git push --quiet --force origin "refs/tags/v$series"

@@ -10,10 +10,10 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.container.images import ROOT
 from tests.require import require
@@ -52,6 +52,12 @@ class Registry:
             check=True,
         ).stdout
         return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+    def referrers(self, digest: str) -> set[str]:
+        """The kinds of artifacts that refer to an image, its signature for one."""
+        found = json.loads(self.run("oras", "discover", "--format=json", f"{self.image}@{digest}"))
+        listed = found["referrers"] if "referrers" in found else found["manifests"]  # since 1.3
+        return {each["artifactType"] for each in listed}
 
     def tags(self) -> list[str]:
         """Every tag in it; none when nothing was pushed."""
@@ -163,20 +169,44 @@ class Layout:
         return self._folder / "blobs" / digest.replace(":", "/")
 
 
+class Cosign(NamedTuple):
+    """How this machine's cosign keeps signatures as referrers and writes to no public log.
+
+    Version 3, which the workflows install, does the first by itself; Debian's 2.5 has to be told.
+    """
+
+    sign: Sequence[str]
+    verify: Sequence[str]
+    env: Mapping[str, str]
+
+    @classmethod
+    def found(cls) -> Cosign:
+        """Look at what the one on PATH can do."""
+        require("cosign")
+        told = subprocess.run(
+            ["cosign", "sign", "--help"], capture_output=True, text=True, check=True
+        )
+        offline = ("--insecure-ignore-tlog", "--allow-http-registry", "--allow-insecure-registry")
+        if "--use-signing-config" in told.stdout:
+            own = ("--use-signing-config=false", "--tlog-upload=false", *offline[1:])
+            return cls(own, offline, {})
+        old = ("--registry-referrers-mode=oci-1-1", "--tlog-upload=false", *offline[1:])
+        return cls(old, ("--experimental-oci11", *offline), {"COSIGN_EXPERIMENTAL": "1"})
+
+
 def signed(registry: Registry, digest: str, folder: Path) -> Path:
     """Sign an image, verify the signature, and return the public key, which is made in ``folder``.
 
     With a key of our own: the release signs with the workflow's identity, which needs sigstore's
     servers.
     """
-    require("cosign")
-    env = {**registry.env, "COSIGN_PASSWORD": ""}
-    http = ["--allow-http-registry", "--allow-insecure-registry"]
+    cosign = Cosign.found()
+    env = {**registry.env, **cosign.env, "COSIGN_PASSWORD": ""}
     image = f"{registry.image}@{digest}"
     for command in (
         ["generate-key-pair"],
-        ["sign", "--yes", "--key=cosign.key", "--tlog-upload=false", *http, image],
-        ["verify", "--key=cosign.pub", "--insecure-ignore-tlog", *http, image],
+        ["sign", "--yes", "--key=cosign.key", *cosign.sign, image],
+        ["verify", "--key=cosign.pub", *cosign.verify, image],
     ):
         done = subprocess.run(
             ["cosign", *command], cwd=folder, env=env, capture_output=True, text=True, check=False

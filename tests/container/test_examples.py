@@ -68,7 +68,7 @@ jobs:
       MOGPLEX_API_KEY: ${{{{ secrets.MOGPLEX_API_KEY }}}}
 """
 FORGEJO = claim("examples/forgejo/agent.yml").code
-UPLOAD = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f"
+UPLOAD = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"
 UPLOAD_STAND_IN = """
 name: Upload
 inputs:
@@ -288,12 +288,6 @@ SELDOM_STARTED = {
     ),
     "a bot's pull request": Started(
         *(EXAMPLES["bot"], "pull_request", of_bot("agent"), (), ON_FEATURE),
-    ),
-    "release notes": Started(
-        EXAMPLES["release-notes"],
-        "workflow_dispatch",
-        {"inputs": {"tag": "v1.2.3"}},
-        ["the tag v1.2.3"],
     ),
     "a comment with a line break": COMMENTED._replace(
         payload=commented(f"/agent\r\n{COMMENT[7:]}", "MEMBER"), prompt=["/agent\nMend"]
@@ -525,6 +519,27 @@ def test_an_update_without_the_right_change_fails_the_job(
         )
     assert done.exit_code == 1
     assert said in done.log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [({"CHANGELOG.md": "## 1.2.3"}, 0), ({"CHANGELOG.md": "## 1.2.3", "a.ts": "new"}, 1)],
+    ids=["the changelog", "another file, too"],
+)
+def test_release_notes_change_the_changelog_alone(
+    image: str, tmp_path: Path, api: GitHub, files: dict[str, str], code: int
+) -> None:
+    tag = {"inputs": {"tag": "v1.2.3"}}
+    with Emulator("success", speed=20) as emulator:
+        notes = EXAMPLES["release-notes"]
+        done = run_example(
+            image, tmp_path, notes, emulator, payload=tag, api=api, works=[Work(files)]
+        )
+        (run,) = emulator.runs
+    assert done.exit_code == code, done.log
+    assert "the tag v1.2.3" in run.prompt
+    assert ("a.ts" in done.log) is bool(code)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import yaml
 from scripts.pin_release import pinned_action
 from tests.container.act import act, workspace
 from tests.container.images import ROOT
-from tests.container.registry import Registry, serving, signed
+from tests.container.registry import Cosign, Registry, serving, signed
 from tests.documents import claim
 from tests.program import executable
 from tests.require import require
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 MIRROR = claim("examples/workflows/mirror.yml")
 VERIFY = claim("SECURITY.md", "cosign verify")
-(COSIGN_ACTION,) = re.findall("uses: (sigstore/[^ ]+)", MIRROR.code)
+INSTALLERS = re.findall("uses: ((?:sigstore|oras-project)/[^ ]+)", MIRROR.code)
 VERSION = "1.2.3"
 # bcrypt of "password", as htpasswd writes it
 LOGIN = "mirror:$2b$04$JYe5.sGb5aJzWaegY5Z3geKgN6z9E/KL3AOLDABbuX.r8ZPQF.tYq\n"
@@ -33,9 +33,9 @@ set -e
 if [ "$1" = verify ]; then
   [ "$3" = --certificate-identity ] && [ "$4" = "{identity}" ]
   [ "$5" = --certificate-oidc-issuer ] && [ "$6" = https://token.actions.githubusercontent.com ]
-  set -- verify "$2" --key={key} --insecure-ignore-tlog --allow-http-registry
+  set -- verify "$2" --key={key} {options}
 fi
-exec {cosign} "$@"
+exec env {env} {cosign} "$@"
 """
 """A key stands for the identity that the release signs with: verifying that needs sigstore's
 servers.
@@ -48,7 +48,7 @@ GH = """#!/bin/sh
 @pytest.fixture
 def published(registry: Registry, archives: list[str], tmp_path: Path) -> Registry:
     """The registry with a release in it, signed; its environment has the stand-ins on PATH."""
-    require("cosign")
+    require("oras")
     digest = registry.script("publish_image.sh", registry.image, VERSION, *archives)
     registry.script("tag_image.sh", registry.image, digest, "v1")
     key = signed(registry, digest, tmp_path)
@@ -64,8 +64,16 @@ def published(registry: Registry, archives: list[str], tmp_path: Path) -> Regist
     identity = identity.replace(
         "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action"
     )
+    cosign = Cosign.found()
+    stand_in = COSIGN.format(
+        identity=identity,
+        key=shlex.quote(str(key)),
+        options=" ".join(cosign.verify),
+        env=" ".join(f"{name}={value}" for name, value in cosign.env.items()),
+        cosign=shutil.which("cosign"),
+    )
     programs = {
-        "cosign": COSIGN.format(identity=identity, key=key, cosign=shutil.which("cosign")),
+        "cosign": stand_in,
         "gh": GH.format(image=registry.image),
     }
     for name, text in programs.items():
@@ -104,9 +112,10 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
     ):
         git(release, *arguments)
     git(target, "init", "--quiet", "--bare")
-    (job / "cosign-installer").mkdir()
-    (job / "cosign-installer" / "action.yml").write_text(
-        "{name: Stub, runs: {using: composite, steps: [{run: 'true', shell: bash}]}}\n"
+    assert len(INSTALLERS) == 2
+    (job / "installer").mkdir()
+    (job / "installer" / "action.yml").write_text(
+        "{name: Stub, inputs: {cosign-release: {}}, runs: {using: composite, steps: [{run: 'true', shell: bash}]}}\n"
     )
     rewrites = {
         f"file://{release}": "https://github.com/mogplex/run-action.git",
@@ -130,7 +139,7 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
         done = act(
             workspace(job / "repository", workflow),
             "--platform=ubuntu-24.04=-self-hosted",
-            f"--local-repository={COSIGN_ACTION}={job / 'cosign-installer'}",
+            *(f"--local-repository={action}={job / 'installer'}" for action in INSTALLERS),
             f"--input=version={VERSION}",
             "--secret=REGISTRY_PASSWORD=password",
             "--secret=GITHUB_TOKEN=github-token",
@@ -139,6 +148,7 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
         )
         assert done.exit_code == 0, done.log
         mirror.env.update(published.env)
+        assert mirror.referrers(digest) == published.referrers(digest) != set()
         cosign, _, _ = VERIFY.code.partition("gh attestation")
         mirror.run(
             "bash",

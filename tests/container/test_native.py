@@ -19,7 +19,7 @@ from tests.documents import as_workflow, claim
 
 pytestmark = pytest.mark.container
 
-SETUP_PYTHON = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405"
+SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"
 SHOWN = claim("native/README.md", "uses: mogplex/run-action/native@v1")
 PROMPT = 'Fix the "build":\n`make` needs $HOME'
 WORKFLOW = MATRIX.replace("uses: ./", "uses: ./native").replace("Fix the build", json.dumps(PROMPT))

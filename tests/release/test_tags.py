@@ -140,3 +140,13 @@ def test_a_job_that_failed_after_the_tag_can_run_again(clone: Clone) -> None:
     again = Clone.of(clone)
     assert again.release("1.0.0") == ["v1.0", "v1"]
     assert again.run("git", "ls-remote", "origin", "refs/tags/v1.0.0") == pushed
+
+
+def test_more_tags_than_a_pipe_holds_do_not_end_the_scripts(clone: Clone) -> None:
+    """A reader that has found its line and leaves would kill git, and with it the release."""
+    head = clone.run("git", "rev-parse", "HEAD")
+    many = "".join(f"create refs/tags/v1.0.{number} {head}\n" for number in range(8_000))
+    command = ["git", "update-ref", "--stdin"]
+    subprocess.run(command, cwd=clone.folder, env=PLAIN_GIT, input=many, text=True, check=True)
+    assert clone.release("1.0.8000") == ["v1.0", "v1"]
+    assert clone.run(IS_LATEST, "1.0.8000") == "true"

@@ -4,6 +4,7 @@ before tags move.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -135,3 +136,24 @@ def test_a_release_that_can_be_changed_stops_the_workflow(
     executable(tmp_path / "bin/gh", f"{gh}{immutable}\n")
     script = script_of("release", "See that nobody can change it")
     assert run_step(script, tmp_path, VERSION="1.2.3", GH_REPO="acme/x").returncode == code
+
+
+def test_the_image_is_labelled_with_version_commit_and_base(tmp_path: Path) -> None:
+    executable(tmp_path / "bin/docker", '#!/bin/sh\nprintf "%s\\n" "$@" >>asked\n')
+    base = f"python:3.13-slim-trixie@sha256:{'1' * 64}"
+    env = {"VERSION": "1.2.3", "GITHUB_SHA": "abc", "ARCH": "amd64", "BASE": base}
+    script = script_of("build", "Build, with SBOM and provenance")
+    done = run_step(script, tmp_path, SBOM_GENERATOR="generator", **env)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "asked").read_text().splitlines()
+    labels = {
+        label.removeprefix("org.opencontainers.image.")
+        for option, label in itertools.pairwise(asked)
+        if option == "--label"
+    }
+    assert labels == {
+        "version=1.2.3",
+        "revision=abc",
+        "base.name=docker.io/library/python:3.13-slim-trixie",
+        f"base.digest=sha256:{'1' * 64}",
+    }
