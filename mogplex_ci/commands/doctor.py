@@ -81,7 +81,7 @@ class Job:
         self.flags = flags
         self.session = session
         self.platform = detect(session.env, StringIO())  # nothing goes to the log of the job
-        given, _ = gather(flags, self.platform).values()
+        given, _ = gather(flags, self.platform).texts()
         self.token, self.url = given.get("api-key", ""), given["base-url"]
         self.is_sendable = not check({"api-key": self.token, "base-url": self.url})
         """Whether the token may be sent to the address; else the check of the inputs says why."""

@@ -10,7 +10,7 @@ from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError,
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
-from mogplex_ci.inputs.sources import gather, given
+from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.models import Cancelled, Repair
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform, github_api_url
@@ -33,7 +33,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     safe = Sanitizer(secrets_of(env))
     try:
         parser().read(argv)
-        key = given(argv, env).get("idempotency-key")
+        key = given_texts(argv, env).get("idempotency-key")
         token = read_connection(argv, env)[1] if platform.load_state(key=key) else None
     except UsageError as error:
         for fault in error.problems:
@@ -110,7 +110,7 @@ def _comment(
     run: OpenRun, said: str, argv: Sequence[str], platform: Platform, safe: Sanitizer
 ) -> None:
     """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
-    values, repository = given(argv, platform.env), platform.repository()
+    values, repository = given_texts(argv, platform.env), platform.repository()
     if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
         return
     if check({"comment-on": values["comment-on"]}):  # no step that started a run had it like this

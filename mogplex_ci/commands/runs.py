@@ -17,7 +17,7 @@ from mogplex_ci.commands.common import (
 from mogplex_ci.errors import NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
-from mogplex_ci.inputs.read import artifact_path
+from mogplex_ci.inputs.values import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress

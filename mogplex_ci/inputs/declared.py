@@ -70,7 +70,8 @@ class Kind(NamedTuple):
         """Return the value of a valid ``text``, which is a text where its type needs more than this
         module knows.
         """
-        text = text.lower() if self.ignores_case else text
+        if self.ignores_case:
+            text = text.lower()
         return _VALUES.get(self.rules.get("x-type", ""), str)(text)
 
     def problem(self, name: str, text: str, *, token: str = "") -> Problem | None:
@@ -78,14 +79,19 @@ class Kind(NamedTuple):
         ``fault``.
         """
         fault = self.fault(text, token=token)
-        return None if fault is None else self.refused(name, text, fault)
+        if fault is None:
+            return None
+        return self.refused(name, text, fault)
 
     def refused(self, name: str, text: str, fault: str) -> Problem:
         """Return the problem that ``text`` as the value of ``name`` has this ``fault``."""
-        is_shown = self.rules.get("x-is-shown", True)
-        near = self._suggested(text) if is_shown else ()
-        remedy = "" if near and not self.choices else f"Use {self.allowed}."
-        return Problem(name, fault, remedy, Untrusted(text) if is_shown else None, near)
+        remedy = f"Use {self.allowed}."
+        if not self.rules.get("x-is-shown", True):
+            return Problem(name, fault, remedy)
+        near = self._suggested(text)
+        if near and not self.choices:
+            remedy = ""  # the suggestion says it
+        return Problem(name, fault, remedy, Untrusted(text), near)
 
     def fault(self, text: str, *, token: str = "") -> str | None:
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
@@ -98,22 +104,31 @@ class Kind(NamedTuple):
             return "is not UTF-8 text"
         if self.ignores_case:
             text = text.lower()
+        if text in self.choices:
+            return None
         if self.choices:
-            return None if text in self.choices else "is not one of the choices"
-        for fault in (
-            said
-            for wrong, said in self.rules.get("x-refused", {}).items()
-            if re.search(wrong, text)
-        ):
-            return str(fault)
+            return "is not one of the choices"
+        return self._fault_by_rules(text) or self._fault_by_code(text, token=token)
+
+    def _fault_by_rules(self, text: str) -> str | None:
+        """Return which of the schema's rules ``text`` breaks, or None."""
+        for wrong, fault in self.rules.get("x-refused", {}).items():
+            if re.search(wrong, text):
+                return str(fault)
         most = self.rules.get("maxLength", len(text))
         if len(text) > most:
             return f"has {len(text):,} characters, {most:,} are allowed"
         if not re.fullmatch(self.rules.get("pattern", "(?s:.*)"), text):
             return str(self.rules["x-fault"])
+        return None
+
+    def _fault_by_code(self, text: str, *, token: str) -> str | None:
+        """Return what is wrong with ``text`` by the rules that no pattern can express, or None."""
         if self.name == "base-url":
             return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
-        return _MORE_RULES[self.name](text) if self.name in _MORE_RULES else None
+        if self.name in _MORE_RULES:
+            return _MORE_RULES[self.name](text)
+        return None
 
     def _suggested(self, text: str) -> tuple[Untrusted, ...]:
         """Return a valid value that the user may have meant by ``text``, if there is one."""
@@ -122,10 +137,10 @@ class Kind(NamedTuple):
         corrected = text
         for mistake, right in self.rules.get("x-corrections", {}).items():
             corrected = re.sub(mistake, right, corrected, flags=re.IGNORECASE)
-        candidates = (*nearest(text.lower(), self.choices), corrected)
-        return tuple(
-            Untrusted(each) for each in candidates if each != text and self.fault(each) is None
-        )[:1]
+        for candidate in (*nearest(text.lower(), self.choices), corrected):
+            if candidate != text and self.fault(candidate) is None:
+                return (Untrusted(candidate),)
+        return ()
 
 
 class Input(NamedTuple):
@@ -170,7 +185,9 @@ class Input(NamedTuple):
 
     def value(self, text: str) -> object:
         """Return the value of a valid ``text``, as ``Kind.value`` does."""
-        return text.upper() if self.is_upper else self.kind.value(text)
+        if self.is_upper:
+            return text.upper()
+        return self.kind.value(text)
 
 
 @cache
@@ -225,53 +242,65 @@ def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
     """Return what to write for a name that is no input, as a remedy. ``known``: names, and how each
     is written.
     """
-    tried = load_schema("inputs")["x-instead"].get(name)
-    if tried in known:
-        return f"Use {known[tried]} instead."
-    return next(
-        (f"Did you mean {known[near]}?" for near in nearest(name.lower(), known)), otherwise
-    )
+    successor = load_schema("inputs")["x-instead"].get(name)
+    if successor in known:
+        return f"Use {known[successor]} instead."
+    for near in nearest(name.lower(), known):
+        return f"Did you mean {known[near]}?"
+    return otherwise
 
 
 def enumeration(words: Sequence[str]) -> str:
     """Return ``a``, ``a or b``, ``a, b or c``."""
-    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    *others, last = words or [""]
+    if not others:
+        return last
+    return f"{', '.join(others)} or {last}"
 
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
-    choices = tuple(entry.get("enum", ()))
-    kind = (
-        Kind("choice", enumeration(choices), choices)
-        if choices
-        else kinds()[entry["$ref"].rpartition("/")[2]]
-    )
-    given = {
-        key[2:].replace("-", "_"): value for key, value in entry.items() if key.startswith("x-")
+    if "enum" in entry:
+        choices = tuple(entry["enum"])
+        kind = Kind("choice", enumeration(choices), choices)
+    else:
+        kind = kinds()[entry["$ref"].rpartition("/")[2]]
+    own = {
+        keyword.removeprefix("x-").replace("-", "_"): value
+        for keyword, value in entry.items()
+        if keyword.startswith("x-")
     }
-    given["variables"] = ("MOGPLEX_" + name.upper().replace("-", "_"), *given.get("variables", ()))
-    return Input(name, entry["description"], entry.get("default"), kind, **given)
+    variable = "MOGPLEX_" + name.upper().replace("-", "_")
+    own["variables"] = (variable, *own.get("variables", ()))
+    return Input(name, entry["description"], entry.get("default"), kind, **own)
 
 
 def _prompt_fault(text: str) -> str | None:
     if text.startswith("/"):
         return "begins with /, which would make its first word the name of a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)
-    fault = f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
-    return fault if units > PROMPT_LIMIT else None
+    if units > PROMPT_LIMIT:
+        return f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
+    return None
 
 
 def _duration_fault(text: str) -> str | None:
     try:
-        return None if parse_duration(text) > 0 else "is not more than zero"
-    except ValueError:
+        seconds = parse_duration(text)
+    except ValueError:  # its form is right: the pattern says so
         return "is longer than 720h"
+    if seconds > 0:
+        return None
+    return "is not more than zero"
 
 
 def _json_fault(text: str, types: type | UnionType = object) -> str | None:
     try:
-        return None if isinstance(json.loads(text), types) else "is not a JSON object"
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return "is not JSON"
+    if isinstance(value, types):
+        return None
+    return "is not a JSON object"
 
 
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {

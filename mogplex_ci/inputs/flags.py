@@ -25,7 +25,9 @@ other processes can see command lines."""
 
 def program() -> str:
     """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
-    return "mogplex" if Path(sys.argv[0]).name == "mogplex" else "mogplex-ci"
+    if Path(sys.argv[0]).name == "mogplex":
+        return "mogplex"
+    return "mogplex-ci"
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +37,9 @@ class Parser(argparse.ArgumentParser):
         self, command: str, description: str, *, example: str, usage: str | None = None
     ) -> None:
         """``command`` and ``example`` do not contain the program's name."""
-        codes = f"exit codes: '{program()} --help' lists them" if command else EXIT_CODES
+        codes = EXIT_CODES
+        if command:
+            codes = f"exit codes: '{program()} --help' lists them"
         super().__init__(
             prog=f"{program()} {command}",
             usage=usage,
@@ -54,21 +58,25 @@ class Parser(argparse.ArgumentParser):
         A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more``
         is what argparse shall know besides.
         """
-        is_needed, default = (
-            not name.startswith("-") and "nargs" not in more,
-            more.get("default") or "",
-        )
+        is_needed = not name.startswith("-") and "nargs" not in more
+        default = more.get("default") or ""
+        shown_name = metavar if is_needed else name
 
         def read(given: str) -> object:
             given = given.strip() or default
-            if kind is None or not (given or is_needed):
+            if kind is None:
                 return given
-            if problem := kind.problem(metavar if is_needed else name, given):
+            if not given and not is_needed:
+                return given
+            problem = kind.problem(shown_name, given)
+            if problem is not None:
                 raise UsageError(problem)
             return kind.value(given)
 
-        shown = metavar or (kind and "|".join(kind.choices))
-        self.add_argument(name, help=text, metavar=shown, **{"type": read, "default": "", **more})
+        if kind is not None and not metavar:
+            metavar = "|".join(kind.choices)
+        settings = {"type": read, "default": "", **more}
+        self.add_argument(name, help=text, metavar=metavar or None, **settings)
 
     def switch(self, flag: str, text: str) -> None:
         """Add a flag that takes no value."""
@@ -93,11 +101,8 @@ class Parser(argparse.ArgumentParser):
             str(action.metavar or action.dest) for action in self._get_positional_actions()
         ]
         known = {name.lower(): f"{name} without a flag" for name in positionals}
-        known |= {
-            flag[2:]: flag
-            for flag in (*self._option_string_actions, "--version")
-            if flag.startswith("--")
-        }
+        flags = (*self._option_string_actions, "--version")
+        known |= {flag.removeprefix("--"): flag for flag in flags if flag.startswith("--")}
         secrets = {spec.name: spec.variables[0] for spec in inputs().values() if spec.is_secret}
         for before, word in pairwise(["", *words]):
             flag = word.partition("=")[0]
@@ -106,30 +111,28 @@ class Parser(argparse.ArgumentParser):
                 if any(variable in remedy for variable in secrets.values()):
                     remedy += " Other processes can see command lines."
                 yield Problem(f"flag {flag}", "does not exist", remedy)
-            elif word.startswith("-") or not before.startswith(
-                "-"
-            ):  # behind an unknown flag it is a value
+            elif word.startswith("-") or not before.startswith("-"):
+                # Behind an unknown flag a word is its value.
                 remedy = "Write --NAME VALUE, and quote spaces; see --help."
                 yield Problem("arguments", "contain a word that is not expected", remedy)
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
-        if message.startswith("the following arguments are required: "):
-            raise UsageError(
-                Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help.")
-            )
+        raise UsageError(self._problem(message))
+
+    def _problem(self, message: str) -> Problem:
+        """Return argparse's ``message`` in our words."""
+        required = "the following arguments are required: "
+        if message.startswith(required):
+            fault = f"{message.removeprefix(required)} is missing"
+            return Problem(self.command, fault, "See --help.")
         argument, _, fault = message.removeprefix("argument ").partition(": ")
         if fault == "expected one argument":
-            raise UsageError(
-                Problem(f"flag {argument}", "needs a value", f"Write {argument}=VALUE.")
-            )
+            return Problem(f"flag {argument}", "needs a value", f"Write {argument}=VALUE.")
         if fault.startswith("ignored explicit argument"):
-            raise UsageError(Problem(argument, "takes no value"))
-        raise UsageError(
-            Problem(
-                argument, fault.replace("not allowed with argument", "does not go together with")
-            )
-        )
+            return Problem(argument, "takes no value")
+        fault = fault.replace("not allowed with argument", "does not go together with")
+        return Problem(argument, fault)
 
 
 def flag_parser(
@@ -151,26 +154,30 @@ def flag_parser(
         group = parser.add_argument_group(title)
         for spec in specs:
             is_shown = not spec.github_expression and (shown is None or spec.name in shown)
-            if spec.is_secret:
-                in_help += [fill(f"{spec.variables[0]}: {_help(spec)}", 80)] if is_shown else []
-                continue
-            may_stand_alone = spec.kind.name in ("boolean", "dry-run")
-            group.add_argument(
-                f"--{spec.name}",
-                help=_help(spec).replace("%", "%%") if is_shown else argparse.SUPPRESS,
-                metavar="|".join(spec.kind.choices)
-                or spec.kind.rules.get("x-placeholder", "VALUE"),
-                nargs="?" if may_stand_alone else None,
-                const="true" if may_stand_alone else None,
-            )
+            if not spec.is_secret:
+                _add_flag(group, spec, is_shown=is_shown)
+            elif is_shown:  # it has a variable only
+                in_help.append(fill(f"{spec.variables[0]}: {_help(spec)}", 80))
         group.description = "\n".join(in_help) or None
     return parser
 
 
+def _add_flag(group: argparse._ArgumentGroup, spec: Input, *, is_shown: bool) -> None:
+    """Add the flag of an input; the help leaves it out unless ``is_shown``."""
+    settings: dict[str, Any] = {"help": argparse.SUPPRESS}
+    if is_shown:
+        settings["help"] = _help(spec).replace("%", "%%")
+    if spec.kind.name in ("boolean", "dry-run"):  # ``--wait`` is ``--wait true``
+        settings |= {"nargs": "?", "const": "true"}
+    values = "|".join(spec.kind.choices) or spec.kind.rules.get("x-placeholder", "VALUE")
+    group.add_argument(f"--{spec.name}", metavar=values, **settings)
+
+
 def _help(spec: Input) -> str:
-    return (spec.description + (f" Default: {spec.default}." if spec.default else "")).replace(
-        "`", ""
-    )
+    text = spec.description
+    if spec.default:
+        text += f" Default: {spec.default}."
+    return text.replace("`", "")
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from functools import cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -56,13 +56,18 @@ def inputs_of_task(
     has no such task.
     """
     tasks = document.get("tasks") or {}
-    values = {**document, **(tasks.get(task) or {}), "tasks": None}
-    if isinstance(options := values.get("run-options"), dict):
-        values["run-options"] = json.dumps(_options(options))  # JSON is YAML
-    problems = [_unknown_task(task, tasks)] if task is not None and task not in tasks else []
-    return {
-        name: text for name, value in values.items() if value and (text := value.strip())
-    }, problems
+    values = dict(document)
+    values.pop("tasks", None)
+    if task is not None:
+        values |= tasks.get(task) or {}
+    if isinstance(values.get("run-options"), dict):
+        # Every input is a text, and JSON is YAML.
+        values["run-options"] = json.dumps(_as_options(values["run-options"]))
+    texts = {name: (value or "").strip() for name, value in values.items()}
+    given = {name: text for name, text in texts.items() if text}
+    if task is not None and task not in tasks:
+        return given, [_unknown_task(task, tasks)]
+    return given, []
 
 
 def parse_options(text: str) -> dict[str, Any]:
@@ -72,14 +77,18 @@ def parse_options(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it holds something else, or too much.
     """
-    return {_options(name): _options(value) for name, value in _parse(text).items()}
+    return {_as_options(name): _as_options(value) for name, value in _parse(text).items()}
 
 
 def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
     names = [name for name in map(str, tasks) if not could_be_credential(name)]
     near = tuple(map(Untrusted, nearest(task, names)))
-    listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-    remedy = f"Its tasks: {listed}." if tasks else "The file has no tasks."
+    listed = ", ".join(names[:_LISTED])
+    if len(names) > _LISTED:
+        listed += ", …"
+    remedy = f"Its tasks: {listed}."
+    if not tasks:
+        remedy = "The file has no tasks."
     return Problem("task", "is not in the run file", remedy, Untrusted(task), near)
 
 
@@ -91,50 +100,70 @@ def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     compares.
     """
     tasks = document.get("tasks")
-    of_tasks = tasks if isinstance(tasks, dict) else {}
-    for name, part in (("tasks", tasks), *of_tasks.items()):
-        if not isinstance(part, dict | None):
-            remedy = "Write names and values below it, such as 'prompt: Fix the tests'."
-            yield Problem("run-file", "is not a mapping", remedy, Untrusted(str(name)))
     top = {name: value for name, value in document.items() if name != "tasks"}
-    for part in (top, *(part for part in of_tasks.values() if isinstance(part, dict))):
+    parts: list[Mapping[Any, Any]] = [top]
+    if tasks is not None and not isinstance(tasks, dict):
+        yield _not_a_mapping("tasks")
+        tasks = None
+    for name, part in (tasks or {}).items():
+        if isinstance(part, dict):
+            parts.append(part)
+        elif part is not None:
+            yield _not_a_mapping(name)
+    for part in parts:
         for name, value in part.items():
-            if name not in inputs() or not inputs()[name].is_for_run_file:
-                yield _unknown_name(str(name))
-            elif isinstance(value, list) or (isinstance(value, dict) and name != "run-options"):
-                remedy = "Write one text, number or boolean."
-                yield Problem("run-file", "has more than one value", remedy, Untrusted(name))
+            problem = _fault_of_value(name, value)
+            if problem is not None:
+                yield problem
+
+
+def _not_a_mapping(name: object) -> Problem:
+    remedy = "Write names and values below it, such as 'prompt: Fix the tests'."
+    return Problem("run-file", "is not a mapping", remedy, Untrusted(str(name)))
+
+
+def _fault_of_value(name: object, value: object) -> Problem | None:
+    """Return what is wrong with a name and the shape of its value, or None."""
+    if name not in inputs():
+        return _unknown_name(str(name))
+    known = inputs()[str(name)]
+    if not known.is_for_run_file:
+        fault = "must not be set in a run file"
+        return Problem("run-file", fault, "Set it in the job.", Untrusted(known.name))
+    is_mapping_allowed = known.name == "run-options"
+    if isinstance(value, list) or (isinstance(value, dict) and not is_mapping_allowed):
+        remedy = "Write one text, number or boolean."
+        return Problem("run-file", "has more than one value", remedy, Untrusted(known.name))
+    return None
 
 
 def _unknown_name(name: str) -> Problem:
-    if name in inputs():
-        return Problem(
-            "run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name)
-        )
-    remedy = instead_of(
-        name, {known: known for known in (*inputs(), "tasks")}, otherwise=SEE_INPUTS
-    )
+    known = {name: name for name in (*inputs(), "tasks")}
+    remedy = instead_of(name, known, otherwise=SEE_INPUTS)
     return Problem("run-file", "is not an input", remedy, Untrusted(name))
 
 
-class _Plain(str):
+class _Unquoted(str):
     """A scalar without quotes."""
 
     __slots__ = ()
 
 
-def _options(node: Any) -> Any:
+def _as_options(node: Any) -> Any:
     """Return a value of a run file as ``run-options`` has it."""
     if isinstance(node, dict):
-        return {_options(name): _options(value) for name, value in node.items()}
+        return {_as_options(name): _as_options(value) for name, value in node.items()}
     if isinstance(node, list):
-        return [_options(value) for value in node]
-    with suppress(
-        ValueError
-    ):  # JSON's numbers but such as 1e400, which would be sent as something else
-        value = json.loads(node, parse_constant=str) if isinstance(node, _Plain) else node
-        return value if isinstance(value, bool | int | float) and abs(value) < inf else node
-    return node
+        return [_as_options(value) for value in node]
+    if not isinstance(node, _Unquoted):
+        return node
+    try:
+        value = json.loads(node, parse_constant=str)
+    except ValueError:
+        return node
+    if isinstance(value, bool | int | float) and abs(value) < inf:
+        return value
+    return node  # such as 1e400, which JSON cannot say
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -143,6 +172,25 @@ def _parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it holds something else, or too much.
     """
+    import yaml
+
+    try:
+        document = yaml.load(text, _loader())  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings
+        size = _expanded_size(document, {})
+    except yaml.YAMLError as error:
+        raise ValueError(f"is not YAML{_why_not_yaml(error)}") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    if not isinstance(document, dict):
+        raise ValueError("is not a YAML mapping")
+    if size > _EXPANDED_SIZE:
+        raise ValueError("has aliases that expand to too much text")
+    return document
+
+
+@cache
+def _loader() -> type[yaml.BaseLoader]:
+    """Return the class that reads YAML; made here, because few steps need the library."""
     import yaml
 
     class TextLoader(yaml.BaseLoader):
@@ -159,36 +207,37 @@ def _parse(text: str) -> dict[str, Any]:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            lines: dict[str, int] = {}
-            for name in (name for name, _ in node.value if isinstance(name, yaml.ScalarNode)):
-                line = name.start_mark.line + 1
-                if name.value in lines:
-                    shown = (
-                        "a name" if could_be_credential(name.value) else f"the name {name.value}"
-                    )
-                    raise ValueError(
-                        f"has {shown} twice, see line {lines[name.value]} and line {line}"
-                    )
-                lines[name.value] = line
+            _refuse_repeated_names(node)
             return super().construct_mapping(node, deep)
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
-            if node.style is not None:
+            if node.style is not None:  # it has quotes
                 return node.value
-            return None if node.value in _NULLS else _Plain(node.value)
+            if node.value in _NULLS:
+                return None
+            return _Unquoted(node.value)
 
-    try:
-        document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings
-        size = _expanded_size(document, {})
-    except yaml.YAMLError as error:
-        raise ValueError(f"is not YAML{_why_not_yaml(error)}") from error
-    except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
-    if not isinstance(document, dict):
-        raise ValueError("is not a YAML mapping")
-    if size > _EXPANDED_SIZE:
-        raise ValueError("has aliases that expand to too much text")
-    return document
+    return TextLoader
+
+
+def _refuse_repeated_names(mapping: yaml.MappingNode) -> None:
+    """Refuse a mapping that has a name twice: to PyYAML the last one counts.
+
+    Raises:
+        ValueError: it has one.
+    """
+    lines: dict[str, int] = {}
+    for name, _ in mapping.value:
+        text = name.value
+        line = name.start_mark.line + 1
+        if not isinstance(text, str):  # a list or a mapping as a name: PyYAML refuses it
+            continue
+        if text in lines:
+            shown = f"the name {text}"
+            if could_be_credential(text):
+                shown = "a name"
+            raise ValueError(f"has {shown} twice, see line {lines[text]} and line {line}")
+        lines[text] = line
 
 
 def _why_not_yaml(error: yaml.YAMLError) -> str:
@@ -196,22 +245,30 @@ def _why_not_yaml(error: yaml.YAMLError) -> str:
     character.
     """
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", ""))
+    why = ""
     shown = re.match(r"""(?:[^'"]|'(?:<[a-z ]*>|\\?.)')*""", reason)
-    why = f": {shown[0].strip()}" if shown and shown[0] else ""
+    if shown is not None and shown[0]:
+        why = f": {shown[0].strip()}"
     mark = getattr(error, "problem_mark", None)
-    return why + (f", see line {mark.line + 1}, column {mark.column + 1}" if mark else "")
+    if mark is not None:
+        why += f", see line {mark.line + 1}, column {mark.column + 1}"
+    return why
 
 
 def _expanded_size(node: object, known: dict[int, int]) -> int:
-    """Return how many characters and nodes ``node`` has when its aliases are expanded."""
+    """Return how many characters and nodes ``node`` has when its aliases are expanded.
+
+    ``known`` has the sizes found so far: an alias is the same object as what it stands for, so that
+    each is measured once, however much it expands to.
+    """
     if id(node) not in known:
-        children = (
-            [*node.keys(), *node.values()]
-            if isinstance(node, dict)
-            else node
-            if isinstance(node, list)
-            else []
-        )
-        own = len(node) if isinstance(node, str) else 1
-        known[id(node)] = own + sum(_expanded_size(child, known) for child in children)
+        size = 1
+        if isinstance(node, str):
+            size = len(node)
+        elif isinstance(node, list):
+            size += sum(_expanded_size(child, known) for child in node)
+        elif isinstance(node, dict):
+            children = [*node.keys(), *node.values()]
+            size += sum(_expanded_size(child, known) for child in children)
+        known[id(node)] = size
     return known[id(node)]

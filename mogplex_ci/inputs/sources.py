@@ -59,86 +59,88 @@ class Sources(NamedTuple):
 
         A task that is called ``all``, or has a comma in its name, is one task.
         """
-        text, known = (
-            self.given.get("task", ""),
-            list(map(str, (self.run_file or {}).get("tasks") or ())),
-        )
-        names = list(
-            dict.fromkeys(name for part in re.split(r"[,\n]", text) if (name := part.strip()))
-        )
+        text = self.given.get("task", "")
+        known = [str(name) for name in (self.run_file or {}).get("tasks") or ()]
         if not known or text in known:
             return []
-        return known if text == ALL_TASKS else names if len(names) > 1 else []
+        if text == ALL_TASKS:
+            return known
+        parts = [part.strip() for part in re.split(r"[,\n]", text)]
+        names = list(dict.fromkeys(filter(None, parts)))
+        if len(names) == 1:
+            return []
+        return names
 
-    def values(self, task: str = "") -> tuple[Mapping[str, str], Sequence[Problem]]:
+    def texts(self, task: str = "") -> tuple[Mapping[str, str], Sequence[Problem]]:
         """Return the text of every input that has one, not checked yet; and what is wrong with the
         run file's task.
 
         ``task`` is one of those that the inputs name, if they name several.
         """
-        given = {**self.given, "task": task} if task else dict(self.given)
-        own, problems = (
-            ({}, []) if self.run_file is None else inputs_of_task(self.run_file, given.get("task"))
-        )
-        own |= given
+        given = dict(self.given)
+        if task:
+            given["task"] = task
+        in_file: Mapping[str, str] = {}
+        problems: Sequence[Problem] = []
+        if self.run_file is not None:
+            in_file, problems = inputs_of_task(self.run_file, given.get("task"))
         defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
-        if "run-id" in own:
+        if "run-id" in in_file or "run-id" in given:
             defaults["on-interrupt"] = "detach"  # the run is not this step's own
-        return defaults | own, problems
+        return {**defaults, **in_file, **given}, problems
 
 
 def gather(argv: Sequence[str], platform: Platform) -> Sources:
     """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
     flags, wrong_flags = _flags_of(argv)
-    env, problems, run_file = platform.env, list(wrong_flags), None
-    values = given(argv, env)
-    if "run-file" in values:
+    problems = list(wrong_flags)
+    texts = given_texts(argv, platform.env)
+    run_file = None
+    if "run-file" in texts:
         try:
-            run_file = read_run_file(platform.workspace, values["run-file"])
+            run_file = read_run_file(platform.workspace, texts["run-file"])
         except UsageError as error:
             problems += error.problems
-    elif "task" in values:
-        problems.append(
-            Problem(
-                "task", "is given without run-file", "Set run-file to the YAML file with the task."
-            )
-        )
-    warnings = [*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))]
-    is_complete = flags is not None and ("run-file" not in values or run_file is not None)
-    return Sources(platform, values, run_file, problems, warnings, is_complete)
+    elif "task" in texts:
+        remedy = "Set run-file to the YAML file with the task."
+        problems.append(Problem("task", "is given without run-file", remedy))
+    warnings = list(_unknown_variables(platform.env))
+    warnings += _ignored_outputs(platform.env, run_id=texts.get("run-id"))
+    is_complete = flags is not None and ("run-file" not in texts or run_file is not None)
+    return Sources(platform, texts, run_file, problems, warnings, is_complete)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
     if not argv:
         return {}, []
-    from mogplex_ci.inputs.flags import (
-        flags_of,
-    )  # loads argparse: 4 ms that a step without flags saves
+    # Loads argparse: 4 ms that a step without flags saves.
+    from mogplex_ci.inputs.flags import flags_of
 
     return flags_of(tuple(argv))
 
 
-def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
+def given_texts(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, ignored = _flags_of(argv)[0] or {}, _variables_from_outputs(env)
-    values: dict[str, str] = {}
+    flags, _ = _flags_of(argv)
+    ignored = _variables_from_outputs(env)
+    texts: dict[str, str] = {}
     for name, spec in inputs().items():
-        # GitHub's name for an input of ``with:`` keeps its hyphens.
-        variables = (
-            (f"INPUT_{name.upper()}", *spec.variables) if spec.is_for_action else spec.variables
-        )
-        places = (
-            flags.get(name, ""),
-            *(env.get(variable, "") for variable in variables if variable not in ignored),
-        )
-        if texts := [text for place in places if (text := place.strip())]:
-            values[name] = texts[0]
-    values |= {"prompt": as_utf8(values["prompt"])} if "prompt" in values else {}
-    if not _STARTS.isdisjoint(values) or "run-id" in values:
-        return values
-    # An earlier job's output, and nothing else says what this job shall do: it follows that job's
-    # run.
-    return values | ({"run-id": run_id} if (run_id := env.get(_RUN_ID, "").strip()) else {})
+        places = [(flags or {}).get(name, "")]
+        if spec.is_for_action:
+            # GitHub's name for an input of ``with:`` keeps its hyphens.
+            places.append(env.get(f"INPUT_{name.upper()}", ""))
+        places += [env.get(variable, "") for variable in spec.variables if variable not in ignored]
+        text = next(filter(None, map(str.strip, places)), None)
+        if text is not None:
+            texts[name] = text
+    if "prompt" in texts:
+        texts["prompt"] = as_utf8(texts["prompt"])
+    earlier_run = env.get(_RUN_ID, "").strip()
+    if earlier_run and "run-id" not in texts and _STARTS.isdisjoint(texts):
+        # An earlier job's output, and nothing else says what this job shall do: it follows that
+        # job's run.
+        texts["run-id"] = earlier_run
+    return texts
 
 
 def as_utf8(text: str) -> str:
@@ -165,10 +167,8 @@ def read_prompt(name: str, *, input_name: str, workspace: Path | None = None) ->
     try:
         content = _content(name)
     except OSError as error:
-        fault, remedy = (
-            f"cannot be read ({error.strerror})",
-            "Give a file, or - for standard input.",
-        )
+        fault = f"cannot be read ({error.strerror})"
+        remedy = "Give a file, or - for standard input."
         raise UsageError(Problem(input_name, fault, remedy, Untrusted(name))) from error
     return decode(content, name, input_name=input_name, max_bytes=PROMPT_FILE_BYTES).strip()
 
@@ -176,9 +176,9 @@ def read_prompt(name: str, *, input_name: str, workspace: Path | None = None) ->
 @cache
 def _content(name: str) -> bytes:
     """Return as much as a prompt may be long. Standard input can be read once."""
-    source = (
-        0 if name == STANDARD_INPUT else name
-    )  # not sys.stdin: while another thread reads that, Python cannot end
+    source: int | str = name
+    if name == STANDARD_INPUT:
+        source = 0  # not sys.stdin: while another thread reads that, Python cannot end
 
     def read() -> bytes:
         with open(source, "rb", closefd=isinstance(source, str)) as file:
@@ -196,42 +196,46 @@ def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     ``MOGPLEX_RUN_ID`` is set, an earlier job's dotenv file was loaded, and its key would join that
     job's run.
     """
-    return set(OUTPUT_VARIABLES & env.keys()) if env.get(_RUN_ID) else set()
+    if not env.get(_RUN_ID):
+        return set()
+    return set(OUTPUT_VARIABLES & env.keys())
 
 
 def _ignored_outputs(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
     """Return one warning of all variables that look like inputs and are not used; ``run_id`` is the
     one in use.
     """
-    ignored = _variables_from_outputs(env) & {
-        name for spec in inputs().values() for name in spec.variables
-    }
-    names = sorted(name for name in ignored if name != _RUN_ID or env[name].strip() != run_id)
+    of_inputs = {variable for spec in inputs().values() for variable in spec.variables}
+    ignored = _variables_from_outputs(env) & of_inputs
+    if run_id is not None and env.get(_RUN_ID, "").strip() == run_id:
+        ignored.discard(_RUN_ID)
+    if not ignored:
+        return []
     fault = "set by an earlier job as outputs, and ignored as inputs"
-    return [Problem(", ".join(names), fault, "Set this job's inputs with flags.")] if names else []
+    return [Problem(", ".join(sorted(ignored)), fault, "Set this job's inputs with flags.")]
 
 
 def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a warning about each variable that looks like an input and is none."""
     ours = {variable for spec in inputs().values() for variable in spec.variables} | set(VARIABLES)
-    known = {_name_of(variable): variable for variable in ours}
+    ours_by_name = {_name_of(variable): variable for variable in ours}
     on_github = {spec.name: spec.name for spec in inputs().values() if spec.is_for_action}
     for variable in sorted(env):
         name = _name_of(variable)
         if variable.startswith("MOGPLEX_") and variable not in ours | OUTPUT_VARIABLES:
-            yield Problem(
-                variable[:100], "is not an input", instead_of(name, known, otherwise=SEE_INPUTS)
-            )
-        elif (
-            variable.startswith("INPUT_")
-            and name not in on_github
-            and variable not in _RUNNER_INPUTS
-        ):
-            remedy = (
-                f"Set {known[name]}."
-                if name in known
-                else instead_of(name, on_github, otherwise=SEE_INPUTS)
-            )
+            remedy = instead_of(name, ours_by_name, otherwise=SEE_INPUTS)
+            yield Problem(variable[:100], "is not an input", remedy)
+        elif _is_of_action(variable) and name not in on_github:
+            if name in ours_by_name:  # an input that only a flag and a variable set
+                remedy = f"Set {ours_by_name[name]}."
+            else:
+                remedy = instead_of(name, on_github, otherwise=SEE_INPUTS)
             yield Problem(name[:100], "is not an input", remedy)
+
+
+def _is_of_action(variable: str) -> bool:
+    """Whether it is an input of ``with:`` on GitHub."""
+    return variable.startswith("INPUT_") and variable not in _RUNNER_INPUTS
 
 
 def _name_of(variable: str) -> str:

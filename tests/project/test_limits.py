@@ -12,7 +12,7 @@ from mogplex_ci import durations, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import TokenBudget, Use
 from mogplex_ci.gates import artifact, checks
-from mogplex_ci.inputs import declared, read, run_file
+from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.report import comment, facts, files, html, run_log, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
@@ -36,7 +36,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
     "run file, prompt file": (run_file.BYTES,),
-    "schema of": (read._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
+    "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
     "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
     "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),

@@ -13,7 +13,7 @@ import pytest
 from mogplex_ci.commands.doctor import GITHUB_CALLS
 from mogplex_ci.gates.table import BRANCH, GATES, GateKind
 from mogplex_ci.inputs.declared import inputs, load_schema
-from mogplex_ci.inputs.read import GATE_INPUTS
+from mogplex_ci.inputs.rules import GATE_INPUTS
 from tests.program import ROOT
 
 ALL = (*GATES, BRANCH)

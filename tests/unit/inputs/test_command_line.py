@@ -10,7 +10,7 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import flag_parser
-from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given
+from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given_texts
 from tests.typed_inputs import job
 
 WORD = "arguments contain a word that is not expected"
@@ -117,4 +117,4 @@ def test_which_variables_are_warned_of(
     ],
 )
 def test_whose_run_is_followed(argv: list[str], env: dict[str, str], run_id: str | None) -> None:
-    assert given(argv, env).get("run-id") == run_id
+    assert given_texts(argv, env).get("run-id") == run_id

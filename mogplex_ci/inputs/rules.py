@@ -1,0 +1,163 @@
+"""The rules between inputs: what is wrong with inputs that are right by themselves.
+
+A rule reads the typed inputs, in which a field is None if its text is wrong: nothing more is said
+about that one. It also gets the ``texts`` that are given, by input: those other than the default.
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from typing import Final
+
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.inputs.declared import enumeration, inputs
+from mogplex_ci.inputs.typed import DeclaredInputs
+from mogplex_ci.outputs import EVENTS_FILE
+from mogplex_ci.platforms.base import Platform, github_api_url
+from mogplex_ci.platforms.event_words import leaves_fence_open
+from mogplex_ci.untrusted import Untrusted
+
+GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "artifact")
+"""Inputs that each ask for the gate of their name; ``require`` asks for the others."""
+_PLACES: Final = ("branch", "base-branch", "create-branch", "root-directory")
+"""Inputs that say where in the repository the agent works."""
+
+
+def conflicts(
+    step: DeclaredInputs, texts: Mapping[str, str], platform: Platform
+) -> Iterator[Problem]:
+    """Yield which inputs do not go together. The API would refuse such a run, or ignore one."""
+    yield from _run_id(step, texts)
+    yield from _github_token(step, texts, platform)
+    yield from _wait(step, texts)
+    yield from _prompt(step, texts)
+    yield from _mode(step, texts)
+    yield from _branch(step)
+    yield from _dry_run(step, texts)
+    if names_worktree(step):
+        yield from _worktree(step, texts)
+
+
+def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    """Yield what a run, or another input, needs besides. A run file that cannot be used may have
+    it: then nobody asks.
+    """
+    if step.repair and not _gates(texts):
+        remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
+        yield Problem("repair", "has nothing to judge a run by", remedy)
+    if "artifact-schema" in texts and "artifact" not in texts:
+        remedy = "Set artifact to the name of the JSON that the agent commits."
+        yield Problem("artifact-schema", "is given without artifact", remedy)
+    if "run-id" not in texts:
+        yield from _missing_for_start(step, texts)
+
+
+def names_worktree(step: DeclaredInputs) -> bool:
+    """Whether ``run-options`` names a worktree, from which the service takes branch and folder.
+
+    To the service a blank one, as an expression without a value leaves it, is none.
+    """
+    if not step.run_options:
+        return False
+    worktree = step.run_options.get("worktreeId") or ""
+    return str(worktree).strip() != ""
+
+
+def _gates(texts: Container[str]) -> list[str]:
+    """Return the inputs that ask for a gate."""
+    return [name for name in ("require", *GATE_INPUTS) if name in texts]
+
+
+def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if "run-id" not in texts:
+        return
+    shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
+    if shaping:
+        fault = f"does not go together with {enumeration(shaping)}: that is for a new run"
+        yield Problem("run-id", fault, "Remove them, or remove run-id.")
+    if step.dry_run:
+        fault = "is given together with dry-run, which has no such run"
+        yield Problem("run-id", fault, "Remove one of the two.")
+
+
+def _github_token(
+    step: DeclaredInputs, texts: Container[str], platform: Platform
+) -> Iterator[Problem]:
+    if "github-token" in texts:
+        try:
+            github_api_url(platform.env)
+        except UsageError as error:
+            yield from error.problems
+        return
+    if step.dry_run is not False:  # a dry run asks nothing of GitHub
+        return
+    needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in texts]
+    if step.require and "checks" in step.require:
+        needs.append("require: checks")
+    if "repair" in texts and "artifact" in texts:
+        needs.append("repair with artifact")
+    if needs:
+        fault = f"is missing, and needed for {enumeration(needs)}"
+        remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
+        yield Problem("github-token", fault, remedy)
+
+
+def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if step.wait is not False:
+        return
+    gates = _gates(texts)
+    if gates:
+        fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
+        remedy = "Set wait to true, or judge the run in a later step that has its run-id."
+        yield Problem("wait", fault, remedy)
+    if step.canary is not None:
+        fault = "needs the ends of the first runs, and wait is false"
+        yield Problem("canary", fault, "Remove canary, or set wait to true.")
+
+
+def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    is_added_to = step.repair or step.include_event
+    if is_added_to and leaves_fence_open(step.prompt):
+        remedy = "Close it: what repair and include-event add has a fence of its own."
+        yield Problem("prompt", "opens a code fence that it does not close", remedy)
+    if "prompt" in texts and "prompt-file" in texts:
+        yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
+
+
+def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if "mode" in texts and step.harness == "mogplex":
+        remedy = "Remove mode, or use another harness."
+        yield Problem("mode", "is not available for the harness mogplex", remedy)
+
+
+def _branch(step: DeclaredInputs) -> Iterator[Problem]:
+    if step.create_branch and step.branch is not None and step.branch == step.base_branch:
+        remedy = "Name another one, or set create-branch to false."
+        yield Problem("branch", "is the same as base-branch", remedy)
+
+
+def _dry_run(step: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
+    if step.output_dir and step.dry_run == step.output_dir / EVENTS_FILE:
+        fault = "is a file that this step would replace, because output-dir is its folder"
+        yield Problem("dry-run", fault, "Use another output-dir.", Untrusted(texts["dry-run"]))
+
+
+def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    taken = [name for name in _PLACES if name in texts]
+    if taken:
+        fault = f"names a worktree, which does not go together with {enumeration(taken)}"
+        yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
+    if step.harness == "mogplex":
+        fault = "names a worktree, which is not available for the harness mogplex"
+        yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
+
+
+def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if "artifact" in texts and not step.create_branch:
+        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
+    if "prompt" not in texts and "prompt-file" not in texts:
+        remedy = "Set prompt or prompt-file."
+        if "run-file" in texts and "task" not in texts:
+            remedy = "Set prompt or prompt-file, or task if the run file has tasks."
+        yield Problem("prompt", "is missing", remedy)
+    if "repo" not in texts and step.repo is None:
+        allowed = inputs()["repo"].kind.allowed
+        yield Problem("repo", "is missing", f"Set it to a GitHub repository: {allowed}.")

@@ -1,0 +1,203 @@
+"""How the text of an input becomes its value, where more than the text decides: files of the
+workspace, and libraries that few steps need.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.inputs.declared import Input, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.run_file import parse_options
+from mogplex_ci.inputs.sources import read_prompt
+from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.workspace import inside, read_text, writable
+
+_SCHEMA_BYTES: Final = 1_000_000
+_ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
+
+
+def read_values(
+    texts: Mapping[str, str], workspace: Path
+) -> tuple[Mapping[str, Any], list[Problem]]:
+    """Return the value of every input by name, and what is wrong with the texts and the files that
+    they name.
+
+    A value is None where there is no text, or a wrong one.
+    """
+    values: dict[str, Any] = dict.fromkeys(inputs())
+    problems = check(texts)
+    wrong = {problem.input for problem in problems}
+    for name, spec in inputs().items():
+        text = texts.get(name, spec.default)
+        if text is None or name in wrong:
+            continue
+        try:
+            values[name] = _value(spec, text, workspace)
+        except UsageError as error:
+            problems += error.problems
+        except ValueError as error:
+            problems.append(spec.kind.refused(name, text, str(error)))
+    return values, problems
+
+
+def _value(spec: Input, text: str, workspace: Path) -> object:
+    reader = _READERS.get(spec.kind.name)
+    if reader is None:
+        return spec.value(text)
+    return reader(workspace, text)
+
+
+def artifact_path(name: str) -> str:
+    """Return the path of the artifact ``NAME``, ``NAME.json`` or
+    ``.mogplex/artifacts/NAME.json``.
+    """
+    stem = name.removeprefix(_ARTIFACT_FOLDER).removesuffix(".json")
+    return f"{_ARTIFACT_FOLDER}{stem}.json"
+
+
+def _read_prompt(workspace: Path, name: str) -> str:
+    """Return the prompt in the file, or on standard input.
+
+    Raises:
+        UsageError: it cannot be read, or is no prompt.
+        StopRequested: a stop signal came while standard input was read.
+    """
+    text = read_prompt(name, input_name="prompt-file", workspace=workspace)
+    if not text:
+        remedy = "Write the task for the agent into it."
+        raise UsageError(Problem("prompt-file", "is empty", remedy, Untrusted(name)))
+    problem = inputs()["prompt"].kind.problem("prompt-file", text)
+    if problem is not None:
+        raise UsageError(problem._replace(got=Untrusted(name)))
+    return text
+
+
+def _run_options(text: str) -> Mapping[str, Any]:
+    """Return the fields that are added to the start request.
+
+    Raises:
+        ValueError: it is not a YAML mapping.
+        UsageError: it has a field that an input sets.
+    """
+    if not text:
+        return {}
+    options = parse_options(text)
+    if not all(isinstance(name, str) for name in options):
+        raise ValueError("has a name that is not text")
+    owners = {"repoId": "repo"}
+    owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
+    taken = [f"{name}, which the input {owners[name]} sets" for name in options if name in owners]
+    if taken:
+        fault = f"has {enumeration(taken)}"
+        raise UsageError(Problem("run-options", fault, "Set the input instead."))
+    return options
+
+
+def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
+    """Return the JSON Schema in the file.
+
+    Raises:
+        ValueError: it is none.
+        UsageError: the file cannot be read.
+    """
+    from mogplex_ci.inputs.schema import schema_fault  # loads jsonschema, which few steps need
+
+    text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON") from error
+    if not isinstance(schema, dict):
+        raise ValueError("is not a JSON object")
+    fault = schema_fault(schema)
+    if fault is not None:
+        raise ValueError(fault)
+    return schema
+
+
+def _dry_run(workspace: Path, text: str) -> bool | str | Path:
+    """Return whether it is a dry run: the name of a scenario, or the path of one of the user's own,
+    says which.
+
+    Raises:
+        UsageError: there is no such scenario, or the file cannot be played.
+    """
+    if text.lower() in ("true", "false"):
+        return is_true(text)
+    from mogplex_ci.emulator.scenario import SHIPPED  # only dry runs need the emulator
+
+    if text in SHIPPED:
+        return text
+    if "/" in text or Path(text).suffix:
+        return _scenario_file(workspace, text)
+    near = tuple(map(Untrusted, nearest(text, SHIPPED)))
+    remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace plays, too."
+    raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
+
+
+def _scenario_file(workspace: Path, name: str) -> Path:
+    """Return the path of a scenario, or of recorded events, in the workspace.
+
+    Raises:
+        UsageError: it cannot be read or played.
+    """
+    from mogplex_ci.emulator import DocumentError
+    from mogplex_ci.emulator.recording import MAX_BYTES
+    from mogplex_ci.emulator.scenario import load_scenario
+
+    # The emulator would read it, too, but not say what is wrong as it is said of every file.
+    read_text(workspace, name, input_name="dry-run", max_bytes=MAX_BYTES)
+    path = inside(workspace, name, input_name="dry-run")
+    try:
+        load_scenario(path)
+    except DocumentError as error:
+        faults = str(error).replace(f"{path}: ", "the file: ").replace(f"{path}:", "line ")
+        remedy = "Fix " + faults.replace("\n", "; ") + "."
+        raise UsageError(Problem("dry-run", "cannot be played", remedy)) from error
+    return path
+
+
+def _output_dir(workspace: Path, name: str) -> Path:
+    """Return the path of the folder. The files that are written bit by bit are created; the others
+    appear when whole.
+
+    Raises:
+        UsageError: it is not in the workspace, or cannot be written.
+    """
+    files = [
+        writable(workspace, f"{name}/{file}", input_name="output-dir")
+        for file in WRITTEN_BIT_BY_BIT
+    ]
+    return files[0].parent
+
+
+def _matrix(text: str) -> tuple[str, ...]:
+    """Return the values of the job's matrix as parts of the idempotency key; none without a
+    matrix.
+    """
+    matrix = json.loads(text)
+    if not matrix:
+        return ()
+    return (json.dumps(matrix, sort_keys=True),)
+
+
+_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
+    "artifact": lambda _, text: artifact_path(text),
+    "dry-run": _dry_run,
+    "matrix": lambda _, text: _matrix(text),
+    "output-dir": _output_dir,
+    "patterns": lambda _, text: Patterns.parse(text),
+    "prompt-file": _read_prompt,
+    "run-options": lambda _, text: _run_options(text),
+    "schema-file": _read_schema,
+    "strategy": lambda _, text: json.loads(text) or {},  # GitHub may also say ``null``
+}
+"""How a valid text becomes a value, by kind. The path is the workspace.
+
+A reader raises ``ValueError`` with another fault of the text, or ``UsageError`` with better advice
+than the kind's own.
+"""
