@@ -84,11 +84,17 @@ def pairs_of(text: str) -> Set[tuple[str, str]]:
     return over_breaks.union(pairwise(words))
 
 
-def find(text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[int, int]]:
-    """Return where in ``text`` something of a known format stands, or a private key."""
+def matches(text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[Format, tuple[int, int]]]:
+    """Yield the formats that something in ``text`` has, and where it stands."""
     for prefix, pairs_of_prefix, format_ in _prefixes():
         if pairs_of_prefix <= pairs and prefix in text:
-            yield from _find_format(text, prefix, format_)
+            for place in _find_format(text, prefix, format_):
+                yield format_, place
+
+
+def find(text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    """Return where in ``text`` something of a known format stands, or a private key."""
+    yield from (place for _, place in matches(text, pairs))
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
 

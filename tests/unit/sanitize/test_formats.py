@@ -1,0 +1,55 @@
+"""Every secret format is needed: one literal sample of each, which no other format finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.formats import formats, matches, pairs_of
+from mogplex_ci.untrusted import Untrusted
+
+
+class Sample(NamedTuple):
+    """A line of ``format_samples.tsv``.
+
+    The samples are none of ``formats.tsv``: they were made after the vendor's page, or after the
+    rule of another scanner that the line names. No scanner takes one of the halves for a secret.
+    """
+
+    secret: str
+    prefix: str
+    """The first one of the format."""
+    begin: str
+    rest: str
+    source: str
+    """The vendor's page, or the scanner and its rule."""
+
+    @property
+    def line(self) -> str:
+        return f"The agent read {self.begin}{self.rest} and went on."
+
+
+LINES = Path(__file__).with_name("format_samples.tsv").read_text(encoding="utf-8").splitlines()
+SAMPLES = [Sample(*line.split("\t")) for line in LINES[1:]]
+
+
+def test_every_format_has_a_sample() -> None:
+    sampled = [(sample.secret, sample.prefix) for sample in SAMPLES]
+    assert [(known.secret, known.prefixes[0]) for known in formats()] == sampled
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda one: f"{one.secret}, {one.prefix}")
+def test_a_literal_sample_is_hidden_by_its_format_and_by_no_other(sample: Sample) -> None:
+    found = matches(sample.line, pairs_of(sample.line))
+    assert {(known.secret, known.prefixes[0]) for known, _ in found} == {sample[:2]}
+    assert sample.rest[-6:] not in Sanitizer().clean(Untrusted(sample.line))
+    assert sample.source.startswith(("https://", "gitleaks: ", "betterleaks: ", "trufflehog: "))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda one: f"{one.secret}, {one.prefix}")
+def test_no_half_of_a_sample_is_a_secret(sample: Sample) -> None:
+    for half in (sample.begin, sample.rest):
+        assert list(matches(half, pairs_of(half))) == []
