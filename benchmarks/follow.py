@@ -20,12 +20,14 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
+from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
+from tests.typed_inputs import typed_inputs
 
 POLLS = 100
 IDLE_SECONDS = 10.0
@@ -157,7 +159,8 @@ def _idle_stream(url: str) -> float:
 
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
-    log = RunLog(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
+    safe = Sanitizer({"mog_" + "x" * 32})
+    log = RunLog(JobLogLines(GitHubActions(GITHUB, {}, io.StringIO()), safe), typed_inputs())
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop())
     follower = Follower(service, answers.run(RUN), interval)

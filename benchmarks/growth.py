@@ -14,11 +14,13 @@ from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
+from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
+from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualTime
 
 MINUTES = 28
@@ -67,7 +69,9 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
             virtual_time.connect(Client(emulator.url, emulator.token)),
             virtual_time.clock(),
         )
-        log = RunLog(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer())
+        log = RunLog(
+            JobLogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer()), typed_inputs()
+        )
         run = client.start({"repoId": client.repos()[0].id, "prompt": "Fix it"}, "key").run
         marks: list[tuple[int, float]] = []
         for minute in range(MINUTES):

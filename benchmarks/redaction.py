@@ -26,7 +26,7 @@ from mogplex_ci.api.transport import MAX_ANSWER_BYTES
 from mogplex_ci.report.log import Log
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.formats import formats
-from tests.unit.report.events import Feed, delta, event, github, inputs
+from tests.unit.report.events import Feed, delta, event, github, planned
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
 from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
@@ -153,11 +153,13 @@ def page_seconds(unit: str) -> float:
         lambda at: event("log", text, at, stage="install"),
         lambda at: delta(f"{text}\n\n", at),
     ]
-    feed, log = Feed(), Log(github(io.StringIO()), Sanitizer(), lambda: 0.0)
-    log.lines.start(inputs())
+    feed = Feed()
+    log = Log(github(io.StringIO()), Sanitizer(), lambda: 0.0)
+    run = planned()
+    log.begin_runs([run])
     began = time.process_time()
-    log.on(None, feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
-    log.on(None, feed.ended())
+    log.on(run, feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
+    log.on(run, feed.ended())
     return time.process_time() - began
 
 

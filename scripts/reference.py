@@ -19,7 +19,8 @@ from typing import Any, Final
 import yaml
 
 from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
-from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.outputs import ALSO_VARIABLES
+from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
@@ -140,13 +141,13 @@ def _page() -> str:
     ]
     return _PAGE.format(
         not_for_run_file=enumeration(own),
-        early=enumeration([f"`{name}`" for name, told in OUTPUTS.items() if told.early]).replace(
+        early=enumeration([f"`{name}`" for name, spec in OUTPUTS.items() if spec.early]).replace(
             " or ", " and "
         ),
         inputs="\n".join(
             _input_row(spec) for spec in inputs().values() if spec.github_expression is None
         ),
-        outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUTS),
+        outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
     )
 
 
@@ -231,7 +232,7 @@ def _input_row(spec: Input) -> str:
 
 def _output_row(name: str, description: str) -> str:
     return _row(
-        f"`{name}`", description if OUTPUTS[name].variable else f"{description} No variable."
+        f"`{name}`", description if name in ALSO_VARIABLES else f"{description} No variable."
     )
 
 

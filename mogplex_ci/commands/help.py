@@ -12,7 +12,7 @@ from mogplex_ci.commands.common import Session, in_session, overview
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
 from mogplex_ci.inputs.declared import nearest
 from mogplex_ci.inputs.flags import program
-from mogplex_ci.report.files import VERSION
+from mogplex_ci.report.outputs import FILE_VERSION
 from mogplex_ci.untrusted import Untrusted
 
 API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
@@ -25,7 +25,7 @@ def main(_: Session, argv: Sequence[str]) -> int:
     """
     word = argv[1] if argv[0] == "help" and len(argv) > 1 else argv[0]
     if word in ("--version", "-V"):
-        sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {VERSION}\n")
+        sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {FILE_VERSION}\n")
     elif word in ("help", "--help", "-h"):
         example = f'example:\n  {program()} run --repo acme/web "Fix the flaky tests"'
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))

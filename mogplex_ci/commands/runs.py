@@ -126,12 +126,14 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     follower = Follower(
         service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
     )
-    lines, progress = _event_lines(session, options), Progress(console.terminal, console.safe)
+    lines = _event_lines(session, options)
+    progress = Progress(console.terminal, console.safe)
+    progress.add_row(run_id, "")
 
     def show(update: Update) -> None:
         with progress.hidden():
             _show(update, lines, console)
-            progress.on(None, update)
+            progress.on_row(run_id, update)
 
     try:
         finish(follower.follow(deadline), show)

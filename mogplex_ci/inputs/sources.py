@@ -16,15 +16,13 @@ from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
 from mogplex_ci.inputs.run_file import inputs_of_task, read_run_file
-from mogplex_ci.outputs import OUTPUTS, output_variable
+from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
 
-OUTPUT_VARIABLES: Final = frozenset(
-    output_variable(name) for name, told in OUTPUTS.items() if told.variable
-)
+OUTPUT_VARIABLES: Final = frozenset(map(output_variable, ALSO_VARIABLES))
 """Outputs as other CI systems hand them to later jobs."""
 STANDARD_INPUT: Final = "-"
 """As ``prompt-file``."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.outputs import OUTPUTS, output_variable
+from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
 from mogplex_ci.platforms.webhook import Build, Cause
@@ -360,7 +360,7 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     return {
         output_variable(name): value or ""
         for name, value in outputs.items()
-        if OUTPUTS[name].variable and re.fullmatch(_PLAIN_VALUE, value or "")
+        if name in ALSO_VARIABLES and re.fullmatch(_PLAIN_VALUE, value or "")
     }
 
 

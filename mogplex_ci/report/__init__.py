@@ -4,23 +4,37 @@ report.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from mogplex_ci.workspace import discard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.report.facts import RunFacts, StepFacts
+    from mogplex_ci.run.one import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 
-T = TypeVar("T")
+class StepRun:
+    """One run of a step, which has a list of them, as the step plans it."""
+
+    def __init__(
+        self, number: int, name: SafeText | None, inputs: ActionInputs, plan: Plan
+    ) -> None:
+        """``number`` counts from 1; ``inputs`` are those of its task."""
+        self.number = number
+        self.name = name
+        """As lines of the log begin: ``[owner/name task]``. The only run of a step has none."""
+        self.inputs = inputs
+        self.plan = plan
 
 
 class Report:
-    """Something that is written about a step with one run or several."""
+    """Something that is written about a step and its runs."""
 
     title = "a report"
     """Its name in a warning."""
@@ -28,27 +42,29 @@ class Report:
     def begin(self) -> None:
         """Prepare. A step that is killed must not leave the success of an earlier one behind."""
 
-    def on(self, name: SafeText | None, update: Update) -> None:
-        """Report an update of the run ``name``, which is None unless the step has several runs."""
+    def on_lookup(self, update: Update) -> None:
+        """Report an update while the step looks up its repositories: it has no runs yet."""
+
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Take note of the runs that the step will have. A step that ends before has none."""
+
+    def on(self, run: StepRun, update: Update) -> None:
+        """Report an update of a run."""
 
     def end_run(self, run: RunFacts) -> None:
-        """Report how a run ended. If it is one of several, only now is its timeline there."""
+        """Report how a run ended. Only now is its timeline there."""
 
     def end(self, step: StepFacts) -> None:
-        """Report how the step ended; called once, also when no run was started."""
+        """Report how the step ended; called once, also when it has no run."""
 
 
-class FileReport(Report, Generic[T]):
-    """A file that is written when the step has ended. ``T`` is what it keeps of each run until
-    then.
-    """
+class FileReport(Report):
+    """A file that is written when the step has ended."""
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
         self.title = path.name
         self._safe = sanitizer
-        self._parts: dict[SafeText | None, T] = {}
-        """By the name of the run, None when it is alone."""
 
     def begin(self) -> None:
         """Remove the file of an earlier step."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
-from mogplex_ci.report import Report
-from mogplex_ci.report.facts import StepFacts, faults_line
+from mogplex_ci.report import Report, StepRun
+from mogplex_ci.report.delivered import faults_line
+from mogplex_ci.report.facts import StepFacts
 from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
@@ -92,15 +93,8 @@ class Comment:
             nevertheless.
             """
             github = self._github.within(left)
-            if (
-                self._id is None
-                and (found := github.find_comment(self._issue, re.compile(self._earlier)))
-                is not None
-            ):
-                self._id, marker = found
-                self._key = marker.removeprefix(f"{_MARKER}key=")[
-                    :_DIGITS
-                ]  # of the step that started the run
+            if self._id is None:
+                self._take_over(github)
             if self._id is not None or not only_edit:
                 self._id = github.write_comment(
                     self._issue, f"{_marker(self._key, run)}\n{text}", self._id
@@ -112,10 +106,17 @@ class Comment:
             )
         )
 
+    def _take_over(self, github: GitHubApi) -> None:
+        """Find the comment of an earlier try, and edit that one from now on."""
+        found = github.find_comment(self._issue, re.compile(self._earlier))
+        if found is not None:
+            self._id, marker = found
+            # The key is that of the step that started the run.
+            self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]
+
     def _digest(self, text: str) -> str:
-        return hmac.new(
-            self._token.encode(), f"comment {text}".encode(), hashlib.sha256
-        ).hexdigest()[:_DIGITS]
+        words = f"comment {text}".encode()
+        return hmac.new(self._token.encode(), words, hashlib.sha256).hexdigest()[:_DIGITS]
 
 
 class CommentReport(Report):
@@ -130,13 +131,17 @@ class CommentReport(Report):
         warn: Callable[[SafeText], None],
     ) -> None:
         """``link`` leads to the job's log."""
-        self.comment, self.safe, self.link, self.stop, self.warn = comment, safe, link, stop, warn
+        self.comment = comment
+        self.safe = safe
+        self.link = link
+        self.stop = stop
+        self.warn = warn
         self.run_id = ""
         """Of the newest run that has started."""
         self.said = Markdown.of("**The Mogplex run is running**")
         self.refused_with = ""
 
-    def on(self, name: SafeText | None, update: Update) -> None:
+    def on(self, run: StepRun, update: Update) -> None:
         """Write the comment when a run has started: its marker, by which ``post`` finds it, names
         the newest one.
         """
@@ -151,26 +156,23 @@ class CommentReport(Report):
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
-        facts = step.facts
-        if self.run_id and facts.run_id:
-            parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), self.link)]
-            parts += [
-                part
-                for show in (why, rounds, gates, last_words)
-                for part in show(facts, self.safe, _DETAIL)
-            ]
-            seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
-            self._write(Markdown.joined("\n", parts), seconds)
+        run = step.whole
+        if not self.run_id or not run.work.run_id:
+            return
+        parts = [Markdown.of("{}{}\n", top_line(run, self.safe), self.link)]
+        for section in (why, rounds, gates, last_words):
+            parts += section(run, self.safe, _DETAIL)
+        is_stopped = run.ending.result is Result.INTERRUPTED
+        seconds = STOPPED_SECONDS if is_stopped else CALLS_SECONDS
+        self._write(Markdown.joined("\n", parts), seconds)
 
     def _write(self, text: Markdown, seconds: float) -> None:
+        stop = None if self.stop.requested else self.stop
         try:
-            self.comment.write(
-                text, self.run_id, seconds, stop=None if self.stop.requested else self.stop
-            )
+            self.comment.write(text, self.run_id, seconds, stop=stop)
         except GitHubError as error:
-            if (
-                self.refused_with != error.cause
-            ):  # said once, not when the run starts and again when it ends
+            # Said once, not when the run starts and again when it ends.
+            if self.refused_with != error.cause:
                 self.refused_with = error.cause
                 self.warn(not_written(self.safe, error))
         except StopRequested:
@@ -180,7 +182,9 @@ class CommentReport(Report):
 def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
     """Return a link to the job's log, to stand behind a sentence; empty without one."""
     link = safe.link(job_url, Markdown.of("job log")) if job_url else None
-    return Markdown.of(" · {}", link) if link else Markdown.of("")
+    if link is None:
+        return Markdown.of("")
+    return Markdown.of(" · {}", link)
 
 
 def not_written(safe: Sanitizer, error: MogplexError) -> SafeText:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
-from mogplex_ci.report import Report
+from mogplex_ci.report import Report, StepRun
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, write_whole
@@ -66,9 +66,15 @@ class Diagnostics(Report):
             "request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1)
         )
 
-    def on(self, name: SafeText | None, update: Update) -> None:
+    def on_lookup(self, update: Update) -> None:
+        """Log a wait with its reason."""
+        self._log_update(update, {})
+
+    def on(self, run: StepRun, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
-        fields: dict[str, object] = {} if name is None else {"name": name}
+        self._log_update(update, {} if run.name is None else {"name": run.name})
+
+    def _log_update(self, update: Update, fields: dict[str, object]) -> None:
         values = update._asdict()
         fields |= {
             field: _plain(value) for field, value in values.items() if field not in _SHOWN_ELSEWHERE
@@ -82,7 +88,7 @@ class Diagnostics(Report):
 
     def end(self, step: StepFacts) -> None:
         """Log how the step ended."""
-        self._log("end", result=step.facts.result)
+        self._log("end", result=step.whole.ending.result)
         self._tell_failure()
 
     def info(self, line: SafeText) -> None:

@@ -1,26 +1,25 @@
-"""The final facts of a step, assembled once, and its outputs. Log, summary, files and HTML report
-read the facts.
+"""The final facts of a step and of each of its runs, assembled once: log, summary, files, HTML
+report and outputs read them.
 
-Everything here may be printed or written as it is: text is sanitized, and what is no plain id,
-branch or URL is None.
+They stand in groups, each with the function that makes it: how it ended, what was asked for, the
+run and its work, what was delivered (``report/delivered.py``), and the times. Everything here may
+be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
 """
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
 # every start.
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
-from urllib.parse import quote
 
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import Run
-from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
+from mogplex_ci.outputs import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report import text
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.report import StepRun, text
+from mogplex_ci.report.delivered import Delivered, delivered_of
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -29,66 +28,12 @@ MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
-BRANCH_LIMIT: Final = 255
-ARTIFACT_LIMIT: Final = 50_000
-"""Characters of the output ``artifact``; a longer one is in the file only."""
-ITEM_LIMIT: Final = 500
-"""Characters of a path, a check or a fault that a gate lists."""
 _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
-_COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
-class NextStep(NamedTuple):
-    """Something that a person may want to do now."""
-
-    purpose: LiteralString
-    """Continues the word "To"."""
-    command: SafeText
-    """For a shell where the log is read."""
-
-
-class GateFacts(NamedTuple):
-    """One gate's expectation of the run, and its finding."""
-
-    name: SafeText
-    passed: bool
-    expected: SafeText
-    """``A pull request``."""
-    found: SafeText
-    """``It opened no pull request``."""
-    remedy: SafeText | None
-    """Advice; None when it passed."""
-    error_code: SafeText | None
-    items: tuple[CleanText, ...]
-    """Paths, checks or faults that it is about."""
-
-    def with_items(self, safe: Sanitizer) -> SafeText:
-        """Return what was found, and the first of the items."""
-        names = text.first_of(self.items)
-        return safe.sentence(self.found, ": " if names else None, *names)
-
-
-class RoundFacts(NamedTuple):
-    """One run of a step with ``repair``, as the gates judged it."""
-
-    run_id: SafeText | None
-    commit: SafeText | None
-    """The judged commit; None when it is not known."""
-    found: SafeText
-    """``A check failed: test``, or that all passed."""
-    gates: tuple[GateFacts, ...]
-    ended: SafeText | None
-    """Why no other round followed although it was rejected."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate passed."""
-        return all(gate.passed for gate in self.gates)
-
-
-class Facts(NamedTuple):
-    """How the step ended and what is known about its run. None stands for unknown."""
+class Ending(NamedTuple):
+    """How a run ended, or the step as a whole."""
 
     result: Result
     exit_code: int
@@ -106,63 +51,9 @@ class Facts(NamedTuple):
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
     duration: float
-    """Seconds since the step began."""
+    """Seconds from the start of the run, or of the step for it and for its only run."""
     requests: int
-    dry_run: SafeText | None
-    """A sentence that says what a dry run played; None when the step was none."""
-    title: CleanText
-    """The task's first line; "Mogplex" when there is no task."""
-    task: CleanText
-    attempt: SafeText | None
-    """Which try of the step this is, as the CI system counts."""
-    run_id: SafeText | None
-    """None when no run was started; then nothing below is known."""
-    status: SafeText | None
-    harness: SafeText | None
-    repo_id: SafeText | None
-    sandbox_id: SafeText | None
-    key: SafeText | None
-    joined: bool | None
-    cancelled_by_step: bool
-    repo: SafeText | None
-    branch: SafeText | None
-    branch_shown: CleanText | None
-    """Also a branch whose name is too odd to be an output or part of a command."""
-    base_branch: SafeText | None
-    base_shown: CleanText | None
-    commit: SafeText | None
-    """Id of the pushed tip."""
-    pull_request_url: SafeText | None
-    branch_url: SafeText | None
-    """GitHub's page of the branch, when it is one of its own."""
-    compare_url: SafeText | None
-    """GitHub's comparison of the branch with its base."""
-    preview_url: SafeText | None
-    """The preview of a paused run."""
-    changed: bool | None
-    has_work: bool
-    """Whether there is, or may be, something on the branch to look at."""
-    message: CleanText | None
-    """The agent's last words."""
-    started: SafeText | None
-    """Time of the run's first event."""
-    events: int
-    events_missing: bool
-    spans: tuple[PhaseSpan, ...]
-    tools: tuple[ToolUse, ...]
-    timeline: Timeline
-    gates: tuple[GateFacts, ...]
-    """The gates that were judged."""
-    rounds: tuple[RoundFacts, ...]
-    """With ``repair``: every run that was judged."""
-    artifact: SafeText | None
-    """The artifact that was asked for, as compact JSON."""
-    next_steps: tuple[NextStep, ...]
-    event_sha256: SafeText | None
-    """Digest of the event's words, if ``include-event`` put them into the prompt."""
-    output_dir: SafeText | None
-    """Paths relative to the workspace; None for what was not asked for."""
-    artifact_file: SafeText | None
+    """Requests sent to the API."""
 
     @property
     def mark(self) -> LiteralString:
@@ -171,223 +62,288 @@ class Facts(NamedTuple):
 
     @property
     def headline(self) -> LiteralString:
-        """How the step ended, in a few words."""
+        """How it ended, in a few words."""
         return self.result.row.headline
 
     @property
     def says_more(self) -> bool:
         """Whether ``cause`` tells more than the headline does."""
-        return text.capitalized((self.cause or "").removeprefix("The ")) != self.headline
+        cause = (self.cause or "").removeprefix("The ")
+        return text.capitalized(cause) != self.headline
 
-    def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
-        """Return names and values of everything that is known, as far as it is short."""
-        changed: dict[bool | None, LiteralString | None] = {True: "yes", False: "nothing"}
-        values: dict[LiteralString, CleanText | LiteralString | int | None] = {
-            "Repository": self.repo,
-            "Branch": self.branch_shown,
-            "Base branch": self.base_shown,
-            "Changed": changed.get(self.changed, "unknown" if self.has_work else None),
-            "Commit": self.commit,
-            "Run": self.run_id,
-            "Joined": "an earlier attempt started it" if self.joined else None,
-            "Status": self.status,
-            "Harness": self.harness,
-            "Started": self.started,
-            "Attempt": self.attempt,
-            "Events": self.events if self.run_id else None,
-            "More events": "the service does not list them" if self.events_missing else None,
-            "Requests": self.requests if self.run_id else None,
-        }
-        return {name: value for name, value in values.items() if value is not None}
+
+class Task(NamedTuple):
+    """What was asked for, and where its results are written."""
+
+    name: CleanText | None
+    """Its name in the run file; None when it has none."""
+    title: CleanText
+    """The task's first line; "Mogplex" when there is no task."""
+    words: CleanText
+    """The whole task."""
+    repo: SafeText | None
+    """``owner/name``; None when the token does not list the repository."""
+    repo_shown: CleanText
+    """The same, or the repository as the inputs have it; empty when they do not tell."""
+    dry_run: SafeText | None
+    """A sentence that says what a dry run played; None when the step was none."""
+    attempt: SafeText | None
+    """Which try of the step this is, as the CI system counts."""
+    output_dir: SafeText | None
+    """Relative to the workspace; None when it was not asked for."""
+
+
+class Work(NamedTuple):
+    """The run and the agent's work in it. Without a run nothing of it is known."""
+
+    run_id: SafeText | None
+    """None when no run was started."""
+    status: SafeText | None
+    harness: SafeText | None
+    repo_id: SafeText | None
+    sandbox_id: SafeText | None
+    key: SafeText | None
+    """The idempotency key."""
+    joined: bool | None
+    cancelled_by_step: bool
+    preview_url: SafeText | None
+    """The preview of a paused run."""
+    message: CleanText | None
+    """The agent's last words."""
+    event_sha256: SafeText | None
+    """Digest of the event's words, if ``include-event`` put them into the prompt."""
+
+
+class Times(NamedTuple):
+    """When things happened, and how many."""
+
+    began: float
+    ended: float
+    """Seconds since the step began."""
+    started: SafeText | None
+    """Time of the run's first event."""
+    events: int
+    events_missing: bool
+    """Whether the service has events that could not be read."""
+    spans: tuple[PhaseSpan, ...]
+    tools: tuple[ToolUse, ...]
+    timeline: Timeline
+
+
+class NextStep(NamedTuple):
+    """Something that a person may want to do now."""
+
+    purpose: LiteralString
+    """Continues the word "To"."""
+    command: SafeText
+    """For a shell where the log is read."""
+
+
+class RunFacts(NamedTuple):
+    """One run that is over. The facts of a step as a whole have the same form."""
+
+    number: int
+    """See ``StepRun``; 0 for a step as a whole."""
+    name: SafeText | None
+    """See ``StepRun``."""
+    ending: Ending
+    task: Task
+    work: Work
+    delivered: Delivered
+    times: Times
+    next_steps: tuple[NextStep, ...]
+    artifact_file: SafeText | None
+    """Relative to the workspace; None when no artifact was written."""
+
+    @property
+    def label(self) -> str:
+        """Its name without brackets; else its repository."""
+        if self.name is None:
+            return self.task.repo_shown
+        return self.name.strip("[]")
 
     def link(self, url: SafeText | None) -> SafeText | None:
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
         """
-        return None if self.dry_run else url
+        return None if self.task.dry_run else url
 
-
-class RunFacts(NamedTuple):
-    """One run that is over. Times are seconds since the step began."""
-
-    name: SafeText | None
-    """As lines of the log begin: ``[owner/name task]``; None unless the step has several runs."""
-    repo: CleanText
-    """``owner/name``, or as the input has it; empty when it does not tell."""
-    task: CleanText | None
-    """Its name in the run file; None when it has none."""
-    facts: Facts
-    began: float
-    ended: float
-    of: int = 1
-    """How many runs the step has."""
-
-    @property
-    def label(self) -> str:
-        """Its name without brackets."""
-        return (self.name or "").strip("[]")
+    def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
+        """Return names and values of everything that is known, as far as it is short."""
+        work, delivered, times = self.work, self.delivered, self.times
+        has_run = work.run_id is not None
+        values: dict[LiteralString, CleanText | LiteralString | int | None] = {
+            "Repository": self.task.repo,
+            "Branch": delivered.branch_shown,
+            "Base branch": delivered.base_shown,
+            "Changed": _change(delivered),
+            "Commit": delivered.commit,
+            "Run": work.run_id,
+            "Joined": "an earlier attempt started it" if work.joined else None,
+            "Status": work.status,
+            "Harness": work.harness,
+            "Started": times.started,
+            "Attempt": self.task.attempt,
+            "Events": times.events if has_run else None,
+            "More events": "the service does not list them" if times.events_missing else None,
+            "Requests": self.ending.requests if has_run else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
     def without_timeline(self) -> Self:
         """Return what is kept once the run's reports are made: the timelines of all runs would be
         too much.
         """
-        return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
+        return self._replace(times=self.times._replace(timeline=Timeline(), tools=(), spans=()))
 
 
 class StepFacts(NamedTuple):
-    """How the step ended, and each of its runs. A step that started nothing has one without an
-    id.
-    """
+    """How a step ended, and its runs."""
 
-    facts: Facts
+    whole: RunFacts
+    """The run, if the inputs name one; else how the step ended, and nothing about a run."""
     runs: Sequence[RunFacts]
+    """The runs that are over, in the order in which the step plans them."""
+    planned: int
+    """How many runs the step was to have."""
+    names_one_run: bool
+    """Whether the inputs name one run, so that the outputs are about it."""
 
     @property
-    def is_fleet(self) -> bool:
-        """Whether the step is one with several runs, which have names."""
-        return not self.runs or self.runs[0].name is not None
+    def shown(self) -> Sequence[RunFacts]:
+        """The runs; the step itself if it ended before any did."""
+        return self.runs or [self.whole]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several runs, which need a table and a headline for all of them."""
+        return self.planned > 1 and len(self.runs) > 0
 
     def headline(self, safe: Sanitizer) -> SafeText:
-        """Return ``3 of 5 runs succeeded``, and how many were not started."""
-        is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
+        """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were
+        not started.
+        """
+        if not self.has_several:
+            return safe.line(self.shown[0].ending.headline)
+        is_detached = any(run.ending.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-        skipped = sum(run.facts.result is Result.SKIPPED for run in self.runs)
-        good = sum(run.facts.exit_code == 0 for run in self.runs) - skipped
-        words: list[Part] = [
-            safe.message(str(good)),
-            " of ",
-            count(len(self.runs), "run"),
-            " ",
-            verb,
-        ]
-        if skipped:
-            words += [", ", skipped, " not started"]
-        return safe.sentence(*words)
+        skipped = sum(run.ending.result is Result.SKIPPED for run in self.runs)
+        good = sum(run.ending.exit_code == 0 for run in self.runs) - skipped
+        runs = count(len(self.runs), "run")
+        said = safe.sentence(safe.message(str(good)), " of ", runs, " ", verb)
+        if not skipped:
+            return said
+        return safe.sentence(said, ", ", skipped, " not started")
 
     @property
     def why(self) -> SafeText | None:
         """Why a step with several runs ended before all of them did; None when their own ends say
         it all.
         """
-        return (
-            self.facts.annotation
-            if self.facts.result is Result.INTERRUPTED or self.facts.remedy
-            else None
-        )
+        ending = self.whole.ending
+        if self.has_several and (ending.result is Result.INTERRUPTED or ending.remedy):
+            return ending.annotation
+        return None
 
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
         """Return a table of the runs: the cells by column. A column that would be empty is left
         out.
         """
-        none = safe.clean("")
-        changes: dict[bool | None, CleanText] = {False: safe.line("no change")}
-        ends = [(run, run.facts) for run in self.runs]
+
+        def shown(value: CleanText | None) -> CleanText:
+            return safe.clean(value or "", limit=text.NAME_LIMIT)
+
         columns: dict[LiteralString, list[CleanText]] = {
-            "Result": [
-                safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends
-            ],
-            "Repository": [safe.clean(run.repo, limit=text.NAME_LIMIT) for run, _ in ends],
-            "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
-            "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
-            "Pull request": [
-                end.link(end.pull_request_url) or changes.get(end.changed, none) for _, end in ends
-            ],
+            "Result": [_result_cell(run, safe) for run in self.runs],
+            "Repository": [shown(run.task.repo_shown) for run in self.runs],
+            "Task": [shown(run.task.name) for run in self.runs],
+            "Time": [_time_cell(run, safe) for run in self.runs],
+            "Pull request": [_pull_request_cell(run, safe) for run in self.runs],
         }
         return {name: cells for name, cells in columns.items() if any(cells)}
 
 
+def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    return safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
+
+
+def _time_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    if run.work.run_id is None:
+        return safe.clean("")
+    return duration(run.ending.duration)
+
+
+def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    link = run.link(run.delivered.pull_request_url)
+    if link is not None:
+        return link
+    if run.delivered.changed is False:
+        return safe.line("no change")
+    return safe.clean("")
+
+
+def _change(delivered: Delivered) -> LiteralString | None:
+    """Return whether something was changed, in a word; None when there is nothing to say of it."""
+    if delivered.changed is not None:
+        return "yes" if delivered.changed else "nothing"
+    return "unknown" if delivered.has_work else None
+
+
 def facts_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
-) -> Facts:
-    """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not
-    be read.
+    result: RunResult,
+    safe: Sanitizer,
+    platform: Platform,
+    inputs: ActionInputs | None,
+    run: StepRun | None = None,
+    began: float = 0.0,
+) -> RunFacts:
+    """Return the facts of a run that ended with ``result``; without ``run``, of the step as a
+    whole.
+
+    ``inputs`` is None when they could not be read; the run ``began`` so many seconds after the
+    step.
     """
-    run, timeline, repo = (
-        result.run,
-        result.timeline,
-        safe.repo(result.repo.full_name) if result.repo else None,
+    delivered = delivered_of(result, safe)
+    artifact_file = None
+    if inputs is not None and inputs.output_dir is not None and result.artifact is not None:
+        artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
+    return RunFacts(
+        number=run.number if run else 0,
+        name=run.name if run else None,
+        ending=ending_of(result, safe),
+        task=task_of(result, safe, platform, inputs),
+        work=work_of(result, safe, platform, inputs),
+        delivered=delivered,
+        times=times_of(result, began),
+        next_steps=tuple(_next_steps(result, safe, delivered, inputs)),
+        artifact_file=artifact_file,
     )
-    task, folder = (inputs.prompt, inputs.output_dir) if inputs else ("", None)
-    branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
-    own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
-    played = inputs and what_is_played(inputs, platform, safe)
-    cause, error, remedy, annotation = _explanation(result, safe)
-    identity, asked = platform.identity(), timeline.checkpoint if run and run.is_paused else None
-    return Facts(
+
+
+def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
+    """Return how a run, or the step, ended."""
+    remedy = _remedy(result, safe)
+    return Ending(
         result=result.result,
         exit_code=result.exit_code,
-        cause=cause,
-        detail=safe.clean(result.detail) if result.detail else None,
+        cause=safe.message(text.capitalized(result.cause)) if result.cause else None,
+        detail=text.cleaned(result.detail, safe),
         remedy=remedy,
-        error=error,
-        annotation=annotation,
+        error=text.reason(safe, result) if result.cause else None,
+        annotation=_annotation(result, remedy, safe),
         error_code=safe.identifier(result.error_code),
         problems=tuple(text.problem(safe, fault) for fault in result.problems),
         duration=round(result.duration, 3),
         requests=result.requests_sent,
-        dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.")
-        if played
-        else None,
-        title=safe.clean(text.first_line(task) or "Mogplex", limit=text.TITLE_LIMIT),
-        task=safe.clean(task, limit=MESSAGE_LIMIT),
-        attempt=safe.identifier(identity.attempt) if identity else None,
-        run_id=safe.identifier(run.id) if run else None,
-        status=safe.identifier(run.status) if run else None,
-        harness=safe.identifier(run.harness) if run else None,
-        repo_id=safe.identifier(run.repo_id) if run else None,
-        sandbox_id=safe.identifier(run.sandbox_id) if run else None,
-        key=safe.key(result.key),
-        joined=result.joined if run else None,
-        cancelled_by_step=result.cancelled_by_step,
-        repo=repo,
-        branch=branch,
-        branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
-        base_branch=base,
-        base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT)
-        if result.base_branch
-        else None,
-        commit=_shown_commit(run, safe),
-        pull_request_url=safe.url(timeline.outcome.pull_request_url),
-        branch_url=_github_url(safe, repo, "tree", own),
-        compare_url=_github_url(safe, repo, "compare", f"{base}...{own}") if own and base else None,
-        preview_url=safe.url(asked.preview_url) if asked else None,
-        changed=timeline.outcome.changed,
-        has_work=has_work,
-        message=safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK) or None,
-        started=timestamp(timeline.started) if timeline.started else None,
-        events=timeline.event_count,
-        events_missing=timeline.is_incomplete,
-        spans=tuple(timeline.spans()),
-        tools=tuple(timeline.tools()),
-        timeline=timeline,
-        gates=tuple(gate_facts(gate, safe) for gate in result.gates),
-        rounds=tuple(_round_facts(each, safe) for each in result.rounds),
-        artifact=safe.json(result.artifact) if result.artifact is not None else None,
-        next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
-        event_sha256=_event_sha256(result, inputs, platform, safe),
-        output_dir=_path(folder, platform, safe) if folder else None,
-        artifact_file=_path(folder / ARTIFACT_FILE, platform, safe)
-        if folder and result.artifact is not None
-        else None,
     )
 
 
-def _explanation(
-    result: RunResult, safe: Sanitizer
-) -> tuple[SafeText | None, SafeText | None, SafeText | None, SafeText | None]:
-    """Return the cause, the cause with its detail, the remedy, and all that one annotation says."""
+def _remedy(result: RunResult, safe: Sanitizer) -> SafeText | None:
+    """Return whether the run goes on although the step failed, and advice."""
     remedy = safe.message(result.remedy) if result.remedy else None
-    if not result.cause:
-        return None, None, remedy, None
-    if result.run_goes_on and result.result is not Result.PAUSED:
-        remedy = safe.sentence(*text.join_present(" ", _state_at_the_end(result), remedy))
-    error = text.reason(safe, result)
-    last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
-    said: list[Part] = (
-        [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
-    )
-    annotation = safe.sentence(error, _full_stop(error), *said, *text.behind(" ", remedy))
-    return safe.message(text.capitalized(result.cause)), error, remedy, annotation
+    if result.cause and result.run_goes_on and result.result is not Result.PAUSED:
+        return safe.sentence(*text.join_present(" ", _state_at_the_end(result), remedy))
+    return remedy
 
 
 def _state_at_the_end(result: RunResult) -> LiteralString:
@@ -399,94 +355,49 @@ def _state_at_the_end(result: RunResult) -> LiteralString:
     return "The run is still running; this step stopped following it."
 
 
+def _annotation(result: RunResult, remedy: SafeText | None, safe: Sanitizer) -> SafeText | None:
+    """Return all that one annotation says of a failure: why, the agent's last line, and advice."""
+    if not result.cause:
+        return None
+    error = text.reason(safe, result)
+    said: list[Part] = [error, _full_stop(error)]
+    if result.result in _AGENT_KNOWS_WHY:
+        last = text.last_line(result.timeline.last_words)
+        if last:
+            said += [" The agent's last line: ", Untrusted(last), _full_stop(last)]
+    return safe.sentence(*said, *text.behind(" ", remedy))
+
+
 def _full_stop(words: str) -> LiteralString:
     return "" if words.endswith((".", "!", "?", "…")) else "."
 
 
-def _event_sha256(
-    result: RunResult, inputs: ActionInputs | None, platform: Platform, safe: Sanitizer
-) -> SafeText | None:
-    words = platform.cause.words() if inputs and inputs.include_event and result.run else ()
-    return safe.identifier(event_text(words).sha256) if words else None
-
-
-def _shown_commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
-    commit = run.terminal_commit if run else None
-    return safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None
-
-
-def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
-    """Return what may be shown of a gate that was judged."""
-    return GateFacts(
-        name=safe.message(gate.name),
-        passed=gate.passed,
-        expected=safe.message(text.capitalized(gate.expected)),
-        found=safe.message(text.capitalized(gate.found)),
-        remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
-        error_code=None if gate.passed else safe.identifier(gate.error_code),
-        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.details or gate.items),
+def task_of(
+    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
+) -> Task:
+    """Return what was asked for."""
+    identity = platform.identity()
+    words = inputs.prompt if inputs else ""
+    found = result.repo.full_name if result.repo else None
+    named = inputs.repo if inputs else None
+    folder = inputs.output_dir if inputs else None
+    return Task(
+        name=safe.clean(inputs.task) if inputs and inputs.task else None,
+        title=safe.clean(text.first_line(words) or "Mogplex", limit=text.TITLE_LIMIT),
+        words=safe.clean(words, limit=MESSAGE_LIMIT),
+        repo=safe.repo(found),
+        repo_shown=safe.clean(found or named or ""),
+        dry_run=_dry_run(inputs, platform, safe),
+        attempt=safe.identifier(identity.attempt) if identity else None,
+        output_dir=_path(folder, platform, safe) if folder else None,
     )
 
 
-def faults_line(gates: Iterable[Gate], safe: Sanitizer) -> SafeText:
-    """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
-    found = [
-        gate_facts(gate._replace(details=()), safe).with_items(safe)
-        for gate in gates
-        if not gate.passed
-    ]
-    return (
-        safe.sentence(*text.join_present("; ", *found)) if found else safe.line("All gates passed")
-    )
-
-
-def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
-    gates, ended = (
-        tuple(gate_facts(gate, safe) for gate in this.gates),
-        this.ended and safe.message(this.ended),
-    )
-    ids = safe.identifier(this.run_id), safe.identifier(this.commit)
-    return RoundFacts(*ids, faults_line(this.gates, safe), gates, ended or None)
-
-
-def _has_work(result: RunResult) -> bool:
-    """Whether there is something on the branch, or may be: not every server and harness says what
-    was delivered.
-    """
-    timeline, run, known = result.timeline, result.run, result.timeline.outcome
-    if run is None or result.result is Result.DRY_RUN or known.changed is False:
-        return False
-    may_have = run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
-    return bool(known.changed or known.pull_request_url) or may_have
-
-
-def _next_steps(
-    result: RunResult, safe: Sanitizer, branch: SafeText | None, inputs: ActionInputs | None
-) -> Iterator[NextStep]:
-    """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
-    if result.run is None or inputs is None or inputs.dry_run:  # no service knows a dry run's run
-        return
-    if branch is not None:
-        yield NextStep(
-            "look at the work",
-            safe.sentence("git fetch origin ", branch, " && git switch ", branch),
-        )
-    if result.run_goes_on:
-        yield NextStep(
-            "follow the run", text.command_line(text.FOLLOW, result.run.id, inputs.base_url, safe)
-        )
-        yield NextStep(
-            "cancel the run", text.command_line(text.CANCEL, result.run.id, inputs.base_url, safe)
-        )
-    else:
-        command = text.command_line("runs events {}", result.run.id, inputs.base_url, safe)
-        yield NextStep("read the run's events again", command)
-
-
-def _github_url(
-    safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None
-) -> SafeText | None:
-    return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
+def _dry_run(inputs: ActionInputs | None, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    played = what_is_played(inputs, platform, safe) if inputs else None
+    if played is None:
+        return None
+    return safe.sentence("Dry run: nothing was sent, and ", played, " was played.")
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
@@ -495,9 +406,9 @@ def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) ->
     """
     if not inputs.dry_run:
         return None
-    if isinstance(inputs.dry_run, Path):
-        return _path(inputs.dry_run, platform, safe)
-    return safe.line("the scenario {}", "success" if inputs.dry_run is True else inputs.dry_run)
+    if isinstance(inputs.scenario, Path):
+        return _path(inputs.scenario, platform, safe)
+    return safe.line("the scenario {}", inputs.scenario)
 
 
 def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
@@ -505,47 +416,77 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
     return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 
 
-def early_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return the outputs that are known once the run is started, for later steps that always
-    run.
-    """
-    return {name: _output(told, facts, safe) for name, told in OUTPUTS.items() if told.early}
+_NO_RUN: Final = Work(
+    run_id=None,
+    status=None,
+    harness=None,
+    repo_id=None,
+    sandbox_id=None,
+    key=None,
+    joined=None,
+    cancelled_by_step=False,
+    preview_url=None,
+    message=None,
+    event_sha256=None,
+)
 
 
-def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return every output; unknown is None. Only ``message`` may have several lines.
-
-    Of several runs, what is about one alone is in ``results``.
-    """
-    is_told = {name: told.of_step or not step.is_fleet for name, told in OUTPUTS.items()}
-    outputs = {
-        name: _output(told, step.facts, safe) if is_told[name] else None
-        for name, told in OUTPUTS.items()
-    }
-    if step.is_fleet:
-        outputs["results"] = safe.json(Untrusted([_row(run) for run in step.runs]))
-    return outputs
-
-
-def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
-    """Return the value as the text that an output is; of a list, how long it is."""
-    match getattr(facts, told.fact) if told.fact else None:
-        case CleanText() as value:
-            return None if told.output == "artifact" and len(value) > ARTIFACT_LIMIT else value
-        case bool(flag):
-            return safe.identifier(str(flag).lower())
-        case float(seconds):
-            return safe.identifier(str(round(seconds)))
-        case tuple(items):
-            return safe.identifier(str(len(items))) if items else None
-        case word:
-            return safe.identifier(word)
+def work_of(
+    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
+) -> Work:
+    """Return what is known about the run itself."""
+    run, timeline = result.run, result.timeline
+    if run is None:
+        return _NO_RUN
+    asks = timeline.checkpoint if run.is_paused else None
+    said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
+    event = platform.cause.words() if inputs and inputs.include_event else ()
+    return Work(
+        run_id=safe.identifier(run.id),
+        status=safe.identifier(run.status),
+        harness=safe.identifier(run.harness),
+        repo_id=safe.identifier(run.repo_id),
+        sandbox_id=safe.identifier(run.sandbox_id),
+        key=safe.key(result.key),
+        joined=result.joined,
+        cancelled_by_step=result.cancelled_by_step,
+        preview_url=safe.url(asks.preview_url) if asks else None,
+        message=said or None,
+        event_sha256=safe.identifier(event_text(event).sha256) if event else None,
+    )
 
 
-def _row(run: RunFacts) -> dict[str, object]:
-    """Return a run as an object of the output ``results``."""
-    values = {name: getattr(run.facts, told.fact) for name, told in OUTPUTS.items() if told.of_each}
-    told = {
-        name: round(value) if isinstance(value, float) else value for name, value in values.items()
-    }
-    return {"repo": run.facts.repo, "task": run.task, **told}
+def times_of(result: RunResult, began: float) -> Times:
+    """Return the times of a run that ``began`` so many seconds after the step."""
+    timeline = result.timeline
+    return Times(
+        began=began,
+        ended=began + result.duration,
+        started=timestamp(timeline.started) if timeline.started else None,
+        events=timeline.event_count,
+        events_missing=timeline.is_incomplete,
+        spans=tuple(timeline.spans()),
+        tools=tuple(timeline.tools()),
+        timeline=timeline,
+    )
+
+
+def _next_steps(
+    result: RunResult, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs | None
+) -> Iterator[NextStep]:
+    """Yield what may be done next. No service knows the run of a dry run."""
+    if result.run is None or inputs is None or inputs.dry_run:
+        return
+
+    def command(arguments: LiteralString, run_id: str) -> SafeText:
+        return text.command_line(arguments, run_id, inputs.base_url, safe)
+
+    if delivered.has_work and delivered.branch is not None:
+        branch = delivered.branch
+        switch = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
+        yield NextStep("look at the work", switch)
+    if result.run_goes_on:
+        yield NextStep("follow the run", command(text.FOLLOW, result.run.id))
+        yield NextStep("cancel the run", command(text.CANCEL, result.run.id))
+    else:
+        yield NextStep("read the run's events again", command("runs events {}", result.run.id))

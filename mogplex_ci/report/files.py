@@ -1,27 +1,20 @@
 """The files that a step can write: events as NDJSON, the result as JSON, and the artifact."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from mogplex_ci.models import Event, EventKind, Run
-from mogplex_ci.outputs import IN_FILE
-from mogplex_ci.report import FileReport
-from mogplex_ci.report.facts import Facts, GateFacts, RoundFacts, RunFacts, StepFacts
-from mogplex_ci.report.text import NAME_LIMIT
+from mogplex_ci.report import FileReport, StepRun
+from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.outputs import result_of_run
 from mogplex_ci.run.agent_text import TextBuffer
-from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
-from mogplex_ci.sanitize import SafeText, Sanitizer
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
 
-VERSION: Final = 1
-"""Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or
-changes its meaning.
-"""
 _TEXT_LIMIT: Final = 100_000
 """Characters of the agent's text in one line."""
 
@@ -65,16 +58,18 @@ class EventLines:
 
     def end(self) -> Iterator[str]:
         """Yield all lines that are left."""
-        held, self._held = self._held, []
-        said = [
-            event.message for event in held if event.kind is EventKind.TEXT_DELTA and event.message
-        ]
+        held = self._held
+        self._held = []
+        deltas = [event for event in held if event.kind is EventKind.TEXT_DELTA]
+        said = [event.message for event in deltas if event.message]
         together = self._clean(Untrusted("".join(words.text for words in said)))
         is_split = together != "".join(map(self._clean, said))
         for event in held:
-            is_replaced = is_split and event.kind is EventKind.TEXT_DELTA
-            yield self._line(event, together if is_replaced else None)
-            together = "" if is_replaced else together
+            if is_split and event.kind is EventKind.TEXT_DELTA:
+                yield self._line(event, together)
+                together = ""  # the first of them has all of it
+            else:
+                yield self._line(event)
 
     def _clean(self, words: Untrusted) -> str:
         return self._safe.clean(words, limit=_TEXT_LIMIT)
@@ -84,7 +79,8 @@ class EventLines:
         try:
             # What is not shown hides nothing beside it: a piece of a private key would hide all
             # that follows.
-            data = self._safe.data(event.data if message is None else event.data.without("message"))
+            shown = event.data if message is None else event.data.without("message")
+            data = self._safe.data(shown)
             added = {"runId": self._safe.identifier(self.run_id), "message": message}
             if isinstance(data, dict):
                 data |= {name: value for name, value in added.items() if value is not None}
@@ -93,34 +89,43 @@ class EventLines:
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
 
-class EventsFile(FileReport[EventLines]):
+class EventsFile(FileReport):
     """The events of all runs, written as they come. If the step is killed, the agent's last
     paragraph may be missing.
 
-    With several runs, each line has its run's id. The last line of each run that ended, or pauses,
+    Of several runs each line has its run's id. The last line of each run that ended, or pauses,
     says how.
     """
+
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        super().__init__(path, sanitizer)
+        self._lines: dict[int, EventLines] = {}
+        """By the number of the run."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
         write_whole(self._path, "")
 
-    def on(self, name: SafeText | None, update: Update) -> None:
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Keep the events of each run apart."""
+        self._lines = {run.number: EventLines(self._safe) for run in runs}
+
+    def on(self, run: StepRun, update: Update) -> None:
         """Append the events that are ready."""
-        lines = self._parts.setdefault(name, EventLines(self._safe))
+        lines = self._lines[run.number]
         match update:
-            case EventsArrived(run=run, events=events):
-                lines.run_id = run.id if name else ""
-                self._write(lines.add(events))
+            case EventsArrived():
+                if run.name is not None:
+                    lines.run_id = update.run.id
+                self._write(lines.add(update.events))
             case Quiet():
                 self._write(lines.quiet())
-            case Ended(run=run) if run.is_terminal or run.is_paused:
-                self._write([*lines.end(), self._end_of(run)])
+            case Ended() if update.run.is_terminal or update.run.is_paused:
+                self._write([*lines.end(), self._end_of(update.run)])
 
     def end_run(self, run: RunFacts) -> None:
         """Append the rest of the run's events."""
-        if run.name in self._parts:
-            self._write(self._parts.pop(run.name).end())
+        self._write(self._lines.pop(run.number).end())
 
     def _end_of(self, run: Run) -> str:
         """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry
@@ -131,22 +136,30 @@ class EventsFile(FileReport[EventLines]):
         return self._safe.json(Untrusted({"runId": run.id, "status": run.status, **told}))
 
     def _write(self, lines: Iterable[str]) -> None:
-        if text := "".join(f"{line}\n" for line in lines):
+        text = "".join(f"{line}\n" for line in lines)
+        if text:
             append_text(self._path, text)
 
 
-class ResultFile(FileReport[dict[str, object]]):
+class ResultFile(FileReport):
     """How the step and each of its runs ended as JSON, by ``schemas/result.schema.json``."""
 
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        super().__init__(path, sanitizer)
+        self._runs: dict[int, dict[str, object]] = {}
+        """The content for each run, by its number."""
+
     def end_run(self, run: RunFacts) -> None:
-        """Keep the part of a run of several."""
-        if run.name:
-            self._parts[run.name] = result_of(run.facts, self._safe) | {"task": run.task}
+        """Keep what the file has of the run: the timelines of all would be too much."""
+        self._runs[run.number] = result_of_run(run, self._safe)
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
-        runs = [self._parts[run.name] for run in step.runs if run.name]
-        write_json(self._path, result_of(step.facts, self._safe) | {"runs": runs})
+        runs = [self._runs[run.number] for run in step.runs]
+        whole = result_of_run(step.whole, self._safe)
+        if step.names_one_run and runs:
+            whole = runs[0]
+        write_json(self._path, whole | {"runs": runs})
 
 
 def write_json(path: Path, value: object) -> None:
@@ -154,56 +167,20 @@ def write_json(path: Path, value: object) -> None:
     write_whole(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
-    """Return the content of the result file. Unknown values are null."""
-    file: dict[str, object] = {"version": VERSION}
-    parts: defaultdict[str, dict[str, object]] = defaultdict(dict)
-    for place, told in IN_FILE.items():
-        part, _, name = place.rpartition(".")
-        (parts[part] if part else file)[name] = _in_file(getattr(facts, told.fact), safe)
-    file |= parts
-    error = parts["error"] | {"code": facts.error_code or "ERROR"}
-    file |= {"error": error if facts.cause else None, "run": parts["run"] if facts.run_id else None}
-    return file | {"task": None, "runs": []}
-
-
-def _in_file(value: object, safe: Sanitizer) -> object:
-    """Return a fact as the result file has it."""
-    match value:
-        case PhaseSpan(phase, started, ended):
-            return {
-                "name": phase.value,
-                "began_seconds": round(started, 3),
-                "seconds": round(ended - started, 3),
-            }
-        case ToolUse(name, calls):
-            return {
-                "name": safe.clean(name, limit=NAME_LIMIT),
-                "calls": len(calls),
-                "failed": value.failed,
-                "seconds": round(value.seconds, 3),
-            }
-        case GateFacts() | RoundFacts():
-            return {name: _in_file(part, safe) for name, part in value._asdict().items()}
-        case tuple():
-            return [_in_file(item, safe) for item in value]
-        case _:
-            return value
-
-
-class ArtifactFile(FileReport[None]):
-    """The artifact that was asked for, as JSON."""
+class ArtifactFile(FileReport):
+    """The artifact that was asked for, as JSON; of several runs a list of those that have one."""
 
     def end(self, step: StepFacts) -> None:
-        """Write the file, if there is an artifact; of several runs a list of those that have
-        one.
-        """
-        found = [
-            {"repo": run.facts.repo, "task": run.task, "artifact": json.loads(run.facts.artifact)}
-            for run in step.runs
-            if run.facts.artifact is not None
-        ]
-        if found:
-            write_json(self._path, found if step.is_fleet else found[0]["artifact"])
-        else:
+        """Write the file, if there is an artifact."""
+        found = [_artifact_of(run) for run in step.runs if run.delivered.artifact is not None]
+        if not found:
             discard(self._path)
+        elif step.names_one_run:
+            write_json(self._path, found[0]["artifact"])
+        else:
+            write_json(self._path, found)
+
+
+def _artifact_of(run: RunFacts) -> dict[str, object]:
+    artifact = json.loads(run.delivered.artifact or "null")
+    return {"repo": run.task.repo, "task": run.task.name, "artifact": artifact}

@@ -1,24 +1,23 @@
 """The job log of a step.
 
-Of one run everything is written as it happens. Of several runs the turning points are, and each
+The log of an only run is written as it happens. Of several runs the turning points are, and each
 run's own log follows in one group when the run ends.
 """
 
-import io
 import json
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.event_words import EventText
-from mogplex_ci.platforms.system import System
-from mogplex_ci.report import Report, text
+from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
-from mogplex_ci.report.run_log import DETAILS_LIMIT, RunLog
+from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
+from mogplex_ci.report.run_log import RunLog, write_end
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.many import CanariesPassed, NoMoreStarts
 from mogplex_ci.run.repositories import Match
@@ -30,7 +29,7 @@ _LEAST_ROOM: Final = 20_000
 _WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
 _News = u.StatusChanged | u.UnknownStatus | u.EventsMissing | u.Trouble | u.Recovered
 TurningPoint = _WayToRun | _News | u.Cancelling | u.CancelFailed
-"""Updates that are a line of the log as soon as they come, also of one run of many."""
+"""Updates that are a line of the job log as soon as they come, also of one run of many."""
 
 
 class Log(Report):
@@ -40,42 +39,13 @@ class Log(Report):
         self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]
     ) -> None:
         """``elapsed`` tells how many seconds the step has taken."""
-        self.lines = RunLog(platform, sanitizer)
-        """Those of the only run; of several runs, those that belong to none of them."""
+        self.lines = JobLogLines(platform, sanitizer)
         self._safe = sanitizer
         self._elapsed = elapsed
-        self._runs: dict[SafeText, tuple[RunLog, _Kept]] = {}
-        """The runs of several that are not over."""
+        self._runs: dict[int, _StreamedLog | _FoldedLog] = {}
+        """The logs of the runs that are not over, by number."""
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
-
-    def begin_runs(self, runs: Mapping[SafeText, ActionInputs]) -> None:
-        """Say which of several runs will be started, their names and inputs, and what bounds
-        them.
-        """
-        room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
-        for name, inputs in runs.items():
-            kept = _Kept(self._safe, room)
-            log = RunLog(kept, self._safe, room)
-            log.start(inputs)
-            self._runs[name] = log, kept
-        title = ["Starting ", count(len(runs), "run")]
-        inputs = next(iter(runs.values()))  # the bounds are those of the step, the same for all
-        self.lines.fold(self._safe.sentence(*title, *text.bounds(inputs)), runs)
-
-    def bound(self, news: CanariesPassed | NoMoreStarts) -> None:
-        """Say that the canaries let the other runs start, or that nothing more is started."""
-        match news:
-            case CanariesPassed(canaries, others):
-                self.lines.say(
-                    *("All canaries succeeded (", canaries, "): "),
-                    *("starting the others (", others, ")"),
-                )
-            case NoMoreStarts(cause, left_out):
-                self.lines.say(
-                    *("Nothing more is started, and what works goes on: ", Untrusted(cause)),
-                    *(". Runs not started: ", left_out),
-                )
 
     def hidden_repos(self, found: Mapping[str, Match]) -> None:
         """Say which hidden repositories patterns leave out, and which ones are used since they are
@@ -95,24 +65,17 @@ class Log(Report):
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
-        body = json.dumps(
-            inputs.start_request(", ".join(inputs.repos)), indent=2, ensure_ascii=False
-        )
-        which: LiteralString = (
-            "The request for each repository" if inputs.is_for_many_repos else "The request"
-        )
+        request = inputs.start_request(", ".join(inputs.repos))
+        body = json.dumps(request, indent=2, ensure_ascii=False)
+        which: LiteralString = "The request"
+        if inputs.is_for_many_repos:
+            which = "The request for each repository"
         played = what_is_played(inputs, self.lines.platform, self._safe)
+        nothing_sent = self._safe.sentence(
+            "Dry run: nothing is sent to ", Untrusted(inputs.base_url), ", and ", played
+        )
         self.lines.group(
-            self._safe.sentence(
-                *(
-                    "Dry run: nothing is sent to ",
-                    Untrusted(inputs.base_url),
-                    ", and ",
-                    played,
-                    " is played. ",
-                ),
-                *(which, " would be"),
-            ),
+            self._safe.sentence(nothing_sent, " is played. ", which, " would be"),
             [
                 line("POST /api/v1/mogplex/runs"),
                 line("Authorization: Bearer ***"),
@@ -128,110 +91,129 @@ class Log(Report):
             shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
             lines.append(self._safe.line("Invisible characters: {}", shown))
         if lines:
-            self.lines.group(
-                self._safe.line("Not in the prompt: readers of the event's page do not see it"),
-                lines,
-            )
+            title = "Not in the prompt: readers of the event's page do not see it"
+            self.lines.group(self._safe.line(title), lines)
 
-    def on(self, name: SafeText | None, update: u.Update) -> None:
-        """Write what happened; of a run of several its turning points, and everything else into its
-        group.
-        """
-        if name is None:
-            self.lines.on(update)
+    def on_lookup(self, update: u.Update) -> None:
+        """Say why the step waits."""
+        if isinstance(update, Waiting):
+            self.lines.line(text.waiting(self._safe, update))
+
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Stream the log of an only run; of several, say which will be started."""
+        if len(runs) == 1:
+            self._runs = {run.number: _StreamedLog(self.lines, run) for run in runs}
             return
-        log, kept = self._runs[name]
-        log.settle(update)
-        kept.first_of_update = None
-        log.on(update)
-        if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
-            if self._elapsed() < self._wait_ends:
-                return  # another run has said that all of them wait
-            self._wait_ends = self._elapsed() + update.seconds
-        if isinstance(update, TurningPoint) and kept.first_of_update:
-            self.lines.say(name, " ", kept.first_of_update)
+        room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
+        self._runs = {run.number: _FoldedLog(self.lines, run, room) for run in runs}
+        number = count(len(runs), "run")
+        title = self._safe.sentence("Starting ", number, *text.bounds(runs[0].inputs))
+        self.lines.fold(title, [run.name for run in runs if run.name is not None])
+
+    def bound(self, news: CanariesPassed | NoMoreStarts) -> None:
+        """Say that the canaries let the other runs start, or that nothing more is started."""
+        match news:
+            case CanariesPassed(canaries, others):
+                passed = self._safe.sentence("All canaries succeeded (", canaries, ")")
+                self.lines.say(passed, ": starting the others (", others, ")")
+            case NoMoreStarts(cause, left_out):
+                why = Untrusted(cause)
+                stopped = "Nothing more is started, and what works goes on: "
+                self.lines.say(stopped, why, ". Runs not started: ", left_out)
+
+    def writes_at_once(self, run: StepRun, update: u.Update) -> bool:
+        """Whether an update of a run is in the job log as soon as it comes."""
+        is_streamed = isinstance(self._runs[run.number], _StreamedLog)
+        return is_streamed or isinstance(update, TurningPoint)
+
+    def on(self, run: StepRun, update: u.Update) -> None:
+        """Write what happened in a run."""
+        self._runs[run.number].on(update, is_turning_point=self._is_turning_point(update))
 
     def end_run(self, run: RunFacts) -> None:
-        """Write how a run ended; and its log, if it is one of several."""
-        if run.name is None:
-            self.lines.end(run.facts)
-            return
-        log, kept = self._runs.pop(run.name)
-        facts = run.facts
-        if (
-            facts.result is Result.SKIPPED
-        ):  # one line says it of all; the table at the end names them
-            return
-        log.end(facts)
-        took = text.behind(" after ", duration(facts.duration) if facts.run_id else None)
-        link = text.behind(": ", facts.link(facts.pull_request_url))
-        self.lines.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
-        if facts.exit_code != 0 and facts.annotation:
-            self.lines.annotate(
-                Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation)
-            )
-        if lines := kept.all():
-            self.lines.fold(self._safe.sentence(run.name, " The run's log"), lines)
+        """Write how a run ended."""
+        self._runs.pop(run.number).end(run)
 
     def end(self, step: StepFacts) -> None:
-        """Write how a step with several runs ended; of one run all is said."""
-        if not step.is_fleet:
+        """Write how a step ended without a run, or with several; of an only run all is said."""
+        if not step.runs:
+            write_end(self.lines, step.whole)
+        if not step.has_several:
             return
-        facts = step.facts
-        columns = [
-            [self._safe.line(name), *cells] for name, cells in step.table(self._safe).items()
-        ]
-        padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
-        for row in zip(*padded, strict=True):
-            self.lines.line(self._safe.sentence(*text.join_present("  ", *row)))
-        self.lines.say(
-            *(facts.mark, " ", step.headline(self._safe)),
-            *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
-        )
+        for row in _rows(step, self._safe):
+            self.lines.line(row)
+        ending = step.whole.ending
+        headline = self._safe.sentence(ending.mark, " ", step.headline(self._safe))
+        requests = count(ending.requests, "request")
+        self.lines.say(headline, " after ", duration(ending.duration), ", ", requests)
         if step.why:
             self.lines.annotate(Level.ERROR, "Mogplex", step.why)
 
+    def _is_turning_point(self, update: u.Update) -> bool:
+        """Whether an update of one run of several is a line of its own. A wait that all runs share
+        is told once.
+        """
+        if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
+            if self._elapsed() < self._wait_ends:
+                return False
+            self._wait_ends = self._elapsed() + update.seconds
+        return isinstance(update, TurningPoint)
 
-class _Kept(Platform):
-    """Keeps the lines of one run's log until they are shown in one group; of a long log, its
-    end.
+
+def _rows(step: StepFacts, safe: Sanitizer) -> list[SafeText]:
+    """Return the table of the runs, a line each."""
+    columns = [[safe.line(name), *cells] for name, cells in step.table(safe).items()]
+    padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
+    return [safe.sentence(*text.join_present("  ", *row)) for row in zip(*padded, strict=True)]
+
+
+class _StreamedLog:
+    """The log of an only run, which is the job log itself."""
+
+    def __init__(self, lines: JobLogLines, run: StepRun) -> None:
+        self._log = RunLog(lines, run.inputs)
+
+    def on(self, update: u.Update, *, is_turning_point: bool) -> None:
+        """Write what happened."""
+        self._log.on(update)
+
+    def end(self, run: RunFacts) -> None:
+        """Write how the run ended."""
+        self._log.end(run)
+
+
+class _FoldedLog:
+    """The log of one run of several: its turning points in the job log, and all of it in one group
+    at its end.
     """
 
-    def __init__(self, safe: Sanitizer, room: int) -> None:
+    def __init__(self, lines: JobLogLines, run: StepRun, room: int) -> None:
         """``room`` is the characters that are kept."""
-        super().__init__(System("kept"), {}, io.StringIO())
-        self._safe = safe
-        self._room = room
-        self._lines: deque[SafeText] = deque()
-        self._dropped = 0
-        self.first_of_update: SafeText | None = None
-        """The first line since it was last set to None."""
+        self._lines = lines
+        self._name = run.name
+        self._kept = KeptLines(lines.safe, room)
+        self._log = RunLog(self._kept, run.inputs)
 
-    def line(self, text: SafeText) -> None:
-        """Keep a line, in place of the oldest ones when there is no room for all."""
-        self.first_of_update = self.first_of_update or text
-        self._lines.append(text)
-        self._room -= len(text)
-        while self._room < 0:
-            self._room += len(self._lines.popleft())
-            self._dropped += 1
+    def on(self, update: u.Update, *, is_turning_point: bool) -> None:
+        """Keep what happened, and write its first line at once if it is a turning point."""
+        self._log.settle(update)
+        self._kept.first_of_update = None
+        self._log.on(update)
+        if is_turning_point and self._kept.first_of_update:
+            self._lines.say(self._name, " ", self._kept.first_of_update)
 
-    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
-        """Keep the title as a line: groups do not nest."""
-        for line in (title, *lines):
-            self.line(line)
-
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
-    ) -> None:
-        """Keep the text as a line; ``Log`` annotates how the run ended."""
-        self.line(self._safe.sentence(title, ": ", text))
-
-    def all(self) -> list[SafeText]:
-        """Return all lines that were kept."""
-        dropped = (
-            [self._safe.sentence("… ", count(self._dropped, "line"), " left out")]
-            if self._dropped
-            else []
-        )
-        return [*dropped, *self._lines]
+    def end(self, run: RunFacts) -> None:
+        """Write how the run ended, and what was kept of it."""
+        ending = run.ending
+        if ending.result is Result.SKIPPED:
+            return  # one line says it of all, and the table at the end names them
+        self._log.end(run)
+        took = text.behind(" after ", duration(ending.duration)) if run.work.run_id else []
+        link = text.behind(": ", run.link(run.delivered.pull_request_url))
+        self._lines.say(self._name, " ", ending.mark, " ", ending.headline, *took, *link)
+        if ending.exit_code != 0 and ending.annotation:
+            message = self._lines.safe.sentence(self._name, " ", ending.annotation)
+            self._lines.annotate(Level.ERROR, "Mogplex", message)
+        lines = self._kept.all()
+        if lines:
+            self._lines.fold(self._lines.safe.sentence(self._name, " The run's log"), lines)

@@ -21,14 +21,15 @@ from mogplex_ci.run.updates import (
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from rich.console import RenderableType
     from rich.live import Live
     from rich.spinner import Spinner
 
     from mogplex_ci.models import Run
-    from mogplex_ci.report.facts import Facts, RunFacts
+    from mogplex_ci.report import StepRun
+    from mogplex_ci.report.facts import Ending, RunFacts
     from mogplex_ci.run.updates import Update
 
 _OTHER_LINES: Final = 4
@@ -42,28 +43,33 @@ class Progress(Report):
         """``terminal`` is None where there is none; nothing is shown then."""
         self._terminal = terminal
         self._safe = sanitizer
-        self._rows: dict[SafeText | None, _Row] = {
-            None: _Row("", sanitizer.line("Looking up the repository"))
-        }
-        """The runs by name; a run that is alone has none."""
-        self._heading: Callable[[], SafeText] | None = None
+        self._rows: dict[Hashable, _Row] = {}
+        """The rows, by the numbers of the runs."""
+        self.heading: Callable[[], SafeText] | None = None
+        """Makes the line above the table, at each refresh and in a thread of its own."""
         self._live: Live | None = None
         self._spinner: Spinner | None = None
 
-    def begin_runs(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
-        """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each
-        refresh.
-        """
-        self._rows = {name: _Row(name.strip("[]"), self._safe.line("Waiting")) for name in names}
-        self._heading = heading
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Have a row for each run from now on."""
+        for run in runs:
+            self.add_row(run.number, (run.name or "").strip("[]"))
 
-    def on(self, name: SafeText | None, update: Update) -> None:
-        """Show what the run ``name`` does now."""
-        self._rows[name].on(update, self._safe)
+    def add_row(self, run: Hashable, name: str) -> None:
+        """Have a row for one more run; the only one needs no ``name``."""
+        self._rows[run] = _Row(name, self._safe.line("Waiting"))
+
+    def on(self, run: StepRun, update: Update) -> None:
+        """Show what a run does now."""
+        self.on_row(run.number, update)
+
+    def on_row(self, run: Hashable, update: Update) -> None:
+        """Show what the run of a row does now."""
+        self._rows[run].on(update, self._safe)
 
     def end_run(self, run: RunFacts) -> None:
         """Show how a run ended."""
-        self._rows[run.name].end(run.facts, self._safe)
+        self._rows[run.number].end(run.ending, self._safe)
 
     def stop(self) -> None:
         """Remove the table for good."""
@@ -99,13 +105,11 @@ class Progress(Report):
             self._rows.values(), key=lambda row: (row.began is None, row.ended is not None)
         )
         for row in rows[: max(lines - _OTHER_LINES, 1)]:
-            spent = "" if row.began is None else clock((row.ended or time.monotonic()) - row.began)
-            table.add_row(row.mark or self._spinner, Text(spent), Text(row.name), Text(row.text))
-        return (
-            Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table)
-            if self._heading
-            else table
-        )
+            mark = row.mark or self._spinner
+            table.add_row(mark, Text(row.spent()), Text(row.name), Text(row.text))
+        if self.heading is None:
+            return table
+        return Group(Text(self.heading(), no_wrap=True, overflow="ellipsis"), table)
 
     def _show(self) -> None:
         has_begun = any(row.began is not None for row in self._rows.values())
@@ -143,7 +147,8 @@ class _Row:
     def on(self, update: Update, safe: Sanitizer) -> None:
         """Say what the run does now."""
         if self.began is None:
-            self.began, self.mark = time.monotonic(), ""
+            self.began = time.monotonic()
+            self.mark = ""
         match update:
             case Starting():
                 self.text = safe.line("Starting the run")
@@ -157,10 +162,19 @@ class _Row:
             case Started(run) | StatusChanged(run):
                 self._run(run, safe)
 
-    def end(self, facts: Facts, safe: Sanitizer) -> None:
+    def end(self, ending: Ending, safe: Sanitizer) -> None:
         """Say how the run ended."""
-        self.ended, self.mark, self.text = time.monotonic(), facts.mark, safe.line(facts.headline)
+        self.ended = time.monotonic()
+        self.mark = ending.mark
+        self.text = safe.line(ending.headline)
+
+    def spent(self) -> str:
+        """Return how long it has taken so far; empty before it began."""
+        if self.began is None:
+            return ""
+        return clock((self.ended or time.monotonic()) - self.began)
 
     def _run(self, run: Run, safe: Sanitizer) -> None:
+        state = safe.sentence("Run ", self._activity.state(run))
         call = self._activity.call
-        self.text = safe.sentence("Run ", self._activity.state(run), ": " if call else None, *call)
+        self.text = safe.sentence(state, ": ", *call) if call else state

@@ -1,13 +1,12 @@
-"""The words for what happens in a run, for the log, the summary and the
-HTML report.
-"""
+"""The words for what happens in a run, for the log, the summary and the HTML report."""
 
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple, assert_never
 
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError, Problem
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
@@ -25,7 +24,7 @@ from mogplex_ci.run.timeline import (
     ToolUse,
 )
 from mogplex_ci.run.updates import EventsMissing
-from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 NAME_LIMIT: Final = 60
@@ -65,8 +64,27 @@ def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer)
 
     ``seconds_to_start`` is the time until the token may start another; 0 if none waits for that.
     """
-    wait = behind("; next start in ", duration(seconds_to_start) if seconds_to_start else None)
-    return safe.sentence(safe.line("Runs: {} done, {} running, {} queued", *counts), *wait)
+    runs = safe.line("Runs: {} done, {} running, {} queued", *counts)
+    if not seconds_to_start:
+        return runs
+    return safe.sentence(runs, "; next start in ", duration(seconds_to_start))
+
+
+def mark(*, good: bool) -> LiteralString:
+    """Return one character for something that passed, or did not."""
+    return "✔" if good else "✘"
+
+
+def cleaned(
+    value: Untrusted | None, safe: Sanitizer, *, limit: int = BLOCK_LIMIT
+) -> CleanText | None:
+    """Return a text as it may be written; None when there is none."""
+    return safe.clean(value, limit=limit) if value else None
+
+
+def waiting(safe: Sanitizer, wait: Waiting) -> SafeText:
+    """Return why and for how long a request waits."""
+    return safe.sentence("Trying again in ", duration(wait.seconds), ": ", reason(safe, wait.error))
 
 
 def bounds(inputs: ActionInputs) -> list[Part]:
@@ -94,11 +112,9 @@ def missing_events(missing: EventsMissing) -> str:
     """Return which events cannot be shown, in our words."""
     if missing.out_of_time:
         return "the timeout left no time to show the last events"
-    which = (
-        f"the first {FEED_LIMIT} events only: later ones"
-        if missing.later_ones
-        else "some events no longer: they"
-    )
+    which = "some events no longer: they"
+    if missing.later_ones:
+        which = f"the first {FEED_LIMIT} events only: later ones"
     return (
         f"the service lists {which} are missing here. The run is followed to its end by its status"
     )
@@ -116,27 +132,31 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
     The machine on which the log is read has the program if this is its terminal; else it needs
     nothing but Docker.
     """
-    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
-    address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
     given = safe.line(arguments, run_id)
-    if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):
-        return safe.sentence(*address, "mogplex ", given)
-    return safe.sentence(_DOCKER, "-e " if server else "", *address, IMAGE, " ", given)
+    is_here = sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci")
+    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    if server is None:
+        program: LiteralString = "mogplex " if is_here else f"{_DOCKER}{IMAGE} "
+        return safe.sentence(program, given)
+    if is_here:
+        return safe.sentence("MOGPLEX_URL=", server, " mogplex ", given)
+    return safe.sentence(_DOCKER, "-e MOGPLEX_URL=", server, " ", IMAGE, " ", given)
 
 
 def first_line(task: str) -> str:
     """Return the first line of a task that has text, without the marks of a heading; empty when
     there is none.
     """
-    return next(
-        filter(None, (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())), ""
-    )
+    lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
+    return next(filter(None, lines), "")
 
 
 def last_line(words: Untrusted | None) -> str:
     """Return the last line of the agent's words that says something; empty when there is none."""
-    lines = words.text.splitlines() if words else []
-    return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "")
+    if words is None:
+        return ""
+    lines = reversed(words.text.splitlines())
+    return next((line.strip() for line in lines if re.search(r"\w", line)), "")
 
 
 def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:
@@ -150,9 +170,10 @@ def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:
 def branch_words(run: Run) -> list[Part]:
     """Return on which branch a run works. An event may name another one later."""
     base: Part = run.base_branch or "the default branch"
-    if run.working_branch is None or run.working_branch == run.base_branch:
-        return ["a new one from ", base] if run.creates_branch else [base]
-    return [run.working_branch, " (new, from " if run.creates_branch else " (based on ", base, ")"]
+    if run.has_own_branch:
+        origin: LiteralString = " (new, from " if run.creates_branch else " (based on "
+        return [run.working_branch, origin, base, ")"]
+    return ["a new one from ", base] if run.creates_branch else [base]
 
 
 def join_present(separator: LiteralString, *parts: Part) -> list[Part]:
@@ -163,7 +184,9 @@ def join_present(separator: LiteralString, *parts: Part) -> list[Part]:
 
 def first_of(items: Sequence[Part]) -> list[Part]:
     """Return the first of the items that something is about, in one line."""
-    return join_present(", ", *items[:_ITEMS_IN_LINE], "…" if len(items) > _ITEMS_IN_LINE else None)
+    if len(items) <= _ITEMS_IN_LINE:
+        return join_present(", ", *items)
+    return join_present(", ", *items[:_ITEMS_IN_LINE], "…")
 
 
 def behind(separator: LiteralString, part: Part) -> list[Part]:
@@ -195,8 +218,9 @@ class Activity:
 
     def state(self, run: Run) -> LiteralString:
         """Return one word or two for what ``run`` does."""
-        known: str | None = self._phase if run.status in LIVE_STATUSES else None
-        return _DOES.get(known or run.status, "running")
+        if self._phase is not None and run.status in LIVE_STATUSES:
+            return _DOES[self._phase]
+        return _DOES.get(run.status, "running")
 
     @property
     def call(self) -> list[Part]:
@@ -223,8 +247,13 @@ class EntryText(NamedTuple):
 
     def parts(self) -> list[Part]:
         """Return all as one sentence."""
-        label: list[Part] = [self.label, ": "] if self.label and self.words else [self.label]
-        return [*label, *self.words, *((" (", *self.extra, ")") if self.extra else ())]
+        parts: list[Part] = [self.label]
+        if self.label and self.words:
+            parts.append(": ")
+        parts += self.words
+        if self.extra:
+            parts += [" (", *self.extra, ")"]
+        return parts
 
 
 def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryText:
@@ -232,49 +261,56 @@ def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryTex
     request.
     """
     match entry:
-        case PhaseStarted(phase, _, event):
-            url = safe.url(event.git.pull_request_url) if event and event.git and links else None
-            said = join_present(": ", (event.message if event else None) or "started", url)
-            return EntryText(phase.value, said, details=_details(event))
+        case PhaseStarted():
+            return _phase_started(entry, safe, links=links)
         case PhaseEnded():
             return _phase_ended(entry)
         case ToolCall():
             return tool_call(entry, entry.start, entry.finish, unfinished=True)
         case AgentText(text=words):
             return EntryText("agent", [words], message=words)
-        case Note(_, event):
-            end = event.end
-            code = (
-                safe.sentence("exit code ", end.exit_code)
-                if end and end.exit_code is not None
-                else None
-            )
-            extra = join_present(", ", code, end.code if end else None)
-            is_bad = event.kind is EventKind.FAILED
-            return EntryText(
-                event.label,
-                join_present("", event.message),
-                extra,
-                is_bad,
-                event.message,
-                _details(event),
-            )
+        case Note():
+            return _note(entry.event, safe)
+        case _:
+            assert_never(entry)
+
+
+def _phase_started(entry: PhaseStarted, safe: Sanitizer, *, links: bool) -> EntryText:
+    event = entry.event
+    if event is None:
+        return EntryText(entry.phase.value, ["started"])
+    url = safe.url(event.git.pull_request_url) if event.git and links else None
+    said = join_present(": ", event.message or "started", url)
+    return EntryText(entry.phase.value, said, details=_details(event))
 
 
 def _phase_ended(entry: PhaseEnded) -> EntryText:
-    phase, message = entry.phase.value, entry.event.message if entry.event else None
     took = duration(entry.at - entry.started)
     if entry.phase is Phase.AGENT:
         ended: LiteralString = "stopped after " if entry.failed else "done after "
-        return EntryText(
-            phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed
-        )
-    said: Sequence[Part] = (
-        join_present(": ", "ready", message)
-        if entry.phase is Phase.SANDBOX
-        else [message or "done"]
+        calls = count(entry.calls, "tool call")
+        return EntryText(entry.phase.value, [ended, took, ", ", calls], is_bad=entry.failed)
+    message = entry.event.message if entry.event else None
+    said: list[Part] = [message or "done"]
+    if entry.phase is Phase.SANDBOX:
+        said = join_present(": ", "ready", message)
+    return EntryText(entry.phase.value, said, [took], details=_details(entry.event))
+
+
+def _note(event: Event, safe: Sanitizer) -> EntryText:
+    extra: list[Part] = []
+    if event.end is not None:
+        code = event.end.exit_code
+        exit_code = None if code is None else safe.sentence("exit code ", code)
+        extra = join_present(", ", exit_code, event.end.code)
+    return EntryText(
+        event.label,
+        join_present("", event.message),
+        extra,
+        is_bad=event.kind is EventKind.FAILED,
+        message=event.message,
+        details=_details(event),
     )
-    return EntryText(phase, said, [took], details=_details(entry.event))
 
 
 def tool_call(
@@ -284,31 +320,24 @@ def tool_call(
 
     ``unfinished``: its end is not expected any more.
     """
-    messages = [_message(call, event) for event in (start, finish) if event]
+    events = [event for event in (start, finish) if event is not None]
+    messages = [_message(call, event) for event in events]
     if finish is not None:
         messages.append(call.note)
     said = join_present(" → ", *messages)
-    details = _details(start, finish)
+    details = _details(*events)
     if finish is None:
-        return EntryText(
-            call.name, said, ["unfinished" if unfinished else "started"], details=details
-        )
-    extra = join_present(", ", _state(call), _exit_code(call), _took(call))
+        state: LiteralString = "unfinished" if unfinished else "started"
+        return EntryText(call.name, said, [state], details=details)
+    ended: list[Part] = []
+    if call.failed:
+        ended.append("denied" if call.denied else "failed")
+    if call.exit_code:
+        ended.append(Untrusted(f"exit code {call.exit_code}"))
+    if call.seconds is not None:
+        ended.append(duration(call.seconds))
+    extra = join_present(", ", *ended)
     return EntryText(call.name, said, extra, is_bad=call.failed, details=details)
-
-
-def _state(call: ToolCall) -> Part:
-    if call.denied:
-        return "denied"
-    return "failed" if call.failed else None
-
-
-def _exit_code(call: ToolCall) -> Part:
-    return Untrusted(f"exit code {call.exit_code}") if call.exit_code else None
-
-
-def _took(call: ToolCall) -> Part:
-    return None if call.seconds is None else duration(call.seconds)
 
 
 def tool_calls(use: ToolUse) -> EntryText:
@@ -317,8 +346,10 @@ def tool_calls(use: ToolUse) -> EntryText:
     """
     if len(use.calls) == 1:
         return tool_call(use.calls[0], None, use.calls[0].finish)
-    failed: tuple[Part, ...] = (", ", use.failed, " failed") if use.failed else ()
-    return EntryText(None, [use.name, " ×", len(use.calls), *failed, ", ", duration(use.seconds)])
+    words: list[Part] = [use.name, " ×", len(use.calls)]
+    if use.failed:
+        words += [", ", use.failed, " failed"]
+    return EntryText(None, [*words, ", ", duration(use.seconds)])
 
 
 def title_of(call: ToolCall) -> Untrusted:
@@ -338,7 +369,8 @@ def long_lines(
     short one.
     """
     lines = block(message) if message else []
-    return lines if len(lines) > 1 or any(len(line) > LONG_LINE for line in lines) else []
+    is_long = len(lines) > 1 or any(len(line) > LONG_LINE for line in lines)
+    return lines if is_long else []
 
 
 def _message(call: ToolCall, event: Event) -> Untrusted | None:
@@ -346,7 +378,7 @@ def _message(call: ToolCall, event: Event) -> Untrusted | None:
     does.
     """
     states = ("started", "finished", "failed", "denied")
-    says_nothing = event.message and event.message.text in [
-        f"{call.name.text} {state}" for state in states
-    ]
-    return None if says_nothing else event.message
+    empty_messages = [f"{call.name.text} {state}" for state in states]
+    if event.message is not None and event.message.text in empty_messages:
+        return None
+    return event.message

@@ -4,25 +4,31 @@ their result.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
+from mogplex_ci.report import StepRun
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, result_of_block, service_of
 from mogplex_ci.step.guards import include_event, reason_to_skip
-from mogplex_ci.step.plan import plan_of
+from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Clock, stop_of_process
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.client import Client
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
-    stop, clock = stop_of_process(), Clock()
+    stop = stop_of_process()
+    clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
@@ -33,37 +39,53 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         except UsageError as error:
             recorder.open_files(error.output_dir)
             raise
-        recorder.begin(tasks, warnings)
-        holder.result = _perform(step, tasks, is_fleet=is_fleet)
+        recorder.begin(tasks, warnings, names_one_run=not is_fleet)
+        holder.result = _perform(step, tasks, names_one_run=not is_fleet)
     recorder.finish(holder.result)
     return holder.result.exit_code
 
 
-def _perform(step: Step, tasks: Sequence[ActionInputs], *, is_fleet: bool) -> RunResult:
-    """Start a run, or several, and follow them, unless nothing shall be started. ``tasks`` are the
+def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> RunResult:
+    """Start the step's runs and follow them, unless nothing shall be started. ``tasks`` are the
     inputs of each task.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    if (reason := reason_to_skip(step, tasks)) is not None:
-        return RunResult(Result.SKIPPED, 0, remedy=reason)
+    reason = reason_to_skip(step, tasks)
+    if reason is not None:
+        return RunResult.of(Result.SKIPPED, remedy=reason)
     tasks = include_event(step, tasks)
-    inputs, recorder, platform = tasks[0], step.recorder, step.platform
-    platform.check_files(key=inputs.idempotency_key)
-    if is_fleet:
-        from mogplex_ci.step.fleet import perform_fleet  # loads urllib3
-
-        return perform_fleet(step, tasks)
-    plan = plan_of(inputs, platform)
-    if inputs.comment_on is not None and not inputs.dry_run:
-        github = step.github(inputs, platform.repository())
-        own_key = None if inputs.run_id else plan.key.base
-        comment = (
-            Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key)
-            if github
-            else None
-        )
-        recorder.comment_on(comment, step.stop)
+    step.platform.check_files(key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:
-        return recorder.follow(execute(step, plan, connect))
+        if names_one_run:
+            run = only_run(tasks[0], step.platform)
+            return _perform_one(step, run, connect)
+        from mogplex_ci.step.fleet import SharedToken, find_runs, perform_fleet
+
+        token = SharedToken(connect, step.clock)
+        runs = find_runs(step, tasks, token)
+        if len(runs) == 1:
+            return _perform_one(step, runs[0], connect)
+        step.recorder.begin_runs(runs)
+        return perform_fleet(step, runs, token)
+
+
+def _perform_one(step: Step, run: StepRun, connect: Callable[[], Client]) -> RunResult:
+    """Start the only run of the step, follow it into the job log, and return how it ended."""
+    step.recorder.begin_runs([run])
+    _comment_on(step, run)
+    return step.recorder.follow(run, execute(step, run, connect))
+
+
+def _comment_on(step: Step, run: StepRun) -> None:
+    """Keep a comment about the run up to date, if ``comment-on`` asks for one."""
+    inputs = run.inputs
+    if inputs.comment_on is None or inputs.dry_run:
+        return
+    github = step.github(inputs, step.platform.repository())
+    own_key = None if inputs.run_id else run.plan.key.base
+    comment = None
+    if github is not None:
+        comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key)
+    step.recorder.comment_on(comment, step.stop)

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.one import Plan
+    from mogplex_ci.report import StepRun
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.step.plan import Item
     from mogplex_ci.step.recorder import Recorder
 
 
@@ -46,7 +45,8 @@ class Step(NamedTuple):
             return None
         from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
-        url, diagnostics = github_api_url(self.platform.env), self.recorder.diagnostics
+        url = github_api_url(self.platform.env)
+        diagnostics = self.recorder.diagnostics
         return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
 
 
@@ -59,7 +59,8 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[.
     """
     from mogplex_ci.api.client import Client  # loads urllib3
 
-    inputs, connect = tasks[0], partial(Client, diagnostics=step.recorder.diagnostics)
+    inputs = tasks[0]
+    connect = partial(Client, diagnostics=step.recorder.diagnostics)
     if not inputs.dry_run:
         yield partial(connect, inputs.base_url, inputs.api_key or "")
         return
@@ -104,24 +105,26 @@ def result_of_block(step: Step) -> Iterator[ResultHolder]:
 
 
 def execute(
-    step: Step, plan: Plan, connect: Callable[[], Client], item: Item | None = None
+    step: Step, run: StepRun, connect: Callable[[], Client]
 ) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
 
     With ``repair``, a run that was rejected may be followed by others; the result is the last
-    one's. ``item`` is the run if it is one of several. What ``post`` needs about a run is saved
-    before the run goes on.
+    one's. What ``post`` needs about a run is saved before the run goes on.
     """
+    plan = run.plan
     with (
         result_of_block(step) as holder,
         contextlib.closing(connect()) as client,
         contextlib.closing(_case_of(step, plan.inputs, client)) as case,
     ):
-        rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, item))
+        rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, run))
         holder.with_known = rounds.with_known
         holder.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
-    return holder.result.as_dry_run() if plan.inputs.dry_run is True else holder.result
+    if plan.inputs.dry_run is True:
+        return holder.result.as_dry_run()
+    return holder.result
 
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import sys
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
-from mogplex_ci.platforms.base import Platform
+from mogplex_ci.report import StepRun
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import (
     CanariesPassed,
@@ -32,9 +32,9 @@ from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, duration
-from mogplex_ci.step.execute import Step, execute, service_of
-from mogplex_ci.step.plan import Item, plan_of
-from mogplex_ci.waiting import Stop
+from mogplex_ci.step.execute import Step, execute
+from mogplex_ci.step.plan import planned_runs
+from mogplex_ci.waiting import Clock, Stop
 
 _M_ARENA_MAX: Final = -8
 """From glibc's ``malloc.h``."""
@@ -47,59 +47,88 @@ _TOO_MANY_STARTS: Final = (
 )
 
 
-def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
-    """Start the runs, follow them, and return how the step ended. ``tasks`` are the inputs of each
-    task.
+class SharedToken:
+    """Makes the clients of the runs of one step, which share what the service allows a token."""
+
+    def __init__(self, connect: Callable[..., Client], clock: Clock) -> None:
+        """``connect`` makes clients of the service."""
+        self._connect = connect
+        self._clock = clock
+        self._history = ServiceHistory()
+        self.budget = TokenBudget()
+
+    def client(self) -> Client:
+        """Return a client that is no run's."""
+        turn = partial(self.budget.turn, clock=self._clock)
+        return self._connect(turn=turn, history=self._history)
+
+    def client_of(self, run: StepRun, check_start: Callable[[], None]) -> Client:
+        """Return the client of a run, which asks ``check_start`` before it starts one."""
+        turn = partial(self.budget.turn, clock=self._clock, run=run.number, check_start=check_start)
+        return self._connect(turn=turn, history=self._history)
+
+
+def find_runs(step: Step, tasks: Sequence[ActionInputs], token: SharedToken) -> list[StepRun]:
+    """Return the runs of a step whose inputs name several. ``tasks`` are the inputs of each task.
 
     Raises:
         MogplexError: the step cannot start.
         StopRequested: a stop signal came before the repositories were found.
     """
-    inputs, recorder = tasks[0], step.recorder
+    words = [word for task in tasks for word in task.repos]
+    with contextlib.closing(token.client()) as client:
+        service = Service(client, step.clock, step.stop, step.began, tasks[0].timeout)
+        looking = service.answer_to(partial(find_repos, client, words))
+        found = step.recorder.follow_lookup(looking)
+    step.recorder.log.hidden_repos(found)
+    return planned_runs(pairs_of(tasks, found), step.platform, step.recorder.safe)
+
+
+def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> RunResult:
+    """Start the runs, follow them, and return how the step ended.
+
+    Raises:
+        MogplexError: the step cannot start.
+    """
+    inputs = runs[0].inputs
+    recorder = step.recorder
     _allocate_from_one_heap()
-    clock, budget, history = step.clock, TokenBudget(), ServiceHistory()
-    with service_of(step, tasks) as client_of:
 
-        def client_for(item: Item) -> Client:
-            check = partial(fleet.check_start, item)
-            turn = partial(budget.turn, clock=clock, run=item.number, check_start=check)
-            return client_of(turn=turn, history=history)
+    def work(run: StepRun, halt: Stop) -> Generator[Update, None, RunResult]:
+        check_start = partial(fleet.check_start, run)
+        connect = partial(token.client_of, run, check_start)
+        return execute(step._replace(stop=halt), run, connect)
 
-        def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
-            return execute(step._replace(stop=halt), item.plan, partial(client_for, item), item)
+    def counts() -> SafeText:
+        wait = token.budget.seconds_to_start(service.now) if fleet.counts.waiting else 0.0
+        return count_of_runs(fleet.counts, wait, recorder.safe)
 
-        words = [word for task in tasks for word in task.repos]
-        look_up = client_of(turn=partial(budget.turn, clock=clock), history=history)
-        with contextlib.closing(look_up) as client:
-            service = Service(client, clock, step.stop, step.began, inputs.timeout)
-            found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
-        recorder.log.hidden_repos(found)
-        items = items_of(tasks, found, step.platform)
-        if (
-            not inputs.dry_run
-            and (needed := seconds_to_start(len(items))) >= service.deadline - service.now
-        ):
-            recorder.warn(
-                "Starts", _TOO_MANY_STARTS, len(items), duration(needed), duration(inputs.timeout)
-            )
-        fleet = Fleet(items, work, inputs, service)
-
-        def counts() -> SafeText:
-            wait = budget.seconds_to_start(service.now) if fleet.counts.waiting else 0.0
-            return count_of_runs(fleet.counts, wait, recorder.safe)
-
-        recorder.begin_runs(items, counts)
+    with contextlib.closing(token.client()) as client:
+        service = Service(client, step.clock, step.stop, step.began, inputs.timeout)
+        _warn_of_slow_starts(step, runs, service)
+        fleet = Fleet(runs, work, inputs, service)
+        recorder.show_counts(counts)
         for news in fleet.perform():
             match news:
-                case RunUpdate(item, update):
-                    recorder.on(item, update)
-                case RunEnd(item, result):
-                    recorder.end_run(item, result)
+                case RunUpdate(run, update):
+                    recorder.on(run, update)
+                case RunEnd(run, result):
+                    recorder.end_run(run, result)
                 case CanariesPassed() | NoMoreStarts():
                     recorder.log.bound(news)
                 case FleetCounts():
                     recorder.count_runs(counts())
-    return result_of_fleet([fleet.results[item] for item in items], step.stop)
+    return result_of_fleet([fleet.results[run] for run in runs], step.stop)
+
+
+def _warn_of_slow_starts(step: Step, runs: Sequence[StepRun], service: Service) -> None:
+    """Warn if not all runs can be started before the deadline."""
+    inputs = runs[0].inputs
+    needed = seconds_to_start(len(runs))
+    if not inputs.dry_run and needed >= service.deadline - service.now:
+        step.recorder.warn(
+            "Starts", _TOO_MANY_STARTS, len(runs), duration(needed), duration(inputs.timeout)
+        )
 
 
 def seconds_to_start(runs: int) -> float:
@@ -116,44 +145,33 @@ def _allocate_from_one_heap() -> None:
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def items_of(
-    tasks: Sequence[ActionInputs], found: dict[str, Match], platform: Platform
-) -> list[Item]:
-    """Return a run for each repository of each task. ``found``: the repositories that each word
-    stands for.
+def pairs_of(
+    tasks: Sequence[ActionInputs], found: Mapping[str, Match]
+) -> list[tuple[ActionInputs, Repo]]:
+    """Return each repository of each task, with the inputs of the task. ``found``: the repositories
+    that each word stands for.
 
     Raises:
         UsageError: with all that does not fit together.
     """
     pairs: list[tuple[ActionInputs, Repo]] = []
-    problems: list[Problem] = []
     for task in tasks:
         repos = {repo.id: repo for word in task.repos for repo in found[word].repos}
         pairs += [(task, repo) for repo in repos.values()]
+    problems: list[Problem] = []
     if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"
-        problems.append(
-            Problem("idempotency-key", fault, "Remove it: each run gets a key of its own.")
-        )
-    branches = Counter(
-        (repo.full_name, task.branch) for task, repo in pairs if task.branch is not None
-    )
-    problems += [
-        Problem(
-            "branch",
-            "is used by several tasks of one repository",
-            "Give each task a branch of its own.",
-            name,
-        )
-        for (name, _), times in branches.items()
-        if times > 1
-    ]
+        remedy = "Remove it: each run gets a key of its own."
+        problems.append(Problem("idempotency-key", fault, remedy))
+    uses = Counter((repo.id, task.branch) for task, repo in pairs)
+    for task, repo in pairs:
+        if task.branch is not None and uses[repo.id, task.branch] > 1:
+            fault = "is used by several tasks of one repository"
+            remedy = "Give each task a branch of its own."
+            problems.append(Problem("branch", fault, remedy, repo.full_name))
     if len(pairs) > MOST_RUNS:
         fault = f"makes {len(pairs)} runs, {MOST_RUNS} are allowed in a day"
         problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))
     if problems:
         raise UsageError(*dict.fromkeys(problems))
-    return [
-        Item(number, repo, task, plan_of(task, platform, repo))
-        for number, (task, repo) in enumerate(pairs, start=1)
-    ]
+    return pairs

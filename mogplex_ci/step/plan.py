@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import urandom
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import Identity
+from mogplex_ci.report import StepRun
 from mogplex_ci.run.one import Plan
 from mogplex_ci.run.start import Key, derive_key
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+from mogplex_ci.untrusted import Untrusted
 
 
 def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Plan:
@@ -58,11 +62,32 @@ def _derived_key(
     return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
 
 
-class Item:
-    """One of several runs of a step, with the inputs of its task."""
+def only_run(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> StepRun:
+    """Return the run of a step that has one; ``repo`` is its repository if it has been looked
+    up.
+    """
+    return StepRun(1, None, inputs, plan_of(inputs, platform, repo))
 
-    def __init__(self, number: int, repo: Repo, inputs: ActionInputs, plan: Plan) -> None:
-        self.number = number
-        self.repo = repo
-        self.inputs = inputs
-        self.plan = plan
+
+def planned_runs(
+    found: Sequence[tuple[ActionInputs, Repo]], platform: Platform, safe: Sanitizer
+) -> list[StepRun]:
+    """Return the runs of a step: ``found`` has the inputs of the task and the repository of each.
+
+    No two have the same name, and the only one needs none.
+    """
+    if len(found) == 1:
+        inputs, repo = found[0]
+        return [only_run(inputs, platform, repo)]
+    runs: list[StepRun] = []
+    names: set[SafeText] = set()
+    for number, (inputs, repo) in enumerate(found, start=1):
+        words: list[Part] = ["[", repo.full_name]
+        if inputs.task:
+            words += [" ", Untrusted(inputs.task)]
+        name = safe.sentence(*words, "]")
+        if name in names:
+            name = safe.sentence(*words, " #", number, "]")
+        names.add(name)
+        runs.append(StepRun(number, name, inputs, plan_of(inputs, platform, repo)))
+    return runs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,19 +19,19 @@ from mogplex_ci.outputs import (
     RESULT_FILE,
 )
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.report import Report, text
+from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.comment import Comment, CommentReport, job_link
 from mogplex_ci.report.diagnostics import Diagnostics
-from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
+from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
-from mogplex_ci.report.log import Log, TurningPoint
+from mogplex_ci.report.log import Log
+from mogplex_ci.report.outputs import early_outputs, outputs_of
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value, duration
+from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer, Value, duration
 from mogplex_ci.step.ledger import Ledger
-from mogplex_ci.step.plan import Item
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 
@@ -66,13 +65,17 @@ class Recorder:
             for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")
         ):
             self._reports.append(Summary(platform, sanitizer))
-        self._names: dict[Item | None, SafeText | None] = {None: None}
-        """The runs of a step with several; None is the run of any other step."""
-        self._started_at: dict[Item | None, float] = {}
-        """Seconds since the step began."""
-        self._ended: dict[Item | None, RunFacts] = {}
+        self._names_one_run = True
+        """Whether the inputs name one run, so that the outputs are about it."""
+        self._runs: Sequence[StepRun] = ()
+        self._started_at: dict[int, float] = {}
+        """By the number of the run: seconds since the step began."""
+        self._ended: dict[int, RunFacts] = {}
+        """By the number of the run."""
 
-    def begin(self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem]) -> None:
+    def begin(
+        self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem], *, names_one_run: bool
+    ) -> None:
         """Mask the token, and open the reports that the inputs ask for. ``tasks`` are the inputs of
         each task.
         """
@@ -81,16 +84,16 @@ class Recorder:
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
-        self.log.lines.start(inputs)
+        self._names_one_run = names_one_run
+        self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
             save = partial(self._save_state, key=inputs.idempotency_key)
             owner = self._platform.state_owner(key=inputs.idempotency_key)
             self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "", owner)
-        self._reports = [
-            self.log,
-            *([Summary(self._platform, self.safe)] if inputs.summary else []),
-            self._progress,
-        ]
+        self._reports = [self.log]
+        if inputs.summary:
+            self._reports.append(Summary(self._platform, self.safe))
+        self._reports.append(self._progress)
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
@@ -112,20 +115,16 @@ class Recorder:
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
 
-    def begin_runs(self, items: Sequence[Item], counts: Callable[[], SafeText]) -> None:
-        """Record the runs ``items``, which ``counts`` counts, from now on."""
-        self._names = {}
-        for item in items:
-            task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
-            parts: tuple[Part, ...] = ("[", item.repo.full_name, *task)
-            name = self.safe.sentence(*parts, "]")
-            is_taken = name in self._names.values()
-            self._names[item] = (
-                self.safe.sentence(*parts, " #", item.number, "]") if is_taken else name
-            )
-        names = {name: item.inputs for item, name in self._names.items() if item and name}
-        self.log.begin_runs(names)
-        self._progress.begin_runs(names, counts)
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Record these runs from now on."""
+        self._runs = runs
+        self._each_report(lambda report: report.begin_runs(runs))
+
+    def show_counts(self, counts: Callable[[], SafeText]) -> None:
+        """Show on a terminal, above the runs, how many there are of each kind; a thread calls
+        ``counts``.
+        """
+        self._progress.heading = counts
 
     def comment_on(self, comment: Comment | None, stop: Stop) -> None:
         """Keep ``comment`` up to date; None is for a job whose repository is not known."""
@@ -135,46 +134,57 @@ class Recorder:
                 "comment-on is not used: this CI system does not say which repository the job belongs to",
             )
             return
-        link, warn = (
-            job_link(self.safe, self._platform.job_url),
-            partial(self.log.lines.warn, "Comment"),
-        )
+        link = job_link(self.safe, self._platform.job_url)
+        warn = partial(self.log.lines.warn, "Comment")
         self._reports.append(CommentReport(comment, self.safe, link, stop, warn))
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
         self.log.lines.warn(title, self.safe.line(template, *values))
 
-    def follow(self, work: Generator[Update, None, T]) -> T:
-        """Record the updates of ``work``, which are about no run of several, until it is done;
+    def follow_lookup(self, work: Generator[Update, None, T]) -> T:
+        """Record the updates of ``work``, which looks up the step's repositories, until it is done;
         return its result.
         """
-        return finish(work, partial(self.on, None))
+        return finish(work, self._on_lookup)
 
-    def save(self, item: Item | None, update: Update) -> None:
+    def _on_lookup(self, update: Update) -> None:
+        self._each_report(lambda report: report.on_lookup(update))
+
+    def follow(self, run: StepRun, work: Generator[Update, None, RunResult]) -> RunResult:
+        """Record the updates of ``work``, which executes ``run``, and how it ended; return that."""
+        result = finish(work, partial(self.on, run))
+        self.end_run(run, result)
+        return result
+
+    def save(self, run: StepRun, update: Update) -> None:
         """Save what ``post`` needs to know of an update. Called by the thread of its run, before
         the run goes on.
         """
         if self._ledger:
-            inputs = item.inputs if item else self._inputs
-            self._ledger.on(item, (inputs and inputs.task) or "", update)
+            self._ledger.on(run.number, run.inputs.task or "", update)
 
-    def on(self, item: Item | None, update: Update) -> None:
-        """Record an update. The ids of a single run are written at once: later steps have them in
-        any case.
+    def on(self, run: StepRun, update: Update) -> None:
+        """Record an update."""
+        if self.log.writes_at_once(run, update):
+            with self._progress.hidden():
+                self._each_report(lambda report: report.on(run, update))
+        else:
+            self._each_report(lambda report: report.on(run, update))
+        if isinstance(update, Started):
+            self._started(run, update)
+
+    def _started(self, run: StepRun, started: Started) -> None:
+        """Write the ids of the run that the inputs name at once: later steps have them in any
+        case.
         """
-        is_logged = item is None or isinstance(update, TurningPoint)
-        with self._progress.hidden() if is_logged else contextlib.nullcontext():
-            self._each_report(lambda report: report.on(self._names[item], update))
-            if isinstance(update, Started):
-                self._started_at.setdefault(item, self._elapsed())
-                if item is None:
-                    known = RunResult(
-                        Result.DETACHED, 0, run=update.run, key=update.key, joined=update.joined
-                    )
-                    self._set_outputs(
-                        early_outputs(facts_of(known, self.safe, self._platform, None), self.safe)
-                    )
+        self._started_at.setdefault(run.number, self._elapsed())
+        if not self._names_one_run:
+            return
+        known = RunResult.of(Result.DETACHED)
+        known = known._replace(run=started.run, key=started.key, joined=started.joined)
+        facts = facts_of(known, self.safe, self._platform, None)
+        self._set_outputs(early_outputs(facts, self.safe))
 
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
@@ -183,54 +193,47 @@ class Recorder:
                 lambda: self.log.lines.say(counts, " (after ", duration(self._elapsed()), ")")
             )
 
-    def end_run(self, item: Item | None, result: RunResult) -> RunFacts:
-        """Record how a run ended: of the only one in the outputs first, for a report may fail.
-        Return its facts.
-        """
-        inputs, began, ended = self._inputs, 0.0, self._elapsed()
-        if item is not None:
-            inputs, began, result = (
-                item.inputs,
-                self._started_at.get(item, ended),
-                result._replace(repo=item.repo),
-            )
-        facts = facts_of(result._replace(duration=ended - began), self.safe, self._platform, inputs)
-        repo = result.repo.full_name if result.repo else (inputs and inputs.repo) or ""
-        task = self.safe.clean(inputs.task) if inputs and inputs.task else None
-        run = RunFacts(
-            self._names[item], self.safe.clean(repo), task, facts, began, ended, of=len(self._names)
-        )
-        if item is None:
-            self._set_outputs(outputs_of(StepFacts(run.facts, [run]), self.safe))
+    def end_run(self, run: StepRun, result: RunResult) -> None:
+        """Record how a run ended: in the outputs first, for a report may fail."""
+        ended = self._elapsed()
+        began = self._started_at.get(run.number, ended)
+        if len(self._runs) == 1:
+            began = 0.0  # it takes the time of the step
+        result = result._replace(duration=ended - began, repo=result.repo or run.plan.found)
+        facts = facts_of(result, self.safe, self._platform, run.inputs, run, began)
+        self._ended[run.number] = facts.without_timeline()
+        if self._names_one_run:
+            self._set_outputs(outputs_of(self._step_facts(facts), self.safe))
         if self._ledger and not result.left_behind:
-            self._ledger.close(item)
+            self._ledger.close(run.number)
         with self._progress.hidden():
-            self._each_report(lambda report: report.end_run(run))
-        self._ended[item] = run.without_timeline()
-        return run
+            self._each_report(lambda report: report.end_run(facts))
 
     def finish(self, result: RunResult) -> None:
         """Record how the step ended."""
         self._progress.stop()
-        if None in self._names:
-            run = self.end_run(None, result)
-            step = StepFacts(run.facts, [run])
+        if self._names_one_run and self._ended:
+            (whole,) = self._ended.values()  # whose outputs are written
+            step = self._step_facts(whole)
         else:
-            has_many_tasks = len({item.inputs.prompt for item in self._names if item}) > 1
-            inputs = (
-                self._inputs._replace(prompt="")
-                if self._inputs and has_many_tasks
-                else self._inputs
-            )
-            facts = facts_of(
-                result._replace(duration=self._elapsed()), self.safe, self._platform, inputs
-            )
-            step = StepFacts(
-                facts, [self._ended[item] for item in self._names if item in self._ended]
-            )
+            result = result._replace(duration=self._elapsed())
+            whole = facts_of(result, self.safe, self._platform, self._inputs_of_step())
+            step = self._step_facts(whole)
             self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
+
+    def _step_facts(self, whole: RunFacts) -> StepFacts:
+        ended = [self._ended[run.number] for run in self._runs if run.number in self._ended]
+        return StepFacts(whole, ended, len(self._runs), self._names_one_run)
+
+    def _inputs_of_step(self) -> ActionInputs | None:
+        """Return the inputs, without a task if the step has several."""
+        if self._inputs is None or self._names_one_run:
+            return self._inputs
+        prompts = {run.inputs.prompt for run in self._runs}
+        prompt = "" if len(prompts) > 1 else self._inputs.prompt
+        return self._inputs._replace(prompt=prompt, task=None)
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""

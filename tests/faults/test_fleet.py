@@ -23,6 +23,7 @@ from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
+from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.many import CanariesPassed, NoMoreStarts, RunEnd, RunUpdate
 from mogplex_ci.run.one import Execution
@@ -275,10 +276,13 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     world, stream, safe = World.serve(BRIEF, limits=True), io.StringIO(), Sanitizer()
     fleet = cases(world, *["brief"] * 12)
     log = Log(Plain(PLAIN, {}, stream), safe, lambda: 0.0)
-    names = {case: safe.sentence("[", Untrusted(case.key), "]") for case in fleet}
-    log.begin_runs(dict.fromkeys(names.values(), inputs()))
+    runs: dict[Case, StepRun] = {}
+    for number, case in enumerate(fleet, 1):
+        name = safe.sentence("[", Untrusted(case.key), "]")
+        runs[case] = StepRun(number, name, inputs(), case.plan())
+    log.begin_runs(list(runs.values()))
     with world.emulator:
-        perform(world, fleet, 12, watch=lambda case, update: log.on(names[case], update))
+        perform(world, fleet, 12, watch=lambda case, update: log.on(runs[case], update))
     said = [
         line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line
     ]

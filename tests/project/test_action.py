@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.program import ROOT
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -26,7 +26,7 @@ def test_the_inputs_are_the_program_s_in_the_same_order() -> None:
 
 
 def test_the_outputs_are_the_program_s_in_the_same_order() -> None:
-    assert list(ACTION["outputs"]) == list(OUTPUTS)
+    assert list(ACTION["outputs"]) == list(OUTPUT_NAMES)
 
 
 def test_only_what_github_s_contexts_fill_has_a_default() -> None:

@@ -13,7 +13,7 @@ from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import TokenBudget, Use
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, run_file, values
-from mogplex_ci.report import comment, facts, files, html, run_log, summary
+from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
 from mogplex_ci.step import fleet, guards
@@ -41,12 +41,12 @@ ROWS: dict[str, tuple[float, ...]] = {
     "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
     "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
-    "details": (run_log.DETAILS_LIMIT,),
-    "annotations": (run_log.ANNOTATIONS_LIMIT,),
+    "details": (log_lines.DETAILS_LIMIT,),
+    "annotations": (log_lines.ANNOTATIONS_LIMIT,),
     "job summary": (summary.SUMMARY_LIMIT,),
     "HTML report": (html.PAGE_LIMIT,),
     "output `message`": (facts.MESSAGE_LIMIT,),
-    "output `artifact`": (facts.ARTIFACT_LIMIT,),
+    "output `artifact`": (delivered.ARTIFACT_LIMIT,),
     "a piece of the agent's text": (files._TEXT_LIMIT,),
 }
 

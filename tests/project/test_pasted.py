@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.outputs import ALSO_VARIABLES
+from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import Block, blocks
 from tests.program import ROOT
 
@@ -24,7 +25,7 @@ BY_HAND = {"workflow_dispatch", "schedule", "workflow_call", "repository_dispatc
 LABEL_IS_SET = re.compile(r"github\.event\.label\.name == ")
 HAS_LABEL = re.compile(r"contains\(github\.event\.pull_request\.labels\.\*\.name, ")
 ASKS_FOR_AGENT = re.compile(r"startsWith\(github\.event\.(?:comment|review)\.body, '/agent")
-FREE_TEXT = {name for name, output in OUTPUTS.items() if not output.variable}
+FREE_TEXT = set(OUTPUT_NAMES) - ALSO_VARIABLES
 """Outputs that hold text of an agent or of the service."""
 SYSTEMS: dict[str, Callable[[Any], bool]] = {
     "azure": lambda pipeline: pipeline["trigger"] == pipeline.get("pr") == "none",

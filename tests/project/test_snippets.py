@@ -14,8 +14,8 @@ import yaml
 
 from mogplex_ci.inputs.declared import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
-from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.platforms.base import VARIABLES
+from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import blocks
 from tests.program import ROOT
 
@@ -49,7 +49,7 @@ def test_a_step_uses_inputs_that_exist(block: str) -> None:
 
 @pytest.mark.parametrize("block", [*shown(), TEMPLATE])
 def test_outputs_and_variables_exist(block: str) -> None:
-    assert set(re.findall(r"steps\.agent\.outputs\.([\w-]+)", block)) <= set(OUTPUTS)
+    assert set(re.findall(r"steps\.agent\.outputs\.([\w-]+)", block)) <= set(OUTPUT_NAMES)
     variables = {variable for spec in inputs().values() for variable in spec.variables}
     assert set(re.findall(r"\bMOGPLEX_[A-Z_]+\b", block)) <= variables | OUTPUT_VARIABLES | set(
         VARIABLES

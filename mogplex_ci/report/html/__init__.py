@@ -1,22 +1,26 @@
 """The HTML report: one page that needs nothing else, without scripts, and whose policy forbids
-both.
+both. A step's runs stand one below the other, each as if it were the only one.
 """
 
 import base64
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import __version__
-from mogplex_ci.report import FileReport
-from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-from mogplex_ci.report.text import NAME_LIMIT, entry_text, long_lines
-from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall
+from mogplex_ci.report import FileReport, StepRun
+from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.text import NAME_LIMIT, EntryText, entry_text, long_lines
+from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall, ToolUse
 from mogplex_ci.sanitize import Part, Sanitizer, clock, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import write_whole
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _MOST_FILTERS: Final = 12
 """Filters of tools; those that were used less share the last one."""
@@ -53,9 +57,7 @@ _MOST_TICKS: Final = 6
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
 PAGE_LIMIT: Final = 4_000_000
-"""Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not
-unfold.
-"""
+"""Characters of the timelines of all runs; entries beyond it do not unfold."""
 
 
 class Shown(NamedTuple):
@@ -74,36 +76,74 @@ class Shown(NamedTuple):
     """Index of the filter that shows it; None when only the whole list does."""
 
 
-class RunPart(NamedTuple):
-    """One run as the page shows it."""
-
-    run: RunFacts
-    anchor: str
-    entries: Sequence[Shown]
-    filters: Sequence[tuple[str, int]]
-    """Names of tools, and how many calls each has."""
-
-
-class HtmlReport(FileReport[RunPart]):
+class HtmlReport(FileReport):
     """The page."""
 
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        super().__init__(path, sanitizer)
+        self._room = PAGE_LIMIT
+        """Characters of the timeline of a run."""
+        self._parts: dict[int, str] = {}
+        """The finished part of each run, by its number: its events are too large to be kept."""
+
+    def begin_runs(self, runs: Sequence[StepRun]) -> None:
+        """Share the room between the runs."""
+        self._room = PAGE_LIMIT // len(runs)
+
     def end_run(self, run: RunFacts) -> None:
-        """Keep what the page shows of the run. Nothing of its timeline is kept: its events are
-        large.
-        """
-        self._parts[run.name] = part_of(run, f"r{len(self._parts) + 1}", self._safe)
+        """Write the run's part of the page."""
+        self._parts[run.number] = part_of(run, self._safe, room=self._room)
 
     def end(self, step: StepFacts) -> None:
         """Write the page."""
-        write_whole(
-            self._path, page(step, [self._parts[run.name] for run in step.runs], self._safe)
-        )
+        parts = [self._parts[run.number] for run in step.runs]
+        if not step.runs:
+            parts = [part_of(step.whole, self._safe)]
+        write_whole(self._path, page(step, parts, self._safe))
 
 
-def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
-    """Yield the page piece by piece; of several runs a table, a picture of all, and each of the
-    ``parts`` below.
+def page(step: StepFacts, parts: Sequence[str], safe: Sanitizer) -> Iterator[str]:
+    """Yield the page piece by piece: how the step ended, a table and a picture of several runs, and
+    the finished ``parts`` of the runs below.
     """
+    return (
+        _templates()
+        .get_template("page.html.j2")
+        .generate(
+            version=__version__,
+            step=step,
+            whole=step.whole,
+            only_run=None if step.has_several else step.shown[0],
+            headline=step.headline(safe),
+            table=step.table(safe) if step.has_several else {},
+            picture=_picture_of_runs(step.runs),
+            parts=parts,
+            filter_classes=[f"f{number}" for number in range(_MOST_FILTERS)],
+        )
+    )
+
+
+def part_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> str:
+    """Return what the page shows of a run, as HTML. Entries beyond ``room`` characters do not
+    unfold.
+    """
+    filters = _filters_of(run.times.tools, safe)
+    entries = entries_of(run, safe, room=room)
+    return (
+        _templates()
+        .get_template("run.html.j2")
+        .render(
+            run=run,
+            anchor=_anchor(run),
+            entries=entries,
+            filters=filters,
+            picture=_picture_of_run(run, entries, filters),
+        )
+    )
+
+
+@cache
+def _templates() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
 
     environment = Environment(
@@ -114,18 +154,7 @@ def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "sha256": _sha256}
-    return environment.get_template(
-        "fleet.html.j2" if step.is_fleet else "report.html.j2"
-    ).generate(
-        version=__version__,
-        facts=step.facts,
-        said=step.headline(safe),
-        why=step.why,
-        table=step.table(safe),
-        parts=parts,
-        picture=_picture_of_runs(parts) if step.is_fleet else _picture_of_run(step.facts, parts[0]),
-        filters=() if step.is_fleet else parts[0].filters,
-    )
+    return environment
 
 
 def _sha256(text: str) -> str:
@@ -133,27 +162,36 @@ def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
-    """Return what the page shows of a run. Entries beyond its part of ``PAGE_LIMIT`` do not
-    unfold.
+def _anchor(run: RunFacts) -> str:
+    """Return the id of the run's part of the page; ids in it begin with it."""
+    return f"r{run.number}"
+
+
+def _filters_of(tools: Sequence[ToolUse], safe: Sanitizer) -> Sequence[tuple[str, int]]:
+    """Return the names of the filters, and how many calls each shows; tools that were used less
+    share the last one.
     """
-    tools, room = run.facts.tools, PAGE_LIMIT // run.of
-    filters: list[tuple[str, int]]
-    filters = [
-        (safe.clean(use.name, limit=NAME_LIMIT), len(use.calls))
-        for use in tools[: _MOST_FILTERS - 1]
-    ]
-    if others := tools[_MOST_FILTERS - 1 :]:
-        filters.append(("other tools", sum(len(use.calls) for use in others)))
+    most = _MOST_FILTERS - 1
+    filters: list[tuple[str, int]] = []
+    for use in tools[:most]:
+        filters.append((safe.clean(use.name, limit=NAME_LIMIT), len(use.calls)))
+    if len(tools) > most:
+        filters.append(("other tools", sum(len(use.calls) for use in tools[most:])))
+    return filters
+
+
+def entries_of(run: RunFacts, safe: Sanitizer, *, room: int) -> Sequence[Shown]:
+    """Return the entries of a run's timeline. Those beyond ``room`` characters do not unfold."""
+    tools = run.times.tools
     numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(tools)}
     entries: list[Shown] = []
-    for entry in run.facts.timeline.entries:
+    for entry in run.times.timeline.entries:
         try:
             entries.append(_shown(entry, numbers, safe, unfolds=room > 0))
         except Exception:  # one odd entry must not cost the page
             entries.append(Shown(clock(entry.at), "note", "", "An event cannot be shown here"))
         room -= len(entries[-1].body) + len(entries[-1].text)
-    return RunPart(run.without_timeline(), anchor, entries, filters)
+    return entries
 
 
 def _shown(
@@ -162,25 +200,30 @@ def _shown(
     """Return an entry of the timeline; ``filters`` are the numbers by tool. Without ``unfolds``
     only its line.
     """
-    words, below = entry_text(entry, safe), ""
-    if unfolds:
-        message = (
-            [safe.clean(words.message)]
-            if words.message and long_lines(words.message, safe.block)
-            else []
-        )
-        below = "\n".join([*message, *map(safe.details, words.details)])
-    is_whole = isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS
+    words = entry_text(entry, safe)
+    line = _text(safe, *words.words)
+    below = _below(words, safe) if unfolds else ""
+    if isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS:
+        line = below
+        below = ""
     return Shown(
         clock(entry.at),
         _ENTRY_CLASSES.get(type(entry), "phase"),
         safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
-        below if is_whole else _text(safe, *words.words),
+        line,
         _text(safe, *words.extra),
-        "" if is_whole else below,
+        below,
         words.is_bad,
         filters.get(entry.name) if isinstance(entry, ToolCall) else None,
     )
+
+
+def _below(words: EntryText, safe: Sanitizer) -> str:
+    """Return what unfolds below the line of an entry."""
+    parts = [safe.details(details) for details in words.details]
+    if words.message and long_lines(words.message, safe.block):
+        parts.insert(0, safe.clean(words.message))
+    return "\n".join(parts)
 
 
 _ENTRY_CLASSES: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "message", Note: "note"}
@@ -258,36 +301,39 @@ class Picture:
         return round(100 * max(seconds, 0.0) / self._seconds, 3)
 
 
-def _picture_of_runs(parts: Iterable[RunPart]) -> Picture:
+def _picture_of_runs(runs: Iterable[RunFacts]) -> Picture:
     """Return a drawing of all runs; times count from the beginning of the step."""
-    picture = Picture(max((part.run.ended for part in parts), default=0.0))
-    for run, anchor, *_ in parts:
-        if run.facts.run_id:
-            title = f"{run.label}: {run.facts.headline} after {duration(run.facts.duration)}"
-            bar = picture.bar(
-                run.began, run.ended, "bad" if run.facts.exit_code else "", title, anchor
-            )
-            picture.add(run.label, [bar])
+    picture = Picture(max((run.times.ended for run in runs), default=0.0))
+    for run in runs:
+        if run.work.run_id is None:
+            continue
+        took = duration(run.ending.duration)
+        title = f"{run.label}: {run.ending.headline} after {took}"
+        kind = "bad" if run.ending.exit_code else ""
+        times = run.times
+        picture.add(run.label, [picture.bar(times.began, times.ended, kind, title, _anchor(run))])
     return picture
 
 
-def _picture_of_run(facts: Facts, part: RunPart) -> Picture:
+def _picture_of_run(
+    run: RunFacts, entries: Sequence[Shown], filters: Sequence[tuple[str, int]]
+) -> Picture:
     """Return a drawing of the phases and, for each filter, of its calls."""
-    picture = Picture(facts.timeline.last)
-    spans = [(span.started, span.ended, span.phase.value) for span in facts.spans]
-    picture.add(
-        "phases",
-        [picture.bar(a, b, f"phase {name}", f"{name}: {duration(b - a)}") for a, b, name in spans],
-    )
+    timeline = run.times.timeline
+    picture = Picture(timeline.last)
+    phases: list[Bar] = []
+    for phase, started, ended in run.times.spans:
+        title = f"{phase.value}: {duration(ended - started)}"
+        phases.append(picture.bar(started, ended, f"phase {phase.value}", title))
+    picture.add("phases", phases)
     calls: dict[int | None, list[Bar]] = {}
-    for number, (entry, shown) in enumerate(zip(facts.timeline.entries, part.entries, strict=True)):
+    for number, (entry, shown) in enumerate(zip(timeline.entries, entries, strict=True)):
         if isinstance(entry, ToolCall):
-            ended = facts.timeline.last if entry.ended is None else entry.ended
+            ended = timeline.last if entry.ended is None else entry.ended
             title = ": ".join(filter(None, (shown.label, shown.text, shown.extra)))
-            bar = picture.bar(
-                entry.at, ended, "call bad" if shown.is_bad else "call", title, f"e{number}"
-            )
+            kind = "call bad" if shown.is_bad else "call"
+            bar = picture.bar(entry.at, ended, kind, title, f"{_anchor(run)}e{number}")
             calls.setdefault(shown.filter, []).append(bar)
-    for number, (name, _) in enumerate(part.filters):
+    for number, (name, _) in enumerate(filters):
         picture.add(name, calls.get(number, ()))
     return picture

@@ -16,11 +16,11 @@ import yaml
 
 from mogplex_ci import platforms
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.outputs import IN_FILE, OUTPUTS
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import Identity, System, repository_of
+from mogplex_ci.report.outputs import IN_FILE, OUTPUT_NAMES
 from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
@@ -97,7 +97,7 @@ def test_the_examples_use_the_published_image_or_action() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", OUTPUT_NAMES)
 def test_an_output_is_described(name: str) -> None:
     declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(
         name, {}

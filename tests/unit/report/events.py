@@ -10,20 +10,20 @@ from itertools import count
 from pathlib import Path
 from signal import SIGTERM
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
+from mogplex_ci.report import StepRun
+from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
 from mogplex_ci.run.many import result_of_fleet
-from mogplex_ci.run.one import Plan
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.step.plan import Item
+from mogplex_ci.step.plan import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
@@ -199,17 +199,19 @@ def github(stream: io.StringIO | None = None) -> Job:
     return Job(stream or io.StringIO())
 
 
-def alone(run: Facts, task: str | None = None) -> StepFacts:
+def planned(**fields: Any) -> StepRun:
+    """The only run of a step."""
+    return only_run(inputs(**fields), github())
+
+
+def alone(run: RunFacts) -> StepFacts:
     """A step with this one run."""
-    clean = Sanitizer().clean
-    return StepFacts(
-        run,
-        [RunFacts(None, clean("acme/web"), clean(task) if task else None, run, 0.0, run.duration)],
-    )
+    return StepFacts(run, [run], planned=1, names_one_run=True)
 
 
-def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
-    return facts_of(ended or result(), Sanitizer(), github(), inputs(**fields))
+def facts(ended: RunResult | None = None, **fields: Any) -> RunFacts:
+    run = planned(**fields)
+    return facts_of(ended or result(), Sanitizer(), github(), run.inputs, run)
 
 
 SUCCESSFUL = (
@@ -290,18 +292,17 @@ def written(
     job = Job(stream, folder)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
     tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
-    recorder.begin(tasks, [])
-    items = [
-        Item(number, repo(one.repo), tasks[number], cast(Plan, None))
-        for number, one in enumerate(runs)
-    ]
-    if is_fleet:
-        recorder.begin_runs(items, lambda: Sanitizer().line("Runs"))
-    for item, one in zip(items, () if broke else runs, strict=not broke):
+    recorder.begin(tasks, [], names_one_run=not is_fleet)
+    found = [(task, repo(one.repo)) for task, one in zip(tasks, runs, strict=True)]
+    steps = planned_runs(found, job, recorder.safe)
+    if is_fleet or runs[0].updates or runs[0].ended.run:
+        recorder.begin_runs(steps)
+    else:
+        broke = runs[0].ended  # the step ended before it had a run
+    for step, one in zip(steps, () if broke else runs, strict=not broke):
         for update in one.updates:
-            recorder.on(item if is_fleet else None, update)
-        if is_fleet:
-            recorder.end_run(item, one.ended)
+            recorder.on(step, update)
+        recorder.end_run(step, one.ended)
     ends = [one.ended for one in runs]
     if any(end.result is Result.INTERRUPTED for end in ends):
         stop.request(SIGTERM)

@@ -12,6 +12,7 @@ import pytest
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
+from mogplex_ci.report import StepRun
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
 from mogplex_ci.report.junit import JUnitFile
@@ -19,10 +20,11 @@ from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import Feed, alone, call, delta, event, facts
+from tests.unit.report.events import Feed, alone, call, delta, event, facts, planned
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
+RUN = planned()
 
 
 @pytest.fixture
@@ -37,14 +39,15 @@ def path(tmp_path: Path) -> Path:
 def report(path: Path) -> EventsFile:
     report = EventsFile(path, SAFE)
     report.begin()
+    report.begin_runs([RUN])
     return report
 
 
 def test_events_are_written_as_they_come_one_a_line(path: Path, report: EventsFile) -> None:
     feed = Feed()
-    report.on(None, feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
+    report.on(RUN, feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
     first = path.read_text(encoding="utf-8")
-    report.on(None, feed.arrived(event("log", "two", 2), event("log", "six", 3)))
+    report.on(RUN, feed.arrived(event("log", "two", 2), event("log", "six", 3)))
     report.end_run(alone(facts()).runs[0])
     lines = path.read_text(encoding="utf-8").split("\n")
     assert first == lines[0] + "\n"
@@ -102,7 +105,7 @@ def test_events_behind_words_that_are_not_complete(
     feed, written = Feed(), list[str]()
     for arriving, messages in steps:
         events = [delta(item) if isinstance(item, str) else item for item in arriving]
-        report.on(None, feed.arrived(*events) if events else feed.quiet())
+        report.on(RUN, feed.arrived(*events) if events else feed.quiet())
         written += messages
         assert [
             json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()
@@ -114,10 +117,12 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report = Diagnostics(SAFE, path, shown.append, warn=Mock(side_effect=AssertionError))
     report.begin()
     report.request("GET", "/repos", status=None, milliseconds=1.26)
-    report.on(None, Waiting(UnreachableError("no answer"), 3.0))
-    report.on(SAFE.line("[a]"), Feed().arrived(event("log", "one")))
+    report.on(RUN, Waiting(UnreachableError("no answer"), 3.0))
     report.on(
-        None, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),)))
+        StepRun(1, SAFE.line("[a]"), RUN.inputs, RUN.plan), Feed().arrived(event("log", "one"))
+    )
+    report.on(
+        RUN, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),)))
     )
     report.end(alone(facts()))
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -155,7 +160,9 @@ def test_a_case_belongs_to_its_repository_and_to_mogplex_where_none_is_known(
 ) -> None:
     step = alone(facts())
     (run,) = step.runs
-    for repo, class_name in ((run.repo, "acme/web"), (SAFE.clean(""), "mogplex")):
-        JUnitFile(tmp_path / "junit.xml", SAFE).end(step._replace(runs=[run._replace(repo=repo)]))
+    shown = run.task.repo_shown
+    for repo, class_name in ((shown, "acme/web"), (SAFE.clean(""), "mogplex")):
+        task = run.task._replace(repo_shown=repo)
+        JUnitFile(tmp_path / "junit.xml", SAFE).end(step._replace(runs=[run._replace(task=task)]))
         text = (tmp_path / "junit.xml").read_text(encoding="utf-8")
         assert re.findall('<testcase classname="([^"]+)"', text) == [class_name]

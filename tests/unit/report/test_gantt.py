@@ -55,7 +55,7 @@ CHARTS = {
 def charts() -> dict[str, Any]:
     """Return the charts as mermaid understands them."""
     runs = [facts(result(Result.SUCCESS, *items)) for items in CHARTS.values()]
-    texts = [gantt(run, run.timeline.calls, Sanitizer()) for run in runs]
+    texts = [gantt(run.times, run.times.timeline.calls, Sanitizer()) for run in runs]
     bodies = [text.removeprefix("```mermaid\n").removesuffix("\n```\n") for text in texts]
     done = subprocess.run(
         ["node", ROOT / "tests" / "node" / "gantt.mjs"],

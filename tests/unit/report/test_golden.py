@@ -19,8 +19,9 @@ from jsonschema import Draft202012Validator
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, UnreachableError
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.platforms.base import PLAIN, Plain
+from mogplex_ci.report.log_lines import JobLogLines
+from mogplex_ci.report.outputs import OUTPUT_NAMES
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
@@ -29,6 +30,7 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.faults.world import World
+from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import (
     PULL_REQUEST,
     SUCCESSFUL,
@@ -290,14 +292,14 @@ def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     check_golden(f"reports/{name.replace(' ', '-')}.txt", text)
     schema, file = load_schema("result"), json.loads(files["result"])
     Draft202012Validator(schema).validate(file)
-    assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUTS)), (
+    assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUT_NAMES)), (
         "each is described, and written"
     )
 
 
 def test_every_result_and_every_output_is_in_some_text() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (GOLDEN / "reports").iterdir())
-    assert [name for name in OUTPUTS if f"\n{name}=" not in texts] == []
+    assert [name for name in OUTPUT_NAMES if f"\n{name}=" not in texts] == []
     assert [kind for kind in Result if f"\nresult={kind.value}\n" not in texts] == []
 
 
@@ -307,7 +309,8 @@ def test_bare_tool_calls_are_shown_as_they_happen() -> None:
     """
     world, lines = World.serve(BARE_CALLS), list[str]()
     stream = io.StringIO()
-    log = RunLog(Plain(PLAIN, {}, stream), Sanitizer())
+    job_log = JobLogLines(Plain(PLAIN, {}, stream), Sanitizer())
+    log = RunLog(job_log, typed_inputs(dry_run=True, prompt=""))
 
     def write(update: u.Update) -> None:
         log.on(update)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.facts import RunFacts
+from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
@@ -35,10 +35,10 @@ from tests.unit.report.events import (
     event,
     facts,
     github,
-    inputs,
     log_of,
     log_of_each,
     log_of_events,
+    planned,
     result,
     run,
     starting,
@@ -321,18 +321,18 @@ def test_never_more_than_ten_annotations_of_a_level() -> None:
 
 def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     stream, safe = io.StringIO(), Sanitizer()
-    log, names = (
-        Log(github(stream), safe, lambda: 0.0),
-        [safe.line("[run {}]", number) for number in range(100)],
-    )
-    log.begin_runs(dict.fromkeys(names, inputs()))
+    log = Log(github(stream), safe, lambda: 0.0)
+    only = planned()
+    names = [safe.line("[run {}]", number) for number in range(100)]
+    runs = [StepRun(at, name, only.inputs, only.plan) for at, name in enumerate(names)]
+    log.begin_runs(runs)
     log.on(
-        names[0],
+        runs[0],
         Feed().arrived(
             *(event("log", f"{number} " + "word " * 50, number) for number in range(500))
         ),
     )
-    log.end_run(RunFacts(names[0], safe.clean(""), None, facts(), 0.0, 1.0, of=100))
+    log.end_run(facts()._replace(number=0, name=names[0]))
     (group,) = [
         group
         for group in read_log(stream.getvalue()).groups

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.report.facts import Facts, early_outputs, outputs_of
+from mogplex_ci.report.facts import RunFacts
+from mogplex_ci.report.outputs import early_outputs, outputs_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -29,7 +30,7 @@ CHECKPOINT = (
 ARTIFACT = Untrusted({"version": "1.4.0"})
 
 
-def final_outputs(run: Facts) -> dict[str, CleanText | None]:
+def final_outputs(run: RunFacts) -> dict[str, CleanText | None]:
     return outputs_of(alone(run), Sanitizer())
 
 

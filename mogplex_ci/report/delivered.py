@@ -1,0 +1,194 @@
+"""What a run delivered, as outputs and reports hand it on: branch, commit, pull request, artifact,
+and what the gates say of it.
+"""
+
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
+# every start.
+
+import re
+from collections.abc import Sequence
+from typing import Final, LiteralString, NamedTuple
+from urllib.parse import quote
+
+from mogplex_ci.models import Run
+from mogplex_ci.report import text
+from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
+
+BRANCH_LIMIT: Final = 255
+ARTIFACT_LIMIT: Final = 50_000
+"""Characters of the output ``artifact``; a longer one is in the file only."""
+ITEM_LIMIT: Final = 500
+"""Characters of a path, a check or a fault that a gate lists."""
+_COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+
+
+class GateFacts(NamedTuple):
+    """One gate's expectation of the run, and its finding."""
+
+    name: SafeText
+    passed: bool
+    expected: SafeText
+    """``A pull request``."""
+    found: SafeText
+    """``It opened no pull request``."""
+    remedy: SafeText | None
+    """Advice; None when it passed."""
+    error_code: SafeText | None
+    items: tuple[CleanText, ...]
+    """Paths, checks or faults that it is about."""
+
+    @property
+    def mark(self) -> LiteralString:
+        """One character for passed or not."""
+        return text.mark(good=self.passed)
+
+    def with_items(self, safe: Sanitizer) -> SafeText:
+        """Return what was found, and the first of the items."""
+        if not self.items:
+            return self.found
+        return safe.sentence(self.found, ": ", *text.first_of(self.items))
+
+
+class RoundFacts(NamedTuple):
+    """One run of a step with ``repair``, as the gates judged it."""
+
+    run_id: SafeText | None
+    commit: SafeText | None
+    """The judged commit; None when it is not known."""
+    found: SafeText
+    """``A check failed: test``, or that all passed."""
+    gates: tuple[GateFacts, ...]
+    ended: SafeText | None
+    """Why no other round followed although it was rejected."""
+
+    @property
+    def mark(self) -> LiteralString:
+        """One character for passed or not."""
+        return text.mark(good=all(gate.passed for gate in self.gates))
+
+
+class Delivered(NamedTuple):
+    """What the run delivered. None stands for unknown, and for a value that is no plain branch, id
+    or address.
+    """
+
+    branch: SafeText | None
+    branch_shown: CleanText | None
+    """Also a branch whose name is too odd to be an output or part of a command."""
+    base_branch: SafeText | None
+    base_shown: CleanText | None
+    commit: SafeText | None
+    """Id of the pushed tip."""
+    changed: bool | None
+    has_work: bool
+    """Whether there is, or may be, something on the branch to look at."""
+    pull_request_url: SafeText | None
+    branch_url: SafeText | None
+    """GitHub's page of the branch, when it is one of its own."""
+    compare_url: SafeText | None
+    """GitHub's comparison of the branch with its base."""
+    gates: tuple[GateFacts, ...]
+    """The gates that were judged."""
+    rounds: tuple[RoundFacts, ...]
+    """With ``repair``: every run that was judged."""
+    artifact: SafeText | None
+    """The artifact that was asked for, as compact JSON."""
+
+    @property
+    def artifact_is_long(self) -> bool:
+        """Whether the artifact is too long for an output."""
+        return self.artifact is not None and len(self.artifact) > ARTIFACT_LIMIT
+
+    @property
+    def artifact_output(self) -> SafeText | None:
+        """The artifact, unless it is too long for an output."""
+        return None if self.artifact_is_long else self.artifact
+
+
+def delivered_of(result: RunResult, safe: Sanitizer) -> Delivered:
+    """Return what a run delivered."""
+    outcome = result.timeline.outcome
+    branch = safe.branch(result.branch)
+    base = safe.branch(result.base_branch)
+    own_branch = None if branch == base else branch
+    compared = f"{base}...{own_branch}" if own_branch and base else None
+    repo = safe.repo(result.repo.full_name) if result.repo else None
+    return Delivered(
+        branch=branch,
+        branch_shown=text.cleaned(result.branch, safe, limit=BRANCH_LIMIT),
+        base_branch=base,
+        base_shown=text.cleaned(result.base_branch, safe, limit=BRANCH_LIMIT),
+        commit=_commit(result.run, safe),
+        changed=outcome.changed,
+        has_work=branch is not None and _has_work(result),
+        pull_request_url=safe.url(outcome.pull_request_url),
+        branch_url=_github_url(safe, repo, "tree", own_branch),
+        compare_url=_github_url(safe, repo, "compare", compared),
+        gates=tuple(gate_facts(gate, safe) for gate in result.gates),
+        rounds=tuple(_round_facts(each, safe) for each in result.rounds),
+        artifact=safe.json(result.artifact) if result.artifact is not None else None,
+    )
+
+
+def _has_work(result: RunResult) -> bool:
+    """Whether there is something on the branch, or may be: not every server and harness says what
+    was delivered.
+    """
+    outcome = result.timeline.outcome
+    if result.run is None or result.result is Result.DRY_RUN or outcome.changed is False:
+        return False
+    if outcome.changed or outcome.pull_request_url:
+        return True
+    may_have_worked = result.timeline.agent_worked or result.timeline.is_incomplete
+    return result.run.status == "success" and may_have_worked
+
+
+def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
+    """Return the id of the pushed tip, if the service tells one that is an id."""
+    if run is None or run.terminal_commit is None:
+        return None
+    if not re.fullmatch(_COMMIT, run.terminal_commit.text):
+        return None
+    return safe.identifier(run.terminal_commit)
+
+
+def _github_url(
+    safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None
+) -> SafeText | None:
+    if repo is None or name is None:
+        return None
+    return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}")
+
+
+def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
+    """Return what may be shown of a gate that was judged."""
+    remedy = safe.message(gate.remedy) if gate.remedy and not gate.passed else None
+    return GateFacts(
+        name=safe.message(gate.name),
+        passed=gate.passed,
+        expected=safe.message(text.capitalized(gate.expected)),
+        found=safe.message(text.capitalized(gate.found)),
+        remedy=remedy,
+        error_code=None if gate.passed else safe.identifier(gate.error_code),
+        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.details or gate.items),
+    )
+
+
+def faults_line(gates: Sequence[Gate], safe: Sanitizer) -> SafeText:
+    """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
+    rejecting = [gate._replace(details=()) for gate in gates if not gate.passed]
+    if not rejecting:
+        return safe.line("All gates passed")
+    found = [gate_facts(gate, safe).with_items(safe) for gate in rejecting]
+    return safe.sentence(*text.join_present("; ", *found))
+
+
+def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
+    return RoundFacts(
+        run_id=safe.identifier(this.run_id),
+        commit=safe.identifier(this.commit),
+        found=faults_line(this.gates, safe),
+        gates=tuple(gate_facts(gate, safe) for gate in this.gates),
+        ended=safe.message(this.ended) if this.ended else None,
+    )

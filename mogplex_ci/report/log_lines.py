@@ -1,0 +1,196 @@
+"""Where the lines of a log go: into the job log as they come, or into a group that is shown later.
+
+There is a limit to them: CI systems cut a long log, and show so many annotations and no more.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, LiteralString
+
+from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.report import text
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count
+from mogplex_ci.untrusted import Untrusted
+
+DETAILS_LIMIT: Final = 2_000_000
+"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come
+before that.
+"""
+ANNOTATIONS_LIMIT: Final = 10
+"""Annotations of one level; GitHub drops what comes after."""
+LOCATIONS_LIMIT: Final = 5
+"""Annotations from which on the agent's findings in files get none: the others say how the step
+went.
+"""
+_LEVELS: Final[dict[str, Collection[Level]]] = {
+    "all": tuple(Level),
+    "errors": (Level.ERROR,),
+    "none": (),
+}
+"""By value of the input ``annotations``: what it lets through."""
+
+
+class LogLines:
+    """Lines of a log. A subclass writes them."""
+
+    own_repository: str | None = None
+    """``owner/name`` of the repository in whose files lines can be annotated."""
+
+    def __init__(self, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
+        """``room`` is the bytes of details and of the agent's words; what goes beyond is left
+        out.
+        """
+        self.safe = sanitizer
+        self.agent_speaks = False
+        """Whether the last line is the agent's."""
+        self._room = room
+        self._says_full = False
+
+    def line(self, text: SafeText) -> None:
+        """Write a finished line."""
+        raise NotImplementedError
+
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Write ``lines`` folded under ``title``."""
+        raise NotImplementedError
+
+    def annotate(
+        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
+    ) -> None:
+        """Annotate the step, or a ``place``."""
+        raise NotImplementedError
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """Show a link beside the job, where that is possible."""
+
+    def say(self, *parts: Part) -> None:
+        """Write one line."""
+        self.line(self.safe.sentence(*parts))
+
+    def warn(self, title: LiteralString, message: SafeText) -> None:
+        """Annotate with a warning."""
+        self.annotate(Level.WARNING, title, message)
+
+    def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
+        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for
+        them.
+        """
+        if lines and self.has_room_for(lines):
+            self.fold(title, lines)
+        else:
+            self.line(title)
+
+    def below(self, words: text.EntryText) -> list[SafeText]:
+        """Return the lines for what an entry's own line leaves out; none once the log has no room
+        for them.
+        """
+        lines = text.long_lines(words.message, self.block)
+        for details in words.details:
+            if self._room > 0:
+                lines += self.block(self.safe.details(details))
+        return lines
+
+    def block(self, value: Untrusted | CleanText) -> list[SafeText]:
+        """Return the lines of ``value``; none once the log has no room for it.
+
+        A long line is cut, but reading it for secrets takes time: it takes the room of all that is
+        read.
+        """
+        if self._room <= 0:
+            return []
+        lines = self.safe.block(value)
+        read = len(value.text) if isinstance(value, Untrusted) else len(value)
+        self._room -= max(min(read, BLOCK_LIMIT) - sum(map(len, lines)), 0)
+        return lines
+
+    def has_room_for(self, lines: Sequence[SafeText]) -> bool:
+        """Whether the log is short enough for more details; says so when it no longer is."""
+        self._room -= sum(len(line.encode()) for line in lines)
+        if self._room <= 0 and not self._says_full:
+            self._says_full = True
+            self.say(
+                "The log is long and goes on without details; the events file and the report can hold them"
+            )
+        return self._room > 0
+
+
+class JobLogLines(LogLines):
+    """Lines of the job log, which a CI system shows as they come."""
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        super().__init__(sanitizer)
+        self.platform = platform
+        self.own_repository = platform.repository()
+        self.wanted = "all"
+        """The input ``annotations``: those that are not wanted are lines."""
+        self._annotated: Counter[Level] = Counter()
+
+    def line(self, text: SafeText) -> None:
+        """See ``LogLines``."""
+        self.agent_speaks = False
+        self.platform.line(text)
+
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """See ``LogLines``."""
+        self.agent_speaks = False
+        self.platform.fold(title, lines)
+
+    def annotate(
+        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
+    ) -> None:
+        """Annotate. Too much, or not wanted, it is a line of the log unless it has a place: the
+        event has a line anyway.
+        """
+        self.agent_speaks = False
+        limit = ANNOTATIONS_LIMIT if place is None else LOCATIONS_LIMIT
+        if level in _LEVELS[self.wanted] and self._annotated[level] < limit:
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line(title), message, place)
+        elif place is None:
+            self.say(level.value.capitalize(), ": ", title, ": ", message)
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """See ``LogLines``."""
+        self.platform.link(label, url)
+
+
+class KeptLines(LogLines):
+    """Lines that are kept until they are shown in one group; of a long log, its end."""
+
+    def __init__(self, sanitizer: Sanitizer, room: int) -> None:
+        """``room`` is the characters that are kept, and see ``LogLines``."""
+        super().__init__(sanitizer, room)
+        self._characters_left = room
+        self._lines: deque[SafeText] = deque()
+        self._dropped = 0
+        self.first_of_update: SafeText | None = None
+        """The first line since it was last set to None."""
+
+    def line(self, text: SafeText) -> None:
+        """Keep a line, in place of the oldest ones when there is no room for all."""
+        self.agent_speaks = False
+        self.first_of_update = self.first_of_update or text
+        self._lines.append(text)
+        self._characters_left -= len(text)
+        while self._characters_left < 0:
+            self._characters_left += len(self._lines.popleft())
+            self._dropped += 1
+
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Keep the title as a line: groups do not nest."""
+        self.line(title)
+        for line in lines:
+            self.line(line)
+
+    def annotate(
+        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
+    ) -> None:
+        """Keep the message as a line; ``Log`` annotates how the run ended."""
+        self.line(self.safe.sentence(title, ": ", message))
+
+    def all(self) -> list[SafeText]:
+        """Return all lines that were kept."""
+        if not self._dropped:
+            return list(self._lines)
+        left_out = self.safe.sentence("… ", count(self._dropped, "line"), " left out")
+        return [left_out, *self._lines]
