@@ -205,7 +205,8 @@ def _setup(job: Job) -> Iterator[Finding]:
     if not warnings and not missing:
         yield Finding("inputs", Mark.OK, "all can be used")
     key = key_of(job.tasks[0], job.platform)
-    if key.explicit or identity is not None:
+    is_derived = identity is not None and not job.platform.own_try
+    if key.explicit or is_derived:
         yield Finding("key", Mark.OK, "{}", (key.base,))
     else:
         yield Finding("key", Mark.UNKNOWN, "a new one each time, such as {}", (key.base,))

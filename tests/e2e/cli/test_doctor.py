@@ -249,6 +249,7 @@ def test_an_answer_of_the_service(
             "the names and patterns stand for 3 repositories",
         ),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, "key ok", 0, "mine"),
+        ({"ACT": "true"}, "key unknown", 0, "a new one each time, such as github-acme/web-"),
         (
             {"MOGPLEX_GITHUB_TOKEN": "ghs_x"},
             "github-token unknown",
