@@ -58,6 +58,8 @@ only.
 _KNOWN_TOOL_KEYS: Final = ("duration_ms", "kind", "state", "toolCallId")
 _DELIVERY_FAILED: Final = "The agent finished, but GitHub delivery failed"
 """How the error of a failed push begins (Mogplex/mogplex, lib/harness/git-delivery.ts)."""
+_WORDS: Final = "assistant_delta"
+"""Kind of a ``log`` that holds words of the agent."""
 _SERVICE_NOTES: Final = (
     r"\s*Delivered tracked changes in an automatic commit",
     r"\s*The agent exited before the turn finished \(-?\d+\)\.?\s*\Z",
@@ -187,6 +189,9 @@ def event(data: object) -> models.Event | None:
     payload = data.get("payload")
     fields = payload if isinstance(payload, dict) else {}
     kind = _kind(word, message, fields)
+    is_note = kind is EventKind.OTHER and fields.get("kind") == _WORDS
+    if message is not None and is_note:
+        message = Untrusted(message.text.strip())
     is_tool = kind in (EventKind.TOOL_STARTED, EventKind.TOOL_FINISHED)
     is_git = kind in (EventKind.GIT_SYNC, EventKind.DELIVERY)
     is_end = kind in (EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
@@ -198,6 +203,7 @@ def event(data: object) -> models.Event | None:
         data,
         kind=kind,
         type=Untrusted(word or "event"),
+        message=message,
         label=None if says_enough else text(fields.get("stage")) or Untrusted(word) or None,
         details=Untrusted(payload).without(*known) or None,
         tool=_tool(data.get("toolName"), fields) if is_tool else None,
@@ -210,7 +216,7 @@ def event(data: object) -> models.Event | None:
 def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -> EventKind:
     if word == "started" and payload.get("external_run_id"):
         return EventKind.ACCEPTED
-    if word == "log" and payload.get("kind") == "assistant_delta":
+    if word == "log" and payload.get("kind") == _WORDS:
         words = message.text if message is not None else ""
         is_note = any(re.match(note, words) for note in _SERVICE_NOTES)
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA

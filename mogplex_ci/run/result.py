@@ -261,6 +261,9 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
             run.error,
             "CANCELLED",
         )
+    is_known = run.is_paused or run.status in LIVE_STATUSES
+    if trouble is not None and is_known:
+        return timed_out_in_outage("the run's status could not be read", trouble)
     if run.is_paused:
         return RunResult.of(
             Result.PAUSED,
@@ -277,8 +280,6 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
-    if trouble is not None:
-        return timed_out_in_outage("the run's status could not be read", trouble)
     state = "had not started yet" if run.status == "pending" else f"was {run.status}"
     return RunResult.of(
         Result.TIMEOUT,

@@ -193,3 +193,17 @@ def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_
         encoding="utf-8"
     )
     assert (job.post().code, run.status) == (0, "cancelled")
+
+
+def test_a_page_in_the_apis_place_does_not_keep_the_clean_up_from_asking_again(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    """The address and the token have worked: this is an outage."""
+    job = Job("gitlab", tmp_path, emulator)
+    job.stopped_when(asked(emulator, "stream"))
+    page = {"status": 200, "body": "<html>", "headers": {"Content-Type": "text/html"}}
+    emulator.inject("cancel", **page)
+    unauthorized = {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "no"}}
+    emulator.inject("cancel", skip=1, status=401, body=unauthorized)
+    ended = job.post()
+    assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out

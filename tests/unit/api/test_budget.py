@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.api.budget import REQUESTS, Limit, PollInterval, TokenBudget, Use
-from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UnreachableError
+from mogplex_ci.errors import (
+    MogplexError,
+    NotAuthorizedError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    TokenLostError,
+    UnreachableError,
+)
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
@@ -80,6 +88,29 @@ def test_only_cancels_may_use_what_is_kept_free(use: Use, at_once: int) -> None:
     sent = send(budget, VirtualTime(), [(0.0, use)] * 60 + [(1.0, Use.CANCEL)] * 8)
     assert sent[:60].count(0.0) == at_once
     assert sent[60:] == [1.0] * 8 or use is Use.CANCEL
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        (RateLimitedError("no"), False),
+        (NotAuthorizedError("no"), False),
+        (TokenLostError("no"), False),
+        (UnreachableError("refused", may_have_worked=False), False),
+        (UnreachableError("no answer"), True),
+        (ServerError("it failed"), True),
+        (NotFoundError("no such run"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_request_that_the_service_does_not_count_does_not_count(
+    error: MogplexError, counts: bool
+) -> None:
+    budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
+    with pytest.raises(type(error)), budget.turn(Use.READ, LONG, clock=clock):
+        raise error
+    with budget.turn(Use.READ, LONG, clock=clock):
+        assert (clock.monotonic() > 0) is counts
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,22 @@ STARTED, DONE = call("Bash", 0, 2, key="c")
 _, FAILED = call("Bash", 0, 5, key="c", state="error")
 TESTING = event("tool_started", "Testing", 3, "shell")
 AT_WORK = "[00:00] ● agent: started"
+
+
+def command(at: float, output: dict[str, Any]) -> list[dict[str, Any]]:
+    """A shell command of the harness ``mogplex``: its end is a success, whatever it returned."""
+    key = f"call-{at}"
+    return [
+        event("tool_started", "bash started", at - 1, "bash", toolCallId=key),
+        event(
+            *("tool_finished", "bash finished", at, "bash"),
+            toolCallId=key,
+            state="success",
+            output=output,
+        ),
+    ]
+
+
 LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "the documented vocabulary reads as well": (
         (
@@ -109,6 +125,36 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "a denied call is marked": (
         tuple(call("Bash", 1, 4, state="denied")),
         [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"],
+    ),
+    "a command of the harness mogplex is judged by what it returned": (
+        (
+            *command(1, {"exitCode": 2, "stdout": "1 failed"}),
+            *command(3, {"exitCode": 0, "outputCheck": "The output suggests a failure."}),
+            *command(5, {"reason": "command_risk", "error": "This command was not run."}),
+            *command(7, {"exitCode": 0, "reason": "x", "stdout": "fine"}),
+            *command(9, {"exitCode": None, "error": "x"}),
+        ),
+        [
+            AT_WORK,
+            *("▸ [00:01] ✘ bash (failed, exit code 2, 1s)", "    │ output.exitCode: 2"),
+            *("    │ output.stdout: 1 failed",),
+            "▸ [00:03] ✘ bash: The output suggests a failure. (failed, 1s)",
+            "    │ output.exitCode: 0",
+            "    │ output.outputCheck: The output suggests a failure.",
+            "▸ [00:05] ✘ bash: This command was not run. (denied, 1s)",
+            "    │ output.reason: command_risk",
+            "    │ output.error: This command was not run.",
+            *("▸ [00:07]   bash (1s)", "    │ output.exitCode: 0", "    │ output.reason: x"),
+            "    │ output.stdout: fine",
+            *("▸ [00:09]   bash (1s)", "    │ output.exitCode: null", "    │ output.error: x"),
+        ],
+    ),
+    "the note of an agent's end is not the agent's": (
+        (delta("The lock file is old."), delta("\nThe agent exited before the turn finished (1)")),
+        [
+            *(AT_WORK, "[00:00]   agent: The lock file is old."),
+            "[00:00]   The agent exited before the turn finished (1)",
+        ],
     ),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
@@ -269,13 +315,19 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
             "The agent's last line: npm ci answers E401. Read",
         ),
         (Result.FAILED, "Why does it fail?", "The agent's last line: Why does it fail? Read"),
+        (
+            Result.FAILED,
+            "npm ci answers E401.|\n\nThe agent exited before the turn finished (1).",
+            "The agent's last line: npm ci answers E401. Read",
+        ),
         (Result.CANCELLED, "I look.", "Read"),
     ],
 )
 def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     kind: Result, words: str, said: str
 ) -> None:
-    log = log_of(ended=result(kind, delta(words), **FAILURE))
+    deltas = [delta(part) for part in words.split("|")]
+    log = log_of(ended=result(kind, *deltas, **FAILURE))
     assert [found.text for found in log.annotations] == [
         f"The run failed: Tests fail. {said} what the agent did last."
     ]

@@ -707,3 +707,9 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
         (False, False)
     ]
     assert late.shown == ids(started.run)[-200:]
+
+
+def test_a_run_that_fails_after_an_answer_has_not_failed_before_it_started(world: World) -> None:
+    played = world.new_case("resumed-and-failed-at-once", on_pause="wait").play()
+    assert (played.result, played.end.cause) == ("failed", "the run failed")
+    assert played.end.remedy == "Read what the agent did last."

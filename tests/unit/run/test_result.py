@@ -111,11 +111,36 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
     assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
 
 
-@pytest.mark.parametrize("status", ["success", "failed", "cancelled", "awaiting_input"])
+@pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
 def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None:
     trouble = UnreachableError("no answer")
     with_it, without = (result_of_run(run(status), timeline(), each) for each in (trouble, None))
     assert (with_it.result, with_it.cause) == (without.result, without.cause)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("pending", Result.TIMEOUT),
+        ("streaming", Result.TIMEOUT),
+        ("awaiting_input", Result.TIMEOUT),
+        ("hibernating", Result.ERROR),
+    ],
+)
+def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: Result) -> None:
+    trouble = UnreachableError("no answer", detail=Untrusted("reset"))
+    ended = result_of_run(run(status), timeline(*SUCCESSFUL[:3]), trouble)
+    assert (ended.result, ended.is_unread) == (kind, True)
+    if kind is Result.TIMEOUT:
+        assert (ended.exit_code, ended.error_code) == (1, "TIMEOUT")
+        assert ended.cause.endswith("the run's status could not be read: no answer")
+        assert ended.detail == Untrusted("reset")
+
+
+def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() -> None:
+    ended = result_of_run(run("pending"), timeline())
+    assert ended.cause == "the timeout passed while the run had not started yet"
+    assert "A run that is left goes on and costs until it ends" in ended.remedy
 
 
 @pytest.mark.parametrize(
