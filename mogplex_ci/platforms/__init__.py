@@ -11,7 +11,7 @@ from mogplex_ci.platforms.buildkite import BUILDKITE, Buildkite
 from mogplex_ci.platforms.github import FORGEJO, GITHUB, GitHubActions
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
-from mogplex_ci.platforms.system import System, holds
+from mogplex_ci.platforms.system import System
 from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
 
 PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
@@ -25,14 +25,10 @@ PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
     (PLAIN, Plain),
 )
 """In the order of detection: a system that sets another one's variables comes before it, and
-``PLAIN`` is last.
+``PLAIN``, which matches every environment, is last.
 """
 
 
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:
     """Return the CI system whose environment ``env`` is, with ``stream`` as its job log."""
-    return next(
-        kind(system, env, stream)
-        for system, kind in PLATFORMS
-        if system is PLAIN or holds(system.matches, env)
-    )
+    return next(kind(system, env, stream) for system, kind in PLATFORMS if system.matches(env))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.platforms.system import Env, System
+from mogplex_ci.platforms.system import Attempt, Env, System, equals, first_set
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.workspace import write_whole
 
@@ -17,30 +17,40 @@ _PERCENT_ESCAPES: Final = str.maketrans(
 )
 
 
-def _attempt(env: Env) -> tuple[str | None, bool]:
+_JOB: Final = first_set("SYSTEM_JOBIDENTIFIER", "SYSTEM_JOBNAME")
+
+
+def _attempt(env: Env) -> Attempt:
     counts = ("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT", "RELEASE_ATTEMPTNUMBER")
     attempt = ".".join(env.get(variable) or "1" for variable in counts)
-    return attempt, attempt != "1.1.1"
+    return Attempt(attempt, may_be_later=attempt != "1.1.1")
 
 
 # ``SYSTEM_JOBID`` is another one at each attempt. A classic release deploys one build many times;
 # elsewhere its ids are empty.
 AZURE: Final = System(
     "azure",
-    "TF_BUILD=true",
+    equals("TF_BUILD", "true"),
     parts=(
-        "BUILD_BUILDID SYSTEM_COLLECTIONURI SYSTEM_TEAMPROJECTID RELEASE_RELEASEID RELEASE_ENVIRONMENTID"
-        " SYSTEM_STAGENAME SYSTEM_PHASENAME SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME SYSTEM_JOBPOSITIONINPHASE"
+        "BUILD_BUILDID",
+        "SYSTEM_COLLECTIONURI",
+        "SYSTEM_TEAMPROJECTID",
+        "RELEASE_RELEASEID",
+        "RELEASE_ENVIRONMENTID",
+        "SYSTEM_STAGENAME",
+        "SYSTEM_PHASENAME",
+        _JOB,
+        "SYSTEM_JOBPOSITIONINPHASE",
     ),
-    label="SYSTEM_TEAMPROJECT BUILD_BUILDID SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME",
+    label=("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", _JOB),
     attempt=_attempt,
     repository="BUILD_REPOSITORY_NAME",
     workspace="BUILD_SOURCESDIRECTORY",
     parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
-    is_fork="SYSTEM_PULLREQUEST_ISFORK=true",
-    branches="BUILD_SOURCEBRANCH SYSTEM_PULLREQUEST_SOURCEBRANCH",
-    by_hand="BUILD_REASON=manual BUILD_REASON=schedule",  # a call of the API is manual, too
-    is_debug="SYSTEM_DEBUG=true",
+    is_fork=equals("SYSTEM_PULLREQUEST_ISFORK", "true"),
+    branches=("BUILD_SOURCEBRANCH", "SYSTEM_PULLREQUEST_SOURCEBRANCH"),
+    by_hand=equals("BUILD_REASON", "manual", "schedule"),  # a call of the API is manual, too
+    is_debug=equals("SYSTEM_DEBUG", "true"),
 )
 
 
@@ -57,8 +67,10 @@ class Azure(Platform):
         if level is Level.NOTICE:
             super().annotate(level, title, text, place)
             return
-        where = {"sourcepath": place.file, "linenumber": str(place.line)} if place else {}
-        self._command("task.logissue", {"type": level.value, **where}, f"{title}: {text}")
+        properties: dict[str, str] = {"type": level.value}
+        if place is not None:
+            properties |= {"sourcepath": place.file, "linenumber": str(place.line)}
+        self._command("task.logissue", properties, f"{title}: {text}")
 
     def debug(self, text: SafeText) -> None:
         """Print a line that is shown in the colour of ``system.debug``."""
@@ -89,6 +101,5 @@ class Azure(Platform):
             for key, value in properties.items()
             if value
         )
-        self._write(
-            f"##vso[{name}{' ' + given if given else ''}]{data.translate(_PERCENT_ESCAPES)}"
-        )
+        head = f"{name} {given}".rstrip()
+        self._write(f"##vso[{head}]{data.translate(_PERCENT_ESCAPES)}")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from enum import StrEnum
 from os import urandom
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TextIO
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.job_log import coloured
-from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
+from mogplex_ci.platforms.system import Identity, System, always, repository_of, value_of
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
@@ -73,19 +73,23 @@ class Platform:
         tell.
         """
         jobs = env.get(system.parallel_jobs, "")
-        self.parallel_jobs = int(jobs) if re.fullmatch(r"[1-9]\d{0,5}", jobs, re.ASCII) else 1
+        self.parallel_jobs = 1
         """How many jobs like this one, itself included, may run at once and share one token; at
         least 1.
         """
+        if re.fullmatch(r"[1-9]\d{0,5}", jobs, re.ASCII):
+            self.parallel_jobs = int(jobs)
         self.workflow_run = env.get(system.workflow_run, "")
         """GitHub's id of the workflow run whose job this is; empty on every other system."""
-        self.own_try = urandom(8).hex() if holds(system.is_local, env) else ""
+        self.own_try = ""
         """A part of the key that no other try of the step has, on a runner that names all alike;
         else empty.
         """
-        self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or holds(system.is_debug, env)
+        if system.is_local(env):
+            self.own_try = urandom(8).hex()
+        self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or system.is_debug(env)
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
-        self.has_clean_up = not system.has_clean_up or holds(system.has_clean_up, env)
+        self.has_clean_up = system.has_clean_up(env)
         """Whether ``post`` runs as it should; false where the step had to be the action for that,
         and is not.
         """
@@ -96,29 +100,30 @@ class Platform:
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
-        system, env = self.system, self.env
-        parts, label = (
-            [value_of(cell, env) or "" for cell in cells.split()]
-            for cells in (system.parts, system.label)
-        )
-        if not any(parts[:1]):
+        parts = [value_of(cell, self.env) for cell in self.system.parts]
+        if not parts or not parts[0]:
             return None
+        label = [value_of(cell, self.env) for cell in self.system.label]
+        more_parts = self.system.more_parts(self.env)
+        attempt = self.system.attempt(self.env)
         return Identity(
-            (*parts, *system.more_parts(env)), "-".join(filter(None, label)), *system.attempt(env)
+            parts=(*parts, *more_parts),
+            label="-".join(filter(None, label)),
+            attempt=attempt.name,
+            later_attempt=attempt.may_be_later,
         )
 
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository on GitHub, or None when the environment
         does not tell.
         """
-        return repository_of(value_of(self.system.repository, self.env) or "")
+        return repository_of(value_of(self.system.repository, self.env))
 
     @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""
-        advice: dict[str, str] = json.loads(
-            Path(__file__).with_name("missing_token.json").read_text(encoding="utf-8")
-        )
+        file = Path(__file__).with_name("missing_token.json")
+        advice: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
         return advice.get(self.name, advice["default"])
 
     @property
@@ -128,29 +133,31 @@ class Platform:
         It is the working directory when the variable names a folder of the host that the container
         does not have.
         """
-        folder = Path(self.env.get(self.system.workspace) or Path.cwd())
-        return folder if folder.is_dir() else Path.cwd()
+        name = self.env.get(self.system.workspace)
+        if name and Path(name).is_dir():
+            return Path(name)
+        return Path.cwd()
 
     @property
     def cause(self) -> Cause:
         """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the
         job.
         """
-        return Build(
-            value_of(self.system.caused_by, self.env) or "",
-            is_fork=holds(self.system.is_fork, self.env),
-        )
+        login = value_of(self.system.caused_by, self.env)
+        return Build(login, is_fork=self.system.is_fork(self.env))
 
     def agents_branch(self) -> str | None:
         """Return the branch of the job, or the source of its pull request, if an agent made it.
 
         None where a person, a schedule or the API started the job, and where nothing tells.
         """
-        if holds(self.system.by_hand, self.env):
+        if self.system.by_hand(self.env):
             return None
-        branches = [self.env.get(variable, "") for variable in self.system.branches.split()]
-        found = [re.fullmatch(_AGENTS_BRANCH, branch) for branch in branches]
-        return next((match[1] for match in found if match), None)
+        for variable in self.system.branches:
+            match = re.fullmatch(_AGENTS_BRANCH, self.env.get(variable, ""))
+            if match is not None:
+                return match[1]
+        return None
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""
@@ -196,11 +203,13 @@ class Platform:
         """
         values = variables(outputs)
         self._write_file("MOGPLEX_DOTENV", dotenv(values), default="mogplex.env")
-        file, line = self.system.exports
-        if path := self.env.get(file):
-            before, self._exported = self._exported, dotenv(values, line)
-            with usable(file, "written", Path(path)):
-                replace_block(Path(path), before, self._exported)
+        variable_of_file, line = self.system.exports
+        if self.env.get(variable_of_file):
+            path = Path(self.env[variable_of_file])
+            exported = dotenv(values, line)
+            with usable(variable_of_file, "written", path):
+                replace_block(path, self._exported, exported)
+            self._exported = exported
         for variable, value in values.items():
             self._set_variable(variable, value)
 
@@ -269,7 +278,8 @@ class Platform:
         Raises:
             OSError, UsageError: it cannot be written.
         """
-        if (name := self._state_name(key)) is None:
+        name = self._state_name(key)
+        if name is None:
             return
         path = writable(self.workspace, name, input_name=_STATE_FOLDER)
         ignored = path.with_name(".gitignore")
@@ -286,12 +296,10 @@ class Platform:
     def load_state(self, *, key: str | None = None) -> str:
         """Return what the main step saved last; empty when there is nothing."""
         name = self._state_name(key)
+        if name is None:
+            return ""
         try:
-            return (
-                read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
-                if name
-                else ""
-            )
+            return read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
         except UsageError:
             return ""
 
@@ -322,7 +330,9 @@ class Platform:
         identity = self.identity()
         if identity is not None:
             return (self.name, *self._state_names(identity), identity.attempt or "")
-        return (self.name, key) if key else None
+        if key:
+            return (self.name, key)
+        return None
 
     def _state_name(self, key: str | None) -> str | None:
         """Return the file in the workspace that is this try's of the step and no other's; None if
@@ -380,17 +390,21 @@ def replace_block(path: Path, old: str, new: str) -> None:
     Raises:
         OSError: the file cannot be read or written.
     """
-    theirs = path.read_bytes() if path.exists() else b""
+    theirs = b""
+    if path.exists():
+        theirs = path.read_bytes()
     if old:
         theirs = theirs.replace(old.encode(), b"", 1)
-    end_of_line = b"\n" if theirs and not theirs.endswith(b"\n") else b""
-    path.write_bytes(theirs + end_of_line + new.encode())
+    if theirs and not theirs.endswith(b"\n"):
+        theirs += b"\n"
+    path.write_bytes(theirs + new.encode())
 
 
 def annotation_text(title: SafeText, text: SafeText, place: Place | None) -> str:
     """Return an annotation as one line, for a system without fields for its parts."""
-    where = f" ({place.file}:{place.line})" if place else ""
-    return f"{title}: {text}{where}"
+    if place is None:
+        return f"{title}: {text}"
+    return f"{title}: {text} ({place.file}:{place.line})"
 
 
 class Plain(Platform):
@@ -405,8 +419,11 @@ class Plain(Platform):
         """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be
         written is no fault.
         """
-        with nullcontext() if self._wants_outputs else suppress(OSError, UsageError):
+        try:
             super().set_outputs(outputs)
+        except (OSError, UsageError):
+            if self._wants_outputs:
+                raise
 
     @property
     def _wants_outputs(self) -> bool:
@@ -418,9 +435,9 @@ class Plain(Platform):
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""
-        super()._write(
-            coloured(text) if self.terminal is not None and not self.env.get("NO_COLOR") else text
-        )
+        if self.terminal is not None and not self.env.get("NO_COLOR"):
+            text = coloured(text)
+        super()._write(text)
 
 
-PLAIN: Final = System("plain")
+PLAIN: Final = System("plain", always)

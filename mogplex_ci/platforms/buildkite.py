@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.platforms.system import System, counted
+from mogplex_ci.platforms.system import System, counted, differs, equals
 from mogplex_ci.sanitize import Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
@@ -20,17 +20,23 @@ _GROUP_HEADER: Final = "--- "
 # A retry is a new job of the same step. Label and command carry the values of a matrix.
 BUILDKITE: Final = System(
     "buildkite",
-    "BUILDKITE=true",
-    parts="BUILDKITE_BUILD_ID BUILDKITE_STEP_ID BUILDKITE_PARALLEL_JOB BUILDKITE_LABEL BUILDKITE_COMMAND",
-    label="BUILDKITE_PIPELINE_SLUG BUILDKITE_BUILD_NUMBER BUILDKITE_STEP_KEY",
+    equals("BUILDKITE", "true"),
+    parts=(
+        "BUILDKITE_BUILD_ID",
+        "BUILDKITE_STEP_ID",
+        "BUILDKITE_PARALLEL_JOB",
+        "BUILDKITE_LABEL",
+        "BUILDKITE_COMMAND",
+    ),
+    label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
     repository="BUILDKITE_REPO",
     workspace="BUILDKITE_BUILD_CHECKOUT_PATH",
     job_url="BUILDKITE_BUILD_URL",
     parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",
-    is_fork="BUILDKITE_PULL_REQUEST_REPO!=BUILDKITE_REPO",
-    branches="BUILDKITE_BRANCH",
-    by_hand="BUILDKITE_SOURCE=ui BUILDKITE_SOURCE=api BUILDKITE_SOURCE=schedule",
+    is_fork=differs("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
+    branches=("BUILDKITE_BRANCH",),
+    by_hand=equals("BUILDKITE_SOURCE", "ui", "api", "schedule"),
 )
 
 
@@ -67,23 +73,23 @@ class Buildkite(Platform):
         """
         super().annotate(level, title, text, place)
         if level is not Level.NOTICE:
-            where = f" {Markdown.code(place.file)}" if place else ""
+            where = ""
+            if place is not None:
+                where = f" {Markdown.code(place.file)}"
             content = f"**{title}**{where}: {Markdown.code(text)}\n\n"
             with suppress(OSError):  # the line is in the log
                 self._annotate(level.value, f"-{level.value}", content)
 
     def _set_variable(self, name: str, value: str) -> None:
         """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
-        step = "-".join(
-            filter(None, map(self.env.get, ("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB")))
-        )
-        if (
-            value and self._meta_data.get(name) != value
-        ):  # meta-data cannot be empty, and each call is a request
-            self._run_agent(
-                "meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value
-            )
-            self._meta_data[name] = value
+        # Meta-data cannot be empty, and each call is a request.
+        if not value or self._meta_data.get(name) == value:
+            return
+        job = [self.env.get("BUILDKITE_STEP_KEY"), self.env.get("BUILDKITE_PARALLEL_JOB")]
+        step = "-".join(filter(None, job))
+        key = ":".join(filter(None, ("mogplex", step, name)))
+        self._run_agent("meta-data", "set", key, text=value)
+        self._meta_data[name] = value
 
     def write_summary(self, markdown: Markdown) -> None:
         """Annotate the build with the summary."""

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.platforms.system import Env, Identity, System, counted
+from mogplex_ci.platforms.system import (
+    Attempt,
+    Env,
+    Identity,
+    System,
+    any_of,
+    counted,
+    equals,
+    first_set,
+    never,
+    not_told,
+)
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import usable
@@ -28,48 +39,66 @@ def _callers(env: Env) -> tuple[str, ...]:
     Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of
     a reusable workflow has the same id in each call of the workflow.
     """
-    path = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
-    return (".".join(path),) if len(path) > 1 else ()
+    jobs = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
+    if len(jobs) < 2:
+        return ()
+    return (".".join(jobs),)
 
 
-def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
-    """Where the server does not count attempts, this may be a later one."""
-    return counted("GITHUB_RUN_ATTEMPT")(env) if env.get("GITHUB_RUN_ATTEMPT") else (None, True)
+def _run_page(env: Env) -> str:
+    """Return the page of the workflow run: nothing tells the job's own."""
+    variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (env.get(variable) for variable in variables)
+    if not server or not repository or not run:
+        return ""
+    return f"{server}/{repository}/actions/runs/{run}"
+
+
+_attempt: Final = counted("GITHUB_RUN_ATTEMPT")
+
+
+def _forgejo_attempt(env: Env) -> Attempt:
+    """Return the try; where the server does not count them, this may be a later one."""
+    if not env.get("GITHUB_RUN_ATTEMPT"):
+        return not_told(env)
+    return _attempt(env)
 
 
 # A re-run keeps the run's id and raises its attempt.
 GITHUB: Final = System(
     "github",
-    "GITHUB_ACTIONS=true",
-    parts="GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_REPOSITORY_ID|GITHUB_REPOSITORY GITHUB_JOB GITHUB_ACTION",
+    equals("GITHUB_ACTIONS", "true"),
+    parts=(
+        "GITHUB_RUN_ID",
+        "GITHUB_SERVER_URL",
+        first_set("GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY"),
+        "GITHUB_JOB",
+        "GITHUB_ACTION",
+    ),
     more_parts=_callers,
-    label="GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB",
-    attempt=counted("GITHUB_RUN_ATTEMPT"),
+    label=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
+    attempt=_attempt,
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
-    # nothing tells the job's own page
-    job_url="GITHUB_SERVER_URL/GITHUB_REPOSITORY/actions/runs/GITHUB_RUN_ID",
-    is_local="ACT=true",  # act: the id of every workflow run is 1
-    is_debug="RUNNER_DEBUG=1",
+    job_url=_run_page,
+    is_local=equals("ACT", "true"),  # act: the id of every workflow run is 1
+    is_debug=equals("RUNNER_DEBUG", "1"),
     workflow_run="GITHUB_RUN_ID",
     # Only action.yml sets the input. A step that runs the image or the program itself has no post
     # step. ``matrix`` says nothing: people give it to a step that uses the image.
-    has_clean_up="INPUT_POST-STEP=true",
+    has_clean_up=equals("INPUT_POST-STEP", "true"),
 )
 # Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub
 # repositories.
 FORGEJO: Final = GITHUB._replace(
     name="forgejo",
-    matches="FORGEJO_ACTIONS=true GITEA_ACTIONS=true",
+    matches=any_of(equals("FORGEJO_ACTIONS", "true"), equals("GITEA_ACTIONS", "true")),
     attempt=_forgejo_attempt,
     repository="",
     # What an agent pushed to GitHub comes here through a mirror, in the mirror's name.
-    branches="GITHUB_HEAD_REF GITHUB_REF_NAME",
-    by_hand=(
-        "GITHUB_EVENT_NAME=workflow_dispatch GITHUB_EVENT_NAME=schedule"
-        " GITHUB_EVENT_NAME=repository_dispatch"
-    ),
-    is_local="",  # Forgejo's own runner sets ACT, and its workflow runs have ids
+    branches=("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
+    by_hand=equals("GITHUB_EVENT_NAME", "workflow_dispatch", "schedule", "repository_dispatch"),
+    is_local=never,  # Forgejo's own runner sets ACT, and its workflow runs have ids
     workflow_run="",
 )
 
@@ -91,8 +120,10 @@ class GitHubActions(Platform):
         self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
     ) -> None:
         """Annotate the step, or a line of a file."""
-        where = {"file": place.file, "line": str(place.line)} if place else {}
-        self._write(_command(level.value, {"title": title, **where}, text))
+        properties: dict[str, str] = {"title": title}
+        if place is not None:
+            properties |= {"file": place.file, "line": str(place.line)}
+        self._write(_command(level.value, properties, text))
 
     def debug(self, text: SafeText) -> None:
         """Print a line that only step debug logging shows."""
@@ -172,7 +203,8 @@ def _command(name: str, properties: Mapping[str, str], data: str) -> str:
     given = ",".join(
         f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value
     )
-    return f"::{name}{' ' + given if given else ''}::{data.translate(_IN_DATA)}"
+    head = f"{name} {given}".rstrip()
+    return f"::{head}::{data.translate(_IN_DATA)}"
 
 
 def _entry(name: str, value: str) -> str:

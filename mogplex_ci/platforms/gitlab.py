@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
-from mogplex_ci.platforms.system import Env, System
+from mogplex_ci.platforms.system import (
+    Attempt,
+    Env,
+    System,
+    any_of,
+    differs,
+    equals,
+    has_all,
+)
 from mogplex_ci.sanitize import SafeText
 
 _LEVEL_COLOURS: Final = {
@@ -23,43 +31,54 @@ _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
 
 
-# gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge
-# request runs in the fork's own project, with its own variables, until a member runs a pipeline for
-# it in this one.
+def _attempt(env: Env) -> Attempt:
+    """Return the try: a retry has the same name and a new id, and nothing tells which is first."""
+    return Attempt(env.get("CI_JOB_ID"), may_be_later=True)
+
+
+# A fork's merge request runs in the fork's own project, with its own variables, until a member runs
+# a pipeline for it in this one.
 #
 # The name of a job in a matrix carries the values. The repository is not named: the project is on
 # GitLab, and Mogplex works on GitHub repositories.
 GITLAB: Final = System(
     "gitlab",
-    "GITLAB_CI=true CI_PIPELINE_ID/CI_SERVER_URL",
-    parts="CI_PIPELINE_ID CI_SERVER_URL CI_PROJECT_ID CI_JOB_NAME CI_NODE_INDEX",
-    label="CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME",
-    attempt=lambda env: (env.get("CI_JOB_ID"), True),  # a retry has the same name and a new id
+    # gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does.
+    any_of(equals("GITLAB_CI", "true"), has_all("CI_PIPELINE_ID", "CI_SERVER_URL")),
+    parts=("CI_PIPELINE_ID", "CI_SERVER_URL", "CI_PROJECT_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
+    label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
+    attempt=_attempt,
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",
     parallel_jobs="CI_NODE_TOTAL",
-    is_fork=(
-        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID!=CI_PROJECT_ID"
-        " CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY!=CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
+    is_fork=any_of(
+        differs("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID"),
+        differs(
+            "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY",
+            "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY",
+        ),
     ),
     branches=(
-        "CI_COMMIT_BRANCH CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"
-        " CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"
+        "CI_COMMIT_BRANCH",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
+        "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
     ),
-    # not `pipeline` and `parent_pipeline`, which a push may have started
-    by_hand=(
-        "CI_JOB_MANUAL=true CI_PIPELINE_SOURCE=web CI_PIPELINE_SOURCE=schedule CI_PIPELINE_SOURCE=api"
-        " CI_PIPELINE_SOURCE=trigger CI_PIPELINE_SOURCE=chat"
+    by_hand=any_of(
+        equals("CI_JOB_MANUAL", "true"),
+        # not `pipeline` and `parent_pipeline`, which a push may have started
+        equals("CI_PIPELINE_SOURCE", "web", "schedule", "api", "trigger", "chat"),
     ),
-    is_local="GITLAB_CI=false",  # gitlab-ci-local: always one project, and pipelines from 1000
-    is_debug="CI_DEBUG_TRACE=true",
+    is_local=equals("GITLAB_CI", "false"),  # gitlab-ci-local: one project, pipelines from 1000
+    is_debug=equals("CI_DEBUG_TRACE", "true"),
 )
 
 
 def job_timeout(env: Env) -> int | None:
     """Return after how many seconds the job is killed. Only GitLab tells a job its own timeout."""
     seconds = env.get("CI_JOB_TIMEOUT", "")
-    return int(seconds) if seconds.isdecimal() else None
+    if not seconds.isdecimal():
+        return None
+    return int(seconds)
 
 
 class GitLab(Platform):
@@ -88,6 +107,8 @@ class GitLab(Platform):
 
     def close(self) -> None:
         """Write the annotations report."""
-        links = {"Mogplex": self._links} if self._links else {}
-        text = json.dumps(links, indent=2) + "\n"
+        report = {}
+        if self._links:
+            report["Mogplex"] = self._links
+        text = json.dumps(report, indent=2) + "\n"
         self._write_file("MOGPLEX_ANNOTATIONS_FILE", text, default="mogplex-annotations.json")

@@ -83,9 +83,10 @@ class JobLog:
         with self._lock:
             if self._left_out:
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
-            self._left_out = (
-                0 if self._put(text.encode(self.encoding, "replace")) else self._left_out + 1
-            )
+            if self._put(text.encode(self.encoding, "replace")):
+                self._left_out = 0
+            else:
+                self._left_out += 1
         return len(text)
 
     def flush(self) -> None:
@@ -103,11 +104,8 @@ class JobLog:
                     return False
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._stream.fileno(), data[:_AT_ONCE]) :]
-        except (
-            OSError,
-            ValueError,
-        ):  # the reader has left, the disk is full, or the stream is closed
-            return False
+        except (OSError, ValueError):
+            return False  # the reader has left, the disk is full, or the stream is closed
         return True
 
     def _has_room(self, poll: "select.poll") -> bool:
@@ -118,7 +116,9 @@ class JobLog:
         while True:
             if self._stop.requested:
                 self._patience = min(self._patience, STOPPED_PATIENCE)
-            patience = 0.0 if self._left_out else min(PATIENCE, self._patience)
+            patience = min(PATIENCE, self._patience)
+            if self._left_out:
+                patience = 0.0
             has_room = bool(poll.poll(min(_POLL_SECONDS, patience) * 1000))
             waited = time.monotonic() - began
             if has_room or waited >= patience:

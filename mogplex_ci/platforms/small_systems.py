@@ -6,48 +6,87 @@ Each row follows the system's documents, or its source for Woodpecker, Drone and
 
 from typing import Final
 
-from mogplex_ci.platforms.system import System, counted, once, pushed_by, told
+from mogplex_ci.platforms.system import (
+    Env,
+    System,
+    any_of,
+    counted,
+    differs,
+    equals,
+    first_set,
+    has,
+    named,
+    once,
+    pushed_by,
+    with_slash,
+)
+
+# A re-run of a workflow on CircleCI has a new id, and the workspace keeps that of the workflow that
+# was run first.
+_CIRCLE_WORKFLOW: Final = first_set("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID")
+_CIRCLE_REPOSITORY: Final = with_slash("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
+
+
+def _is_drone(env: Env) -> bool:
+    """Harness CI sets Drone's variables too, and its build numbers repeat from pipeline to
+    pipeline: it is an unknown system.
+    """
+    is_harness = bool(env.get("HARNESS_EXECUTION_ID"))
+    return env.get("DRONE", "").lower() == "true" and not is_harness
+
+
+def _has_build_tag_of_jenkins(env: Env) -> bool:
+    return env.get("BUILD_TAG", "").startswith("jenkins-")
+
 
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
-        "CIRCLECI=true",
-        parts="CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB CIRCLE_NODE_INDEX",
-        label=(
-            "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
+        equals("CIRCLECI", "true"),
+        parts=(_CIRCLE_WORKFLOW, "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
+        label=(_CIRCLE_REPOSITORY, _CIRCLE_WORKFLOW, "CIRCLE_JOB"),
+        attempt=named(
+            first_set("CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_WORKFLOW_ID"),
+            is_later=differs("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"),
         ),
-        # A re-run has a new workflow id, and the workspace keeps that of the workflow that was run
-        # first.
-        attempt=told(
-            "CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID",
-            "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID",
-        ),
-        repository="CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME",
+        repository=_CIRCLE_REPOSITORY,
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
-        is_fork="CIRCLE_PR_NUMBER CIRCLE_PR_USERNAME CIRCLE_PR_REPONAME",
-        branches="CIRCLE_BRANCH",  # nothing tells what started the pipeline
+        is_fork=has("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
+        branches=("CIRCLE_BRANCH",),  # nothing tells what started the pipeline
         exports=("BASH_ENV", "export {}='{}'\n"),  # every later step of the job sources it first
     ),
     # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub
     # repositories
     System(
         "bitbucket",
-        "BITBUCKET_BUILD_NUMBER",
-        parts="BITBUCKET_BUILD_NUMBER BITBUCKET_REPO_UUID BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
-        label="BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER",
+        has("BITBUCKET_BUILD_NUMBER"),
+        parts=(
+            "BITBUCKET_BUILD_NUMBER",
+            "BITBUCKET_REPO_UUID",
+            "BITBUCKET_STEP_UUID",
+            "BITBUCKET_PARALLEL_STEP",
+        ),
+        label=("BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER"),
         attempt=counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
-        branches="BITBUCKET_BRANCH",  # nothing tells what started the pipeline
+        branches=("BITBUCKET_BRANCH",),  # nothing tells what started the pipeline
         exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", "{}={}\n"),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",
-        "CI=woodpecker",
-        parts="CI_PIPELINE_NUMBER CI_SYSTEM_URL CI_REPO CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
-        label="CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME",
+        equals("CI", "woodpecker"),
+        parts=(
+            "CI_PIPELINE_NUMBER",
+            "CI_SYSTEM_URL",
+            "CI_REPO",
+            "CI_WORKFLOW_NAME",
+            "CI_WORKFLOW_NUMBER",
+            "CI_STEP_NAME",
+        ),
+        label=("CI_REPO", "CI_PIPELINE_NUMBER", "CI_STEP_NAME"),
         attempt=once,
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
@@ -55,16 +94,21 @@ SMALL_SYSTEMS: Final = (
         caused_by=pushed_by(
             "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
         ),
-        branches="CI_COMMIT_BRANCH CI_COMMIT_SOURCE_BRANCH",
-        by_hand="CI_PIPELINE_EVENT=manual CI_PIPELINE_EVENT=cron CI_PIPELINE_EVENT=deployment",
+        branches=("CI_COMMIT_BRANCH", "CI_COMMIT_SOURCE_BRANCH"),
+        by_hand=equals("CI_PIPELINE_EVENT", "manual", "cron", "deployment"),
     ),
     System(
         "drone",
-        # Harness CI sets Drone's variables too, and its build numbers repeat from pipeline to
-        # pipeline: it is an unknown system.
-        "DRONE=true&!HARNESS_EXECUTION_ID",
-        parts="DRONE_BUILD_NUMBER DRONE_SYSTEM_HOST DRONE_REPO DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
-        label="DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME",
+        _is_drone,
+        parts=(
+            "DRONE_BUILD_NUMBER",
+            "DRONE_SYSTEM_HOST",
+            "DRONE_REPO",
+            "DRONE_STAGE_NAME",
+            "DRONE_STAGE_NUMBER",
+            "DRONE_STEP_NAME",
+        ),
+        label=("DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STEP_NAME"),
         attempt=once,
         repository="DRONE_REPO",
         workspace="DRONE_WORKSPACE",
@@ -72,36 +116,40 @@ SMALL_SYSTEMS: Final = (
         caused_by=pushed_by(
             "DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH"
         ),
-        branches="DRONE_BRANCH DRONE_SOURCE_BRANCH",
+        branches=("DRONE_BRANCH", "DRONE_SOURCE_BRANCH"),
         # `custom` is a build that a person or the API started
-        by_hand=(
-            "DRONE_BUILD_EVENT=custom DRONE_BUILD_EVENT=cron DRONE_BUILD_EVENT=promote"
-            " DRONE_BUILD_EVENT=rollback"
-        ),
+        by_hand=equals("DRONE_BUILD_EVENT", "custom", "cron", "promote", "rollback"),
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
-        "CODEBUILD_BUILD_ARN",
-        parts="CODEBUILD_BUILD_ARN",
-        label="CODEBUILD_BUILD_ID",
+        has("CODEBUILD_BUILD_ARN"),
+        parts=("CODEBUILD_BUILD_ARN",),
+        label=("CODEBUILD_BUILD_ID",),
         attempt=once,
         repository="CODEBUILD_SOURCE_REPO_URL",
         workspace="CODEBUILD_SRC_DIR",
-        branches="CODEBUILD_WEBHOOK_HEAD_REF",  # only a build that a webhook started has one
+        branches=("CODEBUILD_WEBHOOK_HEAD_REF",),  # only a build that a webhook started has one
     ),
     # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
     System(
         "jenkins",
-        "JENKINS_URL BUILD_TAG=jenkins-*",  # the URL is set when the administrator has set it
-        parts="BUILD_TAG JENKINS_URL JOB_NAME BUILD_NUMBER STAGE_NAME",
-        label="JOB_NAME BUILD_NUMBER STAGE_NAME",
+        # the URL is set when the administrator has set it
+        any_of(has("JENKINS_URL"), _has_build_tag_of_jenkins),
+        parts=("BUILD_TAG", "JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
+        label=("JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
         # nothing counts the tries of a ``retry`` in the stage
         repository="GIT_URL",  # the repository that the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project
-        branches="BRANCH_NAME CHANGE_BRANCH GIT_BRANCH",  # nothing tells what started the build
-        is_fork="CHANGE_FORK",  # the Branch API plugin sets it for a fork in a multibranch project
+        branches=(
+            "BRANCH_NAME",
+            "CHANGE_BRANCH",
+            "GIT_BRANCH",
+        ),  # nothing tells what started the build
+        is_fork=has(
+            "CHANGE_FORK"
+        ),  # the Branch API plugin sets it for a fork in a multibranch project
     ),
 )
 """In the order of detection."""

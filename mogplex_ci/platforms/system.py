@@ -1,49 +1,17 @@
-"""Reads the environment of a CI system: each system is a row of a table.
-
-A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a
-slash between them (a word that is not in capitals stands for itself), or a function of the
-environment. A condition is a cell that has a value, ``A=word`` for one that is a word in any case
-(``*`` stands for any characters), ``A=word&!B`` where besides B has no value, or ``A!=B`` for two
-that name different repositories.
+"""Reads the environment of a CI system: each system is a row, whose fields are names of variables,
+and functions of the environment that the functions here make.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from typing import NamedTuple, TypeAlias
 
 Env: TypeAlias = Mapping[str, str]
-Cell: TypeAlias = str | Callable[[Env], str | None]
-Attempt: TypeAlias = Callable[[Env], tuple[str | None, bool]]
-"""Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
-
-
-def value_of(cell: Cell, env: Env) -> str | None:
-    """Return what ``env`` tells; empty when a variable that it takes is not set."""
-    if not isinstance(cell, str):
-        return cell(env)
-    for choice in cell.split("|"):
-        values = [env.get(word, "") if word.isupper() else word for word in choice.split("/")]
-        if all(values):
-            return "/".join(values)
-    return ""
-
-
-def holds(conditions: str, env: Env) -> bool:
-    """Return whether one of ``conditions``, which have spaces between them, holds."""
-    return any(_holds(condition, env) for condition in conditions.split())
-
-
-def _holds(condition: str, env: Env) -> bool:
-    if "!=" in condition:
-        head, base = (env.get(variable, "").lower() for variable in condition.split("!="))
-        return head != "" and (repository_of(head) or head) != (repository_of(base) or base)
-    positive, _, unset = condition.partition("&!")
-    if unset and env.get(unset):
-        return False
-    cell, _, word = positive.partition("=")
-    value = value_of(cell, env) or ""
-    return fnmatchcase(value.lower(), word) if word else value != ""
+Cell: TypeAlias = str | Callable[[Env], str]
+"""The name of a variable, or a function that returns what the environment tells; empty when it does
+not tell.
+"""
+Condition: TypeAlias = Callable[[Env], bool]
 
 
 class Identity(NamedTuple):
@@ -63,64 +31,148 @@ class Identity(NamedTuple):
     """Whether this may be a second or later try; true when the system does not say."""
 
 
-def once(env: Env) -> tuple[str | None, bool]:
-    """Return that this is the first try: starting it again makes another build."""
-    return "1", False
+class Attempt(NamedTuple):
+    """A try of a step: the fields of ``Identity`` that differ between tries."""
+
+    name: str | None
+    may_be_later: bool
 
 
-def untold(env: Env) -> tuple[str | None, bool]:
-    """Return that nothing tells the tries apart."""
-    return None, True
+def value_of(cell: Cell, env: Env) -> str:
+    """Return what ``env`` tells; empty when it does not tell."""
+    if isinstance(cell, str):
+        return env.get(cell, "")
+    return cell(env)
 
 
-def counted(variable: str, first: str = "1") -> Attempt:
-    """Return the cell for a system that counts tries in ``variable``, from ``first``."""
-    return lambda env: (env.get(variable, first), env.get(variable, first) != first)
+def first_set(*cells: Cell) -> Cell:
+    """Return the cell for the first of several that tells something."""
+
+    def first(env: Env) -> str:
+        return next(filter(None, (value_of(cell, env) for cell in cells)), "")
+
+    return first
 
 
-def told(later: str, name: Cell = "") -> Attempt:
-    """Return the cell for a system that names the try in ``name``; it is not the first where
-    ``later`` holds.
-    """
-    return lambda env: (value_of(name, env) or None, holds(later, env))
+def with_slash(owner: Cell, name: Cell) -> Cell:
+    """Return the cell for ``owner/name``; it tells nothing where one of the two is missing."""
+
+    def both(env: Env) -> str:
+        parts = [value_of(owner, env), value_of(name, env)]
+        if not all(parts):
+            return ""
+        return "/".join(parts)
+
+    return both
 
 
-def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:
+def pushed_by(login: str, event: str, branch: str, default: str) -> Cell:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request,
-    that is built.
+    that is built. The arguments are names of variables.
 
-    None for other events and for pushes to the default branch: an app pushes there by merging.
+    It tells nothing for other events and for pushes to the default branch: an app pushes there by
+    merging.
     """
 
-    def pusher(env: Env) -> str | None:
+    def pusher(env: Env) -> str:
         is_merged = env.get(event) == "push" and env.get(branch) == env.get(default)
-        return (
-            env.get(login) if env.get(event) in ("push", "pull_request") and not is_merged else None
-        )
+        if is_merged or env.get(event) not in ("push", "pull_request"):
+            return ""
+        return env.get(login, "")
 
     return pusher
 
 
+def never(env: Env) -> bool:
+    """Return that it does not hold in any job."""
+    return False
+
+
+def always(env: Env) -> bool:
+    """Return that it holds in every job."""
+    return True
+
+
+def has(*variables: str) -> Condition:
+    """Return the condition that one of the variables has a value."""
+    return lambda env: any(env.get(variable) for variable in variables)
+
+
+def has_all(*variables: str) -> Condition:
+    """Return the condition that each of the variables has a value."""
+    return lambda env: all(env.get(variable) for variable in variables)
+
+
+def equals(variable: str, *words: str) -> Condition:
+    """Return the condition that a variable is one of the words, in any case."""
+    return lambda env: env.get(variable, "").lower() in words
+
+
+def differs(variable: str, other: str) -> Condition:
+    """Return the condition that a variable has a value and is not what another one is.
+
+    Addresses and names of the same repository, such as those of a clone by SSH and by HTTPS, do not
+    differ.
+    """
+
+    def are_different(env: Env) -> bool:
+        first, second = (env.get(name, "").lower() for name in (variable, other))
+        if not first:
+            return False
+        return (repository_of(first) or first) != (repository_of(second) or second)
+
+    return are_different
+
+
+def any_of(*conditions: Condition) -> Condition:
+    """Return the condition that one of several holds."""
+    return lambda env: any(holds(env) for holds in conditions)
+
+
+def once(env: Env) -> Attempt:
+    """Return that this is the first try: starting it again makes another build."""
+    return Attempt("1", may_be_later=False)
+
+
+def not_told(env: Env) -> Attempt:
+    """Return that nothing tells the tries apart."""
+    return Attempt(None, may_be_later=True)
+
+
+def counted(variable: str, first: str = "1") -> Callable[[Env], Attempt]:
+    """Return what tells the try on a system that counts tries in ``variable``, from ``first``."""
+
+    def count(env: Env) -> Attempt:
+        number = env.get(variable, first)
+        return Attempt(number, may_be_later=number != first)
+
+    return count
+
+
+def named(name: Cell, *, is_later: Condition) -> Callable[[Env], Attempt]:
+    """Return what tells the try on a system that has a name for each."""
+    return lambda env: Attempt(value_of(name, env) or None, is_later(env))
+
+
 class System(NamedTuple):
-    """How to read the environment of a CI system. A field that does not say what else it holds is a
-    variable's name.
+    """How to read the environment of a CI system. A field of text that does not say what else it
+    holds is a variable's name; an empty one tells nothing.
     """
 
     name: str
     """First word of every key; short, lower case."""
-    matches: str = ""
-    """Conditions: one holds in a job of this system."""
-    parts: str = ""
-    """Parts of the idempotency key, see ``Identity``: cells with spaces between them.
+    matches: Condition = never
+    """Whether a job is this system's."""
+    parts: tuple[Cell, ...] = ()
+    """Parts of the idempotency key, see ``Identity``.
 
     The first names the build: without it nothing identifies the step.
     """
     more_parts: Callable[[Env], tuple[str, ...]] = lambda env: ()
     """Parts that only some of the system's jobs have."""
-    label: str = ""
-    """Cells as in ``parts``."""
-    attempt: Attempt = untold
-    """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
+    label: tuple[Cell, ...] = ()
+    """Parts of the readable part of the key."""
+    attempt: Callable[[Env], Attempt] = not_told
     repository: Cell = ""
     """``owner/name`` on GitHub, or a clone URL."""
     workspace: str = ""
@@ -130,22 +182,22 @@ class System(NamedTuple):
     """Number of parallel jobs of which this is one."""
     caused_by: Cell = ""
     """Login of the user who pushed, or opened the pull request; an app's ends in ``[bot]``."""
-    is_fork: str = ""
-    """Conditions: one holds where the job builds a fork's pull request."""
-    branches: str = ""
-    """Cells: the branch that the job builds, and the source branch of its pull request."""
-    by_hand: str = ""
-    """Conditions: one holds where a person, a schedule or a call of the API started the job."""
-    is_local: str = ""
-    """Conditions: one holds on a runner at somebody's desk, which names every try alike."""
-    is_debug: str = ""
-    """Conditions: one holds where the system's own switch for diagnostics is on."""
+    is_fork: Condition = never
+    """Whether the job builds a fork's pull request."""
+    branches: tuple[str, ...] = ()
+    """The branch that the job builds, and the source branch of its pull request."""
+    by_hand: Condition = never
+    """Whether a person, a schedule or a call of the API started the job."""
+    is_local: Condition = never
+    """Whether it is a runner at somebody's desk, which names every try alike."""
+    is_debug: Condition = never
+    """Whether the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
     """The variable that names a file, shared with others, which hands variables to later steps; the
     form of a line.
     """
-    has_clean_up: str = ""
-    """Conditions: one holds where ``post`` runs as it should; empty: it does everywhere."""
+    has_clean_up: Condition = always
+    """Whether ``post`` runs as it should."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 
@@ -154,7 +206,8 @@ def repository_of(text: str) -> str | None:
     """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on
     a server.
     """
-    match = re.fullmatch(
-        r"(?:\w+://[^/]+/|[^/:]+:)?([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII
-    )
-    return match[1] if match else None
+    before = r"(?:\w+://[^/]+/|[^/:]+:)?"  # https://HOST/, or git@HOST:
+    match = re.fullmatch(before + r"([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII)
+    if match is None:
+        return None
+    return match[1]

@@ -3,16 +3,16 @@
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
-from mogplex_ci.platforms.system import System, once
+from mogplex_ci.platforms.system import System, has, once
 from mogplex_ci.sanitize import SafeText
 
 # Running a build again makes a new one. Build numbers may repeat, for their format can be changed;
 # the build's address holds its id.
 TEAMCITY: Final = System(
     "teamcity",
-    "TEAMCITY_VERSION",
-    parts="BUILD_NUMBER BUILD_URL TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME",
-    label="TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER",
+    has("TEAMCITY_VERSION"),
+    parts=("BUILD_NUMBER", "BUILD_URL", "TEAMCITY_PROJECT_NAME", "TEAMCITY_BUILDCONF_NAME"),
+    label=("TEAMCITY_PROJECT_NAME", "TEAMCITY_BUILDCONF_NAME", "BUILD_NUMBER"),
     attempt=once,
 )
 _BAR_ESCAPES: Final = str.maketrans(
