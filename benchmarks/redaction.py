@@ -88,20 +88,25 @@ def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
     return missing
 
 
-def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> None:
-    """Print how many lines of each corpus are changed, and which."""
+def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> list[str]:
+    """Print how many lines of each corpus are changed, and which; return the first as a table."""
     read, found = 0, 0
+    table = ["| lines of the machine | changed |", "| --- | --- |"]
     for name, corpus in corpora.items():
         texts = list(corpus())
         if not texts:
             print(f"{name}: not on this machine")
             continue
         masked = changed(SANITIZER, texts)
-        read, found = read + len(texts), found + len(masked)
+        read += len(texts)
+        found += len(masked)
         print(f"{name}: {len(masked)} of {len(texts):,} lines changed")
         for line, shown in masked:
             print(f"    {line.strip()[:100]}  ->  {shown.strip()[:100]}")
-    print(f"all: {found} of {read:,} lines changed, {1e6 * found / max(read, 1):.1f} in a million")
+        table.append(f"| {name} | {len(masked)} of {len(texts):,} |")
+    all_ = f"{found} of {read:,}, {1e6 * found / max(read, 1):.1f} in a million"
+    print(f"all: {all_}")
+    return [*table, f"| all | {all_} |"]
 
 
 def measure() -> list[Row]:
@@ -195,6 +200,8 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="keep the counts for the pages")
     arguments = parser.parse_args()
+    if arguments.write and not arguments.gitleaks:
+        parser.error("--write needs --gitleaks: the page compares with its rules")
     seed = arguments.seed
     sets = {"betterleaks": rule_sets.betterleaks()}
     if arguments.gitleaks:
@@ -207,27 +214,31 @@ def main() -> None:
         )
         for name, rules in sets.items()
     }
-    shown = 0
+    shown: dict[str, int] = {}
     for title, samples in compared.items():
         print(f"{title}:")
-        for kind, text in shares(*samples).items():
+        missing = shares(*samples)
+        for kind, text in missing.items():
             print(f"    missing: {kind}, {text!r:.160}")
-            shown += 1
+        shown[title] = len(missing)
+    read = {str(path): functools.partial(_lines_of, path) for path in arguments.read}
+    table = harmless({name: CORPORA[name] for name in arguments.corpora} | read)
     if arguments.write:
-        (with_prefix, _), (with_shape, with_name) = list(compared.values())[:2]
+        (with_prefix, _), (with_shape, with_name), (of_gitleaks, named_by_it) = compared.values()
         counts = {
             "kinds": len(STANDALONE),
             "ways to name one": len(NAMED),
-            "shown": shown,
+            "shown": sum(shown.values()),
             "with a prefix": len(with_prefix),
             "with a shape": len(with_shape),
             "with a name": len(with_name),
+            "of gitleaks with a shape": len(of_gitleaks),
+            "of gitleaks with a name": len(named_by_it),
         }
         Figures("python -m benchmarks.redaction").write(
-            tables={}, numbers={name: str(count) for name, count in counts.items()}
+            tables={"docs/security.md": table},
+            numbers={name: str(count) for name, count in counts.items()},
         )
-    read = {str(path): functools.partial(_lines_of, path) for path in arguments.read}
-    harmless({name: CORPORA[name] for name in arguments.corpora} | read)
 
 
 if __name__ == "__main__":

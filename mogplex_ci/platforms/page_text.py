@@ -1,38 +1,17 @@
 """The text of a Markdown body as readers of its page on GitHub see it.
 
-A CommonMark library renders the body with GitHub's extensions, and the text is taken from the HTML.
 Comments, attributes, addresses, the texts of images, link references and footnotes that nothing
-refers to are no text of the page. https://github.github.com/gfm/
+refers to are no text of the page.
 """
 
 from __future__ import annotations
 
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from markdown_it import MarkdownIt
-from markdown_it.common.html_re import HTML_OPEN_CLOSE_TAG_STR
-from markdown_it.rules_block import html_block, paragraph, reference
-from markdown_it.rules_inline import html_inline
-from markdown_it.token import Token
+from mogplex_ci.platforms.github_markdown import rendered
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from markdown_it.rules_block import StateBlock
-    from markdown_it.rules_inline import StateInline
-
-_DEEPEST: Final = 60
-"""Quotes and lists in one another. The library leaves out those that are deeper, before Python's
-own limit.
-"""
-_DRAWN: Final = ("mermaid", "geojson", "topojson", "stl", "math")
-"""Languages of code blocks that GitHub shows as a picture, without what their comments say."""
-_FILTERED: Final = (
-    r"<(?=/?(?:title|textarea|style|xmp|iframe|noembed|noframes|script|plaintext)[\s/>])"
-)
-"""GitHub shows these tags as text (the specification's "Disallowed Raw HTML")."""
 _ATTRIBUTE: Final = (
     r"[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|(?![\"'])[^\s>]*+))?|="
 )
@@ -60,14 +39,6 @@ _INLINE: Final = (
 _MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~"}
 """Marks around text that would otherwise lose its meaning."""
 _USUAL: Final = frozenset((*_VOID, *_PARAGRAPHS, *_LINES, *_INLINE, *_MARKS))
-_NO_HTML_BLOCK: Final = r"<!(?!--|\[CDATA\[|[A-Z])"
-_TAG_ALONE: Final = HTML_OPEN_CLOSE_TAG_STR + r"\s*\Z"
-_NO_INLINE_HTML: Final = r"<!(?!--|\[CDATA\[|[A-Z]+\s)"
-"""GitHub follows an older CommonMark than the library: in that a declaration begins with capitals.
-"""
-_FOOTNOTE: Final = r"\[\^([^\]\s\0]+)\]:"
-_FOOTNOTE_REFERENCE: Final = r"\[\^([^\]\s]{1,200})\]"
-"""Bounded: many that never close take linear time."""
 
 
 class PageText(NamedTuple):
@@ -75,9 +46,7 @@ class PageText(NamedTuple):
 
     text: str
     left_out: tuple[str, ...]
-    """Each piece of markup that tells more than its name, once, in the order of the source where
-    that is known.
-    """
+    """Each piece of markup that tells more than its name, once."""
 
 
 def page_text(body: str) -> PageText:
@@ -85,198 +54,9 @@ def page_text(body: str) -> PageText:
 
     Code stays code, between ``~~~`` or backticks; line breaks stay; a link is its text.
     """
-    markdown = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
-    markdown.enable(["table", "strikethrough"])
-    ends_these_too = ["paragraph", "reference", "blockquote", "list"]
-    markdown.block.ruler.before(
-        "reference", "footnote", _footnote_definition, {"alt": ends_these_too}
-    )
-    markdown.block.ruler.at(
-        "html_block", _html_block, {"alt": ["paragraph", "reference", "blockquote"]}
-    )
-    markdown.block.ruler.at("reference", _reference)
-    markdown.inline.ruler.at("html_inline", _html_inline)
-    markdown.inline.ruler.after("image", "footnote_reference", _footnote_reference)
-    definitions: dict[str, Any] = {}
-    tokens = markdown.parse(body, definitions)
-
-    lines = re.split("\r\n?|\n", body)
-    left_out = list(_references(definitions, lines))
-    left_out += _cells_without_column(tokens, lines)
-    shown = []
-    for token in _with_footnotes_at_the_end(tokens, lines, left_out):
-        if token.type == "fence" and token.info.strip():
-            left_out.append(f"{token.markup}{token.info}")
-            if token.info.split()[0].lower() in _DRAWN:
-                left_out.append(token.content)
-                continue
-            token.info = ""
-        for child in token.children or ():
-            if child.type == "footnote_reference":
-                child.type = "text"
-            elif child.info == "auto":  # the address is the text
-                child.attrs = {}
-        shown.append(token)
-    page = _Page(re.sub(_FILTERED, "&lt;", markdown.renderer.render(shown, markdown.options, {})))
-    return PageText(page.text, tuple(dict.fromkeys(left_out + page.left_out)))
-
-
-def _references(definitions: dict[str, Any], lines: list[str]) -> Iterator[str]:
-    """Yield the sources of the link references, also of those that an earlier one of the same label
-    makes void.
-    """
-    for definition in (
-        *definitions.get("references", {}).values(),
-        *definitions.get("duplicate_refs", []),
-    ):
-        first, end = definition["map"]
-        yield "\n".join(lines[first:end]).strip()
-
-
-def _cells_without_column(tokens: list[Token], lines: list[str]) -> Iterator[str]:
-    """Yield the sources of the cells of tables for which the heading has no column."""
-    columns = 0
-    for token in tokens:
-        if token.type == "thead_open":
-            columns = 0
-        elif token.type == "th_open":
-            columns += 1
-        elif token.type == "tr_open" and token.map is not None:
-            cells = re.split(r"(?<!\\)\|", lines[token.map[0]].strip().strip("|"))
-            yield from filter(None, map(str.strip, cells[columns:] if columns else ()))
-
-
-def _html_block(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    start = state.bMarks[first] + state.tShift[first]
-    if state.is_code_block(first) or re.compile(_NO_HTML_BLOCK).match(state.src, start):
-        return False
-    is_outside = state.parentType == "blockquote" or state.sCount[first] < state.blkIndent
-    if silent and is_outside and _is_tag_alone(state, first):
-        return True  # GitHub ends a quote or an item here; it would not end a paragraph
-    return html_block(state, first, end, silent)
-
-
-def _is_tag_alone(state: StateBlock, line: int) -> bool:
-    start = state.bMarks[line] + state.tShift[line]
-    return re.match(_TAG_ALONE, state.src[start : state.eMarks[line]]) is not None
-
-
-def _html_inline(state: StateInline, silent: bool) -> bool:
-    is_html = re.compile(_NO_INLINE_HTML).match(state.src, state.pos) is None
-    return is_html and html_inline(state, silent)
-
-
-def _reference(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """Parse a link reference, and what goes on its paragraph in a line right below it that is
-    indented like code, is one tag, or is not indented like the item or quote that holds them.
-    """
-    if not reference(state, first, end, silent):
-        return False
-    line = state.line
-    if silent or line >= end or state.isEmpty(line):
-        return True
-    indent = state.sCount[line]
-    is_outside = indent < state.blkIndent
-    if is_outside and any(
-        begins(state, line, end, True) for begins in state.md.block.ruler.getRules("paragraph")
-    ):
-        return True
-    is_inline_html = _is_tag_alone(state, line) and not html_block(state, line, end, True)
-    if is_outside or state.is_code_block(line) or is_inline_html:
-        state.sCount[line] = state.blkIndent
-        if not _reference(state, line, end, False):
-            paragraph(state, line, end, False)
-        state.sCount[line] = indent
-    return True
-
-
-def _footnote_reference(state: StateInline, silent: bool) -> bool:
-    found = re.compile(_FOOTNOTE_REFERENCE).match(state.src, state.pos)
-    if found is None or found[1].casefold() not in state.env.get("footnotes", ()):
-        return False
-    if not silent:
-        state.push("footnote_reference", "", 0).content = found[0]
-    state.pos = found.end()
-    return True
-
-
-def _footnote_definition(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """Parse ``[^label]: text`` and the indented lines below it, a rule of ``MarkdownIt``."""
-    start = state.bMarks[first] + state.tShift[first]
-    found = re.compile(_FOOTNOTE).match(state.src, start, state.eMarks[first])
-    if found is None or state.is_code_block(first):
-        return False
-    if silent:
-        return True
-    opening = state.push("footnote_open", "", 1)
-    opening.meta = {"label": found[1].casefold()}
-    state.env.setdefault("footnotes", set()).add(found[1].casefold())
-    before = state.bMarks[first], state.tShift[first], state.sCount[first], state.parentType
-    rest = state.src[found.end() : state.eMarks[first]]
-    state.bMarks[first] = found.end()
-    state.tShift[first] = len(rest) - len(rest.lstrip(" \t"))
-    state.blkIndent += 4
-    state.sCount[first] = state.blkIndent
-    state.parentType = "footnote"
-    state.md.block.tokenize(state, first, end)
-    state.blkIndent -= 4
-    state.bMarks[first], state.tShift[first], state.sCount[first], state.parentType = before
-    opening.map = [first, state.line]
-    state.push("footnote_close", "", -1)
-    return True
-
-
-def _with_footnotes_at_the_end(
-    tokens: list[Token], lines: list[str], left_out: list[str]
-) -> list[Token]:
-    """Return the tokens of the page: of footnotes only those that it refers to, each with its
-    label. The sources of the others are added to ``left_out``.
-    """
-    page: list[Token] = []
-    footnotes: dict[str, list[Token]] = {}
-    sources: list[tuple[str, str]] = []
-    inside = [page]
-    for token in tokens:
-        if token.type == "footnote_open":
-            label = token.meta["label"]
-            sources.append((label, "\n".join(lines[slice(*(token.map or (0, 0)))]).strip()))
-            inside.append([])
-            if label in footnotes:  # the first one counts
-                sources[-1] = ("", sources[-1][1])
-            else:
-                footnotes[label] = inside[-1]
-        elif token.type == "footnote_close":
-            inside.pop()
-        else:
-            inside[-1].append(token)
-    used: list[str] = []
-    new = _footnotes_named_in(page, footnotes)
-    while new:
-        used += new
-        below = [token for label in new for token in footnotes[label]]
-        new = [label for label in _footnotes_named_in(below, footnotes) if label not in used]
-    for label in used:
-        page += [_paragraph(f"[^{label}]:"), *footnotes[label]]
-    left_out += [source for label, source in sources if label not in used]
-    return page
-
-
-def _footnotes_named_in(tokens: Iterable[Token], footnotes: Mapping[str, object]) -> list[str]:
-    """Return the labels of the footnotes to which the text of ``tokens`` refers."""
-    named = {
-        child.content[2:-1].casefold()
-        for token in tokens
-        for child in token.children or ()
-        if child.type == "footnote_reference"
-    }
-    return [label for label in footnotes if label in named]
-
-
-def _paragraph(text: str) -> Token:
-    """Return a block with ``text`` alone."""
-    return Token(
-        "html_block", "", 0, content=f"<p>{text.replace('&', '&amp;').replace('<', '&lt;')}</p>"
-    )
+    page = rendered(body)
+    text = _Page(page.html)
+    return PageText(text.text, tuple(dict.fromkeys(page.left_out + text.left_out)))
 
 
 class _Page:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 from mogplex_ci.sanitize.formats import compiled, word_start
 
@@ -186,28 +187,59 @@ name or a number.
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower, done = _lower(text), 0
-    starts = sorted(chain.from_iterable(occurrences(start, lower) for start in _NAME_STARTS))
-    # Compiled when the first name comes: that takes long, and the step's own first lines hold none.
-    all_found = (
-        found for at in starts if _opens(lower, at) and (found := compiled(_NAMED).match(lower, at))
-    )
-    for number, found in enumerate(all_found):
+    lower = _lower(text)
+    yield from _find_named(text, lower)
+    yield from _find_carried(text, lower)
+    if "cookie" in lower:
+        yield from _find_cookies(text, lower)
+
+
+def _find_named(text: str, lower: str) -> Iterator[tuple[int, int]]:
+    """Yield the values behind names of secrets."""
+    done = 0
+    for number, found in enumerate(_names(lower)):
         if number >= max(_MOST_NAMES, found.start() // _CHARACTERS_OF_A_NAME):
             yield found.start(), len(text)
-            break
-        if found.start() >= done and (place := _secret(text, found)):
+            return
+        if found.start() < done:
+            continue  # a name in the value before
+        place = _secret(text, found)
+        if place is not None:
             yield place
             done = place[1]
+
+
+def _names(lower: str) -> Iterator[re.Match[str]]:
+    """Yield the names of secrets in ``lower`` that have a value behind them."""
+    starts = sorted(chain.from_iterable(occurrences(start, lower) for start in _NAME_STARTS))
+    for at in starts:
+        if _opens(lower, at):
+            # Compiled when the first name comes: that takes long, and the step's own first lines
+            # hold none.
+            found = compiled(_NAMED).match(lower, at)
+            if found is not None:
+                yield found
+
+
+def _find_carried(text: str, lower: str) -> Iterator[tuple[int, int]]:
+    """Yield the secrets in headers, commands and addresses."""
     for mark, pattern in _CARRIERS.items():
-        for match in compiled(pattern).finditer(lower) if mark in lower else ():
+        if mark not in lower:
+            continue
+        for match in compiled(pattern).finditer(lower):
             start, end = match.span(match.lastgroup or 0)
-            if _is_secret(text[start:end], _OPAQUE if match.lastgroup == "likely" else _SURE):
+            expected = _OPAQUE if match.lastgroup == "likely" else _SURE
+            if _is_secret(text[start:end], expected):
                 yield start, end
-    for header in compiled(_COOKIES).finditer(lower) if "cookie" in lower else ():
+
+
+def _find_cookies(text: str, lower: str) -> Iterator[tuple[int, int]]:
+    """Yield the values of the cookies of a header that look random."""
+    for header in compiled(_COOKIES).finditer(lower):
         for pair in compiled(_COOKIE).finditer(lower, *header.span("pairs")):
-            if _is_secret(text[slice(*pair.span("value"))], _SURE):
-                yield pair.span("value")
+            start, end = pair.span("value")
+            if _is_secret(text[start:end], _SURE):
+                yield start, end
 
 
 def is_secret_name(name: str) -> bool:
@@ -220,8 +252,11 @@ def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
     """Whether ``value`` of an object's key ``name`` can be a secret: no placeholder, path, word of
     prose or count.
     """
-    likely = _in_quotes if quoted else _likely
-    return _is_secret(value, _SURE if name.startswith("-") else likely(name.lower()))
+    if name.startswith("-"):
+        return _is_secret(value, _SURE)
+    if quoted:
+        return _is_secret(value, _in_quotes(name.lower()))
+    return _is_secret(value, _likely(name.lower()))
 
 
 def _opens(lower: str, at: int) -> bool:
@@ -229,10 +264,10 @@ def _opens(lower: str, at: int) -> bool:
     if not lower.startswith("key", at):
         return True
     before = lower[max(at - 20, 0) : at]
+    if before.endswith("-") and compiled(_X_HEADER).search(before):
+        return True
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
-    return words.endswith(_OPENING_KEYS) or bool(
-        before.endswith("-") and compiled(_X_HEADER).search(before)
-    )
+    return words.endswith(_OPENING_KEYS)
 
 
 def occurrences(part: str, text: str) -> Iterator[int]:
@@ -245,14 +280,45 @@ def occurrences(part: str, text: str) -> Iterator[int]:
 
 def _lower(text: str) -> str:
     """Return ``text`` in lower case and of the same length; only ``İ`` grows in lower case."""
-    return text.lower() if text.isascii() else text.replace("\u0130", "i").lower()
+    if text.isascii():
+        return text.lower()
+    return text.replace("\u0130", "i").lower()
+
+
+class _Name(NamedTuple):
+    """A name of a secret where it stands in a text, with what stands behind it."""
+
+    word: str
+    """All of it, such as ``--client-secret`` or ``DB_PASSWORD``."""
+    before: str
+    """The few characters before it."""
+    found: re.Match[str]
+    """A match of ``_NAMED``, in lower case."""
+
+    @property
+    def name(self) -> str:
+        """The word in lower case."""
+        return self.word.lower()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is a command's option."""
+        return self.word.startswith("-")
+
+    @property
+    def is_part_of_another(self) -> bool:
+        """Whether it is a URL's user, a C++ or CloudFormation type, or a part of an ARN."""
+        if self.before.endswith(("/", "::")):
+            return True
+        next_character = self.found.string[self.found.end("name")]
+        return self.before.endswith(":") and next_character == self.found["operator"] == ":"
 
 
 def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     """Return the place of the secret behind the name, if one is there."""
     start = word_start(text, found.start(), 60, "-.")
-    word, before = text[start : found.end("name")], text[max(start - 9, 0) : start]
-    expected, written = _expected(word, before, found)
+    name = _Name(text[start : found.end("name")], text[max(start - 9, 0) : start], found)
+    expected, written = _expected(name)
     here, end = found.span(written)
     is_call = written == "code" and text[end : end + 1] in ("(", "[", "{")  # or an index
     if not expected or is_call or not _is_secret(text[here:end], expected):
@@ -261,47 +327,63 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
         rest = compiled(_BLOCK).match(text, found.start("indent"))
     else:
         rest = compiled(f"{_CHARS[written]}*+").match(text, end)
-    return here, rest.end() if rest else end
+    return here, rest.end() if rest is not None else end
 
 
-def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
-    """Return what a value behind ``word`` must look like, empty if none can stand there, and how it
+def _expected(name: _Name) -> tuple[str, str]:
+    """Return what a value behind the name must look like, empty if none can stand there, and how it
     is written.
     """
-    written, operator, name = found.lastgroup or "", found["operator"], word.lower()
-    is_flag = word.startswith("-")
-    if before.endswith(("/", "::")) or (
-        before.endswith(":") and found.string[found.end("name")] == operator == ":"
-    ):
-        return "", written  # a URL's user, a C++ or CloudFormation type, a part of an ARN
+    found = name.found
+    written = found.lastgroup or ""
+    if name.is_part_of_another:
+        return "", written
     if written == "block" or found["pair"]:
         return _SURE, "code" if written == "shell" else written
     if written == "element":
-        is_element = before.endswith("<") and not before.endswith(
-            ("P<", "?<")
-        )  # and no group of an expression
-        return (_in_quotes(name) if is_element or found["next"] else ""), written
-    if operator and written != "shell":
-        return _in_quotes(name), written
-    if operator:
-        is_variable = (
-            word.isupper() and operator.endswith("=") and (len(operator) > 1 or not found["space"])
-        )
-        if is_variable or (is_flag and not found["after"]):
-            return _SURE, "shell"
-        if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
-            return _SURE, "code"
-        likely = _likely(name)
-        return (_OPAQUE_OR_WORD if likely == _OPAQUE else likely), "code"
-    if is_flag and found["word"] and found.string.startswith("-", found.end("word")):
-        return "", written  # the next option
-    if found["word"] and (before.endswith(" set ") or word == "--auth"):
-        return _likely(name), written
-    if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
-        return _SURE, written
-    return (
-        _likely(name) if found["argument"] and before[:-1].rstrip().endswith("(") else ""
-    ), written
+        return _expected_in_element(name), written
+    if found["operator"] and written == "shell":
+        return _expected_without_quotes(name)
+    if found["operator"]:
+        return _in_quotes(name.name), written
+    return _expected_without_operator(name), written
+
+
+def _expected_in_element(name: _Name) -> str:
+    """Return what the text of an XML element must look like: ``<password>…``."""
+    is_group = name.before.endswith(("P<", "?<"))  # of a regular expression
+    is_element = name.before.endswith("<") and not is_group
+    return _in_quotes(name.name) if is_element or name.found["next"] else ""
+
+
+def _expected_without_quotes(name: _Name) -> tuple[str, str]:
+    """Return what a value behind ``=`` or ``:`` must look like, and how far it goes."""
+    operator = name.found["operator"]
+    assigns = operator.endswith("=") and (len(operator) > 1 or not name.found["space"])
+    is_variable = name.word.isupper() and assigns
+    if is_variable or (name.is_flag and not name.found["after"]):
+        return _SURE, "shell"
+    is_in_query = name.before.endswith(("?", "&", ";"))
+    if is_in_query or name.name.startswith(("x-", "private-")):
+        return _SURE, "code"
+    likely = _likely(name.name)
+    return _OPAQUE_OR_WORD if likely == _OPAQUE else likely, "code"
+
+
+def _expected_without_operator(name: _Name) -> str:
+    """Return what the next word must look like: an option's value, a command's, an argument."""
+    found = name.found
+    if not found["word"]:
+        if name.is_flag:
+            return _SURE
+        is_in_call = found["argument"] and name.before[:-1].rstrip().endswith("(")
+        return _likely(name.name) if is_in_call else ""
+    if name.is_flag and found.string.startswith("-", found.end("word")):
+        return ""  # the next option
+    if name.before.endswith(" set ") or name.word == "--auth":
+        return _likely(name.name)
+    is_set = name.before.endswith(("ENV ", "ARG ", "setx ", "setenv "))
+    return _SURE if name.is_flag or is_set else ""
 
 
 def _likely(name: str) -> str:

@@ -51,42 +51,74 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     inputs = tasks[0]
     if inputs.dry_run:
         return None
-    trust, cause = trust_of(step, inputs), step.platform.cause
-    if (app := cause.unknown_app(trust)) is not None:
+    trust = trust_of(step, inputs)
+    reason = _made_by_app(step, tasks, trust)
+    if reason is not None:
+        return reason
+    _check_prompts(step, tasks, trust)
+    # Before the event: a fork's pull request has no token.
+    reason = _without_token(step, inputs) or _caused_by_outsider(step, inputs, trust)
+    if reason is None:
+        _warn(step, inputs)
+    return reason
+
+
+def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str | None:
+    """Return that an app caused the job, so that an agent's push starts no further agent."""
+    app = step.platform.cause.unknown_app(trust)
+    if app is not None:
         return f"Not started: {app}."
-    agents_branch = step.platform.agents_branch()
-    starts_run = inputs.run_id is None
-    if starts_run and agents_branch and any(task.branch != agents_branch for task in tasks):
+    branch = step.platform.agents_branch()
+    starts_run = tasks[0].run_id is None
+    if starts_run and branch and any(task.branch != branch for task in tasks):
         return (
-            f"Not started: an agent made this job's branch, {agents_branch}. Set branch to it, if an agent is to "
+            f"Not started: an agent made this job's branch, {branch}. Set branch to it, if an agent is to "
             "work on it."
         )
+    return None
+
+
+def _check_prompts(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> None:
+    """Raise ``UntrustedPromptError`` if an outsider's words are in a prompt."""
     for task in tasks:
-        if (field := cause.outsider_text_in(task.prompt, trust)) is not None:
+        field = step.platform.cause.outsider_text_in(task.prompt, trust)
+        if field is not None:
             raise errors.UntrustedPromptError(
                 f"the prompt contains {field} of the event, which an outsider wrote"
             )
-    if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
-        if inputs.on_blocked != "skip":
-            raise errors.MissingTokenError(step.platform.token_advice)
-        return "There is no api-key, as in a fork's pull request."
-    if (outsider := cause.untrusted(trust)) is not None:
-        if inputs.on_blocked != "skip":
-            raise errors.UntrustedTriggerError(outsider)
-        return f"Not started: {outsider}."
-    if step.platform.own_try and not (inputs.idempotency_key or inputs.run_id):
+
+
+def _without_token(step: Step, inputs: ActionInputs) -> str | None:
+    if inputs.api_key is not None:
+        return None
+    if inputs.on_blocked != "skip":
+        raise errors.MissingTokenError(step.platform.token_advice)
+    return "There is no api-key, as in a fork's pull request."
+
+
+def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
+    outsider = step.platform.cause.untrusted(trust)
+    if outsider is None:
+        return None
+    if inputs.on_blocked != "skip":
+        raise errors.UntrustedTriggerError(outsider)
+    return f"Not started: {outsider}."
+
+
+def _warn(step: Step, inputs: ActionInputs) -> None:
+    """Warn where a retry would start a second run, or jobs would share one."""
+    is_chosen = bool(inputs.idempotency_key or inputs.run_id)
+    if step.platform.own_try and not is_chosen:
         step.recorder.log.lines.say(_LOCAL_KEY)
-    is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
-    if not is_named and step.platform.env.get("CI"):
-        step.recorder.warn(
-            "Idempotency key", _RANDOM_KEY
-        )  # only CI systems retry steps, people at a terminal do not
-    is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
+    is_named = is_chosen or step.platform.identity() is not None
+    retries_steps = bool(step.platform.env.get("CI"))  # people at a terminal do not
+    if retries_steps and not is_named:
+        step.recorder.warn("Idempotency key", _RANDOM_KEY)
+    is_told_apart = is_chosen or inputs.key_suffix or inputs.matrix
     if not step.platform.has_clean_up and not is_told_apart:
         step.recorder.warn(
             "No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}"
         )
-    return None
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
@@ -98,7 +130,8 @@ def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionI
         ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show
             them.
     """
-    inputs, words = tasks[0], step.platform.cause.words()
+    inputs = tasks[0]
+    words = step.platform.cause.words()
     included = [with_event(task, words) for task in tasks]
     if inputs.include_event and not inputs.dry_run:
         _check_unchanged(step, inputs, words)
