@@ -17,15 +17,11 @@ from tests.program import executable
 from tests.require import require
 
 STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["fix"]["steps"]
-LOOKS = {
-    name: yaml.safe_load(claim(f"examples/workflows/{name}.yml").code)["jobs"]["agent"]["steps"]
-    for name in ("label", "comment")
-} | {"fix-build": STEPS}
-"""The steps, of which one looks before the start."""
 ANSWERING_GH = """#!/bin/sh
-while [ "$1" != --jq ]; do shift; done
-jq -r "$2" <"$ANSWER"
+while [ "$1" != --jq ]; do echo "$1" >>"$ASKED"; shift; done
+[ -s "$ANSWER" ] && jq -r "$2" <"$ANSWER"
 """
+"""Answers any question from a file, and fails without one."""
 GH = """#!/bin/sh
 [ "$1 $2 $3 $4" = "api --paginate repos/acme/web/issues/7/comments --jq" ] || exit 2
 jq -r "$5" <"$COMMENTS"
@@ -140,6 +136,34 @@ def pull(head: str, title: str = "Solve issue #12 of this repository", body: str
 OWN = "mogplex/external/1f0c9a3e-77b2d4c1"
 
 
+def step(example: str, key: str) -> dict[str, Any]:
+    """Return a step of an example, which has one job, by its id."""
+    text = claim(f"examples/workflows/{example}.yml").code
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    found: dict[str, Any] = next(each for each in job["steps"] if each.get("id") == key)
+    return found
+
+
+def asking(
+    folder: Path, step: dict[str, Any], answer: Any
+) -> tuple[subprocess.CompletedProcess[str], str, str]:
+    """Run a step that asks GitHub once; return how it ended, its outputs, and what it asked."""
+    for program in ("bash", "jq"):
+        require(program)
+    executable(folder / "gh", ANSWERING_GH)
+    output, file, asked = (folder / name for name in ("output", "answer.json", "asked"))
+    file.write_text("" if answer is None else json.dumps(answer))
+    for each in (output, asked):
+        each.touch()
+    env = step["env"] | {"NUMBER": "12", "TESTED": "c0ffee", "GITHUB_REPOSITORY": "acme/web"}
+    env |= {"GITHUB_OUTPUT": str(output), "ANSWER": str(file), "ASKED": str(asked)}
+    env["PATH"] = f"{folder}:/usr/bin:/bin"
+    # as the runner starts a script that names no shell
+    command = ["bash", "-e", "-c", step["run"]]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return done, output.read_text(), asked.read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "answer", "starts"),
     [
@@ -157,28 +181,62 @@ OWN = "mogplex/external/1f0c9a3e-77b2d4c1"
 def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
     tmp_path: Path, name: str, answer: Any, starts: bool
 ) -> None:
-    for program in ("bash", "jq"):
-        require(program)
-    look, agent = (
-        next(step for step in LOOKS[name] if step.get("id") == key) for key in ("look", "agent")
-    )
-    output, file = tmp_path / "output", tmp_path / "answer.json"
-    executable(tmp_path / "gh", ANSWERING_GH)
-    file.write_text(json.dumps(answer))
-    output.touch()
-    env = look["env"] | {"NUMBER": "12", "TESTED": "c0ffee", "GITHUB_REPOSITORY": "acme/web"}
-    env |= {"GITHUB_OUTPUT": str(output), "ANSWER": str(file), "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", look["run"]],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    look, agent = step(name, "look"), step(name, "agent")
+    done, output, _ = asking(tmp_path, look, answer)
     assert done.stderr == ""
     assert done.stdout.startswith("::notice::No agent is started: ") is not starts
-    outputs = dict(line.split("=") for line in output.read_text().splitlines())
+    outputs = dict(line.split("=") for line in output.splitlines())
     condition = agent["if"].rpartition("steps.look.outputs.")[2]
     wanted, _, value = condition.partition(" == ")
     assert (outputs.get(wanted) == value.strip("'")) is starts
     assert len(look["run"].splitlines()) == 3
+
+
+WEB, FORK = {"id": 1}, {"id": 2}
+
+
+@pytest.mark.parametrize(
+    ("repo", "is_fork"),
+    [(WEB, "false"), (FORK, "true"), (None, "true")],
+    ids=["own", "fork", "gone"],
+)
+def test_a_comment_on_a_pull_request_finds_its_branch(
+    tmp_path: Path, repo: dict[str, int] | None, is_fork: str
+) -> None:
+    answer = {"head": {"ref": "feature/login", "repo": repo}, "base": {"ref": "main", "repo": WEB}}
+    done, outputs, asked = asking(tmp_path, step("comment", "head"), answer)
+    assert (done.returncode, asked) == (0, "api\nrepos/acme/web/pulls/12\n")
+    assert outputs == f"is-fork={is_fork}\nbranch=feature/login\nbase=main\n"
+
+
+def open_pull(ref: str, repo: dict[str, int] | None = WEB) -> dict[str, object]:
+    return {
+        "head": {"ref": ref, "repo": repo},
+        "base": {"ref": "main", "repo": WEB},
+        "html_url": "https://github.com/acme/web/pull/7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("example", "branch"), [("nightly", "nightly-upkeep/7"), ("dependencies", "dependencies/7")]
+)
+def test_nothing_starts_at_night_while_the_last_pull_request_is_open(
+    tmp_path: Path, example: str, branch: str
+) -> None:
+    look = step(example, "earlier")
+    done, outputs, asked = asking(tmp_path, look, [open_pull("fix"), open_pull(branch)])
+    assert (done.returncode, outputs) == (0, "")
+    assert done.stdout.startswith("::notice::Nothing started: https://github.com/acme/web/pull/7 ")
+    assert "repos/acme/web/pulls?state=open&per_page=100" in asked
+    others = [open_pull("fix"), open_pull(branch, FORK), open_pull(branch, None)]
+    done, outputs, _ = asking(tmp_path, look, others)
+    assert (done.returncode, outputs) == (0, "none=true\n"), "nobody else's counts"
+
+
+@pytest.mark.parametrize(
+    ("example", "key"),
+    [("comment", "head"), ("comment", "look"), ("label", "look"), ("nightly", "earlier")],
+)
+def test_a_failure_of_the_api_starts_nothing(tmp_path: Path, example: str, key: str) -> None:
+    done, outputs, _ = asking(tmp_path, step(example, key), None)
+    assert (done.returncode != 0, outputs) == (True, "")

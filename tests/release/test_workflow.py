@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,13 @@ def test_the_image_is_labelled_with_version_commit_and_base(tmp_path: Path) -> N
         "base.name=docker.io/library/python:3.13-slim-trixie",
         f"base.digest=sha256:{'1' * 64}",
     }
+
+
+def test_every_workflow_has_one_version_of_cosign() -> None:
+    """What signs, what verifies, and what the tests and the mirror use."""
+    texts = [path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml")]
+    texts.append((ROOT / "examples/workflows/mirror.yml").read_text())
+    installed = sum(text.count("uses: sigstore/cosign-installer@") for text in texts)
+    named = [version for text in texts for version in re.findall(r"cosign-release: (\S+)", text)]
+    assert len(named) == installed > 4
+    assert len(set(named)) == 1
