@@ -6,14 +6,16 @@ docs.github.com/rest, API version 2022-11-28.
 """
 
 import base64
+import contextlib
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mogplex_ci import errors
 from mogplex_ci.api import answers
@@ -40,8 +42,21 @@ _NETWORK_REMEDY: Final = (
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
 _CHECKS_PERMISSION: Final = "checks: read"
+_PULLS: Final = "pull-requests: read"
 _COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
+
+
+class ChangedFile(NamedTuple):
+    """A file that a comparison lists."""
+
+    path: Untrusted
+    previous_path: Untrusted | None
+    """Its path before it was renamed."""
+    status: str
+    """GitHub's word, such as ``added``; empty if there is none."""
+    content: str
+    """Id of its content; empty if there is none."""
 
 
 class Comparison(NamedTuple):
@@ -53,24 +68,51 @@ class Comparison(NamedTuple):
     """Commits that the later one has and the earlier one has not."""
     is_descendant: bool
     """Whether the later one holds every commit of the earlier one."""
-    paths: tuple[Untrusted, ...]
-    """Paths of the changed files; both names of a renamed one."""
-    is_complete: bool
-    """Whether ``paths`` holds every file."""
+    merge_base: str
+    """The newest commit that is in both."""
+    files: tuple[ChangedFile, ...]
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is neither a commit nor a file between the two."""
-        return self.ahead_by == 0 and not self.paths
+    def is_complete(self) -> bool:
+        """Whether ``files`` holds every file."""
+        return len(self.files) < MAX_COMPARED_FILES
+
+    @property
+    def paths(self) -> tuple[Untrusted, ...]:
+        """Paths of the changed files; both names of a renamed one."""
+        old_names = (file.previous_path for file in self.files)
+        names = (file.path for file in self.files)
+        return (*names, *(name for name in old_names if name is not None))
+
+
+class Move(NamedTuple):
+    """A branch was pushed, created, merged into or deleted."""
+
+    before: str
+    """Its commit before; zeros if there was none."""
+    after: str
+    at: datetime
+    kind: str
+    """GitHub's word, such as ``push``, ``force_push`` or ``merge_queue_merge``."""
+    actor: str
+    """Login of who did it; empty if GitHub does not tell."""
 
 
 class PullRequest(NamedTuple):
-    """A pull request."""
+    """A pull request, as GitHub has it now."""
 
+    number: int
     url: Untrusted
     is_open: bool
     head: tuple[str, str, str]
     """Repository as ``owner/name`` in lower case, branch, and commit."""
+    base: str
+    """Name of the branch that it would be merged into."""
+    created_at: datetime | None
+    merged_at: datetime | None
+    """None unless it was merged."""
+    merged_by: str
+    """Login of who merged it; empty if nobody did, and in a list."""
 
 
 class Check(NamedTuple):
@@ -93,6 +135,14 @@ class Check(NamedTuple):
     """Check runs of a suite."""
 
 
+class _Received(NamedTuple):
+    """An answer of GitHub."""
+
+    data: object
+    link: str
+    """The header ``Link``, which leads to the next page of some lists."""
+
+
 class GitHubApi:
     """A token's view of one repository on one GitHub server.
 
@@ -109,10 +159,17 @@ class GitHubApi:
         )  # GitHub Enterprise Server has /api/v3
         self._repo = f"/repos/{quote(repository, safe='/')}"
         self._seconds = CALL_SECONDS
-        self._cached: dict[str, tuple[str | None, object]] = {}
-        """ETag and data by what was read: an unchanged answer does not count against the rate
+        self._cached: dict[str, tuple[str | None, _Received]] = {}
+        """ETag and answer by what was read: an unchanged answer does not count against the rate
         limit.
         """
+        self._time: list[datetime] = []
+        """GitHub's time at its newest answer; shared by all views."""
+
+    @property
+    def time(self) -> datetime:
+        """GitHub's time at its newest answer, which its other times are compared with."""
+        return self._time[0] if self._time else datetime.now(UTC)
 
     def within(self, seconds: float) -> Self:
         """Return the same view, with so many seconds for each request."""
@@ -124,18 +181,10 @@ class GitHubApi:
         """Close the connections."""
         self._transport.close()
 
-    def tip(self, branch: str, when: datetime | None = None) -> str | None:
-        """Return the commit at the tip of ``branch`` now or at a time; None when there is, or was,
-        no such branch.
-
-        Raises:
-            GitHubError: also when GitHub does not know, as for a time before its hundred newest
-                pushes.
-        """
-        if when is not None:
-            return self._tip_at(branch, when)
+    def tip(self, branch: str) -> str | None:
+        """Return the commit at the tip of ``branch``; None when there is no such branch."""
         try:
-            ref = self._ask(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", _CONTENTS)
+            ref = self._ask(f"{self._repo}/git/ref/heads/{_in_path(branch)}", _CONTENTS)
             return _need(ref, _commit, "object", "sha")
         except errors.GitHubNotFoundError:
             # GitHub answers a repository that the token may not read in the same way. Everybody who
@@ -143,29 +192,44 @@ class GitHubApi:
             self._ask(self._repo, _CONTENTS)
             return None
 
-    def _tip_at(self, branch: str, when: datetime) -> str | None:
-        """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits
-        chooses them.
+    def tip_at(self, branch: str, when: datetime) -> str | None:
+        """Return the tip of ``branch`` at a time; None when there was no such branch.
+
+        By the moves that GitHub noted. Dates of commits say nothing: who commits chooses them.
+
+        Raises:
+            GitHubError: also when GitHub does not know.
         """
-        query = {
-            "ref": f"refs/heads/{branch}",
-            "time_period": "month",
-            "per_page": str(PAGE_SIZE),
-        }
-        pushes = _need(
-            self._ask(f"{self._repo}/activity", _CONTENTS, query), _list
-        )  # the newest comes first
-        last = next(
-            (push for push in pushes if _need(push, answers.time, "timestamp") <= when), None
-        )
-        if last is None and len(pushes) in (0, PAGE_SIZE):
+        moves = self.moves(branch, when)
+        before = [move for move in moves if move.at <= when]
+        if before:
+            tip = before[0].after
+        elif moves:
+            tip = moves[-1].before
+        else:
             raise errors.GitHubError(
                 "GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY
             )
-        tip = (
-            _need(pushes[-1], _commit, "before") if last is None else _need(last, _commit, "after")
-        )
         return None if tip == _NO_COMMIT else tip
+
+    def moves(self, branch: str, since: datetime) -> list[Move]:
+        """Return the moves of a branch, the newest first: all since a time, and the last one before
+        it if GitHub still lists it.
+        """
+        query = {
+            "ref": f"refs/heads/{_branch(branch)}",
+            "time_period": _period(self.time - since),
+            "per_page": str(PAGE_SIZE),
+        }
+        found: list[Move] = []
+        for _ in range(MAX_PAGES):
+            answer = self._receive(f"{self._repo}/activity", _CONTENTS, query)
+            found += [_move(item) for item in _need(answer.data, _list)]
+            cursor = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', answer.link)
+            if cursor is None or (found and found[-1].at < since):
+                break
+            query = query | {"after": unquote(cursor[1])}
+        return found
 
     def file(self, path: str, commit: str) -> bytes | None:
         """Return a file of a commit; None if there is none. Empty for a folder and for more than 1
@@ -183,21 +247,13 @@ class GitHubApi:
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
-        data = self._ask(
-            f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS
-        )
-        files = _need(data, _list, "files")
-        names = [_need(item, answers.text, "filename") for item in files]
-        names += [
-            _need(item, answers.text, "previous_filename")
-            for item in files
-            if _find(item, "previous_filename")
-        ]
+        span = f"{quote(_branch(base), safe='')}...{quote(_branch(head), safe='')}"
+        data = self._ask(f"{self._repo}/compare/{span}", _CONTENTS)
         return Comparison(
             ahead_by=_need(data, _number, "ahead_by"),
             is_descendant=_find(data, "behind_by") == 0,
-            paths=tuple(names),
-            is_complete=len(files) < MAX_COMPARED_FILES,
+            merge_base=_need(data, _commit, "merge_base_commit", "sha"),
+            files=tuple(_changed_file(item) for item in _need(data, _list, "files")),
         )
 
     def pull_requests_of(self, branch: str) -> list[PullRequest]:
@@ -206,13 +262,17 @@ class GitHubApi:
         """
         owner = self._repo.split("/")[2]
         query = {
-            "head": f"{owner}:{branch}",
+            "head": f"{owner}:{_branch(branch)}",
             "state": "all",
             "direction": "desc",
             "per_page": str(PAGE_SIZE),
         }
-        found = self._ask(f"{self._repo}/pulls", "pull-requests: read", query)
+        found = self._ask(f"{self._repo}/pulls", _PULLS, query)
         return [_pull_request(item) for item in _need(found, _list)]
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Return a pull request by its number."""
+        return _pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many
@@ -314,6 +374,18 @@ class GitHubApi:
         body: object = None,
     ) -> object:
         """Return the data of an answer; ``needs`` is the permission that the call takes."""
+        return self._receive(path, needs, query, method=method, body=body).data
+
+    def _receive(
+        self,
+        path: str,
+        needs: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: object = None,
+    ) -> _Received:
+        """Return an answer; ``needs`` is the permission that the call takes."""
         key = f"{method} {path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
@@ -329,7 +401,8 @@ class GitHubApi:
         except errors.UnreachableError as error:
             cause = "GitHub's API gives no usable answer"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-        if answer.status == 304:
+        self._note_time(answer)
+        if answer.status == 304 and cached is not None:
             return cached
         if not 200 <= answer.status < 300:
             raise _refusal(answer, needs)
@@ -337,9 +410,15 @@ class GitHubApi:
             data = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
             raise _unusable_answer() from error
+        received = _Received(data, answer.headers.get("Link", ""))
         if method == "GET":
-            self._cached[key] = answer.headers.get("ETag"), data
-        return data
+            self._cached[key] = answer.headers.get("ETag"), received
+        return received
+
+    def _note_time(self, answer: Answer) -> None:
+        """Note GitHub's time. An answer without one, as of a proxy, tells none."""
+        with contextlib.suppress(TypeError, ValueError):
+            self._time[:] = [parsedate_to_datetime(answer.headers["Date"])]
 
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
@@ -380,10 +459,79 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
 def _pull_request(item: object) -> PullRequest:
     name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
     branch, commit = _need(item, answers.text, "head", "ref"), _need(item, _commit, "head", "sha")
-    is_open = _find(item, "state") == "open"
     return PullRequest(
-        _need(item, answers.text, "html_url"), is_open, (str(name).lower(), branch.text, commit)
+        number=_need(item, _number, "number"),
+        url=_need(item, answers.text, "html_url"),
+        is_open=_find(item, "state") == "open",
+        head=(str(name).lower(), branch.text, commit),
+        base=_need(item, answers.text, "base", "ref").text,
+        created_at=answers.time(_find(item, "created_at")),
+        merged_at=answers.time(_find(item, "merged_at")),
+        merged_by=_login(_find(item, "merged_by")),
     )
+
+
+def _changed_file(item: object) -> ChangedFile:
+    previous = _find(item, "previous_filename")
+    return ChangedFile(
+        path=_need(item, answers.text, "filename"),
+        previous_path=_need(item, answers.text, "previous_filename") if previous else None,
+        status=str(_find(item, "status") or ""),
+        content=str(_find(item, "sha") or ""),
+    )
+
+
+def _move(item: object) -> Move:
+    return Move(
+        before=_need(item, _commit, "before"),
+        after=_need(item, _commit, "after"),
+        at=_need(item, answers.time, "timestamp"),
+        kind=str(_find(item, "activity_type") or ""),
+        actor=_login(_find(item, "actor")),
+    )
+
+
+def _login(user: object) -> str:
+    return str(_find(user, "login") or "")
+
+
+def is_branch_name(name: str) -> bool:
+    """Whether git accepts ``name`` as a branch's (git-check-ref-format(1)).
+
+    No other name is asked of GitHub: ``requests`` resolves the dots of ``..``, quoted or not, so
+    that another address than the branch's would be asked.
+    """
+    parts = name.split("/")
+    return (
+        not re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{", name)
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in parts)
+        and name != "@"
+        and name[0] != "-"
+        and not name.endswith(".")
+    )
+
+
+def _branch(name: str) -> str:
+    """Return a branch's name, or a commit.
+
+    Raises:
+        GitHubError: git would not accept it.
+    """
+    if not is_branch_name(name):
+        raise errors.GitHubError("git accepts no branch of the name that the run has for it")
+    return name
+
+
+def _in_path(branch: str) -> str:
+    return quote(_branch(branch), safe="/")
+
+
+def _period(age: timedelta) -> str:
+    """Return GitHub's word for a time that is not shorter than ``age``, and has room behind it."""
+    for days, word in ((0.5, "day"), (6, "week"), (27, "month"), (85, "quarter")):
+        if age < timedelta(days=days):
+            return word
+    return "year"
 
 
 def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:

@@ -108,6 +108,28 @@ class Run(NamedTuple):
         return self.working_branch is not None and self.working_branch != self.base_branch
 
     @property
+    def fallback_branch(self) -> str | None:
+        """The branch on which the service works without asking where the run was to work on its
+        base, or on a branch that is gone or merged; None when the active part's id is not known.
+        """
+        digits = (self.segment.text if self.segment is not None else "").replace("-", "").lower()
+        return f"mogplex/agent-{digits[:12]}" if re.match("[0-9a-f]{12}", digits) else None
+
+    def branch_used(self, told: Untrusted | None) -> Untrusted | None:
+        """Return the branch worked on, where an event says ``told``: the service's own fallback is
+        the only name that is taken from an event, which is the agent's side.
+        """
+        is_fallback = told is not None and told.text == self.fallback_branch
+        return told if is_fallback else self.working_branch
+
+    def commit_of(self, branch: Untrusted | None) -> str | None:
+        """Return the commit that the service recorded, if it is of the branch worked on."""
+        told = self.terminal_commit
+        if told is None or branch != self.working_branch or not self.has_own_branch:
+            return None
+        return told.text if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", told.text) else None
+
+    @property
     def never_queued(self) -> bool:
         """Whether the service created the run but could not hand it to a runtime, so that nothing
         was done.

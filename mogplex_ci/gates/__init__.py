@@ -2,24 +2,38 @@
 events.
 
 ``judge_run`` turns a successful result into a rejected one when a gate does not pass or cannot be
-judged. Nothing is reverted: branch and pull request stay for people to look at.
+judged. Nothing is reverted: branch and pull request stay for people to look at. What was judged is
+what is handed on: the result's ``delivery``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import Case, Judge, Verdict
-from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, UNKNOWN, GateKind
+from mogplex_ci.gates.inspection import Inspection, Sources
+from mogplex_ci.gates.outcome import Finding
+from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind
+from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Result, RunResult
-from mogplex_ci.run.updates import GateJudged, Update
+from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["Case", "Judge", "judge_run"]
+if TYPE_CHECKING:
+    from mogplex_ci.inputs.read import ActionInputs
+
+__all__ = ["Inspection", "Sources", "inspection_of", "judge_run"]
 
 
-def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResult]:
+def inspection_of(inputs: ActionInputs, sources: Sources) -> Inspection:
+    """Return what judges the runs of one task. GitHub is asked if a gate or ``repair`` needs it."""
+    gates = [kind for kind in GATES if kind.name in inputs.gates]
+    asks_github = inputs.repair > 0 or any(kind.needs for kind in gates)
+    return Inspection(inputs, sources, asks_github=asks_github)
+
+
+def judge_run(result: RunResult, inspection: Inspection) -> Generator[Update, None, RunResult]:
     """Judge a successful run by every gate and return its result, rejected if one does not hold.
     Yields updates.
 
@@ -28,28 +42,29 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     """
     if result.result is not Result.SUCCESS:
         return result
-    yield from case.collect(result)
-    wanted = [kind for kind in GATES if kind.name in case.inputs.gates]
-    if case.judge.rehearsed == ():
-        wanted = [kind for kind in wanted if not kind.is_for_github]
-    if case.github is not None and (case.inputs.repair > 0 or any(kind.needs for kind in wanted)):
+    yield from inspection.complete(result)
+    wanted = _wanted_gates(inspection)
+    if inspection.github is not None:
         wanted.append(BRANCH)
     gates: list[Gate] = []
     artifact = None
     for kind in wanted:
         if kind is BRANCH and not all(gate.passed for gate in gates):
             break
-        verdict = yield from _verdict_of(kind, case)
-        artifact = artifact or verdict.artifact
-        gates.append(_gate(kind, verdict, case))
+        finding = yield from _find(kind, inspection)
+        artifact = artifact or finding.artifact
+        gates.append(_gate(kind, finding, inspection))
         yield GateJudged(gates[-1])
-    judged = case.result._replace(gates=tuple(gates), artifact=artifact)
+    delivery = inspection.delivery
+    judged = result._replace(gates=tuple(gates), artifact=artifact, delivery=delivery)
+    yield from _warnings(judged, inspection)
     first = next((gate for gate in gates if not gate.passed), None)
     if first is None:
         return judged
+    ended = Result.TIMEOUT if first.error_code == "TIMEOUT" else Result.REJECTED
     return judged._replace(
-        result=Result.TIMEOUT if first.error_code == "TIMEOUT" else Result.REJECTED,
-        exit_code=1,
+        result=ended,
+        exit_code=ended.row.exit_code,
         cause=f"the run succeeded, but {first.found}",
         remedy=first.remedy,
         detail=first.items[0] if first.items else None,
@@ -57,41 +72,57 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     )
 
 
-def _verdict_of(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
+def _wanted_gates(inspection: Inspection) -> list[GateKind]:
+    """Return the gates that the inputs ask for, as far as they can be rehearsed in a rehearsal."""
+    wanted = [kind for kind in GATES if kind.name in inspection.inputs.gates]
+    if inspection.sources.rehearsed == ():
+        return [kind for kind in wanted if not kind.is_for_github]
+    return wanted
+
+
+def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Finding]:
     """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of
     the last one.
     """
-    rounds = case.judge.rehearsed
+    rounds = inspection.sources.rehearsed
     if not rounds:
         try:
-            return (yield from kind.judge(case))
+            return (yield from kind.judge(inspection))
         except GitHubError as error:
-            return Verdict("not-judged", cause=error.cause, remedy=error.remedy)
-    items = rounds[min(case.round, len(rounds)) - 1].get(kind.name)
+            return Finding.unknown(error)
+    items = rounds[min(inspection.round, len(rounds)) - 1].get(kind.name)
     if items is None:
-        return Verdict("passed", number=1)
-    return Verdict("bad", tuple(map(Untrusted, sorted(items))))
+        return Finding(kind.passed, number=1)
+    return Finding(kind.failed, tuple(map(Untrusted, sorted(items))))
 
 
-def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:
-    """Return what a verdict means, in the words of the table; one item may have other words than
-    several.
-    """
-    outcomes, number = (
-        {"not-judged": UNKNOWN, **kind.outcomes},
-        verdict.number or len(verdict.items),
-    )
-    one = outcomes.get(f"one-{verdict.outcome}") if number == 1 else None
-    outcome = one or outcomes[verdict.outcome]
-    passed = not outcome.remedy
+def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
+    """Return what a finding means, in the words of its outcome."""
+    outcome = finding.outcome
+    words = outcome.value
+    number = finding.number or len(finding.items)
+    found = outcome.words(number).format(number=number, cause=finding.cause)
     return Gate(
         kind.name,
-        passed,
-        kind.expected.format(artifact=case.inputs.artifact),
-        outcome.found.format(number=number, cause=verdict.cause),
-        outcome.remedy.format(remedy=verdict.remedy),
-        "" if passed else outcome.code or kind.code,
-        verdict.items[:MOST_LISTED],
-        verdict.details[:MOST_LISTED],
-        outcome.can_be_repaired,
+        outcome.passes,
+        kind.expected.format(artifact=inspection.inputs.artifact),
+        found,
+        words.remedy.format(remedy=finding.remedy),
+        "" if outcome.passes else words.code or kind.code,
+        finding.items[:MOST_LISTED],
+        finding.details[:MOST_LISTED],
+        not words.is_for_people,
     )
+
+
+def _warnings(judged: RunResult, inspection: Inspection) -> Generator[Update, None, None]:
+    """Say where the run worked on another branch than was asked for, and where its events say
+    something else than GitHub.
+    """
+    asked, used = inspection.inputs.branch, judged.branch
+    if asked is not None and used is not None and used.text != asked:
+        yield OtherBranchUsed(Untrusted(asked), used)
+    if judged.delivery is not None:
+        differing = claims(judged.delivery, judged.timeline)
+        if differing:
+            yield ClaimsDiffer(differing)

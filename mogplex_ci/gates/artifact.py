@@ -13,7 +13,8 @@ from mogplex_ci.errors import (
     NotFoundError,
     OldServiceError,
 )
-from mogplex_ci.gates.case import Case, Verdict
+from mogplex_ci.gates.inspection import Inspection
+from mogplex_ci.gates.outcome import NOT_JUDGED, Finding, Outcome, Words
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -21,37 +22,80 @@ FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
+_COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
+_ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
+_SMALLER: Final = (
+    "Ask the agent for a smaller document with plain text in keys and without secrets."
+)
+_INVALID: Final = "ARTIFACT_INVALID"
+
+
+class Artifact(Outcome):
+    """Outcomes of ``artifact``."""
+
+    VALID = Words("its artifact is there")
+    MISSING = Words("it committed no such artifact", _COMMIT_IT)
+    OLD_SERVICE = Words(
+        "this service has no artifacts",
+        "Ask for an update of the Mogplex server.",
+        is_for_people=True,
+    )
+    NO_BRANCH = Words(
+        "its artifact cannot be read",
+        "Artifacts need a branch of the run's own: set create-branch.",
+        is_for_people=True,
+    )
+    NOT_READ = Words(
+        "its artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
+    )
+    NO_JSON = Words(
+        "its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, code=_INVALID
+    )
+    OTHER_COMMIT = Words(
+        "its artifact is of another commit than the judged one",
+        "See who pushed to the branch, and run the job again.",
+        code=_INVALID,
+    )
+    CHANGED = Words("its artifact holds what cannot be handed on as it is", _SMALLER, code=_INVALID)
+    INVALID = Words(
+        "its artifact does not satisfy the schema",
+        "Give the agent the schema in its task.",
+        code=_INVALID,
+    )
+
+
 _OUTCOMES: Final = {
-    OldServiceError: "old-service",
-    NotFoundError: "missing",
-    ConflictError: "no-branch",
-    BadRequestError: "no-json",  # the path was checked before the start, so it is what stands there
+    OldServiceError: Artifact.OLD_SERVICE,
+    NotFoundError: Artifact.MISSING,
+    ConflictError: Artifact.NO_BRANCH,
+    # The path was checked before the start, so it is what stands there.
+    BadRequestError: Artifact.NO_JSON,
 }
 """The meaning of the service's errors."""
 
 
-def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
+def judge_artifact(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed
     on.
     """
-    read = (
-        _read_from_github if case.inputs.repair and case.github is not None else _read_from_service
-    )
-    content = yield from read(case)
-    if isinstance(content, Verdict):
+    reads_github = inspection.inputs.repair > 0 and inspection.github is not None
+    read = _read_from_github if reads_github else _read_from_service
+    content = yield from read(inspection)
+    if isinstance(content, Finding):
         return content
-    if losses := case.judge.losses(content):
-        return Verdict("changed", tuple(map(Untrusted, losses)))
-    if faults := _faults(case, content):
-        return Verdict("bad", tuple(map(Untrusted, faults)))
-    return Verdict("passed", artifact=content)
+    if losses := inspection.sources.losses(content):
+        return Finding(Artifact.CHANGED, tuple(map(Untrusted, losses)))
+    if faults := _faults(inspection, content):
+        return Finding(Artifact.INVALID, tuple(map(Untrusted, faults)))
+    return Finding(Artifact.VALID, artifact=content)
 
 
-def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
+def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run, path, service = case.result.run, case.inputs.artifact or "", case.judge.service
+    run, path = inspection.result.run, inspection.inputs.artifact or ""
+    service = inspection.sources.service
     if run is None:
-        return Verdict("missing")
+        return Finding(Artifact.MISSING)
     try:
         artifact = yield from service.answer_to(
             lambda left: service.client.artifact(run.id, path, timeout=left),
@@ -59,34 +103,33 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
         )
     except MogplexError as error:
         return _not_read(error)
-    commit, sha = case.commit, artifact.commit_sha
+    commit, sha = inspection.commit, artifact.commit_sha
     if commit is not None and sha is not None and sha.text != commit:
-        return Verdict("other-commit", items=(sha,))
+        return Finding(Artifact.OTHER_COMMIT, items=(sha,))
     return artifact.content
 
 
-def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
+def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
     """Return the same from the judged commit: the service has artifacts only of runs that created
     their branch.
     """
-    commit, path = case.evidence.commit, case.inputs.artifact or ""
-    content = (
-        None
-        if commit is None
-        else (yield from case.ask_github(lambda github: github.file(path, commit)))
-    )
+    inspection.check_is_known()
+    commit, path = inspection.commit, inspection.inputs.artifact or ""
+    if commit is None:
+        return Finding(Artifact.MISSING)
+    content = yield from inspection.ask_github(lambda github: github.file(path, commit))
     if content is None:
-        return Verdict("missing")
+        return Finding(Artifact.MISSING)
     try:
-        return Untrusted(
-            json.loads(content, parse_constant=int)
-        )  # which refuses NaN and its like: they are no JSON
+        # ``int`` refuses NaN and its like: they are no JSON.
+        return Untrusted(json.loads(content, parse_constant=int))
     except (ValueError, RecursionError):
-        return Verdict("no-json")
+        return Finding(Artifact.NO_JSON)
 
 
-def _faults(case: Case, content: Untrusted) -> list[str]:
-    schema, service = case.inputs.artifact_schema, case.judge.service
+def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
+    schema = inspection.inputs.artifact_schema
+    service = inspection.sources.service
     if schema is None:
         return []
     from mogplex_ci.inputs.schema import faults_in_child  # loads jsonschema
@@ -101,11 +144,10 @@ def _faults(case: Case, content: Untrusted) -> list[str]:
         return ["it is nested too deeply to be checked"]
 
 
-def _not_read(error: MogplexError) -> Verdict:
-    """Return the verdict on an artifact that could not be fetched."""
-    outcome = next(
-        (name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "not-read"
-    )
-    return Verdict(
-        outcome, (error.detail,) if error.detail else (), cause=error.cause, remedy=error.remedy
-    )
+def _not_read(error: MogplexError) -> Finding:
+    """Return the finding on an artifact that could not be fetched."""
+    detail = (error.detail,) if error.detail else ()
+    for kind, outcome in _OUTCOMES.items():
+        if isinstance(error, kind):
+            return Finding(outcome, detail)
+    return Finding(Artifact.NOT_READ, detail, cause=error.cause, remedy=error.remedy)

@@ -9,7 +9,9 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import CHECK_PAUSE, Case, Verdict
+from mogplex_ci.gates.change import READ_WHY
+from mogplex_ci.gates.inspection import LOOK_SECONDS, Inspection
+from mogplex_ci.gates.outcome import Finding, Outcome, Words
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -32,6 +34,29 @@ _PASSED: Final = ("success", "neutral", "skipped")
 """Conclusions that do not stop a merge. Only ``success`` says that something was tried and went
 well.
 """
+
+
+class Checks(Outcome):
+    """Outcomes of ``require: checks``."""
+
+    PASSED = Words("its only check passed", several="{number} checks passed")
+    FAILED = Words("a check failed", "Open what failed.", several="{number} checks failed")
+    SKIPPED = Words(
+        "none of its checks did anything: all were skipped",
+        "See why the workflow skips its jobs; the run may have changed it.",
+    )
+    NONE = Words(
+        "its commit has no checks",
+        "Add a workflow for pull requests, or do not require checks.",
+        is_for_people=True,
+    )
+    NO_COMMIT = Words("it pushed no commit that could have checks", READ_WHY)
+    OPEN = Words(
+        "its checks were not complete when the timeout passed",
+        "Raise timeout.",
+        code="TIMEOUT",
+        is_for_people=True,
+    )
 
 
 class Counted(NamedTuple):
@@ -88,23 +113,26 @@ class Counted(NamedTuple):
         )
 
 
-def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
+def judge_checks(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Wait until every check of the judged commit is complete, and judge whether all passed."""
-    evidence, judge, service = case.evidence, case.judge, case.judge.service
-    if (commit := evidence.commit) is None:
-        return Verdict("no-commit")
+    inspection.check_is_known()
+    commit, service = inspection.commit, inspection.sources.service
+    if commit is None:
+        return Finding(Checks.NO_COMMIT)
     before: Counted | None = None
     said_at = 0.0
     while True:
-        checks, are_all_listed = yield from case.ask_github(lambda github: github.checks(commit))
-        now = Counted.of(checks, judge.own_run, are_all_listed=are_all_listed)
-        if (verdict := _verdict(now, before, case)) is not None:
-            return verdict
+        checks, are_all_listed = yield from inspection.ask_github(
+            lambda github: github.checks(commit)
+        )
+        now = Counted.of(checks, inspection.sources.own_run, are_all_listed=are_all_listed)
+        if (finding := _certain(now, before, inspection)) is not None:
+            return finding
         time = service.now
-        if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
-            return Verdict("none")
-        if time + CHECK_PAUSE >= service.deadline:
-            return _listed("open", now.open, {})
+        if not now.ids and now.is_complete and time >= inspection.known_at + FIRST_CHECK_SECONDS:
+            return Finding(Checks.NONE)
+        if time + LOOK_SECONDS >= service.deadline:
+            return _listed(Checks.OPEN, now.open, {})
         if (
             before is None
             or (now.ids, now.open) != (before.ids, before.open)
@@ -115,10 +143,10 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
             said_at = time
         before = now
-        service.sleep_until(time + CHECK_PAUSE)
+        service.sleep_until(time + LOOK_SECONDS)
 
 
-def _verdict(now: Counted, before: Counted | None, case: Case) -> Verdict | None:
+def _certain(now: Counted, before: Counted | None, inspection: Inspection) -> Finding | None:
     """Return what is certain; None when it may still become good. Passing takes two complete
     answers in a row.
 
@@ -127,38 +155,40 @@ def _verdict(now: Counted, before: Counted | None, case: Case) -> Verdict | None
     """
     was_complete = before is not None and before.is_complete and now.ids == before.ids
     is_settled = now.is_complete and was_complete and len(now.ids) > 0
-    if now.failed and (is_settled or not case.inputs.repair):
-        return _listed("bad", now.failed, _titles(now.failed, case))
+    if now.failed and (is_settled or not inspection.inputs.repair):
+        return _listed(Checks.FAILED, now.failed, _titles(now.failed, inspection))
     if not is_settled:
         return None
     if not any(check.conclusion == "success" for check in now.passed):
-        return _listed("skipped", now.passed, {})
-    return Verdict("passed", number=sum(check.conclusion != "skipped" for check in now.passed))
+        return _listed(Checks.SKIPPED, now.passed, {})
+    tried = sum(check.conclusion != "skipped" for check in now.passed)
+    return Finding(Checks.PASSED, number=tried)
 
 
-def _titles(failed: tuple[Check, ...], case: Case) -> dict[str, str]:
+def _titles(failed: tuple[Check, ...], inspection: Inspection) -> dict[str, str]:
     """Return the titles of the annotations of failed checks, by their ids, as far as GitHub tells
     them at once.
     """
     titles: dict[str, str] = {}
-    with contextlib.suppress(GitHubError), case.judge.service.stop.interrupting():
+    with contextlib.suppress(GitHubError), inspection.sources.service.stop.interrupting():
         for check in failed[:MOST_EXPLAINED]:
-            if check.kind == "run" and case.github is not None:
-                found = case.github.within(EXPLAIN_SECONDS).annotations(check)
+            if check.kind == "run" and inspection.github is not None:
+                found = inspection.github.within(EXPLAIN_SECONDS).annotations(check)
                 titles[check.id] = "; ".join(title.text for title in found)
     return titles
 
 
-def _listed(outcome: str, checks: tuple[Check, ...], titles: Mapping[str, str]) -> Verdict:
-    """Return a verdict that names ``checks``, and tells their addresses and ``titles``. A suite has
+def _listed(outcome: Checks, checks: tuple[Check, ...], titles: Mapping[str, str]) -> Finding:
+    """Return a finding that names ``checks``, and tells their addresses and ``titles``. A suite has
     its app's name.
     """
-    names, details = [], []
+    names: list[Untrusted] = []
+    details: list[Untrusted] = []
     for check in checks:
-        name = (
-            f"{check.name.text}: {check.conclusion}" if check.kind == "suite" else check.name.text
-        )
+        name = check.name.text
+        if check.kind == "suite":
+            name = f"{name}: {check.conclusion}"
         address = check.url.text if check.url else ""
         names.append(Untrusted(name))
         details.append(Untrusted(" ".join(filter(None, (name, address, titles.get(check.id))))))
-    return Verdict(outcome, tuple(names), tuple(details))
+    return Finding(outcome, tuple(names), tuple(details))

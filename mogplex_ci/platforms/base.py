@@ -349,6 +349,12 @@ class Platform:
         return identity.parts
 
 
+def github_servers(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the addresses of GitHub and of the GitHub server that this job belongs to."""
+    own = env.get("GITHUB_SERVER_URL", "")
+    return ("https://github.com", own) if own else ("https://github.com",)
+
+
 def github_api_url(env: Mapping[str, str]) -> str:
     """Return the base URL of the API of the GitHub server that ``env`` names.
 

@@ -5,12 +5,10 @@ and what the gates say of it.
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
 # every start.
 
-import re
 from collections.abc import Sequence
 from typing import Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
-from mogplex_ci.models import Run
 from mogplex_ci.report import text
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
@@ -20,7 +18,6 @@ ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
-_COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 class GateFacts(NamedTuple):
@@ -106,9 +103,10 @@ class Delivered(NamedTuple):
         return None if self.artifact_is_long else self.artifact
 
 
-def delivered_of(result: RunResult, safe: Sanitizer) -> Delivered:
-    """Return what a run delivered."""
-    outcome = result.timeline.outcome
+def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> Delivered:
+    """Return what a run delivered: GitHub's word, if it was asked. Without it, an event may name a
+    pull request of the run's own repository on one of ``servers``.
+    """
     branch = safe.branch(result.branch)
     base = safe.branch(result.base_branch)
     own_branch = None if branch == base else branch
@@ -119,10 +117,10 @@ def delivered_of(result: RunResult, safe: Sanitizer) -> Delivered:
         branch_shown=text.cleaned(result.branch, safe, limit=BRANCH_LIMIT),
         base_branch=base,
         base_shown=text.cleaned(result.base_branch, safe, limit=BRANCH_LIMIT),
-        commit=_commit(result.run, safe),
-        changed=outcome.changed,
+        commit=safe.identifier(result.commit),
+        changed=result.changed,
         has_work=branch is not None and _has_work(result),
-        pull_request_url=safe.url(outcome.pull_request_url),
+        pull_request_url=safe.url(result.pull_request_url(servers)),
         branch_url=_github_url(safe, repo, "tree", own_branch),
         compare_url=_github_url(safe, repo, "compare", compared),
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
@@ -136,21 +134,12 @@ def _has_work(result: RunResult) -> bool:
     was delivered.
     """
     outcome = result.timeline.outcome
-    if result.run is None or result.result is Result.DRY_RUN or outcome.changed is False:
+    if result.run is None or result.result is Result.DRY_RUN or result.changed is False:
         return False
-    if outcome.changed or outcome.pull_request_url:
+    if result.changed or outcome.pull_request_url:
         return True
     may_have_worked = result.timeline.agent_worked or result.timeline.is_incomplete
     return result.run.status == "success" and may_have_worked
-
-
-def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
-    """Return the id of the pushed tip, if the service tells one that is an id."""
-    if run is None or run.terminal_commit is None:
-        return None
-    if not re.fullmatch(_COMMIT, run.terminal_commit.text):
-        return None
-    return safe.identifier(run.terminal_commit)
 
 
 def _github_url(

@@ -15,7 +15,7 @@ from typing import Final, LiteralString, NamedTuple, Self
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE
-from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.base import Platform, github_servers
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report import StepRun, text
 from mogplex_ci.report.delivered import Delivered, delivered_of
@@ -303,7 +303,7 @@ def facts_of(
     ``inputs`` is None when they could not be read; the run ``began`` so many seconds after the
     step.
     """
-    delivered = delivered_of(result, safe)
+    delivered = delivered_of(result, safe, github_servers(platform.env))
     artifact_file = None
     if inputs is not None and inputs.output_dir is not None and result.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)

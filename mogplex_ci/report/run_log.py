@@ -144,6 +144,15 @@ class RunLog:
                 self._checks_awaited(update)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
+            case u.OtherBranchUsed(asked, used):
+                words: LiteralString = (
+                    "The run was asked to work on {}, which does not exist or whose pull request "
+                    "is closed or merged, and worked on {}"
+                )
+                self._lines.warn("Branch", self._safe.line(words, asked, used))
+            case u.ClaimsDiffer(claims):
+                for claim in claims:
+                    self._lines.warn("Delivery", text.claim(claim, self._safe))
             case u.Cancelling(run):
                 what = "Cancelling the run" if run else "Asking for the run's id to cancel it"
                 self._lines.say(what)

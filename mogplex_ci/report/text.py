@@ -11,6 +11,7 @@ from mogplex_ci.errors import MogplexError, Problem
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.run.many import FleetCounts
+from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.timeline import (
     Addition,
@@ -382,3 +383,17 @@ def _message(call: ToolCall, event: Event) -> Untrusted | None:
     if event.message is not None and event.message.text in empty_messages:
         return None
     return event.message
+
+
+def claim(this: Claim, safe: Sanitizer) -> SafeText:
+    """Return a sentence about what an event says and GitHub does not."""
+    judged: Part = safe.line("none") if this.judged is None else this.judged
+    return safe.sentence(
+        "The agent's events say of the ",
+        safe.message(this.about),
+        ": ",
+        this.told,
+        ". GitHub says: ",
+        judged,
+        ". GitHub's word was judged, and is handed on",
+    )

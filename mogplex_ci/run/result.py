@@ -1,10 +1,12 @@
 """How a step ended: the one place where a run's state becomes a result and an exit code."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Sandbox
+from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -142,6 +144,8 @@ class RunResult(NamedTuple):
     """Content of the artifact that was asked for; None unless its gate passed."""
     rounds: tuple[Round, ...] = ()
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
+    delivery: Delivery | None = None
+    """GitHub's word on what was delivered; None when it was not asked."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
@@ -200,17 +204,48 @@ class RunResult(NamedTuple):
 
     @property
     def branch(self) -> Untrusted | None:
-        """The branch worked on: events know it when the run object does not."""
-        if self.timeline.branch is not None:
-            return self.timeline.branch
-        return None if self.run is None else self.run.working_branch
+        """The branch worked on: the service's, or the one that it falls back to if an event says
+        so. No other name is taken from an event, which is the agent's side.
+        """
+        if self.delivery is not None and self.delivery.branch is not None:
+            return Untrusted(self.delivery.branch)
+        return None if self.run is None else self.run.branch_used(self.timeline.branch)
 
     @property
     def base_branch(self) -> Untrusted | None:
         """The branch that the work started from."""
+        if self.delivery is not None and self.delivery.base:
+            return Untrusted(self.delivery.base)
         if self.run is not None and self.run.base_branch is not None:
             return self.run.base_branch
         return self.timeline.base_branch
+
+    @property
+    def commit(self) -> str | None:
+        """The judged commit; without GitHub's word the pushed tip, when the service tells it of the
+        branch worked on.
+        """
+        if self.delivery is not None:
+            return self.delivery.commit
+        return None if self.run is None else self.run.commit_of(self.branch)
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether the run changed anything: GitHub's word, if it was asked, else the event's."""
+        if self.delivery is not None:
+            return self.delivery.changed
+        return self.timeline.outcome.changed
+
+    def pull_request_url(self, servers: Sequence[str]) -> Untrusted | None:
+        """Return the address of the pull request: GitHub's word, if it was asked, else the event's
+        if it is one of the run's own repository on one of ``servers``.
+        """
+        if self.delivery is not None and self.delivery.tells_pull_request:
+            return self.delivery.pull_request_url
+        told = self.timeline.outcome.pull_request_url
+        if told is None or self.repo is None:
+            return None
+        return told if is_own_pull_request(told, self.repo.full_name.text, servers) else None
 
     @property
     def run_goes_on(self) -> bool:

@@ -8,6 +8,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repair, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
+from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.run.timeline import Addition
 from mogplex_ci.untrusted import Untrusted
@@ -175,6 +176,21 @@ class GateJudged(NamedTuple):
     gate: Gate
 
 
+class OtherBranchUsed(NamedTuple):
+    """The run worked on another branch than it was asked to."""
+
+    asked: Untrusted
+    used: Untrusted
+
+
+class ClaimsDiffer(NamedTuple):
+    """Events of the run, which are the agent's side, say something else of the delivery than
+    GitHub.
+    """
+
+    claims: tuple[Claim, ...]
+
+
 class NextRound(NamedTuple):
     """Gates rejected the run; another one is started to repair its work."""
 
@@ -211,5 +227,6 @@ class CancelFailed(NamedTuple):
 StartUpdate = Waiting | Starting | NextKey | Started | Retrying | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
-EndUpdate = Ended | ChecksAwaited | GateJudged | Cancelling | CancelAnswered | CancelFailed
+JudgeUpdate = ChecksAwaited | GateJudged | OtherBranchUsed | ClaimsDiffer
+EndUpdate = Ended | JudgeUpdate | Cancelling | CancelAnswered | CancelFailed
 Update = StartUpdate | NewsUpdate | ServiceUpdate | EndUpdate

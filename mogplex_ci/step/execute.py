@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
-from mogplex_ci.gates import Case, Judge
-from mogplex_ci.platforms.base import Platform, github_api_url
+from mogplex_ci.gates import Inspection, Sources, inspection_of
+from mogplex_ci.platforms.base import Platform, github_api_url, github_servers
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.step.repair import Rounds
@@ -116,9 +116,9 @@ def execute(
     with (
         result_of_block(step) as holder,
         contextlib.closing(connect()) as client,
-        contextlib.closing(_case_of(step, plan.inputs, client)) as case,
+        contextlib.closing(_inspection_of(step, plan.inputs, client)) as inspection,
     ):
-        rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, run))
+        rounds = Rounds(plan, inspection, step.recorder.safe, partial(step.recorder.save, run))
         holder.with_known = rounds.with_known
         holder.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
@@ -127,7 +127,7 @@ def execute(
     return holder.result
 
 
-def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
+def _inspection_of(step: Step, inputs: ActionInputs, client: Client) -> Inspection:
     """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the
     scenario tells.
     """
@@ -136,11 +136,12 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         from mogplex_ci.emulator.scenario import load_scenario
 
         rehearsed = load_scenario(inputs.scenario).rounds
-    judge = Judge(
+    sources = Sources(
         Service(client, step.clock, step.stop, step.began, inputs.timeout),
         lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
         losses=step.recorder.safe.losses,
         own_run=step.platform.workflow_run,
         rehearsed=rehearsed,
+        servers=github_servers(step.platform.env),
     )
-    return Case(inputs, judge)
+    return inspection_of(inputs, sources)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Final
 
-from mogplex_ci.gates import Case, judge_run
+from mogplex_ci.gates import Inspection, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
 from mogplex_ci.platforms.event_words import fenced
@@ -41,14 +41,14 @@ class Rounds:
     """
 
     def __init__(
-        self, plan: Plan, case: Case, safe: Sanitizer, save: Callable[[Update], None]
+        self, plan: Plan, inspection: Inspection, safe: Sanitizer, save: Callable[[Update], None]
     ) -> None:
         """``plan`` is that of the first run; ``save`` is told what the runs report."""
         self._plan = plan
-        self._case = case
+        self._inspection = inspection
         self._safe = safe
         self._save = save
-        self._execution = Execution(case.judge.service, plan)
+        self._execution = Execution(inspection.sources.service, plan)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
         """Of the last round that was judged."""
@@ -60,77 +60,82 @@ class Rounds:
         Raises:
             StopRequested: a stop signal came while a run was judged.
         """
-        case, most = self._case, self._case.inputs.repair + 1
+        inspection = self._inspection
+        inputs = inspection.inputs
+        most = inputs.repair + 1
         while True:
             for update in self._execution.perform():
                 self._save(update)
-                if case.inputs.gates:
-                    yield from case.watch(update)
+                if inputs.gates:
+                    yield from inspection.watch(update)
                 yield update
             result = self._execution.result
             outcome = result.timeline.outcome
-            if (
-                self._last is not None and outcome.pull_request_url is None
-            ):  # it is open since an earlier round
+            if self._last is not None and outcome.pull_request_url is None:
+                # It is open since an earlier round.
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
-            if case.inputs.gates:
-                result = yield from judge_run(result, case)
+            if inputs.gates:
+                result = yield from judge_run(result, inspection)
             if most == 1 or not result.gates:  # it failed, paused, or was not started
                 return self._with_rounds(result)
             repair = self._repair_of(result)
             self._last = self._with_rounds(result)
             if repair is None:
                 return self._last
-            number, plan = len(self._rounds) + 1, self._plan
+            number = len(self._rounds) + 1
             yield NextRound(number, most, self._rounds[-1].faults)
-            plan = plan._replace(
-                key=plan.key.of_round(number), found=result.repo or plan.found, repair=repair
-            )
-            self._execution = Execution(case.judge.service, plan)
+            key, found = self._plan.key.of_round(number), result.repo or self._plan.found
+            plan = self._plan._replace(key=key, found=found, repair=repair)
+            self._execution = Execution(inspection.sources.service, plan)
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""
-        return self._with_rounds(self._execution.with_known(result))
+        known = self._execution.with_known(result)
+        return self._with_rounds(known._replace(delivery=self._inspection.delivery))
 
     def _with_rounds(self, result: RunResult) -> RunResult:
-        if (
-            result.run is None and (last := self._last) is not None
-        ):  # the next round was not started
+        last = self._last
+        if result.run is None and last is not None:  # the next round was not started
             result = result._replace(
-                run=last.run, followed=last.followed, repo=last.repo, key=last.key
+                run=last.run,
+                followed=last.followed,
+                repo=last.repo,
+                key=last.key,
+                joined=last.joined,
+                gates=last.gates,
+                artifact=last.artifact,
+                delivery=last.delivery,
             )
-            result = result._replace(joined=last.joined, gates=last.gates, artifact=last.artifact)
         return result._replace(rounds=tuple(self._rounds))
 
     def _repair_of(self, result: RunResult) -> Repair | None:
         """Note the round that was judged, and return what the next one repairs, if there is to be
         one.
         """
-        case = self._case
-        this = Round(result.run.id if result.run else "", case.commit, result.gates)
+        inspection = self._inspection
+        this = Round(result.run.id if result.run else "", inspection.commit, result.gates)
         this = this._replace(report=report_of(this.faults, self._safe))
         self._rounds.append(this)
         if result.result is not Result.REJECTED:
             return None
         base = result.base_branch.text if result.base_branch is not None else ""
-        repair = Repair(case.branch or "", base, this.report)
-        if reason := self._reason_to_end(repair):
+        repair = Repair(inspection.branch or "", base, this.report)
+        reason = self._reason_to_end(repair)
+        if reason:
             self._rounds[-1] = this._replace(ended=reason)
-        return None if reason else repair
+            return None
+        return repair
 
     def _reason_to_end(self, repair: Repair) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one does."""
-        inputs, service, (*earlier, last) = (
-            self._case.inputs,
-            self._case.judge.service,
-            self._rounds,
-        )
+        inspection = self._inspection
+        inputs, service = inspection.inputs, inspection.sources.service
+        *earlier, last = self._rounds
         for gate in last.faults:
             if not gate.can_be_repaired:
                 return f"the agent can do nothing about the gate {gate.name}"
-        if self._case.is_unchanged or (
-            earlier and last.commit is not None and last.commit == earlier[-1].commit
-        ):
+        is_same_commit = bool(earlier) and last.commit is not None
+        if inspection.is_unchanged or (is_same_commit and last.commit == earlier[-1].commit):
             return "it pushed nothing, so another round would find the same"
         if any(last.report == other.report for other in earlier):
             return "the same faults came twice"
@@ -139,14 +144,16 @@ class Rounds:
         # A run that a cancel at the deadline found ended is judged after it.
         if inputs.timeout - service.elapsed < LEAST_TIME * inputs.timeout:
             return "less than a tenth of the timeout is left"
-        if self._case.branch is None:
+        if inspection.branch is None:
             return "its branch is not known"
+        if inspection.pull_requests and not inspection.pull_requests[0].is_open:
+            return (
+                "its pull request is closed or merged, so another round would begin from the base"
+            )
         prompt = str(self._plan.request("", repair)["prompt"])
-        return (
-            "the prompt leaves no room for the report"
-            if declared()["prompt"].kind.fault(prompt)
-            else ""
-        )
+        if declared()["prompt"].kind.fault(prompt):
+            return "the prompt leaves no room for the report"
+        return ""
 
 
 def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:

@@ -10,7 +10,7 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
-from mogplex_ci.gates import Case, Judge
+from mogplex_ci.gates import Sources, inspection_of
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -87,13 +87,13 @@ class Step:
             clock.ring(stop_after, lambda: stop.request(SIGTERM))
         began = clock.monotonic()
         self.elapsed = lambda: clock.monotonic() - began
-        judge = Judge(
+        sources = Sources(
             Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
         )
-        case = Case(self.inputs, judge)
+        inspection = inspection_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(plan, case, Sanitizer(), lambda _: None)
+        rounds = Rounds(plan, inspection, Sanitizer(), lambda _: None)
         work = rounds.perform()
         try:
             while True:
@@ -106,7 +106,7 @@ class Step:
         finally:
             clock.leave()
             client.close()
-            case.close()
+            inspection.close()
 
     @property
     def keys(self) -> Sequence[str]:

@@ -167,6 +167,7 @@ class Repository:
             "head": {"ref": branch, "repo": {"full_name": self.name}},
             "base": {"ref": base, "repo": {"full_name": self.name}},
             "user": {"login": by},
+            "created_at": _stamp(self.clock()),
             "merged_at": None,
             "merged_by": None,
         }

@@ -98,7 +98,7 @@ class GitHub(Repository):
         self.asked: list[Asked] = []
         self.lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.github = self  # type: ignore[attr-defined]
+        self._server.github = self  # type: ignore[attr-defined]  # a field of ours
 
     def __enter__(self) -> Self:
         """Start to serve."""
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def handle_request(self) -> None:
-        github = self.server.github  # type: ignore[attr-defined]
+        github = self.server.github  # type: ignore[attr-defined]  # a field of ours
         assert isinstance(github, GitHub)
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None

@@ -24,7 +24,7 @@ FIX = "mogplex/fix"
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.tip("mogplex/fix"),
-    lambda github: github.tip("mogplex/fix", NOW),
+    lambda github: github.tip_at("mogplex/fix", NOW),
     lambda github: github.pull_requests_of("mogplex/fix"),
     lambda github: github.checks(HEAD),
     lambda github: github.find_comment(7, re.compile("<!--")),
@@ -166,7 +166,7 @@ def test_the_tip_of_a_branch_at_a_time(
     for day, letter in ((24, "a"), (25, "b"), (26, "c")):
         at = datetime(2026, 11, day, 0 if day == 24 else 9, tzinfo=UTC)
         api.push("daily", {f"{letter}.py": ""}, sha=letter * 40, at=at)
-    assert github.tip("daily", datetime.fromisoformat(when)) == tip
+    assert github.tip_at("daily", datetime.fromisoformat(when)) == tip
 
 
 @each_call

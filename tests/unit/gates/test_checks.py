@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.gates.case import CHECK_PAUSE
+from mogplex_ci.gates.inspection import LOOK_SECONDS
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from tests.github import Look, check, status, suite
@@ -49,7 +49,7 @@ def looks_are(api: VirtualGitHub, looks: Sequence[Look]) -> None:
 
     api.checks[HEAD] = looks[0]
     for number, look in enumerate(looks):
-        api.later(CHECK_PAUSE * number, is_now(look))
+        api.later(LOOK_SECONDS * number, is_now(look))
 
 
 NOT_COMPLETE = "its checks were not complete when the timeout passed"
@@ -120,7 +120,7 @@ def test_checks_are_not_given_up_early(timeout: float, api: VirtualGitHub) -> No
         refused(judged(api, ended(), CHECKS, clock, timeout=timeout), Result.TIMEOUT)[0]
         == NOT_COMPLETE
     )
-    assert timeout - CHECK_PAUSE <= clock.monotonic() <= timeout
+    assert timeout - LOOK_SECONDS <= clock.monotonic() <= timeout
 
 
 def test_what_failed_is_named_with_its_address(api: VirtualGitHub) -> None:

@@ -58,7 +58,7 @@ def test_a_change_is_what_github_compares(api: VirtualGitHub) -> None:
     changed = judged(api, ended(delivery(changed=False)), CHANGE)
     assert granted(changed) == "it changed the repository"
     assert changed.gates[0].expected == "a change"
-    assert compared(api) == [f"{BASE}...{HEAD}"]
+    assert compared(api) == [f"{api.branches[BASE]}...{HEAD}"]
 
 
 def test_a_branch_at_the_tip_of_its_base_is_no_change(api: VirtualGitHub) -> None:
@@ -344,4 +344,4 @@ def test_an_existing_branch_counts_from_what_it_was(branch: str, api: VirtualGit
     api.meanwhile = lambda: api.run_pushes(branch=branch)
     success = ended(branch=SAME_BRANCH | {"working": branch})
     assert granted(judged(api, success, PROTECTED, branch=branch if branch == BRANCH else None))
-    assert compared(api) == [f"{before}...{HEAD}"]
+    assert f"{before}...{HEAD}" in compared(api)

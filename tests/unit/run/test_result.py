@@ -10,7 +10,6 @@ from mogplex_ci.errors import UnreachableError
 from mogplex_ci.run.result import Result, result_of_run
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
-    BRANCH,
     SUCCESSFUL,
     call,
     delivery,
@@ -169,10 +168,19 @@ def test_no_other_result_is_worth_a_retry() -> None:
         assert not result(kind, ACCEPTED).may_pass
 
 
-def test_the_branch_is_that_of_the_events_or_else_that_of_the_run() -> None:
-    own = run("success", branch={"base": "main", "working": "agent/own", "createBranch": True})
-    assert result_of_run(own, timeline(*SUCCESSFUL)).branch == Untrusted(BRANCH)
-    assert result_of_run(own, timeline()).branch == Untrusted("agent/own")
+def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallback() -> None:
+    fallback = {"stage": "git_delivery", "working_branch": "mogplex/agent-0123456789ab"}
+    events = timeline(event("log", "Pull request ready", **fallback))
+    asked = {"base": "main", "working": "agent/own", "createBranch": True}
+    own = run("success", branch=asked)
+    assert result_of_run(own, events).branch == Untrusted("agent/own")
+    other = run("success", branch=asked, aiCallId="ffffffff-89ab-4000-8000-000000000001")
+    assert result_of_run(other, events).branch == Untrusted("agent/own")
+    fallen_back = run("success", branch=asked, aiCallId="01234567-89AB-4000-8000-000000000001")
+    assert result_of_run(fallen_back, events).branch == Untrusted("mogplex/agent-0123456789ab")
+
+
+def test_the_base_is_the_runs_or_else_that_of_the_events() -> None:
     without_run = result(Result.ERROR, run=None)
     assert (without_run.branch, without_run.base_branch) == (None, None)
     onto_another = run(

@@ -1,0 +1,442 @@
+"""The record of what the runs of one task deliver, by GitHub's word: begun before the first one is
+started, completed when one has succeeded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.history import Beginning, Changes, History
+from mogplex_ci.run.delivery import GITHUB, Delivery
+from mogplex_ci.run.updates import Started, Starting, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from datetime import datetime
+
+    from mogplex_ci.github_api import GitHubApi, PullRequest
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Repo, Run
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.service import Service
+    from mogplex_ci.untrusted import Untrusted
+
+    T = TypeVar("T")
+
+LOOK_SECONDS: Final = 10.0
+"""Between two looks at GitHub; an unchanged answer does not count against its rate limit."""
+SETTLE_SECONDS: Final = 30.0
+"""How long GitHub may take to show a pushed commit at the head of its pull request, and in its
+activity.
+"""
+_NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_NO_START: Final = "the service does not tell when the run was started"
+_NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
+
+
+class Sources(NamedTuple):
+    """Whom gates ask, and for how long."""
+
+    service: Service
+    """Its deadline is the step's."""
+    connect: Callable[[Repo], GitHubApi | None]
+    """Makes GitHub's API of a repository; returns None when there is no token for it."""
+    losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
+    """Tells what cleaning would change in an artifact."""
+    own_run: str = ""
+    """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
+    step.
+    """
+    rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
+    """In a rehearsal: what the gates reject in each round, by the gate's name; all others pass.
+
+    Empty: the gates that only GitHub can judge are left out, and the others judge.
+    """
+    servers: Sequence[str] = (GITHUB,)
+    """GitHub's own server and this job's, whose pull requests an event may name."""
+
+
+class Inspection:
+    """The runs of one task, what they must deliver, and GitHub's word on the newest one."""
+
+    def __init__(self, inputs: ActionInputs, sources: Sources, *, asks_github: bool) -> None:
+        """``asks_github``: whether anything needs GitHub's word."""
+        self._asks_github = asks_github
+        self.inputs = inputs
+        """Those of the first run."""
+        self.sources = sources
+        self.github: GitHubApi | None = None
+        """None when GitHub cannot be asked: the run's events decide, as far as they can."""
+        self.result: RunResult
+        """Of the newest run."""
+        self.round = 0
+        """How many runs were judged, the present one included."""
+        self.known_at = 0.0
+        """When the judged commit was known, as a time of the clock."""
+        self.commit: str | None = None
+        """The judged commit, or the service's word where GitHub is not asked; None when the run
+        pushed none, or it is not known.
+        """
+        self.pull_requests: Sequence[PullRequest] = ()
+        """The branch's own, the newest first."""
+        self.pull_request: PullRequest | None = None
+        """The one that would merge the judged commit, else the newest."""
+        self._is_complete = False
+        self._begin = _Begin()
+        self._had_ended = False
+        """Whether the run had ended before this step asked for it: a later round may have pushed
+        since.
+        """
+        self._trouble: GitHubError | None = None
+        """Why GitHub does not tell the commit."""
+        self._changes: Changes | GitHubError | None = None
+        """None when the run pushed no commit."""
+        self._no_pull_requests: GitHubError | None = None
+        """Why GitHub does not tell the pull requests."""
+        self._judged_at: datetime | None = None
+        """GitHub's time when the changes were known."""
+
+    def close(self) -> None:
+        """Give GitHub's connections back."""
+        if self.github is not None:
+            self.github.close()
+
+    def watch(self, update: Update) -> Generator[Update, None, None]:
+        """Begin the record before the first run works; that of a later round stays."""
+        match update:
+            case Starting():
+                self._is_complete = False
+                self._connect(update.repo)
+                if self.github is not None and self.round == 0 and self._begin.since is None:
+                    yield from self._note_before(update.repo)
+            case Started():
+                self._had_ended = update.joined and update.run.is_terminal
+                if self.round == 0 and update.joined:
+                    self._note_joined(update.run)
+                elif self.round == 0 and self.github is not None:
+                    yield from self._note_start(update.run)
+
+    def complete(self, result: RunResult) -> Generator[Update, None, None]:
+        """Complete the record when a run has succeeded.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        self.round += 1
+        self.result = result
+        self._is_complete = True
+        self.commit = None
+        self.pull_request = None
+        self.pull_requests = ()
+        self._changes = None
+        self._trouble = None
+        self._no_pull_requests = None
+        self._connect(result.repo)
+        if self.github is None:
+            self.commit = result.commit
+            return
+        try:
+            self.commit = yield from self._judged_commit()
+        except GitHubError as error:
+            self._trouble = error
+            return
+        finally:
+            self.known_at = self.sources.service.now
+        if self.commit is not None:
+            try:
+                self._changes = yield from self._history(self.commit)
+            except GitHubError as error:
+                self._changes = error
+        self._judged_at = self.github.time
+        try:
+            yield from self.look_at_pull_requests()
+        except GitHubError as error:
+            self._no_pull_requests = error
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """The record; None when it is not complete, or GitHub cannot be asked."""
+        if self.github is None or not self._is_complete:
+            return None
+        changes = self._changes
+        changed = not changes.is_empty if isinstance(changes, Changes) else None
+        if self.is_unchanged and self._trouble is None:
+            changed = False
+        url = None if self.pull_request is None else self.pull_request.url
+        return Delivery(
+            branch=self.branch,
+            base=self.base,
+            base_before=self._begin.base_tip,
+            branch_before=self._begin.tip_of(self.branch),
+            commit=self.commit,
+            changed=changed,
+            pull_request_url=url,
+            tells_pull_request=self._trouble is None and self._no_pull_requests is None,
+        )
+
+    def changes(self) -> Changes:
+        """Return what the run changed.
+
+        Raises:
+            GitHubError: GitHub does not tell, or cannot be asked.
+        """
+        self.check_is_known()
+        if isinstance(self._changes, GitHubError):
+            raise self._changes
+        return Changes() if self._changes is None else self._changes
+
+    def check_is_known(self) -> None:
+        """Make sure that GitHub told the judged commit, or that there is none.
+
+        Raises:
+            GitHubError: it did not, or cannot be asked.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        if self.github is None:
+            raise self.not_asked
+
+    @property
+    def not_asked(self) -> GitHubError:
+        """Why GitHub tells nothing, if it cannot be asked."""
+        remedy = _NO_TOKEN if self.inputs.github_token is None else _NO_REPOSITORY
+        return GitHubError("no event tells it, and GitHub was not asked", remedy=remedy)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the run certainly pushed nothing."""
+        if self.github is None:
+            return self.result.timeline.outcome.changed is False
+        if self._trouble is not None:
+            return False
+        if self.commit is None or self.commit == self._begin.tip_of(self.branch):
+            return True
+        return isinstance(self._changes, Changes) and self._changes.is_empty
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that the run really used."""
+        run = self.result.run
+        used = None if run is None else run.branch_used(self.result.timeline.branch)
+        return used.text if used is not None and used.text else None
+
+    @property
+    def base(self) -> str:
+        """The branch that the run's would be merged into; empty when it is not known."""
+        run = self.result.run
+        told = None if run is None else run.base_branch
+        is_other_branch = self._begin.branch not in (None, self.branch)
+        if self._begin.base and not (is_other_branch and self._begin.pull_request):
+            return self._begin.base
+        return told.text if told is not None else ""
+
+    @property
+    def repository(self) -> str | None:
+        """``owner/name`` of the run's repository, in lower case."""
+        return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
+
+    def look_at_pull_requests(self) -> Generator[Update, None, None]:
+        """Read the pull requests of the branch.
+
+        Raises:
+            GitHubError: GitHub does not tell them.
+        """
+        branch = self.branch
+        if branch is None:
+            return
+        listed = yield from self.ask_github(lambda github: github.pull_requests_of(branch))
+        own = [item for item in listed if item.head[:2] == (self.repository, branch)]
+        fitting = [item for item in own if item.base == self.base]
+        with_commit = [item for item in fitting if item.head[2] == self.commit]
+        open_ones = [item for item in with_commit or fitting or own if item.is_open]
+        self.pull_requests = own
+        self.pull_request = next(iter((*open_ones, *with_commit, *own)), None)
+        self._no_pull_requests = None
+
+    def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
+        """Return whether a merged pull request counts as an open one: it merged the judged commit
+        after that had been judged; or, of a run that had ended before this step, somebody else than
+        who pushed the branch merged it.
+        """
+        if item.merged_at is None or item.head[2] != self.commit or self._judged_at is None:
+            return False
+        if self._judged_at < item.merged_at:
+            return True
+        if not self._had_ended or self.branch is None or self._begin.since is None:
+            return False
+        branch, since = self.branch, self._begin.since
+        merged = yield from self.ask_github(lambda github: github.pull_request(item.number))
+        moves = yield from self.ask_github(lambda github: github.moves(branch, since))
+        pushers = {move.actor for move in moves if move.at >= since}
+        return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
+
+    def is_later_round(self, head: str) -> Generator[Update, None, bool]:
+        """Return whether the commit ``head`` may be that of a later round, which an earlier try of
+        the step started.
+
+        Raises:
+            GitHubError: GitHub does not tell.
+        """
+        commit = self.commit
+        if not (self.inputs.repair and self._had_ended and commit):
+            return False
+        compared = yield from self.ask_github(lambda github: github.compare(commit, head))
+        return compared.is_descendant
+
+    def ask_github(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
+        """Return what ``call`` returns; it is made again until it is answered or the deadline
+        comes.
+
+        Raises:
+            GitHubError: GitHub refuses, gave no usable answer in time, or cannot be asked.
+            StopRequested: a stop signal came.
+        """
+        github = self.github
+        if github is None:
+            raise self.not_asked
+        return (yield from self.sources.service.answer_to(lambda left: call(github.within(left))))
+
+    def may_settle(self) -> bool:
+        """Wait until GitHub may show more of the judged commit; return False when it has had time
+        enough.
+        """
+        service = self.sources.service
+        settled_by = min(self.known_at + SETTLE_SECONDS, service.deadline - LOOK_SECONDS)
+        if service.now >= settled_by:
+            return False
+        service.sleep_until(service.now + LOOK_SECONDS)
+        return True
+
+    def _connect(self, repo: Repo | None) -> None:
+        """Connect to GitHub if that is possible. Never to the job's own repository: the run may
+        work on another one.
+        """
+        if self._asks_github and self.github is None and repo is not None:
+            self.github = self.sources.connect(repo)
+
+    def _note_before(self, repo: Repo | None) -> Generator[Update, None, None]:
+        """Note branch and base before the start call."""
+        begin, inputs = self._begin, self.inputs
+        default = repo.default_branch if repo is not None else None
+        begin.base = inputs.base_branch or (default.text if default is not None else "")
+        if inputs.branch is not None:
+            begin.branch = inputs.branch
+            begin.branch_tip = yield from self._tip_now(inputs.branch)
+            if begin.branch_tip:
+                yield from self._note_base_of_pull_request(inputs.branch)
+        if begin.base:
+            begin.base_tip = yield from self._tip_now(begin.base)
+        begin.since = self.github.time if self.github is not None else None
+
+    def _note_base_of_pull_request(self, branch: str) -> Generator[Update, None, None]:
+        """Note the base that an existing branch has by its open pull request."""
+        try:
+            found = yield from self.ask_github(lambda github: github.pull_requests_of(branch))
+        except GitHubError:
+            return  # such as without the right to read them: the inputs tell the base
+        is_open = [item for item in found if item.is_open and item.head[1] == branch]
+        if is_open:
+            self._begin.base = is_open[0].base
+            self._begin.pull_request = is_open[0]
+
+    def _note_joined(self, run: Run) -> None:
+        """Forget the tips that were noted before the start call: the run was at work already. The
+        base of a pull request that was opened since is the agent's choice.
+        """
+        noted = self._begin
+        self._begin = _Begin(since=run.created_at)
+        told = run.base_branch
+        if self.inputs.base_branch is not None:
+            self._begin.base = self.inputs.base_branch
+        elif told is not None:
+            self._begin.base = told.text
+        opened = noted.pull_request
+        if opened is None or opened.created_at is None or run.created_at is None:
+            return
+        if opened.created_at < run.created_at:
+            self._begin.base = opened.base
+            self._begin.branch = noted.branch
+            self._begin.pull_request = opened
+
+    def _note_start(self, run: Run) -> Generator[Update, None, None]:
+        """Note what the answer of the start call tells of branch and base."""
+        begin = self._begin
+        told = run.base_branch
+        if told is not None and told.text != begin.base and begin.pull_request is None:
+            begin.base = told.text
+            begin.base_tip = yield from self._tip_now(told.text)
+        if begin.branch is None and run.working_branch is not None:
+            begin.branch = run.working_branch.text
+            begin.branch_tip = ""
+            if not run.creates_branch:
+                begin.branch_tip = yield from self._tip_now(begin.branch)
+
+    def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
+        """Return the tip of a branch, empty if there is none; None when GitHub does not tell it."""
+        try:
+            return (yield from self.ask_github(lambda github: github.tip(branch))) or ""
+        except GitHubError:
+            return None
+
+    def _judged_commit(self) -> Generator[Update, None, str | None]:
+        """Return the commit that the run pushed: by the service, if that told it of the branch
+        worked on, else the tip.
+        """
+        run, branch = self.result.run, self.branch
+        if run is None or branch is None:
+            return None
+        told = run.commit_of(self.result.branch)
+        if told is not None:
+            return told
+        when = run.updated_at if self.inputs.repair and self._had_ended else None
+        if when is None:
+            return (yield from self.ask_github(lambda github: github.tip(branch)))
+        return (yield from self.ask_github(lambda github: github.tip_at(branch, when)))
+
+    def _history(self, commit: str) -> Generator[Update, None, Changes]:
+        """Return what the judged commit changes."""
+        branch, base, run, begin = self.branch or "", self.base, self.result.run, self._begin
+        if begin.since is None or run is None:
+            raise GitHubError(_NO_START)
+        since = begin.since
+        tip = begin.tip_of(branch)
+        if tip is None and (run.creates_branch or branch == run.fallback_branch):
+            tip = ""
+        if tip is None:
+            tip = (yield from self.ask_github(lambda github: github.tip_at(branch, since))) or ""
+        begin.branch, begin.branch_tip = branch, tip
+        if begin.base_tip is None and base not in ("", branch):
+            begin.base_tip = yield from self._base_at(base, since)
+        beginning = Beginning(branch, base, tip, begin.base_tip or "", since)
+        history = History(self.ask_github, beginning, commit, self.may_settle)
+        return (yield from history.changes())
+
+    def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
+        """Return the base's tip at a time. One that nobody has moved for long is where it is."""
+        moves = yield from self.ask_github(lambda github: github.moves(base, since))
+        if not moves:
+            return (yield from self.ask_github(lambda github: github.tip(base))) or ""
+        before = [move.after for move in moves if move.at <= since]
+        return before[0] if before else moves[-1].before
+
+
+class _Begin:
+    """What is known of branch and base before the first run."""
+
+    def __init__(self, since: datetime | None = None) -> None:
+        self.base = ""
+        self.base_tip: str | None = None
+        self.pull_request: PullRequest | None = None
+        """The branch's open pull request, which tells the base."""
+        self.branch: str | None = None
+        self.branch_tip: str | None = None
+        """Empty if there was no such branch; None when it is not known."""
+        self.since = since
+        """GitHub's time; of a run that was joined, when that was started."""
+
+    def tip_of(self, branch: str | None) -> str | None:
+        """Return the tip that a branch had, empty if there was none; None when it is not known."""
+        if self.branch is None:
+            return None
+        return self.branch_tip if branch == self.branch else ""

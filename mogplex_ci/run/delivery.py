@@ -1,0 +1,82 @@
+"""What a run delivered: GitHub's word on it, if it was asked, and what events may say of it."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.untrusted import Untrusted
+
+GITHUB: Final = "https://github.com"
+_PULL_REQUEST_PAGE: Final = re.compile(r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/?")
+
+
+class Delivery(NamedTuple):
+    """The record of what a run delivered, by GitHub's word: gates judge it, and it is handed on."""
+
+    branch: str | None
+    """The branch that the run really used; None when it is not known."""
+    base: str
+    """The branch that it would be merged into; empty when it is not known."""
+    base_before: str | None = None
+    """The base's tip before the first round; None when it is not known."""
+    branch_before: str | None = None
+    """The branch's tip before the first round; empty if there was no such branch, None when it is
+    not known.
+    """
+    commit: str | None = None
+    """The judged commit; None when the run pushed none, or it is not known."""
+    changed: bool | None = None
+    """Whether the commit changes anything; None when GitHub does not tell."""
+    pull_request_url: Untrusted | None = None
+    """The address of the pull request; None when there is none, or GitHub does not tell."""
+    tells_pull_request: bool = False
+    """Whether GitHub tells the pull request."""
+
+
+class Claim(NamedTuple):
+    """What an event, which is the agent's side, says of the delivery, and GitHub does not."""
+
+    about: str
+    """In our words: ``branch``."""
+    told: Untrusted
+    """The event's word."""
+    judged: Untrusted | None
+    """GitHub's word; None if it says that there is none."""
+
+
+def claims(delivery: Delivery, told: Timeline) -> tuple[Claim, ...]:
+    """Return what events say of a delivery, and GitHub does not."""
+    found: list[Claim] = []
+    if told.branch is not None and told.branch.text != delivery.branch:
+        found.append(Claim("branch", told.branch, _untrusted(delivery.branch)))
+    if told.base_branch is not None and told.base_branch.text != delivery.base:
+        found.append(Claim("base branch", told.base_branch, _untrusted(delivery.base)))
+    url = told.outcome.pull_request_url
+    if url is not None and delivery.tells_pull_request and url != delivery.pull_request_url:
+        found.append(Claim("pull request", url, delivery.pull_request_url))
+    changed = told.outcome.changed
+    # Of a branch that existed, "changed" means only that it is ahead of its base.
+    is_evidence = changed is False or delivery.branch_before == ""
+    if None not in (changed, delivery.changed) and changed != delivery.changed and is_evidence:
+        found.append(Claim("repository", _change(changed), _change(delivery.changed)))
+    return tuple(found)
+
+
+def _change(changed: bool | None) -> Untrusted:
+    return Untrusted("changed" if changed else "not changed")
+
+
+def _untrusted(name: str | None) -> Untrusted | None:
+    return Untrusted(name) if name else None
+
+
+def is_own_pull_request(url: Untrusted, repository: str, servers: Sequence[str]) -> bool:
+    """Whether an address is a pull request's page of the repository ``owner/name`` on one of the
+    servers, such as ``https://github.com``.
+    """
+    page = _PULL_REQUEST_PAGE.fullmatch(url.text)
+    if page is None:
+        return False
+    known = {server.rstrip("/").lower() for server in servers}
+    return page[1].lower() in known and page[2].lower() == repository.lower()

@@ -1,0 +1,128 @@
+"""A whole step in virtual time: a service, a GitHub, and what happens between the two.
+
+A test tells what the agent does (``Work``), what others do meanwhile, and how the step must end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mogplex_ci.gates import Sources, inspection_of
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.inputs.read import read_inputs
+from mogplex_ci.inputs.sources import gather
+from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.service import Service
+from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.repair import Rounds
+from mogplex_ci.waiting import Stop
+from tests.faults.world import World
+from tests.github import TOKEN, GitHub, Work
+from tests.typed_inputs import job
+
+DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
+
+
+def says(**payload: object) -> list[dict[str, object]]:
+    """A run's last steps whose delivery event says this."""
+    told = {"stage": "git_delivery", "changed": True, **payload}
+    return [
+        {"after": "3s", "event": "log", "message": "Pull request ready", "payload": told},
+        {"after": "20ms", "status": "success"},
+        {"after": "800ms", "commit": "{{ commit_sha }}"},
+    ]
+
+
+class Story:
+    """One step, which may be tried several times, and its surroundings."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ending: Sequence[dict[str, object]] = (DELIVERS,),
+        *,
+        api: str = "2026-11",
+    ) -> None:
+        """``ending``: how each run ends, in the words of a scenario."""
+        scenario = folder / "story.yaml"
+        scenario.write_text(json.dumps({"steps": [{"after": "1s", "part": "launch"}, *ending]}))
+        self.world = World.serve(scenario, api=api)
+        self.github = GitHub(clock=self._now)
+        self.said: list[Update] = []
+        """What the newest try reported."""
+        self._case = self.world.new_case("story")
+        self._wall = datetime.now(UTC)
+
+    def __enter__(self) -> Story:
+        """Begin to serve."""
+        self.world.emulator.__enter__()
+        self.github.__enter__()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        """End."""
+        self.github.__exit__(*args)
+        self.world.emulator.__exit__(*args)
+
+    def play(
+        self,
+        *works: Work,
+        watch: Callable[[Update], object] = lambda _: None,
+        attempt: int = 1,
+        own_run: str = "",
+        **inputs: str,
+    ) -> RunResult:
+        """Try the step, whose runs do ``works``, with these inputs."""
+        if works:
+            self.github.works_for(self._case, *works)
+        given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
+        env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
+        env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
+        typed = read_inputs(gather([], job(Path("/"), env)))
+        self._case.attempt = attempt
+        clock, client = self.world.time.clock(), self.world.client()
+        service = Service(client, clock, Stop(), clock.monotonic(), typed.timeout)
+        safe = Sanitizer()
+        sources = Sources(
+            service,
+            lambda repo: GitHubApi(self.github.url, TOKEN, repo.full_name.text),
+            losses=safe.losses,
+            own_run=own_run,
+        )
+        inspection = inspection_of(typed, sources)
+        plan = self._case.plan(inputs=typed, request=typed.start_request)
+        work = Rounds(plan, inspection, safe, lambda _: None).perform()
+        self.said = []
+        try:
+            while True:
+                self.said.append(next(work))
+                watch(self.said[-1])
+        except StopIteration as end:
+            result: RunResult = end.value
+            return result
+        finally:
+            clock.leave()
+            client.close()
+            inspection.close()
+
+    @property
+    def runs(self) -> list[Any]:
+        """The service's runs of the step."""
+        return self._case.runs
+
+    def _now(self) -> datetime:
+        began = getattr(self, "_wall", datetime.now(UTC))
+        return began + timedelta(seconds=self.world.time.monotonic())
+
+
+def outcome(result: RunResult) -> tuple[str, str]:
+    """Return how a step ended, with the error code."""
+    return result.result.value, result.error_code
+
+
+PASSED = ("success", "")

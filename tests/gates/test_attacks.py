@@ -1,0 +1,182 @@
+"""Runs that must not pass, as whole steps: an agent that tries to hand on what was not judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.run.updates import ClaimsDiffer, OtherBranchUsed
+from tests.gates.story import PASSED, Story, outcome, says
+from tests.github import ADA, AGENT, GitHub, Look, Work, check
+
+EVIL = {".github/workflows/ci.yml": "on: never"}
+GOOD = {"src/login.tsx": "fixed"}
+PROTECTS: dict[str, Any] = {"protected_paths": ".github/"}
+ALLOWS: dict[str, Any] = {"allowed_paths": "src/"}
+REJECTED = ("rejected", "PATH_NOT_ALLOWED")
+GREEN = Look([check("test", "success")])
+RED = Look([check("test", "failure")])
+
+
+def branch_of(github: GitHub) -> str:
+    """The branch that the newest run has pushed."""
+    return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
+
+
+@pytest.mark.parametrize("inputs", [PROTECTS, ALLOWS], ids=["protected", "allowed"])
+def test_a_branch_that_is_merged_before_the_gates_look_is_judged(
+    story: Story, inputs: dict[str, Any]
+) -> None:
+    """Its base then has all that it has, and a comparison with that shows nothing."""
+    github = story.github
+    work = Work(EVIL, after=lambda: github.merge(branch_of(github), by=AGENT))
+    assert outcome(story.play(work, **inputs)) == REJECTED
+
+
+@pytest.mark.parametrize("by", [AGENT, "github-actions[bot]", None], ids=str)
+def test_a_commit_that_the_run_pushes_to_the_base_first_is_judged(
+    story: Story, by: str | None
+) -> None:
+    """Its branch begins there, so that a comparison with the base shows only the rest."""
+    work = Work(GOOD, before=lambda: story.github.push("main", EVIL, by=by))
+    result = story.play(work, **PROTECTS)
+    assert outcome(result) == REJECTED
+    assert [item.text for item in result.gates[0].items] == [".github/workflows/ci.yml"]
+
+
+def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Story) -> None:
+    github = story.github
+
+    def merges_evil_base() -> None:
+        github.push("main", EVIL, by=AGENT)
+        github.merge("main", branch_of(github), by=AGENT, kind="push")
+
+    works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN, before=merges_evil_base)
+    result = story.play(*works, require="checks", repair="1", **PROTECTS)
+    assert len(result.rounds) == 2
+    assert outcome(result) == REJECTED
+
+
+def test_activity_that_cannot_be_read_excuses_nothing(story: Story) -> None:
+    def pushes_evil() -> None:
+        story.github.push("main", EVIL, by=ADA)
+        story.github.activity = None
+
+    assert outcome(story.play(Work(GOOD, before=pushes_evil), **PROTECTS)) == REJECTED
+
+
+@pytest.mark.parametrize(
+    "branch", ["harmless", "mogplex/agent-0123456789ab", "x/../../../../../../user", "a..b"]
+)
+def test_a_branch_that_an_event_names_is_neither_judged_nor_handed_on(
+    tmp_path: Path, branch: str
+) -> None:
+    with Story(tmp_path, says(working_branch=branch)) as story:
+        if ".." not in branch:
+            story.github.push(branch, GOOD, by="colleague")
+        result = story.play(Work(EVIL), **PROTECTS)
+        asked = [request.path for request in story.github.asked]
+    assert outcome(result) == REJECTED
+    assert result.delivery is not None
+    assert result.delivery.branch == story.runs[0].request.working_branch
+    assert (result.branch and result.branch.text) == result.delivery.branch
+    assert all(path.startswith("/repos/acme/web/") for path in asked)
+    assert not any("harmless" in path or "agent-" in path for path in asked)
+    (said,) = [update for update in story.said if isinstance(update, ClaimsDiffer)]
+    assert [(claim.about, claim.told.text) for claim in said.claims] == [("branch", branch)]
+
+
+def test_the_next_round_does_not_work_on_a_branch_that_an_event_names(tmp_path: Path) -> None:
+    with Story(tmp_path, says(working_branch="main-2")) as story:
+        works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN)
+        result = story.play(*works, require="checks", repair="1")
+        first, second = story.runs
+    assert outcome(result) == PASSED
+    assert second.request.working_branch == first.request.working_branch
+
+
+def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Path) -> None:
+    told = "https://github.com/acme/web/pull/666"
+    with Story(tmp_path, says(pull_request_url=told)) as story:
+        result = story.play(Work(GOOD), require="pull-request")
+    assert outcome(result) == PASSED
+    handed_on = result.pull_request_url(["https://github.com"])
+    assert handed_on is not None
+    assert handed_on.text == "https://github.com/acme/web/pull/42"
+    (said,) = [update for update in story.said if isinstance(update, ClaimsDiffer)]
+    assert [claim.about for claim in said.claims] == ["pull request"]
+
+
+def test_a_change_that_an_event_denies_is_one(tmp_path: Path) -> None:
+    with Story(tmp_path, says(changed=False)) as story:
+        result = story.play(Work(GOOD), require="change")
+    assert (outcome(result), result.changed) == (PASSED, True)
+    assert result.commit == story.runs[0].commit_sha
+
+
+@pytest.mark.parametrize("undoes", [True, False])
+def test_a_forced_push_that_drops_or_undoes_earlier_work_changes_it(
+    story: Story, undoes: bool
+) -> None:
+    """The branch had a fix of somebody's in a protected path."""
+    github = story.github
+    github.push("fix", {".github/ci.yml": "on: [push, pull_request]", "src/a.ts": "a"})
+    rest = {"src/a.ts": "a", ".github/ci.yml": "on: never"} if undoes else {"src/a.ts": "a"}
+
+    def forces() -> None:
+        github.push("fix", commit=github.commit("main", rest), by=AGENT)
+
+    result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
+@pytest.mark.parametrize("story_of", ["closed", "retargeted"])
+def test_a_pull_request_that_changes_while_checks_run_is_read_again(
+    story: Story, story_of: str
+) -> None:
+    github = story.github
+
+    def then() -> None:
+        if story_of == "closed":
+            github.later(30.0, github.close_pull_request)
+        else:
+            github.later(30.0, lambda: github.retarget(42, "junk"))
+        sha = github.branches[branch_of(github)]
+        github.later(60.0, lambda: github.checks.update({sha: GREEN}))
+
+    work = Work(GOOD, checks=Look([check("test", None)]), after=then)
+    result = story.play(work, require="pull-request, checks")
+    assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
+
+
+def test_a_pull_request_into_a_branch_of_the_agents_choice_is_none(story: Story) -> None:
+    github = story.github
+    github.push("junk", {"a": "b"})
+
+    def opens() -> None:
+        github.open_pull_request(branch_of(github), base="junk")
+
+    work = Work(GOOD, opens_pull_request=False, after=opens)
+    assert outcome(story.play(work, require="pull-request")) == ("rejected", "NO_PULL_REQUEST")
+
+
+def test_a_pull_request_that_the_run_merges_itself_is_not_open(story: Story) -> None:
+    github = story.github
+    work = Work(GOOD, after=lambda: github.merge_pull_request(by=AGENT, deletes=True))
+    assert outcome(story.play(work, require="pull-request")) == ("rejected", "NO_PULL_REQUEST")
+
+
+def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -> None:
+    github = story.github
+    works = Work(GOOD, checks=RED, after=github.close_pull_request), Work(EVIL, checks=GREEN)
+    result = story.play(*works, require="checks", repair="2")
+    assert (len(story.runs), outcome(result)) == (1, ("rejected", "CHECKS_FAILED"))
+    assert "begin from the base" in result.rounds[0].ended
+
+
+def test_a_step_is_told_that_another_branch_was_used(story: Story) -> None:
+    """The run was to work on its base; the service never does that."""
+    story.play(Work(GOOD), require="change", branch="main", create_branch="false")
+    assert any(isinstance(update, OtherBranchUsed) for update in story.said)

@@ -1,0 +1,177 @@
+"""Runs that must pass, as whole steps: what happens in a busy repository while an agent works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.run.updates import Started
+from tests.gates.story import PASSED, Story, outcome
+from tests.github import ADA, AGENT, GitHub, Look, Work, check
+
+PROTECTS: dict[str, Any] = {"protected_paths": ".github/", "allowed_paths": "src/"}
+GREEN = Look([check("test", "success")])
+RED = Look([check("test", "failure")])
+RELEASE = {".github/release.yml": "on: release", "docs/new.md": "new"}
+"""What people change meanwhile."""
+
+
+def branch_of(github: GitHub) -> str:
+    """The branch that the newest run has pushed."""
+    return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
+
+
+def by_person(github: GitHub) -> None:
+    github.push("main", RELEASE, by=ADA)
+
+
+def by_other_app(github: GitHub) -> None:
+    github.push("main", RELEASE, by="renovate[bot]")
+
+
+def by_pull_request(github: GitHub) -> None:
+    github.push("docs", RELEASE, by=ADA)
+    github.merge("docs", by=ADA)
+
+
+def by_merge_queue(github: GitHub) -> None:
+    github.push("docs", RELEASE, by=ADA)
+    github.merge("docs", by=None, kind="merge_queue_merge")
+
+
+MOVES = [by_person, by_other_app, by_pull_request, by_merge_queue]
+each_move = pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+
+
+@each_move
+@pytest.mark.parametrize("is_cloned_later", [True, False])
+def test_the_base_moves_while_the_run_works(
+    story: Story, move: Callable[[GitHub], None], is_cloned_later: bool
+) -> None:
+    """Before the sandbox cloned it, so that the branch has it; or after that."""
+    github = story.github
+    work = Work({"src/a.ts": "a"}, after=lambda: move(github))
+    if is_cloned_later:
+        work = Work({"src/a.ts": "a"}, before=lambda: move(github))
+    result = story.play(work, require="change", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, True)
+
+
+@each_move
+def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(
+    tmp_path: Path, move: Callable[[GitHub], None]
+) -> None:
+    """An older service does not tell the commit; the tip is the base's."""
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+
+        def clones() -> None:
+            move(github)
+            github.push("mogplex/nightly", commit=github.branches["main"], by=AGENT)
+            github.push("main", {"docs/other.md": "other"}, by=ADA)
+
+        work = Work({}, opens_pull_request=False, before=clones)
+        result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, False)
+
+
+@each_move
+@pytest.mark.parametrize("is_rebased", [False, True], ids=["merged", "rebased"])
+def test_a_branch_that_existed_gets_the_new_base(
+    story: Story, move: Callable[[GitHub], None], is_rebased: bool
+) -> None:
+    github = story.github
+    github.push("fix", {".github/old.yml": "somebody's", "src/b.ts": "b"})
+    github.push("main", {"README.md": "# new"})
+
+    def updates() -> None:
+        move(github)
+        if is_rebased:
+            own = {".github/old.yml": "somebody's", "src/b.ts": "b"}
+            github.push("fix", commit=github.commit("main", own), by=AGENT)
+        else:
+            github.merge("main", "fix", by=AGENT, kind="push")
+
+    result = story.play(Work({"src/a.ts": "a"}, before=updates), branch="fix", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, True)
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize("squash", [False, True])
+def test_a_person_lets_the_pull_request_merge_itself(
+    story: Story, squash: bool, deletes: bool
+) -> None:
+    """It does so when its checks are green, which the step waits for, too."""
+    github = story.github
+
+    def then() -> None:
+        sha = github.branches[branch_of(github)]
+        github.later(30.0, lambda: github.checks.update({sha: GREEN}))
+        merge = lambda: github.merge_pull_request(squash=squash, deletes=deletes)  # noqa: E731 - said later
+        github.later(31.0, merge)
+
+    work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
+    result = story.play(work, require="change, pull-request, checks", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, True)
+
+
+def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story) -> None:
+    github = story.github
+    work = Work({"src/a.ts": "a"}, checks=RED)
+    inputs = {"require": "change, pull-request, checks", **PROTECTS}
+    assert outcome(story.play(work, **inputs)) == ("rejected", "CHECKS_FAILED")
+    sha = story.runs[0].commit_sha
+    github.checks[sha] = GREEN
+    github.merge_pull_request()
+    result = story.play(attempt=2, **inputs)
+    assert (outcome(result), result.changed, result.commit) == (PASSED, True, sha)
+    (started,) = [update for update in story.said if isinstance(update, Started)]
+    assert started.joined
+
+
+def test_a_pull_request_into_a_release_branch(story: Story) -> None:
+    github = story.github
+    github.push("release/1.x", {"src/a.ts": "old"})
+    result = story.play(
+        Work({"src/a.ts": "new"}),
+        require="pull-request",
+        base_branch="release/1.x",
+        **PROTECTS,
+    )
+    assert outcome(result) == PASSED
+    assert result.base_branch is not None
+    assert result.base_branch.text == "release/1.x"
+
+
+def test_the_open_pull_request_of_a_branch_tells_its_base(story: Story) -> None:
+    github = story.github
+    github.push("release/1.x", {"src/a.ts": "old"})
+    github.push("fix", {"src/b.ts": "b"})
+    github.open_pull_request("fix", 7, base="release/1.x", by=ADA)
+    work = Work({"src/a.ts": "new"})
+    result = story.play(work, branch="fix", require="pull-request", **PROTECTS)
+    assert outcome(result) == PASSED
+    assert result.delivery is not None
+    assert result.delivery.base == "release/1.x"
+
+
+def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) -> None:
+    github = story.github
+    works = (
+        Work({"src/a.ts": "broken"}, checks=RED),
+        Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: by_person(github)),
+    )
+    result = story.play(*works, require="change, checks", repair="1", **PROTECTS)
+    assert (outcome(result), len(result.rounds)) == (PASSED, 2)
+
+
+def test_a_rerun_judges_round_one_after_round_two_has_pushed(story: Story) -> None:
+    works = Work({"src/a.ts": "broken"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)
+    inputs = {"require": "change, pull-request, checks", "repair": "1", **PROTECTS}
+    first = story.play(*works, **inputs)
+    second = story.play(attempt=2, **inputs)
+    assert outcome(first) == outcome(second) == PASSED
+    assert [each.commit for each in second.rounds] == [run.commit_sha for run in story.runs]
