@@ -25,6 +25,7 @@ from tests.faults.world import World
 from tests.github import TOKEN, GitHub, Work
 from tests.typed_inputs import job
 
+LAUNCHES: dict[str, object] = {"after": "1s", "part": "launch"}
 DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
 
 
@@ -47,10 +48,13 @@ class Story:
         ending: Sequence[dict[str, object]] = (DELIVERS,),
         *,
         api: str = "2026-11",
+        falls_back: bool = False,
     ) -> None:
-        """``ending``: how each run ends, in the words of a scenario."""
+        """``ending``: how each run ends, in the words of a scenario. ``falls_back``: the runs do
+        not work on the branch that they are asked to.
+        """
         scenario = folder / "story.yaml"
-        scenario.write_text(json.dumps({"steps": [{"after": "1s", "part": "launch"}, *ending]}))
+        scenario.write_text(json.dumps({"falls_back": falls_back, "steps": [LAUNCHES, *ending]}))
         self.world = World.serve(scenario, api=api)
         self.github = GitHub(clock=self._now)
         self.said: list[Update] = []

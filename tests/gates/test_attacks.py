@@ -110,7 +110,7 @@ def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Pat
 
 
 def test_a_change_that_an_event_denies_is_one(tmp_path: Path) -> None:
-    with Story(tmp_path, says(changed=False)) as story:
+    with Story(tmp_path, says(changed=False), api="2026-08") as story:
         result = story.play(Work(GOOD), require="change")
     assert (outcome(result), result.changed) == (PASSED, True)
     assert result.commit == story.runs[0].commit_sha
@@ -176,7 +176,19 @@ def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -
     assert "begin from the base" in result.rounds[0].ended
 
 
-def test_a_step_is_told_that_another_branch_was_used(story: Story) -> None:
-    """The run was to work on its base; the service never does that."""
-    story.play(Work(GOOD), require="change", branch="main", create_branch="false")
-    assert any(isinstance(update, OtherBranchUsed) for update in story.said)
+def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(tmp_path: Path) -> None:
+    """The pull request of the branch that was asked for is merged, and the service does not work
+    there any more.
+    """
+    with Story(tmp_path, falls_back=True) as story:
+        github = story.github
+        github.push("fix", GOOD)
+        github.open_pull_request("fix", 7)
+        github.merge_pull_request(7)
+        result = story.play(Work(EVIL), branch="fix", require="pull-request", **PROTECTS)
+        fallback = story.runs[0]._checkout.branch
+    assert outcome(result) == REJECTED
+    assert result.delivery is not None
+    assert result.delivery.branch == fallback != "fix"
+    (said,) = [update for update in story.said if isinstance(update, OtherBranchUsed)]
+    assert (said.asked.text, said.used.text) == ("fix", fallback)

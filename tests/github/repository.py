@@ -6,6 +6,7 @@ A test tells what people, apps and agents do (``push``, ``open_pull_request``, `
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from tests.github.checks import ACTIONS, REPOSITORY, Look, check, suite, workflo
 from tests.github.git import Commits
 
 NO_COMMIT = "0" * 40
+_ACME_WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+"""Id of ``acme/web`` in the emulator."""
 AGENT = "mogplex[bot]"
 """The app that pushes for the agents."""
 ADA = "ada"
@@ -82,8 +85,9 @@ class Repository:
         self._works: tuple[Work, ...] = ()
         self._done: set[str] = set()
         """Ids of runs whose work is in the repository."""
+        files = {"README.md": "# web", ".github/ci.yml": "on: push"}
         old = self.clock() - timedelta(days=7)
-        self.push(self.default_branch, {"README.md": "# web", ".github/ci.yml": "on: push"}, at=old)
+        self.push(self.default_branch, files, at=old, sha=_tip_in_emulator(self.default_branch))
 
     # What happens to the repository
 
@@ -271,7 +275,7 @@ class Repository:
         """Do the work of a run that has succeeded."""
         work.before()
         request, ended = run.request, datetime.fromisoformat(run.detail()["updatedAt"])
-        branch = work.branch or _branch_of(run)
+        branch = work.branch or run._checkout.branch
         if branch not in self.branches:
             start = self.branches[request.base_branch]
             self.push(branch, commit=start, by=AGENT, at=ended)
@@ -478,14 +482,9 @@ class Repository:
         return {"total_count": len(look.statuses), "statuses": look.statuses}
 
 
-def _branch_of(run: Any) -> str:
-    """Return the branch that a run works on: never on its base, but on one that the service names
-    after its first segment.
-    """
-    request = run.request
-    if request.working_branch != request.base_branch:
-        return str(request.working_branch)
-    return f"mogplex/agent-{run.detail()['aiCallId'].replace('-', '')[:12]}"
+def _tip_in_emulator(branch: str) -> str:
+    """Return the commit that the emulator records for a run that changes nothing."""
+    return hashlib.sha256(f"{_ACME_WEB} {branch}".encode()).hexdigest()[:40]
 
 
 def _stamp(moment: datetime) -> str:
