@@ -146,7 +146,7 @@ fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Apart from the other tools: some tests read what is installed beside them.
-mutants: $(SETUP) ## Change the client in SAMPLE=240 places, drawn by SEED=1, and see whether a test notices
+mutants: $(SETUP) ## Change the client in SAMPLE=240 places, drawn by SEED=1 or SEED=today, and see whether a test notices
 	$(call install,$(MUTANTS),mutants)
 	$(MUTANTS)/bin/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --modules "$(MODULES)"
 

@@ -1,7 +1,7 @@
 """Change the client in one place at a time, and see whether a test notices.
 
-python -m scripts.mutants [--sample 240] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2]
-[--again]
+python -m scripts.mutants [--sample 240] [--seed 1|today] [--modules 'run/follow.py api/*.py']
+[--jobs 2] [--again]
 
 scripts/mutations.py makes the mutants: of each place in the code that is drawn, one. coverage.py
 tells which tests run a line; that is recorded once for each file of tests, in
@@ -31,10 +31,11 @@ from functools import cache
 from itertools import accumulate, count, groupby
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 from coverage import CoverageData
 
+from scripts.data_mutations import DataMutant, draw_data
 from scripts.mutations import (
     CONFIG,
     PACKAGE,
@@ -46,6 +47,9 @@ from scripts.mutations import (
     package_of,
     parsed,
 )
+
+AnyMutant: TypeAlias = Mutant | DataMutant
+M = TypeVar("M", Mutant, DataMutant)
 
 WORK: Final = ROOT / ".cache" / "mutants"
 RECORDS: Final = WORK / "reached"
@@ -296,36 +300,8 @@ class Reached:
         self._runner.run(
             ["-n", "2", "--dist", "worksteal", "-m", "not slow", *coverage, *files], 7200.0, 7200
         )
-        records: dict[str, dict[str, Any]] = {
-            file: {"tests": {}, "failed": [], "lines": {}} for file in files
-        }
-        for word, number, test in (
-            line.split(" ", 2) for line in measured.read_text().splitlines()
-        ):
-            record = records.get(test.partition("::")[0])
-            if record is not None and word == "used":
-                record["tests"][test] = float(number)
-            elif record is not None:
-                record["failed"].append(test)
-        numbers = {
-            test: number
-            for record in records.values()
-            for number, test in enumerate(record["tests"])
-        }
-        ran = CoverageData(str(data))
-        ran.read()
-        for measured_file in ran.measured_files():
-            module = measured_file.rpartition("/mogplex_ci/")[2]
-            for line, contexts in ran.contexts_by_lineno(measured_file).items():
-                if (place := self._functions[module].at(line)) is not None:
-                    name, digest, offset = place
-                    for test in numbers.keys() & {
-                        context.rpartition("|")[0] for context in contexts
-                    }:
-                        lines = records[test.partition("::")[0]]["lines"].setdefault(
-                            f"{module} {name} {digest}", {}
-                        )
-                        lines.setdefault(offset, []).append(numbers[test])
+        records = _measured_tests(measured, files)
+        self._add_lines(records, data)
         RECORDS.mkdir(parents=True, exist_ok=True)
         for file, record in records.items():
             if record["failed"]:
@@ -333,6 +309,28 @@ class Reached:
                     f"left out, because they fail without a mutant: {', '.join(sorted(set(record['failed'])))}"
                 )
             self._record(file).write_text(json.dumps(record, separators=(",", ":")))
+
+    def _add_lines(self, records: dict[str, dict[str, Any]], data: Path) -> None:
+        """Add to each record which lines its tests ran, as coverage.py has noted in ``data``."""
+        numbers = {
+            test: number
+            for record in records.values()
+            for number, test in enumerate(record["tests"])
+        }
+        ran = CoverageData(str(data))
+        ran.read()
+        for file in ran.measured_files():
+            module = file.rpartition("/mogplex_ci/")[2]
+            for line, contexts in ran.contexts_by_lineno(file).items():
+                place = self._functions[module].at(line)
+                if place is None:
+                    continue
+                name, digest, offset = place
+                tests = numbers.keys() & {context.rpartition("|")[0] for context in contexts}
+                for test in tests:
+                    lines = records[test.partition("::")[0]]["lines"]
+                    function = lines.setdefault(f"{module} {name} {digest}", {})
+                    function.setdefault(offset, []).append(numbers[test])
 
     def _load(self, record: dict[str, Any]) -> None:
         names, failed = list(record["tests"]), set(record["failed"])
@@ -386,6 +384,23 @@ class Reached:
         return (
             self._seconds.get(test, _LEAST_SECONDS) if "::" in test else _MOST_SECONDS_OF_PROGRAMS
         )
+
+
+def _measured_tests(measured: Path, files: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return a record for each file: how long its tests take, and which of them fail."""
+    records: dict[str, dict[str, Any]] = {
+        file: {"tests": {}, "failed": [], "lines": {}} for file in files
+    }
+    for line in measured.read_text().splitlines():
+        word, number, test = line.split(" ", 2)
+        record = records.get(test.partition("::")[0])
+        if record is None:
+            continue
+        if word == "used":
+            record["tests"][test] = float(number)
+        else:
+            record["failed"].append(test)
+    return records
 
 
 def now() -> str:
@@ -478,7 +493,7 @@ class Runner:
 
 
 def judge(
-    mutant: Mutant,
+    mutant: AnyMutant,
     runner: Runner,
     tests: Sequence[str],
     seconds: float,
@@ -507,9 +522,14 @@ def unit_tests(packages: Collection[str]) -> list[str]:
     """Return the tests of packages of the client alone; ``.`` are the modules beside the
     packages.
     """
-    files = [str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")]
-    folders = [f"tests/unit/{package}" for package in sorted(packages) if package != "."]
-    return folders + (files if "." in packages else [])
+    folders: list[str] = []
+    for package in sorted(packages):
+        if package == ".":
+            files = (ROOT / "tests" / "unit").glob("test_*.py")
+            folders += sorted(str(path.relative_to(ROOT)) for path in files)
+        else:
+            folders += CONFIG["units"].get(package, [f"tests/unit/{package}"])
+    return folders
 
 
 def started_programs(mutant: Mutant) -> list[str]:
@@ -531,7 +551,7 @@ def started_programs(mutant: Mutant) -> list[str]:
     return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))
 
 
-def report(verdicts: dict[Mutant, str]) -> bool:
+def report(verdicts: dict[AnyMutant, str]) -> bool:
     """Print the survivors and what became of the mutants of each package; return whether enough
     were noticed.
     """
@@ -571,15 +591,20 @@ def report(verdicts: dict[Mutant, str]) -> bool:
 class Session:
     """The mutants that were drawn, and what became of each so far; that is kept for `--again`."""
 
-    def __init__(self, verdicts: dict[Mutant, str], runners: Sequence[Runner]) -> None:
+    def __init__(self, verdicts: dict[AnyMutant, str], runners: Sequence[Runner]) -> None:
         """Tests run in all of ``runners`` at once."""
         self.verdicts = verdicts
         self._runners = runners
         self._reached = Reached(runners[0])
 
     def open(self, verdict: str = "open") -> list[Mutant]:
-        """Return the mutants with this verdict."""
-        return [mutant for mutant, given in self.verdicts.items() if given == verdict]
+        """Return the mutants of code with this verdict."""
+        given = self.verdicts.items()
+        return [each for each, one in given if one == verdict and isinstance(each, Mutant)]
+
+    def _open_data(self) -> list[DataMutant]:
+        given = self.verdicts.items()
+        return [each for each, one in given if one == "open" and isinstance(each, DataMutant)]
 
     def run(self) -> None:
         """Ask the tests of each mutant's package, then the others in this process, then those that
@@ -606,11 +631,12 @@ class Session:
         self._ask(survived, started_programs, _MOST_SECONDS_OF_PROGRAMS)
         late = {mutant for mutant in survived if self.verdicts[mutant] == "timeout"}
         self.verdicts |= dict.fromkeys(late, "survived")
+        self._ask(self._open_data(), lambda mutant: mutant.tests, 600.0)
 
     def _ask(
         self,
-        mutants: Collection[Mutant],
-        choose: Callable[[Mutant], Sequence[str]],
+        mutants: Collection[M],
+        choose: Callable[[M], Sequence[str]],
         seconds: float,
         runners: Sequence[Runner] = (),
     ) -> None:
@@ -618,7 +644,7 @@ class Session:
         for runner in runners or self._runners:
             free.put(runner)
 
-        def ask(mutant: Mutant) -> None:
+        def ask(mutant: M) -> None:
             runner = free.get()
             try:
                 self.verdicts[mutant] = judge(
@@ -643,6 +669,42 @@ class Session:
             list(pool.map(ask, mutants))
 
 
+def _seed(text: str) -> int:
+    """Return the seed; that of a day is its date, so that each night draws others."""
+    return int(time.strftime("%Y%m%d") if text == "today" else text)
+
+
+def _drawn(patterns: Sequence[str], sample: int, seed: int) -> list[AnyMutant]:
+    """Draw as many mutants of each package, or one more; without patterns also of data files, as of
+    one package.
+    """
+    if patterns == ["data"]:
+        return list(draw_data(CONFIG, sample, seed))
+    names = modules(patterns)
+    packages = sorted({package_of(name) for name in names})
+    parts = len(packages) + (0 if patterns else 1)
+    drawn: list[AnyMutant] = []
+    for number, package in enumerate(packages):
+        some = [name for name in names if package_of(name) == package]
+        drawn += draw(some, (sample + number) // parts, seed)
+    if not patterns:
+        drawn += draw_data(CONFIG, (sample + len(packages)) // parts, seed)
+    return drawn
+
+
+def _last_verdicts() -> dict[AnyMutant, str]:
+    """Return the mutants of the last time, and what became of them."""
+    verdicts: dict[AnyMutant, str] = {}
+    for entry in json.loads(LAST.read_text()):
+        fields = entry["mutant"]
+        if "tests" in fields:
+            fields["tests"] = tuple(fields["tests"])
+            verdicts[DataMutant(**fields)] = entry["verdict"]
+        else:
+            verdicts[Mutant(**fields)] = entry["verdict"]
+    return verdicts
+
+
 def main() -> int:
     """Draw mutants, run them, and report. Returns 1 when fewer are noticed than
     scripts/mutants.toml asks for.
@@ -651,9 +713,11 @@ def main() -> int:
         description="Change the client in one place at a time; see if a test notices."
     )
     parser.add_argument("--sample", type=int, default=240, help="how many mutants")
-    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("--seed", type=_seed, default=1, help="which ones: a number, or today")
     parser.add_argument(
-        "--modules", default="", help="patterns of paths below mogplex_ci/, separated by spaces"
+        "--modules",
+        default="",
+        help="patterns of paths below mogplex_ci/, separated by spaces; or data",
     )
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument(
@@ -666,20 +730,13 @@ def main() -> int:
     trees = [WORK / f"tree-{number}" for number in range(asked.jobs)]
     for tree in trees:
         copy_to(tree)
-    verdicts: dict[Mutant, str] = {}
     if asked.again:
-        verdicts = {
-            Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(LAST.read_text())
-        }
+        verdicts = _last_verdicts()
     else:
-        names = modules(asked.modules.split())
-        packages = sorted({package_of(name) for name in names})
-        for number, package in enumerate(packages):  # as many of each, or one more
-            size = (asked.sample + number) // len(packages)
-            drawn = draw([name for name in names if package_of(name) == package], size, asked.seed)
-            verdicts |= dict.fromkeys(drawn, "open")
+        print(f"mutants drawn by SEED={asked.seed}, SAMPLE={asked.sample}")
+        verdicts = dict.fromkeys(_drawn(asked.modules.split(), asked.sample, asked.seed), "open")
     for mutant, verdict in verdicts.items():
-        if verdict != "killed":
+        if verdict != "killed" and isinstance(mutant, Mutant):
             verdicts[mutant] = "equivalent" if explanation(mutant) else "open"
     session = Session(verdicts, [Runner(tree) for tree in trees])
     session.run()

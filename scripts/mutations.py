@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Example, Operator
+
+from scripts.layout import logical_lines
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "mogplex_ci"
@@ -168,11 +170,13 @@ class Mutant:
 
     @property
     def change(self) -> tuple[str, str]:
-        """The first line that differs, before and after."""
-        both = (filter(str.strip, text.splitlines()) for text in (self.source, self.mutated))
-        lines = zip_longest(*both, fillvalue="")
-        before, after = next((pair for pair in lines if pair[0] != pair[1]), ("", ""))
-        return before.strip(), after.strip()
+        """What differs, before and after: whole lines, without their layout."""
+        before, after = logical_lines(self.source), logical_lines(self.mutated)
+        while before and after and before[0] == after[0]:
+            del before[0], after[0]
+        while before and after and before[-1] == after[-1]:
+            del before[-1], after[-1]
+        return "\n".join(before), "\n".join(after)
 
 
 @cache
@@ -205,12 +209,11 @@ def package_of(module: str) -> str:
 
 
 def modules(patterns: Sequence[str]) -> list[str]:
-    """Return the client's modules that match one of ``patterns``, if there are any."""
+    """Return the modules that match one of ``patterns``, if there are any."""
     found = (str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
-    client = (name for name in found if package_of(name) not in CONFIG["no_client"])
     return sorted(
         name
-        for name in client
+        for name in found
         if not patterns or any(fnmatch(name, pattern) for pattern in patterns)
     )
 
@@ -281,9 +284,9 @@ def explanation(mutant: Mutant) -> str | None:
     """Return why nobody can tell ``mutant`` from the original, if scripts/mutants.toml says so."""
     before, after = mutant.change
     for entry in CONFIG["equivalent"]:
-        line, changed = entry.get("line", before), entry.get("mutant", after)
-        if "part" in entry:
-            changed = before.replace(entry["part"], entry["mutant"])
-        if (line, changed) == (before, after):
-            return str(entry["why"])
+        (code,) = logical_lines(entry["code"])
+        for changed in entry["mutants"]:
+            replaced = before.replace(code, "\n".join(logical_lines(changed)))
+            if code in before and replaced == after:
+                return str(entry["why"])
     return None
