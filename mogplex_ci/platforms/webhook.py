@@ -190,8 +190,9 @@ class Build(NamedTuple):
         """Return why an outsider may have caused the job, in our own words, or None when nothing
         says so.
         """
-        is_trusted = not self.is_fork or trust.admits(self.caused_by)
-        return None if is_trusted else "this job builds a pull request from a fork"
+        if self.is_fork and not trust.admits(self.caused_by):
+            return "this job builds a pull request from a fork"
+        return None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return None: nothing tells who wrote which text."""
@@ -220,57 +221,65 @@ class Webhook(NamedTuple):
             payload = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_bytes())
         except (OSError, ValueError, RecursionError):
             payload = None
-        return cls(
-            env.get("GITHUB_EVENT_NAME", ""),
-            payload if isinstance(payload, dict) else {},
-            users_have_types,
-        )
+        if not isinstance(payload, dict):
+            payload = {}
+        return cls(env.get("GITHUB_EVENT_NAME", ""), payload, users_have_types)
 
     def unknown_app(self, trust: Trust) -> str | None:
         """Return which app caused the event, if it is one that would let the agent's own work start
         the next agent.
         """
-        name, branch = self.name, self.payload.get("ref")
+        name = self.name
+        branch = self.payload.get("ref")
         if name == "workflow_run":
             run = _object(self.payload, "workflow_run")
-            name, branch = str(run.get("event")), f"refs/heads/{run.get('head_branch')}"
-        own = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
-        is_merged = name == "push" and branch == own
-        return (
-            trust.unknown_app(f"the event {self.name}", self._actor)
-            if name in _OF_APPS and not is_merged
-            else None
-        )
+            name = str(run.get("event"))
+            branch = f"refs/heads/{run.get('head_branch')}"
+        default = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
+        is_merged = name == "push" and branch == default
+        if name not in _OF_APPS or is_merged:
+            return None
+        return trust.unknown_app(f"the event {self.name}", self._actor)
 
     def untrusted(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused the event, or None when only those who may start
         runs can have.
         """
-        name, payload, login = self.name, self.payload, _login(self._actor)
-        if name in WRITERS_ONLY or trust.admits(login):
+        name = self.name
+        if name in WRITERS_ONLY or trust.admits(_login(self._actor)):
             return None
         if name == "pull_request":
-            same = _is_same_repository(_object(payload, "pull_request"))
-            return None if same else "the event pull_request comes from a fork"
-        if name == "workflow_run":
-            return _untrusted_workflow_run(_object(payload, "workflow_run"))
-        is_person = self._is_person(self._actor)
-        is_allowed_app = _is_app(self._actor) and login.lower() in trust.bots
-        if name in _BY_PEOPLE:
-            is_trusted = is_allowed_app or is_person
-            return (
-                None
-                if is_trusted
-                else f"the event {name} was caused by an app, perhaps for a fork's pull request"
-            )
-        if name in AUTHORED:
-            if is_allowed_app or self._is_by_insider() or trust.vouches(login, is_person=is_person):
+            if _is_same_repository(_object(self.payload, "pull_request")):
                 return None
-            return f"the event {name} was caused by {shown_login(login)}, who is neither owner, member nor collaborator"
-        shown = (
-            f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
-        )
+            return "the event pull_request comes from a fork"
+        if name == "workflow_run":
+            return _untrusted_workflow_run(_object(self.payload, "workflow_run"))
+        if name in _BY_PEOPLE:
+            return self._untrusted_deployment(trust)
+        if name in AUTHORED:
+            return self._untrusted_author(trust)
+        is_readable = re.fullmatch("[a-z_]{1,40}", name) is not None
+        shown = f"the event {name}" if is_readable else "the event of this job"
         return f"{shown} is not known to need write access to the repository"
+
+    def _untrusted_deployment(self, trust: Trust) -> str | None:
+        if self._is_allowed_app(trust) or self._is_person(self._actor):
+            return None
+        return f"the event {self.name} was caused by an app, perhaps for a fork's pull request"
+
+    def _untrusted_author(self, trust: Trust) -> str | None:
+        login = _login(self._actor)
+        if self._is_allowed_app(trust) or self._is_by_insider():
+            return None
+        if trust.vouches(login, is_person=self._is_person(self._actor)):
+            return None
+        return (
+            f"the event {self.name} was caused by {shown_login(login)}, "
+            "who is neither owner, member nor collaborator"
+        )
+
+    def _is_allowed_app(self, trust: Trust) -> bool:
+        return _is_app(self._actor) and _login(self._actor).lower() in trust.bots
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return the path of a field whose words, an outsider's, are in ``prompt``, such as
@@ -309,44 +318,44 @@ class Webhook(NamedTuple):
         found = []
         for name, item in items.items():
             if item:
-                title, body, node_id = (
-                    str(item.get(key) or "") for key in ("title", "body", "node_id")
-                )
+                text = {key: str(item.get(key) or "") for key in ("title", "body", "node_id")}
                 author = shown_login(_login(_object(item, "user")))
-                found.append(Words(name, author, title, body, node_id, _PERMISSIONS[kind]))
+                found.append(Words(name, author, **text, permission=_PERMISSIONS[kind]))
         return tuple(found)
 
     @property
     def _actor(self) -> Object:
         """The user who caused the event."""
-        actor = (
-            _object(self.payload, "workflow_run", "actor") if self.name == "workflow_run" else None
-        )
-        return actor or _object(self.payload, "sender")
+        sender = _object(self.payload, "sender")
+        if self.name != "workflow_run":
+            return sender
+        return _object(self.payload, "workflow_run", "actor") or sender
 
     def _is_by_insider(self) -> bool:
         """Return whether an insider wrote what the event is about, or a person with triage or write
         access acted.
         """
-        part, action = AUTHORED[self.name], self.payload.get("action")
-        subject, actor = _object(self.payload, part), _object(self.payload, "sender")
-        author, sender = _object(subject, "user").get("id"), actor.get("id")
+        part = AUTHORED[self.name]
+        action = self.payload.get("action")
+        subject = _object(self.payload, part)
+        actor = _object(self.payload, "sender")
+        author = _object(subject, "user").get("id")
+        is_by_author = author is not None and author == actor.get("id")
         if subject.get("author_association") in _INSIDERS:
             pull_request = _object(self.payload, "pull_request")
             is_of_fork = "pull_request" in self.payload and not _is_same_repository(pull_request)
-            may_be_anybodys = (
-                is_of_fork and action in _BY_PUSH
-            )  # others may push to an insider's fork
-            return not may_be_anybodys or (author is not None and author == sender)
+            others_may_push = is_of_fork and action in _BY_PUSH  # to an insider's fork
+            return is_by_author or not others_may_push
         is_triage = part in _PERMISSIONS and action in _TRIAGE and self._is_person(actor)
-        return is_triage and author not in (
-            None,
-            sender,
-        )  # an author labels by choosing an issue form
+        # An author labels an issue, too, by choosing its form.
+        return is_triage and author is not None and not is_by_author
 
     def _is_person(self, user: Object) -> bool:
-        is_user = user.get("type", None if self.users_have_types else "User") == "User"
-        return is_user and user.get("id") is not None and not _is_app(user)
+        if _is_app(user) or user.get("id") is None:
+            return False
+        if "type" not in user:
+            return not self.users_have_types
+        return bool(user["type"] == "User")
 
     def _is_insiders(self, subject: Object) -> bool:
         """Return whether a person who belongs to the project wrote it: by association, or with a
@@ -365,17 +374,10 @@ class Webhook(NamedTuple):
         parts: list[tuple[str, object, Object | None]] = [
             (key, value, self._owner_of_part(key)) for key, value in self.payload.items()
         ]
-        run = _object(self.payload, "workflow_run")
         for path, value, author in parts:  # which grows meanwhile
             key = path.rpartition(".")[2]
             if isinstance(value, str):
-                if key == "diff_hunk":
-                    author = self._outside_author("pull_request")
-                if (
-                    path == "workflow_run.display_title"
-                    and run.get("event") not in _NAMED_BY_WORKFLOW
-                ):
-                    author = {}
+                author = self._author_of_text(path, author)
                 if author is not None and not re.fullmatch(_NO_WORDS, key):
                     yield path, value, author
             elif isinstance(value, list) and key not in _PROJECTS_OWN:
@@ -384,24 +386,30 @@ class Webhook(NamedTuple):
                 author = self._owner(path, value, author)
                 parts += ((f"{path}.{name}", item, author) for name, item in value.items())
 
+    def _author_of_text(self, path: str, author: Object | None) -> Object | None:
+        """Return who wrote a text, if it is not the ``author`` of the object that holds it."""
+        if path.endswith(".diff_hunk"):  # code beside a comment
+            return self._outside_author("pull_request")
+        if path == "workflow_run.display_title":
+            event = _object(self.payload, "workflow_run").get("event")
+            return author if event in _NAMED_BY_WORKFLOW else {}
+        return author
+
     def _owner_of_part(self, key: str) -> Object | None:
         """Return who wrote the texts of a part of the payload, as far as nothing in it says more;
         None for insiders.
         """
-        if (
-            self.name in AUTHORED or self.name == "pull_request"
-        ):  # changes: what the texts were before
-            return (
-                self._outside_author(AUTHORED.get(self.name, "pull_request"))
-                if key == "changes"
-                else None
-            )
-        is_ours = self.name in WRITERS_ONLY or (
-            self.name in _BY_PEOPLE and self._is_person(self._actor)
-        )
+        if self.name in AUTHORED or self.name == "pull_request":
+            if key == "changes":  # the texts as they were before
+                return self._outside_author(AUTHORED.get(self.name, "pull_request"))
+            return None
+        if self.name in WRITERS_ONLY:
+            return None
+        if self.name in _BY_PEOPLE and self._is_person(self._actor):
+            return None
         if key == "workflow_run" and _untrusted_workflow_run(_object(self.payload, key)) is None:
-            is_ours = True
-        return None if is_ours else {}
+            return None
+        return {}
 
     def _owner(self, path: str, value: Object, inherited: Object | None) -> Object | None:
         """Return who wrote the texts of an object in the payload; None for an insider."""
@@ -412,15 +420,13 @@ class Webhook(NamedTuple):
         if isinstance(value.get("message"), str) and "author" in value:
             return None if self._is_senders(value) else {}
         pull_request = _object(self.payload, "pull_request")
-        if _is_same_repository(pull_request):
-            return (
-                None if path in ("pull_request.head.repo", "pull_request.head.user") else inherited
-            )
-        if path == "pull_request.head":
+        is_own = _is_same_repository(pull_request)
+        if is_own and path in ("pull_request.head.repo", "pull_request.head.user"):
+            return None
+        if path == "pull_request.head" and not is_own:
             owner = _object(value, "repo", "owner")
-            return (
-                inherited if owner.get("id") == _object(pull_request, "user").get("id") else owner
-            )
+            if owner.get("id") != _object(pull_request, "user").get("id"):
+                return owner
         return inherited
 
     def _outside_author(self, subject: str) -> Object | None:
@@ -431,16 +437,13 @@ class Webhook(NamedTuple):
         """Return whether a commit's message is the pusher's own. Merging a pull request puts its
         title into one.
         """
-        sender, author = _object(self.payload, "sender"), _object(commit, "author").get("username")
         merged = re.match(_MERGED, commit["message"])
         owner = _login(_object(self.payload, "repository", "owner"))
-        is_fork_merged = merged is not None and merged[1].lower() != owner.lower()
-        return (
-            self._is_person(sender)
-            and bool(author)
-            and author == _login(sender)
-            and not is_fork_merged
-        )
+        if merged is not None and merged[1].lower() != owner.lower():
+            return False
+        sender = _object(self.payload, "sender")
+        author = _object(commit, "author").get("username")
+        return self._is_person(sender) and bool(author) and author == _login(sender)
 
 
 Cause: TypeAlias = Build | Webhook
@@ -448,8 +451,8 @@ Cause: TypeAlias = Build | Webhook
 
 def _untrusted_workflow_run(run: Object) -> str | None:
     """Judge a workflow run by the event that caused it, as far as the payload tells."""
-    head, own = _object(run, "head_repository").get("id"), _object(run, "repository").get("id")
-    if head is None or head != own:
+    head = _object(run, "head_repository").get("id")
+    if head is None or head != _object(run, "repository").get("id"):
         return "the event workflow_run comes from a fork"
     if run.get("event") in (*WRITERS_ONLY, "pull_request"):
         return None
@@ -457,8 +460,8 @@ def _untrusted_workflow_run(run: Object) -> str | None:
 
 
 def _is_same_repository(pull_request: Object) -> bool:
-    head, base = (_object(pull_request, end, "repo").get("id") for end in ("head", "base"))
-    return head is not None and head == base
+    head = _object(pull_request, "head", "repo").get("id")
+    return head is not None and head == _object(pull_request, "base", "repo").get("id")
 
 
 def _is_app(user: Object) -> bool:
@@ -472,11 +475,9 @@ def _login(user: Object) -> str:
 
 def shown_login(login: str) -> str:
     """Return a login as it may stand in a message of ours."""
-    return (
-        f"@{login}"
-        if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login)
-        else "an unknown account"
-    )
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login):
+        return "an unknown account"
+    return f"@{login}"
 
 
 def _object(value: Object, *path: str) -> Object:
