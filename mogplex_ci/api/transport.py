@@ -1,6 +1,7 @@
 """HTTP as this API needs it: one session, strict redirects, a time limit for the whole answer."""
 
 import io
+import re
 import ssl
 import sys
 import time
@@ -24,6 +25,7 @@ from urllib3.exceptions import (
 )
 
 from mogplex_ci import __version__, errors
+from mogplex_ci.api.proxy import Proxy, proxy_for
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
@@ -153,13 +155,18 @@ class Transport:
     """
 
     def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
-        """``base_url`` is the service's base URL without the API's path."""
+        """``base_url`` is the service's base URL without the API's path.
+
+        Raises:
+            UsageError: the environment names a proxy by an address that is none.
+        """
         self._diagnostics = diagnostics
         self._base = base_url.rstrip("/")
         self._session = _Session()
         self._session.auth = lambda request: request  # without it, requests would read a ``.netrc``
         # Plain http is for loopback: a proxy would see the token in the clear.
         self._session.trust_env = not self._base.startswith("http:")
+        self._proxy = proxy_for(self._base) if self._session.trust_env else None
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
         self._session.headers["Accept"] = "application/json"
@@ -227,7 +234,7 @@ class Transport:
             status = answer.status
             return answer
         except (requests.RequestException, HTTPError, OSError) as error:
-            failure = failure_of(error, urlsplit(url).netloc)
+            failure = failure_of(error, urlsplit(url).netloc, self._proxy)
             may_have_arrived = failure.may_have_worked
             raise failure from error
         finally:
@@ -302,7 +309,6 @@ _NO_AUTHORITIES: Final = (
 certificate.
 """
 _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], str]]] = (
-    (ProxyError, errors.ProxyFailedError, "the proxy could not be used"),
     (
         ssl.SSLCertVerificationError,
         errors.CertificateError,
@@ -323,13 +329,17 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
 """An error or a cause of it, what that is to users, and what is said about the host; the first one
 holds.
 """
+_TUNNEL_REFUSED: Final = r"Tunnel connection failed: (\d{3})\b"
+"""How ``http.client`` says that a proxy does not answer CONNECT with 200."""
 _NEVER_SENT: Final = (ConnectTimeoutError, ProxyError, SSLError)
 """Reasons for which no answer began, and the request was certainly not sent."""
 
 
-def failure_of(error: Exception, host: str) -> errors.MogplexError:
+def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.MogplexError:
     """Return the error in our words: the libraries' own text may hold URLs with the credentials of
     a proxy.
+
+    ``host`` is the API's; ``proxy`` is the proxy through which it is reached.
     """
     if any(text in str(error) for text in _NO_AUTHORITIES):
         return errors.WrongServiceError(
@@ -338,20 +348,57 @@ def failure_of(error: Exception, host: str) -> errors.MogplexError:
             "file only after a checkout.",
         )
     causes = list(_causes_of(error))
-    kind, words = next(
-        row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes)
-    )
-    faults = [
-        Untrusted(cause.verify_message)
-        for cause in causes
-        if isinstance(cause, ssl.SSLCertVerificationError)
-    ]
     # There is none once an answer has begun.
     reasons = [cause.reason for cause in causes if isinstance(cause, MaxRetryError)]
-    return kind(
-        words.format(host),
-        detail=faults[0] if faults else None,
-        may_have_worked=not any(isinstance(reason, _NEVER_SENT) for reason in reasons),
+    was_sent = not any(isinstance(reason, _NEVER_SENT) for reason in reasons)
+    detail = next(
+        (
+            Untrusted(c.verify_message)
+            for c in causes
+            if isinstance(c, ssl.SSLCertVerificationError)
+        ),
+        None,
+    )
+    if proxy is not None and any(isinstance(cause, ProxyError) for cause in causes):
+        return _proxy_failure(causes, proxy, detail)
+    kind, words = _row_of(causes)
+    cause = words.format(host)
+    if proxy is not None:
+        cause += f", through the proxy {proxy.host} of {proxy.variable}"
+    return kind(cause, detail=detail, may_have_worked=was_sent)
+
+
+def _row_of(causes: Sequence[BaseException]) -> tuple[type[errors.UnreachableError], str]:
+    return next(
+        (kind, words)
+        for type_, kind, words in _FAILURES
+        if any(isinstance(cause, type_) for cause in causes)
+    )
+
+
+def _proxy_failure(
+    causes: Sequence[BaseException], proxy: Proxy, detail: Untrusted | None
+) -> errors.ProxyFailedError:
+    """Return why the proxy lets nothing through: it cannot be reached, or it refuses the tunnel."""
+    refusals = [re.match(_TUNNEL_REFUSED, str(cause)) for cause in causes]
+    status = next((refusal[1] for refusal in refusals if refusal is not None), None)
+    remedy = None
+    if status is not None:
+        reason = f"it answers {status}"
+    elif any(type(cause) is ConnectTimeoutError for cause in causes):
+        reason = "connecting took too long"
+    else:
+        reason = _row_of(causes)[1].format("it")
+    if status == "407":
+        remedy = (
+            f"Put user and password into {proxy.variable}, http://USER:PASSWORD@HOST:PORT, and keep "
+            "it in a secret; or name the API's host in NO_PROXY."
+        )
+    return errors.ProxyFailedError(
+        f"the proxy {proxy.host} of {proxy.variable} could not be used: {reason}",
+        detail=detail,
+        remedy=remedy,
+        may_have_worked=False,
     )
 
 

@@ -17,6 +17,7 @@ import requests
 
 from mogplex_ci import errors
 from mogplex_ci.api.client import API_PATH, Client
+from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.commands.common import Console, Session, error_lines, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
@@ -273,19 +274,10 @@ def _service(job: Job) -> Iterator[Finding]:
 
 
 def _proxy(job: Job) -> Finding:
-    proxies = (
-        requests.utils.get_environ_proxies(job.url, no_proxy=None)
-        if job.url.startswith("https:")
-        else {}
-    )
-    proxy = requests.utils.select_proxy(job.url, proxies)
-    # The host and port, without the credentials that its URL may contain.
-    host = urlsplit(proxy or "").netloc.rpartition("@")[2] or "an address that cannot be read"
-    return (
-        Finding("proxy", Mark.OK, "through {}", (host,))
-        if proxy
-        else Finding("proxy", Mark.OK, "none")
-    )
+    proxy = proxy_for(job.url) if job.url.startswith("https:") else None
+    if proxy is None:
+        return Finding("proxy", Mark.OK, "none")
+    return Finding("proxy", Mark.OK, "through {}, which {} names", (proxy.host, proxy.variable))
 
 
 def _tls(job: Job) -> Finding:

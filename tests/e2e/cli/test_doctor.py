@@ -314,6 +314,8 @@ def test_a_certificate_of_ones_own(
         (0, "ok", True) if is_right else (69, "failed", True)
     )
     assert found["proxy"] == (
-        ("ok", f"through {address}") if is_right else ("unknown", NOT_CHECKED)
+        ("ok", f"through {address}, which HTTPS_PROXY names")
+        if is_right
+        else ("unknown", NOT_CHECKED)
     )
     assert step is None or (step.code, "Trying again" in step.out) == (69, False)

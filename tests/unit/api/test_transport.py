@@ -18,7 +18,6 @@ import pytest
 import requests
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ConnectTimeout, ContentDecodingError
-from requests.exceptions import ProxyError as ProxyFailed
 from requests.exceptions import SSLError as TlsFailed
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
@@ -27,13 +26,19 @@ from urllib3.exceptions import (
     MaxRetryError,
     NewConnectionError,
     ProtocolError,
-    ProxyError,
     SSLError,
 )
 
 from mogplex_ci.api.client import Client
+from mogplex_ci.api.proxy import Proxy, proxy_for
 from mogplex_ci.api.transport import _origin, failure_of
-from mogplex_ci.errors import MogplexError, UnreachableError, WrongServiceError
+from mogplex_ci.errors import (
+    MogplexError,
+    ProxyFailedError,
+    UnreachableError,
+    UsageError,
+    WrongServiceError,
+)
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested, bounded
 from tests.https_proxy import HttpsProxy, certificate
@@ -242,11 +247,6 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
     ("error", "words", "may_have_worked"),
     [
         (
-            unanswered(ProxyFailed, ProxyError("http://user:secret@proxy", UNTRUSTED)),
-            "the proxy could not be",
-            False,
-        ),
-        (
             unanswered(TlsFailed, SSLError(UNTRUSTED)),
             "the TLS certificate of mogplex.example could not",
             False,
@@ -280,11 +280,75 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
 def test_what_went_wrong_is_said_in_our_words(
     error: Exception, words: str, may_have_worked: bool
 ) -> None:
-    found = failure_of(error, "mogplex.example")
+    found = failure_of(error, "mogplex.example", None)
+    behind = failure_of(error, "mogplex.example", Proxy("HTTPS_PROXY", "proxy.example:3128"))
+    assert behind.cause == (f"{found.cause}, through the proxy proxy.example:3128 of HTTPS_PROXY")
     assert (found.cause.startswith(words), found.may_have_worked) == (True, may_have_worked)
     assert found.detail == (
         Untrusted("self-signed certificate") if "certificate" in words else None
     )
+
+
+def proxy_answering(status: int) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(
+        f"HTTP/1.1 {status} Odd\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (407, "it answers 407", "Put user and password into {}, http://USER:PASSWORD@HOST:PORT"),
+        (403, "it answers 403", "Check HTTPS_PROXY and NO_PROXY"),
+        (None, "it refuses the connection", "Check HTTPS_PROXY and NO_PROXY"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_proxy_is_named_with_its_variable_and_reason_and_without_its_password(
+    variable: str, status: int | None, reason: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as stack:
+        address = "http://127.0.0.1:9"
+        if status is not None:
+            address = stack.enter_context(peer(proxy_answering(status)))
+        host = urlsplit(address).netloc
+        monkeypatch.setenv(variable, f"http://ada:hunter2@{host}")
+        with pytest.raises(ProxyFailedError) as raised:
+            Client("https://mogplex.example", TOKEN).repos()
+    error = raised.value
+    assert error.cause == f"the proxy {host} of {variable} could not be used: {reason}"
+    assert error.remedy.startswith(remedy.format(variable))
+    assert "hunter2" not in f"{error.cause} {error.remedy} {error.detail}"
+    assert (error.exit_code, error.patience, error.may_have_worked) == (69, 120.0, False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://proxy:99999",
+        "http://ada:hunter2@:3128",
+        "http://ada:hunter2@proxy:port",
+        "ftp://proxy:21",
+        "socks5://proxy:1080",
+        "http://pro xy:3128",
+        "http://[::1:3128",
+        "$PROXY",
+    ],
+)
+def test_a_malformed_proxy_is_a_usage_error(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    with pytest.raises(UsageError) as raised:
+        Client("https://mogplex.example", TOKEN)
+    (problem,) = raised.value.problems
+    assert (problem.input, problem.got) == ("HTTPS_PROXY", None)
+    assert "is not the address of a proxy" in problem.fault
+
+
+def test_hosts_that_need_no_proxy_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    assert proxy_for("https://mogplex.example") == Proxy("HTTPS_PROXY", "proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "mogplex.example")
+    assert proxy_for("https://mogplex.example") is None
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

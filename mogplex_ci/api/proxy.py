@@ -1,0 +1,66 @@
+"""The proxy that the environment names for an address, as requests finds it."""
+
+import os
+import re
+from importlib.util import find_spec
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from mogplex_ci.errors import Problem, UsageError
+
+_SCHEMES: Final = ("http", "https")
+_SOCKS_SCHEMES: Final = ("socks4", "socks4a", "socks5", "socks5h")
+"""Those that requests can use where PySocks is installed; the image does not have it."""
+_HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"
+_REMEDY: Final = "Set it to http://HOST:PORT, or leave it out."
+
+
+class Proxy(NamedTuple):
+    """A proxy, without the user and password that its address may hold."""
+
+    variable: str
+    """The variable that names it, such as ``HTTPS_PROXY``."""
+    host: str
+    """``host:port``."""
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """Return the proxy through which ``url`` is reached; None when there is none, or ``NO_PROXY``
+    names the host.
+
+    Raises:
+        UsageError: the variable's value is no address of a proxy that can be used.
+    """
+    from requests.utils import get_environ_proxies, select_proxy  # slow to import
+
+    address = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not address:
+        return None
+    variable = _variable_with(address, urlsplit(url).scheme)
+    host = _host_of(address)
+    if host is None:
+        # Not shown: it may hold a password.
+        raise UsageError(
+            Problem(variable, "is not the address of a proxy that can be used", _REMEDY)
+        )
+    return Proxy(variable, host)
+
+
+def _variable_with(address: str, scheme: str) -> str:
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+    return next((name for name in names if os.environ.get(name) == address), names[1])
+
+
+def _host_of(address: str) -> str | None:
+    """Return ``host:port`` of a proxy's address; None when it is none that can be used."""
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.hostname
+    schemes = _SCHEMES if find_spec("socks") is None else (*_SCHEMES, *_SOCKS_SCHEMES)
+    if parts.scheme not in schemes or not host or not re.fullmatch(_HOST, host):
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
