@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from mogplex_ci.errors import (
@@ -16,12 +17,15 @@ from mogplex_ci.errors import (
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import NOT_JUDGED, Finding, Outcome, Words
 from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.redactor import MASK
 from mogplex_ci.untrusted import Untrusted
 
 FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
+_CUT: Final = re.compile(r"… [0-9,]+ more characters\Z")
 _COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
 _ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
 _SMALLER: Final = (
@@ -83,11 +87,45 @@ def judge_artifact(inspection: Inspection) -> Generator[Update, None, Finding]:
     content = yield from read(inspection)
     if isinstance(content, Finding):
         return content
-    if losses := inspection.sources.losses(content):
-        return Finding(Artifact.CHANGED, tuple(map(Untrusted, losses)))
-    if faults := _faults(inspection, content):
+    safe = inspection.sources.safe
+    cleaned = Untrusted(safe.data(content))
+    spoiled = _spoiled(content, cleaned, safe)
+    if spoiled:
+        return Finding(Artifact.CHANGED, tuple(map(Untrusted, spoiled)))
+    faults = _faults(inspection, content)
+    if not faults and cleaned != content:
+        faults = _faults(inspection, cleaned)
+    if faults:
         return Finding(Artifact.INVALID, tuple(map(Untrusted, faults)))
-    return Finding(Artifact.VALID, artifact=content)
+    return Finding(Artifact.VALID, artifact=cleaned)
+
+
+def _spoiled(content: Untrusted, cleaned: Untrusted, safe: Sanitizer) -> list[str]:
+    """Return what is lost when an artifact is cleaned: keys, parts and numbers, and strings that
+    are masked or cut. Invisible characters, and those that control a terminal, may go.
+    """
+    pairs = content.inspect(lambda before: cleaned.inspect(lambda after: [(before, after)]))
+    strings = [words for before, after in pairs for words in _spoiled_strings(before, after, "")]
+    spoiled = [*safe.losses(content), *strings]
+    if not spoiled and safe.data(cleaned) != pairs[0][1]:
+        return ["cleaning it does not come to an end"]
+    return spoiled
+
+
+def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[str]:
+    """Yield the places of strings that are masked or cut, as JSON pointers."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, old, new in zip(before, before.values(), after.values(), strict=False):
+            name = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _spoiled_strings(old, new, f"{pointer}/{name}")
+    elif isinstance(before, list) and isinstance(after, list):
+        for number, (old, new) in enumerate(zip(before, after, strict=False)):
+            yield from _spoiled_strings(old, new, f"{pointer}/{number}")
+    elif isinstance(before, str) and isinstance(after, str):
+        if after.count(MASK) > before.count(MASK):
+            yield f"{pointer or '/'}: a part would be masked as a secret"
+        elif _CUT.search(after) and not _CUT.search(before):
+            yield f"{pointer or '/'}: it would be cut off"
 
 
 def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:

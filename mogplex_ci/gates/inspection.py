@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Repo, Run
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.service import Service
-    from mogplex_ci.untrusted import Untrusted
+    from mogplex_ci.sanitize import Sanitizer
 
     T = TypeVar("T")
 
@@ -42,8 +42,8 @@ class Sources(NamedTuple):
     """Its deadline is the step's."""
     connect: Callable[[Repo], GitHubApi | None]
     """Makes GitHub's API of a repository; returns None when there is no token for it."""
-    losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
-    """Tells what cleaning would change in an artifact."""
+    safe: Sanitizer
+    """Cleans what is handed on."""
     own_run: str = ""
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
     step.

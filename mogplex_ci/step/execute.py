@@ -139,7 +139,7 @@ def _inspection_of(step: Step, inputs: ActionInputs, client: Client) -> Inspecti
     sources = Sources(
         Service(client, step.clock, step.stop, step.began, inputs.timeout),
         lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
-        losses=step.recorder.safe.losses,
+        safe=step.recorder.safe,
         own_run=step.platform.workflow_run,
         rehearsed=rehearsed,
         servers=github_servers(step.platform.env),

@@ -90,6 +90,7 @@ class Step:
         sources = Sources(
             Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
+            Sanitizer(),
         )
         inspection = inspection_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)

@@ -95,7 +95,7 @@ class Story:
         sources = Sources(
             service,
             lambda repo: GitHubApi(self.github.url, TOKEN, repo.full_name.text),
-            losses=safe.losses,
+            safe=safe,
             own_run=own_run,
         )
         inspection = inspection_of(typed, sources)

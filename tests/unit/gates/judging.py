@@ -15,6 +15,7 @@ from mogplex_ci.models import Repo
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.github import AGENT, TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
@@ -93,7 +94,9 @@ def judged(
     clock = clock or own_clock
     assert clock is not None
     service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
-    inspection = inspection_of(wanted._replace(branch=branch), Sources(service, connect, **fields))
+    inspection = inspection_of(
+        wanted._replace(branch=branch), Sources(service, connect, Sanitizer(), **fields)
+    )
     said = [] if said is None else said
     was_there = joined or attached
     try:

@@ -5,6 +5,7 @@ do.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,6 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Run
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.typed_inputs import typed_inputs
@@ -72,7 +72,7 @@ def judged(
         VirtualTime().clock(),
         typed_inputs(artifact=path, artifact_schema=schema or None),
     )
-    fields: dict[str, Any] = {"timeout": timeout, "stop": stop, "losses": Sanitizer().losses}
+    fields: dict[str, Any] = {"timeout": timeout, "stop": stop}
     with contextlib.closing(Client(emulator.url, emulator.token)) as client:
         success = result(Result.SUCCESS, run=run)
         return judging.judged(
@@ -207,6 +207,48 @@ def test_what_is_validated_is_what_is_handed_on(
     judgement, _ = judged(emulator, run, **schema)
     assert (judgement.error_code, judgement.artifact) == ("ARTIFACT_INVALID", None)
     assert [item.text for item in judgement.gates[0].items] == [found]
+
+
+MASKS = "a part would be masked as a secret"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({"url": "https://ada:hunter2xyz@db.example/app"}, f"/url: {MASKS}"),
+        ({"token": "hunter2-hunter2-hunter2"}, f"/token: {MASKS}"),
+        ({"a": {"b": ["ok", "ghp_" + "a" * 36]}}, f"/a/b/1: {MASKS}"),
+        ({"a/b": {"~": "Bearer abcdefghijklmnop123456"}}, f"/a~1b/~0: {MASKS}"),
+        ("sk-ant-" + "a1B2" * 12, f"/: {MASKS}"),
+        (["AKIAIOSFODNN7EXAMPLE"], f"/0: {MASKS}"),
+        ({"note": f"use mog_{'a1B2c3D4' * 5} here"}, f"/note: {MASKS}"),
+        ({"log": "x" * 100_001}, "/log: it would be cut off"),
+        ({"password": "correct horse 1"}, f"/password: {MASKS}"),
+        ({"c": "postgres://u:s3cr3tpass@h/db"}, f"/c: {MASKS}"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_string_that_cleaning_masks_or_cuts_is_named(
+    emulator: Emulator, content: object, found: str
+) -> None:
+    """A later job would get another value than the one that the schema was asked about."""
+    body = json.dumps({"ok": True, "data": {"artifact": {"path": PATH, "content": content}}})
+    emulator.inject("artifact", status=200, body=body, headers={"content-type": "application/json"})
+    judgement, _ = judged(emulator, ended(emulator))
+    assert (judgement.error_code, judgement.artifact) == ("ARTIFACT_INVALID", None)
+    assert judgement.gates[0].items[-1].text == found
+
+
+def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) -> None:
+    """Without its invisible characters a string is another one."""
+    body = json.dumps({"ok": True, "data": {"artifact": {"path": PATH, "content": "a\u200bb"}}})
+    emulator.inject(
+        "artifact", status=200, body=body, headers={"content-type": "application/json"}, times=2
+    )
+    judgement, _ = judged(emulator, ended(emulator), minLength=3)
+    assert judgement.error_code == "ARTIFACT_INVALID"
+    judgement, _ = judged(emulator, ended(emulator), maxLength=3)
+    assert judgement.artifact == Untrusted("ab")
 
 
 def test_an_artifact_of_another_commit_is_refused(emulator: Emulator) -> None:
