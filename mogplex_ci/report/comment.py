@@ -59,7 +59,9 @@ class Comment:
         self._issue = issue
         self._token = token
         self._clock = clock
-        self._key = self._digest(key) if key else ""
+        self._key = ""
+        if key:
+            self._key = self._digest(key)
         """The digest in the marker; a step that only follows takes the run's."""
         self._earlier = ""
         """Pattern of the marker of an earlier comment; in later rounds, too, it names the first
@@ -162,8 +164,9 @@ class CommentReport(Report):
         parts = [Markdown.of("{}{}\n", top_line(run, self.safe), self.link)]
         for section in (why, rounds, gates, last_words):
             parts += section(run, self.safe, _DETAIL)
-        is_stopped = run.ending.result is Result.INTERRUPTED
-        seconds = STOPPED_SECONDS if is_stopped else CALLS_SECONDS
+        seconds = CALLS_SECONDS
+        if run.ending.result is Result.INTERRUPTED:
+            seconds = STOPPED_SECONDS
         self._write(Markdown.joined("\n", parts), seconds)
 
     def _write(self, text: Markdown, seconds: float) -> None:

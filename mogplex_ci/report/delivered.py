@@ -109,9 +109,13 @@ def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> 
     """
     branch = safe.branch(result.branch)
     base = safe.branch(result.base_branch)
-    own_branch = None if branch == base else branch
-    compared = f"{base}...{own_branch}" if own_branch and base else None
     repo = safe.repo(result.repo.full_name) if result.repo else None
+    branch_url = None
+    compare_url = None
+    if branch != base:
+        branch_url = _github_url(safe, repo, "tree", branch)
+    if branch != base and branch and base:
+        compare_url = _github_url(safe, repo, "compare", f"{base}...{branch}")
     return Delivered(
         branch=branch,
         branch_shown=text.cleaned(result.branch, safe, limit=BRANCH_LIMIT),
@@ -121,8 +125,8 @@ def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> 
         changed=result.changed,
         has_work=branch is not None and _has_work(result),
         pull_request_url=safe.url(result.pull_request_url(servers)),
-        branch_url=_github_url(safe, repo, "tree", own_branch),
-        compare_url=_github_url(safe, repo, "compare", compared),
+        branch_url=branch_url,
+        compare_url=compare_url,
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
         rounds=tuple(_round_facts(each, safe) for each in result.rounds),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
@@ -152,14 +156,18 @@ def _github_url(
 
 def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     """Return what may be shown of a gate that was judged."""
-    remedy = safe.message(gate.remedy) if gate.remedy and not gate.passed else None
+    remedy = None
+    error_code = None
+    if not gate.passed:
+        remedy = text.our_words(gate.remedy, safe)
+        error_code = safe.identifier(gate.error_code)
     return GateFacts(
         name=safe.message(gate.name),
         passed=gate.passed,
         expected=safe.message(text.capitalized(gate.expected)),
         found=safe.message(text.capitalized(gate.found)),
         remedy=remedy,
-        error_code=None if gate.passed else safe.identifier(gate.error_code),
+        error_code=error_code,
         items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.details or gate.items),
     )
 
@@ -179,5 +187,5 @@ def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
         commit=safe.identifier(this.commit),
         found=faults_line(this.gates, safe),
         gates=tuple(gate_facts(gate, safe) for gate in this.gates),
-        ended=safe.message(this.ended) if this.ended else None,
+        ended=text.our_words(this.ended, safe),
     )

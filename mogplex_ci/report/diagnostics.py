@@ -72,7 +72,10 @@ class Diagnostics(Report):
 
     def on(self, run: StepRun, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
-        self._log_update(update, {} if run.name is None else {"name": run.name})
+        fields: dict[str, object] = {}
+        if run.name is not None:
+            fields["name"] = run.name
+        self._log_update(update, fields)
 
     def _log_update(self, update: Update, fields: dict[str, object]) -> None:
         values = update._asdict()
@@ -139,5 +142,8 @@ def _plain(value: object) -> object:
         return {"type": type(value).__name__, "cause": str(value)}
     if not isinstance(value, tuple):
         return value
-    parts, names = [_plain(part) for part in value], getattr(value, "_fields", None)
-    return dict(zip(names, parts, strict=True)) if names else parts
+    parts = [_plain(part) for part in value]
+    names = getattr(value, "_fields", None)
+    if names is None:
+        return parts
+    return dict(zip(names, parts, strict=True))

@@ -170,24 +170,29 @@ class RunFacts(NamedTuple):
 
     def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
         """Return names and values of everything that is known, as far as it is short."""
-        work, delivered, times = self.work, self.delivered, self.times
-        has_run = work.run_id is not None
+        work = self.work
         values: dict[LiteralString, CleanText | LiteralString | int | None] = {
             "Repository": self.task.repo,
-            "Branch": delivered.branch_shown,
-            "Base branch": delivered.base_shown,
-            "Changed": _change(delivered),
-            "Commit": delivered.commit,
+            "Branch": self.delivered.branch_shown,
+            "Base branch": self.delivered.base_shown,
+            "Changed": _change(self.delivered),
+            "Commit": self.delivered.commit,
             "Run": work.run_id,
-            "Joined": "an earlier attempt started it" if work.joined else None,
+        }
+        if work.joined:
+            values["Joined"] = "an earlier attempt started it"
+        values |= {
             "Status": work.status,
             "Harness": work.harness,
-            "Started": times.started,
+            "Started": self.times.started,
             "Attempt": self.task.attempt,
-            "Events": times.events if has_run else None,
-            "More events": "the service does not list them" if times.events_missing else None,
-            "Requests": self.ending.requests if has_run else None,
         }
+        if work.run_id:
+            values["Events"] = self.times.events
+        if self.times.events_missing:
+            values["More events"] = "the service does not list them"
+        if work.run_id:
+            values["Requests"] = self.ending.requests
         return {name: value for name, value in values.items() if value is not None}
 
     def without_timeline(self) -> Self:
@@ -218,6 +223,11 @@ class StepFacts(NamedTuple):
     def has_several(self) -> bool:
         """Whether there are several runs, which need a table and a headline for all of them."""
         return self.planned > 1 and len(self.runs) > 0
+
+    @property
+    def only_run(self) -> RunFacts | None:
+        """The run, or the step itself if it ended before it had one; None if there are several."""
+        return None if self.has_several else self.shown[0]
 
     def headline(self, safe: Sanitizer) -> SafeText:
         """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were
@@ -297,19 +307,23 @@ def facts_of(
     run: StepRun | None = None,
     began: float = 0.0,
 ) -> RunFacts:
-    """Return the facts of a run that ended with ``result``; without ``run``, of the step as a
-    whole.
+    """Return the facts of ``run``, which ended with ``result``; without it, of the step as a whole.
 
     ``inputs`` is None when they could not be read; the run ``began`` so many seconds after the
     step.
     """
+    number = 0
+    name = None
+    if run is not None:
+        number = run.number
+        name = run.name
     delivered = delivered_of(result, safe, github_servers(platform.env))
     artifact_file = None
     if inputs is not None and inputs.output_dir is not None and result.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
     return RunFacts(
-        number=run.number if run else 0,
-        name=run.name if run else None,
+        number=number,
+        name=name,
         ending=ending_of(result, safe),
         task=task_of(result, safe, platform, inputs),
         work=work_of(result, safe, platform, inputs),
@@ -326,7 +340,7 @@ def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
     return Ending(
         result=result.result,
         exit_code=result.exit_code,
-        cause=safe.message(text.capitalized(result.cause)) if result.cause else None,
+        cause=text.our_words(text.capitalized(result.cause), safe),
         detail=text.cleaned(result.detail, safe),
         remedy=remedy,
         error=text.reason(safe, result) if result.cause else None,
@@ -340,7 +354,7 @@ def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
 
 def _remedy(result: RunResult, safe: Sanitizer) -> SafeText | None:
     """Return whether the run goes on although the step failed, and advice."""
-    remedy = safe.message(result.remedy) if result.remedy else None
+    remedy = text.our_words(result.remedy, safe)
     if result.cause and result.run_goes_on and result.result is not Result.PAUSED:
         return safe.sentence(*text.join_present(" ", _state_at_the_end(result), remedy))
     return remedy
@@ -377,24 +391,32 @@ def task_of(
 ) -> Task:
     """Return what was asked for."""
     identity = platform.identity()
-    words = inputs.prompt if inputs else ""
     found = result.repo.full_name if result.repo else None
-    named = inputs.repo if inputs else None
-    folder = inputs.output_dir if inputs else None
-    return Task(
-        name=safe.clean(inputs.task) if inputs and inputs.task else None,
-        title=safe.clean(text.first_line(words) or "Mogplex", limit=text.TITLE_LIMIT),
-        words=safe.clean(words, limit=MESSAGE_LIMIT),
+    task = Task(
+        name=None,
+        title=safe.clean("Mogplex"),
+        words=safe.clean(""),
         repo=safe.repo(found),
-        repo_shown=safe.clean(found or named or ""),
-        dry_run=_dry_run(inputs, platform, safe),
+        repo_shown=safe.clean(found or ""),
+        dry_run=None,
         attempt=safe.identifier(identity.attempt) if identity else None,
+        output_dir=None,
+    )
+    if inputs is None:
+        return task
+    folder = inputs.output_dir
+    return task._replace(
+        name=safe.clean(inputs.task) if inputs.task else None,
+        title=safe.clean(text.first_line(inputs.prompt) or "Mogplex", limit=text.TITLE_LIMIT),
+        words=safe.clean(inputs.prompt, limit=MESSAGE_LIMIT),
+        repo_shown=safe.clean(found or inputs.repo or ""),
+        dry_run=_dry_run(inputs, platform, safe),
         output_dir=_path(folder, platform, safe) if folder else None,
     )
 
 
-def _dry_run(inputs: ActionInputs | None, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    played = what_is_played(inputs, platform, safe) if inputs else None
+def _dry_run(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    played = what_is_played(inputs, platform, safe)
     if played is None:
         return None
     return safe.sentence("Dry run: nothing was sent, and ", played, " was played.")
@@ -435,12 +457,18 @@ def work_of(
     result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
 ) -> Work:
     """Return what is known about the run itself."""
-    run, timeline = result.run, result.timeline
+    run = result.run
+    timeline = result.timeline
     if run is None:
         return _NO_RUN
-    asks = timeline.checkpoint if run.is_paused else None
+    preview_url = None
+    if run.is_paused and timeline.checkpoint is not None:
+        preview_url = safe.url(timeline.checkpoint.preview_url)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
-    event = platform.cause.words() if inputs and inputs.include_event else ()
+    event_sha256 = None
+    event_words = platform.cause.words() if inputs and inputs.include_event else ()
+    if event_words:
+        event_sha256 = safe.identifier(event_text(event_words).sha256)
     return Work(
         run_id=safe.identifier(run.id),
         status=safe.identifier(run.status),
@@ -450,9 +478,9 @@ def work_of(
         key=safe.key(result.key),
         joined=result.joined,
         cancelled_by_step=result.cancelled_by_step,
-        preview_url=safe.url(asks.preview_url) if asks else None,
+        preview_url=preview_url,
         message=said or None,
-        event_sha256=safe.identifier(event_text(event).sha256) if event else None,
+        event_sha256=event_sha256,
     )
 
 

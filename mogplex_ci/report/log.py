@@ -22,7 +22,7 @@ from mogplex_ci.run import updates as u
 from mogplex_ci.run.many import CanariesPassed, NoMoreStarts
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 _LEAST_ROOM: Final = 20_000
@@ -208,9 +208,11 @@ class _FoldedLog:
         if ending.result is Result.SKIPPED:
             return  # one line says it of all, and the table at the end names them
         self._log.end(run)
-        took = text.behind(" after ", duration(ending.duration)) if run.work.run_id else []
+        said: list[Part] = [self._name, " ", ending.mark, " ", ending.headline]
+        if run.work.run_id:
+            said += [" after ", duration(ending.duration)]
         link = text.behind(": ", run.link(run.delivered.pull_request_url))
-        self._lines.say(self._name, " ", ending.mark, " ", ending.headline, *took, *link)
+        self._lines.say(*said, *link)
         if ending.exit_code != 0 and ending.annotation:
             message = self._lines.safe.sentence(self._name, " ", ending.annotation)
             self._lines.annotate(Level.ERROR, "Mogplex", message)

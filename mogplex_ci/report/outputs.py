@@ -120,8 +120,9 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
     """
     outputs: dict[str, CleanText | None] = {}
     for name, spec in OUTPUTS.items():
-        is_set = spec.of_several or step.names_one_run
-        outputs[name] = _as_text(spec.value(step.whole), safe) if is_set else None
+        outputs[name] = None
+        if spec.of_several or step.names_one_run:
+            outputs[name] = _as_text(spec.value(step.whole), safe)
     outputs[RESULTS] = safe.json(Untrusted([_row(run) for run in step.runs]))
     return outputs
 

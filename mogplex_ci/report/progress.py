@@ -175,6 +175,7 @@ class _Row:
         return clock((self.ended or time.monotonic()) - self.began)
 
     def _run(self, run: Run, safe: Sanitizer) -> None:
-        state = safe.sentence("Run ", self._activity.state(run))
+        self.text = safe.sentence("Run ", self._activity.state(run))
         call = self._activity.call
-        self.text = safe.sentence(state, ": ", *call) if call else state
+        if call:
+            self.text = safe.sentence(self.text, ": ", *call)

@@ -70,6 +70,8 @@ class RunLog:
             self._on_news(update)
         elif isinstance(update, u.ServiceUpdate):
             self._on_service(update)
+        elif isinstance(update, u.JudgeUpdate):
+            self._on_judged(update)
         elif isinstance(update, u.EndUpdate):
             self._on_end(update)
         else:
@@ -101,8 +103,9 @@ class RunLog:
     def _on_news(self, update: u.NewsUpdate) -> None:
         match update:
             case u.StatusChanged(run, asks):
-                self._asks = asks if run.is_paused else None
+                self._asks = None
                 if run.is_paused:
+                    self._asks = asks
                     self._paused(asks)
             case u.UnknownStatus(run):
                 message = self._safe.line(
@@ -135,11 +138,8 @@ class RunLog:
             case _:
                 assert_never(update)
 
-    def _on_end(self, update: u.EndUpdate) -> None:
+    def _on_judged(self, update: u.JudgeUpdate) -> None:
         match update:
-            case u.Ended(additions=additions):
-                self._events.add(additions)
-                self._events.write_open_calls(ended=True)
             case u.ChecksAwaited():
                 self._checks_awaited(update)
             case u.GateJudged(gate):
@@ -153,19 +153,31 @@ class RunLog:
             case u.ClaimsDiffer(claims):
                 for claim in claims:
                     self._lines.warn("Delivery", text.claim(claim, self._safe))
-            case u.Cancelling(run):
-                what = "Cancelling the run" if run else "Asking for the run's id to cancel it"
-                self._lines.say(what)
-            case u.CancelAnswered(status, already_terminal):
-                before = "The run had already ended: " if already_terminal else "Run "
-                self._lines.say(before, Untrusted(status))
+            case _:
+                assert_never(update)
+
+    def _on_end(self, update: u.EndUpdate) -> None:
+        match update:
+            case u.Ended(additions=additions):
+                self._events.add(additions)
+                self._events.write_open_calls(ended=True)
+            case u.Cancelling(None):
+                self._lines.say("Asking for the run's id to cancel it")
+            case u.Cancelling():
+                self._lines.say("Cancelling the run")
+            case u.CancelAnswered(status, already_terminal=True):
+                self._lines.say("The run had already ended: ", Untrusted(status))
+            case u.CancelAnswered(status):
+                self._lines.say("Run ", Untrusted(status))
             case u.CancelFailed():
                 self._cancel_failed(update)
             case _:
                 assert_never(update)
 
     def _starting(self, starting: u.Starting) -> None:
-        repo = starting.repo.full_name if starting.repo else Untrusted(starting.repo_id)
+        repo = Untrusted(starting.repo_id)
+        if starting.repo is not None:
+            repo = starting.repo.full_name
         own = self._lines.own_repository
         self._events.can_annotate_files = own is not None and repo.one_of(own) is not None
         title = text.first_line(self._inputs.prompt)
@@ -294,7 +306,9 @@ class RunLog:
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         state = self._activity.state(beat.run)
-        what = "Not started yet" if state == text.NOT_STARTED else f"Still {state}"
+        what: LiteralString = f"Still {state}"
+        if state == text.NOT_STARTED:
+            what = "Not started yet"
         still = self._safe.sentence(what, " after ", duration(beat.elapsed))
         silent = self._safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         call = self._activity.call
@@ -432,7 +446,9 @@ class _EventLines:
         path = self._safe.path(at.path)
         if path is None or ".." in path.split("/"):
             return
-        level = Level.WARNING if at.is_problem else Level.NOTICE
+        level = Level.NOTICE
+        if at.is_problem:
+            level = Level.WARNING
         said = self._safe.sentence("Agent: ", message)
         self._lines.annotate(level, "Agent", said, Place(path, at.line))
 

@@ -83,6 +83,11 @@ def cleaned(
     return safe.clean(value, limit=limit) if value else None
 
 
+def our_words(words: str, safe: Sanitizer) -> SafeText | None:
+    """Return words of ours as a line; None when there are none."""
+    return safe.message(words) if words else None
+
+
 def waiting(safe: Sanitizer, wait: Waiting) -> SafeText:
     """Return why and for how long a request waits."""
     return safe.sentence("Trying again in ", duration(wait.seconds), ": ", reason(safe, wait.error))
@@ -106,7 +111,9 @@ def capitalized(text: str) -> str:
 def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
     ours = safe.message(capitalized(why.cause))
-    return safe.sentence(ours, ": ", why.detail) if why.detail else ours
+    if not why.detail:
+        return ours
+    return safe.sentence(ours, ": ", why.detail)
 
 
 def missing_events(missing: EventsMissing) -> str:
@@ -369,7 +376,9 @@ def long_lines(
     """Return the lines that ``block`` makes of a message that does not fit into one; none for a
     short one.
     """
-    lines = block(message) if message else []
+    if not message:
+        return []
+    lines = block(message)
     is_long = len(lines) > 1 or any(len(line) > LONG_LINE for line in lines)
     return lines if is_long else []
 

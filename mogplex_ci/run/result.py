@@ -315,7 +315,9 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
-    state = "had not started yet" if run.status == "pending" else f"was {run.status}"
+    state = f"was {run.status}"
+    if run.status == "pending":
+        state = "had not started yet"
     return RunResult.of(
         Result.TIMEOUT,
         f"the timeout passed while the run {state}",

@@ -228,5 +228,5 @@ StartUpdate = Waiting | Starting | NextKey | Started | Retrying | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | OtherBranchUsed | ClaimsDiffer
-EndUpdate = Ended | JudgeUpdate | Cancelling | CancelAnswered | CancelFailed
-Update = StartUpdate | NewsUpdate | ServiceUpdate | EndUpdate
+EndUpdate = Ended | Cancelling | CancelAnswered | CancelFailed
+Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate

@@ -60,7 +60,7 @@ PAGE_LIMIT: Final = 4_000_000
 """Characters of the timelines of all runs; entries beyond it do not unfold."""
 
 
-class Shown(NamedTuple):
+class EntryLine(NamedTuple):
     """One entry of the timeline as the page lists it; its texts are sanitized."""
 
     time: str
@@ -113,9 +113,9 @@ def page(step: StepFacts, parts: Sequence[str], safe: Sanitizer) -> Iterator[str
             version=__version__,
             step=step,
             whole=step.whole,
-            only_run=None if step.has_several else step.shown[0],
+            only_run=step.only_run,
             headline=step.headline(safe),
-            table=step.table(safe) if step.has_several else {},
+            table=step.table(safe),
             picture=_picture_of_runs(step.runs),
             parts=parts,
             filter_classes=[f"f{number}" for number in range(_MOST_FILTERS)],
@@ -180,23 +180,23 @@ def _filters_of(tools: Sequence[ToolUse], safe: Sanitizer) -> Sequence[tuple[str
     return filters
 
 
-def entries_of(run: RunFacts, safe: Sanitizer, *, room: int) -> Sequence[Shown]:
+def entries_of(run: RunFacts, safe: Sanitizer, *, room: int) -> Sequence[EntryLine]:
     """Return the entries of a run's timeline. Those beyond ``room`` characters do not unfold."""
     tools = run.times.tools
     numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(tools)}
-    entries: list[Shown] = []
+    entries: list[EntryLine] = []
     for entry in run.times.timeline.entries:
         try:
             entries.append(_shown(entry, numbers, safe, unfolds=room > 0))
         except Exception:  # one odd entry must not cost the page
-            entries.append(Shown(clock(entry.at), "note", "", "An event cannot be shown here"))
+            entries.append(EntryLine(clock(entry.at), "note", "", "An event cannot be shown here"))
         room -= len(entries[-1].body) + len(entries[-1].text)
     return entries
 
 
 def _shown(
     entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool
-) -> Shown:
+) -> EntryLine:
     """Return an entry of the timeline; ``filters`` are the numbers by tool. Without ``unfolds``
     only its line.
     """
@@ -206,7 +206,7 @@ def _shown(
     if isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS:
         line = below
         below = ""
-    return Shown(
+    return EntryLine(
         clock(entry.at),
         _ENTRY_CLASSES.get(type(entry), "phase"),
         safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
@@ -316,7 +316,7 @@ def _picture_of_runs(runs: Iterable[RunFacts]) -> Picture:
 
 
 def _picture_of_run(
-    run: RunFacts, entries: Sequence[Shown], filters: Sequence[tuple[str, int]]
+    run: RunFacts, entries: Sequence[EntryLine], filters: Sequence[tuple[str, int]]
 ) -> Picture:
     """Return a drawing of the phases and, for each filter, of its calls."""
     timeline = run.times.timeline
