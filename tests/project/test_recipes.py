@@ -231,6 +231,10 @@ def test_nothing_starts_at_night_while_the_last_pull_request_is_open(
     others = [open_pull("fix"), open_pull(branch, FORK), open_pull(branch, None)]
     done, outputs, _ = asking(tmp_path, look, others)
     assert (done.returncode, outputs) == (0, "none=true\n"), "nobody else's counts"
+    (tmp_path / "output").unlink()
+    look["env"]["OWN"] = branch
+    done, outputs, _ = asking(tmp_path, look, [open_pull(branch)])
+    assert (done.returncode, outputs) == (0, "none=true\n"), "a re-run of the job finds its own"
 
 
 @pytest.mark.parametrize(
