@@ -113,9 +113,13 @@ class _Page:
             self.left_out.append(source)
         hidden, depth = self._hidden
         if hidden:
-            if name == hidden:
-                depth += -1 if is_end else 1
-            self._hidden = (hidden, depth) if depth else ("", 0)
+            if name == hidden and is_end:
+                depth -= 1
+            elif name == hidden:
+                depth += 1
+            self._hidden = (hidden, depth)
+            if depth == 0:
+                self._hidden = ("", 0)
         elif is_end:
             self._end(name)
         elif _is_hidden(name, attributes):
@@ -133,8 +137,10 @@ class _Page:
         elif name == "pre":
             self._write("~~~\n")
             self._code_blocks += 1
-        elif name in ("ul", "ol"):
-            self._lists.append(0 if name == "ol" else None)
+        elif name == "ol":
+            self._lists.append(0)
+        elif name == "ul":
+            self._lists.append(None)
         elif name == "li":
             self._write(self._marker())
             self._is_at_marker = True
@@ -208,5 +214,8 @@ def _leaves_template_open(comment: str) -> bool:
     """
     depth = 0
     for tag in re.findall(r"(?i)</?template(?=[\s/>])", comment):
-        depth = max(depth - 1, 0) if tag.startswith("</") else depth + 1
+        if not tag.startswith("</"):
+            depth += 1
+        elif depth:
+            depth -= 1
     return depth > 0

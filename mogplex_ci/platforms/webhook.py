@@ -414,9 +414,12 @@ class Webhook(NamedTuple):
     def _owner(self, path: str, value: Object, inherited: Object | None) -> Object | None:
         """Return who wrote the texts of an object in the payload; None for an insider."""
         if path in _SUBJECTS or "author_association" in value:
-            return None if self._is_insiders(value) else _object(value, "user")
+            if self._is_insiders(value):
+                return None
+            return _object(value, "user")
         if path == "release":
-            return None if self._is_person(_object(value, "author")) else {}
+            is_known = self._is_person(_object(value, "author"))
+            return None if is_known else {}
         if isinstance(value.get("message"), str) and "author" in value:
             return None if self._is_senders(value) else {}
         pull_request = _object(self.payload, "pull_request")

@@ -68,7 +68,9 @@ def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
     written: list[str] = []
     read: list[str] = []
-    for line in text.splitlines(keepends=True) if compiled(_ESCAPE).search(text) else ():
+    if not compiled(_ESCAPE).search(text):
+        return Decoded(written, read)
+    for line in text.splitlines(keepends=True):
         parts = compiled(_ESCAPE).split(line)
         written += parts
         parts[1::2] = map(_character, parts[1::2])
@@ -144,15 +146,18 @@ def _from_base64(piece: str) -> str:
         piece = piece[1:]
     if text is None:
         return "\n"
-    return text if len(piece) % 4 == 0 else f"{text}\n"
+    if len(piece) % 4:  # the last line
+        text += "\n"
+    return text
 
 
 def _text_of_base64(piece: str) -> str | None:
     """Return the text that ``piece`` is in base64; None if it is none."""
-    whole = piece[:-1] if len(piece) % 4 == 1 else piece  # one character more is less than a byte
     is_for_urls = "-" in piece or "_" in piece
+    if len(piece) % 4 == 1:
+        piece = piece[:-1]  # one character more is less than a byte
     try:
-        raw = base64.b64decode(f"{whole}==", altchars="-_" if is_for_urls else None)
+        raw = base64.b64decode(f"{piece}==", altchars="-_" if is_for_urls else None)
     except binascii.Error:
         return None
     return _as_text(raw)
@@ -173,4 +178,6 @@ def _as_text(raw: bytes) -> str | None:
         text = raw.decode("utf-16-le" if is_wide else "ascii")
     except UnicodeDecodeError:
         return None
-    return text if re.sub(r"[\n\r\t]", "", text).isprintable() else None
+    if not re.sub(r"[\n\r\t]", "", text).isprintable():
+        return None
+    return text

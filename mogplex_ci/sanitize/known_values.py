@@ -71,7 +71,9 @@ class KnownValues:
         """Pieces of 8 characters, the values that have them, and where."""
         for value in sorted(parts):
             text = "".join(shown(value).split())
-            for at in range(0, len(text) - _BLOCK + 1, _BLOCK) if len(text) >= _WINDOW else ():
+            if len(text) < _WINDOW:
+                continue
+            for at in range(0, len(text) - _BLOCK + 1, _BLOCK):
                 block = text[at : at + _BLOCK]
                 if len(set(block)) > 1:  # the same character again and again takes quadratic time
                     self._blocks.setdefault(block, []).append((text, at))

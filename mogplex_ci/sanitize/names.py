@@ -353,7 +353,9 @@ def _expected_in_element(name: _Name) -> str:
     """Return what the text of an XML element must look like: ``<password>…``."""
     is_group = name.before.endswith(("P<", "?<"))  # of a regular expression
     is_element = name.before.endswith("<") and not is_group
-    return _in_quotes(name.name) if is_element or name.found["next"] else ""
+    if is_element or name.found["next"]:
+        return _in_quotes(name.name)
+    return ""
 
 
 def _expected_without_quotes(name: _Name) -> tuple[str, str]:
@@ -377,7 +379,9 @@ def _expected_without_operator(name: _Name) -> str:
         if name.is_flag:
             return _SURE
         is_in_call = found["argument"] and name.before[:-1].rstrip().endswith("(")
-        return _likely(name.name) if is_in_call else ""
+        if is_in_call:
+            return _likely(name.name)
+        return ""
     if name.is_flag and found.string.startswith("-", found.end("word")):
         return ""  # the next option
     if name.before.endswith(" set ") or name.word == "--auth":
@@ -394,7 +398,9 @@ def _likely(name: str) -> str:
 
 
 def _in_quotes(name: str) -> str:
-    return _likely(name) if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
+    if name.endswith(("token", "auth", "pat", "credentials")):
+        return _likely(name)
+    return _TEXT
 
 
 def _is_secret(value: str, expected: str) -> bool:

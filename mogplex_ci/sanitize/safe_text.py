@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import LiteralString, Never, Self
 
@@ -90,16 +91,19 @@ def duration(seconds: float) -> SafeText:
     if (known := _bounded(seconds)) < 10:
         return str.__new__(SafeText, f"{known:.1f}".removesuffix(".0") + "s")
     hours, minutes, rest = _clock_parts(round(known))
-    short = f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
-    return str.__new__(SafeText, f"{hours}h {minutes:02d}m" if hours else short)
+    if hours:
+        return str.__new__(SafeText, f"{hours}h {minutes:02d}m")
+    if minutes:
+        return str.__new__(SafeText, f"{minutes}m {rest:02d}s")
+    return str.__new__(SafeText, f"{rest}s")
 
 
 def clock(seconds: float) -> SafeText:
     """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
     hours, minutes, rest = _clock_parts(int(_bounded(seconds)))
-    return str.__new__(
-        SafeText, f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
-    )
+    if hours:
+        return str.__new__(SafeText, f"{hours}:{minutes:02d}:{rest:02d}")
+    return str.__new__(SafeText, f"{minutes:02d}:{rest:02d}")
 
 
 def count(number: int, noun: LiteralString) -> SafeText:
@@ -111,12 +115,10 @@ def timestamp(time: datetime | None) -> SafeText:
     """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC
     has no such year.
     """
-    try:
-        text = (
-            "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
-        )
-    except OverflowError:
-        text = "unknown"
+    text = "unknown"
+    if time is not None:
+        with suppress(OverflowError):
+            text = time.astimezone(UTC).isoformat(timespec="milliseconds")
     return str.__new__(SafeText, text.replace("+00:00", "Z"))
 
 
@@ -142,4 +144,6 @@ def escaped(text: str) -> str:
 
 
 def _reference(match: re.Match[str]) -> str:
-    return f"{match[0][:-1]}&#{ord(match[0][-1])};" if match[0] else "<wbr>"
+    if not match[0]:
+        return "<wbr>"
+    return f"{match[0][:-1]}&#{ord(match[0][-1])};"

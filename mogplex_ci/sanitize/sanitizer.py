@@ -124,7 +124,9 @@ class Sanitizer:
         """
         if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
-        return self._own_line(template.format(*map(self._inline, values)) if values else template)
+        if values:
+            return self._own_line(template.format(*map(self._inline, values)))
+        return self._own_line(template)
 
     def sentence(self, *parts: Part) -> SafeText:
         """Return ``parts`` as one line: literals as they are, everything else cleaned, None left
@@ -212,11 +214,9 @@ class Sanitizer:
         without credentials.
         """
         target = self.url(url)
-        return (
-            str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
-            if target
-            else None
-        )
+        if target is None:
+            return None
+        return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
 
     def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
         """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no
@@ -297,7 +297,9 @@ class Sanitizer:
             raise ValueError("a line begins with a character of ours that begins no marker")
         (clean,) = self._redactor.redact([show_controls(text)])
         text = break_markers(clean.replace("\n", " "))
-        return str.__new__(SafeText, PREFIX + text if _has_gitlab_time(text) else text)
+        if _has_gitlab_time(text):
+            text = PREFIX + text
+        return str.__new__(SafeText, text)
 
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
@@ -327,7 +329,9 @@ class Sanitizer:
         redacted = self._redactor.redact([text for text, _ in read])
         scrubbed = []
         for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
-            end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
+            end = limit
+            if unread:
+                end = min(limit, max(len(clean) - self._margin, 0))
             scrubbed.append((break_markers(_head(clean, end)), unread + max(len(clean) - end, 0)))
         return scrubbed
 
@@ -362,7 +366,9 @@ class _Json:
         """Return ``value`` with the ``clean`` texts in it, of which there is room for so many
         characters.
         """
-        self._room, self._nodes, self._clean = room, JSON_NODES, clean
+        self._room = room
+        self._nodes = JSON_NODES
+        self._clean = clean
         return self._shown(value)
 
     def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
@@ -371,56 +377,76 @@ class _Json:
         """
         self._nodes -= 1
         if isinstance(value, dict | list):
-            return (
-                self._entries(value, name, depth)
-                if depth < JSON_DEPTH and self._nodes > 0
-                else self._mark("…")
-            )
+            if depth >= JSON_DEPTH or self._nodes <= 0:
+                return self._mark("…")
+            return self._entries(value, name, depth)
         if isinstance(value, bool) or value is None:
             return value
-        is_number, text = isinstance(value, int | float), _scalar_text(value)
-        shown = (
-            MASK
-            if name and names.is_secret_value(text, name, quoted=not is_number)
-            else self._text(text)
-        )
-        if not is_number:
-            return shown
+        if isinstance(value, int | float):
+            return self._number(value, name)
+        text = _scalar_text(value)
+        if name and names.is_secret_value(text, name, quoted=True):
+            return MASK
+        return self._text(text)
+
+    def _number(self, value: float, name: str) -> object:
+        """Return a number as it is, or the text that stands for it."""
+        text = _scalar_text(value)
+        is_secret = name != "" and names.is_secret_value(text, name, quoted=False)
+        shown = MASK if is_secret else self._text(text)
         if shown == text and text[-1:].isdigit():  # JSON numbers are finite
             return value
-        self.losses.add(
-            "a number would be masked as a secret"
-            if shown == MASK
-            else "a number would become text"
-        )
+        if shown == MASK:
+            self.losses.add("a number would be masked as a secret")
+        else:
+            self.losses.add("a number would become text")
         return shown
 
     def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
-        pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
-        keys, items = [], []
+        """Return an object or list; ``name``, if any, makes all of it secret."""
+        if isinstance(value, list):
+            return self._items(value, name, depth)
+        keys: list[tuple[str, str]] = []
+        items: list[object] = []
         told = ""
-        for key, item in islice(pairs, self._nodes):
-            if key is not None:
-                keys.append((str(key), self._text(str(key))))
-            called = (
-                told
-                if key in (None, "value")
-                else str(key)
-                if names.is_secret_name(str(key))
-                else ""
-            )
-            items.append(self._shown(item, called or name, depth + 1))
-            if key in (None, "name", "key"):
-                told = _told(key, item)
-            if self._nodes <= 0 or self._room <= 0:
+        """The secret that the key before named: ``{"name": "TOKEN", "value": …}``."""
+        for key, item in islice(value.items(), self._nodes):
+            text = str(key)
+            keys.append((text, self._text(text)))
+            called = name
+            if key == "value" and told:
+                called = told
+            elif key != "value" and names.is_secret_name(text):
+                called = text
+            items.append(self._shown(item, called, depth + 1))
+            if key in ("name", "key"):
+                is_name = isinstance(item, str) and names.is_secret_name(item)
+                told = str(item) if is_name else ""
+            if self._is_full:
                 break
         missing = len(value) - len(items)
-        if isinstance(value, dict):
-            if missing:
-                keys.append(("", "…"))
-                items.append(self._mark(f"{missing:,} more"))
-            return dict(zip(self._apart(keys), items, strict=True))
-        return [*items, self._mark(f"… {missing:,} more")] if missing else items
+        if missing:
+            keys.append(("", "…"))
+            items.append(self._mark(f"{missing:,} more"))
+        return dict(zip(self._apart(keys), items, strict=True))
+
+    def _items(self, value: list[object], name: str, depth: int) -> list[object]:
+        items: list[object] = []
+        told = ""
+        """The secret that the item before named: ``["--token", …]``."""
+        for item in islice(value, self._nodes):
+            items.append(self._shown(item, told or name, depth + 1))
+            told = _flag_of_secret(item)
+            if self._is_full:
+                break
+        missing = len(value) - len(items)
+        if missing:
+            items.append(self._mark(f"… {missing:,} more"))
+        return items
+
+    @property
+    def _is_full(self) -> bool:
+        return self._nodes <= 0 or self._room <= 0
 
     def _mark(self, text: str) -> str:
         """Return ``text``, which says what is missing."""
@@ -436,7 +462,9 @@ class _Json:
             self._texts.append((text, limit))
             return text
         shown, missing = next(self._clean)
-        return self._mark(_cut(shown, len(shown), missing)) if missing else shown
+        if missing:
+            return self._mark(_cut(shown, len(shown), missing))
+        return shown
 
     def _apart(self, keys: list[tuple[str, str]]) -> Iterator[str]:
         """Yield the keys of an object, given as they were and are shown, each once: the unchanged
@@ -447,7 +475,8 @@ class _Json:
         for written, shown in keys:
             key = shown
             if shown != written:
-                self.losses |= {"a key would change"} if written else set()
+                if written:  # no mark of ours
+                    self.losses.add("a key would change")
                 while key in taken:
                     numbers[shown] += 1
                     key = f"{shown} ({numbers[shown] + 1})"
@@ -455,13 +484,10 @@ class _Json:
             yield key
 
 
-def _told(key: object, item: object) -> str:
-    """Return ``item`` if it is the name of a secret behind it: ``--token`` in a list, or the name
-    of a pair.
-    """
-    if not isinstance(item, str) or (key is None and not re.match(r"--?\w\S*\Z", item)):
-        return ""
-    return item if names.is_secret_name(item) else ""
+def _flag_of_secret(item: object) -> str:
+    """Return ``item`` if it is a flag whose value is a secret: ``--token``."""
+    is_flag = isinstance(item, str) and re.match(r"--?\w\S*\Z", item) is not None
+    return str(item) if is_flag and names.is_secret_name(str(item)) else ""
 
 
 def _lines(value: object, name: str) -> Iterator[str]:
@@ -493,7 +519,9 @@ def _cut(text: str, limit: int, missing: int = 0) -> str:
     before.
     """
     missing += max(len(text) - limit, 0)
-    return f"{_head(text, limit)}… {missing:,} more characters" if missing else text
+    if not missing:
+        return text
+    return f"{_head(text, limit)}… {missing:,} more characters"
 
 
 def _head(text: str, limit: int) -> str:
@@ -533,7 +561,9 @@ def break_markers(text: str) -> str:
 
     The space is visible on purpose: what compares by culture ignores invisible characters.
     """
-    return re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE) if "#" in text else text
+    if "#" not in text:
+        return text
+    return re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)
 
 
 @cache
