@@ -178,10 +178,13 @@ def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:
 def branch_words(run: Run) -> list[Part]:
     """Return on which branch a run works. An event may name another one later."""
     base: Part = run.base_branch or "the default branch"
+    if run.has_own_branch and run.creates_branch:
+        return [run.working_branch, " (new, from ", base, ")"]
     if run.has_own_branch:
-        origin: LiteralString = " (new, from " if run.creates_branch else " (based on "
-        return [run.working_branch, origin, base, ")"]
-    return ["a new one from ", base] if run.creates_branch else [base]
+        return [run.working_branch, " (based on ", base, ")"]
+    if run.creates_branch:
+        return ["a new one from ", base]
+    return [base]
 
 
 def join_present(separator: LiteralString, *parts: Part) -> list[Part]:

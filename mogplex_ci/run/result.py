@@ -170,7 +170,9 @@ class RunResult(NamedTuple):
     @property
     def timeline(self) -> Timeline:
         """The run's timeline, an empty one when it was not followed."""
-        return Timeline() if self.followed is None else self.followed
+        if self.followed is None:
+            return Timeline()
+        return self.followed
 
     def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays
@@ -209,7 +211,9 @@ class RunResult(NamedTuple):
         """
         if self.delivery is not None and self.delivery.branch is not None:
             return Untrusted(self.delivery.branch)
-        return None if self.run is None else self.run.branch_used(self.timeline.branch)
+        if self.run is None:
+            return None
+        return self.run.branch_used(self.timeline.branch)
 
     @property
     def base_branch(self) -> Untrusted | None:
@@ -227,7 +231,9 @@ class RunResult(NamedTuple):
         """
         if self.delivery is not None:
             return self.delivery.commit
-        return None if self.run is None else self.run.commit_of(self.branch)
+        if self.run is None:
+            return None
+        return self.run.commit_of(self.branch)
 
     @property
     def changed(self) -> bool | None:
@@ -245,7 +251,9 @@ class RunResult(NamedTuple):
         told = self.timeline.outcome.pull_request_url
         if told is None or self.repo is None:
             return None
-        return told if is_own_pull_request(told, self.repo.full_name.text, servers) else None
+        if not is_own_pull_request(told, self.repo.full_name.text, servers):
+            return None
+        return told
 
     @property
     def run_goes_on(self) -> bool:
