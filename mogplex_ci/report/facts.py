@@ -110,6 +110,12 @@ class Work(NamedTuple):
     """The preview of a paused run."""
     message: CleanText | None
     """The agent's last words."""
+    doubted_claims: tuple[CleanText, ...] | None
+    """The claims in them that the agent's tools do not show; None when the service says nothing of
+    the kind.
+    """
+    doubt: SafeText | None
+    """The same as a sentence."""
     event_sha256: SafeText | None
     """Digest of the event's words, if ``include-event`` put them into the prompt."""
 
@@ -274,7 +280,10 @@ class StepFacts(NamedTuple):
 
 
 def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    return safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
+    cell = safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
+    if run.work.doubt is None:
+        return cell
+    return safe.sentence(cell, ", doubted")
 
 
 def _time_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
@@ -449,6 +458,8 @@ _NO_RUN: Final = Work(
     cancelled_by_step=False,
     preview_url=None,
     message=None,
+    doubted_claims=None,
+    doubt=None,
     event_sha256=None,
 )
 
@@ -469,6 +480,11 @@ def work_of(
     event_words = platform.cause.words() if inputs and inputs.include_event else ()
     if event_words:
         event_sha256 = safe.identifier(event_text(event_words).sha256)
+    doubted_claims = None
+    doubt = None
+    if timeline.outcome.doubted_claims is not None:
+        doubted_claims = tuple(map(safe.clean, timeline.outcome.doubted_claims))
+        doubt = text.doubt(timeline.outcome.doubted_claims, safe)
     return Work(
         run_id=safe.identifier(run.id),
         status=safe.identifier(run.status),
@@ -480,6 +496,8 @@ def work_of(
         cancelled_by_step=result.cancelled_by_step,
         preview_url=preview_url,
         message=said or None,
+        doubted_claims=doubted_claims,
+        doubt=doubt,
         event_sha256=event_sha256,
     )
 
@@ -518,3 +536,8 @@ def _next_steps(
         yield NextStep("cancel the run", command(text.CANCEL, result.run.id))
     else:
         yield NextStep("read the run's events again", command("runs events {}", result.run.id))
+    if result.sandbox is not None:
+        # The log may hold values of the repository's own variables: it is shown to whoever holds a
+        # token, and not in a job's log.
+        logs = command("sandboxes logs {}", result.sandbox.id)
+        yield NextStep("see why the set-up failed", logs)

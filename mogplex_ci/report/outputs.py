@@ -65,6 +65,7 @@ _ROWS: Final = (
     OutputSpec("idempotency-key", lambda run: run.work.key, "run.idempotency_key", early=True),
     OutputSpec("", lambda run: run.work.cancelled_by_step, "run.cancelled_by_step"),
     OutputSpec("message", lambda run: run.work.message, "last_words"),
+    OutputSpec("", lambda run: run.work.doubted_claims, "doubted_claims"),
     OutputSpec("error", lambda run: run.ending.error, of_several=True),
     OutputSpec(
         "error-code",

@@ -516,6 +516,8 @@ def write_end(lines: LogLines, run: RunFacts, *, preview_was_shown: bool = False
 
     ``run`` may be a step as a whole that ended before it had a run.
     """
+    if run.work.doubt:
+        lines.warn("Doubted", run.work.doubt)
     _write_gates(lines, run)
     ending = run.ending
     figures: list[Part] = []

@@ -237,6 +237,8 @@ def last_words(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markd
     if run.work.message:
         words = safe.quote(run.work.message, limit=detail.text)
         yield Markdown.of("### The agent's last words\n\n{}\n", words)
+    if run.work.doubt:
+        yield Markdown.of("**{}**\n", run.work.doubt)
 
 
 def _next(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:

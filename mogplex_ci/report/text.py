@@ -200,6 +200,13 @@ def first_of(items: Sequence[Part]) -> list[Part]:
     return join_present(", ", *items[:_ITEMS_IN_LINE], "…")
 
 
+def doubt(claims: Sequence[Untrusted], safe: Sanitizer) -> SafeText:
+    """Return that the agent's last words claim more than its tools show."""
+    shown = first_of(claims) or ["what it reports"]
+    words: LiteralString = "Mogplex doubts the agent's last words: no tool call of the run shows "
+    return safe.sentence(words, *shown, ". Look before you rely on them")
+
+
 def behind(separator: LiteralString, part: Part) -> list[Part]:
     """Return ``part`` behind ``separator``; nothing when it is not there."""
     return [separator, part] if part else []

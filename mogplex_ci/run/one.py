@@ -17,6 +17,7 @@ from mogplex_ci.run.result import (
     Result,
     RunResult,
     cancelled_in_pause,
+    failed_in_set_up,
     interrupted,
     result_of_error,
     result_of_run,
@@ -237,7 +238,9 @@ class Execution:
             result = self._revised(result, follower, self._cancelled)
         yield from follower.end()
         if result.result is Result.FAILED and not follower.timeline.agent_worked:
-            result = result._replace(sandbox=self._sandbox_of_failure(follower.run))
+            sandbox = self._sandbox_of_failure(follower.run)
+            if sandbox is not None:
+                result = failed_in_set_up(result, sandbox)
         return result
 
     def _sandbox_of_failure(self, run: Run) -> Sandbox | None:

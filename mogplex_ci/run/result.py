@@ -409,6 +409,19 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     return "the run failed", "Read the run's events."
 
 
+def failed_in_set_up(failed: RunResult, sandbox: Sandbox) -> RunResult:
+    """Return the result of a run whose sandbox could not be set up, with the sandbox's own error if
+    the run does not tell it.
+    """
+    detail = failed.detail
+    if detail is None:
+        detail = sandbox.error
+    elif sandbox.error is not None and sandbox.error.text not in detail.text:
+        detail = Untrusted(f"{detail.text}\n{sandbox.error.text}")
+    remedy = "The log of its sandbox tells why; the job's log has the command that shows it."
+    return failed._replace(sandbox=sandbox, detail=detail, remedy=remedy)
+
+
 def interrupted(stop: Stop) -> RunResult:
     """Return the result of a step that a stop signal ended."""
     result = RunResult.of(Result.INTERRUPTED, f"stopped by {stop.name}", error_code="INTERRUPTED")

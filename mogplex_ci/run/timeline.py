@@ -180,6 +180,10 @@ class RunOutcome:
         self.delivery_failed = False
         """Whether the agent finished, but its changes could not be pushed."""
         self.agent_exited = False
+        self.doubted_claims: tuple[Untrusted, ...] | None = None
+        """The claims in the agent's last message that its tools do not show, according to the
+        service; None when it says nothing of the kind, which proves nothing.
+        """
         self.has_ended = False
         """Whether an event says that the run, or its work before a pause, is over."""
 
@@ -315,6 +319,9 @@ class Timeline:
 
     def _read(self, event: Event) -> Iterator[Addition]:
         at = self._now
+        if event.kind is EventKind.CLAIMS_DOUBTED:
+            # It comes before the end of the words that it is about: the reports show it below them.
+            return
         if event.kind is EventKind.TEXT_DELTA:
             yield from self._start_work(at)
             yield from self._say(self._buffer.add(event.message or Untrusted("")))
@@ -365,7 +372,7 @@ class Timeline:
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 yield from self._end_work(at, event)
                 yield Note(at, event)
-            case EventKind.TEXT_DELTA | EventKind.OTHER:
+            case EventKind.TEXT_DELTA | EventKind.CLAIMS_DOUBTED | EventKind.OTHER:
                 return
             case _:
                 assert_never(event.kind)
@@ -378,6 +385,8 @@ class Timeline:
             outcome.pull_request_url = event.git.pull_request_url or outcome.pull_request_url
             if event.kind is EventKind.DELIVERY:
                 outcome.changed = event.git.changed
+        if event.doubted_claims is not None:
+            outcome.doubted_claims = event.doubted_claims
         if event.end is not None:
             outcome.has_ended = True
             outcome.failure_code = event.end.code or outcome.failure_code
