@@ -185,7 +185,7 @@ IN_OTHER_CLOTHES = {
 INNOCENT = {
     "an emoji's joiner": "👩\u200d👩\u200d👧 ❤\ufe0f\u200d🔥 agree",
     "a flag": "🇩🇪 🇫🇷",
-    "Persian": "می\u200cخواهم",  # noqa: RUF001
+    "Persian": "می\u200cخواهم",  # noqa: RUF001 - a Persian letter
     "Hindi": "प्रतिक्रियाओं",
     "a shell variable": "$HOME",
     "a variable of the CI system": "$GITHUB_REF",
