@@ -11,7 +11,7 @@ import random as randomness
 import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,36 +161,46 @@ class _Maker:
         return "".join(self._one(kind, argument) for kind, argument in nodes)
 
     def _one(self, kind: Any, argument: Any) -> str:
-        random = self._random
-        if kind is kinds.LITERAL:
-            return chr(argument)
-        if kind is kinds.NOT_LITERAL:
-            return random.choice([char for char in _TEXT if ord(char) != argument])
-        if kind is kinds.ANY:
-            return "."  # mostly a full stop that was not escaped
-        if kind is kinds.IN:
-            return random.choice(members(argument))
-        if kind is kinds.BRANCH:
-            return self.make(random.choice(argument[1]))
-        if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
-            least, most, inner = argument
-            if most >= 30 and inner[0][0] is kinds.IN and len(members(inner[0][1])) > 9:
-                least = max(least, 16 if most is kinds.MAXREPEAT else 8)
-            most = min(int(most), least + (12 if least > 3 else 2))
-            return "".join(self.make(inner) for _ in range(random.randint(least, most)))
-        if kind is kinds.SUBPATTERN:
-            return self.make(argument[3])
-        if kind is kinds.ATOMIC_GROUP:
-            return self.make(argument)
-        if kind is kinds.ASSERT and argument[0] < 0:
-            self.before = self.make(argument[1])
-        return ""  # anchors and other assertions
+        """Return a text that one node of an expression matches."""
+        makers: dict[Any, Callable[[Any], str]] = {
+            kinds.LITERAL: chr,
+            kinds.NOT_LITERAL: self._other_than,
+            kinds.ANY: lambda _: ".",  # mostly a full stop that was not escaped
+            kinds.IN: lambda characters: self._random.choice(members(characters)),
+            kinds.BRANCH: lambda branch: self.make(self._random.choice(branch[1])),
+            kinds.MAX_REPEAT: self._repeated,
+            kinds.MIN_REPEAT: self._repeated,
+            kinds.POSSESSIVE_REPEAT: self._repeated,
+            kinds.SUBPATTERN: lambda group: self.make(group[3]),
+            kinds.ATOMIC_GROUP: self.make,
+            kinds.ASSERT: self._asserted,
+        }
+        make = makers.get(kind)
+        return make(argument) if make else ""  # anchors and other assertions
+
+    def _other_than(self, code: int) -> str:
+        return self._random.choice([char for char in _TEXT if ord(char) != code])
+
+    def _repeated(self, argument: Any) -> str:
+        least, most, inner = argument
+        if most >= 30 and inner[0][0] is kinds.IN and len(members(inner[0][1])) > 9:
+            least = max(least, 16 if most is kinds.MAXREPEAT else 8)
+        most = min(int(most), least + (12 if least > 3 else 2))
+        return "".join(self.make(inner) for _ in range(self._random.randint(least, most)))
+
+    def _asserted(self, argument: Any) -> str:
+        """Remember what has to stand before; what has to follow is left to chance."""
+        direction, inner = argument
+        if direction < 0:
+            self.before = self.make(inner)
+        return ""
 
 
 _TEXT = string.ascii_letters + string.digits
 
 
 def members(argument: Any) -> list[str]:
+    """Return the characters of a set, at least one."""
     kind, _ = argument[0]
     if kind is kinds.NEGATE:
         out = {char for item in argument[1:] for char in members([item])}
