@@ -112,6 +112,52 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
     assert clock.monotonic() == seconds
 
 
+CONCLUDED = {
+    **dict.fromkeys(("success", "neutral", "skipped"), True),
+    **dict.fromkeys(("failure", "cancelled", "timed_out", "action_required"), False),
+    **dict.fromkeys(("stale", "startup_failure", "a word of next year"), False),
+}
+"""Every conclusion that GitHub documents, and whether it lets a pull request be merged."""
+
+
+@pytest.mark.parametrize(("conclusion", "passes"), CONCLUDED.items())
+def test_every_conclusion_of_github_is_judged(
+    conclusion: str, passes: bool, api: VirtualGitHub
+) -> None:
+    for look in (
+        Look([DONE, check("b", conclusion)]),
+        Look([DONE], [SUCCESS, suite(2, conclusion, runs=0 if passes else 1)]),
+    ):
+        looks_are(api, [look])
+        judgement = judged(api, ended(), CHECKS)
+        if passes:
+            assert granted(judgement)
+        else:
+            assert refused(judgement) == (FAILS, "CHECKS_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("success", "2 checks passed"),
+        ("failure", FAILS),
+        ("error", FAILS),
+        ("pending", NOT_COMPLETE),
+    ],
+)
+def test_every_state_of_a_commit_status_is_judged(
+    state: str, found: str, api: VirtualGitHub
+) -> None:
+    looks_are(api, [Look([DONE], None, [status("ci/old", state)])])
+    judgement = judged(api, ended(), CHECKS)
+    if state == "success":
+        assert granted(judgement) == found
+    elif state == "pending":
+        assert refused(judgement, Result.TIMEOUT)[0] == found
+    else:
+        assert refused(judgement)[0] == found
+
+
 @pytest.mark.parametrize("timeout", [12.0, 61.0])
 def test_checks_are_not_given_up_early(timeout: float, api: VirtualGitHub) -> None:
     looks_are(api, [Look([DONE, OPEN])])
