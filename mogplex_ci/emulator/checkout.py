@@ -53,8 +53,9 @@ class Checkout:
             return self.tip(self.request.working_branch)
         if delivered is not False:
             return work
-        created = self.request.create_branch
-        return self.tip(self.request.base_branch if created else self.request.working_branch)
+        if self.request.create_branch:
+            return self.tip(self.request.base_branch)
+        return self.tip(self.request.working_branch)
 
     def tip(self, branch: str) -> str:
         """Return the commit at which a branch was before the run."""

@@ -78,9 +78,10 @@ def read_text(path: Path, max_bytes: int) -> str:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
         text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DocumentError(f"{path}: cannot be read: {reason}") from None
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DocumentError(f"{path}: cannot be read: it is not UTF-8 text") from None
     if len(data) > max_bytes:
         raise DocumentError(f"{path}: is larger than {max_bytes} bytes")
     return text
@@ -130,7 +131,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
     # A value at the top level may be the content of some other file: it is not shown.
     secret = "token" in error.absolute_path or not error.absolute_path
     value: Any = error.instance
-    shown = "this value" if secret else _shorten(json.dumps(value, ensure_ascii=False, default=str))
+    shown = "this value"
+    if not secret:
+        shown = _shorten(json.dumps(value, ensure_ascii=False, default=str))
     schema: Any = error.schema
     rule: Any = error.validator_value
     if error.validator == "additionalProperties":
@@ -154,7 +157,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"{shown} is {error.cause}"
     if "description" in schema:
         return f"{shown} does not fit: {schema['description']}"
-    return f"{shown} does not fit" if secret else _shorten(error.message)
+    if secret:
+        return f"{shown} does not fit"
+    return _shorten(error.message)
 
 
 def _masked(text: str) -> str:
@@ -181,11 +186,13 @@ def _parse(name: str, text: str) -> Document:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        for path, line in _lines(name, node, ()) if node else ():
+        if node is None:
+            return Document(name, None, lines)
+        for path, line in _lines(name, node, ()):
             lines[path] = line
             if len(lines) > _MOST_VALUES:
                 raise DocumentError(f"{name}: holds more than {_MOST_VALUES} values")
-        value = loader.construct_document(node) if node else None
+        value = loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -194,15 +201,12 @@ def _parse(name: str, text: str) -> Document:
         raise DocumentError(
             f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")
         ) from None
-    except (RecursionError, ValueError) as error:
-        reason = (
-            "nested too deeply"
-            if isinstance(error, RecursionError)
-            else "a value that cannot be read"
-        )
-        raise (
-            error if isinstance(error, DocumentError) else DocumentError(f"{name}: {reason}")
-        ) from None
+    except DocumentError:
+        raise
+    except RecursionError:
+        raise DocumentError(f"{name}: nested too deeply") from None
+    except ValueError:
+        raise DocumentError(f"{name}: a value that cannot be read") from None
     return Document(name, value, lines)
 
 
@@ -220,8 +224,9 @@ def _lines(name: str, node: Node, path: FieldPath) -> Iterator[tuple[FieldPath, 
                     where = f"{name}:{key.start_mark.line + 1}: {field_name((*path, key.value))}"
                     raise DocumentError(f"{where}: given twice")
                 seen.add(key.value)
-                for below, below_line in _lines(name, value, (*path, key.value)):
-                    yield (
-                        below,
-                        key.start_mark.line + 1 if below == (*path, key.value) else below_line,
-                    )
+                here = (*path, key.value)
+                for below, below_line in _lines(name, value, here):
+                    if below == here:  # a value may begin on a line below its key
+                        yield below, key.start_mark.line + 1
+                    else:
+                        yield below, below_line

@@ -89,8 +89,8 @@ class Emulator:
         log = options.get("log_requests")
         self._log = RequestLog(Path(log) if log else None)
         waiter = options.get("waiter") or self._service.changes.waiter
-        host, port = options.get("host", "127.0.0.1"), options.get("port", 0)
-        self._server = Server(host, port, self._respond, waiter)
+        address = (options.get("host", "127.0.0.1"), options.get("port", 0))
+        self._server = Server(*address, self._respond, waiter)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
@@ -161,13 +161,17 @@ class Emulator:
             answer = found
         else:
             fault = self._service.strike(found)
-            undone = fault is not None and fault.when == "before"
-            answer = Answer(200) if undone else self._service.work(found)
+            answer = Answer(200)
+            if fault is None or fault.when == "after":
+                answer = self._service.work(found)
             if fault is not None and isinstance(answer, StreamAnswer):
                 answer.stream.apply(fault)
-            answer = fault.apply(answer) if fault else answer
+            if fault is not None:
+                answer = fault.apply(answer)
         self._record(request, found.route if isinstance(found, Call) else None, answer, fault)
-        delay = answer.delay + (fault.delay if fault else 0.0)
+        delay = answer.delay
+        if fault is not None:
+            delay += fault.delay
         self._stopping.wait(self._clock.real_seconds(delay))
         return answer, fault
 

@@ -69,21 +69,21 @@ def _in_stored_order(value: Any) -> Any:
     if isinstance(value, Mapping):
         keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
         return {key: _in_stored_order(value[key]) for key in keys}
-    return [_in_stored_order(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_in_stored_order(item) for item in value]
+    return value
 
 
 def _sanitize(value: object, depth: int) -> object:
     if isinstance(value, str):
         return _sanitize_text(value)
+    if not isinstance(value, Mapping | list):
+        return value
+    if depth >= _MAX_DEPTH:
+        return _TRUNCATED
     if isinstance(value, Mapping):
-        return _TRUNCATED if depth >= _MAX_DEPTH else _sanitize_object(value, depth)
-    if isinstance(value, list):
-        return (
-            _TRUNCATED
-            if depth >= _MAX_DEPTH
-            else [_sanitize(item, depth + 1) for item in value[:_MAX_ITEMS]]
-        )
-    return value
+        return _sanitize_object(value, depth)
+    return [_sanitize(item, depth + 1) for item in value[:_MAX_ITEMS]]
 
 
 def _sanitize_object(value: Mapping[str, object], depth: int) -> dict[str, object]:

@@ -70,16 +70,19 @@ class Fault:
         after``.
         """
         answers_instead = any(fields.get(name) for name in ("status", "drop", "garbage"))
+        when = "before" if answers_instead else "after"
         values = {
             **fields,
-            "when": fields.get("when", "before" if answers_instead else "after"),
+            "when": fields.get("when", when),
             "delay": _seconds(fields.get("delay", 0.0)),
         }
         if "lasts" in fields:
             values["lasts"] = _seconds(fields["lasts"])
         values["interim"] = tuple(fields.get("interim", ()))
-        if "close" in fields:
-            values["close"] = 0.0 if fields["close"] is True else _seconds(fields["close"])
+        if fields.get("close") is True:
+            values["close"] = 0.0
+        elif "close" in fields:
+            values["close"] = _seconds(fields["close"])
         return cls(**values)
 
     @classmethod
@@ -104,11 +107,12 @@ class Fault:
             return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:
             return answer
-        body, kind = self.body, "text/plain; charset=utf-8"
-        if not isinstance(body, str):
-            body, kind = json.dumps(body), "application/json"
         own = {name.lower(): value for name, value in self.headers.items()}
-        return Answer(self.status, {"content-type": kind, **own}, body.encode())
+        if isinstance(self.body, str):
+            kind = {"content-type": "text/plain; charset=utf-8"}
+            return Answer(self.status, {**kind, **own}, self.body.encode())
+        kind = {"content-type": "application/json"}
+        return Answer(self.status, {**kind, **own}, json.dumps(self.body).encode())
 
 
 class FaultPlan:

@@ -66,7 +66,9 @@ def load_recording(path: Path) -> Document:
     if not lines:
         raise DocumentError(f"{path}:1: no run is recorded here")
     has_end = _is_end(lines[-1])
-    end = lines.pop() if has_end else {"status": "failed", "error": _CUT_OFF}
+    end: dict[str, Any] = {"status": "failed", "error": _CUT_OFF}
+    if has_end:
+        end = lines.pop()
     events = [line for line in lines if "type" in line and line.get("message") != _ACCEPTED]
     error = end.get("error")
     if has_end and not events and end["status"] == "failed":  # nothing took the run up
@@ -75,12 +77,15 @@ def load_recording(path: Path) -> Document:
         accepted = _time(lines[0]) if lines else None
         steps = [*_steps(events, accepted), {"status": end["status"], "error": error}]
         commit = end.get("terminalCommitSha")
-        fields = {"steps": [*steps, {"commit": commit}] if commit else steps}
+        if commit:
+            steps.append({"commit": commit})
+        fields = {"steps": steps}
     return Document(str(path), {**_literal(fields), "variables": {"braces": "{{"}}, {})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    run_id, has_ended = None, False
+    run_id = None
+    has_ended = False
     for number, text in enumerate(read_text(path, MAX_BYTES).split("\n"), 1):
         if not text.strip():
             continue
@@ -97,7 +102,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             raise DocumentError(
                 f"{path}:{number}: another run begins here, and only one can be played"
             )
-        run_id, has_ended = line.get("runId", run_id), _is_end(line)
+        run_id = line.get("runId", run_id)
+        has_ended = _is_end(line)
         yield line
 
 
@@ -107,9 +113,12 @@ def _is_end(line: dict[str, Any]) -> bool:
 
 def _steps(events: list[dict[str, Any]], began: datetime | None) -> Iterator[dict[str, Any]]:
     """Yield the steps of ``events``, and the statuses that they imply."""
-    before, status = began, "pending"
+    before = began
+    status = "pending"
     for event in events:
-        pause, before = _pause(before, _time(event)), _time(event) or before
+        now = _time(event)
+        pause = _pause(before, now)
+        before = now or before
         kind = event["type"]
         if kind == "started" and status == "finished":
             yield {"status": "awaiting_input"}
@@ -117,7 +126,8 @@ def _steps(events: list[dict[str, Any]], began: datetime | None) -> Iterator[dic
             kind not in _OF_END and status == "pending"
         ):
             yield {"after": pause, "status": "streaming"}
-            pause, status = _SHORTEST_PAUSE, "streaming"
+            pause = _SHORTEST_PAUSE
+            status = "streaming"
         if kind == "finished":
             status = kind
         yield {
@@ -131,8 +141,9 @@ def _steps(events: list[dict[str, Any]], began: datetime | None) -> Iterator[dic
 
 def _pause(before: datetime | None, now: datetime | None) -> float:
     """Return the seconds between two events, as they are played."""
-    seconds = (now - before).total_seconds() if before and now else 0.0
-    return min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+    if before is None or now is None:
+        return _SHORTEST_PAUSE
+    return min(max((now - before).total_seconds(), _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
 
 def _time(event: dict[str, Any]) -> datetime | None:
@@ -140,7 +151,9 @@ def _time(event: dict[str, Any]) -> datetime | None:
         time = datetime.fromisoformat(event.get("createdAt") or "")
     except ValueError:
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    return time
 
 
 def _literal(value: Any) -> Any:
@@ -151,4 +164,6 @@ def _literal(value: Any) -> Any:
         return value.replace("{{", "{{ braces }}")
     if isinstance(value, dict):
         return {_literal(key): _literal(item) for key, item in value.items()}
-    return [_literal(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_literal(item) for item in value]
+    return value

@@ -94,7 +94,8 @@ def read_artifact(run: Run, path: str) -> Answer:
     Raises:
         Refused: the run has none to give, or the file is no JSON that the service would pass on.
     """
-    state, start = run.state, run.request
+    state = run.state
+    start = run.request
     if (
         state.status != "success"
         or not start.create_branch

@@ -110,9 +110,9 @@ class Call:
     @property
     def names(self) -> tuple[str, ...]:
         """The names by which faults know it."""
-        return (
-            ("stream", "resume") if self.route == "stream" and self.last_event_id else (self.route,)
-        )
+        if self.route == "stream" and self.last_event_id:
+            return ("stream", "resume")
+        return (self.route,)
 
 
 class Routes:
@@ -152,7 +152,9 @@ class Routes:
 
 @functools.cache  # to compile the rules takes longer than all else that starts an emulator
 def _map(newest: bool) -> Map:
-    routes = (*_BOTH, *_NEWEST_ONLY) if newest else _BOTH
+    routes = list(_BOTH)
+    if newest:
+        routes += _NEWEST_ONLY
     rules = [Rule(BASE + path, methods=[method], endpoint=name) for name, method, path in routes]
     return Map(rules, merge_slashes=False)
 
@@ -163,7 +165,7 @@ def authorization(request: Request) -> str:
 
 
 def _redirect(status: int, location: str) -> Answer:
-    refresh = (
-        {"refresh": f"0;url={location}"} if status == 308 else {}
-    )  # Next.js sets it for old browsers
-    return Answer(status, {"location": location, **refresh}, location.encode())
+    headers = {"location": location}
+    if status == 308:  # Next.js sets it for old browsers
+        headers["refresh"] = f"0;url={location}"
+    return Answer(status, headers, location.encode())

@@ -52,10 +52,10 @@ _ACCEPTED: Final = Step(
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Where the agent works."""
+    """Where the agent works; nothing is known of it before it is launched."""
 
-    record_id: str
-    id: str
+    record_id: str | None
+    id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +187,18 @@ class Run:
 
     def detail(self, *, queued: bool = False) -> dict[str, object]:
         """Return the run detail of the API; ``queued`` for the answer to the start call itself."""
-        elapsed = max(self._elapsed(), _QUEUED_AFTER) if queued else self._elapsed()
-        state, request = self._state_at(elapsed), self.request
+        elapsed = self._elapsed()
+        if queued:
+            elapsed = max(elapsed, _QUEUED_AFTER)
+        state = self._state_at(elapsed)
+        request = self.request
+        sandbox = state.sandbox or Sandbox(None, None)
         has_runtime = self._queued and elapsed >= _QUEUED_AFTER
         fields: dict[str, object] = {
             "runId": self.id,
             "aiCallId": self._ai_call_id(state.segment),
-            "sandboxRecordId": state.sandbox.record_id if state.sandbox else None,
-            "sandboxId": state.sandbox.id if state.sandbox else None,
+            "sandboxRecordId": sandbox.record_id,
+            "sandboxId": sandbox.id,
             "worktreeId": request.worktree_id,
             "repoId": self.repo.id,
             "harness": request.harness,
@@ -242,7 +246,9 @@ class Run:
 
         Of ``written``, else of all until now.
         """
-        records = self.written() if written is None else written
+        records = written
+        if records is None:
+            records = self.written()
         segment = self.state.segment
         return sorted(
             (each for each in records if each.segment == segment), key=lambda each: each.order
@@ -251,9 +257,9 @@ class Run:
     def next_event_at(self) -> float | None:
         """Return the clock's second at which the next event is written, as far as is known now."""
         written = self._count_written()
-        return (
-            self.created + self._records[written].step.at if written < len(self._records) else None
-        )
+        if written == len(self._records):
+            return None
+        return self.created + self._records[written].step.at
 
     def repair(self) -> None:
         """Notice that the worker died, as the service does on ``GET /runs/{id}``."""
@@ -342,7 +348,9 @@ class Run:
         ``text``.
         """
         file = self.scenario.artifacts.get(name)
-        return None if file is None else render(dict(file), self._variables)
+        if file is None:
+            return None
+        return dict(render(dict(file), self._variables))
 
     def has_delivered(self, repo_id: str, branch: str) -> bool:
         """Return whether the run has delivered a change on this branch."""
@@ -353,7 +361,9 @@ class Run:
         """Return the sandbox of the run as the service lists it, with its logs; None while there is
         none, and for a run in another one's sandbox.
         """
-        elapsed, state, request = self._elapsed(), self.state, self.request
+        elapsed = self._elapsed()
+        state = self.state
+        request = self.request
         if not self._queued or self._shared_sandbox is not None or elapsed < _PICKED_UP_AFTER:
             return None
         has_failed = state.sandbox is None and state.status == "failed"
@@ -390,7 +400,9 @@ class Run:
             return []
         if state.status == "streaming":
             return _rest_of_setup(rest)
-        return _failing_launch(rest) if at >= _PICKED_UP_AFTER else []
+        if at >= _PICKED_UP_AFTER:
+            return _failing_launch(rest)
+        return []
 
     def _elapsed(self) -> float:
         return self._clock.now() - self.created
@@ -420,9 +432,9 @@ class Run:
         return state
 
     def _replay(self, elapsed: float) -> State:
-        state = State(
-            sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0
-        )
+        state = State(sandbox=self._shared_sandbox)
+        if elapsed >= _QUEUED_AFTER:
+            state.updated = _QUEUED_AFTER
         for step in self._script:
             if step.at > elapsed:
                 break
@@ -431,7 +443,8 @@ class Run:
                 break
             if step.status is not None:
                 state.segment += step.status == "streaming" and state.status == "awaiting_input"
-                state.status, state.error = step.status, self._render(step.error, step)
+                state.status = step.status
+                state.error = self._render(step.error, step)
             if step.commit is not None and self._newest:
                 work = self._render(step.commit, step)
                 state.commit = self._checkout.recorded_commit(work, delivered=state.delivered)
@@ -454,7 +467,8 @@ class Run:
     def _records(self) -> list[Record]:
         """All events of the script, also those to come."""
         records: list[Record] = []
-        segment, status = 0, "pending"
+        segment = 0
+        status = "pending"
         for index, step in enumerate(self._script):
             if step.worker_dies:
                 break

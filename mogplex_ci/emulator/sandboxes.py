@@ -23,7 +23,8 @@ def list_sandboxes(runs: Iterable[Run], request: Request, limit: int) -> Answer:
     Raises:
         Refused: 500 for a repository id that is no UUID.
     """
-    repo_id, status = request.args.get("repo_id"), request.args.get("status")
+    repo_id = request.args.get("repo_id")
+    status = request.args.get("status")
     if repo_id is not None and not _UUID.fullmatch(repo_id):
         raise Refused("INTERNAL_ERROR", "Failed to list sandboxes")
     rows = [

@@ -133,8 +133,9 @@ class ScenarioSet:
         The shipped ``success`` shows a codex run; for another harness the scenario named after it
         is played.
         """
-        match = _PICK.search(prompt)
-        name = match.group(1).lower() if match else ""
+        name = ""
+        if match := _PICK.search(prompt):
+            name = match.group(1).lower()
         if name in SHIPPED and name not in self._by_name:
             self._by_name[name] = load_scenario(name)
         scenario = self._by_name.get(name, self.default)
@@ -289,11 +290,14 @@ def _deltas(text: str | list[str], size: int | None) -> list[str]:
 
 def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
     """Return a tool event as the codex and claude-code harnesses write it."""
-    started = "tool_started" in fields
-    kind = "tool_started" if started else "tool_finished"
-    state = "running" if started else fields.get("state", "done")
+    kind = "tool_finished"
+    state = fields.get("state", "done")
+    word = _TOOL_ENDS.get(state, "finished")
+    if "tool_started" in fields:
+        kind = "tool_started"
+        state = "running"
+        word = "started"
     name = fields[kind]
-    word = "started" if started else _TOOL_ENDS.get(state, "finished")
     payload = {"kind": "tool", "state": state, "toolCallId": fields["call"]}
     return Step(
         at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter

@@ -172,7 +172,9 @@ class Service:
 
     def _check_team(self, repo_id: str) -> None:
         """Ask whether the team that owns the repository lets keys start runs on it."""
-        policy = self._world.key_policy(repo_id) if _UUID.fullmatch(repo_id) else "unknown"
+        policy = "unknown"
+        if _UUID.fullmatch(repo_id):
+            policy = self._world.key_policy(repo_id)
         if policy == "unknown":
             raise Refused("SERVICE_UNAVAILABLE", _TEAM_IS_UNKNOWN)
         if policy == "automations":
@@ -217,11 +219,9 @@ class Service:
         if failure is None:
             return None
         self._queue_failures[scenario.name] += 1
-        return (
-            failure
-            if failure.times is None or self._queue_failures[scenario.name] <= failure.times
-            else None
-        )
+        if failure.times is not None and self._queue_failures[scenario.name] > failure.times:
+            return None
+        return failure
 
     def _read_run(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to load run")
@@ -258,9 +258,12 @@ class Service:
 
     def _stream(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to stream events")
-        limit, last_event_id = _limit(call.request), call.last_event_id
         stream = EventStream(
-            run, limit=limit, last_event_id=last_event_id, clock=self._clock, lock=self._lock
+            run,
+            limit=_limit(call.request),
+            last_event_id=call.last_event_id,
+            clock=self._clock,
+            lock=self._lock,
         )
         return StreamAnswer(200, _STREAM_HEADERS, stream=stream)
 
@@ -320,7 +323,9 @@ class Runs:
     def with_id(self, user: User, run_id: str) -> Run | None:
         """Return the user's run with this id; another user's is not found."""
         run = self.named(run_id)
-        return run if run and run.user.name == user.name else None
+        if run is None or run.user.name != user.name:
+            return None
+        return run
 
     def with_key(self, user: User, key: str) -> Run | None:
         """Return the run that the user started with this key, by whichever token."""
@@ -369,4 +374,6 @@ def _need_scope(token: Token, scope: str) -> None:
 def _limit(request: Request) -> int:
     """Read ``limit`` as JavaScript's parseInt does, then clamp it."""
     number = _INTEGER.match(request.args.get("limit", ""))
-    return min(_MOST, max(1, int(number.group(1)))) if number else _DEFAULT_LIMIT
+    if number is None:
+        return _DEFAULT_LIMIT
+    return min(_MOST, max(1, int(number.group(1))))

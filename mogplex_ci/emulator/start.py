@@ -171,7 +171,9 @@ def trim(value: object) -> str | None:
     """Return a string without the white space around it; None for blank ones and for anything
     else.
     """
-    return (value.strip(_WHITE_SPACE) or None) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value.strip(_WHITE_SPACE) or None
 
 
 def _is_given(value: object) -> bool:
@@ -188,7 +190,9 @@ def _mode(value: object) -> str | None:
         return text
     if text is not None and text.upper() in _MODES:
         return text.upper()
-    shown = text if text is not None else value
+    shown: object = value
+    if text is not None:
+        shown = text
     if isinstance(shown, str) and len(shown) > _MAX_QUOTED:
         shown = shown[:_MAX_QUOTED] + "…"
     quoted = json.dumps(shown, ensure_ascii=False)

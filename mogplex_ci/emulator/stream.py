@@ -62,7 +62,9 @@ class EventStream:
         listed = run.listed(written)
         self._newest = listed[-limit:]
         self._written = len(written)
-        first = _after(listed, last_event_id) if last_event_id else self._newest
+        first = self._newest
+        if last_event_id:
+            first = _after(listed, last_event_id)
         self._pending: deque[bytes | Record] = deque(
             [b": connected\n\n", _field("run", run.detail()), *first]
         )
@@ -99,15 +101,20 @@ class EventStream:
         if self._fault is None or not self._fault.buffered:
             return records
         self._held += records
-        return [] if self.end is End.OPEN else self._held
+        if self.end is End.OPEN:
+            return []
+        return self._held
 
     def seconds_to_next(self) -> float:
         """Return in how many seconds of the clock's source ``pull`` has something to do, as far as
         is known now.
         """
         with self._lock:
-            now, event_at = self._clock.now(), self._run.next_event_at()
-            times = [event_at - now] if event_at is not None else []
+            now = self._clock.now()
+            event_at = self._run.next_event_at()
+            times = []
+            if event_at is not None:
+                times.append(event_at - now)
             if (
                 self._fault
                 and self._fault.close is not None
@@ -115,7 +122,9 @@ class EventStream:
             ):
                 times.append(self._opened_at + self._fault.close - now)
             # Rounding may make an event due at this very moment, but not written yet.
-            return self._clock.real_seconds(max(min(times), _TICK)) if times else math.inf
+            if not times:
+                return math.inf
+            return self._clock.real_seconds(max(min(times), _TICK))
 
     def has_changed(self) -> bool:
         """Return whether the run's script has changed since the last ``pull``."""

@@ -50,7 +50,9 @@ def limited_newest(steps: Sequence[Step], stamp: Callable[[float], str]) -> list
             active = step.at
         kept.append(step)
     is_left = not any(step.worker_dies for step in kept) and _status_after(kept) not in _ENDED
-    return [*kept, *_idle_end(active, stamp)] if is_left else kept
+    if is_left:
+        return [*kept, *_idle_end(active, stamp)]
+    return kept
 
 
 def _idle_end(active: float, stamp: Callable[[float], str]) -> list[Step]:
@@ -73,5 +75,5 @@ def _idle_end(active: float, stamp: Callable[[float], str]) -> list[Step]:
 
 
 def _status_after(steps: Sequence[Step]) -> str:
-    statuses = [step.status for step in steps if step.status is not None]
-    return statuses[-1] if statuses else "pending"
+    statuses = ["pending", *(step.status for step in steps if step.status is not None)]
+    return statuses[-1]

@@ -179,13 +179,10 @@ class World:
         } | self.repo_ids
         if name.lower() in known or name in known:
             return self
-        is_name = "/" in name
-        new = _repo(
-            {
-                "id": str(uuid5(NAMESPACE_URL, name)) if is_name else name,
-                "full_name": name if is_name else "acme/app",
-            }
-        )
+        fields = {"id": name, "full_name": "acme/app"}
+        if "/" in name:
+            fields = {"id": str(uuid5(NAMESPACE_URL, name)), "full_name": name}
+        new = _repo(fields)
         tokens = {
             text: replace(token, user=replace(token.user, repos=(*token.user.repos, new)))
             for text, token in self.tokens.items()
@@ -199,7 +196,9 @@ def load_world(path: Path | None = None) -> World:
     Raises:
         DocumentError: the file is wrong.
     """
-    return _read(path) if path else _default()
+    if path is None:
+        return _default()
+    return _read(path)
 
 
 @cache
@@ -295,7 +294,8 @@ def _token(
         except ValueError:
             message = f"{fields['expires']!r} is not a time: write it as 2030-01-31T12:00:00Z"
             raise document.error((*where, "expires"), message) from None
-        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+        if expires.tzinfo is None:
+            expires = expires.replace(tzinfo=UTC)
     scopes = frozenset(fields.get("scopes", ("read", "write")))
     return Token(
         fields["token"],
