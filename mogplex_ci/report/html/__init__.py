@@ -8,13 +8,21 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport, StepRun
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT, EntryText, entry_text, long_lines
-from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall, ToolUse
+from mogplex_ci.run.timeline import (
+    AgentText,
+    Entry,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    ToolCall,
+    ToolUse,
+)
 from mogplex_ci.sanitize import Part, Sanitizer, clock, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import write_whole
@@ -208,7 +216,7 @@ def _shown(
         below = ""
     return EntryLine(
         clock(entry.at),
-        _ENTRY_CLASSES.get(type(entry), "phase"),
+        _kind(entry),
         safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
         line,
         _text(safe, *words.extra),
@@ -226,7 +234,19 @@ def _below(words: EntryText, safe: Sanitizer) -> str:
     return "\n".join(parts)
 
 
-_ENTRY_CLASSES: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "message", Note: "note"}
+def _kind(entry: Entry) -> str:
+    """Return the name of the CSS class of an entry."""
+    match entry:
+        case PhaseStarted() | PhaseEnded():
+            return "phase"
+        case ToolCall():
+            return "call"
+        case AgentText():
+            return "message"
+        case Note():
+            return "note"
+        case _:
+            assert_never(entry)
 
 
 def _text(safe: Sanitizer, *parts: Part) -> str:
