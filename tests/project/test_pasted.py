@@ -165,8 +165,6 @@ def has_pipe(script: str) -> bool:
     """Return whether a script hands one command's output to another."""
     code = re.sub(r"\$\{\{.*?\}\}", "X", script)
     words = shlex.shlex(code, posix=True, punctuation_chars=True)
-    words.whitespace_split = True
-    words.commenters = "#"
     try:
         return "|" in list(words)
     except ValueError:  # a quote that only a shell understands
