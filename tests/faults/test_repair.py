@@ -16,7 +16,7 @@ from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.run.result import RunResult, interrupted
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextRound, Started, Starting, Update
+from mogplex_ci.run.updates import Cancelling, NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.untrusted import Untrusted
@@ -365,3 +365,34 @@ def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(
     )
     assert result.result.value in ("interrupted", "success")
     assert (step.case.live, max(at_work)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("look", "waits", "expected"),
+    [
+        (GREEN, 0.0, ("success", "")),
+        (RED, 0.0, ("rejected", "CHECKS_FAILED")),
+        (NEVER, 30.0, ("timeout", "TIMEOUT")),
+    ],
+)
+def test_a_run_that_a_cancel_finds_ended_is_judged_for_half_a_minute_more(
+    world: World, api: GitHub, look: Look, waits: float, expected: tuple[str, str]
+) -> None:
+    """An outage hid its end until the deadline. Nothing is green that was not judged, and no other
+    round follows.
+    """
+    step = Step(world, api, rounds(look, GREEN), "steady", timeout="5m")
+    step.inputs = step.inputs._replace(on_timeout="cancel")
+
+    def watch(update: Update) -> None:
+        if isinstance(update, Started):
+            step.case.inject("any", skip=1, times="always", drop=True)
+        elif isinstance(update, Cancelling):
+            world.emulator.clear_faults()
+
+    step.case.inject("stream", close="60s")
+    result = step.play(watch=watch)
+    assert (result.result.value, result.error_code) == expected
+    assert not result.cancelled_by_step
+    assert (len(step.case.runs), step.case.run.status) == (1, "success")
+    assert waits - 15.0 <= step.elapsed() - 300.0 <= 35.0

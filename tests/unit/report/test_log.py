@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.errors import TokenLostError
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
@@ -18,8 +19,10 @@ from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     EventsMissing,
     Heartbeat,
+    Recovered,
     Started,
     StatusChanged,
+    Trouble,
     UnknownStatus,
     Update,
 )
@@ -364,6 +367,33 @@ def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str])
     assert levels(log) == made
     assert any("does not know the status resting" in line for line in log.timeline)
     assert any("The timeout passed. The run is still running" in line for line in log.timeline)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_unread", "told"),
+    [
+        (SUCCESSFUL, True, "The run's events say that it has finished; its status could not be"),
+        (SUCCESSFUL[:6], True, "The run may still be running; this step stopped following it."),
+        (SUCCESSFUL[:6], False, "The run is still running; this step stopped following it."),
+    ],
+)
+def test_a_run_that_is_left_is_called_what_is_known_of_it(
+    events: Sequence[Any], is_unread: bool, told: str
+) -> None:
+    ended = result(Result.TIMEOUT, *events, cause="the timeout passed", is_unread=is_unread)
+    errors = [each.text for each in log_of(ended=ended).annotations if each.level == "error"]
+    assert told in errors[0]
+
+
+def test_a_token_that_is_refused_for_a_minute_is_said_so_once_more() -> None:
+    lost = TokenLostError("the API does not know the token that it accepted before")
+    shown = log_of(Trouble(lost), Trouble(lost, 65.0, 835.0), Recovered(70.0)).timeline
+    assert shown[:3] == [
+        "Trouble reaching the API: The API does not know the token that it accepted before",
+        "The API has refused the token for 1m 05s, which it accepted before: its database may be "
+        "away, or the token was revoked. The step waits for another 13m 55s",
+        "The API answers again after 1m 10s",
+    ]
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
