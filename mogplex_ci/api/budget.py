@@ -22,7 +22,7 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.waiting import Clock
 
-Turn = Callable[["Use", float], AbstractContextManager[float]]
+Throttle = Callable[["Purpose", float], AbstractContextManager[float]]
 """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
@@ -48,7 +48,7 @@ _FORGET_SECONDS: Final = 600.0
 """About how long a refusal is remembered."""
 
 
-class Use(IntEnum):
+class Purpose(IntEnum):
     """The purpose of a request; when several wait, the one with the lowest number is next."""
 
     CANCEL = 0
@@ -63,14 +63,14 @@ class Limit(NamedTuple):
 
     most: int
     seconds: float
-    uses: Collection[Use] = tuple(Use)
+    uses: Collection[Purpose] = tuple(Purpose)
     kept_free: int = 0
     """How many of them only cancels may use, so that a stop signal need not wait for room."""
 
 
 REQUESTS: Final = Limit(60, 60.0, kept_free=10)
 STARTS: Final = tuple(
-    Limit(most, each, [Use.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0))
+    Limit(most, each, [Purpose.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0))
 )
 """A start counts as a request, too (contract/README.md)."""
 _CLOCK_MARGIN: Final = 0.05
@@ -90,8 +90,9 @@ class _Request:
     ``place`` is that of the queue: of those that wait, the lowest is next.
     """
 
-    def __init__(self, use: Use, place: tuple[int, int]) -> None:
-        self.use, self.place = use, place
+    def __init__(self, use: Purpose, place: tuple[int, int]) -> None:
+        self.use = use
+        self.place = place
         self.waits = True
         self.counts = True
         """Whether the service counts it, as far as is known."""
@@ -117,7 +118,7 @@ class TokenBudget:
     @contextlib.contextmanager
     def turn(
         self,
-        use: Use,
+        use: Purpose,
         timeout: float,
         *,
         clock: Clock,
@@ -143,18 +144,22 @@ class TokenBudget:
         ends = clock.monotonic() + timeout
         with self._lock:
             self._arrivals += 1
-            request = _Request(use, (int(use), -run if use is Use.CANCEL else self._arrivals))
+            place = self._arrivals
+            if use is Purpose.CANCEL:
+                place = -run
+            request = _Request(use, (int(use), place))
             self._requests.append(request)
         try:
             while True:
-                if use is Use.START:
+                if use is Purpose.START:
                     check_start()
                 seconds = self._seconds_until_turn(request, clock.monotonic())
                 if seconds <= 0:
                     break
                 if clock.monotonic() + seconds > ends:
-                    starts = "10 starts a minute, 30 an hour and 150 a day"
-                    limit = starts if use is Use.START else "60 requests a minute"
+                    limit = "60 requests a minute"
+                    if use is Purpose.START:
+                        limit = "10 starts a minute, 30 an hour and 150 a day"
                     raise NoTurnError(
                         f"the token's limit of {limit} is used up", retry_after=seconds
                     )
@@ -172,7 +177,7 @@ class TokenBudget:
         for at once.
         """
         with self._lock:
-            return self._seconds_for(_Request(Use.START, place=(-1, 0)), now)
+            return self._seconds_for(_Request(Purpose.START, place=(-1, 0)), now)
 
     def _seconds_until_turn(self, request: _Request, now: float) -> float:
         """Return the seconds until a request that waits may be sent, and let it through if that is
@@ -200,7 +205,7 @@ class TokenBudget:
         ahead = sum(each.waits and each.place < request.place for each in others)
         counted = sorted(min(each.answered, now) for each in others if not each.waits)
         counted = [at for at in counted if now - at < limit.seconds + _CLOCK_MARGIN]
-        most = limit.most if request.use is Use.CANCEL else limit.most - limit.kept_free
+        most = limit.most if request.use is Purpose.CANCEL else limit.most - limit.kept_free
         excess = len(counted) + ahead + 1 - most
         if excess <= 0:
             return 0.0
@@ -265,9 +270,10 @@ class PollInterval:
         """Return the seconds to wait after a usable answer; ``active``: it contained something
         new.
         """
-        self._pause = (
-            self._least if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
-        )
+        if active:
+            self._pause = self._least
+        else:
+            self._pause = max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
         self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)

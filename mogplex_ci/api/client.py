@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mogplex_ci import errors, models
 from mogplex_ci.api import answers
-from mogplex_ci.api.budget import Turn, Use
+from mogplex_ci.api.budget import Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, ServiceHistory, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
@@ -45,16 +45,16 @@ class Client:
         token: str,
         *,
         diagnostics: RequestLog | None = None,
-        turn: Turn | None = None,
+        throttle: Throttle | None = None,
         history: ServiceHistory | None = None,
     ) -> None:
         """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
 
-        Where several runs of this process share the token, ``turn`` is waited for before each
+        Where several runs of this process share the token, ``throttle`` is waited for before each
         request, and ``history`` is what they know of the service.
         """
         self._history = history or ServiceHistory()
-        self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
+        self._throttle: Throttle = throttle or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
         """The run and digest of the newest answer with events, and its page: the answer itself may
@@ -78,7 +78,7 @@ class Client:
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "id": repo_id or None}
         read = partial(answers.listed, models.Repo, name="repos")
-        return self._call(Use.READ, "GET", "/repos", read, query=params, timeout=timeout)
+        return self._call(Purpose.READ, "GET", "/repos", read, query=params, timeout=timeout)
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
         """List the agents that runs of the token can use: the presets first.
@@ -88,7 +88,7 @@ class Client:
             MogplexError: as for every call.
         """
         read = partial(answers.listed, models.Agent, name="agents")
-        return self._call(Use.READ, "GET", "/agents", read, timeout=timeout, newer="agents")
+        return self._call(Purpose.READ, "GET", "/agents", read, timeout=timeout, newer="agents")
 
     def skills(
         self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
@@ -103,7 +103,7 @@ class Client:
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "repoId": repo_id or None}
         read = partial(answers.listed, models.Skill, name="skills")
         return self._call(
-            Use.READ, "GET", "/skills", read, query=params, timeout=timeout, newer="skills"
+            Purpose.READ, "GET", "/skills", read, query=params, timeout=timeout, newer="skills"
         )
 
     def start(
@@ -112,13 +112,15 @@ class Client:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
         return self._call(
-            *(Use.START, "POST", "/runs", answers.started),
+            *(Purpose.START, "POST", "/runs", answers.started),
             json=request,
             headers=headers,
             timeout=timeout,
         )
 
-    def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
+    def run(
+        self, run_id: str, *, timeout: float = CALL_SECONDS, use: Purpose = Purpose.READ
+    ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
         read = partial(answers.run_in, run_id=run_id)
         return self._call(use, "GET", _run_path(run_id), read, timeout=timeout)
@@ -140,7 +142,7 @@ class Client:
         """
         query = {"limit": str(limit)}
         path = f"{API_PATH}{_run_path(run_id)}/events"
-        with self._request(Use.POLL, timeout) as seconds:
+        with self._request(Purpose.POLL, timeout) as seconds:
             answer = self._transport.send("GET", path, query=query, timeout=seconds)
             digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
             if self._last_page is None or digest != self._last_page[0]:
@@ -162,7 +164,7 @@ class Client:
                 run.
             MogplexError: as for every call.
         """
-        with self._request(Use.READ, timeout) as seconds:
+        with self._request(Purpose.READ, timeout) as seconds:
             answer = self._transport.send(
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
@@ -196,7 +198,7 @@ class Client:
         """
         query, route = {"path": path}, f"{_run_path(run_id)}/artifact"
         return self._call(
-            *(Use.READ, "GET", route, answers.artifact),
+            *(Purpose.READ, "GET", route, answers.artifact),
             query=query,
             timeout=timeout,
             newer="artifacts",
@@ -210,17 +212,19 @@ class Client:
         """
         query = {"limit": str(models.LIST_LIMIT), "repo_id": repo_id or None}
         read = partial(answers.listed, models.Sandbox, name="sandboxes")
-        return self._call(Use.READ, "GET", "/sandboxes", read, query=query, timeout=timeout)
+        return self._call(Purpose.READ, "GET", "/sandboxes", read, query=query, timeout=timeout)
 
     def sandbox_logs(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> models.SandboxLogs:
         """Return what commands in a sandbox have printed; ``sandbox_id`` is that of its record."""
         path = f"/sandboxes/{quote(sandbox_id, safe='')}/logs"
-        return self._call(Use.READ, "GET", path, answers.sandbox_logs, timeout=timeout)
+        return self._call(Purpose.READ, "GET", path, answers.sandbox_logs, timeout=timeout)
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         read = partial(answers.cancelled, run_id=run_id)
-        return self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", read, timeout=timeout)
+        return self._call(
+            Purpose.CANCEL, "POST", f"{_run_path(run_id)}/cancel", read, timeout=timeout
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -228,7 +232,7 @@ class Client:
 
     def _call(
         self,
-        use: Use,
+        use: Purpose,
         method: str,
         path: str,
         read: Callable[[object], T],
@@ -245,13 +249,13 @@ class Client:
             return read(self._data(answer, newer))
 
     @contextmanager
-    def _request(self, use: Use, timeout: float) -> Iterator[float]:
+    def _request(self, use: Purpose, timeout: float) -> Iterator[float]:
         """Wait for the turn of a request, and yield the seconds that it may take: the wait may take
         long, the request itself may not.
 
         What fails inside is an outage if the service has answered before.
         """
-        with self._turn(use, timeout) as left:
+        with self._throttle(use, timeout) as left:
             try:
                 yield min(left, CALL_SECONDS)
             except errors.MogplexError as error:

@@ -18,7 +18,7 @@ from mogplex_ci.platforms.base import Level, Platform, github_api_url
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import problem
-from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.guards import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state

@@ -24,8 +24,8 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind, missing_events
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import TextBuffer
+from mogplex_ci.run.cancel import cancel_once
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_error, result_of_run
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp

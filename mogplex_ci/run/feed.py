@@ -76,9 +76,15 @@ class Feed:
         The pause itself need not have been seen. Servers that name no segments tell by the status
         alone.
         """
-        goes_on = before.is_paused and not run.is_paused and not run.is_terminal
-        if run.segment in self.segments if run.segment and before.segment else not goes_on:
+        has_segments = bool(run.segment) and bool(before.segment)
+        if has_segments:
+            enters = run.segment not in self.segments
+        else:
+            # Older servers name no segments: only the status tells that a person has answered.
+            enters = before.is_paused and not run.is_paused and not run.is_terminal
+        if not enters:
             return False
         self.segments.add(run.segment)
-        self.last_id, self.end_seen = None, False
+        self.last_id = None
+        self.end_seen = False
         return True

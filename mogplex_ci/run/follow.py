@@ -16,7 +16,7 @@ from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import Feed
-from mogplex_ci.run.news import Arrived, Polls, StatusChecks, Stream
+from mogplex_ci.run.news import Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
@@ -96,7 +96,8 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        service, interval = self._service, self._interval
+        service = self._service
+        interval = self._interval
         service.deadline = deadline
         yield from self._name_status()
         if not self._is_polled:
@@ -143,10 +144,9 @@ class Follower:
             return
         with suppress(MogplexError):
             page = self._service.client.events(self.run.id, seen=self._feed.seen, timeout=seconds)
-            self._service.stop, self._service.deadline = (
-                Stop(),
-                self._service.now + seconds + LAST_CHECK_SECONDS,
-            )
+            # From here on the signal that has come ends nothing any more.
+            self._service.stop = Stop()
+            self._service.deadline = self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
                 yield from self._note_missing(later_ones=False)
             yield from self._on_events(page.events)
@@ -195,11 +195,11 @@ class Follower:
             yield from self._run_timers()
         return None
 
-    def _on_news(self, news: Arrived | Run | EventPage) -> Iterator[Update]:
+    def _on_news(self, news: StreamNews | Run | EventPage) -> Iterator[Update]:
         match news:
-            case Arrived((), ()):  # events on an open stream do not tell that the API answers
+            case StreamNews((), ()):  # events on an open stream do not tell that the API answers
                 yield from self._recover()
-            case Arrived():
+            case StreamNews():
                 for run in news.runs:
                     yield from self._on_run(run)
                 yield from self._on_events(news.events)
@@ -231,16 +231,18 @@ class Follower:
         if self._must_wait_past_deadline:
             self._service.sleep_until(deadline)
             return
-        reads_events = self._is_polled and self._feed.lists_newest is not False
         try:
-            answer = (
-                self._service.events(self._feed) if reads_events else self._service.run(self.run.id)
-            )
-            yield from self._on_news(answer)
+            yield from self._on_news(self._last_look())
         except MogplexError as error:
             yield from self._on_trouble(error)
         if not self._is_over:
             self._service.sleep_until(deadline)
+
+    def _last_look(self) -> Run | EventPage:
+        """Ask for the run, with its events where nothing else brings them."""
+        if self._is_polled and self._feed.lists_newest is not False:
+            return self._service.events(self._feed)
+        return self._service.run(self.run.id)
 
     def _read_late_events(self) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two
@@ -250,20 +252,18 @@ class Follower:
         for longer. Where jobs that poll share the token and that event was seen, the request is
         saved.
         """
-        service, began = self._service, self._service.now
+        service = self._service
+        began = service.now
         for pause in LATE_EVENT_PAUSES:
             is_saved = self._has_last and self._interval.is_shared and self._is_polled
             if is_saved or service.now + pause >= service.deadline:
                 break
             service.sleep_until(service.now + pause)
-            seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
+            seconds = LATE_EVENTS_SECONDS
+            if self._has_last:
+                seconds = sum(LATE_EVENT_PAUSES)
             try:
-                page = yield from service.answer_to(
-                    lambda left: service.client.events(
-                        self.run.id, seen=self._feed.seen, timeout=left
-                    ),
-                    began + seconds,
-                )
+                page = yield from service.answer_to(self._ask_for_events, began + seconds)
             except MogplexError:
                 if not self._has_last:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
@@ -273,6 +273,9 @@ class Follower:
             is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
             if self._changed_at < asked_at and is_quiet and self._has_last:
                 break
+
+    def _ask_for_events(self, timeout: float) -> EventPage:
+        return self._service.client.events(self.run.id, seen=self._feed.seen, timeout=timeout)
 
     @property
     def _has_last(self) -> bool:
@@ -329,7 +332,9 @@ class Follower:
         if self._feed.last_id is None or not self._can_fill_gaps:
             return
         checks = StatusChecks(service, self._feed, self._interval)
-        ends = self._last_check_at if service.now < self._last_check_at else service.deadline
+        ends = self._last_check_at
+        if service.now >= ends:
+            ends = service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
         with (
             suppress(MogplexError),
@@ -369,7 +374,8 @@ class Follower:
             return
         now = self._service.now
         self._event_at = self._changed_at = now
-        self._quiet_at, self._heartbeat_at = now + QUIET_SECONDS, now + updates.HEARTBEAT_SECONDS
+        self._quiet_at = now + QUIET_SECONDS
+        self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
         yield from self._report(arrived)
@@ -401,9 +407,8 @@ class Follower:
         """Keep ``run`` and report a change of its status."""
         self._enter_segment_of(run)
         before = self.run
-        if (
-            run.is_terminal or not before.is_terminal
-        ):  # an answer from before the end does not undo it
+        is_older = before.is_terminal and not run.is_terminal
+        if not is_older:  # an answer from before the end does not undo it
             self.run = run
         asks_again = self.run.is_paused and self.run.segment != before.segment
         if self.run.status == before.status and not asks_again:
@@ -440,7 +445,7 @@ class Follower:
         if trouble is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield trouble
-        self._checks.at = max(self._checks.at, self.health.not_before)
+        self._checks.not_before(self.health.not_before)
 
     def _recover(self) -> Iterator[Update]:
         now = self._service.now
@@ -454,8 +459,12 @@ def _timed(event: Event, run: Run) -> Event:
     """Return the event without its time where it is long before the run, or to come: it would shift
     the log's clock.
     """
-    at, created = event.created_at, run.created_at
-    is_absurd = at and (
-        (created and at < created - _CLOCK_SKEW) or at > datetime.now(UTC) + _CLOCK_SKEW
-    )
-    return event._replace(created_at=None) if is_absurd else event
+    at = event.created_at
+    if at is None:
+        return event
+    created = run.created_at
+    is_before_run = created is not None and at < created - _CLOCK_SKEW
+    is_to_come = at > datetime.now(UTC) + _CLOCK_SKEW
+    if is_before_run or is_to_come:
+        return event._replace(created_at=None)
+    return event

@@ -29,7 +29,7 @@ _STREAM_BATCH: Final = 200
 """Items that are taken from a stream together."""
 PAUSED_SECONDS: Final = 10.0
 """Time between two checks of a run that waits for a person's answer."""
-_AFTER_END: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
+_AFTER_END: Final[Sequence[float]] = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 """Pauses before the checks after an event that ends a run; the status follows within milliseconds
 to seconds.
 """
@@ -37,14 +37,14 @@ _AFTER_END_IF_CROWDED: Final = (0.6, 2.0, 4.0, 8.0)
 """The same where one check must do."""
 
 
-class Arrived(NamedTuple):
-    """Runs or events have come on the stream; neither when it has just been opened."""
+class StreamNews(NamedTuple):
+    """What has come on the stream; nothing when it has just been opened."""
 
     runs: tuple[Run, ...]
     events: tuple[Event, ...]
 
 
-News = Arrived | Polling | Run | EventPage
+News = StreamNews | Polling | Run | EventPage
 """``Polling``: the stream is of no use here."""
 
 
@@ -57,7 +57,9 @@ class StatusChecks:
         self._service = service
         self._feed = feed
         self._seconds = interval.check_seconds
-        self._after_end = _AFTER_END_IF_CROWDED if interval.is_crowded else _AFTER_END
+        self._after_end = _AFTER_END
+        if interval.is_crowded:
+            self._after_end = _AFTER_END_IF_CROWDED
         self._backoff = Backoff(service.clock)
         self.check_regularly()
 
@@ -81,24 +83,41 @@ class StatusChecks:
             StopRequested: a stop signal came.
         """
         try:
-            answer = (
-                self._service.events(self._feed)
-                if self._reads_events
-                else self._service.run(self._feed.run_id)
-            )
+            answer = self._answer()
         except MogplexError as error:
             self._plan(self._backoff.next_pause(error.retry_after), self._reads_events)
             raise
-        run = answer if isinstance(answer, Run) else answer.run
         self._backoff.reset()
-        self._plan(*((PAUSED_SECONDS, True) if run.is_paused else next(self._pauses)))
+        if run_of(answer).is_paused:
+            self._plan(PAUSED_SECONDS, reads_events=True)
+        else:
+            self._plan(*next(self._pauses))
         return answer
+
+    def _answer(self) -> Run | EventPage:
+        if self._reads_events:
+            return self._service.events(self._feed)
+        return self._service.run(self._feed.run_id)
+
+    def check_at(self, time: float) -> None:
+        """Check at this time, not when it was planned."""
+        self.at = time
+
+    def not_before(self, time: float) -> None:
+        """Check no sooner than at this time: the API asks to wait."""
+        self.at = max(self.at, time)
 
     def _plan(self, seconds: float, reads_events: bool) -> None:
         """Set the time of the next check, and whether it reads the events, which come with the
         run's status.
         """
-        self.at, self._reads_events = self._service.now + seconds, reads_events
+        self.at = self._service.now + seconds
+        self._reads_events = reads_events
+
+
+def run_of(answer: Run | EventPage) -> Run:
+    """Return the run that an answer is about."""
+    return answer if isinstance(answer, Run) else answer.run
 
 
 class Polls:
@@ -126,27 +145,33 @@ class Polls:
             MogplexError: the API gave no usable answer. The source has planned its next request.
             StopRequested: a stop signal came.
         """
-        is_shared, feed = self._interval.is_shared, self._feed
-        due = self._due if is_shared else min(self._due, self._checks.at)
+        is_shared = self._interval.is_shared
+        due = self._due
+        if not is_shared:
+            due = min(due, self._checks.at)
         self._service.sleep_until(min(until, due))
         if self._service.now < due:
             return None
-        is_check, lists_all = self._service.now >= self._checks.at, feed.lists_newest is not False
+        is_check = self._service.now >= self._checks.at
         if is_check and not is_shared:
             return self._checks.ask()
         try:
-            if is_check:
-                answer = self._checks.ask()
-            else:
-                answer = self._service.events(feed) if lists_all else self._service.run(feed.run_id)
+            answer = self._checks.ask() if is_check else self._poll()
         except MogplexError as error:
             self._due = self._service.now + self._interval.after_error(error)
             raise
-        run, events = (answer, ()) if isinstance(answer, Run) else answer
-        is_active = feed.has_news(events) or run.status != self._status
+        run = run_of(answer)
+        has_events = isinstance(answer, EventPage) and self._feed.has_news(answer.events)
+        is_active = has_events or run.status != self._status
         self._status = run.status
         self._due = self._service.now + self._interval.after_answer(active=is_active)
         return answer
+
+    def _poll(self) -> Run | EventPage:
+        if self._feed.lists_newest is False:
+            # An older service has listed the first events, and lists no later ones.
+            return self._service.run(self._feed.run_id)
+        return self._service.events(self._feed)
 
 
 class _OpenStream:
@@ -202,15 +227,20 @@ class Stream:
             answer = self._checks.ask()
             self._fruitless += self._is_suspect
             self._is_suspect = False
-            return answer if self._before is None else Arrived((), ())
+            if self._before is not None:
+                return StreamNews((), ())
+            return answer
         until = min(until, self._checks.at)
         if self._open is not None:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
             return Polling("the event stream sends nothing")
-        due = inf if self._is_idle else self._open_at
+        due = self._open_at
+        if self._is_idle:
+            due = inf
         self._service.sleep_until(min(until, due))
-        return self._connect() if due <= self._service.now < self._checks.at else None
+        is_due = due <= self._service.now < self._checks.at
+        return self._connect() if is_due else None
 
     @property
     def _is_idle(self) -> bool:
@@ -228,31 +258,47 @@ class Stream:
         try:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
-            if isinstance(error, OldServiceError if self._before is None else BadRequestError):
+            useless: type[MogplexError] = OldServiceError
+            if self._before is not None:
+                useless = BadRequestError
+            if isinstance(error, useless):
                 return Polling(error.cause)
-            if isinstance(error, BadRequestError):  # of the position
-                self._feed.last_id = None
-            now = self._service.now
-            self._open_at = now + self._backoff.next_pause(error.retry_after)
-            if not isinstance(error, RateLimitedError):
-                self._checks.at, self._is_suspect = (
-                    self._open_at if error.retry_after is not None else now,
-                    True,
-                )
-            if isinstance(error, RateLimitedError) or error.retry_after is not None:
-                raise
+            self._on_refusal(error)
             return None
-        self._open_at, self._is_suspect = now + LEAST_PAUSE, False
+        self._open_at = now + LEAST_PAUSE
+        self._is_suspect = False
         self._open = _OpenStream(stream, len(self._feed.segments), self._service.now)
-        return Arrived((), ())
+        return StreamNews((), ())
+
+    def _on_refusal(self, error: MogplexError) -> None:
+        """Plan the next opening after one that failed.
+
+        Raises:
+            MogplexError: ``error``, if it tells how long the API asks to wait.
+        """
+        if isinstance(error, BadRequestError):  # of the position
+            self._feed.last_id = None
+        now = self._service.now
+        self._open_at = now + self._backoff.next_pause(error.retry_after)
+        is_limited = isinstance(error, RateLimitedError)
+        asks_to_wait = error.retry_after is not None
+        if not is_limited:
+            self._is_suspect = True
+            self._checks.check_at(self._open_at if asks_to_wait else now)
+        if is_limited or asks_to_wait:
+            raise error
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
         items: list[StreamItem] = []
         found = self._service.next_item(open_stream.stream, min(until, open_stream.silent_at))
         while isinstance(found, StreamItem):
             items.append(found)
-            found = open_stream.stream.next(0.0) if len(items) < _STREAM_BATCH else None
-        arrived = self._receive(open_stream, items) if items else None
+            found = None
+            if len(items) < _STREAM_BATCH:
+                found = open_stream.stream.next(0.0)
+        arrived = None
+        if items:
+            arrived = self._receive(open_stream, items)
         if isinstance(found, StreamClosed):
             self._end(open_stream)
         elif open_stream.segments != len(
@@ -263,30 +309,31 @@ class Stream:
             return self._on_silence(open_stream)
         return arrived
 
-    def _receive(self, open_stream: _OpenStream, items: Sequence[StreamItem]) -> Arrived | Polling:
+    def _receive(
+        self, open_stream: _OpenStream, items: Sequence[StreamItem]
+    ) -> StreamNews | Polling:
         """Note what has come, and return it."""
         events = tuple(item.event for item in items if item.event is not None)
         open_stream.was_heard = True
         open_stream.brought_news = open_stream.brought_news or self._feed.has_news(events)
         if self._before is None:
             open_stream.silent_at = self._service.now + SILENCE_SECONDS
-            return Arrived(tuple(item.run for item in items if item.run is not None), events)
+            return StreamNews(tuple(item.run for item in items if item.run is not None), events)
         open_stream.silent_at = self._service.now + FIRST_BYTES_SECONDS
-        if (
-            events
-            and not self._resumes
-            and any(event.id == events[0].id for event in self._before.events)
-        ):
+        begins_with_page = bool(events) and any(
+            event.id == events[0].id for event in self._before.events
+        )
+        if begins_with_page and not self._resumes:
             return Polling("the event stream cannot be resumed")
         self._resumes = self._resumes or bool(events)
-        return Arrived((), events)
+        return StreamNews((), events)
 
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
         self.close()
         self._is_suspect = not open_stream.brought_news
         if not self._is_idle:
-            self._checks.at = self._service.now
+            self._checks.check_at(self._service.now)
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()

@@ -1,15 +1,19 @@
-"""One run, from finding the repository to the result; and cancelling it in time."""
+"""One run, from finding the repository to the result."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import nullcontext
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
-from mogplex_ci.api.budget import PollInterval, Use
-from mogplex_ci.api.retry import Backoff, finish, retrying
+from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, Sandbox, StartRequest, is_uuid
+from mogplex_ci.run.cancel import (
+    INTERRUPT_BUDGET,
+    TIMEOUT_BUDGET,
+    cancel,
+    cancel_unanswered,
+)
 from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
@@ -35,23 +39,13 @@ from mogplex_ci.run.updates import (
     Starting,
     Update,
 )
-from mogplex_ci.waiting import Clock, StopRequested
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
 
-INTERRUPT_BUDGET: Final = 4.0
-"""Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
-TIMEOUT_BUDGET: Final = 90.0
-"""Seconds when no CI system is about to kill us: long enough for a used-up request limit, which is
-one of a minute.
-"""
-_FIRST_CANCEL_PAUSE: Final = 0.2
-_LONGEST_CANCEL_PAUSE: Final = 5.0
-_LONGEST_CANCEL_CALL: Final = 15.0
 SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 """Seconds after a stop signal within which the run is cancelled and what the service has of it is
 shown.
@@ -117,15 +111,12 @@ class Execution:
         except errors.MogplexError as error:
             result = self._result_of_error(error)
             yield from self._cancel_unanswered()
-            started, run = self._started, self._run
-            is_live = (
-                run is not None
-                and not run.is_terminal
-                and not isinstance(error, errors.NotFoundError)
-            )
-            self._left_behind = self._left_behind or (
-                started is not None and started.owned and is_live
-            )
+            run = self._run
+            is_owned = self._started is not None and self._started.owned
+            is_live = run is not None and not run.is_terminal
+            is_gone = isinstance(error, errors.NotFoundError)
+            if is_owned and is_live and not is_gone:
+                self._left_behind = True
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
@@ -151,10 +142,10 @@ class Execution:
         """Return ``result`` with all that is known about the run."""
         return result._replace(
             requests_sent=self._service.client.requests_sent,
-            followed=self._follower.timeline if self._follower else None,
+            followed=None if self._follower is None else self._follower.timeline,
             repo=self._repo,
             run=self._run,
-            key=self._started.key if self._started else "",
+            key="" if self._started is None else self._started.key,
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind or result.left_behind,
@@ -167,16 +158,17 @@ class Execution:
             return self._cancelled.run
         if self._follower is not None:
             return self._follower.run
-        return self._started.run if self._started else None
+        return self._started and self._started.run
 
     def _work(self) -> Generator[Update, None, RunResult]:
-        plan, inputs = self._plan, self._inputs
+        plan = self._plan
+        inputs = self._inputs
         if inputs.run_id is not None:
             started = yield from self._attach(inputs.run_id)
             return (yield from self._result_of(started))
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
-        repo_id = self._repo.id if self._repo else name
+        repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service, plan.request(repo_id, plan.repair), plan.key, inputs.on_rerun
         )
@@ -196,7 +188,8 @@ class Execution:
         """Return the run that something else started. This step may cancel it only if its inputs
         say so.
         """
-        inputs, service = self._inputs, self._service
+        inputs = self._inputs
+        service = self._service
         run = yield from service.answer_to(
             lambda timeout: service.client.run(run_id, timeout=timeout)
         )
@@ -207,24 +200,23 @@ class Execution:
 
     def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
         """Follow a started run and return its result."""
-        self._started, self._follower, self._cancelled = started, None, None
+        self._started = started
+        self._follower = None
+        self._cancelled = None
         yield started
-        inputs, service, jobs = self._inputs, self._service, self._plan.jobs_per_token
+        inputs = self._inputs
+        service = self._service
         if not inputs.wait:
             return RunResult(Result.DETACHED, 0)
-        interval = PollInterval(service.clock, shortest=inputs.poll_interval, jobs_per_token=jobs)
-        waits = inputs.on_pause == "wait"
-        follower = self._follower = Follower(
-            service, started.run, interval, waits_while_paused=waits
+        interval = PollInterval(
+            service.clock,
+            shortest=inputs.poll_interval,
+            jobs_per_token=self._plan.jobs_per_token,
         )
-        judged = bool(inputs.gates)
-        commit_seconds: Sequence[float] = COMMIT_SECONDS
-        if judged:
-            commit_seconds = JUDGED_COMMIT_SECONDS
-        elif interval.is_shared:
-            # Runs of a matrix often end together. To ask for a commit that no gate needs would use
-            # up the requests with which the other jobs learn that their runs have ended.
-            commit_seconds = ()
+        waits = inputs.on_pause == "wait"
+        follower = Follower(service, started.run, interval, waits_while_paused=waits)
+        self._follower = follower
+        commit_seconds = self._commit_seconds(interval)
         yield from follower.follow(service.deadline, commit_seconds)
         result = result_of_run(follower.run, follower.timeline, follower.health.trouble)
         has_paused = follower.run.is_paused and not waits
@@ -233,7 +225,8 @@ class Execution:
             yield from self._cancel(quickly=False)
         if self._cancelled is not None and self._cancelled.run is not None:
             # The gates, too, ask for their facts until then.
-            ends = service.now + (FACTS_SECONDS if judged else READ_TO_END_SECONDS)
+            seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
+            ends = service.now + seconds
             yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
             result = self._revised(result, follower, self._cancelled)
         yield from follower.end()
@@ -242,6 +235,16 @@ class Execution:
             if sandbox is not None:
                 result = failed_in_set_up(result, sandbox)
         return result
+
+    def _commit_seconds(self, interval: PollInterval) -> Sequence[float]:
+        """Return the times after a success at which the run's commit is asked for."""
+        if self._inputs.gates:
+            return JUDGED_COMMIT_SECONDS
+        if interval.is_shared:
+            # Runs of a matrix often end together. To ask for a commit that no gate needs would use
+            # up the requests with which the other jobs learn that their runs have ended.
+            return ()
+        return COMMIT_SECONDS
 
     def _sandbox_of_failure(self, run: Run) -> Sandbox | None:
         """Return the sandbox whose set-up failed, whose log tells why; None when it is not known.
@@ -267,12 +270,14 @@ class Execution:
             return result_of_run(follower.run, follower.timeline)
         if result.result is Result.PAUSED:
             return cancelled_in_pause(result, has_waited=self._inputs.on_pause == "wait")
-        has_outage = follower.health.trouble is not None
-        return result if has_outage else result._replace(remedy=RAISE_TIMEOUT)
+        if follower.health.trouble is not None:
+            return result
+        return result._replace(remedy=RAISE_TIMEOUT)  # there is no run left that costs
 
     def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
-        client, ask = self._service.client, self._service.answer_to
+        client = self._service.client
+        ask = self._service.answer_to
         if self._plan.found is not None:
             return self._plan.found
         if is_uuid(name):
@@ -294,7 +299,8 @@ class Execution:
         """Cancel what this step owns, then show what the service has: the CI system kills a few
         seconds later.
         """
-        result, ends = interrupted(self._service.stop), self._service.now + SHOW_REST_BUDGET
+        result = interrupted(self._service.stop)
+        ends = self._service.now + SHOW_REST_BUDGET
         if self._inputs.on_interrupt == "cancel":
             yield from self._cancel(quickly=True)
             yield from self._cancel_unanswered()
@@ -307,16 +313,20 @@ class Execution:
         """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to
         be quick anyway.
         """
-        started, run = self._started, self._run
+        started = self._started
+        run = self._run
         if started is None or run is None or run.is_terminal:
             return
         if not started.owned:
             yield CancelFailed(run, errors.ForeignRunError())
             return
         yield Cancelling(run)
-        budget = INTERRUPT_BUDGET if quickly else TIMEOUT_BUDGET
-        with nullcontext() if quickly else self._service.stop.interrupting():
-            answer = self._answer_of(partial(cancel, self._service.client, run.id), run, budget)
+        ask = partial(cancel, self._service.client, run.id)
+        if quickly:
+            yield self._answer_of(ask, run, INTERRUPT_BUDGET)
+            return
+        with self._service.stop.interrupting():
+            answer = self._answer_of(ask, run, TIMEOUT_BUDGET)
         yield answer
 
     def _cancel_unanswered(self) -> Iterator[Update]:
@@ -327,9 +337,12 @@ class Execution:
         if starter is None or starter.key_in_doubt is None:
             return
         yield Cancelling(None)
-        client, key = self._service.client, starter.key_in_doubt
         ask = partial(
-            cancel_unanswered, client, starter.request, key, may_be_foreign=self._plan.key.explicit
+            cancel_unanswered,
+            self._service.client,
+            starter.request,
+            starter.key_in_doubt,
+            may_be_foreign=self._plan.key.explicit,
         )
         yield self._answer_of(ask, None, INTERRUPT_BUDGET)
 
@@ -341,104 +354,3 @@ class Execution:
             self._left_behind = not isinstance(error, errors.ForeignRunError)
             return CancelFailed(run, error)
         return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)
-
-
-def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Cancelled:
-    """Cancel the run, trying again for ``budget`` seconds.
-
-    The service may answer that a run's state has just changed, or with 200 and a status that is not
-    terminal: then the run is read, and cancelled again unless it is over. Stop signals do not
-    interrupt this.
-
-    Raises:
-        MogplexError: the run could not be cancelled in time.
-    """
-    may_have_cancelled = False
-
-    def try_once(timeout: float) -> Cancelled:
-        nonlocal may_have_cancelled
-        try:
-            answer = cancel_once(client, run_id, timeout)
-        except errors.MogplexError as error:
-            may_have_cancelled = may_have_cancelled or error.may_have_worked
-            raise
-        if may_have_cancelled and answer.status == "cancelled":
-            # The answer to an earlier try was lost: the run did not end by itself.
-            return answer._replace(already_terminal=False)
-        return answer
-
-    return _within(budget, clock, try_once)
-
-
-def cancel_unanswered(
-    client: "Client",
-    request: StartRequest,
-    key: str,
-    *,
-    may_be_foreign: bool,
-    clock: Clock,
-    budget: float,
-) -> Cancelled:
-    """Cancel the run whose start was not answered: ask with the same key for its id first.
-
-    ``may_be_foreign``: the key is the user's own, so another job may have started a run under it.
-
-    Raises:
-        ForeignRunError: another job may have started it; it was left alone.
-        MogplexError: its id could not be learned, or it could not be cancelled, in time.
-    """
-    ends = clock.monotonic() + budget
-    started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
-    if may_be_foreign and started.replayed:
-        raise errors.ForeignRunError
-    return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
-
-
-def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
-    """Send one cancel request. Only a run that is over counts as cancelled, not the answer alone.
-
-    Raises:
-        NotCancelledError: the run still works, and the request has to be sent again.
-        MogplexError: as for every call.
-    """
-    answer, refusal = None, None
-    try:
-        answer = client.cancel(run_id, timeout=timeout)
-        if answer.run is not None and answer.run.is_terminal:
-            has_ended = answer.already_terminal or answer.run.status != "cancelled"
-            return answer._replace(
-                status=answer.run.status, already_terminal=has_ended
-            )  # not "cancellation_requested"
-    except (
-        errors.ConflictError
-    ) as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
-        refusal = error
-    run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)
-    if not run.is_terminal:
-        if refusal is not None:
-            raise errors.NotCancelledError(
-                "the run's state changed while it was cancelled", detail=refusal.detail
-            )
-        raise errors.NotCancelledError(
-            f"the API answered the cancel request, but the run is still {run.status}"
-        )
-    was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
-    return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
-
-
-def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:
-    """Make ``call`` until it is answered or ``budget`` seconds are over; a hanging answer leaves
-    time for a second.
-    """
-    return finish(
-        retrying(
-            call,
-            clock=clock,
-            deadline=clock.monotonic() + budget,
-            backoff=Backoff(
-                clock, first=_FIRST_CANCEL_PAUSE, longest=min(budget / 4, _LONGEST_CANCEL_PAUSE)
-            ),
-            longest_call=min(budget * 0.6, _LONGEST_CANCEL_CALL),
-            insists=True,
-        )
-    )

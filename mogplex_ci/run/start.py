@@ -111,32 +111,34 @@ class Starter:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
                 if self._key.round > 1:
-                    raise RoundUnknownError(
-                        self._key.round, Untrusted(self.request.get("workingBranch"))
-                    ) from error
+                    branch = Untrusted(self.request.get("workingBranch"))
+                    raise RoundUnknownError(self._key.round, branch) from error
                 if not others or not may_replace_request:
                     raise
-                run, never_queued = None, False
-            else:
-                run, joined = answer.run, answer.replayed and is_first
-                was_dead = (
-                    joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
-                )
-                was_not_queued = answer.replayed and run.never_queued and may_requeue
-                if not others or not (was_dead or was_not_queued):
-                    return Started(
-                        run,
-                        key,
-                        joined=joined,
-                        owned=not (self._key.explicit and answer.replayed),
-                        unexpected=joined
-                        and not self._key.explicit
-                        and not self._key.later_attempt,
-                        agent_ignored="agentId" in self.request and run.agent_id is None,
-                    )
-                may_requeue, never_queued = may_requeue and was_dead, run.never_queued
+                self.keys = others
+                yield NextKey(None, others[0], never_queued=False)
+                continue
+            run = answer.run
+            joined = answer.replayed and is_first
+            has_died = run.status in ("failed", "cancelled")
+            is_dead_try = joined and has_died and self._on_rerun == "auto"
+            is_not_queued = answer.replayed and run.never_queued and may_requeue
+            if not others or not (is_dead_try or is_not_queued):
+                return self._started(answer, key, joined=joined)
+            may_requeue = may_requeue and is_dead_try
             self.keys = others
-            yield NextKey(run, others[0], never_queued=never_queued)
+            yield NextKey(run, others[0], never_queued=run.never_queued)
+
+    def _started(self, answer: StartedRun, key: str, *, joined: bool) -> Started:
+        may_be_known = self._key.explicit or self._key.later_attempt
+        return Started(
+            answer.run,
+            key,
+            joined=joined,
+            owned=not (self._key.explicit and answer.replayed),
+            unexpected=joined and not may_be_known,
+            agent_ignored="agentId" in self.request and answer.run.agent_id is None,
+        )
 
     def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be
@@ -155,7 +157,6 @@ class Starter:
                 raise
 
         answer = yield from self._service.answer_to(call, deadline)
-        self.key_in_doubt = (
-            None  # only here: until now a stop signal could have discarded the answer
-        )
+        # Only here: until now a stop signal could have discarded the answer.
+        self.key_in_doubt = None
         return answer, is_first

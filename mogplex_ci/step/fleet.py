@@ -60,12 +60,12 @@ class SharedToken:
     def client(self) -> Client:
         """Return a client that is no run's."""
         turn = partial(self.budget.turn, clock=self._clock)
-        return self._connect(turn=turn, history=self._history)
+        return self._connect(throttle=turn, history=self._history)
 
     def client_of(self, run: StepRun, check_start: Callable[[], None]) -> Client:
         """Return the client of a run, which asks ``check_start`` before it starts one."""
         turn = partial(self.budget.turn, clock=self._clock, run=run.number, check_start=check_start)
-        return self._connect(turn=turn, history=self._history)
+        return self._connect(throttle=turn, history=self._history)
 
 
 def find_runs(step: Step, tasks: Sequence[ActionInputs], token: SharedToken) -> list[StepRun]:

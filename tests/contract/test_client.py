@@ -229,7 +229,7 @@ def outcome_of_call(
     error.
     """
     clock = VirtualTime().clock()
-    client = Client(service.url, TOKEN, turn=partial(TokenBudget().turn, clock=clock))
+    client = Client(service.url, TOKEN, throttle=partial(TokenBudget().turn, clock=clock))
     found: dict[str, Any]
     given = [RUN_ID if argument == "RUN" else argument for argument in arguments]
     options = {"last_event_id": None, "clock": clock} if name == "stream" else {}

@@ -98,7 +98,9 @@ def perform(
             run=fleet.index(case),
             check_start=partial(runs.check_start, case),
         )
-        client = world.time.connect(Client(world.emulator.url, world.emulator.token, turn=turns))
+        client = world.time.connect(
+            Client(world.emulator.url, world.emulator.token, throttle=turns)
+        )
         if killed is not None:
             die_when(client, killed)
         plan = case.plan()

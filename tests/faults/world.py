@@ -15,7 +15,8 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest
-from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
+from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key

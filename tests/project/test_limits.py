@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci import durations, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
-from mogplex_ci.api.budget import TokenBudget, Use
+from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
@@ -109,6 +109,6 @@ def last_start(runs: int) -> float:
     clock, token = VirtualTime().clock(), TokenBudget()
     began = clock.monotonic()
     for _ in range(runs):
-        with token.turn(Use.START, 1e9, clock=clock):
+        with token.turn(Purpose.START, 1e9, clock=clock):
             pass
     return clock.monotonic() - began

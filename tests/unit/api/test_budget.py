@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.api.budget import REQUESTS, Limit, PollInterval, TokenBudget, Use
+from mogplex_ci.api.budget import REQUESTS, Limit, PollInterval, Purpose, TokenBudget
 from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
@@ -26,10 +26,12 @@ from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 LONG = 1e6
-P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
+P, R, S, C = Purpose.POLL, Purpose.READ, Purpose.START, Purpose.CANCEL
 
 
-def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]]) -> list[float]:
+def send(
+    budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Purpose]]
+) -> list[float]:
     """Send a request for each of ``uses`` from a thread of its own; return when each was let
     through.
 
@@ -63,7 +65,7 @@ def most_in(times: Sequence[float], seconds: float) -> int:
 
 
 def test_ten_starts_a_minute_and_thirty_an_hour() -> None:
-    sent = sorted(send(TokenBudget(), VirtualTime(), [(0.0, Use.START)] * 31))
+    sent = sorted(send(TokenBudget(), VirtualTime(), [(0.0, Purpose.START)] * 31))
     assert sent[9] == 0
     assert 60 <= sent[10] <= 61
     assert 120 <= sent[29] <= 122
@@ -74,20 +76,21 @@ def test_a_hundred_and_fifty_starts_a_day() -> None:
     budget, clock = TokenBudget(), VirtualTime().clock()
     for _ in range(150):
         assert budget.seconds_to_start(clock.monotonic()) == 0
-        with budget.turn(Use.START, 30, clock=clock):
+        with budget.turn(Purpose.START, 30, clock=clock):
             pass
         clock.sleep(121)
     assert budget.seconds_to_start(clock.monotonic()) == pytest.approx(86_400.05 - 150 * 121)
 
 
 @pytest.mark.parametrize(
-    ("use", "at_once"), [(Use.CANCEL, 60), (Use.START, 50), (Use.READ, 50), (Use.POLL, 50)]
+    ("use", "at_once"),
+    [(Purpose.CANCEL, 60), (Purpose.START, 50), (Purpose.READ, 50), (Purpose.POLL, 50)],
 )
-def test_only_cancels_may_use_what_is_kept_free(use: Use, at_once: int) -> None:
+def test_only_cancels_may_use_what_is_kept_free(use: Purpose, at_once: int) -> None:
     budget = TokenBudget([REQUESTS])
-    sent = send(budget, VirtualTime(), [(0.0, use)] * 60 + [(1.0, Use.CANCEL)] * 8)
+    sent = send(budget, VirtualTime(), [(0.0, use)] * 60 + [(1.0, Purpose.CANCEL)] * 8)
     assert sent[:60].count(0.0) == at_once
-    assert sent[60:] == [1.0] * 8 or use is Use.CANCEL
+    assert sent[60:] == [1.0] * 8 or use is Purpose.CANCEL
 
 
 @pytest.mark.parametrize(
@@ -107,9 +110,9 @@ def test_a_request_that_the_service_does_not_count_does_not_count(
     error: MogplexError, counts: bool
 ) -> None:
     budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
-    with pytest.raises(type(error)), budget.turn(Use.READ, LONG, clock=clock):
+    with pytest.raises(type(error)), budget.turn(Purpose.READ, LONG, clock=clock):
         raise error
-    with budget.turn(Use.READ, LONG, clock=clock):
+    with budget.turn(Purpose.READ, LONG, clock=clock):
         assert (clock.monotonic() > 0) is counts
 
 
@@ -128,7 +131,7 @@ def test_a_request_that_the_service_does_not_count_does_not_count(
         "as they came",
     ],
 )
-def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None:
+def test_the_order_of_those_that_wait(uses: list[Purpose], order: list[int]) -> None:
     budget = TokenBudget([Limit(1, 10.0)])
     sent = send(budget, VirtualTime(), [(float(at), use) for at, use in enumerate(uses)])
     assert sorted(range(len(uses)), key=sent.__getitem__) == order
@@ -136,10 +139,10 @@ def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None
 
 @pytest.mark.parametrize(
     ("use", "words"),
-    [(Use.READ, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")],
+    [(Purpose.READ, "60 requests"), (Purpose.POLL, "60 requests"), (Purpose.START, "10 starts")],
 )
 def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(
-    use: Use, words: str
+    use: Purpose, words: str
 ) -> None:
     budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
     with budget.turn(use, 30, clock=clock) as left:
@@ -160,11 +163,11 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(
 def test_a_stop_signal_ends_the_wait() -> None:
     budget, clock, stop = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock(), Stop()
     clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
-    with budget.turn(Use.READ, 30, clock=clock):
+    with budget.turn(Purpose.READ, 30, clock=clock):
         with (
             pytest.raises(StopRequested),
             stop.interrupting(),
-            budget.turn(Use.READ, 90, clock=clock),
+            budget.turn(Purpose.READ, 90, clock=clock),
         ):
             pass
     assert clock.monotonic() == 10.0
@@ -172,19 +175,19 @@ def test_a_stop_signal_ends_the_wait() -> None:
 
 def test_who_gives_up_holds_nobody_back() -> None:
     budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
-    with budget.turn(Use.READ, 30, clock=clock):
+    with budget.turn(Purpose.READ, 30, clock=clock):
         pass
     clock.sleep(30)
-    with pytest.raises(RateLimitedError), budget.turn(Use.CANCEL, 1, clock=clock):
+    with pytest.raises(RateLimitedError), budget.turn(Purpose.CANCEL, 1, clock=clock):
         pass
     clock.sleep(31)
-    with budget.turn(Use.POLL, 0.5, clock=clock):
+    with budget.turn(Purpose.POLL, 0.5, clock=clock):
         pass
 
 
 asked = st.lists(
     st.tuples(
-        st.floats(0, 100, allow_nan=False).map(lambda at: round(at, 1)), st.sampled_from(Use)
+        st.floats(0, 100, allow_nan=False).map(lambda at: round(at, 1)), st.sampled_from(Purpose)
     ),
     max_size=30,
 )
@@ -192,16 +195,16 @@ asked = st.lists(
 
 @given(uses=asked, most=st.integers(2, 6), starts=st.integers(1, 3), free=st.integers(0, 1))
 def test_no_window_ever_holds_more_than_the_limit(
-    uses: list[tuple[float, Use]], most: int, starts: int, free: int
+    uses: list[tuple[float, Purpose]], most: int, starts: int, free: int
 ) -> None:
     """And everybody has a turn in the end."""
     budget = TokenBudget([Limit(most, 10.0, kept_free=free), Limit(starts, 20.0, [S])])
     sent = send(budget, VirtualTime(), uses)
     assert all(at >= asked_at for at, (asked_at, _) in zip(sent, uses, strict=True))
     assert most_in(sent, 10.0) <= most
-    started = [at for at, (_, use) in zip(sent, uses, strict=True) if use is Use.START]
+    started = [at for at, (_, use) in zip(sent, uses, strict=True) if use is Purpose.START]
     assert most_in(started, 20.0) <= starts
-    others = [at for at, (_, use) in zip(sent, uses, strict=True) if use is not Use.CANCEL]
+    others = [at for at, (_, use) in zip(sent, uses, strict=True) if use is not Purpose.CANCEL]
     assert most_in(others, 10.0) <= most - free
 
 
@@ -221,15 +224,15 @@ def test_no_window_ever_holds_more_than_the_limit(
 def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seconds: float) -> None:
     """And a little later: the service's clock need not run exactly like ours."""
     time, budget = VirtualTime(), TokenBudget([Limit(3, 10.0, [S])])
-    send(budget, time, [(0.0, Use.START), (1.0, Use.START), (2.0, Use.START)])
+    send(budget, time, [(0.0, Purpose.START), (1.0, Purpose.START), (2.0, Purpose.START)])
     assert budget.seconds_to_start(now) == pytest.approx(seconds, abs=1e-6)
 
 
 def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
     budget = TokenBudget([Limit(3, 10.0)])
     uses = [
-        *((float(at), Use.READ) for at in range(3)),
-        *((3.0 + at / 10, Use.READ) for at in range(5)),
+        *((float(at), Purpose.READ) for at in range(3)),
+        *((3.0 + at / 10, Purpose.READ) for at in range(5)),
     ]
     expected = [0.0, 1.0, 2.0, 10.05, 11.05, 12.05, 20.1, 21.1]
     assert send(budget, VirtualTime(), uses) == pytest.approx(expected, abs=0.02)
@@ -238,7 +241,7 @@ def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
 def test_a_request_under_way_counts_as_sent_now() -> None:
     time, budget = VirtualTime(), TokenBudget([Limit(1, 10.0, [S])])
     clock = time.clock()
-    with budget.turn(Use.START, 30, clock=clock):
+    with budget.turn(Purpose.START, 30, clock=clock):
         clock.sleep(25)
         assert budget.seconds_to_start(25.0) == pytest.approx(10.05)
     assert budget.seconds_to_start(30.0) == pytest.approx(5.05)

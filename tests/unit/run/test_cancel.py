@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
 from mogplex_ci.models import Cancelled
-from mogplex_ci.run.one import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel
+from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel
 from tests.faults.kinds import error
 from tests.faults.world import Case, World
 
