@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from mogplex_ci.platforms.webhook import Webhook
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
+from tests.slow import mostly_slow
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
+from tests.unit.platforms.test_page_text import HIDDEN, SHOWN
 from tests.unit.platforms.test_words import IN_OTHER_CLOTHES, INNOCENT
 from tests.unit.report.events import RUN_ID
 from tests.waits import wait_until
@@ -190,6 +193,28 @@ def test_the_words_stand_behind_the_prompt(including: Job, webhook: Webhook) -> 
     )
     added = run.prompt.removeprefix("Solve it.\n\n")
     assert result["event_sha256"] == hashlib.sha256(added.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+@pytest.mark.parametrize("form", mostly_slow([*HIDDEN, *SHOWN], every=10))
+def test_the_agent_gets_what_readers_of_the_page_see(
+    including: Job, api: GitHub, form: str, *, with_token: bool
+) -> None:
+    """One path with and without a token: what is compared is the source."""
+    body = (HIDDEN | SHOWN)[form]
+    api.words["I"] = {"title": "Login crashes", "body": body}
+    reported = by(
+        "issues labeled",
+        "NONE",
+        sender=MAINTAINER,
+        **{"issue.title": "Login crashes", "issue.body": body, "issue.node_id": "I"},
+    )
+    ended = including.run(reported, github_token=TOKEN if with_token else "")
+    assert ended.code == 0, ended.out
+    (run,) = including.emulator.runs
+    assert "hush" not in run.prompt
+    assert re.search(r"lo\W*ud", run.prompt)
+    assert ("hush" in ended.out) == ("hush" in body), "the log lists what was left out"
 
 
 @pytest.mark.parametrize(

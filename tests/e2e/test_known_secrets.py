@@ -1,0 +1,83 @@
+"""The secrets of a job's environment, in each form that an agent's tools may write them: a whole
+step shows none of it, and all that only looks like them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mogplex_ci.emulator import Emulator
+from tests.program import GitHubStep
+from tests.unit.sanitize.test_known_values import KEEPS, LONG
+
+HALVES = (LONG[:20], LONG[20:])
+WRITTEN = {
+    "whole": LONG,
+    "cut": f"{LONG[:18]}…",
+    "a sum of strings": f'"{HALVES[0]}" +\n  "{HALVES[1]}"',
+    "over lines": "\n".join(HALVES),
+    "a diff": f"-token: {HALVES[0]}\n+{HALVES[1]}",
+    "bytes": "".join(f"\\x{ord(c):02x}" for c in LONG),
+    "code points": "".join(f"\\u{{{ord(c):x}}}" for c in LONG),
+    "hex of a half": HALVES[0].encode().hex(),
+    "base64 of a half": base64.b64encode(f"a={HALVES[1]}".encode()).decode(),
+    "UTF-16 in base64": base64.b64encode(f"echo {LONG}".encode("utf-16-le")).decode(),
+    "JSON": json.dumps({"a": HALVES[0], "b": HALVES[1]}),
+}
+"""Forms of a secret, or of a part of it."""
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> GitHubStep:
+    return GitHubStep(tmp_path, inputs={"prompt": "Fix it", "output-dir": "out"})
+
+
+def shown(step: GitHubStep, texts: dict[str, str]) -> str:
+    """Return all that a step shows and writes of a run whose tool prints ``texts``."""
+    events = [
+        {"event": "log", "message": f"form {name}", "payload": {"output": f"<{text}>"}}
+        for name, text in texts.items()
+    ]
+    fields = {"first": HALVES[0], "second": [HALVES[1]]}
+    steps = [
+        {"status": "streaming"},
+        *events,
+        {"event": "log", "message": "two fields", "payload": fields},
+        {"status": "success"},
+    ]
+    scenario = step.folder / "scenario.yaml"
+    scenario.write_text(yaml.safe_dump({"steps": steps}, width=10_000), encoding="utf-8")
+    with Emulator(scenario, speed=100) as emulator:
+        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+        ended = step.run()
+    assert ended.code == 0, ended.out
+    files = sorted((step.workspace / "out").iterdir())
+    assert len(files) > 3
+    texts_of_files = [file.read_text(encoding="utf-8") for file in files]
+    return "\n".join([ended.out, step.summary, *texts_of_files])
+
+
+def test_no_form_of_a_jobs_secret_is_shown(step: GitHubStep) -> None:
+    step.env = {"DEPLOY_TOKENS": LONG}
+    out = shown(step, WRITTEN)
+    for name in WRITTEN:
+        assert f"form {name}" in out
+    hidden = [LONG[at : at + 8] for at in range(len(LONG) - 7)]
+    assert [piece for piece in hidden if piece in out] == []
+    for form in ("bytes", "code points", "hex of a half", "base64 of a half", "UTF-16 in base64"):
+        assert WRITTEN[form][20:50] not in out, form
+
+
+@pytest.mark.parametrize(("value", "kept"), KEEPS.values(), ids=KEEPS)
+def test_what_only_looks_like_a_part_of_a_secret_is_shown(
+    step: GitHubStep, value: str, kept: tuple[str, ...]
+) -> None:
+    step.env = {"DEPLOY_SECRET": value, "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/release-2026"}
+    out = shown(step, dict.fromkeys(kept, "refs/heads/release-2026"))
+    assert [text for text in kept if f"form {text}" not in out] == []
+    assert "<refs/heads/release-2026>" in out
