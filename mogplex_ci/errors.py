@@ -43,6 +43,7 @@ ERROR_CODES: Final = frozenset(
         "FORBIDDEN",
         "FOREIGN_RUN",
         "GITHUB",
+        "GITHUB_RIGHTS",
         "IDEMPOTENCY_CONFLICT",
         "INTERNAL",
         "INTERNAL_ERROR",
@@ -420,6 +421,13 @@ class UntrustedPromptError(MogplexError):
     remedy = "Leave it out of the prompt. With include-event: true the agent gets it as a report."
 
 
+class MissingRightsError(MogplexError):
+    """``github-token`` may not read what the inputs need, as GitHub said before the start."""
+
+    exit_code = 2
+    code = "GITHUB_RIGHTS"
+
+
 class ContextChangedError(MogplexError):
     """The event's words are no longer those that the event brought, or GitHub does not show
     them.
@@ -487,6 +495,14 @@ class GitHubError(MogplexError):
 
     code = "GITHUB"
     remedy = "Check that github-token is a current token with access to this repository."
+
+
+class GitHubForbiddenError(GitHubError):
+    """The token lacks the right that the call takes."""
+
+
+class GitHubTokenError(GitHubError):
+    """GitHub does not know the token, or an organization has not authorized it."""
 
 
 class GitHubNotFoundError(GitHubError):

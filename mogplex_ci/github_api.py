@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,7 @@ from urllib.parse import quote, unquote
 
 from mogplex_ci import errors
 from mogplex_ci.api import answers
+from mogplex_ci.api.budget import GITHUB_CALLS, Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.untrusted import Untrusted
@@ -39,6 +41,8 @@ _NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create
 _NETWORK_REMEDY: Final = (
     "Check the proxy settings and the network between this runner and GitHub's API."
 )
+_LACKS_RIGHT: Final = b"Resource not accessible by"
+"""How GitHub's message of a missing right begins, for every kind of token."""
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
 _CHECKS_PERMISSION: Final = "checks: read"
@@ -150,9 +154,18 @@ class GitHubApi:
     """
 
     def __init__(
-        self, api_url: str, token: str, repository: str, *, diagnostics: RequestLog | None = None
+        self,
+        api_url: str,
+        token: str,
+        repository: str,
+        *,
+        diagnostics: RequestLog | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
-        """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
+        """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``.
+        ``throttle`` is waited for before each request.
+        """
+        self._throttle: Throttle = throttle or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
         self._graphql = (
             "/../graphql" if api_url.endswith("/v3") else "/graphql"
@@ -230,6 +243,19 @@ class GitHubApi:
                 break
             query = query | {"after": unquote(cursor[1])}
         return found
+
+    def try_to_read(self, path: str, right: str) -> None:
+        """Read a little of what is below the repository at ``path``, which takes ``right``.
+
+        Raises:
+            GitHubForbiddenError: the token lacks the right.
+            GitHubNotFoundError: the token does not see the repository.
+            GitHubError: as for every call.
+        """
+        try:
+            self._ask(f"{self._repo}/{path}", right, {"per_page": "1"})
+        except errors.GitHubNotFoundError:  # an empty repository has none of it
+            self._ask(self._repo, "metadata: read")
 
     def file(self, path: str, commit: str) -> bytes | None:
         """Return a file of a commit; None if there is none. Empty for a folder and for more than 1
@@ -390,9 +416,13 @@ class GitHubApi:
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
         try:
-            answer = self._transport.send(
-                method, path, query=query, json=body, headers=headers, timeout=self._seconds
-            )
+            with self._throttle(Purpose.READ, self._seconds) as left:
+                answer = self._transport.send(
+                    method, path, query=query, json=body, headers=headers, timeout=left
+                )
+        except errors.NoTurnError as error:
+            cause = f"this step asks GitHub {GITHUB_CALLS.most} times a minute at most"
+            raise errors.GitHubUnavailableError(cause, retry_after=error.retry_after) from error
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(
@@ -438,11 +468,13 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     match status:
         case 401:
             remedy = "Set it to ${{ github.token }}, or to another current token."
-            return errors.GitHubError("GitHub does not accept github-token", remedy=remedy)
+            return errors.GitHubTokenError("GitHub does not accept github-token", remedy=remedy)
         case 403 if "X-GitHub-SSO" in headers:
             cause = "github-token is not authorized for the organization's single sign-on"
-            return errors.GitHubError(cause, remedy=_SSO_REMEDY)
-        case 403:
+            return errors.GitHubTokenError(cause, remedy=_SSO_REMEDY)
+        case 403 if _LACKS_RIGHT in answer.body:
+            return errors.GitHubForbiddenError("github-token may not do this", remedy=permission)
+        case 403:  # such as for an address that the organization does not allow
             return errors.GitHubError("github-token may not do this", remedy=permission)
         case 404:
             cause = "GitHub does not find it, or github-token may not read it"

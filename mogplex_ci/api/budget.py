@@ -73,6 +73,8 @@ STARTS: Final = tuple(
     Limit(most, each, [Purpose.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0))
 )
 """A start counts as a request, too (contract/README.md)."""
+GITHUB_CALLS: Final = Limit(600, 60.0)
+"""What this process asks GitHub, whose secondary limits are not told: many runs judge at once."""
 _CLOCK_MARGIN: Final = 0.05
 """Seconds that a request is counted for longer: the service's clock need not run exactly like
 ours.

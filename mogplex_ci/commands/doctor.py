@@ -21,7 +21,7 @@ from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.commands.common import Console, Session, error_lines, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
-from mogplex_ci.gates.table import GATES
+from mogplex_ci.gates.rights import Wanted, check_rights, rights_needed
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
@@ -339,48 +339,44 @@ def _repo(client: Client, repo: str | None) -> Finding:
 
 
 def _github(job: Job) -> Iterator[Finding]:
-    """Ask GitHub what the inputs need: a call for each permission."""
+    """Ask GitHub what a step would ask before its start, and for the comment."""
     if not job.tasks:
         return
     step, own = job.tasks[0], job.platform.repository()
     repo, token = step.repo or "", step.github_token
-    needed = {
-        permission
-        for gate in GATES
-        if gate.name in step.gates
-        for permission in gate.needs.split(", ")
-    }
-    needed |= {"contents: read"} if step.repair else set()
-    calls = [(repo, call) for permission, call in GITHUB_CALLS.items() if permission in needed]
-    if step.comment_on is not None and own:
-        issue = step.comment_on
-        calls.append((own, lambda github: github.find_comment(issue, re.compile("(?!)"))))
+    rights = rights_needed(step)
+    issue = step.comment_on if own else None
     if token is None:
         yield Finding("github-token", Mark.UNKNOWN, "none is given")
-    elif not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        return
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         yield Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
-    elif not calls:
+        return
+    if not rights and issue is None:
         found: LiteralString = "no gate and no comment needs it; it only tells who has write access"
         yield Finding("github-token", Mark.UNKNOWN, found)
-    else:
-        for name, call in calls:
-            with contextlib.closing(
-                GitHubApi(github_api_url(job.platform.env), token, name)
-            ) as github:
-                call(github.within(PROBE_SECONDS))
-        found = (
-            "may read what the inputs need; whether it may write a comment, only a step can tell"
-        )
-        yield Finding("github-token", Mark.OK, found)
+        return
+    url = github_api_url(job.platform.env)
+    unknown: list[str] = []
+    if rights:
+        with contextlib.closing(GitHubApi(url, token, repo)) as github:
+            unknown = check_rights(
+                [Wanted(repo, rights, step.base_branch or "", github)],
+                clock=Clock(),
+                is_workflow=bool(job.platform.workflow_run),
+                seconds=PROBE_SECONDS,
+            )
+    if issue is not None and own:
+        with contextlib.closing(GitHubApi(url, token, own)) as github:
+            github.within(PROBE_SECONDS).find_comment(issue, re.compile("(?!)"))
+    if unknown:
+        template: LiteralString = "GitHub did not say whether it has {}"
+        yield Finding("github-token", Mark.UNKNOWN, template, (", ".join(unknown),))
+        return
+    found = "may read what the inputs need; whether it may write a comment, only a step can tell"
+    yield Finding("github-token", Mark.OK, found)
 
 
-GITHUB_CALLS: Final[Mapping[str, Callable[[GitHubApi], object]]] = {
-    "contents: read": lambda github: github.tip(_NO_BRANCH),
-    "pull-requests: read": lambda github: github.pull_requests_of(_NO_BRANCH),
-    "checks: read": lambda github: github.checks("HEAD"),
-    "statuses: read": lambda github: github.checks("HEAD"),
-}
-"""A call for each permission that a gate needs."""
 _GROUPS: Final[Mapping[tuple[LiteralString, ...], Callable[[Job], Iterator[Finding]]]] = {
     ("ci", "inputs", "key"): _setup,
     ("token", "trigger"): _guards,

@@ -107,7 +107,7 @@ class Inspection:
         match update:
             case Starting():
                 self._is_complete = False
-                self._connect(update.repo)
+                self.connect(update.repo)
                 if self.github is not None and self.round == 0 and self._begin.since is None:
                     yield from self._note_before(update.repo)
             case Started():
@@ -132,7 +132,7 @@ class Inspection:
         self._changes = None
         self._trouble = None
         self._no_pull_requests = None
-        self._connect(result.repo)
+        self.connect(result.repo)
         if self.github is None:
             self.commit = result.commit
             return
@@ -308,7 +308,7 @@ class Inspection:
         service.sleep_until(service.now + LOOK_SECONDS)
         return True
 
-    def _connect(self, repo: Repo | None) -> None:
+    def connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if that is possible. Never to the job's own repository: the run may
         work on another one.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
@@ -16,7 +17,7 @@ from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, result_of_block, service_of
-from mogplex_ci.step.guards import include_event, reason_to_skip
+from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
 from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Clock, stop_of_process
@@ -32,7 +33,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
-    step = Step(platform, recorder, clock, stop, began)
+    step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
     with result_of_block(step) as holder:
         try:
             tasks, is_fleet, warnings = read_fleet(argv, platform)
@@ -55,6 +56,7 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     reason = reason_to_skip(step, tasks)
     if reason is not None:
         return RunResult.of(Result.SKIPPED, remedy=reason)
+    check_rights(step, tasks, names_one_run=names_one_run)
     tasks = include_event(step, tasks)
     step.platform.check_files(key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.gates import Inspection, Sources, inspection_of
+from mogplex_ci.gates.rights import Wanted, asks_at_once, check_rights, in_order, rights_needed
 from mogplex_ci.platforms.base import Platform, github_api_url, github_servers
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.run.service import Service
@@ -17,13 +18,15 @@ from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
+    from mogplex_ci.api.budget import TokenBudget
     from mogplex_ci.api.client import Client
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.report import StepRun
-    from mogplex_ci.run.updates import Update
+    from mogplex_ci.run.one import Plan
+    from mogplex_ci.run.updates import Starting, Update
     from mogplex_ci.step.recorder import Recorder
 
 
@@ -36,6 +39,8 @@ class Step(NamedTuple):
     stop: Stop
     began: float
     """A time of the clock."""
+    github_calls: TokenBudget | None = None
+    """Bounds the calls of all runs to GitHub; None for a few."""
 
     def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
         """Return GitHub's API of a repository; None without a token for it, or without the
@@ -47,7 +52,42 @@ class Step(NamedTuple):
 
         url = github_api_url(self.platform.env)
         diagnostics = self.recorder.diagnostics
-        return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
+        throttle = None
+        if self.github_calls is not None:
+            throttle = partial(self.github_calls.turn, clock=self.clock)
+        return GitHubApi(
+            url, inputs.github_token, repository, diagnostics=diagnostics, throttle=throttle
+        )
+
+    def check_rights(
+        self, inputs: ActionInputs, needed: Mapping[str, Iterable[str]], branch: str
+    ) -> None:
+        """Ask GitHub whether ``github-token`` has the rights that are ``needed``, by repository.
+        ``branch`` is the base; empty if it is not known. Without a token nothing is asked.
+
+        Raises:
+            MissingRightsError: with all that are missing.
+            StopRequested: a stop signal came.
+        """
+        with contextlib.ExitStack() as connections:
+            wanted: list[Wanted] = []
+            for repository, rights in needed.items():
+                github = self.github(inputs, repository) if rights else None
+                if github is not None:
+                    connections.callback(github.close)
+                    wanted.append(Wanted(repository, in_order(rights), branch, github))
+            self.ask_for(wanted)
+
+    def ask_for(self, wanted: Sequence[Wanted]) -> None:
+        """Ask GitHub whether the token has all that is wanted.
+
+        Raises:
+            MissingRightsError: with all that are missing.
+            StopRequested: a stop signal came.
+        """
+        is_workflow = bool(self.platform.workflow_run)
+        with self.stop.interrupting():
+            check_rights(wanted, clock=self.clock, is_workflow=is_workflow)
 
 
 @contextlib.contextmanager
@@ -118,13 +158,40 @@ def execute(
         contextlib.closing(connect()) as client,
         contextlib.closing(_inspection_of(step, plan.inputs, client)) as inspection,
     ):
-        rounds = Rounds(plan, inspection, step.recorder.safe, partial(step.recorder.save, run))
+        rounds = Rounds(
+            plan,
+            inspection,
+            step.recorder.safe,
+            partial(step.recorder.save, run),
+            partial(_check_rights, step, plan, inspection),
+        )
         holder.with_known = rounds.with_known
         holder.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
     if plan.inputs.dry_run is True:
         return holder.result.as_dry_run()
     return holder.result
+
+
+def _check_rights(step: Step, plan: Plan, inspection: Inspection, starting: Starting) -> None:
+    """Check what gates and ``repair`` need in the repository of a run that is about to start, if
+    that was not asked for when the step began.
+
+    Raises:
+        MissingRightsError: with all that are missing.
+        StopRequested: a stop signal came.
+    """
+    inputs, repo = plan.inputs, starting.repo
+    rights = rights_needed(inputs)
+    names_one_run = plan.found is None
+    if not rights or repo is None or asks_at_once(inputs, names_one_run=names_one_run):
+        return
+    inspection.connect(repo)
+    if inspection.github is None:
+        return
+    default = repo.default_branch.text if repo.default_branch is not None else ""
+    branch = inputs.base_branch or default
+    step.ask_for([Wanted(repo.full_name.text, rights, branch, inspection.github)])
 
 
 def _inspection_of(step: Step, inputs: ActionInputs, client: Client) -> Inspection:

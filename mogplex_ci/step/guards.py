@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import finish, retrying
+from mogplex_ci.gates.rights import asks_at_once, rights_needed
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.event_words import Words, as_compared, event_text
@@ -119,6 +120,23 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
         step.recorder.warn(
             "No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}"
         )
+
+
+def check_rights(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> None:
+    """Ask GitHub whether ``github-token`` may read what ``include-event`` needs in the job's own
+    repository, and gates and ``repair`` in the run's, if that is named. Each run of a fleet asks
+    before its own start.
+
+    Raises:
+        MissingRightsError: with all that are missing in a repository.
+    """
+    inputs, own = tasks[0], (step.platform.repository() or "").lower()
+    needed: dict[str, set[str]] = {}
+    if inputs.include_event and own and not inputs.dry_run:
+        needed[own] = {f"{item.permission}: read" for item in step.platform.cause.words()}
+    if asks_at_once(inputs, names_one_run=names_one_run):
+        needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
+    step.check_rights(inputs, needed, inputs.base_branch or "")
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:

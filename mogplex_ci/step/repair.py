@@ -17,7 +17,7 @@ from mogplex_ci.models import Repair
 from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
-from mogplex_ci.run.updates import NextRound, Update
+from mogplex_ci.run.updates import NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 
 LEAST_TIME: Final = 0.1
@@ -41,13 +41,21 @@ class Rounds:
     """
 
     def __init__(
-        self, plan: Plan, inspection: Inspection, safe: Sanitizer, save: Callable[[Update], None]
+        self,
+        plan: Plan,
+        inspection: Inspection,
+        safe: Sanitizer,
+        save: Callable[[Update], None],
+        check_rights: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``plan`` is that of the first run; ``save`` is told what the runs report."""
+        """``plan`` is that of the first run; ``save`` is told what the runs report.
+        ``check_rights`` is called before the first start, and raises if there is to be none.
+        """
         self._plan = plan
         self._inspection = inspection
         self._safe = safe
         self._save = save
+        self._check_rights = check_rights
         self._execution = Execution(inspection.sources.service, plan)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
@@ -65,6 +73,9 @@ class Rounds:
         most = inputs.repair + 1
         while True:
             for update in self._execution.perform():
+                if isinstance(update, Starting) and not self._rounds:
+                    # Before anything is saved: ``post`` would ask for the start that never was.
+                    self._check_rights(update)
                 self._save(update)
                 if inputs.gates:
                     yield from inspection.watch(update)

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.contract.api import FakeClock
+from tests.github import ADA, NOTHING, TOKEN, GitHub, Work
 from tests.program import Ended, GitHubStep, run_program
 from tests.screen import show
 from tests.slow import slow
@@ -255,6 +256,40 @@ def test_a_fleet_that_stops_itself_says_so_and_lists_what_it_did_not_start(
     Draft202012Validator(load_schema("result")).validate(content)
     if skipped:
         assert "it was not started: " in html.unescape(step.summary).lower()
+
+
+def test_a_canary_whose_pull_request_was_merged_stays_good_in_a_rerun(
+    step: GitHubStep, emulator: Emulator
+) -> None:
+    """And a run that a gate rejected is judged again, not started anew."""
+    with GitHub() as api:
+        api.works_for(emulator, Work(), NOTHING, Work())
+        step.env |= {"GITHUB_API_URL": api.url}
+        with_tasks(
+            step,
+            repo="acme/web",
+            canary="1",
+            require="pull-request",
+            github_token=TOKEN,
+            max_parallel="1",
+        )
+        text = "tasks:\n" + "".join(
+            f"  {name}: {{prompt: 'scenario: success'}}\n" for name in "abc"
+        )
+        (step.workspace / "mogplex.yml").write_text(text)
+        assert step.run().code == 1
+        first = results(step)
+        assert [row["result"] for row in first] == ["success", "rejected", "success"]
+        api.merge_pull_request(by=ADA)
+        step.env["GITHUB_RUN_ATTEMPT"] = "2"
+        ended = step.run()
+    assert [row["result"] for row in results(step)] == ["success", "rejected", "success"], ended.out
+    assert [row["run-id"] for row in results(step)] == [row["run-id"] for row in first]
+    assert len(emulator.runs) == 3
+    assert (
+        "A re-run judges rejected runs as they are: only a new workflow run or pipeline"
+        in ended.out
+    )
 
 
 HIDDEN = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002"

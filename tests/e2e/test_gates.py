@@ -213,7 +213,7 @@ def test_what_does_not_hold_has_a_code(
 ) -> None:
     job = Job(tmp_path, api, scenario)
     if work is None:
-        api.faults = [Fault(404, times=99)]
+        api.faults = [Fault(404, times=99, path="/compare/")]
     else:
         job.work = work
         if work is LINKED:  # only an older service leaves it to us which commit the run pushed
@@ -322,7 +322,7 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
     with Emulator("success", speed=50) as emulator:
         step = job.against(emulator, require="checks")
         with step.start() as process:
-            wait_until(lambda: any("check" in asked.path for asked in api.asked), process)
+            wait_until(lambda: any("check-runs" in asked.path for asked in api.asked), process)
             process.terminate()
             process.communicate(timeout=LONG)
         (run,) = emulator.runs

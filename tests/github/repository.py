@@ -351,6 +351,8 @@ class Repository:
             case ["collaborators", login, "permission"]:
                 permission = self.permissions.get(login, "read")
                 return {"permission": permission, "user": {"login": login}}
+            case ["issues"]:
+                return []
             case ["issues", number, "comments"]:
                 return [each for each in self.comments if each["issue"] == int(number)]
         return None
@@ -433,9 +435,13 @@ class Repository:
         return None if content is None else file
 
     def _pulls(self, query: Mapping[str, str]) -> object:
-        """Return the pull requests of a branch of this repository's owner, the newest first."""
-        owner, _, branch = query["head"].partition(":")
+        """Return the pull requests, of a branch of this repository's owner if one is asked for, the
+        newest first.
+        """
         shown = [self._shown(item) for item in reversed(self.pull_requests)]
+        if "head" not in query:
+            return shown
+        owner, _, branch = query["head"].partition(":")
         return [
             item
             for item in shown

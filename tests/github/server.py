@@ -172,7 +172,7 @@ class GitHub(Repository):
             upgrade = "Upgrade to GitHub Pro or make this repository public to enable this feature."
             return _Answer(403, {"message": upgrade}, {"X-RateLimit-Remaining": "4000"})
         first = parts[-1] if parts[:1] == ["commits"] and len(parts) == 3 else "".join(parts[:1])
-        needs = _NEEDS.get(first, "metadata: read")
+        needs = "issues: read" if parts == ["issues"] else _NEEDS.get(first, "metadata: read")
         if needs not in self.missing_permissions:
             return None
         accepted = needs.replace(": ", "=").replace("-", "_")

@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci import durations, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
-from mogplex_ci.gates import artifact, checks
+from mogplex_ci.gates import artifact, checks, rights
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
@@ -26,13 +26,15 @@ LIMITS, ROLLOUT, RELIABILITY = (
 )
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
-    "requests": (budget.REQUESTS.most,),
+    "requests |": (budget.REQUESTS.most,),
     "starts of runs": tuple(limit.most for limit in budget.STARTS),
     "prompt |": (declared.PROMPT_LIMIT,),
     "listed events": (models.FEED_LIMIT,),
     "`timeout`": (durations.MAX_SECONDS / 86_400,),
     "runs in one step": (fleet.MOST_RUNS,),
     "repositories that": (models.LIST_LIMIT,),
+    "requests to GitHub": (budget.GITHUB_CALLS.most,),
+    "question before a start": (rights.RIGHTS_SECONDS,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
     "run file, prompt file": (run_file.BYTES,),

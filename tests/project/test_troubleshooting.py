@@ -21,8 +21,8 @@ ROWS = re.findall(
 """Anchor, code and exit codes of each row."""
 SENDERS = ("run/*.py", "api/client.py", "errors.py", "gates/*.py", "github_api.py")
 """Modules that write codes."""
-NO_CODES = {"ERROR", "GET", "PATCH", "POST"}
-"""Words in upper case that no step ends with: the base class's code, methods of HTTP."""
+NO_CODES = {"ERROR", "GET", "HEAD", "PATCH", "POST"}
+"""Words in upper case that no step ends with: the base class's code, methods of HTTP, HEAD."""
 
 
 def errors(kind: type[MogplexError] = MogplexError) -> Iterator[type[MogplexError]]:

@@ -76,35 +76,57 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
     assert job.token not in ended.out
 
 
+LACKS = "github-token lacks {} in acme/web (GITHUB_RIGHTS) Add them to permissions:, and start the workflow anew"
+
+
 @pytest.mark.parametrize(
-    ("inputs", "skip", "permission"),
+    ("inputs", "lacks", "said"),
     [
-        ({"REQUIRE": "change"}, 0, "contents: read"),
-        ({"ARTIFACT": "report", "REPAIR": "1"}, 0, "contents: read"),
+        ({"REQUIRE": "change"}, "contents: read", LACKS.format("contents: read")),
+        (
+            {"ARTIFACT": "report", "REPAIR": "1"},
+            "contents: read",
+            LACKS.format("contents: read"),
+        ),
         (
             {"REQUIRE": "pull-request, checks"},
-            2,
             "pull-requests: read",
-        ),  # after a branch and the repository
-        ({"REQUIRE": "pull-request, checks"}, 3, "checks: read"),
-        ({"REQUIRE": "checks"}, 4, "statuses: read"),
-        ({"COMMENT_ON": "7"}, 0, "issues: write (of a pull request, pull-requests: write)"),
+            LACKS.format("pull-requests: read"),
+        ),
+        ({"REQUIRE": "checks"}, "statuses: read", LACKS.format("statuses: read")),
+        (
+            {"COMMENT_ON": "7"},
+            "issues: write",
+            "Give the job the permission issues: write (of a pull request, pull-requests: write), and",
+        ),
     ],
 )
 @pytest.mark.usefixtures("job")
 def test_a_github_token_is_tried_for_what_the_inputs_need(
-    terminal: Terminal, inputs: dict[str, str], skip: int, permission: str
+    terminal: Terminal, inputs: dict[str, str], lacks: str, said: str
 ) -> None:
     with GitHub() as api:
         given = {f"MOGPLEX_{name}": value for name, value in inputs.items()}
         terminal.env |= given | {"MOGPLEX_GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": api.url}
         code, well = examined(terminal)
-        api.fail(status=403, skip=skip)
+        api.lacks(lacks)
         refused_code, refused = examined(terminal)
     assert (code, well["github-token"][0]) == (0, "ok"), well
-    assert (refused_code, refused["github-token"][0]) == (1, "failed")
-    assert f"Give the job the permission {permission}, and" in refused["github-token"][1]
+    assert (refused_code, refused["github-token"][0]) == (2 if "lacks" in said else 1, "failed")
+    assert said in refused["github-token"][1]
     assert {asked.method for asked in api.asked} == {"GET"}
+
+
+@pytest.mark.usefixtures("job")
+def test_a_github_that_does_not_answer_is_no_missing_right(terminal: Terminal) -> None:
+    with GitHub() as api:
+        given = {"MOGPLEX_REQUIRE": "checks", "MOGPLEX_GITHUB_TOKEN": TOKEN}
+        terminal.env |= given | {"GITHUB_API_URL": api.url}
+        api.fail(status=502, times=9)
+        code, found = examined(terminal)
+    assert (code, found["github-token"][0]) == (0, "unknown")
+    said = "GitHub did not say whether it has contents: read, checks: read, statuses: read"
+    assert found["github-token"][1] == said
 
 
 def test_outside_a_job_only_the_token_and_the_service_are_judged(terminal: Terminal) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mogplex_ci.commands.doctor import GITHUB_CALLS
 from mogplex_ci.gates.outcome import Outcome
+from mogplex_ci.gates.rights import READ_RIGHTS
 from mogplex_ci.gates.table import BRANCH, GATES, GateKind
 from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.inputs.rules import GATE_INPUTS
@@ -54,8 +54,8 @@ def missing(kind: GateKind) -> Iterator[str]:
         re.MULTILINE,
     ):
         yield f"name {permissions} for {kind.name} in the table “Permissions” of docs/security.md"
-    for permission in set(filter(None, kind.needs.split(", "))) - GITHUB_CALLS.keys():
-        yield f"ask GitHub for what {permission} allows in GITHUB_CALLS of commands/doctor.py"
+    for permission in set(filter(None, kind.needs.split(", "))) - READ_RIGHTS.keys():
+        yield f"ask GitHub for what {permission} allows in READ_RIGHTS of gates/rights.py"
     for code in {kind.code, *(outcome.value.code for outcome in kind.outcomes)} - {""}:
         if f"`{code}`" not in pages["docs/troubleshooting.md"]:
             yield f"explain {code} in docs/troubleshooting.md"
@@ -75,7 +75,7 @@ def test_what_a_new_gate_lacks_is_named() -> None:
         "add licence to the names of gates in result.schema.json",
         "add licence to “Require a result” in docs/recipes.md",
         "name `packages: read` for licence in the table “Permissions” of docs/security.md",
-        "ask GitHub for what packages: read allows in GITHUB_CALLS of commands/doctor.py",
+        "ask GitHub for what packages: read allows in READ_RIGHTS of gates/rights.py",
         "explain NO_LICENCE in docs/troubleshooting.md",
     ]
 

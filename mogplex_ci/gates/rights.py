@@ -1,0 +1,165 @@
+"""Which rights the inputs need on GitHub, and whether the token has them: asked before the start,
+since a run costs money from its first second.
+
+No call lists what a token may do, so each right is tried by a small read. What a token may write
+cannot be tried without effect. A public repository answers without any right.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mogplex_ci import errors
+from mogplex_ci.gates.table import GATES
+from mogplex_ci.models import is_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mogplex_ci.github_api import GitHubApi
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.waiting import Clock
+
+_CONTENTS: Final = "contents: read"
+READ_RIGHTS: Final[Mapping[str, str]] = {
+    _CONTENTS: "git/ref/heads/HEAD",
+    "pull-requests: read": "pulls",
+    "issues: read": "issues",
+    "checks: read": "commits/HEAD/check-suites",
+    "statuses: read": "commits/HEAD/status",
+}
+"""Rights to read, each with a path below a repository that takes it and shows little; HEAD is its
+default branch (docs.github.com/rest/authentication/permissions-required-for-github-apps).
+"""
+RIGHTS_SECONDS: Final = 2.0
+"""How long GitHub is asked, in all. What it has not answered by then is found out after the run."""
+_NOTHING_STARTED: Final = "This try started nothing."
+_ADD_RIGHTS: Final = (
+    "Add them to permissions:, and start the workflow anew: a re-run keeps the old ones."
+)
+_GIVE_RIGHTS: Final = "Give them to the token, and run the job again."
+_OTHER_REPOSITORY: Final = (
+    "A workflow's own token sees no private repository but its own: give that of a GitHub App which is "
+    "installed there."
+)
+
+
+def rights_needed(inputs: ActionInputs) -> list[str]:
+    """Return the rights to read that gates and ``repair`` need in the run's repository, such as
+    ``checks: read``. None without ``github-token``: GitHub is not asked then.
+    """
+    if inputs.github_token is None or inputs.dry_run:
+        return []
+    needed = {_CONTENTS} if inputs.repair else set()
+    for gate in GATES:
+        if gate.name in inputs.gates and gate.needs:
+            needed.update(gate.needs.split(", "))
+    return in_order(needed)
+
+
+def asks_at_once(inputs: ActionInputs, *, names_one_run: bool) -> bool:
+    """Whether the rights of gates are asked for when the step begins, since the repository is known
+    by its name. Else they are when a run is about to start.
+    """
+    starts_run = inputs.run_id is None
+    is_named = inputs.repo is not None and not is_uuid(inputs.repo)
+    return starts_run and names_one_run and is_named
+
+
+def in_order(rights: Iterable[str]) -> list[str]:
+    """Return those of ``rights`` that can be asked for, in the order of the table."""
+    wanted = set(rights)
+    return [right for right in READ_RIGHTS if right in wanted]
+
+
+class Wanted(NamedTuple):
+    """The rights that are needed in one repository."""
+
+    repository: str
+    """``owner/name``."""
+    rights: Sequence[str]
+    """Such as ``checks: read``."""
+    branch: str
+    """The base of the run; empty when it is not known."""
+    github: GitHubApi
+    """GitHub's API of the repository."""
+
+
+def check_rights(
+    wanted: Sequence[Wanted], *, clock: Clock, is_workflow: bool, seconds: float = RIGHTS_SECONDS
+) -> list[str]:
+    """Ask GitHub whether the token has all that is wanted; return the rights about which it said
+    nothing: it did not answer in time, limits requests, or is in trouble.
+
+    Args:
+        wanted: by repository.
+        clock: time.
+        is_workflow: whether this is a job of GitHub Actions, whose workflow grants the rights.
+        seconds: how long GitHub is asked, in all.
+
+    Raises:
+        MissingRightsError: with all that is missing.
+    """
+    ends = clock.monotonic() + seconds
+    lacks: list[str] = []
+    remedies: list[str] = []
+    unknown: list[str] = []
+    for each in wanted:
+        try:
+            missing, not_answered = _ask(each, clock, ends)
+        except errors.GitHubNotFoundError:
+            lacks.append(f"does not see {each.repository}")
+            remedies.append(_OTHER_REPOSITORY)
+            continue
+        except errors.GitHubTokenError as error:
+            raise _missing(error.cause, error.remedy) from error
+        unknown += not_answered
+        if missing:
+            lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
+            remedies.append(_ADD_RIGHTS if is_workflow else _GIVE_RIGHTS)
+    if lacks:
+        raise _missing(f"github-token {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
+    return unknown
+
+
+def _ask(wanted: Wanted, clock: Clock, ends: float) -> tuple[list[str], list[str]]:
+    """Return the rights that the token lacks in a repository, and those about which GitHub says
+    nothing until ``ends``, a time of the clock.
+
+    Raises:
+        GitHubNotFoundError: the token does not see the repository.
+        GitHubTokenError: GitHub does not accept the token.
+    """
+    missing: list[str] = []
+    unknown: list[str] = []
+    for right in wanted.rights:
+        left = ends - clock.monotonic()
+        if left <= 0:
+            unknown.append(right)
+            continue
+        try:
+            _try(wanted.github.within(left), right, wanted.branch)
+        except errors.GitHubForbiddenError:
+            missing.append(right)
+        except (errors.GitHubNotFoundError, errors.GitHubTokenError):
+            raise
+        except errors.GitHubError:
+            unknown.append(right)
+    return missing, unknown
+
+
+def _try(github: GitHubApi, right: str, branch: str) -> None:
+    if right == _CONTENTS and branch:
+        github.tip(branch)  # which the record of what a run delivers begins with, too
+    else:
+        github.try_to_read(READ_RIGHTS[right], right)
+
+
+def _all_of(words: list[str]) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _missing(cause: str, remedy: str) -> errors.MissingRightsError:
+    return errors.MissingRightsError(cause, remedy=f"{remedy} {_NOTHING_STARTED}")

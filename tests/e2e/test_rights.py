@@ -1,0 +1,228 @@
+"""Whole steps whose ``github-token`` lacks a right that the inputs need: nothing is started, and
+one message says what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.gates.table import GATES
+from tests.github import TOKEN, Fault, GitHub, Look, Work, check
+from tests.github_log import read_log
+from tests.program import Ended, GitHubStep, run_program
+from tests.unit.platforms.events import MAINTAINER, by
+
+ARTIFACT = {"artifact": "report"}
+INPUTS = {
+    "change": {"require": "change"},
+    "pull-request": {"require": "pull-request"},
+    "checks": {"require": "checks"},
+    "allowed-paths": {"allowed-paths": "src/"},
+    "protected-paths": {"protected-paths": ".github/"},
+    "artifact": {**ARTIFACT, "repair": "1"},
+}
+"""What asks for each gate, and with it for rights; an artifact alone needs none."""
+NEEDED = [
+    pytest.param(name, right, id=f"{name} without {right}")
+    for name in INPUTS
+    for right in next(
+        (gate.needs or "contents: read").split(", ") for gate in GATES if gate.name == name
+    )
+]
+ALL = {"require": "change, pull-request, checks", "protected-paths": ".github/", "repair": "2"}
+LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
+REMEDY = "Add them to permissions:, and start the workflow anew: a re-run keeps the old ones. This try started nothing."
+
+
+class Job:
+    """A step beside GitHub and the service, whose runs do honest work."""
+
+    def __init__(self, folder: Path, api: GitHub, emulator: Emulator) -> None:
+        api.works_for(emulator, Work(checks=Look([check("test", "success")])))
+        self.api = api
+        self.emulator = emulator
+        inputs = {
+            "prompt": "Fix it",
+            "base-url": emulator.url,
+            "api-key": emulator.token,
+            "github-token": TOKEN,
+        }
+        env = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "acme/web"}
+        self.step = GitHubStep(folder, inputs, env)
+
+    def run(self, **inputs: str) -> Ended:
+        self.step.inputs |= {name.replace("_", "-"): value for name, value in inputs.items()}
+        return self.step.run()
+
+    def post(self) -> Ended:
+        state = {f"STATE_{name}": value for name, value in self.step.state.items()}
+        return run_program("post", env=self.step.environment | state, cwd=self.step.workspace)
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        rows = json.loads(self.step.outputs["results"])
+        return {row["repo"]: row for row in rows}
+
+
+@pytest.fixture
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
+        yield api
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator("success", speed=50) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def job(tmp_path: Path, api: GitHub, emulator: Emulator) -> Job:
+    return Job(tmp_path, api, emulator)
+
+
+def errors(ended: Ended) -> list[str]:
+    return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
+
+
+def check_nothing_started(job: Job, ended: Ended, cause: str, remedy: str = REMEDY) -> None:
+    """Assert that the step said this one sentence, and that neither it nor ``post`` has started or
+    cancelled anything.
+    """
+    assert (ended.code, errors(ended)) == (2, [f"{cause}. {remedy}"]), ended.out
+    told = {name: job.step.outputs[name] for name in ("result", "error-code", "run-id")}
+    assert told == {"result": "error", "error-code": "GITHUB_RIGHTS", "run-id": ""}
+    assert job.post().code == 0
+    assert job.emulator.runs == []
+    assert {request.route for request in job.emulator.requests} <= {"repos"}
+
+
+@pytest.mark.parametrize(("name", "right"), NEEDED)
+def test_a_right_that_a_gate_needs_is_asked_for_before_the_start(
+    job: Job, name: str, right: str
+) -> None:
+    job.api.lacks(right)
+    check_nothing_started(job, job.run(**INPUTS[name]), f"github-token lacks {right} in acme/web")
+    assert {asked.method for asked in job.api.asked} == {"GET"}
+
+
+def test_all_that_is_missing_is_one_message(job: Job) -> None:
+    job.api.lacks("pull-requests: read", "checks: read", "statuses: read")
+    job.step.inputs |= ALL
+    cause = "github-token lacks pull-requests: read, checks: read and statuses: read in acme/web"
+    check_nothing_started(job, job.run(), cause)
+
+
+def test_the_events_words_need_a_right_too(job: Job) -> None:
+    path = job.step.folder / "event.json"
+    path.write_text(json.dumps(LABELED.payload))
+    job.step.env |= {"GITHUB_EVENT_NAME": LABELED.name, "GITHUB_EVENT_PATH": str(path)}
+    job.api.lacks("issues: read", "checks: read")
+    cause = "github-token lacks issues: read and checks: read in acme/web"
+    check_nothing_started(job, job.run(include_event="true", require="checks"), cause)
+
+
+def test_a_repository_that_the_token_does_not_see_is_no_missing_right(job: Job) -> None:
+    cause = "github-token does not see acme/api"
+    remedy = (
+        "A workflow's own token sees no private repository but its own: give that of a GitHub App which is installed "
+        "there. This try started nothing."
+    )
+    check_nothing_started(job, job.run(repo="acme/api", require="change"), cause, remedy)
+
+
+def test_a_token_that_github_does_not_know_starts_nothing(job: Job) -> None:
+    remedy = "Set it to ${{ github.token }}, or to another current token. This try started nothing."
+    ended = job.run(github_token="ghs_unknownTokenOfNobody000000000000", require="change")
+    check_nothing_started(job, ended, "GitHub does not accept github-token", remedy)
+
+
+def test_a_repository_that_is_given_by_its_id_is_asked_about_before_the_start(job: Job) -> None:
+    repos = job.emulator.world.tokens[job.emulator.token].user.repos
+    web = next(repo.id for repo in repos if repo.full_name == "acme/web")
+    job.api.lacks("checks: read")
+    ended = job.run(repo=web, require="checks")
+    check_nothing_started(job, ended, "github-token lacks checks: read in acme/web")
+
+
+LIMITED = Fault(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"})
+SAYS_NOTHING = {
+    "a used-up limit": LIMITED,
+    "a secondary limit": Fault(status=403, headers={"Retry-After": "0"}),
+    "a secondary limit that names no time": Fault(
+        status=403, body=b'{"message": "You have exceeded a secondary rate limit."}'
+    ),
+    "an outage": Fault(status=502),
+    "a lost connection": Fault(drop=True),
+}
+
+
+@pytest.mark.parametrize("fault", SAYS_NOTHING.values(), ids=SAYS_NOTHING)
+def test_an_answer_that_says_nothing_of_rights_lets_the_run_start(job: Job, fault: Fault) -> None:
+    fault.times = 2
+    job.api.faults.append(fault)
+    ended = job.run(require="pull-request")
+    assert (ended.code, len(job.emulator.runs)) == (0, 1), ended.out
+
+
+def test_a_token_with_all_rights_is_asked_before_the_start(job: Job) -> None:
+    job.step.inputs |= ALL
+    assert job.run().code == 0
+    assert len(job.emulator.runs) == 1
+    paths = [asked.path.removeprefix("/repos/acme/web/") for asked in job.api.asked]
+    assert [path for path in paths if "HEAD" in path or path == "pulls"][:4] == [
+        "git/ref/heads/HEAD",
+        "pulls",
+        "commits/HEAD/check-suites",
+        "commits/HEAD/status",
+    ]
+
+
+def test_a_run_that_is_followed_is_not_asked_about(job: Job) -> None:
+    assert job.run(require="change").code == 0
+    run_id = job.step.outputs["run-id"]
+    del job.step.inputs["prompt"]
+    job.api.lacks("contents: read")
+    ended = job.run(run_id=run_id, require="change")
+    assert job.step.outputs["error-code"] == "NOT_JUDGED", ended.out
+
+
+def test_without_a_gate_nothing_is_asked(job: Job) -> None:
+    assert job.run().code == 0
+    assert job.api.asked == []
+
+
+def test_in_a_fleet_each_run_asks_and_the_others_go_on(job: Job) -> None:
+    job.api.add_repository("acme/api")
+    ended = job.run(repo="acme/*", require="pull-request", output_dir="out")
+    assert ended.code == 1
+    told = {repo: (row["result"], row["error-code"]) for repo, row in job.results.items()}
+    assert told.pop("acme/mono") == ("error", "GITHUB_RIGHTS")
+    assert told.pop("acme/web") == ("success", None)
+    assert sorted(run.repo.full_name for run in job.emulator.runs) == ["acme/api", "acme/web"]
+    assert any("does not see acme/mono" in error for error in errors(ended))
+    assert job.post().code == 0
+    assert len(job.emulator.runs) == 2
+    paths = [asked.path for asked in job.api.asked]
+    for repo in ("acme/web", "acme/api"):
+        first = next(path for path in paths if path.startswith(f"/repos/{repo}/"))
+        assert re.fullmatch(rf"/repos/{repo}/git/ref/heads/\w+", first), "it reads the base"
+
+
+def test_a_fleet_without_rights_starts_nothing(job: Job) -> None:
+    job.api.lacks("checks: read", "statuses: read")
+    for name in ("acme/api", "acme/mono"):
+        job.api.add_repository(name)
+    ended = job.run(repo="acme/*", require="checks")
+    assert (ended.code, job.emulator.runs) == (1, [])
+    assert {row["error-code"] for row in job.results.values()} == {"GITHUB_RIGHTS"}
+    assert job.step.outputs["error-code"] == "GITHUB_RIGHTS"
+    assert job.post().code == 0
+    assert {request.route for request in job.emulator.requests} == {"repos"}

@@ -1,0 +1,72 @@
+"""What GitHub is asked about rights before a start, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from mogplex_ci.errors import MissingRightsError
+from mogplex_ci.gates.rights import READ_RIGHTS, Wanted, check_rights, rights_needed
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.waiting import Clock
+from tests.github import TOKEN, GitHub
+from tests.typed_inputs import typed_inputs
+
+
+@pytest.fixture
+def api() -> Iterator[GitHub]:
+    with GitHub() as api:
+        yield api
+
+
+class TickingClock(Clock):
+    """A clock on which something takes 0.7 s each time that it is looked at."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        self._now += 0.7
+        return self._now
+
+
+def wanted(api: GitHub, name: str, *rights: str) -> Wanted:
+    return Wanted(name, rights, "main", GitHubApi(api.url, TOKEN, name))
+
+
+def test_github_is_asked_for_two_seconds_and_the_rest_is_unknown(api: GitHub) -> None:
+    each = wanted(api, "acme/web", *READ_RIGHTS)
+    with closing(each.github):
+        unknown = check_rights([each], clock=TickingClock(), is_workflow=True)
+    assert unknown == list(READ_RIGHTS)[2:]
+    assert len(api.asked) == 2
+
+
+def test_what_is_missing_in_two_repositories_is_one_message(api: GitHub) -> None:
+    api.lacks("issues: read")
+    asked = [wanted(api, "acme/web", "issues: read"), wanted(api, "acme/other", "contents: read")]
+    with pytest.raises(MissingRightsError) as caught:
+        check_rights(asked, clock=Clock(), is_workflow=False)
+    for each in asked:
+        each.github.close()
+    expected = "github-token lacks issues: read in acme/web and does not see acme/other"
+    assert caught.value.cause == expected
+    assert caught.value.remedy.startswith("Give them to the token, and run the job again. ")
+    assert caught.value.remedy.endswith("This try started nothing.")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "rights"),
+    [
+        ({"require": frozenset({"checks"})}, ["contents: read", "checks: read", "statuses: read"]),
+        ({"require": frozenset({"checks"}), "github_token": None}, []),
+        ({"require": frozenset({"checks"}), "dry_run": True}, []),
+        ({"artifact": ".mogplex/artifacts/a.json"}, []),
+        ({"artifact": ".mogplex/artifacts/a.json", "repair": 1}, ["contents: read"]),
+    ],
+)
+def test_what_the_inputs_need(inputs: dict[str, object], rights: list[str]) -> None:
+    assert rights_needed(typed_inputs(**{"github_token": TOKEN, **inputs})) == rights
