@@ -9,9 +9,9 @@ from typing import Final
 
 from mogplex_ci.emulator import Emulator
 
-LONG: Final = 200.0
-"""Seconds after which something hangs, however busy the machine is. No test measures anything by
-it.
+LONG: Final = 45.0
+"""Seconds after which something hangs. The longest wait takes two or three where the tests have the
+machine to themselves; no test measures anything by it.
 """
 
 
