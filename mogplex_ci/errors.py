@@ -38,6 +38,7 @@ ERROR_CODES: Final = frozenset(
         "CANARY_FAILED",
         "CANCELLED",
         "CHECKS_FAILED",
+        "CHECKS_MISSING",
         "CONFLICT",
         "CONTEXT_CHANGED",
         "FORBIDDEN",

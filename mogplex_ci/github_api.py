@@ -117,6 +117,10 @@ class PullRequest(NamedTuple):
     """None unless it was merged."""
     merged_by: str
     """Login of who merged it; empty if nobody did, and in a list."""
+    opened_by: str
+    """Login of who opened it; empty if that account is gone."""
+    has_conflict: bool
+    """Whether GitHub says that it cannot be merged; a list does not tell."""
 
 
 class Check(NamedTuple):
@@ -128,6 +132,10 @@ class Check(NamedTuple):
     """Unique among all three, and another one after it ran again."""
     name: Untrusted
     url: Untrusted | None
+    page: str
+    """The address that GitHub gives it; empty if there is none. The maker's own, ``details_url``,
+    proves nothing.
+    """
     is_complete: bool
     conclusion: str
     """GitHub's word, such as ``success`` or ``action_required``; empty as long as there is none."""
@@ -137,6 +145,30 @@ class Check(NamedTuple):
     """Id of the suite that it is, or is part of; 0 for a status."""
     runs: int
     """Check runs of a suite."""
+    app_id: int
+    """Number of the app; 0 for a status."""
+    created_at: datetime | None
+    """When a suite or a status was made; None for a check run."""
+
+
+class RequiredCheck(NamedTuple):
+    """A check that a branch's rules or protection require."""
+
+    name: str
+    app_id: int | None
+    """The only app whose word counts; None if anybody's does."""
+
+
+class WorkflowRun(NamedTuple):
+    """A run of a workflow of GitHub Actions."""
+
+    id: int
+    suite: int
+    """Id of its check suite."""
+    workflow: int
+    event: str
+    conclusion: str
+    """Empty as long as there is none."""
 
 
 class _Received(NamedTuple):
@@ -321,6 +353,36 @@ class GitHubApi:
             )
         return found, are_all_listed
 
+    def required_checks(self, branch: str) -> list[RequiredCheck]:
+        """Return the checks that rules and classic protection require of a branch, as far as there
+        are any; in a private repository on the free plan there are none.
+        """
+        try:
+            pages = self._pages(f"{self._repo}/rules/branches/{_in_path(branch)}", "metadata: read")
+            rules = [rule for page, _ in pages for rule in page]
+        except _NotInPlanError:
+            return []
+        except errors.GitHubNotFoundError:
+            rules = []  # an older GitHub Enterprise Server has none
+        found = [check for rule in rules for check in _required_by_rule(rule)]
+        try:
+            protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
+        except errors.GitHubNotFoundError:
+            return found  # the branch is gone
+        found += _required_by_protection(protected)
+        return list(dict.fromkeys(found))
+
+    def workflow_runs(self, sha: str) -> list[WorkflowRun]:
+        """Return the runs of workflows on a commit."""
+        query = {"head_sha": sha, "per_page": str(PAGE_SIZE)}
+        found = self._ask(f"{self._repo}/actions/runs", "actions: read", query)
+        return [_workflow_run(item) for item in _need(found, _list, "workflow_runs")]
+
+    def message(self, sha: str) -> str:
+        """Return a commit's message."""
+        data = self._ask(f"{self._repo}/commits/{quote(sha, safe='')}", _CONTENTS)
+        return _need(data, answers.text, "commit", "message").text
+
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its
         message.
@@ -451,6 +513,10 @@ class GitHubApi:
             self._time[:] = [parsedate_to_datetime(answer.headers["Date"])]
 
 
+class _NotInPlanError(errors.GitHubError):
+    """The plan of the repository's owner does not have what was asked for."""
+
+
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is
     used up.
@@ -464,6 +530,8 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
         return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
     if status >= 500:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
+    if status == 403 and b"Upgrade to GitHub" in answer.body:
+        return _NotInPlanError("this repository's plan has no rules for branches")
     permission = f"Give the job the permission {needs}, and github-token access to this repository."
     match status:
         case 401:
@@ -500,6 +568,8 @@ def _pull_request(item: object) -> PullRequest:
         created_at=answers.time(_find(item, "created_at")),
         merged_at=answers.time(_find(item, "merged_at")),
         merged_by=_login(_find(item, "merged_by")),
+        opened_by=_login(_find(item, "user")),
+        has_conflict=_find(item, "mergeable") is False,
     )
 
 
@@ -583,7 +653,45 @@ def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
         app=str(_find(item, "app", "slug") or ""),
         suite=_number(_find(item, *path_of_suite)) or 0,
         runs=_number(_find(item, "latest_check_runs_count")) or 0,
+        page=str(_find(item, "html_url") or ""),
+        app_id=_number(_find(item, "app", "id")) or 0,
+        created_at=answers.time(_find(item, "created_at")),
     )
+
+
+def _workflow_run(item: object) -> WorkflowRun:
+    return WorkflowRun(
+        id=_need(item, _number, "id"),
+        suite=_number(_find(item, "check_suite_id")) or 0,
+        workflow=_number(_find(item, "workflow_id")) or 0,
+        event=str(_find(item, "event") or ""),
+        conclusion=str(_find(item, "conclusion") or ""),
+    )
+
+
+def _required_by_rule(rule: object) -> Iterator[RequiredCheck]:
+    """Yield the checks that a rule requires."""
+    if _find(rule, "type") != "required_status_checks":
+        return
+    for item in _list(_find(rule, "parameters", "required_status_checks")) or ():
+        name = _need(item, answers.text, "context").text
+        yield RequiredCheck(name, _number(_find(item, "integration_id")))
+
+
+def _required_by_protection(branch: object) -> Iterator[RequiredCheck]:
+    """Yield the checks that the classic protection of a branch requires. An app's number of -1
+    stands for any.
+    """
+    required = ("protection", "required_status_checks")
+    told = _list(_find(branch, *required, "checks")) or []
+    for item in told:
+        app = _number(_find(item, "app_id"))
+        is_any = app is None or app <= 0
+        yield RequiredCheck(_need(item, answers.text, "context").text, None if is_any else app)
+    names = {_need(item, answers.text, "context").text for item in told}
+    for name in _list(_find(branch, *required, "contexts")) or ():
+        if isinstance(name, str) and name not in names:
+            yield RequiredCheck(name, None)
 
 
 _CHECK_LISTS: Final = (

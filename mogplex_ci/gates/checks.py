@@ -1,39 +1,54 @@
-"""The judge of ``require: checks``: waits until all that GitHub checks about the judged commit is
-complete and good.
+"""The judge of ``require: checks``: waits until all that GitHub checks about the judged commit, and
+all that must be checked, is there, complete and good.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.errors import GitHubError
+from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.gates.change import READ_WHY
+from mogplex_ci.gates.check_list import (
+    ACTIONS,
+    CheckList,
+    Wanted,
+    list_checks,
+    superseded_suites,
+)
 from mogplex_ci.gates.inspection import LOOK_SECONDS, Inspection
 from mogplex_ci.gates.outcome import Finding, Outcome, Words
-from mogplex_ci.run.updates import ChecksAwaited, Update
+from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping
+    from datetime import datetime
 
     from mogplex_ci.github_api import Check
 
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""
+SETTLE_SECONDS: Final = 60.0
+"""How old a commit must be before its checks count as all that there are."""
+NEW_SUITE_SECONDS: Final = 30.0
+"""How long no new suite may have appeared before they do."""
+MISSING_SECONDS: Final = 300.0
+"""How long a check may be missing that must be there, when all others are complete."""
 SAY_SECONDS: Final = 60.0
 """How often to say what is waited for while nothing changes."""
 MOST_EXPLAINED: Final = 5
 """Failed checks whose annotations are asked for."""
 EXPLAIN_SECONDS: Final = 5.0
 """How long GitHub is asked for those of one check."""
-_ACTIONS: Final = "github-actions"
-"""Slug of the app behind GitHub Actions."""
-_PASSED: Final = ("success", "neutral", "skipped")
-"""Conclusions that do not stop a merge. Only ``success`` says that something was tried and went
-well.
-"""
+_SKIPS_CI: Final = re.compile(
+    r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|^skip-checks: ?true\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Words in a commit's message at which GitHub Actions does not run."""
+_WORKFLOWS: Final = ".github/workflows/"
 
 
 class Checks(Outcome):
@@ -41,9 +56,34 @@ class Checks(Outcome):
 
     PASSED = Words("its only check passed", several="{number} checks passed")
     FAILED = Words("a check failed", "Open what failed.", several="{number} checks failed")
+    CANCELLED = Words(
+        "a check was cancelled",
+        "Open it. If a newer run replaced it, give the job the permission actions: read, so that it "
+        "does not count.",
+        several="{number} checks failed or were cancelled",
+    )
     SKIPPED = Words(
         "none of its checks did anything: all were skipped",
         "See why the workflow skips its jobs; the run may have changed it.",
+    )
+    OWN_WORD = Words(
+        "its checks passed by the word of the app that pushed it alone",
+        "Add a workflow that tries the change.",
+        is_for_people=True,
+    )
+    MISSING = Words(
+        "a check that must be there is missing",
+        "See why it did not start: a path filter, a changed workflow or a renamed job does that, too.",
+        several="{number} checks that must be there are missing",
+        code="CHECKS_MISSING",
+    )
+    SKIPS_CI = Words(
+        "the message of its commit tells GitHub Actions not to run",
+        "Push a commit without such words.",
+    )
+    CONFLICT = Words(
+        "its commit has no checks: the pull request has a conflict, and GitHub then starts none",
+        "Merge the base into the branch and resolve the conflict.",
     )
     NONE = Words(
         "its commit has no checks",
@@ -59,110 +99,244 @@ class Checks(Outcome):
     )
 
 
-class Counted(NamedTuple):
-    """The checks that count, at one moment, by name."""
-
-    ids: frozenset[str]
-    open: tuple[Check, ...]
-    failed: tuple[Check, ...]
-    passed: tuple[Check, ...]
-    """Of these some did more than being skipped."""
-    total: int
-    """Check runs and statuses."""
-    is_complete: bool
-
-    @classmethod
-    def of(cls, checks: Sequence[Check], own_run: str, *, are_all_listed: bool) -> Counted:
-        """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits
-        for this step.
-
-        A suite of GitHub Actions always counts: it has no runs as long as it waits for approval.
-        Suites of other apps count when they have runs: GitHub makes an empty one for each app, and
-        it stays queued for ever.
-        """
-        checks = sorted(checks, key=lambda check: check.name.text)
-        page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)" if own_run else "(?!)")
-        own = [
-            check
-            for check in checks
-            if check.app == _ACTIONS and check.url and page.search(check.url.text)
-        ]
-        leaves = [check for check in checks if check.kind != "suite" and check not in own]
-        used = {check.suite for check in checks if check.app == _ACTIONS or check.runs}
-        used |= {check.suite for check in leaves}
-        used -= {check.suite for check in own}
-        counted = [
-            *leaves,
-            *(check for check in checks if check.kind == "suite" and check.suite in used),
-        ]
-        failed = [
-            check for check in counted if check.is_complete and check.conclusion not in _PASSED
-        ]
-        broken = {check.suite for check in failed if check.kind == "run"}
-        return cls(
-            ids=frozenset(check.id for check in counted),
-            open=tuple(check for check in counted if not check.is_complete),
-            failed=tuple(
-                check for check in failed if check.kind != "suite" or check.suite not in broken
-            ),
-            passed=tuple(
-                check for check in leaves if check.is_complete and check.conclusion in _PASSED
-            ),
-            total=len(leaves),
-            is_complete=are_all_listed and all(check.is_complete for check in counted),
-        )
-
-
 def judge_checks(inspection: Inspection) -> Generator[Update, None, Finding]:
-    """Wait until every check of the judged commit is complete, and judge whether all passed."""
+    """Wait until every check of the judged commit is complete and all that must be there are, and
+    judge whether all passed.
+    """
     inspection.check_is_known()
-    commit, service = inspection.commit, inspection.sources.service
-    if commit is None:
+    if inspection.commit is None:
         return Finding(Checks.NO_COMMIT)
-    before: Counted | None = None
-    said_at = 0.0
-    while True:
+    judge = _ChecksJudge(inspection, inspection.commit)
+    finding = yield from judge.finding()
+    if finding.outcome is Checks.PASSED:
+        yield from _warn_of_workflows(inspection)
+    return finding
+
+
+def _warn_of_workflows(inspection: Inspection) -> Generator[Update, None, None]:
+    """Warn of a run that decides its own checks."""
+    with contextlib.suppress(GitHubError):
+        if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
+            yield GateWarns(
+                "the run changed workflows below .github/workflows/ and so decides its own checks: "
+                "protected-paths can keep it from that"
+            )
+
+
+class _ChecksJudge:
+    """Looks at the checks of one commit until it is certain how they end."""
+
+    def __init__(self, inspection: Inspection, commit: str) -> None:
+        self._inspection = inspection
+        self._service = inspection.sources.service
+        self._commit = commit
+        self._wanted = Wanted()
+        self._before: CheckList | None = None
+        self._complete_since: float | None = None
+        """Since when all that is listed is complete, as a time of the clock."""
+        self._pushed_at: datetime | None = None
+        self._knows_runs = True
+        """Whether the token may read workflow runs, as far as that was tried."""
+
+    def finding(self) -> Generator[Update, None, Finding]:
+        """Return what is found when it is certain, or when the time is up."""
+        service = self._service
+        self._wanted = yield from self._all_wanted()
+        said_at = 0.0
+        while True:
+            now = yield from self._look()
+            time = service.now
+            if not now.is_complete:
+                self._complete_since = None
+            elif self._complete_since is None:
+                self._complete_since = time
+            finding = yield from self._certain(now)
+            if finding is not None:
+                return finding
+            if time + LOOK_SECONDS >= service.deadline:
+                return _listed(Checks.OPEN, now.open, {})
+            before = self._before
+            has_changed = before is None or (now.ids, now.open) != (before.ids, before.open)
+            if has_changed or time >= said_at + SAY_SECONDS:
+                yield self._awaited(now)
+                said_at = time
+            self._before = now
+            service.sleep_until(time + LOOK_SECONDS)
+
+    def _all_wanted(self) -> Generator[Update, None, Wanted]:
+        """Return the checks that must be there."""
+        inspection = self._inspection
+        base = inspection.base
+        required = []
+        if base:
+            try:
+                required = yield from inspection.ask_github(
+                    lambda github: github.required_checks(base)
+                )
+            except GitHubUnavailableError:
+                raise
+            except GitHubError as error:
+                yield GateWarns(f"which checks the base requires is not known: {error.cause}")
+        names = set(inspection.failed_checks)
+        tip = inspection.branch_tip_before
+        if tip:
+            names |= yield from self._failed_on(tip)
+        return Wanted(tuple(required), inspection.inputs.checks or (), frozenset(names))
+
+    def _failed_on(self, commit: str) -> Generator[Update, None, set[str]]:
+        """Return the names of the checks that failed on the branch before the run."""
+        listed = yield from self._listed(commit)
+        return {check.name.text for check in listed.failed if check.kind != "suite"}
+
+    def _look(self) -> Generator[Update, None, CheckList]:
+        """Return the checks as they are now."""
+        return (yield from self._listed(self._commit))
+
+    def _listed(self, commit: str) -> Generator[Update, None, CheckList]:
+        """Return the checks of a commit that count."""
+        inspection = self._inspection
         checks, are_all_listed = yield from inspection.ask_github(
             lambda github: github.checks(commit)
         )
-        now = Counted.of(checks, inspection.sources.own_run, are_all_listed=are_all_listed)
-        if (finding := _certain(now, before, inspection)) is not None:
-            return finding
-        time = service.now
-        if not now.ids and now.is_complete and time >= inspection.known_at + FIRST_CHECK_SECONDS:
-            return Finding(Checks.NONE)
-        if time + LOOK_SECONDS >= service.deadline:
-            return _listed(Checks.OPEN, now.open, {})
-        if (
-            before is None
-            or (now.ids, now.open) != (before.ids, before.open)
-            or time >= said_at + SAY_SECONDS
-        ):
-            at_work = [check for check in now.open if check.kind != "suite"]
-            names = tuple(check.name for check in at_work or now.open)
-            yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
-            said_at = time
-        before = now
-        service.sleep_until(time + LOOK_SECONDS)
+        superseded: set[int] = set()
+        if any(check.app == ACTIONS and check.conclusion == "cancelled" for check in checks):
+            superseded = yield from self._superseded(commit)
+        own_run = inspection.sources.own_run
+        return list_checks(checks, own_run, superseded, are_all_listed=are_all_listed)
 
+    def _superseded(self, commit: str) -> Generator[Update, None, set[int]]:
+        """Return the suites that newer runs of their workflows replaced. Without the right to read
+        workflow runs there are none.
+        """
+        if not self._knows_runs:
+            return set()
+        try:
+            runs = yield from self._inspection.ask_github(
+                lambda github: github.workflow_runs(commit)
+            )
+        except GitHubUnavailableError:
+            raise
+        except GitHubError:
+            self._knows_runs = False
+            return set()
+        return set(superseded_suites(runs))
 
-def _certain(now: Counted, before: Counted | None, inspection: Inspection) -> Finding | None:
-    """Return what is certain; None when it may still become good. Passing takes two complete
-    answers in a row.
+    def _certain(self, now: CheckList) -> Generator[Update, None, Finding | None]:
+        """Return what is certain; None when it may still become good. Passing takes two complete
+        answers in a row.
 
-    With ``repair`` so does failing, and the same checks are found to have failed whenever that is
-    asked.
-    """
-    was_complete = before is not None and before.is_complete and now.ids == before.ids
-    is_settled = now.is_complete and was_complete and len(now.ids) > 0
-    if now.failed and (is_settled or not inspection.inputs.repair):
-        return _listed(Checks.FAILED, now.failed, _titles(now.failed, inspection))
-    if not is_settled:
+        With ``repair`` so does failing, and the same checks are found to have failed whenever that
+        is asked.
+        """
+        before = self._before
+        was_complete = before is not None and before.is_complete and now.ids == before.ids
+        is_settled = now.is_complete and was_complete and len(now.ids) > 0
+        if now.failed and (is_settled or not self._inspection.inputs.repair):
+            return self._failed(now)
+        missing = self._wanted.missing_in(now.leaves)
+        if missing:
+            return self._missing(missing)
+        if not now.ids and now.is_complete:
+            return (yield from self._nothing_listed(now))
+        if not is_settled or not (yield from self._is_all(now)):
+            return None
+        if not now.has_actions and (yield from self._skips_ci()):
+            return Finding(Checks.SKIPS_CI)
+        return (yield from self._passed(now))
+
+    def _failed(self, now: CheckList) -> Finding:
+        inspection = self._inspection
+        inspection.failed_checks |= {
+            check.name.text for check in now.failed if check.kind != "suite"
+        }
+        was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
+        is_unsure = was_cancelled and not self._knows_runs
+        outcome = Checks.CANCELLED if is_unsure else Checks.FAILED
+        return _listed(outcome, now.failed, _titles(now.failed, inspection))
+
+    def _missing(self, names: list[str]) -> Finding | None:
+        """Return that checks are missing, when they have had time enough."""
+        since = self._complete_since
+        if since is None or self._service.now < since + MISSING_SECONDS:
+            return None
+        return Finding(Checks.MISSING, tuple(map(Untrusted, names)))
+
+    def _nothing_listed(self, now: CheckList) -> Generator[Update, None, Finding | None]:
+        """Return why there are no checks at all, when they have had time enough."""
+        if self._service.now < self._inspection.known_at + FIRST_CHECK_SECONDS:
+            return None
+        if not now.has_actions and (yield from self._skips_ci()):
+            return Finding(Checks.SKIPS_CI)
+        item = self._inspection.pull_request
+        if item is not None and item.is_open:
+            with contextlib.suppress(GitHubError):
+                number = item.number
+                current = yield from self._inspection.ask_github(
+                    lambda github: github.pull_request(number)
+                )
+                if current.has_conflict:
+                    return Finding(Checks.CONFLICT)
+        return Finding(Checks.NONE)
+
+    def _is_all(self, now: CheckList) -> Generator[Update, None, bool]:
+        """Return whether what is listed is all that will be: at once when checks that must be there
+        are, else when the commit is old enough and no suite is new.
+        """
+        if self._wanted:
+            return True
+        inspection = self._inspection
+        time = inspection.github_time
+        if self._pushed_at is None:
+            self._pushed_at = min(now.suites_began, default=None)
+        if self._pushed_at is None:
+            self._pushed_at = (yield from self._push_noted()) or time
+        newest = max(now.suites_began, default=self._pushed_at)
+        is_old = time - self._pushed_at >= timedelta(seconds=SETTLE_SECONDS)
+        return is_old and time - newest >= timedelta(seconds=NEW_SUITE_SECONDS)
+
+    def _push_noted(self) -> Generator[Update, None, datetime | None]:
+        """Return when the commit was pushed, if GitHub's activity tells it."""
+        for move in (yield from self._inspection.own_moves()):
+            if move.after == self._commit:
+                return move.at
         return None
-    if not any(check.conclusion == "success" for check in now.passed):
-        return _listed(Checks.SKIPPED, now.passed, {})
-    tried = sum(check.conclusion != "skipped" for check in now.passed)
-    return Finding(Checks.PASSED, number=tried)
+
+    def _skips_ci(self) -> Generator[Update, None, bool]:
+        """Return whether the commit's message tells GitHub Actions not to run."""
+        commit = self._commit
+        message = yield from self._inspection.ask_github(lambda github: github.message(commit))
+        return _SKIPS_CI.search(message) is not None
+
+    def _passed(self, now: CheckList) -> Generator[Update, None, Finding]:
+        """Return that all passed, if at least one has tried something that is not the agent's own
+        app.
+        """
+        tried = [check for check in now.passed if check.conclusion == "success"]
+        if not tried:
+            return _listed(Checks.SKIPPED, now.passed, {})
+        others = [check for check in tried if check.app in ("", ACTIONS)]
+        if not others:
+            makers = yield from self._makers()
+            if all(f"{check.app}[bot]" in makers for check in tried):
+                return _listed(Checks.OWN_WORD, tuple(tried), {})
+        number = sum(check.conclusion != "skipped" for check in now.passed)
+        return Finding(Checks.PASSED, number=number)
+
+    def _makers(self) -> Generator[Update, None, set[str]]:
+        """Return who pushed the branch and who opened its pull request."""
+        inspection = self._inspection
+        moves = yield from inspection.own_moves()
+        opened_by = {item.opened_by for item in inspection.pull_requests}
+        return {move.actor for move in moves} | opened_by
+
+    def _awaited(self, now: CheckList) -> ChecksAwaited:
+        """Return what is waited for."""
+        at_work = [check for check in now.open if check.kind != "suite"]
+        names = [check.name for check in at_work or now.open]
+        missing = self._wanted.missing_in(now.leaves)
+        names += [Untrusted(name) for name in missing]
+        complete, total = now.total - len(at_work), now.total + len(missing)
+        return ChecksAwaited(self._commit, complete, total, tuple(names))
 
 
 def _titles(failed: tuple[Check, ...], inspection: Inspection) -> dict[str, str]:

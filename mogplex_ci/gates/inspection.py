@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from mogplex_ci.errors import GitHubError
+from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.gates.history import Beginning, Changes, History
 from mogplex_ci.run.delivery import GITHUB, Delivery
 from mogplex_ci.run.updates import Started, Starting, Update
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
-    from mogplex_ci.github_api import GitHubApi, PullRequest
+    from mogplex_ci.github_api import GitHubApi, Move, PullRequest
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo, Run
     from mogplex_ci.run.result import RunResult
@@ -82,6 +82,8 @@ class Inspection:
         """The branch's own, the newest first."""
         self.pull_request: PullRequest | None = None
         """The one that would merge the judged commit, else the newest."""
+        self.failed_checks: set[str] = set()
+        """Names of checks that failed in earlier rounds: they must be there in later ones."""
         self._is_complete = False
         self._begin = _Begin()
         self._had_ended = False
@@ -236,6 +238,39 @@ class Inspection:
         """``owner/name`` of the run's repository, in lower case."""
         return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
 
+    @property
+    def branch_tip_before(self) -> str | None:
+        """The branch's tip before the first round, empty if there was none; None when it is not
+        known.
+        """
+        return self._begin.tip_of(self.branch)
+
+    @property
+    def github_time(self) -> datetime:
+        """GitHub's time at its newest answer.
+
+        Raises:
+            GitHubError: it cannot be asked.
+        """
+        if self.github is None:
+            raise self.not_asked
+        return self.github.time
+
+    def own_moves(self) -> Generator[Update, None, list[Move]]:
+        """Return the moves of the branch since the first run was started; none where GitHub does
+        not tell them.
+        """
+        branch, since = self.branch, self._begin.since
+        if branch is None or since is None:
+            return []
+        try:
+            moves = yield from self.ask_github(lambda github: github.moves(branch, since))
+        except GitHubUnavailableError:
+            raise
+        except GitHubError:
+            return []
+        return [move for move in moves if move.at >= since]
+
     def look_at_pull_requests(self) -> Generator[Update, None, None]:
         """Read the pull requests of the branch.
 
@@ -263,12 +298,10 @@ class Inspection:
             return False
         if self._judged_at < item.merged_at:
             return True
-        if not self._had_ended or self.branch is None or self._begin.since is None:
+        if not self._had_ended:
             return False
-        branch, since = self.branch, self._begin.since
         merged = yield from self.ask_github(lambda github: github.pull_request(item.number))
-        moves = yield from self.ask_github(lambda github: github.moves(branch, since))
-        pushers = {move.actor for move in moves if move.at >= since}
+        pushers = {move.actor for move in (yield from self.own_moves())}
         return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
 
     def is_later_round(self, head: str) -> Generator[Update, None, bool]:
@@ -327,7 +360,7 @@ class Inspection:
                 yield from self._note_base_of_pull_request(inputs.branch)
         if begin.base:
             begin.base_tip = yield from self._tip_now(begin.base)
-        begin.since = self.github.time if self.github is not None else None
+            begin.since = self.github_time
 
     def _note_base_of_pull_request(self, branch: str) -> Generator[Update, None, None]:
         """Note the base that an existing branch has by its open pull request."""
@@ -371,6 +404,8 @@ class Inspection:
             begin.branch_tip = ""
             if not run.creates_branch:
                 begin.branch_tip = yield from self._tip_now(begin.branch)
+        if begin.since is None:
+            begin.since = self.github_time
 
     def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
         """Return the tip of a branch, empty if there is none; None when GitHub does not tell it."""

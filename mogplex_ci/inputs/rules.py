@@ -15,7 +15,7 @@ from mogplex_ci.platforms.base import Platform, github_api_url
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.untrusted import Untrusted
 
-GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "artifact")
+GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "checks", "artifact")
 """Inputs that each ask for the gate of their name; ``require`` asks for the others."""
 _PLACES: Final = ("branch", "base-branch", "create-branch", "root-directory")
 """Inputs that say where in the repository the agent works."""
@@ -41,7 +41,7 @@ def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     it: then nobody asks.
     """
     if step.repair and not _gates(texts):
-        remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
+        remedy = "Say with require, allowed-paths, protected-paths, checks or artifact what the run must deliver."
         yield Problem("repair", "has nothing to judge a run by", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
         remedy = "Set artifact to the name of the JSON that the agent commits."
@@ -89,7 +89,8 @@ def _github_token(
         return
     if step.dry_run is not False:  # a dry run asks nothing of GitHub
         return
-    needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in texts]
+    for_github = ("allowed-paths", "protected-paths", "checks", "comment-on")
+    needs = [name for name in for_github if name in texts]
     if step.require and "checks" in step.require:
         needs.append("require: checks")
     if "repair" in texts and "artifact" in texts:

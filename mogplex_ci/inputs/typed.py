@@ -39,6 +39,7 @@ class DeclaredInputs(NamedTuple):
     require: frozenset[str]
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
+    checks: tuple[str, ...] | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
     repair: int

@@ -190,6 +190,7 @@ _READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
     "dry-run": _dry_run,
     "matrix": lambda _, text: _matrix(text),
     "output-dir": _output_dir,
+    "check-names": lambda _, text: tuple(filter(None, map(str.strip, text.splitlines()))),
     "patterns": lambda _, text: Patterns.parse(text),
     "prompt-file": _read_prompt,
     "run-options": lambda _, text: _run_options(text),

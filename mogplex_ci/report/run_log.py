@@ -144,6 +144,8 @@ class RunLog:
                 self._checks_awaited(update)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
+            case u.GateWarns(warning):
+                self._lines.warn("Checks", self._safe.message(text.capitalized(warning)))
             case u.OtherBranchUsed(asked, used):
                 words: LiteralString = (
                     "The run was asked to work on {}, which does not exist or whose pull request "

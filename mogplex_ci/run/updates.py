@@ -176,6 +176,13 @@ class GateJudged(NamedTuple):
     gate: Gate
 
 
+class GateWarns(NamedTuple):
+    """A gate cannot tell something, or passes for a reason that is worth a look."""
+
+    words: str
+    """In ours, as a sentence without its full stop."""
+
+
 class OtherBranchUsed(NamedTuple):
     """The run worked on another branch than it was asked to."""
 
@@ -227,6 +234,6 @@ class CancelFailed(NamedTuple):
 StartUpdate = Waiting | Starting | NextKey | Started | Retrying | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
-JudgeUpdate = ChecksAwaited | GateJudged | OtherBranchUsed | ClaimsDiffer
+JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer
 EndUpdate = Ended | Cancelling | CancelAnswered | CancelFailed
 Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate

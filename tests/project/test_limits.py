@@ -41,6 +41,8 @@ ROWS: dict[str, tuple[float, ...]] = {
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
     "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
+    "age of a commit": (checks.SETTLE_SECONDS, checks.NEW_SUITE_SECONDS),
+    "wait for a required check": (checks.MISSING_SECONDS / 60,),
     "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
     "details": (log_lines.DETAILS_LIMIT,),

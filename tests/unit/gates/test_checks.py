@@ -85,7 +85,7 @@ SKIPPED = "none of its checks did anything: all were skipped"
         ([Look([DONE], [SUCCESS, suite(2, "action_required")])], FAILS, 0),
         ([Look([DONE], [SUCCESS, suite(2, "startup_failure")])], FAILS, 0),
         ([Look([DONE, FAILED | OF_2], [suite(2, "failure", runs=1)])], FAILS, 0),
-        ([Look([], [], [status("ci/old", "success")])], ONE, 10),
+        ([Look([], [], [status("ci/old", "success")])], ONE, 60),
         ([Look([DONE], None, [status("ci/old", "error")])], FAILS, 0),
         ([Look([], [suite(2, None, app="other-ci")])], NONE, 90),
         ([Look([DONE], [SUCCESS, suite(2, None)])], NOT_COMPLETE, 590),
