@@ -12,6 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import ClassVar, Final, LiteralString, NamedTuple
 
+from mogplex_ci import __version__
 from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
@@ -76,6 +77,11 @@ ERROR_CODES: Final = frozenset(
 A code is never given another meaning. The API may send codes that are not among them.
 """
 
+_TROUBLESHOOTING: Final = (
+    f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
+)
+"""The page of this version: a later one may know other codes."""
+
 TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 """The documents' address, and the name that the newest Mogplex gives the page."""
 
@@ -115,6 +121,14 @@ class MogplexError(Exception):
             self.remedy = remedy
         if may_have_worked is not None:
             self.may_have_worked = may_have_worked
+
+
+def help_url(code: str) -> str:
+    """Return where an error code is explained: its row, or the table for one of the API's that is
+    not in it.
+    """
+    anchor = code.lower() if code in ERROR_CODES else "error-codes"
+    return f"{_TROUBLESHOOTING}#{anchor}"
 
 
 class Problem(NamedTuple):

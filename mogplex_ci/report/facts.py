@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
 
+from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform, github_servers
@@ -48,6 +49,8 @@ class Ending(NamedTuple):
     annotation: SafeText | None
     """The same, the agent's last line, and the remedy."""
     error_code: SafeText | None
+    help_url: SafeText | None
+    """Where the error code is explained; None when there is none."""
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
     duration: float
@@ -355,6 +358,7 @@ def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
         error=text.reason(safe, result) if result.cause else None,
         annotation=_annotation(result, remedy, safe),
         error_code=safe.identifier(result.error_code),
+        help_url=safe.url(help_url(result.error_code)) if result.error_code else None,
         problems=tuple(text.problem(safe, fault) for fault in result.problems),
         duration=round(result.duration, 3),
         requests=result.requests_sent,

@@ -15,7 +15,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.report import Report, StepRun, text
-from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
+from mogplex_ci.report.facts import Ending, RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog, write_end
 from mogplex_ci.run import updates as u
@@ -138,8 +138,19 @@ class Log(Report):
         """Write how a step ended without a run, or with several; of an only run all is said."""
         if not step.runs:
             write_end(self.lines, step.whole)
-        if not step.has_several:
-            return
+        if step.has_several:
+            self._end_of_several(step)
+        self._explain(step.whole.ending)
+
+    def _explain(self, ending: Ending) -> None:
+        """End the log of a step that failed with its code, its exit code, and where the code is
+        explained.
+        """
+        if ending.exit_code != 0 and ending.error_code and ending.help_url:
+            exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
+            self.lines.say(exits, ": ", ending.help_url)
+
+    def _end_of_several(self, step: StepFacts) -> None:
         for row in _rows(step, self._safe):
             self.lines.line(row)
         ending = step.whole.ending

@@ -74,6 +74,7 @@ _ROWS: Final = (
         of_several=True,
         in_results=True,
     ),
+    OutputSpec("", lambda run: run.ending.help_url, "error.help_url"),
     OutputSpec("", lambda run: run.ending.detail, "error.detail"),
     OutputSpec("", lambda run: run.ending.remedy, "error.remedy"),
     OutputSpec("", lambda run: run.ending.problems, "error.problems"),

@@ -196,6 +196,10 @@ def why(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
         yield Markdown.joined("", [Markdown.of("- {}\n", fault) for fault in ending.problems])
     elif ending.cause and ending.says_more:
         yield Markdown.of("**{}**\n", ending.cause)
+    if ending.error_code and ending.help_url:
+        code = Markdown.of("{}", ending.error_code)
+        link = safe.link(ending.help_url, code) or code
+        yield Markdown.of("{}, exit {}\n", link, ending.exit_code)
     if ending.detail and not is_rejected:
         yield Markdown.of("{}\n", safe.quote(ending.detail, limit=detail.text))
     preview = run.work.preview_url

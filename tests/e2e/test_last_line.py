@@ -1,0 +1,75 @@
+"""The log of a step that failed ends with its code and where that is explained."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci import __version__
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.errors import help_url
+from tests.program import ROOT, GitHubStep
+
+PAGE = f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> GitHubStep:
+    inputs = {"prompt": "Fix it", "repo": "acme/web", "output-dir": "out"}
+    return GitHubStep(tmp_path, inputs=inputs)
+
+
+def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
+    step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+    return step
+
+
+@pytest.mark.parametrize(
+    ("scenario", "inputs", "code", "exit_code"),
+    [
+        ("failed", {}, "RUN_FAILED", 1),
+        ("paused", {}, "PAUSED", 1),
+        ("no-change", {"require": "change"}, "NO_CHANGE", 1),
+        ("failed", {"repo": "acme/*"}, "RUN_FAILED", 1),
+        ("success", {"repo": "acme/unknown"}, "USAGE", 2),
+        ("success", {"timeout": "soon"}, "USAGE", 2),
+        ("success", {"api-key": "mog_" + "x" * 32}, "UNAUTHORIZED", 64),
+    ],
+)
+def test_a_step_that_failed_ends_with_where_its_code_is_explained(
+    step: GitHubStep, scenario: str, inputs: dict[str, str], code: str, exit_code: int
+) -> None:
+    with Emulator(scenario, speed=50) as emulator:
+        against(emulator, step).inputs |= inputs
+        ended = step.run()
+    where = f"{PAGE}#{code.lower()}"
+    assert ended.code == exit_code
+    assert ended.out.splitlines()[-1] == f"{code}, exit {exit_code}: {where}"
+    assert where in step.summary
+    result = json.loads((step.workspace / "out/result.json").read_text())
+    assert (result["error"]["code"], result["error"]["help_url"]) == (code, where)
+
+
+def test_a_code_that_only_the_service_knows_leads_to_the_table(step: GitHubStep) -> None:
+    with Emulator("success") as emulator:
+        error = {"code": "QUOTA_USED_UP", "message": "Your plan has no runs left"}
+        emulator.inject("start", status=402, body={"ok": False, "error": error}, times="always")
+        ended = against(emulator, step).run()
+    assert ended.out.splitlines()[-1] == f"QUOTA_USED_UP, exit 1: {PAGE}#error-codes"
+
+
+@pytest.mark.parametrize("scenario", ["success", "no-change"])
+def test_a_step_that_did_not_fail_has_no_such_line(step: GitHubStep, scenario: str) -> None:
+    with Emulator(scenario, speed=50) as emulator:
+        ended = against(emulator, step).run()
+    assert ended.code == 0
+    assert "troubleshooting" not in ended.out + step.summary
+
+
+def test_the_address_names_a_heading_or_a_row_of_the_page() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    assert re.search(r"^## Error codes$", page, re.MULTILINE)
+    assert f'<a id="{help_url("RUN_FAILED").partition("#")[2]}"></a>' in page
