@@ -110,10 +110,16 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_SAYS_NOTHING: Final = re.compile(r"\s*Agent run exited with code -?\d+\.?\s*")
+"""The service writes this of every run whose agent failed (Mogplex/mogplex,
+lib/harness/failure.ts).
+"""
+
+
 def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
     ours = safe.message(capitalized(why.cause))
-    if not why.detail:
+    if not why.detail or _SAYS_NOTHING.fullmatch(why.detail.text):
         return ours
     return safe.sentence(ours, ": ", why.detail)
 
