@@ -418,8 +418,7 @@ def failed_in_set_up(failed: RunResult, sandbox: Sandbox) -> RunResult:
         detail = sandbox.error
     elif sandbox.error is not None and sandbox.error.text not in detail.text:
         detail = Untrusted(f"{detail.text}\n{sandbox.error.text}")
-    remedy = "The log of its sandbox tells why; the job's log has the command that shows it."
-    return failed._replace(sandbox=sandbox, detail=detail, remedy=remedy)
+    return failed._replace(sandbox=sandbox, detail=detail)
 
 
 def interrupted(stop: Stop) -> RunResult:

@@ -30,17 +30,18 @@ looks.
 """
 OF_THE_SERVICE = re.compile(
     r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again|Still working).*\n"
-    r"|(?<= events), \d+ requests?"
+    r"|(?<= events), \d+ requests?|To see why the set-up failed: .*\n"
 )
 """Parts of a log that tell how the service answered, which is not recorded, or how long it was
 silent, which is cut.
 """
 SPLIT = re.compile(
     r"(?<=:)\n│\s+|(?<=The agent's last line: ).*|(?<=PatchApply) (?:×2, 1 failed, <time>|\(<time>\))\n"
+    r"|(?<=\()(?:started|unfinished)(?=\))"
 )
 """A secret is recorded as `***`, in one line and one piece, which is laid out anew and may be a
-last line. Whether a call that is corrected at once shares a line depends on how events come
-together.
+last line. Whether a call that is corrected at once shares a line, and whether one without an end is
+shown while it lasts, depends on how events come together.
 """
 TIMES = re.compile(r"\b(?:\d+m )?\d+(?:\.\d+)?s\b|(?<=\[)\d\d:\d\d(?=\])")
 
