@@ -1,8 +1,8 @@
 """``python -m benchmarks``: measure everything and print one table; exit 1 when a limit is not
 kept.
 
-Names of modules, such as ``start memory``, measure only those. ``--write`` puts the table of all
-into docs/maintaining/performance.md.
+Names of modules, such as ``start memory``, measure only those. ``--write`` puts what was measured
+into the table of docs/maintaining/performance.md; rows that were not measured stay.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.figures import ROOT, Figures
+from benchmarks.figures import ROOT, Figures, read
 from benchmarks.table import Row, markdown
 
 NAMES = (
@@ -47,7 +47,6 @@ def main() -> int:
     table = markdown(rows)
     print(table)
     if options.write:
-        assert not options.names, "the page has the figures of all"
         _write(rows)
     return 0 if all(row.kept is not False for row in rows) else 1
 
@@ -59,11 +58,21 @@ def _write(rows: Sequence[Row]) -> None:
     text, count = _MADE.subn(f"`{COMMAND}` on {machine}:", page.read_text(encoding="utf-8"))
     assert count == 1, "the page does not say how its table was made"
     page.write_text(text, encoding="utf-8")
-    numbers = {row.what: row.shown for row in rows}
-    numbers |= {
-        f"{row.what}: {row.reference}": row.reference_shown for row in rows if row.reference
-    }
-    Figures(COMMAND).write(tables={PAGE: markdown(rows).splitlines()}, numbers=numbers)
+    last = read().get(COMMAND, {"tables": {PAGE: []}, "numbers": {}})
+    lines = {_key(line): line for line in last["tables"][PAGE]}
+    lines |= {_key(line): line for line in markdown(rows).splitlines()}
+    numbers = dict(last["numbers"])
+    for row in rows:
+        numbers[row.what] = row.shown
+        if row.reference:
+            numbers[f"{row.what}: {row.reference}"] = row.reference_shown
+    Figures(COMMAND).write(tables={PAGE: list(lines.values())}, numbers=numbers)
+
+
+def _key(line: str) -> tuple[str, str]:
+    """Return what a line of the table is about: the figure, and what it is compared with."""
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    return cells[0], re.sub(r" [\d.,]+ .*", "", cells[2])
 
 
 if __name__ == "__main__":
