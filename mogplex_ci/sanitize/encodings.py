@@ -32,7 +32,7 @@ _BASE64: Final = (
     r"(?:[ \t\r\"',\\]*\n[ \t\"'>|#*;%]*[A-Za-z0-9+/_-]{2,})*)"  # more lines, perhaps behind a prefix
 )
 _BETWEEN_LINES: Final = r"([^A-Za-z0-9+/_-]+)"
-_HEX: Final = r"((?:[0-9A-Fa-f]{2}){16,})"
+_HEX: Final = r"([0-9A-Fa-f]{32,})"
 
 
 class Decoded:
@@ -164,7 +164,8 @@ def _text_of_base64(piece: str) -> str | None:
 
 
 def _from_hex(piece: str) -> str:
-    return _as_text(bytes.fromhex(piece)) or "\n"
+    whole = piece[: len(piece) // 2 * 2]  # a cut one may end inside a byte
+    return _as_text(bytes.fromhex(whole)) or "\n"
 
 
 def _as_text(raw: bytes) -> str | None:

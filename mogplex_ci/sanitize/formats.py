@@ -73,15 +73,11 @@ def formats() -> tuple[Format, ...]:
 
 
 def pairs_of(text: str) -> Set[tuple[str, str]]:
-    """Return the pairs of neighbours among the characters of ``text``, also over a line break.
+    """Return the pairs of neighbours among the characters of the words of ``text``.
 
     Of a secret's few characters most texts lack a pair: they need no search.
     """
-    words = " ".join(set(text.split()))  # many repeat
-    over_breaks = {
-        (above[-1:], below[:1]) for above, below in pairwise(map(str.strip, text.split("\n")))
-    }
-    return over_breaks.union(pairwise(words))
+    return set(pairwise(" ".join(set(text.split()))))  # many words repeat
 
 
 def matches(text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[Format, tuple[int, int]]]:

@@ -86,6 +86,7 @@ class KnownValues:
         if not self._needles:
             return
         squeezed = "".join(text.split())
+        pairs = pairs | _pairs_over_breaks(text)
         needles = [needle for needle in self._needles if needle in squeezed]
         blocks = [
             block
@@ -119,6 +120,12 @@ class KnownValues:
                     starts = range(start - shift, end - shift - _WINDOW + 1)
                     if any(_is_telling(value, first) for first in starts):
                         yield start, end
+
+
+def _pairs_over_breaks(text: str) -> set[tuple[str, str]]:
+    """Return the pairs of the last character of a line and the first one of the next."""
+    lines = map(str.strip, text.split("\n"))
+    return {(above[-1:], below[:1]) for above, below in pairwise(lines)}
 
 
 def _common_run(text: str, value: str, at: int, offset: int) -> tuple[int, int]:
