@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
@@ -18,7 +18,7 @@ from urllib.parse import quote_plus
 
 from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.encodings import Decoded, unescaped
-from mogplex_ci.sanitize.formats import compiled
+from mogplex_ci.sanitize.formats import Vocabulary, compiled
 
 _SHORTEST: Final = 4
 _SHORTEST_LEAF: Final = 8
@@ -79,14 +79,14 @@ class KnownValues:
                     self._blocks.setdefault(block, []).append((text, at))
         self._pairs = {block: frozenset(pairwise(block)) for block in self._blocks}
 
-    def find(self, text: str, pairs: Set[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    def find(self, text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
         """Return where in ``text``, whose controls are shown already, the values stand, with any
-        line breaks. ``pairs``: see ``formats.pairs_of``.
+        line breaks.
         """
         if not self._needles:
             return
         squeezed = "".join(text.split())
-        pairs = pairs | _pairs_over_breaks(text)
+        pairs = vocabulary.pairs | _pairs_over_breaks(text)
         needles = [needle for needle in self._needles if needle in squeezed]
         blocks = [
             block

@@ -40,9 +40,9 @@ class Redactor:
         """Return where secrets stand in ``text``, and in what it holds in up to so many
         ``encodings``.
         """
-        pairs = formats.pairs_of(text)
-        yield from self._known.find(text, pairs)
-        yield from formats.find(text, pairs)
+        vocabulary = formats.Vocabulary.of(text)
+        yield from self._known.find(text, vocabulary)
+        yield from formats.find(text, vocabulary)
         yield from names.find(text)
         for decode in DECODERS if encodings else ():
             decoded = decode(text)
