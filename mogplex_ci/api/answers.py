@@ -8,7 +8,7 @@ odd: unknown fields, types and states are ignored, as the API asks of its client
 
 import json
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -154,18 +154,21 @@ def events(items: list[object], seen: Container[Untrusted] = ()) -> tuple[models
 
     An entry without an id is left out: one odd entry must not hide the others.
     """
-    found = (read for item in items if (read := event(item)) is not None)
-    return tuple(read.emptied() if read.id in seen else read for read in found)
+    found: list[models.Event] = []
+    for item in items:
+        read = event(item)
+        if read is not None:
+            found.append(read.emptied() if read.id in seen else read)
+    return tuple(found)
 
 
 def cancelled(data: object, run_id: str) -> models.Cancelled:
     """Read ``{run, status, alreadyTerminal}``, see ``run_in``."""
     item = _object(data)
-    return _read(
-        models.Cancelled,
-        item,
-        run=run_in(item, run_id) if isinstance(item.get("run"), dict) else None,
-    )
+    found = None
+    if isinstance(item.get("run"), dict):
+        found = run_in(item, run_id)
+    return _read(models.Cancelled, item, run=found)
 
 
 def artifact(data: object) -> models.Artifact:
@@ -185,7 +188,8 @@ def event(data: object) -> models.Event | None:
     """Read one event; None when it has no id."""
     if not isinstance(data, dict) or not isinstance(data.get("id"), str):
         return None
-    word, message = Untrusted(data.get("type")).text, text(data.get("message"))
+    word = Untrusted(data.get("type")).text
+    message = text(data.get("message"))
     payload = data.get("payload")
     fields = payload if isinstance(payload, dict) else {}
     kind = _kind(word, message, fields)
@@ -195,16 +199,21 @@ def event(data: object) -> models.Event | None:
     is_tool = kind in (EventKind.TOOL_STARTED, EventKind.TOOL_FINISHED)
     is_git = kind in (EventKind.GIT_SYNC, EventKind.DELIVERY)
     is_end = kind in (EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
-    known = _KNOWN_TOOL_KEYS if is_tool else _KNOWN_KEYS if word in _OWN_TYPES else ()
-    # A message of the service's general types says enough without a name.
-    says_enough = message and word in ("log", "started", "status_changed")
+    known: Sequence[str] = ()
+    if is_tool:
+        known = _KNOWN_TOOL_KEYS
+    elif word in _OWN_TYPES:
+        known = _KNOWN_KEYS
+    label = text(fields.get("stage")) or Untrusted(word) or None
+    if message and word in ("log", "started", "status_changed"):
+        label = None  # a message of the service's general types says enough without a name
     return _read(
         models.Event,
         data,
         kind=kind,
         type=Untrusted(word or "event"),
         message=message,
-        label=None if says_enough else text(fields.get("stage")) or Untrusted(word) or None,
+        label=label,
         details=Untrusted(payload).without(*known) or None,
         tool=_tool(data.get("toolName"), fields) if is_tool else None,
         git=_read(models.GitState, fields) if is_git else None,
@@ -223,9 +232,10 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
     if word == "log" and payload.get("check") == "claim_verification":
         return EventKind.CLAIMS_DOUBTED
-    return _EVENT_KINDS.get(
-        f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER
-    )
+    name = word
+    if word == "log":
+        name = f"log {payload.get('stage')}"
+    return _EVENT_KINDS.get(name, EventKind.OTHER)
 
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
@@ -268,7 +278,8 @@ def _claims(payload: Mapping[str, object]) -> tuple[Untrusted, ...]:
 
 
 def _location(payload: Mapping[str, object]) -> models.FileLocation | None:
-    path, line = text(payload.get("path")) or text(payload.get("file")), _int(payload.get("line"))
+    path = text(payload.get("path")) or text(payload.get("file"))
+    line = _int(payload.get("line"))
     if path is None or line is None or line < 1:
         return None
     level = payload.get("level") or payload.get("severity")
@@ -331,18 +342,16 @@ def text(value: object) -> Untrusted | None:
 
 def _int(value: object) -> int | None:
     """Read a whole number of a sensible size; None for anything else."""
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9
-        else None
-    )
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) < 10**9 else None
 
 
 def _seconds(value: object) -> float | None:
     """Read a number of milliseconds; None for anything else."""
-    return (
-        value / 1000 if isinstance(value, int | float) and 0 <= value <= _LONGEST_CALL_MS else None
-    )
+    if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_CALL_MS:
+        return None
+    return value / 1000
 
 
 def time(value: object) -> datetime | None:

@@ -196,7 +196,8 @@ class Client:
             ConflictError: the run has not succeeded, or worked on its base branch.
             MogplexError: as for every call.
         """
-        query, route = {"path": path}, f"{_run_path(run_id)}/artifact"
+        query = {"path": path}
+        route = f"{_run_path(run_id)}/artifact"
         return self._call(
             *(Purpose.READ, "GET", route, answers.artifact),
             query=query,

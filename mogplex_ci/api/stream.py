@@ -54,7 +54,8 @@ def records_of(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     Raises:
         ValueError: a line is longer than the limit.
     """
-    name, line = b"", bytearray()
+    name = b""
+    line = bytearray()
     for chunk in chunks:
         *ends, rest = chunk.split(b"\n")
         for end in ends:

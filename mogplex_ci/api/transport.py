@@ -196,7 +196,8 @@ class Transport:
                 certificates.
             NotAuthorizedError: the service redirects to its login page.
         """
-        url, ends = self._base + path, time.monotonic() + timeout
+        url = self._base + path
+        ends = time.monotonic() + timeout
         for _ in range(_MAX_REDIRECTS + 1):
             answer = self._exchange(
                 method, url, ends, silence, params=query, json=json, headers=headers
@@ -204,7 +205,8 @@ class Transport:
             location = answer.headers.get("Location")
             if not 300 <= answer.status < 400 or location is None:
                 return answer
-            url, query = _redirect_target(url, location, answer.status, method), None
+            url = _redirect_target(url, location, answer.status, method)
+            query = None  # the new address has its own
         raise errors.WrongServiceError("the API redirects in circles")
 
     def close(self) -> None:

@@ -174,12 +174,12 @@ class TextBuffer:
             return []
         start = max(len(self._text) - _TAIL, 0)
         for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
-            end, word_end = start + match.end(), start + match.start()
+            end = start + match.end()
+            word_end = start + match.start()
             before = self._text[max(word_end - _LONGEST_LINES, 0) : word_end]
-            is_safe = re.search(_SENTENCE_END, before[-8:]) or (
-                "\n" in match[0] and _names_nothing(before)
-            )
-            if is_safe and self._may_cut(end):
+            ends_sentence = re.search(_SENTENCE_END, before[-8:]) is not None
+            ends_plain_line = "\n" in match[0] and _names_nothing(before)
+            if (ends_sentence or ends_plain_line) and self._may_cut(end):
                 return self._take(end)
         return []
 
@@ -193,7 +193,8 @@ class TextBuffer:
         if not self._may_cut(end):
             return []
         tail = self._text[-_TAIL:]
-        if (word := re.search(_LAST_WORD, tail)) is not None and _may_begin_secret(word[0]):
+        word = re.search(_LAST_WORD, tail)
+        if word is not None and _may_begin_secret(word[0]):
             tail = tail[: word.start()]
         for _ in range(_MOST_LINES):
             if not _names_what_follows(tail):
@@ -201,7 +202,9 @@ class TextBuffer:
             tail = tail[: tail.rstrip().rfind("\n") + 1]
         finished = max(end - _TAIL, 0) + len(tail)
         finished = next((stop for start, stop in self._blocks if start < finished < stop), finished)
-        return self._take(finished) if self._may_cut(finished) else []
+        if not self._may_cut(finished):
+            return []
+        return self._take(finished)
 
     def drain(self) -> list[Untrusted]:
         """Return everything that is left; nothing more follows."""
@@ -222,15 +225,19 @@ class TextBuffer:
                 if end is None:
                     break
                 self._blocks.append((start, end.end()))
-                self._open, self._scanned = None, end.end()
+                self._open = None
+                self._scanned = end.end()
             else:
-                after = self._blocks[-1][1] if self._blocks else 0
+                after = 0
+                if self._blocks:
+                    after = self._blocks[-1][1]
                 mark = re.compile(_BLOCK_START).search(
                     self._text, max(self._scanned - _LONGEST_MARK, after)
                 )
                 if mark is None:
                     break
-                self._open, self._scanned = (mark.start(), mark.lastgroup or ""), mark.end()
+                self._open = (mark.start(), mark.lastgroup or "")
+                self._scanned = mark.end()
         self._scanned = len(self._text)
 
     def _may_cut(self, end: int) -> bool:
@@ -249,30 +256,39 @@ class TextBuffer:
         """Return the end of the last paragraph that is complete; of all text when too much is held
         back.
         """
-        start = len(self._text) - len(
-            self._text.lstrip()
-        )  # white space left over from an earlier piece
-        limit = known = len(self._text) if self._open is None else self._open[0]
+        # White space may be left over from an earlier piece.
+        start = len(self._text) - len(self._text.lstrip())
+        known = len(self._text)
+        if self._open is not None:
+            known = self._open[0]
+        limit = known
         while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
             if self._may_cut(at):
                 return at + 2
             limit = at + 1
         self._checked = known - 1
-        return len(self._text) if len(self._text) - start > _MOST_HELD else None
+        is_too_long = len(self._text) - start > _MOST_HELD
+        return len(self._text) if is_too_long else None
 
     def _take(self, end: int) -> list[Untrusted]:
-        piece, rest = self._text[:end], self._text[end:]
-        shown = re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, piece)
-        left_over = "" if shown.strip() else "\n" * min(shown.count("\n"), 2) or shown[-1:]
-        self._text = left_over + rest
+        shown = re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, self._text[:end])
+        left_over = ""
+        if not shown.strip():
+            # What separates paragraphs, or words, is kept for the next piece.
+            left_over = "\n" * min(shown.count("\n"), 2) or shown[-1:]
+        self._text = left_over + self._text[end:]
         moved = end - len(left_over)
         self._blocks = [
             (start - moved, stop - moved) for start, stop in self._blocks if start >= end
         ]
         if self._open is not None:
-            self._open = (self._open[0] - moved, self._open[1]) if self._open[0] >= end else None
-        self._scanned, self._checked = len(self._text), 0
-        return [] if left_over or not shown else [Untrusted(shown)]
+            start, kind = self._open
+            self._open = (start - moved, kind) if start >= end else None
+        self._scanned = len(self._text)
+        self._checked = 0
+        if left_over or not shown:
+            return []
+        return [Untrusted(shown)]
 
     def _read_checkpoint(self, block: re.Match[str]) -> str:
         """Keep the JSON of a checkpoint block; one that cannot be read still pauses the run."""
@@ -317,11 +333,10 @@ def _names_what_follows(text: str) -> bool:
     lower = text.lower()
     if not any(word in lower for word in _NAMING_WORDS):
         return False
+    starts = {text}
     word = re.search(_LAST_WORD, text)
-    starts = {
-        text,
-        text[: word.start()] if word and not re.fullmatch(_ENDED_WORD, word[0]) else text,
-    }
+    if word is not None and not re.fullmatch(_ENDED_WORD, word[0]):
+        starts.add(text[: word.start()])
     ways = [way for way in _WAYS_ON if way[0].isspace() or not re.search(_SENTENCE_END, text)]
     return any(
         end > len(start)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from mogplex_ci.models import Event, EventKind, ToolState
+from mogplex_ci.models import Event, EventKind, GitState, RunEnd, ToolState
 from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
 from mogplex_ci.untrusted import Untrusted
 
@@ -128,6 +128,12 @@ Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
 """The types that an event can add."""
 
 
+_BEGUN_BY: Final = {
+    EventKind.ACCEPTED: Phase.SANDBOX,
+    EventKind.SANDBOX_READY: Phase.GIT,
+    EventKind.GIT_SYNC: Phase.INSTALL,
+}
+"""The phase that an event begins; the phase before it ends then."""
 _NOT_KEPT: Final = Untrusted(None)
 """In place of the event as the API sent it: a run may have many thousands, and they are not read
 again.
@@ -337,38 +343,18 @@ class Timeline:
     def _meaning_of(self, event: Event, at: float) -> Iterator[Addition]:
         """Yield what an event adds, if it is more than a note."""
         match event.kind:
-            case EventKind.ACCEPTED:
-                if self._reach(Phase.SANDBOX):
-                    self._phase_started = at
-                    yield PhaseStarted(Phase.SANDBOX, at, event)
-            case EventKind.SANDBOX_READY:
-                if self._reach(Phase.GIT):
-                    yield self._end_phase(Phase.SANDBOX, at, event)
-            case EventKind.GIT_SYNC:
-                if self._reach(Phase.INSTALL):
-                    yield self._end_phase(Phase.GIT, at, event)
+            case EventKind.ACCEPTED | EventKind.SANDBOX_READY | EventKind.GIT_SYNC:
+                yield from self._set_up(event, at)
             case EventKind.INSTALL:
-                if Phase.AGENT not in self._reached:
-                    yield self._end_phase(Phase.INSTALL, at, event)
-                    yield from self._start_work(at)
-            case EventKind.DELIVERY:
-                if self._reach(Phase.DELIVERY):
-                    yield from self._end_work(at, event)
-                    yield PhaseStarted(Phase.DELIVERY, at, event)
+                yield from self._end_set_up(event, at)
             case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED:
                 if event.tool is not None:
                     yield from self._start_work(at)
-                    if event.kind is EventKind.TOOL_STARTED:
-                        yield ToolCall(event.tool, at, event)
-                    else:
-                        call = self._call_of(event.tool) or ToolCall(event.tool, at, None)
-                        call.end(event.tool, at, event)
-                        yield call
+                    yield self._call_in(event, event.tool, at)
             case EventKind.MESSAGE:
-                if event.message:
-                    yield from self._start_work(at)
-                    yield from self._say([event.message])
-                    self._message = None
+                yield from self._whole_message(event, at)
+            case EventKind.DELIVERY:
+                yield from self._deliver(event, at)
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 yield from self._end_work(at, event)
                 yield Note(at, event)
@@ -377,23 +363,65 @@ class Timeline:
             case _:
                 assert_never(event.kind)
 
+    def _set_up(self, event: Event, at: float) -> Iterator[Addition]:
+        """Yield the phase that an event before the agent's work begins or ends, the first time."""
+        begun = _BEGUN_BY[event.kind]
+        if not self._reach(begun):
+            return
+        if begun is Phase.SANDBOX:
+            self._phase_started = at
+            yield PhaseStarted(begun, at, event)
+        else:
+            ended = list(Phase)[list(Phase).index(begun) - 1]
+            yield self._end_phase(ended, at, event)
+
+    def _end_set_up(self, event: Event, at: float) -> Iterator[Addition]:
+        if Phase.AGENT not in self._reached:
+            yield self._end_phase(Phase.INSTALL, at, event)
+            yield from self._start_work(at)
+
+    def _whole_message(self, event: Event, at: float) -> Iterator[Addition]:
+        if event.message:
+            yield from self._start_work(at)
+            yield from self._say([event.message])
+            self._message = None
+
+    def _deliver(self, event: Event, at: float) -> Iterator[Addition]:
+        if self._reach(Phase.DELIVERY):
+            yield from self._end_work(at, event)
+            yield PhaseStarted(Phase.DELIVERY, at, event)
+
+    def _call_in(self, event: Event, tool: ToolState, at: float) -> ToolCall:
+        """Return the call that an event starts or ends."""
+        if event.kind is EventKind.TOOL_STARTED:
+            return ToolCall(tool, at, event)
+        call = self._call_of(tool) or ToolCall(tool, at, None)
+        call.end(tool, at, event)
+        return call
+
     def _read_facts(self, event: Event) -> None:
-        outcome = self.outcome
         if event.git is not None:
-            self.branch = event.git.working_branch or self.branch
-            self.base_branch = event.git.base_branch or self.base_branch
-            outcome.pull_request_url = event.git.pull_request_url or outcome.pull_request_url
-            if event.kind is EventKind.DELIVERY:
-                outcome.changed = event.git.changed
+            self._read_git(event.git, is_delivery=event.kind is EventKind.DELIVERY)
         if event.doubted_claims is not None:
-            outcome.doubted_claims = event.doubted_claims
+            self.outcome.doubted_claims = event.doubted_claims
         if event.end is not None:
-            outcome.has_ended = True
-            outcome.failure_code = event.end.code or outcome.failure_code
-            outcome.agent_exited = outcome.agent_exited or event.end.exit_code is not None
-            outcome.delivery_failed = outcome.delivery_failed or event.end.in_delivery
-            if event.kind is EventKind.FAILED:
-                outcome.failure = event.end.error or outcome.failure or event.message
+            self._read_end(event, event.end)
+
+    def _read_git(self, git: GitState, *, is_delivery: bool) -> None:
+        self.branch = git.working_branch or self.branch
+        self.base_branch = git.base_branch or self.base_branch
+        self.outcome.pull_request_url = git.pull_request_url or self.outcome.pull_request_url
+        if is_delivery:
+            self.outcome.changed = git.changed
+
+    def _read_end(self, event: Event, end: RunEnd) -> None:
+        outcome = self.outcome
+        outcome.has_ended = True
+        outcome.failure_code = end.code or outcome.failure_code
+        outcome.agent_exited = outcome.agent_exited or end.exit_code is not None
+        outcome.delivery_failed = outcome.delivery_failed or end.in_delivery
+        if event.kind is EventKind.FAILED:
+            outcome.failure = end.error or outcome.failure or event.message
 
     def _time_of(self, event: Event) -> float:
         """Return when it happened; an event without a time happened together with the one before
@@ -424,7 +452,8 @@ class Timeline:
         return not known
 
     def _end_phase(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
-        started, self._phase_started = self._phase_started, at
+        started = self._phase_started
+        self._phase_started = at
         return PhaseEnded(phase, started, max(at, started), event, len(self._calls))
 
     def _start_work(self, at: float) -> Iterator[Addition]:
