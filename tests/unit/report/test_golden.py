@@ -320,6 +320,8 @@ def test_bare_tool_calls_are_shown_as_they_happen() -> None:
         stream.truncate()
 
     with world.emulator:
-        played = world.new_case(BARE_CALLS.stem).play(watch=write)
+        case = world.new_case(BARE_CALLS.stem)
+        played = case.play(watch=write)
     assert played.result == "success"
-    check_golden("reports/bare-calls.txt", normalized("".join(lines)))
+    text = normalized("".join(lines), [(case.key, "<key>")])
+    check_golden("reports/bare-calls.txt", text)
