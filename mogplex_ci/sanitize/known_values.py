@@ -170,7 +170,7 @@ def _parts(value: str) -> Iterator[str]:
     documents = [] if keys and value.startswith("-----") else _documents(value)
     if documents:
         for document in documents:
-            yield from _leaves(document, "", depth=0)
+            yield from _leaves(document)
     elif keys:
         yield from ("".join(body.split()) for body in keys)
         yield from _long_lines("\n".join(keys))
@@ -213,22 +213,25 @@ def _yaml(value: str) -> list[Any]:
         return []
 
 
-def _leaves(value: object, key: str, *, depth: int) -> Iterator[str]:
+def _leaves(document: object) -> Iterator[str]:
     """Yield the texts in a document that are secrets by their key, or look like one."""
-    if depth > 20:
-        return
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(item, str(name), depth=depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item, key, depth=depth + 1)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        text = str(value).strip()
-        if "-----BEGIN" in text:
-            yield from _parts(text)
-        elif _is_secret_leaf(text, key):
-            yield text
+    nodes: list[tuple[str, object]] = [("secret", document)]  # items of a list have no key
+    seen: set[int] = set()
+    for key, value in nodes:  # which grows meanwhile
+        if isinstance(value, dict | list):
+            if id(value) in seen:
+                continue  # YAML's aliases may repeat it without end
+            seen.add(id(value))
+        if isinstance(value, dict):
+            nodes += ((str(name), item) for name, item in value.items())
+        elif isinstance(value, list):
+            nodes += ((key, item) for item in value)
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            text = str(value).strip()
+            if "-----BEGIN" in text:
+                yield from _parts(text)
+            elif _is_secret_leaf(text, key):
+                yield text
 
 
 def _is_secret_leaf(text: str, key: str) -> bool:

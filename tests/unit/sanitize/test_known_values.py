@@ -208,6 +208,16 @@ def test_of_a_known_value_addresses_headers_names_and_words_stay(
             assert safe.clean(Untrusted(f"see {leaf} here")) == "see *** here"
 
 
+def test_a_list_of_secrets_counts_by_its_items_however_often_it_is_repeated() -> None:
+    words = Sanitizer(['["hunter2-hunter", {"a": "in words only", "password": "letmein now!"}]'])
+    shown = words.clean(Untrusted("hunter2-hunter, in words only, letmein now!"))
+    assert shown == "***, in words only, ***"
+    repeated = "a0: &a0 [swordfish1]\n" + "".join(
+        f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 30)
+    )
+    assert Sanitizer([repeated + "token: swordfish2"]).clean(Untrusted("swordfish2")) == "***"
+
+
 @pytest.mark.parametrize(
     "value", ["{", '{"a": ', "[" * 5_000, "a: [\nb: }", "a:\n  - &x [*x]", "[1]"]
 )
