@@ -54,7 +54,7 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(
         assert pipeline.code == 0, pipeline.log
         first, second = emulator.runs
     assert first.key != second.key
-    assert {run.key.rsplit("-", 3)[0] for run in (first, second)} == {"gitlab-acme/web"}
+    assert all(run.key.startswith("gitlab-acme/web-1000-") for run in (first, second))
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
 
 
