@@ -21,7 +21,7 @@ from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.commands.common import Console, Session, error_lines, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
-from mogplex_ci.gates.rights import Wanted, check_rights, rights_needed
+from mogplex_ci.gates.rights import Wanted, check_rights, in_order, rights_needed
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
@@ -33,7 +33,7 @@ from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import Value, duration
 from mogplex_ci.step.execute import Step
-from mogplex_ci.step.guards import reason_to_skip
+from mogplex_ci.step.guards import reason_to_skip, rights_for_event
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.untrusted import Untrusted
@@ -344,29 +344,23 @@ def _github(job: Job) -> Iterator[Finding]:
         return
     step, own = job.tasks[0], job.platform.repository()
     repo, token = step.repo or "", step.github_token
-    rights = rights_needed(step)
-    issue = step.comment_on if own else None
     if token is None:
         yield Finding("github-token", Mark.UNKNOWN, "none is given")
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         yield Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
         return
-    if not rights and issue is None:
+    needed = {repo: rights_needed(step)}
+    if step.include_event and own:
+        needed[own] = in_order([*needed.get(own, []), *rights_for_event(job.platform)])
+    issue = step.comment_on if own else None
+    if issue is None and not any(needed.values()):
         found: LiteralString = "no gate and no comment needs it; it only tells who has write access"
         yield Finding("github-token", Mark.UNKNOWN, found)
         return
-    url = github_api_url(job.platform.env)
-    unknown: list[str] = []
-    if rights:
-        with contextlib.closing(GitHubApi(url, token, repo)) as github:
-            unknown = check_rights(
-                [Wanted(repo, rights, step.base_branch or "", github)],
-                clock=Clock(),
-                is_workflow=bool(job.platform.workflow_run),
-                seconds=PROBE_SECONDS,
-            )
+    unknown = _unknown_rights(job, token, step.base_branch or "", needed)
     if issue is not None and own:
+        url = github_api_url(job.platform.env)
         with contextlib.closing(GitHubApi(url, token, own)) as github:
             github.within(PROBE_SECONDS).find_comment(issue, re.compile("(?!)"))
     if unknown:
@@ -375,6 +369,25 @@ def _github(job: Job) -> Iterator[Finding]:
         return
     found = "may read what the inputs need; whether it may write a comment, only a step can tell"
     yield Finding("github-token", Mark.OK, found)
+
+
+def _unknown_rights(
+    job: Job, token: str, branch: str, needed: Mapping[str, Sequence[str]]
+) -> Sequence[str]:
+    """Return the rights, ``needed`` by repository, about which GitHub says nothing.
+
+    Raises:
+        MissingRightsError: the token lacks some.
+    """
+    url = github_api_url(job.platform.env)
+    is_workflow = bool(job.platform.workflow_run)
+    with contextlib.ExitStack() as connections:
+        wanted: list[Wanted] = []
+        for repository, rights in needed.items():
+            github = GitHubApi(url, token, repository)
+            connections.callback(github.close)
+            wanted.append(Wanted(repository, rights, branch, github))
+        return check_rights(wanted, clock=Clock(), is_workflow=is_workflow, seconds=PROBE_SECONDS)
 
 
 _GROUPS: Final[Mapping[tuple[LiteralString, ...], Callable[[Job], Iterator[Finding]]]] = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.step.execute import Step
 
 T = TypeVar("T")
@@ -133,10 +134,15 @@ def check_rights(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bo
     inputs, own = tasks[0], (step.platform.repository() or "").lower()
     needed: dict[str, set[str]] = {}
     if inputs.include_event and own and not inputs.dry_run:
-        needed[own] = {f"{item.permission}: read" for item in step.platform.cause.words()}
+        needed[own] = rights_for_event(step.platform)
     if asks_at_once(inputs, names_one_run=names_one_run):
         needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
     step.check_rights(inputs, needed, inputs.base_branch or "")
+
+
+def rights_for_event(platform: Platform) -> set[str]:
+    """Return the rights that it takes to read the event's words at GitHub."""
+    return {f"{item.permission}: read" for item in platform.cause.words()}
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
@@ -189,7 +195,7 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
         ContextChangedError: they differ, or GitHub does not show them.
     """
     node_ids = [item.node_id for item in words]
-    needs = enumeration(sorted({f"{item.permission}: read" for item in words}))
+    needs = enumeration(sorted(rights_for_event(step.platform)))
     try:
         live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs))
     except errors.GitHubError as error:

@@ -15,6 +15,7 @@ from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.github import TOKEN, GitHub
 from tests.https_proxy import HttpsProxy, certificate
+from tests.unit.platforms.events import MAINTAINER, by
 
 GITHUB = {name: value for name, value in ENVIRONMENTS["github"].items() if "{folder}" not in value}
 CHECKS = [
@@ -115,6 +116,23 @@ def test_a_github_token_is_tried_for_what_the_inputs_need(
     assert (refused_code, refused["github-token"][0]) == (2 if "lacks" in said else 1, "failed")
     assert said in refused["github-token"][1]
     assert {asked.method for asked in api.asked} == {"GET"}
+
+
+@pytest.mark.usefixtures("job")
+def test_the_events_words_and_the_gates_are_asked_for_together(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    labeled = by("issues labeled", "OWNER", sender=MAINTAINER)
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(labeled.payload))
+    with GitHub() as api:
+        terminal.env |= {"GITHUB_EVENT_NAME": labeled.name, "GITHUB_EVENT_PATH": str(path)}
+        given = {"MOGPLEX_REQUIRE": "checks", "MOGPLEX_INCLUDE_EVENT": "true"}
+        terminal.env |= given | {"MOGPLEX_GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": api.url}
+        api.lacks("issues: read", "statuses: read")
+        code, found = examined(terminal)
+    assert (code, found["github-token"][0]) == (2, "failed")
+    assert LACKS.format("issues: read and statuses: read") in found["github-token"][1]
 
 
 @pytest.mark.usefixtures("job")
