@@ -34,8 +34,12 @@ def pinned_action(action: str, image: str) -> str:
     """
     parts = _parts(image)
     # Beside a digest nobody looks at the tag, so that it stands in a comment, for people.
-    line = f"  image: docker://{parts['repository']}@{parts['digest']} # {parts['tag']}"
-    return _replaced_once(_BUILT_IMAGE, line, action, "action.yml: `image: Dockerfile`")
+    lines = (
+        f"  image: docker://{parts['repository']}@{parts['digest']} # {parts['tag']}\n"
+        # A container cannot learn the digest of its own image; the record of a step has it.
+        f"  env:\n    MOGPLEX_IMAGE_DIGEST: {parts['digest']}"
+    )
+    return _replaced_once(_BUILT_IMAGE, lines, action, "action.yml: `image: Dockerfile`")
 
 
 def pinned_dockerfile(dockerfile: str, base: str) -> str:

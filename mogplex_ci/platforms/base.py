@@ -27,8 +27,11 @@ VARIABLES: Final = (
     "MOGPLEX_DEBUG",
     "MOGPLEX_DOTENV",
     "MOGPLEX_ANNOTATIONS_FILE",
+    "MOGPLEX_IMAGE_DIGEST",
 )
-"""Variables that tell a platform what to write and where; they are not inputs."""
+"""Variables that tell a platform what to write and where, and which image runs; they are not
+inputs.
+"""
 
 _AGENTS_BRANCH: Final = (
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
@@ -97,6 +100,13 @@ class Platform:
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self._stream = stream
         self._exported = ""
+
+    @property
+    def workflow(self) -> str:
+        """The file that defines this job, with its repository and ref; empty when the system does
+        not tell.
+        """
+        return ""
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""

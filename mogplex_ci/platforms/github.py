@@ -113,6 +113,11 @@ class GitHubActions(Platform):
         """The event of the workflow run. Forgejo and Gitea do not tell a person from an app."""
         return Webhook.read(self.env, users_have_types=self.system is GITHUB)
 
+    @property
+    def workflow(self) -> str:
+        """``OWNER/NAME/.github/workflows/FILE@REF``."""
+        return self.env.get("GITHUB_WORKFLOW_REF", "")
+
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _command("group", {}, title), _command("endgroup", {}, "")
 

@@ -9,7 +9,7 @@ be printed or written as it is: text is sanitized, and what is no plain id, bran
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
 # every start.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from mogplex_ci.platforms.base import Platform, github_servers
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report import StepRun, text
 from mogplex_ci.report.delivered import Delivered, delivered_of
+from mogplex_ci.report.record import record_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
@@ -163,6 +164,8 @@ class RunFacts(NamedTuple):
     next_steps: tuple[NextStep, ...]
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
+    record: Mapping[str, object] | None
+    """What was judged, which can be signed; None when nothing was."""
 
     @property
     def label(self) -> str:
@@ -343,6 +346,7 @@ def facts_of(
         times=times_of(result, began),
         next_steps=tuple(_next_steps(result, safe, delivered, inputs)),
         artifact_file=artifact_file,
+        record=record_of(result, inputs, platform, safe),
     )
 
 

@@ -172,7 +172,7 @@ def result_of_run(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
         content["error"] = objects["error"] | {"code": "ERROR"}
     if run.work.run_id is None:
         content["run"] = None
-    return content | {"task": run.task.name, "runs": []}
+    return content | {"task": run.task.name, "record": run.record, "runs": []}
 
 
 def _as_json(value: object, safe: Sanitizer) -> object:

@@ -1,0 +1,88 @@
+"""The record of what was judged, which can be signed: it is the object ``record`` of the result
+file, by ``schemas/record.schema.json``.
+
+It holds what the CI job has seen: commits, digests, ids and the gates' findings in our own words.
+It holds no prompt and no word of the agent.
+"""
+
+import hashlib
+import re
+from typing import Final
+
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.event_words import event_text
+from mogplex_ci.report.delivered import gate_facts
+from mogplex_ci.run.result import Gate, RunResult
+from mogplex_ci.sanitize import Sanitizer
+
+RECORD_VERSION: Final = 1
+"""Of ``schemas/record.schema.json``."""
+IMAGE_DIGEST: Final = "MOGPLEX_IMAGE_DIGEST"
+"""Variable with the digest of the image, which a release's action.yml sets."""
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def record_of(
+    result: RunResult, inputs: ActionInputs | None, platform: Platform, safe: Sanitizer
+) -> dict[str, object] | None:
+    """Return what was judged of a run; None if GitHub was not asked or no gate has judged it."""
+    run = result.run
+    delivery = result.delivery
+    if inputs is None or run is None or delivery is None or not result.gates:
+        return None
+    before = delivery.branch_before or delivery.base_before
+    run_ids = [each.run_id for each in result.rounds if each.run_id] or [run.id]
+    event_words = platform.cause.words() if inputs.include_event else ()
+    event_sha256 = event_text(event_words).sha256 if event_words else None
+    return {
+        "version": RECORD_VERSION,
+        "result": result.result.value,
+        "repository": safe.repo(result.repo.full_name) if result.repo else None,
+        "branch": safe.branch(result.branch),
+        "base_branch": safe.branch(result.base_branch),
+        "commit": safe.identifier(delivery.commit),
+        "commit_before": safe.identifier(before or None),
+        "prompt_sha256": hashlib.sha256(inputs.prompt.encode()).hexdigest(),
+        "event_sha256": event_sha256,
+        "harness": safe.identifier(run.harness),
+        "agent": safe.clean(run.agent_id) if run.agent_id else None,
+        "mode": safe.identifier(run.data.at("mode")),
+        "runs": [safe.identifier(run_id) for run_id in run_ids],
+        "gates": [_gate(gate, safe) for gate in result.gates],
+        "job": _job(platform, safe),
+        "image": _image_digest(platform),
+    }
+
+
+def _gate(gate: Gate, safe: Sanitizer) -> dict[str, object]:
+    """Return a gate with its evidence: names of paths and checks, without their addresses."""
+    facts = gate_facts(gate._replace(details=()), safe)
+    items = list(facts.items)
+    if gate.name == "artifact":
+        items = []  # faults quote the artifact, which the agent wrote
+    return {
+        "name": facts.name,
+        "passed": facts.passed,
+        "expected": facts.expected,
+        "found": facts.found,
+        "items": items,
+    }
+
+
+def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:
+    """Return the job that judged: it is what a signature of the record is compared with."""
+    identity = platform.identity()
+    return {
+        "system": platform.name,
+        "workflow": safe.clean(platform.workflow) if platform.workflow else None,
+        "step": [safe.clean(part) for part in identity.parts] if identity else [],
+        "attempt": safe.identifier(identity.attempt) if identity else None,
+        "url": safe.url(platform.job_url),
+    }
+
+
+def _image_digest(platform: Platform) -> str | None:
+    """Return the digest of the image that runs, where it is known."""
+    digest = platform.env.get(IMAGE_DIGEST, "")
+    return digest if _DIGEST.fullmatch(digest) else None
