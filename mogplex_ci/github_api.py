@@ -424,7 +424,8 @@ class GitHubApi:
         """
         for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", _COMMENTS):
             for item in items:
-                body, number = _find(item, "body"), _find(item, "id")
+                body = _find(item, "body")
+                number = _find(item, "id")
                 is_app = _find(item, "user", "type") == "Bot"
                 match = marker.match(body) if is_app and isinstance(body, str) else None
                 if match and isinstance(number, int):
@@ -521,7 +522,8 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is
     used up.
     """
-    status, headers = answer.status, answer.headers
+    status = answer.status
+    headers = answer.headers
     wait = parse_retry_after(headers.get("Retry-After"))
     if status == 429 or (
         status == 403 and (wait is not None or headers.get("X-RateLimit-Remaining") == "0")
@@ -558,7 +560,8 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
 
 def _pull_request(item: object) -> PullRequest:
     name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
-    branch, commit = _need(item, answers.text, "head", "ref"), _need(item, _commit, "head", "sha")
+    branch = _need(item, answers.text, "head", "ref")
+    commit = _need(item, _commit, "head", "sha")
     return PullRequest(
         number=_need(item, _number, "number"),
         url=_need(item, answers.text, "html_url"),
@@ -574,10 +577,12 @@ def _pull_request(item: object) -> PullRequest:
 
 
 def _changed_file(item: object) -> ChangedFile:
-    previous = _find(item, "previous_filename")
+    previous = None
+    if _find(item, "previous_filename"):
+        previous = _need(item, answers.text, "previous_filename")
     return ChangedFile(
         path=_need(item, answers.text, "filename"),
-        previous_path=_need(item, answers.text, "previous_filename") if previous else None,
+        previous_path=previous,
         status=str(_find(item, "status") or ""),
         content=str(_find(item, "sha") or ""),
     )
@@ -686,8 +691,9 @@ def _required_by_protection(branch: object) -> Iterator[RequiredCheck]:
     told = _list(_find(branch, *required, "checks")) or []
     for item in told:
         app = _number(_find(item, "app_id"))
-        is_any = app is None or app <= 0
-        yield RequiredCheck(_need(item, answers.text, "context").text, None if is_any else app)
+        if app is not None and app <= 0:
+            app = None
+        yield RequiredCheck(_need(item, answers.text, "context").text, app)
     names = {_need(item, answers.text, "context").text for item in told}
     for name in _list(_find(branch, *required, "contexts")) or ():
         if isinstance(name, str) and name not in names:
@@ -735,8 +741,6 @@ def _number(value: object) -> int | None:
 
 
 def _commit(value: object) -> str | None:
-    return (
-        value
-        if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value)
-        else None
-    )
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
+        return value
+    return None

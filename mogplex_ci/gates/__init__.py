@@ -119,7 +119,8 @@ def _warnings(judged: RunResult, inspection: Inspection) -> Generator[Update, No
     """Say where the run worked on another branch than was asked for, and where its events say
     something else than GitHub.
     """
-    asked, used = inspection.inputs.branch, judged.branch
+    asked = inspection.inputs.branch
+    used = judged.branch
     if asked is not None and used is not None and used.text != asked:
         yield OtherBranchUsed(Untrusted(asked), used)
     if judged.delivery is not None:

@@ -130,7 +130,8 @@ def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[st
 
 def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run, path = inspection.result.run, inspection.inputs.artifact or ""
+    run = inspection.result.run
+    path = inspection.inputs.artifact or ""
     service = inspection.sources.service
     if run is None:
         return Finding(Artifact.MISSING)
@@ -141,7 +142,8 @@ def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrus
         )
     except MogplexError as error:
         return _not_read(error)
-    commit, sha = inspection.commit, artifact.commit_sha
+    commit = inspection.commit
+    sha = artifact.commit_sha
     if commit is not None and sha is not None and sha.text != commit:
         return Finding(Artifact.OTHER_COMMIT, items=(sha,))
     return artifact.content
@@ -152,7 +154,8 @@ def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrust
     their branch.
     """
     inspection.check_is_known()
-    commit, path = inspection.commit, inspection.inputs.artifact or ""
+    commit = inspection.commit
+    path = inspection.inputs.artifact or ""
     if commit is None:
         return Finding(Artifact.MISSING)
     content = yield from inspection.ask_github(lambda github: github.file(path, commit))

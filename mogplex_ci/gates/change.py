@@ -86,7 +86,8 @@ def _told_change(inspection: Inspection) -> Finding:
 def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether all paths that differ are inside; a renamed file counts with both names."""
     yield from ()
-    changes, allowed = inspection.changes(), inspection.inputs.allowed_paths
+    changes = inspection.changes()
+    allowed = inspection.inputs.allowed_paths
     bad = [path for path in changes.paths if allowed is None or not allowed.allow(path.text)]
     if bad:
         return Finding(AllowedPaths.OUTSIDE, tuple(sorted(bad, key=lambda path: path.text)))
@@ -98,7 +99,8 @@ def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, Findi
 def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether no path that differs is inside; a renamed file counts with both names."""
     yield from ()
-    changes, protected = inspection.changes(), inspection.inputs.protected_paths
+    changes = inspection.changes()
+    protected = inspection.inputs.protected_paths
     bad = [path for path in changes.paths if protected is None or protected.protect(path.text)]
     if bad:
         return Finding(ProtectedPaths.CHANGED, tuple(sorted(bad, key=lambda path: path.text)))

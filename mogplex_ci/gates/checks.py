@@ -335,7 +335,8 @@ class _ChecksJudge:
         names = [check.name for check in at_work or now.open]
         missing = self._wanted.missing_in(now.leaves)
         names += [Untrusted(name) for name in missing]
-        complete, total = now.total - len(at_work), now.total + len(missing)
+        complete = now.total - len(at_work)
+        total = now.total + len(missing)
         return ChecksAwaited(self._commit, complete, total, tuple(names))
 
 

@@ -186,7 +186,7 @@ class Inspection:
         self.check_is_known()
         if isinstance(self._changes, GitHubError):
             raise self._changes
-        return Changes() if self._changes is None else self._changes
+        return self._changes or Changes()
 
     def check_is_known(self) -> None:
         """Make sure that GitHub told the judged commit, or that there is none.
@@ -220,23 +220,31 @@ class Inspection:
     def branch(self) -> str | None:
         """The branch that the run really used."""
         run = self.result.run
-        used = None if run is None else run.branch_used(self.result.timeline.branch)
-        return used.text if used is not None and used.text else None
+        if run is None:
+            return None
+        used = run.branch_used(self.result.timeline.branch)
+        if used is None or not used.text:
+            return None
+        return used.text
 
     @property
     def base(self) -> str:
         """The branch that the run's would be merged into; empty when it is not known."""
+        begin = self._begin
         run = self.result.run
-        told = None if run is None else run.base_branch
-        is_other_branch = self._begin.branch not in (None, self.branch)
-        if self._begin.base and not (is_other_branch and self._begin.pull_request):
-            return self._begin.base
-        return told.text if told is not None else ""
+        is_other_branch = begin.branch not in (None, self.branch)
+        if begin.base and not (is_other_branch and begin.pull_request):
+            return begin.base
+        if run is None or run.base_branch is None:
+            return ""
+        return run.base_branch.text
 
     @property
     def repository(self) -> str | None:
         """``owner/name`` of the run's repository, in lower case."""
-        return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
+        if self.result.repo is None:
+            return None
+        return self.result.repo.full_name.text.lower()
 
     @property
     def branch_tip_before(self) -> str | None:
@@ -260,7 +268,8 @@ class Inspection:
         """Return the moves of the branch since the first run was started; none where GitHub does
         not tell them.
         """
-        branch, since = self.branch, self._begin.since
+        branch = self.branch
+        since = self._begin.since
         if branch is None or since is None:
             return []
         try:
@@ -350,9 +359,11 @@ class Inspection:
 
     def _note_before(self, repo: Repo | None) -> Generator[Update, None, None]:
         """Note branch and base before the start call."""
-        begin, inputs = self._begin, self.inputs
-        default = repo.default_branch if repo is not None else None
-        begin.base = inputs.base_branch or (default.text if default is not None else "")
+        begin = self._begin
+        inputs = self.inputs
+        begin.base = inputs.base_branch or ""
+        if not begin.base and repo is not None and repo.default_branch is not None:
+            begin.base = repo.default_branch.text
         if inputs.branch is not None:
             begin.branch = inputs.branch
             begin.branch_tip = yield from self._tip_now(inputs.branch)
@@ -418,7 +429,8 @@ class Inspection:
         """Return the commit that the run pushed: by the service, if that told it of the branch
         worked on, else the tip.
         """
-        run, branch = self.result.run, self.branch
+        run = self.result.run
+        branch = self.branch
         if run is None or branch is None:
             return None
         told = run.commit_of(self.result.branch)
@@ -431,7 +443,10 @@ class Inspection:
 
     def _history(self, commit: str) -> Generator[Update, None, Changes]:
         """Return what the judged commit changes."""
-        branch, base, run, begin = self.branch or "", self.base, self.result.run, self._begin
+        branch = self.branch or ""
+        base = self.base
+        run = self.result.run
+        begin = self._begin
         if begin.since is None or run is None:
             raise GitHubError(_NO_START)
         since = begin.since
@@ -440,7 +455,8 @@ class Inspection:
             tip = ""
         if tip is None:
             tip = (yield from self.ask_github(lambda github: github.tip_at(branch, since))) or ""
-        begin.branch, begin.branch_tip = branch, tip
+        begin.branch = branch
+        begin.branch_tip = tip
         if begin.base_tip is None and base not in ("", branch):
             begin.base_tip = yield from self._base_at(base, since)
         beginning = Beginning(branch, base, tip, begin.base_tip or "", since)

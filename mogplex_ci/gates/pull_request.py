@@ -128,7 +128,8 @@ def judge_branch(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether the judged commit is still the tip of the branch, and still that of the pull
     request if one is required.
     """
-    branch, item = inspection.branch, inspection.pull_request
+    branch = inspection.branch
+    item = inspection.pull_request
     inspection.check_is_known()
     if branch is None:
         raise inspection.not_asked

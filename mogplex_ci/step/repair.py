@@ -95,7 +95,8 @@ class Rounds:
                 return self._last
             number = len(self._rounds) + 1
             yield NextRound(number, most, self._rounds[-1].faults)
-            key, found = self._plan.key.of_round(number), result.repo or self._plan.found
+            key = self._plan.key.of_round(number)
+            found = result.repo or self._plan.found
             plan = self._plan._replace(key=key, found=found, repair=repair)
             self._execution = Execution(inspection.sources.service, plan)
 
@@ -140,7 +141,8 @@ class Rounds:
     def _reason_to_end(self, repair: Repair) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one does."""
         inspection = self._inspection
-        inputs, service = inspection.inputs, inspection.sources.service
+        inputs = inspection.inputs
+        service = inspection.sources.service
         *earlier, last = self._rounds
         for gate in last.faults:
             if not gate.can_be_repaired:

@@ -32,8 +32,10 @@ DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
 def says(**payload: object) -> list[dict[str, object]]:
     """A run's last steps whose delivery event says this."""
     told = {"stage": "git_delivery", "changed": True, **payload}
+    end = {"exit_code": 0, "failure_code": None}
     return [
         {"after": "3s", "event": "log", "message": "Pull request ready", "payload": told},
+        {"after": "4ms", "event": "finished", "message": "Harness run finished", "payload": end},
         {"after": "20ms", "status": "success"},
         {"after": "800ms", "commit": "{{ commit_sha }}"},
     ]
@@ -79,7 +81,7 @@ class Story:
         watch: Callable[[Update], object] = lambda _: None,
         attempt: int = 1,
         own_run: str = "",
-        **inputs: str,
+        **inputs: Any,
     ) -> RunResult:
         """Try the step, whose runs do ``works``, with these inputs."""
         if works:

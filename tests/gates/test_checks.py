@@ -41,7 +41,8 @@ def items(result: RunResult) -> list[str]:
 
 def checked(story: Story, work: Work | None = None, **inputs: Any) -> RunResult:
     """Play a run whose checks are required."""
-    return story.play(work or Work(FILES, checks=GREEN), **({"require": "checks"} | inputs))
+    given: dict[str, Any] = {"require": "checks"} | inputs
+    return story.play(work or Work(FILES, checks=GREEN), **given)
 
 
 def then(github: GitHub, action: Callable[[str], object], seconds: float = 0.0) -> Work:
@@ -133,7 +134,8 @@ def test_an_address_of_the_makers_choice_does_not_hide_a_check(story: Story) -> 
     "requires_it", ["rule", "second page of rules", "classic protection", "input"]
 )
 def test_a_check_that_must_be_there_and_is_not_is_missing(story: Story, requires_it: str) -> None:
-    github, inputs = story.github, dict[str, Any]()
+    github = story.github
+    inputs: dict[str, Any] = {}
     match requires_it:
         case "rule":
             github.rules["main"] = [requires("e2e")]

@@ -53,11 +53,14 @@ def test_the_base_moves_while_the_run_works(
 ) -> None:
     """Before the sandbox cloned it, so that the branch has it; or after that."""
     github = story.github
+    tip = github.branches["main"]
     work = Work({"src/a.ts": "a"}, after=lambda: move(github))
     if is_cloned_later:
         work = Work({"src/a.ts": "a"}, before=lambda: move(github))
     result = story.play(work, require="change", **PROTECTS)
     assert (outcome(result), result.changed) == (PASSED, True)
+    assert result.delivery is not None
+    assert (result.delivery.base_before, result.delivery.branch_before) == (tip, "")
 
 
 @each_move

@@ -245,5 +245,5 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PATCH = handle_request  # noqa: N815 - the names that http.server looks for
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
         """Keep the output of the tests clean."""

@@ -1,0 +1,96 @@
+"""What is handed on is what was judged: outputs, files, summary, page and comment of real steps
+whose runs' events say something else.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.gates.story import says
+from tests.github import TOKEN, GitHub, Work
+from tests.github_log import read_log
+from tests.program import GitHubStep
+
+OWN = "https://github.com/acme/web/pull/42"
+
+
+def step_of(folder: Path, emulator: Emulator, env: dict[str, str], **inputs: str) -> GitHubStep:
+    given = {name.replace("_", "-"): value for name, value in inputs.items()}
+    known = {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"}
+    return GitHubStep(folder, known | {"output-dir": "."} | given, env)
+
+
+def emulator_of(folder: Path, **payload: object) -> Emulator:
+    """A service whose runs' delivery events say this."""
+    scenario = folder / "story.yaml"
+    launch = {"after": "1s", "part": "launch"}
+    scenario.write_text(json.dumps({"steps": [launch, *says(**payload)]}))
+    return Emulator(scenario, speed=50)
+
+
+def told(step: GitHubStep, name: str) -> list[Any]:
+    """A fact of the run wherever programs read it: output, ``results`` and result file."""
+    result = json.loads((step.workspace / "result.json").read_text())
+    (row,) = json.loads(step.outputs["results"])
+    field = {"commit-sha": "commit"}.get(name, name.replace("-", "_"))
+    return [step.outputs[name], str(row[name] or ""), str(result["runs"][0][field] or "")]
+
+
+@pytest.mark.parametrize(
+    "claimed", ["https://github.com/acme/web/pull/666", "https://github.com/evil/web/pull/42"]
+)
+def test_the_judged_pull_request_is_handed_on_and_not_the_one_that_an_event_names(
+    tmp_path: Path, claimed: str
+) -> None:
+    with GitHub() as github, emulator_of(tmp_path, pull_request_url=claimed) as emulator:
+        github.works_for(emulator, Work())
+        inputs = {"require": "change, pull-request", "comment_on": "7", "github_token": TOKEN}
+        step = step_of(tmp_path / "step", emulator, {"GITHUB_API_URL": github.url}, **inputs)
+        ended = step.run()
+        (run,) = emulator.runs
+    assert ended.code == 0, ended.out
+    assert told(step, "pull-request-url") == [OWN] * 3
+    assert told(step, "commit-sha") == [run.commit_sha] * 3
+    assert step.outputs["compare-url"].endswith(f"/compare/main...{step.outputs['branch']}")
+    page = (step.workspace / "report.html").read_text()
+    for text in (step.summary, github.comments[0]["body"], page):
+        assert OWN in text
+        assert f'href="{claimed}"' not in text
+        assert f"]({claimed})" not in text
+    warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
+    assert [claimed in warning and OWN in warning for warning in warned] == [True]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "server", "is_handed_on"),
+    [
+        (OWN, "https://github.com", True),
+        ("https://ghe.example/acme/web/pull/42", "https://ghe.example", True),
+        ("https://ghe.example/acme/web/pull/42", "https://github.com", False),
+        ("https://github.com/evil/web/pull/42", "https://github.com", False),
+        ("https://github.com@evil.example/acme/web/pull/42", "https://github.com", False),
+        ("https://github.com/acme/web/pull/42/../../../evil", "https://github.com", False),
+    ],
+)
+def test_without_githubs_word_a_pull_request_must_be_one_of_the_runs_own_repository(
+    tmp_path: Path, claimed: str, server: str, is_handed_on: bool
+) -> None:
+    with emulator_of(tmp_path, pull_request_url=claimed) as emulator:
+        step = step_of(tmp_path / "step", emulator, {"GITHUB_SERVER_URL": server})
+        ended = step.run()
+    assert ended.code == 0, ended.out
+    assert told(step, "pull-request-url") == [claimed if is_handed_on else ""] * 3
+    assert is_handed_on or claimed not in step.summary
+
+
+def test_a_branch_that_an_event_names_is_not_handed_on(tmp_path: Path) -> None:
+    with emulator_of(tmp_path, working_branch="main-2") as emulator:
+        step = step_of(tmp_path / "step", emulator, {})
+        assert step.run().code == 0
+        (run,) = emulator.runs
+    assert told(step, "branch") == [run.request.working_branch] * 3
