@@ -427,6 +427,9 @@ def copy_to(tree: Path) -> None:
         if not there.exists() or there.stat().st_mtime != here.stat().st_mtime:
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(here, there)
+    # Tests of pages and workflows ask git which files there are.
+    for command in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=tree, check=True)
     if is_new:  # compiles everything once
         collect = [PYTHON, "-m", "pytest", "--collect-only", "-qq", *CONFIG["tests"]]
         subprocess.run(collect, cwd=tree, stdout=subprocess.DEVNULL, check=True)

@@ -133,6 +133,18 @@ def test_says_only_what_the_newest_service_writes(name: str) -> None:
         assert set(event["payload"]) in known, event
 
 
+@pytest.mark.parametrize("name", sorted(set(SHIPPED) - {"hostile", "leaky"}))
+def test_git_is_told_whole(name: str) -> None:
+    _, events = play(name)
+    for event in events:
+        payload = event["payload"]
+        if payload.get("stage") in ("git_sync", "git_delivery"):
+            assert payload["base_branch"] == "main"
+            assert re.fullmatch("mogplex/agent-[0-9a-f]{12}", payload["working_branch"])
+        if payload.get("stage") == "install":
+            assert re.fullmatch("Installed @.*", event["message"])
+
+
 def _padded(event: dict[str, Any]) -> dict[str, str]:
     """Times as text can be compared once they have the same number of digits."""
     whole, _, fraction = event["createdAt"].removesuffix("+00:00").partition(".")
