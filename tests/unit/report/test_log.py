@@ -233,6 +233,13 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         [[delta("I look. At the tes")], [], [delta("ts now.")]],
         [AT_WORK, "[00:00]   agent: I look.", "│ At the tests now."],
     ),
+    "the agent is named again after details of something else": (
+        (delta("First.\n\n", 1), event("telemetry", None, 2, cpu=93), delta("Second.\n\n", 3)),
+        [
+            *(AT_WORK, "[00:00]   agent: First.", "▸ [00:01]   telemetry", "    │ cpu: 93"),
+            "[00:02]   agent: Second.",
+        ],
+    ),
     "the agent is named again after a call, and once for words that follow each other": (
         (
             *(delta("First.\n\n", 1), delta("Second.\n\n", 2), *call("Bash", 3, 4)),

@@ -233,6 +233,8 @@ BEFORE_A_TOOL_CALL = [
     ("I see\nthe password", "I see\nthe "),
     ("I see\nthe password 'x", "I see\n"),
     ("I see\nthe token changed to", "I see\n"),
+    ("I see\nthe password for it", "I see\n"),
+    ("I see\nthe token of ad", "I see\n"),
     ("I see\nthe password works.", "I see\nthe password works."),
     ("the password:", ""),
     ("One <<<MOGPLEX", ""),
