@@ -111,7 +111,8 @@ class Stop:
         came before.
         """
         self.check()
-        outer, _this_thread.stop = _this_thread.stop, self
+        outer = _this_thread.stop
+        _this_thread.stop = self
         try:
             yield
         finally:
@@ -123,11 +124,9 @@ class Stop:
             raise StopRequested
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self.request(
-            signal.SIGTERM
-            if number == getattr(signal, "SIGBREAK", None)
-            else signal.Signals(number)
-        )
+        if number == getattr(signal, "SIGBREAK", None):
+            number = signal.SIGTERM
+        self.request(signal.Signals(number))
 
 
 class _ThisThread(threading.local):

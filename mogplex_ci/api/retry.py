@@ -204,11 +204,13 @@ def parse_retry_after(header: str | None) -> float | None:
     if header is None:
         return None
     try:
-        seconds = (
-            float(header)
-            if re.fullmatch(_NUMBER, header)
-            else parsedate_to_datetime(header).timestamp() - time()
-        )
+        seconds = _seconds_of(header)
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _seconds_of(header: str) -> float:
+    if re.fullmatch(_NUMBER, header):
+        return float(header)
+    return parsedate_to_datetime(header).timestamp() - time()

@@ -15,6 +15,7 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     Problem,
+    TokenLostError,
     UsageError,
 )
 from mogplex_ci.inputs.declared import enumeration, nearest
@@ -145,7 +146,7 @@ def error_lines(error: MogplexError) -> Sequence[tuple[LiteralString, tuple[Valu
 
 def remedy_of(error: MogplexError) -> str:
     """Return what to do at a command line; the errors' own remedies name the action's inputs."""
-    if isinstance(error, NotAuthorizedError):
+    if isinstance(error, NotAuthorizedError) and not isinstance(error, TokenLostError):
         return f"Set MOGPLEX_API_KEY to a current token (mog_…); issue one at {TOKENS_PAGE}."
     if isinstance(error, KeyConflictError):
         return "Use another --idempotency-key for this request, or leave it out."
