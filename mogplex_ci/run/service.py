@@ -126,18 +126,7 @@ class Health:
             MogplexError: ``error``, when asking again is of no use. Other odd answers may be a
                 proxy in trouble.
         """
-        is_lost = isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE
-        if is_lost:
-            raise error
-        is_refusal = isinstance(error, NotAuthorizedError | ForbiddenError)
-        seconds_left = inf
-        if is_refusal:
-            seconds_left = self._patience.left(error, now)
-            if seconds_left <= 0:
-                raise error
-        else:
-            self._patience.reset()
-            self._has_said_refused = False
+        seconds_left = self._seconds_left(now, error)
         is_first = self.trouble is None
         if is_first:
             self._trouble_since = now
@@ -146,10 +135,28 @@ class Health:
         if is_first:
             return Trouble(error)
         refused_for = error.patience - seconds_left
-        if is_refusal and refused_for >= SAY_REFUSED_SECONDS and not self._has_said_refused:
+        is_refused_long = seconds_left < inf and refused_for >= SAY_REFUSED_SECONDS
+        if is_refused_long and not self._has_said_refused:
             self._has_said_refused = True
             return Trouble(error, refused_for, seconds_left)
         return None
+
+    def _seconds_left(self, now: float, error: MogplexError) -> float:
+        """Return for how many seconds a failure like this is still waited out.
+
+        Raises:
+            MogplexError: ``error``, when it is not waited out any longer.
+        """
+        if isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE:
+            raise error
+        if not isinstance(error, NotAuthorizedError | ForbiddenError):
+            self._patience.reset()
+            self._has_said_refused = False
+            return inf
+        seconds_left = self._patience.left(error, now)
+        if seconds_left <= 0:
+            raise error
+        return seconds_left
 
     def answered(self, now: float) -> float | None:
         """Note an answer. Return how many seconds trouble lasted when it ends with it."""
