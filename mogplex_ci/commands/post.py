@@ -35,7 +35,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         parser().read(argv)
         key = given_texts(argv, env).get("idempotency-key")
-        token = read_connection(argv, env)[1] if platform.load_state(key=key) else None
+        token = read_connection(argv, env)[1] if platform.load_states(key=key) else None
     except UsageError as error:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))

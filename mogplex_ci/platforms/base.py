@@ -313,6 +313,10 @@ class Platform:
         except UsageError:
             return ""
 
+    def load_states(self, *, key: str | None = None) -> list[str]:
+        """Return all that may be what the main step saved last, the likeliest first."""
+        return list(filter(None, [self.load_state(key=key)]))
+
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()

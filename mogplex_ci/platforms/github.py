@@ -184,6 +184,13 @@ class GitHubActions(Platform):
         """Return what the runner hands to ``post``, else the content of the file."""
         return self.env.get(f"STATE_{_STATE}") or super().load_state(key=key)
 
+    def load_states(self, *, key: str | None = None) -> list[str]:
+        """Return what the runner hands to ``post``, and the content of the file.
+
+        An earlier step may have set the variable to the state of another job.
+        """
+        return list(filter(None, [self.load_state(key=key), super().load_state(key=key)]))
+
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Leave out the step: ``mogplex-ci post`` is another one."""
         run_id, server, repository, job, _, *callers = identity.parts

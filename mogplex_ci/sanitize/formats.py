@@ -105,7 +105,8 @@ def find(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
 
 
 def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
-    before, begin = int(format_.before or 0), re.escape(prefix)
+    before = int(format_.before or 0)
+    begin = re.escape(prefix)
     if prefix[0].isalnum() and not before:
         # behind the prefix: an expression that begins with letters is found fast
         begin += f"(?<![A-Za-z0-9]{begin})"
@@ -121,7 +122,8 @@ def word_start(text: str, at: int, most: int, punctuation: str) -> int:
         and at
         and (text[at - 1].isalnum() or text[at - 1] == "_" or text[at - 1] in punctuation)
     ):
-        at, most = at - 1, most - 1
+        at -= 1
+        most -= 1
     return at
 
 

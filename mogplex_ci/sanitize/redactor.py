@@ -59,7 +59,8 @@ def _masked(texts: Sequence[str], spans: Iterable[tuple[int, int]]) -> Iterator[
         covered[start:stop] = b"x" * (stop - start)
     offset = 0
     for text in texts:
-        parts, here = [], 0
+        parts = []
+        here = 0
         for secret in re.finditer(b"x+", covered[offset : offset + len(text)]):
             parts += [text[here : secret.start()], MASK]
             here = secret.end()

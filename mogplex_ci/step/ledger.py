@@ -102,15 +102,23 @@ def saved_state(platform: Platform, *, token: str | None, key: str | None) -> St
 
     ``key`` is the idempotency key that the user gave, if so.
     """
-    mac, _, text = platform.load_state(key=key).partition(" ")
+    owner = platform.state_owner(key=key)
+    found = [_read(saved, owner, token or "") for saved in platform.load_states(key=key)]
+    states = [state for state in found if state is not None]
+    ours = [state for state in states if state.is_ours]
+    return next(iter(ours + states), None)
+
+
+def _read(saved: str, owner: Sequence[str] | None, token: str) -> State | None:
+    mac, _, text = saved.partition(" ")
     try:
         state = json.loads(text)
         base_url = str(state["base_url"])
         runs = [OpenRun(**run) for run in state["runs"]]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    ours = _mac(text, platform.state_owner(key=key), token or "")
-    return State(base_url, runs, is_ours=hmac.compare_digest(mac.encode(), ours.encode()))
+    expected = _mac(text, owner, token)
+    return State(base_url, runs, is_ours=hmac.compare_digest(mac.encode(), expected.encode()))
 
 
 def _mac(state: str, owner: Sequence[str] | None, token: str) -> str:

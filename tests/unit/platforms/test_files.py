@@ -218,6 +218,25 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
         assert not saved.is_ours
 
 
+def test_a_steps_own_state_is_found_beside_one_of_another_job(tmp_path: Path) -> None:
+    """An earlier step has put that, which the same token signed, where the runner's would be."""
+
+    def saved_by(name: str, **changes: str | None) -> Platform:
+        system = job("github", tmp_path, **{"INPUT_POST-STEP": None, "GITHUB_JOB": name, **changes})
+        ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
+        ledger.on(None, "", Started(run("pending"), f"key-{name}", joined=False, owned=True))
+        return system
+
+    other = saved_by("other").load_state()
+    saved_by("build")
+    system = job(
+        "github", tmp_path, **{"INPUT_POST-STEP": None, "GITHUB_JOB": "build", "STATE_runs": other}
+    )
+    saved = saved_state(system, token=TOKEN, key=None)
+    assert saved is not None
+    assert ([each.key for each in saved.runs], saved.is_ours) == (["key-build"], True)
+
+
 @pytest.mark.parametrize(
     "content",
     [
