@@ -18,26 +18,26 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     """Run the command that ``argv`` names and return its exit code. No error leaves this
     function.
     """
-    gc.set_threshold(
-        100_000
-    )  # more than loading makes: to look for garbage among it takes a tenth of the start
+    # More than loading makes: to look for garbage among it takes a tenth of the start.
+    gc.set_threshold(100_000)
     for name in ("stdout", "stderr"):
-        if (
-            getattr(sys, name) is None
-        ):  # it was closed: the next file that is opened would get its descriptor
+        # It was closed: the next file that is opened would get its descriptor.
+        if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a character that the terminal cannot show must not stop a run
-            if not stream.isatty():
-                stream.reconfigure(
-                    encoding="utf-8", newline="\n"
-                )  # for CI systems, also on Windows
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        # A character that the terminal cannot show must not stop a run.
+        stream.reconfigure(errors="replace")
+        if not stream.isatty():  # for CI systems, also on Windows
+            stream.reconfigure(encoding="utf-8", newline="\n")
+    if argv is None:
+        argv = sys.argv[1:]
+    if env is None:
+        env = os.environ
     try:
         try:
-            return _run(sys.argv[1:] if argv is None else argv, os.environ if env is None else env)
+            return _run(argv, env)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -45,9 +45,8 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:  # a user never sees a traceback
-        from mogplex_ci.errors import (
-            InternalError,
-        )  # its 7 ms would come before a step notices a signal
+        # Loading it takes 7 ms, in which a step would not notice a signal.
+        from mogplex_ci.errors import InternalError
 
         internal = InternalError.of(error)
         sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
@@ -55,10 +54,13 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
     word, *rest = argv or ["action"]
     if word == "help" and rest and rest[0] in COMMANDS:
-        word, rest = rest[0], [*rest[1:], "--help"]
-    if word.startswith("-") and word not in _HELP:
-        word, rest = "action", list(argv)
-    stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
-    return call(word, rest, env) if word in COMMANDS else call("help", argv, env)
+        command, *rest = rest
+        return call(command, [*rest, "--help"], env)
+    if word in COMMANDS:
+        return call(word, rest, env)
+    if word.startswith("-") and word not in _HELP:  # a flag of a step
+        return call("action", argv, env)
+    return call("help", argv, env)

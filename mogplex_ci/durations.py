@@ -22,7 +22,9 @@ def parse_duration(text: str) -> float:
         ValueError: not a duration, or longer than 30 days.
     """
     text = text.strip().lower()
-    match = _UNITS.fullmatch(f"{text}s" if _PLAIN.fullmatch(text) else text)
+    if _PLAIN.fullmatch(text):
+        text += "s"
+    match = _UNITS.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"not a duration: use {ALLOWED}")
     parts = zip(match.groups(), _UNIT_SECONDS, strict=True)

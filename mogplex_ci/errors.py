@@ -2,7 +2,47 @@
 
 Each carries the exit code, the ``error-code`` output, a line that says what happened and a line
 that says what to do. Both lines are our own words; what the server or the user wrote is in
-``detail``.
+``detail``. An error is not changed after it is made::
+
+    MogplexError
+        AdvisedError
+        UsageError
+        ApiError
+            BadRequestError
+            NotAuthorizedError
+                TokenLostError
+                MissingTokenError
+            ForbiddenError
+                AutomationRequiredError
+            OldServiceError
+            NotFoundError
+            ConflictError
+                KeyConflictError
+            RateLimitedError
+                NoTurnError
+            ServerError
+                UnavailableError
+                NotCancelledError
+                UnknownRepoError
+        UnreachableError
+            LostContactError
+            ProxyFailedError
+            CertificateError
+            WrongServiceError
+        ForeignRunError
+        RoundUnknownError
+        UntrustedTriggerError
+        UntrustedPromptError
+        MissingRightsError
+        ContextChangedError
+        HeldBackError
+        ResourceError
+        InternalError
+        GitHubError
+            GitHubForbiddenError
+            GitHubTokenError
+            GitHubNotFoundError
+            GitHubUnavailableError
 """
 
 import errno
@@ -10,7 +50,7 @@ import re
 import traceback
 from math import inf
 from pathlib import Path
-from typing import ClassVar, Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci import __version__
 from mogplex_ci.untrusted import Untrusted
@@ -89,7 +129,7 @@ TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 class MogplexError(Exception):
     """Base of all errors that a user sees."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     code: str = "ERROR"
     remedy: str = ""
     retry_after: float | None = None
@@ -121,6 +161,14 @@ class MogplexError(Exception):
             self.remedy = remedy
         if may_have_worked is not None:
             self.may_have_worked = may_have_worked
+
+
+class AdvisedError(MogplexError):
+    """Another error, with advice for the place where it happened instead of its own."""
+
+    def __init__(self, error: MogplexError, remedy: str) -> None:
+        super().__init__(error.cause, code=error.code, detail=error.detail, remedy=remedy)
+        self.exit_code = error.exit_code
 
 
 def help_url(code: str) -> str:
@@ -163,8 +211,10 @@ class Problem(NamedTuple):
         if self.near or self.remedy:
             template += "."
         if self.near:
-            others = ", ".join("{}" for _ in self.near[1:])
-            template += " Did you mean " + (others + " or {}?" if others else "{}?")
+            template += " Did you mean {}?"
+            if len(self.near) > 1:
+                others = ", ".join("{}" for _ in self.near[1:])
+                template = template.removesuffix("{}?") + others + " or {}?"
             values += self.near
         if self.remedy:
             template += " {}"
@@ -479,22 +529,24 @@ class InternalError(MogplexError):
         """Name the kind and place of an unexpected error; its message may hold anything, so it is
         left out.
         """
-        if (lacking := _lacking(error)) is not None:
+        lacking = _lacking(error)
+        if lacking is not None:
             return ResourceError(f"the step cannot have more {lacking}")
         frames = traceback.extract_tb(error.__traceback__)
-        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        place = ""
+        if frames:
+            place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
         return cls(f"an unexpected {type(error).__name__}{place}")
 
 
 def _lacking(error: BaseException) -> str | None:
     """Return of which resource an unexpected error says that there is no more, or None."""
-    if isinstance(error, RuntimeError) and "start new thread" in str(
-        error
-    ):  # CPython has no type of its own for it
+    # CPython has no type of its own for it.
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return "threads"
-    return (
-        "memory" if isinstance(error, MemoryError) else _RESOURCES.get(getattr(error, "errno", 0))
-    )
+    if isinstance(error, MemoryError):
+        return "memory"
+    return _RESOURCES.get(getattr(error, "errno", 0))
 
 
 _RESOURCES: Final = {

@@ -15,7 +15,8 @@ def base_url_fault(text: str, *, allow_http: bool = False) -> str | None:
     """
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # ValueError: not a port, or not an IPv6 address
+        host = parts.hostname
+        _ = parts.port  # ValueError: not a port, or not an IPv6 address
     except ValueError:
         return "is not a URL"
     if not host or not re.fullmatch(r"https?://[^\x00- \x7f\\]+", text):

@@ -96,12 +96,13 @@ class _TlsConnection(HTTPSConnection):
     response_class = _AnswerAfterInterim
 
 
+# To pyright not even urllib3's own connections have the type that its pools declare.
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = Connection
+    ConnectionCls = Connection  # pyright: ignore[reportAssignmentType]
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    ConnectionCls = _TlsConnection  # pyright: ignore[reportAssignmentType]
 
 
 class _Adapter(HTTPAdapter):

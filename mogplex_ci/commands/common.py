@@ -48,16 +48,18 @@ def choose(
     Raises:
         UsageError: the subcommand is missing or unknown, or one of its arguments is wrong.
     """
-    word = argv[0] if argv else ""
+    word = next(iter(argv), "")
     if word in ("-h", "--help"):
         summaries = {name: parser.description or "" for name, parser in parsers.items()}
         end = next(iter(parsers.values())).epilog or ""
         sys.stdout.write(overview(f"{program()} {command}", summaries, end))
         raise SystemExit(0)
+    remedy = f"Use {enumeration(list(parsers))}."
+    if not word:
+        raise UsageError(Problem(command, "needs a subcommand", remedy))
     if word not in parsers:
-        got, near = Untrusted(word) if word else None, tuple(map(Untrusted, nearest(word, parsers)))
-        fault = "is not a subcommand" if word else "needs a subcommand"
-        raise UsageError(Problem(command, fault, f"Use {enumeration(list(parsers))}.", got, near))
+        near = tuple(map(Untrusted, nearest(word, parsers)))
+        raise UsageError(Problem(command, "is not a subcommand", remedy, Untrusted(word), near))
     return word, parsers[word].read(argv[1:])
 
 
@@ -92,11 +94,13 @@ class Console:
         """``env`` is the process environment."""
         self.safe = Sanitizer(secrets_of(env))
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-        is_live = sys.stdout.isatty() and env.get("TERM", "dumb") != "dumb" and not env.get("CI")
-        self.terminal: TextIO | None = sys.stdout if is_live else None
+        self.terminal: TextIO | None = None
         """Stdout when it is a terminal that a person watches and on which lines can be
         rewritten.
         """
+        can_rewrite_lines = env.get("TERM", "dumb") != "dumb"
+        if sys.stdout.isatty() and can_rewrite_lines and not env.get("CI"):
+            self.terminal = sys.stdout
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
@@ -126,7 +130,9 @@ class Console:
             self._write(sys.stderr, self.safe.line("hint: {}", remedy))
 
     def _write(self, stream: TextIO, text: str) -> None:
-        stream.write((coloured(text) if self._colours and stream.isatty() else text) + "\n")
+        if self._colours and stream.isatty():
+            text = coloured(text)
+        stream.write(text + "\n")
         stream.flush()
 
 

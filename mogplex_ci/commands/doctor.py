@@ -83,7 +83,8 @@ class Job:
         self.session = session
         self.platform = detect(session.env, StringIO())  # nothing goes to the log of the job
         given, _ = gather(flags, self.platform).texts()
-        self.token, self.url = given.get("api-key", ""), given["base-url"]
+        self.token = given.get("api-key", "")
+        self.url = given["base-url"]
         self.is_sendable = not check({"api-key": self.token, "base-url": self.url})
         """Whether the token may be sent to the address; else the check of the inputs says why."""
         self.repo = given.get("repo") or self.platform.repository()
@@ -138,42 +139,47 @@ def _findings(job: Job) -> Iterator[Finding]:
                 left.pop(finding.check, None)
                 yield finding
         except MogplexError as error:
-            about = _check_of(error)
-            left[about if about in left else next(iter(left))] = error
+            left[_check_of(error, list(left))] = error
         for name, failure in left.items():
             if failure is None:
                 yield Finding(name, Mark.UNKNOWN, "not checked, because another check failed")
                 continue
-            remedy = failure.remedy if job.is_in_ci else remedy_of(failure)
+            remedy = failure.remedy
+            if not job.is_in_ci:
+                remedy = remedy_of(failure)
             for template, values in error_lines(failure):
                 yield Finding(name, Mark.FAILED, template, values, remedy, failure.exit_code)
 
 
-def _check_of(error: MogplexError) -> str | None:
-    """Return which check of the network an error is about, if it says so."""
+def _check_of(error: MogplexError, left: Sequence[LiteralString]) -> LiteralString:
+    """Return the check that failed: the one of the network that the error is about, if it says so,
+    else the first of those that are ``left``.
+    """
     cause = error.__cause__
-    if (
-        isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError
-    ):  # the latter: no certificate file
+    # requests has a plain error for a file of certificates that is missing.
+    is_about_tls = isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError
+    if is_about_tls and "tls" in left:
         return "tls"
-    return "proxy" if isinstance(cause, requests.exceptions.ProxyError) else None
+    if isinstance(cause, requests.exceptions.ProxyError) and "proxy" in left:
+        return "proxy"
+    return left[0]
 
 
 def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
-    name, (word, sign) = finding.check, finding.mark.value
+    word, sign = finding.mark.value
+    name = finding.check
     if as_json:
-        message = console.safe.line(f"{name}: {finding.template}", *finding.values).removeprefix(
-            f"{name}: "
-        )
-        console.json(
-            Untrusted({"check": name, "mark": word, "message": message, "remedy": finding.remedy})
-        )
+        # A line must not begin with what a value holds: a CI system might obey it.
+        line = console.safe.line(f"{name}: {finding.template}", *finding.values)
+        message = line.removeprefix(f"{name}: ")
+        values = {"check": name, "mark": word, "message": message, "remedy": finding.remedy}
+        console.json(Untrusted(values))
         return
-    template, remedy = (
-        f"{sign} {name:<14}  {finding.template}",
-        [finding.remedy] if finding.remedy else [],
-    )
-    template += " → {}" * len(remedy)
+    template = f"{sign} {name:<14}  {finding.template}"
+    remedy: list[str] = []
+    if finding.remedy:
+        template += " → {}"
+        remedy = [finding.remedy]
     if sys.stdout.encoding.lower().replace("-", "") != "utf8":
         template = template.replace("✔", "v").replace("✘", "x").replace("→", "->")
     console.lines([console.safe.line(template, *finding.values, *remedy)])
@@ -181,7 +187,7 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
 
 def _setup(job: Job) -> Iterator[Finding]:
     """Check the CI system and the inputs."""
-    identity, missing = job.platform.identity(), list[str]()
+    identity = job.platform.identity()
     if identity is not None:
         named = (job.platform.name, identity.label, identity.attempt or "unknown")
         yield Finding("ci", Mark.OK, "{}: {}, attempt {}", named)
@@ -190,13 +196,14 @@ def _setup(job: Job) -> Iterator[Finding]:
         yield Finding("ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy)
     else:
         yield Finding("ci", Mark.UNKNOWN, "this is not a CI job")
+    missing: list[str] = []
     try:
         warnings = job.read()
     except UsageError as error:
         missing = [
-            each.input
-            for each in error.problems
-            if each.input in _STAND_INS and each.fault == "is missing"
+            problem.input
+            for problem in error.problems
+            if problem.input in _STAND_INS and problem.fault == "is missing"
         ]
         warnings = job.read(*(f"--{name}={_STAND_INS[name]}" for name in missing))
     for template, values in error_lines(UsageError(*warnings)):
@@ -263,9 +270,8 @@ def _service(job: Job) -> Iterator[Finding]:
         client.repos(timeout=PROBE_SECONDS)
         yield Finding("authentication", Mark.OK, "the API knows the token")
         yield _repo(client, job.repo)
-        with contextlib.suppress(
-            errors.BadRequestError
-        ):  # it has no key: the API looks at the token's rights first
+        # The request has no key, and is refused: but first the API looks at the token's rights.
+        with contextlib.suppress(errors.BadRequestError):
             client.start({}, "", timeout=PROBE_SECONDS)
         found: LiteralString = (
             "may start and cancel runs; whether its limits leave room, only a start can tell"
@@ -274,7 +280,9 @@ def _service(job: Job) -> Iterator[Finding]:
 
 
 def _proxy(job: Job) -> Finding:
-    proxy = proxy_for(job.url) if job.url.startswith("https:") else None
+    if not job.url.startswith("https:"):  # plain http is for loopback, and goes through no proxy
+        return Finding("proxy", Mark.OK, "none")
+    proxy = proxy_for(job.url)
     if proxy is None:
         return Finding("proxy", Mark.OK, "none")
     return Finding("proxy", Mark.OK, "through {}, which {} names", (proxy.host, proxy.variable))
@@ -283,26 +291,27 @@ def _proxy(job: Job) -> Finding:
 def _tls(job: Job) -> Finding:
     if urlsplit(job.url).scheme != "https":
         return Finding("tls", Mark.OK, "not used on this machine's loopback")
-    bundle = (
-        job.platform.env.get("REQUESTS_CA_BUNDLE")
-        or job.platform.env.get("CURL_CA_BUNDLE")
-        or "certifi"
-    )
+    env = job.platform.env
+    bundle = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE") or "certifi"
     return Finding("tls", Mark.OK, "the certificate is valid; authorities: {}", (bundle,))
 
 
 def _clock(answer: Answer | None) -> Finding:
     """Compare the answer's ``Date`` with this machine's time."""
-    date = (answer.headers.get("Date") if answer else None) or ""
+    date = ""
+    if answer is not None:
+        date = answer.headers.get("Date", "")
     try:
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError:
         return Finding("clock", Mark.UNKNOWN, "the answer has no date")
     if abs(skew) <= SKEW_SECONDS:
         return Finding("clock", Mark.OK, "agrees with the API's")
-    where = "ahead of" if skew > 0 else "behind"
+    template: LiteralString = "{} behind the API's"
+    if skew > 0:
+        template = "{} ahead of the API's"
     remedy = "Set this machine's clock: certificates and log times depend on it."
-    return Finding("clock", Mark.WARNING, "{} {} the API's", (duration(abs(skew)), where), remedy)
+    return Finding("clock", Mark.WARNING, template, (duration(abs(skew)),), remedy)
 
 
 def _repo(client: Client, repo: str | None) -> Finding:
@@ -320,9 +329,8 @@ def _repo(client: Client, repo: str | None) -> Finding:
         found = client.repos(repo_id=repo, timeout=PROBE_SECONDS)
     else:
         matching = find_repos(client, repo.split(), timeout=PROBE_SECONDS)
-        found = list(
-            {each.id: each for listed in matching.values() for each in listed.repos}.values()
-        )
+        by_id = {repo.id: repo for match in matching.values() for repo in match.repos}
+        found = list(by_id.values())
     if len(found) == 1 and found[0].hidden:
         template: LiteralString = (
             "{} has the id {} and is hidden: it was removed from Mogplex's dashboard"
@@ -342,8 +350,10 @@ def _github(job: Job) -> Iterator[Finding]:
     """Ask GitHub what a step would ask before its start, and for the comment."""
     if not job.tasks:
         return
-    step, own = job.tasks[0], job.platform.repository()
-    repo, token = step.repo or "", step.github_token
+    step = job.tasks[0]
+    own = job.platform.repository()
+    repo = step.repo or ""
+    token = step.github_token
     if token is None:
         yield Finding("github-token", Mark.UNKNOWN, "none is given")
         return

@@ -34,6 +34,9 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """
     options = parser().read(argv)
     first, *others = [name for name in options.scenario if name] or ["success"]
+    limits: bool | None = None
+    if options.no_limits:
+        limits = False
     try:
         emulator = Emulator(
             first,
@@ -41,7 +44,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
             api=options.api or None,
             world=options.world or None,
             speed=float(options.speed),
-            limits=False if options.no_limits else None,
+            limits=limits,
             host=options.host,
             port=options.port,
             log_requests=options.log_requests or None,

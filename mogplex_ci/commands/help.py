@@ -23,7 +23,9 @@ def main(_: Session, argv: Sequence[str]) -> int:
     """Print help or the version, as the whole command line ``argv`` asks, and return the exit
     code.
     """
-    word = argv[1] if argv[0] == "help" and len(argv) > 1 else argv[0]
+    word, *rest = argv
+    if word == "help" and rest:
+        word = rest[0]
     if word in ("--version", "-V"):
         sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {FILE_VERSION}\n")
     elif word in ("help", "--help", "-h"):
@@ -31,7 +33,6 @@ def main(_: Session, argv: Sequence[str]) -> int:
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     else:
         near = tuple(map(Untrusted, nearest(word, COMMANDS)))
-        raise UsageError(
-            Problem("command", "is not a command", "See --help.", Untrusted(word), near)
-        )
+        fault = "is not a command"
+        raise UsageError(Problem("command", fault, "See --help.", Untrusted(word), near))
     return 0

@@ -55,14 +55,15 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
 
 
 def _repos(session: Session, options: argparse.Namespace) -> Iterator[Row]:
-    for repo in session.call(
-        lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)
-    ):
-        more = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
+    query = options.q.strip()
+    repos = session.call(lambda client, timeout: client.repos(query=query, timeout=timeout))
+    for repo in repos:
+        cells = [repo.full_name, repo.default_branch]
+        if repo.root_directory:
+            cells.append(Untrusted(f"root={repo.root_directory.text}"))
         if repo.hidden:
-            more.append(Untrusted("hidden"))
-        cells = (repo.full_name, repo.default_branch, *more)
-        yield Row(repo.id, cells, repo.data, repo.hidden)
+            cells.append(Untrusted("hidden"))
+        yield Row(repo.id, tuple(cells), repo.data, repo.hidden)
 
 
 def _agents(session: Session, _options: argparse.Namespace) -> Iterator[Row]:
@@ -71,10 +72,14 @@ def _agents(session: Session, _options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _skills(session: Session, options: argparse.Namespace) -> Iterator[Row]:
-    query, repo_id = options.q.strip(), session.repo_id(options.repo) if options.repo else ""
-    for skill in session.call(
+    query = options.q.strip()
+    repo_id = ""
+    if options.repo:
+        repo_id = session.repo_id(options.repo)
+    skills = session.call(
         lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)
-    ):
+    )
+    for skill in skills:
         yield Row(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
 
 
@@ -84,7 +89,8 @@ _FETCH: Final = {"repos": _repos, "agents": _agents, "skills": _skills}
 def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     """Print what can be listed, and return the exit code."""
     _, options = choose(command, parsers()[command], argv)
-    console, items = session.console, list(_FETCH[command](session, options))
+    console = session.console
+    items = list(_FETCH[command](session, options))
     if options.json:
         for item in items:
             console.json(item.data)
@@ -95,16 +101,17 @@ def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     if not items:
         console.warn("nothing found")
     elif len(items) >= LIST_LIMIT:
-        remedy: LiteralString = "; narrow them with --q" if "q" in options else ""
-        console.warn("only the first {} are listed" + remedy, LIST_LIMIT)
+        cut: LiteralString = "only the first {} are listed"
+        if "q" in options:
+            cut += "; narrow them with --q"
+        console.warn(cut, LIST_LIMIT)
     return 0
 
 
 def cells_of(item: Row, safe: Sanitizer) -> Iterator[CleanText]:
     """Yield the cells of a row as they may be printed."""
-    yield safe.key(item.id) or safe.message(
-        item.id
-    )  # such as ``preset:Code Reviewer``; it begins a line
+    # Such as ``preset:Code Reviewer``. It begins a line, which a CI system might obey.
+    yield safe.key(item.id) or safe.message(item.id)
     *cells, last = item.cells
     yield from (safe.clean(cell or "-", limit=CELL_LIMIT) for cell in cells)
     yield safe.clean(last or "-")
@@ -132,7 +139,8 @@ def _print_matrix(repos: Sequence[Row], console: Console) -> None:
             "hidden repositories ({}) are left out: they were removed from Mogplex's dashboard",
             len(repos) - len(visible),
         )
-    names = [name for repo in visible if (name := console.safe.repo(repo.cells[0])) is not None]
+    checked = [console.safe.repo(repo.cells[0]) for repo in visible]
+    names = [name for name in checked if name is not None]
     if len(names) < len(visible):
         console.warn("{} repositories with unusual names are left out", len(visible) - len(names))
     console.json(Untrusted(names))

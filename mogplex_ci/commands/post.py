@@ -35,7 +35,9 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         parser().read(argv)
         key = given_texts(argv, env).get("idempotency-key")
-        token = read_connection(argv, env)[1] if platform.load_states(key=key) else None
+        token = None
+        if platform.load_states(key=key):
+            _, token = read_connection(argv, env)
     except UsageError as error:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
@@ -44,11 +46,9 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if state is None:
         return 0
     if token is None or not state.is_ours:
-        why: LiteralString = (
-            "MOGPLEX_API_KEY is missing"
-            if token is None
-            else "the state was saved with another token, or by another job"
-        )
+        why: LiteralString = "the state was saved with another token, or by another job"
+        if token is None:
+            why = "MOGPLEX_API_KEY is missing"
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return NotAuthorizedError.exit_code
@@ -72,7 +72,9 @@ def _clean_up(
     """Cancel one run, say how that went, and return the exit code: 0 when it is not left
     running.
     """
-    run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
+    run = safe.line("its run")
+    if left.run_id:
+        run = safe.line("run {}", left.run_id)
     platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
         answer = _cancel(left, client, argv, platform)
@@ -80,13 +82,14 @@ def _clean_up(
         _comment(left, "it could not be cancelled and may still be running", argv, platform, safe)
         text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
-        return 0 if isinstance(error, ForeignRunError) else error.exit_code
+        if isinstance(error, ForeignRunError):  # nothing of this step is left running
+            return 0
+        return error.exit_code
     _comment(left, f"its status is {answer.status}", argv, platform, safe)
-    platform.line(
-        safe.line(
-            "The run had already ended: {}" if answer.already_terminal else "Run {}", answer.status
-        )
-    )
+    if answer.already_terminal:
+        platform.line(safe.line("The run had already ended: {}", answer.status))
+    else:
+        platform.line(safe.line("Run {}", answer.status))
     return 0
 
 
@@ -101,7 +104,9 @@ def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platf
     if run.run_id:
         return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
     inputs = read_inputs(gather(argv, platform), run.task)
-    repair = Repair(*run.repair) if run.repair else None
+    repair = None
+    if run.repair:
+        repair = Repair(*run.repair)
     request = with_event(inputs, platform.cause.words()).start_request(run.repo_id, repair)
     may_be_foreign = inputs.idempotency_key is not None
     return cancel_unanswered(

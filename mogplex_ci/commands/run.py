@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from mogplex_ci.commands.common import RETRY_SECONDS, Session, in_session
 from mogplex_ci.commands.runs import started_lines
-from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
+from mogplex_ci.errors import (
+    AdvisedError,
+    MogplexError,
+    Problem,
+    UnavailableError,
+    UnknownRepoError,
+    UsageError,
+)
 from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
@@ -78,8 +85,13 @@ def _prompt(options: argparse.Namespace) -> str:
     """
     if options.prompt and options.prompt_file:
         raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
-    name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
-    text = read_prompt(name, input_name="--prompt-file") if name else as_utf8(options.prompt)
+    name = options.prompt_file
+    if options.prompt == STANDARD_INPUT:
+        name = STANDARD_INPUT
+    if name:
+        text = read_prompt(name, input_name="--prompt-file")
+    else:
+        text = as_utf8(options.prompt)
     if not text:
         raise _usage_error(
             "a prompt is required (as argument, - for standard input, or --prompt-file <file>)"
@@ -100,35 +112,34 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     """
     request: dict[str, object] = {"repoId": session.repo_id(options.repo), "prompt": prompt}
     for spec in inputs().values():
-        if (
-            spec.api_field
-            and spec.name != "prompt"
-            and (value := getattr(options, spec.field, None))
-        ):
-            request[spec.api_field] = value.upper() if spec.is_upper else value
-    key = Key(
-        options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False
-    )
+        value = getattr(options, spec.field, None)
+        if not spec.api_field or spec.name == "prompt" or not value:
+            continue
+        if spec.is_upper:
+            value = value.upper()
+        request[spec.api_field] = value
+    base = options.idempotency_key or str(uuid.uuid4())
+    key = Key(base, explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.service, request, key, "attach")
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except MogplexError as error:
-        if (
-            isinstance(error, UnavailableError)
-            and not error.may_have_worked
-            and not _is_listed(session, options.repo)
-        ):
+        if isinstance(error, UnavailableError) and _is_unknown(session, options.repo, error):
             raise UnknownRepoError(error) from error
         if starter.key_in_doubt is not None:
-            error.remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
+            remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
+            raise AdvisedError(error, remedy) from error
         raise
 
 
-def _is_listed(session: Session, repo: str) -> bool:
-    """Whether the token sees the repository; the API answers an unknown id like an outage."""
-    return not is_uuid(repo) or bool(
-        session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout))
-    )
+def _is_unknown(session: Session, repo: str, error: UnavailableError) -> bool:
+    """Whether the API means an id that it does not know: it answers one like an outage. A name was
+    looked up before.
+    """
+    if error.may_have_worked or not is_uuid(repo):
+        return False
+    found = session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout))
+    return not found
 
 
 def _usage_error(fault: str) -> UsageError:

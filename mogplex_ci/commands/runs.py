@@ -14,7 +14,7 @@ from mogplex_ci.commands.common import (
     in_session,
     whole_number,
 )
-from mogplex_ci.errors import NotFoundError, Problem, UsageError
+from mogplex_ci.errors import AdvisedError, NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.values import artifact_path
@@ -23,7 +23,7 @@ from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind, missing_events
 from mogplex_ci.run import updates
-from mogplex_ci.run.agent_text import TextBuffer
+from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
 from mogplex_ci.run.cancel import cancel_once
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import result_of_error, result_of_run
@@ -111,14 +111,18 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     lines = _event_lines(session, options)
     session.console.lines([*lines.add(events), *lines.end()])
     if len(events) >= FEED_LIMIT:
-        which: LiteralString = "first" if events[0].kind is EventKind.ACCEPTED else "newest"
+        which: LiteralString = "newest"
+        if events[0].kind is EventKind.ACCEPTED:
+            which = "first"
         session.console.warn("only the " + which + " {} events of a run can be read", FEED_LIMIT)
     return 0
 
 
 def _follow(session: Session, options: argparse.Namespace) -> int:
     """Show events until the run ends or pauses, or the timeout passes."""
-    console, service, run_id = session.console, session.service, options.run_id
+    console = session.console
+    service = session.service
+    run_id = options.run_id
     deadline = service.now + options.timeout
     run = session.call(
         lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout
@@ -141,14 +145,16 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     finally:
         progress.stop()
         console.lines(lines.end())  # also when an error or a signal ends it
-    run, asks = ended.run, follower.timeline.checkpoint
+    run = ended.run
     exit_code = result_of_run(run, follower.timeline, ended.trouble).exit_code
     if not run.is_terminal and not run.is_paused:
         console.fail(
             "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
         )
         # This command has started nothing, so an outage has its own code here.
-        return result_of_error(ended.trouble).exit_code if ended.trouble else exit_code
+        if ended.trouble is not None:
+            return result_of_error(ended.trouble).exit_code
+        return exit_code
     if options.json:
         console.json(Untrusted({"runId": run.id, "status": run.status}))
     else:
@@ -157,11 +163,21 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
         console.lines([" ".join(["--- run", *id_and_status, "---"])])
     if run.is_paused:
-        asked = [asks.summary] if asks and asks.summary else []
-        console.warn("the run waits for an answer in Mogplex" + ": {}" * len(asked), *asked)
-        if asks and (preview := console.safe.url(asks.preview_url)):
-            console.warn("preview: {}", preview)
-    return exit_code if options.exit_status else 0
+        _tell_pause(follower.timeline.checkpoint, console)
+    if options.exit_status:
+        return exit_code
+    return 0
+
+
+def _tell_pause(checkpoint: Checkpoint | None, console: Console) -> None:
+    """Warn that the run waits, for which answer, and where its work can be looked at."""
+    if checkpoint is None or not checkpoint.summary:
+        console.warn("the run waits for an answer in Mogplex")
+    else:
+        console.warn("the run waits for an answer in Mogplex: {}", checkpoint.summary)
+    preview = console.safe.url(checkpoint.preview_url) if checkpoint else None
+    if preview:
+        console.warn("preview: {}", preview)
 
 
 def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -> None:
@@ -182,7 +198,9 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
 
 
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
-    return EventLines(session.console.safe) if options.json else PrettyLines(session.console.safe)
+    if options.json:
+        return EventLines(session.console.safe)
+    return PrettyLines(session.console.safe)
 
 
 class PrettyLines:
@@ -224,17 +242,18 @@ class PrettyLines:
 
 
 def _artifact(session: Session, options: argparse.Namespace) -> int:
-    path, run_id = artifact_path(options.name), options.run_id
+    path = artifact_path(options.name)
+    run_id = options.run_id
     try:
         artifact = session.call(
             lambda client, timeout: client.artifact(run_id, path, timeout=timeout)
         )
     except NotFoundError as error:
-        error.remedy = (
+        remedy = (
             "Check the run id. The agent must have committed the file, "
             "with 'git add --force' if .gitignore leaves .mogplex out."
         )
-        raise
+        raise AdvisedError(error, remedy) from error
     session.console.json(artifact.content)
     return 0
 
@@ -256,8 +275,10 @@ def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeTe
     """Yield the lines about a run that was just started, or that the key had started before
     (``joined``).
     """
-    words: LiteralString = "matched existing run {} ({})" if joined else "started run {} ({})"
-    yield safe.line(words, run.id, run.status)
+    if joined:
+        yield safe.line("matched existing run {} ({})", run.id, run.status)
+    else:
+        yield safe.line("started run {} ({})", run.id, run.status)
     always: _Fields = {"repo": run.repo_id, "harness": run.harness, "branch": _branch(run)}
     yield from _fields(safe, always, {"error": run.error})  # it could not be queued
     yield safe.line("tail events: mogplex runs events {} --follow", run.id)
@@ -300,10 +321,13 @@ def _fields(safe: Sanitizer, always: _Fields, if_told: _Fields) -> Iterator[Safe
 def _branch(run: Run) -> Untrusted | None:
     if run.base_branch is None:
         return run.working_branch
-    working = run.working_branch.text if run.working_branch else "-"
-    return Untrusted(
-        f"{working} (base {run.base_branch.text}{', created' if run.creates_branch else ''})"
-    )
+    working = "-"
+    if run.working_branch:
+        working = run.working_branch.text
+    about = f"base {run.base_branch.text}"
+    if run.creates_branch:
+        about += ", created"
+    return Untrusted(f"{working} ({about})")
 
 
 def event_line(event: Event, safe: Sanitizer) -> SafeText:

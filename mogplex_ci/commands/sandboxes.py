@@ -46,7 +46,9 @@ def main(session: Session, argv: Sequence[str]) -> int:
 
 
 def _list(session: Session, options: argparse.Namespace) -> int:
-    repo_id = session.repo_id(options.repo) if options.repo else ""
+    repo_id = ""
+    if options.repo:
+        repo_id = session.repo_id(options.repo)
     found = session.call(lambda client, timeout: client.sandboxes(repo_id=repo_id, timeout=timeout))
     console = session.console
     rows = [
@@ -94,7 +96,9 @@ def _log_lines(
     if log is None or not log.text.strip():
         yield safe.line(title + ": empty")
         return
-    most = len(log.text) if full else TAIL_LINES
+    most = TAIL_LINES
+    if full:
+        most = len(log.text)  # there are no more lines than characters
     lines, left_out = safe.last_lines(log, most)
     if left_out:
         yield safe.line(title + ", the last {} lines of {}:", len(lines), len(lines) + left_out)

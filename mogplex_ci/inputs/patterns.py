@@ -51,9 +51,8 @@ class Patterns(NamedTuple):
                 if re.search(fault, line.removeprefix("!")):
                     raise ValueError(words)
         try:
-            with warnings.catch_warnings(
-                action="ignore"
-            ):  # about regular expressions that pathspec makes
+            # The warnings are about regular expressions that pathspec makes.
+            with warnings.catch_warnings(action="ignore"):
                 return cls(
                     GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given))
                 )

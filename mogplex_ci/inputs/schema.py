@@ -42,9 +42,10 @@ _LETTERS: Final = r"(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 
 
 def _date(text: str) -> bool:
-    return re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is not None and bool(
-        date.fromisoformat(text)
-    )
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        return False
+    date.fromisoformat(text)  # ValueError: there is no such day
+    return True
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:
@@ -66,9 +67,10 @@ def _regex(pattern: str) -> Regex:
 
 
 def _uri(text: str) -> bool:
-    return re.fullmatch(
-        rf"[A-Za-z][A-Za-z0-9+.-]*:{_LETTERS}(?:#{_LETTERS})?", text
-    ) is not None and bool(urlsplit(text))
+    if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9+.-]*:{_LETTERS}(?:#{_LETTERS})?", text):
+        return False
+    urlsplit(text)  # ValueError: not an IPv6 address in its brackets
+    return True
 
 
 FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
@@ -102,23 +104,17 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
     stock: Any = validator_for(schema)
     try:
         stock.check_schema(schema, format_checker=_checker("regex"))
-        validator = _validator(
-            schema, _KEYWORDS | {"pattern": lambda *_: ()}
-        )  # a slow one would hold us
-        parts = list(
-            _parts(
-                specification_with(stock.META_SCHEMA["$schema"]).create_resource(validator.schema)
-            )
-        )
+        # Patterns are not tried: a slow one would hold the step.
+        validator = _validator(schema, _KEYWORDS | {"pattern": lambda *_: ()})
+        specification = specification_with(stock.META_SCHEMA["$schema"])
+        parts = list(_parts(specification.create_resource(validator.schema)))
         for part in parts:
             for probe in _PROBES:
                 list(validator.evolve(schema=part).iter_errors(probe))
     except SchemaError as error:
-        return (
-            "has a pattern that is not valid"
-            if error.validator == "format"
-            else "is not a JSON Schema"
-        )
+        if error.validator == "format":  # only that of patterns was asked for
+            return "has a pattern that is not valid"
+        return "is not a JSON Schema"
     except Unresolvable:
         return "refers to another document, which is not read, or to nothing"
     except RecursionError:
@@ -129,7 +125,8 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
     if {"patternProperties", "unevaluatedProperties"} <= keywords:
         return "uses patternProperties and unevaluatedProperties, which cannot be checked together"
     formats = {str(part["format"]) for part in parts if "format" in part}
-    if unknown := sorted(formats - FORMATS.keys()):
+    unknown = sorted(formats - FORMATS.keys())
+    if unknown:
         return f"uses the format {unknown[0]}, and only {', '.join(FORMATS)} can be checked"
     return None
 
@@ -174,7 +171,9 @@ def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> 
         answer, _ = bounded(lambda: process.communicate(given), seconds)
     finally:
         process.kill()
-    found: list[str] = json.loads(answer) if answer else ["checking it against the schema failed"]
+    if not answer:
+        return ["checking it against the schema failed"]
+    found: list[str] = json.loads(answer)
     return found
 
 
@@ -222,15 +221,17 @@ def _pattern_properties(
 def _additional_properties(
     validator: Any, additional: Any, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
-    if validator.is_type(instance, "object"):
-        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-        for name, value in instance.items():
-            if name in known or any(_matches_in(pattern, name) for pattern in patterns):
-                continue
-            if additional is False:
-                yield ValidationError(f"the property {json.dumps(name)} is not allowed")
-            else:
-                yield from validator.descend(value, additional, path=name)
+    if not validator.is_type(instance, "object"):
+        return
+    known = schema.get("properties", {})
+    patterns = schema.get("patternProperties", {})
+    for name, value in instance.items():
+        if name in known or any(_matches_in(pattern, name) for pattern in patterns):
+            continue
+        if additional is False:
+            yield ValidationError(f"the property {json.dumps(name)} is not allowed")
+        else:
+            yield from validator.descend(value, additional, path=name)
 
 
 _KEYWORDS: Final = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 
+from mogplex_ci import errors
 from mogplex_ci.errors import (
     InternalError,
     MissingTokenError,
+    MogplexError,
     Problem,
     UsageError,
     could_be_credential,
@@ -37,6 +40,19 @@ PASSWORDS = {
     "letters": of((ALPHABET + ALPHABET.upper(), 40)),
     "in a URL": of("https://user:", (ALPHABET, 6), "@example.com"),
 }
+
+
+def tree_of(error: type[MogplexError], depth: int = 1) -> Iterator[str]:
+    """Yield the lines of an error and of those below it, as the module's first words show them."""
+    yield "    " * depth + error.__name__
+    for below in error.__subclasses__():
+        if below.__module__ == errors.__name__:
+            yield from tree_of(below, depth + 1)
+
+
+def test_the_module_begins_with_the_tree_of_its_errors() -> None:
+    shown = (errors.__doc__ or "").partition("::\n\n")[2].rstrip()
+    assert shown.splitlines() == list(tree_of(MogplexError))
 
 
 def message(problem: Problem) -> str:
