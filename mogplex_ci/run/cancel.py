@@ -85,11 +85,16 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
     """
     answer: Cancelled | None = None
     refusal: errors.ConflictError | None = None
+    sent_before = client.requests_sent
     try:
         answer = client.cancel(run_id, timeout=timeout)
     except errors.ConflictError as error:
         # "Run state changed; retry cancellation", or "Run is no longer active"
         refusal = error
+    if answer is not None and client.requests_sent > sent_before + 1:
+        # A redirect led to it, and may have come when the cancel was done: that it found the run
+        # ended does not say that the run ended by itself.
+        answer = answer._replace(already_terminal=False)
     if answer is not None and answer.run is not None and answer.run.is_terminal:
         # The answer's own status may be "cancellation_requested".
         status = answer.run.status
