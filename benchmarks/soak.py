@@ -183,12 +183,11 @@ class Soak:
             if plan.on_pause and number == count // 2 + 1:
                 steps += [{"event": "finished"}, {"after": 0.1, "status": "awaiting_input"}]
                 steps += [{"after": PAUSE * SPEED, "status": "streaming"}]
-        end = (
-            "failed"
-            if plan.limited
-            else random.choice(["success", "success", "success", "failed", "cancelled"])
-        )
-        payload = {"exit_code": 1, "failure_code": "rate_limited"} if plan.limited else {}
+        end = "failed"
+        payload: dict[str, object] = {"exit_code": 1, "failure_code": "rate_limited"}
+        if not plan.limited:
+            end = random.choice(["success", "success", "success", "failed", "cancelled"])
+            payload = {}
         steps += [
             {"event": {"success": "finished"}.get(end, end), "payload": payload},
             {"after": 0.5, "status": end},

@@ -44,11 +44,9 @@ class Row:
             return statistics.median(
                 ours / its for ours, its in zip(self.values, self.reference_values, strict=True)
             )
-        return (
-            self.median / statistics.median(self.reference_values)
-            if self.reference_values
-            else None
-        )
+        if not self.reference_values:
+            return None
+        return self.median / statistics.median(self.reference_values)
 
     @property
     def kept(self) -> bool | None:

@@ -98,13 +98,8 @@ class SwapArguments(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
         if node.parent.get_previous_leaf().get_code().strip() in _ANY_ORDER:
             return []
         given = [child for child in node.children if child.type != "operator"]
-        is_keyword = [
-            child.type == "argument" and child.children[1].type == "operator" for child in given
-        ]
-        values = [
-            child.children[2] if keyword else None if child.type == "argument" else child
-            for child, keyword in zip(given, is_keyword, strict=True)
-        ]
+        is_keyword = [_is_keyword(child) for child in given]
+        values = [_value(child) for child in given]
         pairs = zip(pairwise(values), pairwise(is_keyword), strict=True)
         return [
             (first, second)
@@ -129,6 +124,20 @@ class SwapArguments(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
     def examples(cls) -> tuple[Example, ...]:
         """Return what it does to a piece of code."""
         return (Example("f(x, y=1, z=2)", "f(x, y=2, z=1)"), Example("f(x, y)", "f(y, x)"))
+
+
+def _is_keyword(argument: Any) -> bool:
+    """Return whether an argument is ``name=value``, not a value, ``*args`` or ``**options``."""
+    return bool(argument.type == "argument" and argument.children[1].type == "operator")
+
+
+def _value(argument: Any) -> Any:
+    """Return the value of an argument; None for those that hold several."""
+    if _is_keyword(argument):
+        return argument.children[2]
+    if argument.type == "argument":
+        return None
+    return argument
 
 
 def _code(node: Any) -> str:
