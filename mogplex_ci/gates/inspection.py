@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS: Final = 10.0
 """Between two looks at GitHub; an unchanged answer does not count against its rate limit."""
+BEFORE_SECONDS: Final = 20.0
+"""How long GitHub is asked for a tip before the start."""
 SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request, and in its
 activity.
@@ -419,11 +421,19 @@ class Inspection:
             begin.since = self.github_time
 
     def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
-        """Return the tip of a branch, empty if there is none; None when GitHub does not tell it."""
+        """Return the tip of a branch, empty if there is none; None when GitHub does not tell it
+        soon: an outage must not keep the run from its start, and its activity tells it later.
+        """
+        github = self.github
+        if github is None:
+            return None
+        service = self.sources.service
+        ends = service.now + BEFORE_SECONDS
         try:
-            return (yield from self.ask_github(lambda github: github.tip(branch))) or ""
+            tip = yield from service.answer_to(lambda left: github.within(left).tip(branch), ends)
         except GitHubError:
             return None
+        return tip or ""
 
     def _judged_commit(self) -> Generator[Update, None, str | None]:
         """Return the commit that the run pushed: by the service, if that told it of the branch

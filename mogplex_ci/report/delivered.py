@@ -10,6 +10,7 @@ from typing import Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.report import text
+from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
@@ -85,6 +86,8 @@ class Delivered(NamedTuple):
     """GitHub's page of the branch, when it is one of its own."""
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
+    agents_word: SafeText | None
+    """What the run's events, which are the agent's side, say otherwise than GitHub."""
     gates: tuple[GateFacts, ...]
     """The gates that were judged."""
     rounds: tuple[RoundFacts, ...]
@@ -127,10 +130,21 @@ def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> 
         pull_request_url=safe.url(result.pull_request_url(servers)),
         branch_url=branch_url,
         compare_url=compare_url,
+        agents_word=_agents_word(result, safe),
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
         rounds=tuple(_round_facts(each, safe) for each in result.rounds),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
     )
+
+
+def _agents_word(result: RunResult, safe: Sanitizer) -> SafeText | None:
+    if result.delivery is None:
+        return None
+    said = [
+        safe.sentence(safe.message(claim.about), " ", claim.told)
+        for claim in claims(result.delivery, result.timeline)
+    ]
+    return safe.sentence(*text.join_present("; ", *said)) if said else None
 
 
 def _has_work(result: RunResult) -> bool:

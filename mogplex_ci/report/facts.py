@@ -187,6 +187,7 @@ class RunFacts(NamedTuple):
             "Repository": self.task.repo,
             "Branch": self.delivered.branch_shown,
             "Base branch": self.delivered.base_shown,
+            "Agent's word": self.delivered.agents_word,
             "Changed": _change(self.delivered),
             "Commit": self.delivered.commit,
             "Run": work.run_id,

@@ -62,6 +62,7 @@ def test_the_judged_pull_request_is_handed_on_and_not_the_one_that_an_event_name
         assert OWN in text
         assert f'href="{claimed}"' not in text
         assert f"]({claimed})" not in text
+    assert all("Agent" in text for text in (step.summary, page)), "its word is shown as such"
     warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert [claimed in warning and OWN in warning for warning in warned] == [True]
 

@@ -51,14 +51,15 @@ class Story:
         *,
         api: str = "2026-11",
         falls_back: bool = False,
+        base_path: str = "",
     ) -> None:
         """``ending``: how each run ends, in the words of a scenario. ``falls_back``: the runs do
-        not work on the branch that they are asked to.
+        not work on the branch that they are asked to. ``base_path``: that of GitHub's API.
         """
         scenario = folder / "story.yaml"
         scenario.write_text(json.dumps({"falls_back": falls_back, "steps": [LAUNCHES, *ending]}))
         self.world = World.serve(scenario, api=api)
-        self.github = GitHub(clock=self._now)
+        self.github = GitHub(base_path, clock=self._now)
         self.said: list[Update] = []
         """What the newest try reported."""
         self._case = self.world.new_case("story")

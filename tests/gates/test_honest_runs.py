@@ -178,3 +178,28 @@ def test_a_rerun_judges_round_one_after_round_two_has_pushed(story: Story) -> No
     second = story.play(attempt=2, **inputs)
     assert outcome(first) == outcome(second) == PASSED
     assert [each.commit for each in second.rounds] == [run.commit_sha for run in story.runs]
+
+
+def test_an_older_github_enterprise_server_has_neither_activity_nor_rules(tmp_path: Path) -> None:
+    """As long as nobody moves the base, nothing of it is needed."""
+    with Story(tmp_path, base_path="/api/v3") as story:
+        story.github.activity = None
+        story.github.fail(status=404, path="/rules/branches/", times=99)
+        work = Work({"src/a.ts": "a"}, checks=GREEN)
+        result = story.play(work, require="change, pull-request, checks", **PROTECTS)
+    assert outcome(result) == PASSED
+
+
+def test_a_start_does_not_wait_for_github(story: Story) -> None:
+    """It is away for a while; what was before is found in its activity."""
+    github = story.github
+    github.fail(status=502, times=99)
+    work = Work({"src/a.ts": "a"})
+
+    def comes_back(update: object) -> None:
+        if isinstance(update, Started):
+            github.faults.clear()
+
+    result = story.play(work, watch=comes_back, require="change", **PROTECTS)
+    assert outcome(result) == PASSED
+    assert story.world.time.monotonic() < 120.0
