@@ -96,13 +96,12 @@ class _TlsConnection(HTTPSConnection):
     response_class = _AnswerAfterInterim
 
 
-# To pyright not even urllib3's own connections have the type that its pools declare.
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = Connection  # pyright: ignore[reportAssignmentType]
+    ConnectionCls = Connection  # pyright: ignore[reportAssignmentType]  # urllib3's own fits no better
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # pyright: ignore[reportAssignmentType]
+    ConnectionCls = _TlsConnection  # pyright: ignore[reportAssignmentType]  # nor does this one
 
 
 class _Adapter(HTTPAdapter):
