@@ -53,7 +53,7 @@ $(SETUP): $(RUNTIME) requirements/dev.txt pyproject.toml
 	@$(call install,$(VENV),dev)
 	@$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/$(PIP) check
-	@touch $@
+	@touch $(UNIT) $@
 
 # In one process, before the first workers would all do it.
 $(COMPILED): $(SETUP)

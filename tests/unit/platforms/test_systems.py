@@ -30,6 +30,10 @@ TABLES = ("What works where", "What identifies a step")
 USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
 
 
+TELLS_NO_BRANCH = ("github", "plain", "teamcity")
+"""On GitHub the event tells it; the others do not."""
+
+
 def defined() -> list[System]:
     """Every system for which a module of the package has a row."""
     modules = [
@@ -47,19 +51,25 @@ def missing(kind: System) -> Iterator[str]:
     if kind not in [system for system, _ in platforms.PLATFORMS]:
         yield f"add {kind.name} to PLATFORMS in mogplex_ci/platforms/__init__.py"
     if kind.name not in ENVIRONMENTS:
-        yield f'add "{kind.name}" to ENVIRONMENTS in tests/ci_environments.py'
+        yield f"write the environment of {kind.name} into tests/ci_environments.yaml"
     elif (found := detect(ENVIRONMENTS[kind.name], io.StringIO())).name != kind.name:
         yield f"{kind.name} is taken for {found.name}: put it earlier in PLATFORMS"
     elif kind.name != "plain" and (
         (identity := found.identity()) is None or not (identity.parts and identity.label)
     ):
-        yield f"say what identifies a step of {kind.name}, and give its variables in ENVIRONMENTS"
+        yield f"say what identifies a step of {kind.name}, and give its variables in tests/ci_environments.yaml"
     if kind.name not in (*TOLD, "forgejo", "plain"):
         yield f"say what the variables of {kind.name} tell in tests/unit/platforms/told.yaml"
+    if not kind.branches and kind.name not in TELLS_NO_BRANCH:
+        yield f"say in which variables {kind.name} names the branch of a job"
     if not (ROOT / "tests" / "e2e" / "golden" / kind.name / "pull-request.txt").exists():
         yield f"write tests/e2e/golden/{kind.name} with `make golden`"
     if not (ROOT / "examples" / kind.name).is_dir() and kind.name not in ("github", "plain"):
         yield f"add an example in examples/{kind.name}"
+    yield from missing_on_page(kind)
+
+
+def missing_on_page(kind: System) -> Iterator[str]:
     page = (ROOT / PAGE).read_text(encoding="utf-8")
     for title in TABLES:
         if ("anythingelse" if kind.name == "plain" else kind.name) not in systems(page, title):
