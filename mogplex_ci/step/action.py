@@ -61,15 +61,13 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     step.platform.check_files(key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:
         if names_one_run:
-            run = only_run(tasks[0], step.platform)
-            return _perform_one(step, run, connect)
+            return _perform_one(step, only_run(tasks[0], step.platform), connect)
         from mogplex_ci.step.fleet import SharedToken, find_runs, perform_fleet
 
         token = SharedToken(connect, step.clock)
         runs = find_runs(step, tasks, token)
         if len(runs) == 1:
             return _perform_one(step, runs[0], connect)
-        step.recorder.begin_runs(runs)
         return perform_fleet(step, runs, token)
 
 

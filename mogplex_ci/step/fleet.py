@@ -107,6 +107,7 @@ def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> Ru
         service = Service(client, step.clock, step.stop, step.began, inputs.timeout)
         _warn_of_slow_starts(step, runs, service)
         fleet = Fleet(runs, work, inputs, service)
+        recorder.begin_runs(runs)
         recorder.show_counts(counts)
         for news in fleet.perform():
             match news:

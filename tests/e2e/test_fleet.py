@@ -178,6 +178,24 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(
     assert step.summary.count("<summary>✘ <code>") == 2
 
 
+def test_a_pattern_that_finds_one_repository_reads_like_one_run_and_keeps_its_outputs(
+    step: GitHubStep,
+) -> None:
+    """Its log is streamed and has no name in brackets; outputs and files follow from the inputs, so
+    that a workflow need not know how many repositories there are.
+    """
+    step.inputs |= {"repo": "acme/we*", "output-dir": ".", "summary": "true"}
+    ended = step.run()
+    assert (ended.code, ended.err) == (0, "")
+    assert "[acme/web" not in ended.out + step.summary
+    assert re.search("^✔ Run succeeded after ", ended.out, re.MULTILINE)
+    (row,) = results(step)
+    told = (step.outputs["result"], step.outputs["run-id"], row["repo"], row["result"])
+    assert told == ("success", "", "acme/web", "success")
+    content = json.loads((step.workspace / "result.json").read_text())
+    assert (content["run"], content["runs"][0]["run"]["id"]) == (None, row["run-id"])
+
+
 def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
     step: GitHubStep, emulator: Emulator
 ) -> None:
