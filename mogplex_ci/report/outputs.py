@@ -17,16 +17,17 @@ FILE_VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or
 changes its meaning.
 """
-_Part = PhaseSpan | ToolUse | GateFacts | RoundFacts
-Value = CleanText | str | bool | int | float | tuple[_Part | CleanText, ...] | None
+OutputValue = CleanText | str | bool | int | float | None
+_Part = PhaseSpan | ToolUse | GateFacts | RoundFacts | CleanText
+FileValue = OutputValue | tuple[_Part, ...]
 
 
 class OutputSpec(NamedTuple):
-    """A value that is handed on about a run."""
+    """An output: a value that is handed on about a run."""
 
     name: str
-    """Name of the output on GitHub; empty when it is in the result file only."""
-    value: Callable[[RunFacts], Value]
+    """Its name on GitHub."""
+    value: Callable[[RunFacts], OutputValue]
     """Reads it from the facts of a run."""
     file: str = ""
     """Its place in the result file: a name, or ``object.name``; empty when it is an output only."""
@@ -38,12 +39,21 @@ class OutputSpec(NamedTuple):
     """Whether the output ``results`` has it of each run."""
 
 
-_ROWS: Final = (
+class FileSpec(NamedTuple):
+    """A value about a run that is in the result file only."""
+
+    file: str
+    """Its place: a name, or ``object.name``."""
+    value: Callable[[RunFacts], FileValue]
+    """Reads it from the facts of a run."""
+
+
+_ROWS: Final[tuple[OutputSpec | FileSpec, ...]] = (
     OutputSpec(
         "result", lambda run: run.ending.result.value, "result", of_several=True, in_results=True
     ),
-    OutputSpec("", lambda run: run.ending.exit_code, "exit_code"),
-    OutputSpec("", lambda run: run.ending.cause, "error.cause"),
+    FileSpec("exit_code", lambda run: run.ending.exit_code),
+    FileSpec("error.cause", lambda run: run.ending.cause),
     OutputSpec("status", lambda run: run.work.status, "run.status", early=True, in_results=True),
     OutputSpec("run-id", lambda run: run.work.run_id, "run.id", early=True, in_results=True),
     OutputSpec("repo-id", lambda run: run.work.repo_id, "run.repo_id", early=True),
@@ -63,9 +73,9 @@ _ROWS: Final = (
     OutputSpec("changed", lambda run: run.delivered.changed, "changed", in_results=True),
     OutputSpec("replayed", lambda run: run.work.joined, "run.joined", early=True),
     OutputSpec("idempotency-key", lambda run: run.work.key, "run.idempotency_key", early=True),
-    OutputSpec("", lambda run: run.work.cancelled_by_step, "run.cancelled_by_step"),
+    FileSpec("run.cancelled_by_step", lambda run: run.work.cancelled_by_step),
     OutputSpec("message", lambda run: run.work.message, "last_words"),
-    OutputSpec("", lambda run: run.work.doubted_claims, "doubted_claims"),
+    FileSpec("doubted_claims", lambda run: run.work.doubted_claims),
     OutputSpec("error", lambda run: run.ending.error, of_several=True),
     OutputSpec(
         "error-code",
@@ -74,12 +84,12 @@ _ROWS: Final = (
         of_several=True,
         in_results=True,
     ),
-    OutputSpec("", lambda run: run.ending.help_url, "error.help_url"),
-    OutputSpec("", lambda run: run.ending.detail, "error.detail"),
-    OutputSpec("", lambda run: run.ending.remedy, "error.remedy"),
-    OutputSpec("", lambda run: run.ending.problems, "error.problems"),
-    OutputSpec("", lambda run: run.work.sandbox_id, "run.sandbox_id"),
-    OutputSpec("", lambda run: run.times.events, "events.count"),
+    FileSpec("error.help_url", lambda run: run.ending.help_url),
+    FileSpec("error.detail", lambda run: run.ending.detail),
+    FileSpec("error.remedy", lambda run: run.ending.remedy),
+    FileSpec("error.problems", lambda run: run.ending.problems),
+    FileSpec("run.sandbox_id", lambda run: run.work.sandbox_id),
+    FileSpec("events.count", lambda run: run.times.events),
     OutputSpec("events-truncated", lambda run: run.times.events_missing, "events.truncated"),
     OutputSpec(
         "duration-seconds",
@@ -88,20 +98,20 @@ _ROWS: Final = (
         of_several=True,
         in_results=True,
     ),
-    OutputSpec("", lambda run: run.ending.requests, "requests"),
-    OutputSpec("", lambda run: run.times.spans, "phases"),
-    OutputSpec("", lambda run: run.times.tools, "tools"),
-    OutputSpec("", lambda run: run.delivered.gates, "gates"),
+    FileSpec("requests", lambda run: run.ending.requests),
+    FileSpec("phases", lambda run: run.times.spans),
+    FileSpec("tools", lambda run: run.times.tools),
+    FileSpec("gates", lambda run: run.delivered.gates),
     OutputSpec("rounds", lambda run: len(run.delivered.rounds) or None),
-    OutputSpec("", lambda run: run.delivered.rounds, "rounds"),
-    OutputSpec("", lambda run: run.work.event_sha256, "event_sha256"),
+    FileSpec("rounds", lambda run: run.delivered.rounds),
+    FileSpec("event_sha256", lambda run: run.work.event_sha256),
     OutputSpec("output-dir", lambda run: run.task.output_dir, of_several=True),
-    OutputSpec("", lambda run: run.artifact_file, "artifact_file"),
+    FileSpec("artifact_file", lambda run: run.artifact_file),
     OutputSpec("artifact", lambda run: run.delivered.artifact_output),
 )
 RESULTS: Final = "results"
 """The output that has every run of the step."""
-OUTPUTS: Final = {spec.name: spec for spec in _ROWS if spec.name}
+OUTPUTS: Final = {spec.name: spec for spec in _ROWS if isinstance(spec, OutputSpec)}
 """The outputs about a run, by the name on GitHub, in the order of ``action.yml``."""
 OUTPUT_NAMES: Final = (*OUTPUTS, RESULTS)
 IN_FILE: Final = {spec.file: spec for spec in _ROWS if spec.file}
@@ -129,7 +139,7 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
     return outputs
 
 
-def _as_text(value: Value, safe: Sanitizer) -> CleanText | None:
+def _as_text(value: OutputValue, safe: Sanitizer) -> CleanText | None:
     """Return a value as the text that an output is."""
     match value:
         case CleanText():
@@ -138,8 +148,6 @@ def _as_text(value: Value, safe: Sanitizer) -> CleanText | None:
             return safe.identifier(str(flag).lower())
         case int() | float():
             return safe.identifier(str(round(value)))
-        case tuple():
-            raise TypeError("a list is no output")
         case word:
             return safe.identifier(word)
 
@@ -150,7 +158,9 @@ def _row(run: RunFacts) -> dict[str, object]:
     for name, spec in OUTPUTS.items():
         if spec.in_results:
             value = spec.value(run)
-            row[name] = round(value) if isinstance(value, float) else value
+            if isinstance(value, float):
+                value = round(value)
+            row[name] = value
     return row
 
 
