@@ -73,18 +73,18 @@ def judge_run(result: RunResult, inspection: Inspection) -> Generator[Update, No
 
 
 def _wanted_gates(inspection: Inspection) -> list[GateKind]:
-    """Return the gates that the inputs ask for, as far as they can be rehearsed in a rehearsal."""
+    """Return the gates that the inputs ask for, as far as a dry run can judge them."""
     wanted = [kind for kind in GATES if kind.name in inspection.inputs.gates]
-    if inspection.sources.rehearsed == ():
+    if inspection.sources.scenario_rounds == ():
         return [kind for kind in wanted if not kind.is_for_github]
     return wanted
 
 
 def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Finding]:
-    """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of
+    """Return what a gate's judge finds; in a dry run, what the scenario says of this round, or of
     the last one.
     """
-    rounds = inspection.sources.rehearsed
+    rounds = inspection.sources.scenario_rounds
     if not rounds:
         try:
             return (yield from kind.judge(inspection))

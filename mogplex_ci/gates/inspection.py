@@ -50,8 +50,8 @@ class Sources(NamedTuple):
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
     step.
     """
-    rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
-    """In a rehearsal: what the gates reject in each round, by the gate's name; all others pass.
+    scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
+    """In a dry run: what the gates reject in each round, by the gate's name; all others pass.
 
     Empty: the gates that only GitHub can judge are left out, and the others judge.
     """

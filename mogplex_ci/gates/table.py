@@ -40,7 +40,7 @@ class GateKind(NamedTuple):
     judge: Callable[[Inspection], Generator[Update, None, Finding]]
     passed: Outcome
     failed: Outcome
-    """The usual outcomes, which a rehearsal plays. What else the judge may find is of their
+    """The usual outcomes, which a dry run plays. What else the judge may find is of their
     class.
     """
     is_for_github: bool = False

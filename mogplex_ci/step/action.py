@@ -34,16 +34,16 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
-    with result_of_block(step) as holder:
+    with result_of_block(step) as end:
         try:
             tasks, is_fleet, warnings = read_fleet(argv, platform)
         except UsageError as error:
             recorder.open_files(error.output_dir)
             raise
         recorder.begin(tasks, warnings, names_one_run=not is_fleet)
-        holder.result = _perform(step, tasks, names_one_run=not is_fleet)
-    recorder.finish(holder.result)
-    return holder.result.exit_code
+        end.result = _perform(step, tasks, names_one_run=not is_fleet)
+    recorder.finish(end.result)
+    return end.result.exit_code
 
 
 def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> RunResult:

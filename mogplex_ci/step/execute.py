@@ -116,7 +116,7 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[.
         yield partial(connect, emulator.url, emulator.token)
 
 
-class ResultHolder:
+class BlockEnd:
     """How a step, or one of its runs, ended; set when the block that ``result_of_block`` guards is
     left.
     """
@@ -127,13 +127,13 @@ class ResultHolder:
 
 
 @contextlib.contextmanager
-def result_of_block(step: Step) -> Iterator[ResultHolder]:
+def result_of_block(step: Step) -> Iterator[BlockEnd]:
     """Turn every end of the block into a result: the one place where an unforeseen error becomes
     one.
     """
-    holder = ResultHolder()
+    end = BlockEnd()
     try:
-        yield holder
+        yield end
         return
     except MogplexError as error:
         result = result_of_error(error)
@@ -141,7 +141,7 @@ def result_of_block(step: Step) -> Iterator[ResultHolder]:
         result = interrupted(step.stop)
     except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
         result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-    holder.result = holder.with_known(result)
+    end.result = end.with_known(result)
 
 
 def execute(
@@ -154,7 +154,7 @@ def execute(
     """
     plan = run.plan
     with (
-        result_of_block(step) as holder,
+        result_of_block(step) as end,
         contextlib.closing(connect()) as client,
         contextlib.closing(_inspection_of(step, plan.inputs, client)) as inspection,
     ):
@@ -165,12 +165,12 @@ def execute(
             partial(step.recorder.save, run),
             partial(_check_rights, step, plan, inspection),
         )
-        holder.with_known = rounds.with_known
-        holder.result = yield from rounds.perform()
+        end.with_known = rounds.with_known
+        end.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
     if plan.inputs.dry_run is True:
-        return holder.result.as_dry_run()
-    return holder.result
+        return end.result.as_dry_run()
+    return end.result
 
 
 def _check_rights(step: Step, plan: Plan, inspection: Inspection, starting: Starting) -> None:
@@ -198,17 +198,17 @@ def _inspection_of(step: Step, inputs: ActionInputs, client: Client) -> Inspecti
     """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the
     scenario tells.
     """
-    rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
+    scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
     if inputs.dry_run:
         from mogplex_ci.emulator.scenario import load_scenario
 
-        rehearsed = load_scenario(inputs.scenario).rounds
+        scenario_rounds = load_scenario(inputs.scenario).rounds
     sources = Sources(
         Service(client, step.clock, step.stop, step.began, inputs.timeout),
         lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
         safe=step.recorder.safe,
         own_run=step.platform.workflow_run,
-        rehearsed=rehearsed,
+        scenario_rounds=scenario_rounds,
         servers=github_servers(step.platform.env),
     )
     return inspection_of(inputs, sources)

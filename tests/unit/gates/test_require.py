@@ -99,7 +99,7 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
         or judgement.remedy == "Give github-token, so that GitHub can be asked."
     )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
-        rehearsal = judged(None, ended(*events), wanted, rehearsed=())
+        rehearsal = judged(None, ended(*events), wanted, scenario_rounds=())
         assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
 
 
@@ -273,7 +273,7 @@ def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
 
 
 def test_a_rehearsal_finds_what_the_scenario_says_of_the_round() -> None:
-    judgement = judged(None, ended(), CHECKS, rehearsed=({"checks": ["lint", "build"]}, {}))
+    judgement = judged(None, ended(), CHECKS, scenario_rounds=({"checks": ["lint", "build"]}, {}))
     assert refused(judgement) == ("2 checks failed", "CHECKS_FAILED")
     assert [item.text for item in judgement.gates[0].items] == ["build", "lint"]
 
