@@ -189,6 +189,19 @@ class RunResult(NamedTuple):
             error_code="",
         )
 
+    def without_run(self) -> "RunResult":
+        """Return how a step ended whose inputs name several runs: nothing about one of them."""
+        return RunResult(
+            self.result,
+            self.exit_code,
+            self.cause,
+            self.remedy,
+            self.detail,
+            self.error_code,
+            self.problems,
+            requests_sent=self.requests_sent,
+        )
+
     @property
     def may_pass(self) -> bool:
         """Whether the run failed for a reason that may pass, and not because of the agent's

@@ -216,7 +216,7 @@ class Recorder:
             (whole,) = self._ended.values()  # whose outputs are written
             step = self._step_facts(whole)
         else:
-            result = result._replace(duration=self._elapsed())
+            result = result.without_run()._replace(duration=self._elapsed())
             whole = facts_of(result, self.safe, self._platform, self._inputs_of_step())
             step = self._step_facts(whole)
             self._set_outputs(outputs_of(step, self.safe))
