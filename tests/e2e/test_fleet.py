@@ -394,7 +394,9 @@ def test_a_stop_signal_cancels_every_run_or_leaves_it_to_post(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=LONG)
     assert (process.returncode, err, "Traceback" in out) == (130, "", False)
-    assert out.splitlines()[-1] == "Error: Mogplex: Stopped by SIGINT."
+    said, explained = out.splitlines()[-2:]
+    assert said == "Error: Mogplex: Stopped by SIGINT."
+    assert explained.startswith("INTERRUPTED, exit 130: https://")
     assert "::error" not in out
     assert any(run.status == "cancelled" for run in emulator.runs) is not refused
     assert [step.outputs["result"], *(row["result"] for row in results(step))] == [
