@@ -154,7 +154,7 @@ class _ChecksJudge:
             if finding is not None:
                 return finding
             if time + LOOK_SECONDS >= service.deadline:
-                return _listed(Checks.OPEN, now.open, {})
+                return self._out_of_time(now)
             before = self._before
             has_changed = before is None or (now.ids, now.open) != (before.ids, before.open)
             if has_changed or time >= said_at + SAY_SECONDS:
@@ -162,6 +162,13 @@ class _ChecksJudge:
                 said_at = time
             self._before = now
             service.sleep_until(time + LOOK_SECONDS)
+
+    def _out_of_time(self, now: CheckList) -> Finding:
+        """Return what is not there, or not complete, when the time is up."""
+        missing = self._wanted.missing_in(now.leaves)
+        if now.is_complete and missing:
+            return Finding(Checks.MISSING, tuple(map(Untrusted, missing)))
+        return _listed(Checks.OPEN, now.open, {})
 
     def _all_wanted(self) -> Generator[Update, None, Wanted]:
         """Return the checks that must be there."""

@@ -33,6 +33,7 @@ SETTLE_SECONDS: Final = 30.0
 activity.
 """
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_WHO_DELETED: Final = "See who deleted it, and run the job again."
 _NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
 
@@ -83,7 +84,7 @@ class Inspection:
         self.pull_requests: Sequence[PullRequest] = ()
         """The branch's own, the newest first."""
         self.pull_request: PullRequest | None = None
-        """The one that would merge the judged commit, else the newest."""
+        """The one that would merge, or has merged, the judged commit; else one that is open."""
         self.failed_checks: set[str] = set()
         """Names of checks that failed in earlier rounds: they must be there in later ones."""
         self._is_complete = False
@@ -293,11 +294,12 @@ class Inspection:
             return
         listed = yield from self.ask_github(lambda github: github.pull_requests_of(branch))
         own = [item for item in listed if item.head[:2] == (self.repository, branch)]
-        fitting = [item for item in own if item.base == self.base]
-        with_commit = [item for item in fitting if item.head[2] == self.commit]
-        open_ones = [item for item in with_commit or fitting or own if item.is_open]
+        with_commit = [item for item in own if item.head[2] == self.commit]
+        open_ones = [item for item in own if item.is_open]
+        candidates = [item for item in with_commit if item.is_open and item.base == self.base]
+        candidates += [*with_commit, *open_ones]
         self.pull_requests = own
-        self.pull_request = next(iter((*open_ones, *with_commit, *own)), None)
+        self.pull_request = candidates[0] if candidates else None
         self._no_pull_requests = None
 
     def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
@@ -447,9 +449,13 @@ class Inspection:
         if told is not None:
             return told
         when = run.updated_at if self.inputs.repair and self._had_ended else None
-        if when is None:
-            return (yield from self.ask_github(lambda github: github.tip(branch)))
-        return (yield from self.ask_github(lambda github: github.tip_at(branch, when)))
+        if when is not None:
+            return (yield from self.ask_github(lambda github: github.tip_at(branch, when)))
+        tip = yield from self.ask_github(lambda github: github.tip(branch))
+        if tip is None and (yield from self.own_moves()):
+            # A run that merges its branch and deletes it has not done nothing.
+            raise GitHubError("its branch is gone", remedy=_WHO_DELETED)
+        return tip
 
     def _history(self, commit: str) -> Generator[Update, None, Changes]:
         """Return what the judged commit changes."""

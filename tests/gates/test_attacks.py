@@ -35,6 +35,18 @@ def test_a_branch_that_is_merged_before_the_gates_look_is_judged(
     assert outcome(story.play(work, **inputs)) == REJECTED
 
 
+@pytest.mark.parametrize("api", ["2026-11", "2026-08"])
+def test_a_branch_that_is_merged_and_deleted_has_not_changed_nothing(
+    tmp_path: Path, api: str
+) -> None:
+    """An older service does not tell the commit, and there is no tip to look at."""
+    with Story(tmp_path, api=api) as story:
+        github = story.github
+        work = Work(EVIL, after=lambda: github.merge_pull_request(by=AGENT, deletes=True))
+        result = story.play(work, **PROTECTS)
+    assert outcome(result) == (REJECTED if api == "2026-11" else ("rejected", "NOT_JUDGED"))
+
+
 @pytest.mark.parametrize("by", [AGENT, "github-actions[bot]", None], ids=str)
 def test_a_commit_that_the_run_pushes_to_the_base_first_is_judged(
     story: Story, by: str | None
