@@ -340,7 +340,7 @@ def facts_of(
     return RunFacts(
         number=number,
         name=name,
-        ending=ending_of(result, safe),
+        ending=ending_of(result, safe, is_found_again=_is_found_again(result, platform, inputs)),
         task=task_of(result, safe, platform, inputs),
         work=work_of(result, safe, platform, inputs),
         delivered=delivered,
@@ -351,9 +351,18 @@ def facts_of(
     )
 
 
-def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
-    """Return how a run, or the step, ended."""
-    remedy = _remedy(result, safe)
+def _is_found_again(result: RunResult, platform: Platform, inputs: ActionInputs | None) -> bool:
+    """Whether a re-run of the job follows the same run."""
+    if result.run is None or inputs is None or inputs.dry_run or inputs.on_rerun == "new":
+        return False
+    if inputs.run_id is not None or inputs.idempotency_key is not None:
+        return True
+    return platform.identity() is not None and not platform.own_try
+
+
+def ending_of(result: RunResult, safe: Sanitizer, *, is_found_again: bool = False) -> Ending:
+    """Return how a run, or the step, ended; ``is_found_again``: a re-run of the job follows it."""
+    remedy = _remedy(result, safe, is_found_again=is_found_again)
     return Ending(
         result=result.result,
         exit_code=result.exit_code,
@@ -370,12 +379,20 @@ def ending_of(result: RunResult, safe: Sanitizer) -> Ending:
     )
 
 
-def _remedy(result: RunResult, safe: Sanitizer) -> SafeText | None:
+def _remedy(result: RunResult, safe: Sanitizer, *, is_found_again: bool) -> SafeText | None:
     """Return whether the run goes on although the step failed, and advice."""
     remedy = text.our_words(result.remedy, safe)
-    if result.cause and result.run_goes_on and result.result is not Result.PAUSED:
-        return safe.sentence(*text.join_present(" ", _state_at_the_end(result), remedy))
-    return remedy
+    if not result.cause or not result.run_goes_on:
+        return remedy
+    if result.result is Result.PAUSED:
+        parts: list[Part | None] = [remedy]
+        if is_found_again:
+            parts.append("Then re-run the job: it follows the same run.")
+    else:
+        parts = [_state_at_the_end(result), remedy]
+        if result.result is Result.TIMEOUT and is_found_again:
+            parts.insert(1, "Re-run the job to follow it again.")
+    return safe.sentence(*text.join_present(" ", *parts))
 
 
 def _state_at_the_end(result: RunResult) -> LiteralString:

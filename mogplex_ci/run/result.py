@@ -54,7 +54,7 @@ class Result(StrEnum):
     DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 1, 0, "")
     DETACHED = ResultRow("detached", "→", "Run started, not followed", 2, 0, "")
     SKIPPED = ResultRow("skipped", "→", "Skipped", 3, 0, "skipped")
-    PAUSED = ResultRow("paused", "→", "Run paused", 4, 1, "failure")
+    PAUSED = ResultRow("paused", "⏸", "Run paused", 4, 1, "failure")
     CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 5, 1, "failure")
     REJECTED = ResultRow("rejected", "✘", "Run rejected", 6, 1, "")
     """The run did succeed: in JUnit XML the cases of its gates fail."""
@@ -274,7 +274,7 @@ class RunResult(NamedTuple):
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
 
 
-_RETRY_LATER: Final = "Run the job again later."
+_RETRY: Final = "Set retries: 2, and the step starts such a run again; or run the job again later."
 RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
 _TIMEOUT_REMEDY: Final = (
     f"{RAISE_TIMEOUT} A run that is left goes on and costs until it ends; "
@@ -288,7 +288,7 @@ _OUTAGE_REMEDY: Final = (
     "Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
-    "rate_limited": "The model's provider limited the agent's requests. Run the job again later.",
+    "rate_limited": f"The model's provider limited the agent's requests. {_RETRY}",
     "model_access_denied": "Check in the Mogplex settings that this account may use the harness's model.",
 }
 """By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
@@ -324,7 +324,7 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
         return RunResult.of(
             Result.PAUSED,
             "the run is paused and waits for an answer",
-            "Answer it in Mogplex; the run then goes on.",
+            "Answer it in Mogplex, and the run goes on.",
             timeline.checkpoint.summary if timeline.checkpoint else None,
             "PAUSED",
         )
@@ -398,7 +398,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     """Return what failed and what to do about it."""
     outcome = timeline.outcome
     if run.never_queued:
-        return "the service could not queue the run", _RETRY_LATER
+        return "the service could not queue the run", _RETRY
     if outcome.failure_code is not None:
         known_code = outcome.failure_code.one_of(*_FAILURE_REMEDIES)
         if known_code is not None:
@@ -418,7 +418,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check the repository's branch and setup, then run it again.",
         )
     if timeline.event_count:
-        return "the run failed before its sandbox was ready", _RETRY_LATER
+        return "the run failed before its sandbox was ready", _RETRY
     return "the run failed", "Read the run's events."
 
 

@@ -185,7 +185,7 @@ CASES = {
             )  # it was answered, and asked again, between two status checks
         ],
         cause="the run is paused and waits for an answer",
-        remedy="Answer it in Mogplex; the run then goes on.",
+        remedy="Answer it in Mogplex, and the run goes on.",
         detail=Untrusted("Fine?"),
         error_code="PAUSED",
     ),

@@ -62,7 +62,7 @@ def levels(log: GitHubLog) -> list[str]:
 
 def before_the_end(log: GitHubLog) -> list[str]:
     """The lines before the one that says how the step ended, details indented."""
-    end = next(number for number, line in enumerate(log.shown) if re.match(r"[✔→✘] ", line))
+    end = next(number for number, line in enumerate(log.shown) if re.match(r"[✔→⏸✘] ", line))
     return log.shown[:end]
 
 
