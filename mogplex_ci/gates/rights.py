@@ -46,7 +46,8 @@ _OTHER_REPOSITORY: Final = (
 
 def rights_needed(inputs: ActionInputs) -> list[str]:
     """Return the rights to read that gates and ``repair`` need in the run's repository, such as
-    ``checks: read``. None without ``github-token``: GitHub is not asked then.
+    ``checks: read``. None without ``github-token``: GitHub is not asked then. A right that a gate
+    can do without does not stand in its row, and does not keep a run from starting.
     """
     if inputs.github_token is None or inputs.dry_run:
         return []
