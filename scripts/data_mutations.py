@@ -75,9 +75,7 @@ def _mutants_of(entry: dict[str, Any]) -> Iterator[DataMutant]:
 
 
 def _does_something(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith(
-        ("#", "{#", "//", "- name:", "name:")
-    )
+    return bool(line.strip()) and not line.lstrip().startswith(("#", "{#", "description:"))
 
 
 def _keys(value: Any, where: str = "") -> list[tuple[str, Any, str]]:

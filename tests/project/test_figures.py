@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.figures import read, table_below
 from tests.program import ROOT
+from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
+from tests.unit.sanitize.shares import listed
 
 WRITTEN = read()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -66,6 +68,17 @@ def test_a_sentence_repeats_what_a_command_wrote(page: str, command: str, patter
         for name, shown in found.groupdict().items()
     }
     assert found.groupdict() == rounded
+
+
+def test_the_list_of_secrets_is_the_one_that_was_measured() -> None:
+    """A format, kind or way that was added or lost is measured anew."""
+    numbers = WRITTEN["python -m benchmarks.redaction"]["numbers"]
+    found = {
+        "with a prefix": len(list(listed(1))),
+        "kinds": len(STANDALONE),
+        "ways to name one": len(NAMED),
+    }
+    assert found == {name: int(numbers[name]) for name in found}
 
 
 def test_a_page_names_no_command_whose_figures_are_unknown() -> None:

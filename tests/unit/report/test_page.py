@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -44,6 +45,29 @@ def test_what_others_wrote_stays_text(value: str) -> None:
     assert text.count("</style>") == 1
     assert not re.search('<script|javascript:|" onload', text)
     assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
+
+
+class _Tags(HTMLParser):
+    """Keeps the tags that are open, and those that end without a beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in ("meta", "input", "br", "hr", "img", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def test_every_tag_of_the_page_ends_where_it_should() -> None:
+    tags = _Tags()
+    tags.feed(page_of(result(Result.SUCCESS, *SUCCESSFUL)))
+    assert (tags.open, tags.wrong) == ([], [])
 
 
 def test_the_page_loads_nothing_sends_nothing_and_runs_nothing() -> None:
