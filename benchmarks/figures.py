@@ -58,12 +58,13 @@ def read() -> dict[str, Any]:
 
 
 def table_below(page: str, command: str) -> str:
-    """Return the first table below the paragraph that begins with ``command``.
+    """Return the first table below the paragraph that names ``command``.
 
     Raises:
         AssertionError: there is none.
     """
-    place = re.search(rf"^.*`{re.escape(command)}\b[^`]*`", page, re.MULTILINE)
+    named = rf"^(?!\|).*`{re.escape(command)}(?![.\w])[^`]*`"  # not the row of another table
+    place = re.search(named, page, re.MULTILINE)
     assert place, f"the page does not name {command}"
     table = re.compile(r"^(?:\|.*\n)+", re.MULTILINE).search(page, place.end())
     assert table, f"the page has no table below {command}"

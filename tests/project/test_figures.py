@@ -70,6 +70,11 @@ def test_a_sentence_repeats_what_a_command_wrote(page: str, command: str, patter
     assert found.groupdict() == rounded
 
 
+def test_a_table_is_found_below_the_sentence_that_names_its_command() -> None:
+    page = "| `run x` | y |\n| --- | --- |\n\n`run x.y`:\n\n| no |\n\nAs `run x --write` says:\n\n| a |\n"
+    assert table_below(page, "run x") == "| a |\n"
+
+
 def test_the_list_of_secrets_is_the_one_that_was_measured() -> None:
     """A format, kind or way that was added or lost is measured anew."""
     numbers = WRITTEN["python -m benchmarks.redaction"]["numbers"]
