@@ -31,7 +31,7 @@ from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.run.repositories import find_repos
-from mogplex_ci.sanitize import Value, duration
+from mogplex_ci.sanitize import SafeText, Value, duration
 from mogplex_ci.step.execute import Step
 from mogplex_ci.step.guards import reason_to_skip, rights_for_event
 from mogplex_ci.step.plan import key_of
@@ -56,8 +56,11 @@ class Mark(Enum):
     WARNING = ("warning", "!")
     FAILED = ("failed", "✘")
     """A step would fail because of it."""
-    UNKNOWN = ("unknown", "?")
-    """It could not be checked, or there is nothing to check."""
+    MISSING = ("missing", "○")
+    """It was not given, and a step needs it."""
+    NOT_CHECKED = ("not checked", "?")
+    NOT_NEEDED = ("not needed", "–")
+    """There is nothing to check here."""
 
 
 class Finding(NamedTuple):
@@ -119,13 +122,29 @@ def main(session: Session, argv: Sequence[str]) -> int:
     if "--help" in argv or "-h" in argv:
         parser().print_help()
         return 0
-    exit_code = 0
+    as_json = "--json" in argv
+    findings: list[Finding] = []
     with session.stop.interrupting():
         job = Job([word for word in argv if word != "--json"], session)
         for finding in _findings(job):
-            _print(finding, session.console, as_json="--json" in argv)
-            exit_code = exit_code or finding.exit_code
-    return exit_code
+            _print(finding, session.console, as_json=as_json)
+            findings.append(finding)
+    if not as_json:
+        session.console.lines([_verdict(findings, session.console)])
+    return next((finding.exit_code for finding in findings if finding.exit_code), 0)
+
+
+def _verdict(findings: Sequence[Finding], console: Console) -> SafeText:
+    """Return what the findings mean for a step."""
+    checks = dict.fromkeys(finding.check for finding in findings)
+    failed = {each.check: each.exit_code for each in findings if each.mark is Mark.FAILED}
+    if failed:
+        named = ", ".join(f"{check} (exit {code})" for check, code in failed.items())
+        return console.safe.message(f"{len(failed)} of {len(checks)} failed: {named}")
+    missing = dict.fromkeys(each.check for each in findings if each.mark is Mark.MISSING)
+    if missing:
+        return console.safe.line("A step needs more: see {}", ", ".join(missing))
+    return console.safe.line("A step can start")
 
 
 def _findings(job: Job) -> Iterator[Finding]:
@@ -142,7 +161,7 @@ def _findings(job: Job) -> Iterator[Finding]:
             left[_check_of(error, list(left))] = error
         for name, failure in left.items():
             if failure is None:
-                yield Finding(name, Mark.UNKNOWN, "not checked, because another check failed")
+                yield Finding(name, Mark.NOT_CHECKED, "another check failed")
                 continue
             remedy = failure.remedy
             if not job.is_in_ci:
@@ -181,7 +200,8 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
         template += " → {}"
         remedy = [finding.remedy]
     if sys.stdout.encoding.lower().replace("-", "") != "utf8":
-        template = template.replace("✔", "v").replace("✘", "x").replace("→", "->")
+        template = template.replace("✔", "v").replace("✘", "x")
+        template = template.replace("○", "o").replace("–", "-").replace("→", "->")
     console.lines([console.safe.line(template, *finding.values, *remedy)])
 
 
@@ -195,7 +215,7 @@ def _setup(job: Job) -> Iterator[Finding]:
         remedy = "Give an idempotency-key, or a retry starts a second run."
         yield Finding("ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy)
     else:
-        yield Finding("ci", Mark.UNKNOWN, "this is not a CI job")
+        yield Finding("ci", Mark.NOT_NEEDED, "this is not a CI job")
     missing: list[str] = []
     try:
         warnings = job.read()
@@ -209,7 +229,7 @@ def _setup(job: Job) -> Iterator[Finding]:
     for template, values in error_lines(UsageError(*warnings)):
         yield Finding("inputs", Mark.WARNING, template, values)
     for name in missing:
-        yield Finding("inputs", Mark.UNKNOWN, "no {} is given; a step needs one", (name,))
+        yield Finding("inputs", Mark.MISSING, "no {} is given; a step needs one", (name,))
     if not warnings and not missing:
         yield Finding("inputs", Mark.OK, "all can be used")
     key = key_of(job.tasks[0], job.platform)
@@ -217,7 +237,7 @@ def _setup(job: Job) -> Iterator[Finding]:
     if key.explicit or is_derived:
         yield Finding("key", Mark.OK, "{}", (key.base,))
     else:
-        yield Finding("key", Mark.UNKNOWN, "a new one each time, such as {}", (key.base,))
+        yield Finding("key", Mark.OK, "a new one each time, such as {}", (key.base,))
 
 
 def _guards(job: Job) -> Iterator[Finding]:
@@ -240,7 +260,7 @@ def _guards(job: Job) -> Iterator[Finding]:
     elif job.is_in_ci:
         yield Finding("trigger", Mark.OK, "a step may start")
     else:
-        yield Finding("trigger", Mark.UNKNOWN, "no event: this is not a CI job")
+        yield Finding("trigger", Mark.NOT_NEEDED, "no event: this is not a CI job")
 
 
 def _service(job: Job) -> Iterator[Finding]:
@@ -304,7 +324,7 @@ def _clock(answer: Answer | None) -> Finding:
     try:
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError:
-        return Finding("clock", Mark.UNKNOWN, "the answer has no date")
+        return Finding("clock", Mark.NOT_CHECKED, "the answer has no date")
     if abs(skew) <= SKEW_SECONDS:
         return Finding("clock", Mark.OK, "agrees with the API's")
     template: LiteralString = "{} behind the API's"
@@ -323,7 +343,7 @@ def _repo(client: Client, repo: str | None) -> Finding:
     """
     if repo is None:
         return Finding(
-            "repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up"
+            "repo", Mark.MISSING, "none is given; name one with --repo to have it looked up"
         )
     if is_uuid(repo):
         found = client.repos(repo_id=repo, timeout=PROBE_SECONDS)
@@ -355,10 +375,12 @@ def _github(job: Job) -> Iterator[Finding]:
     repo = step.repo or ""
     token = step.github_token
     if token is None:
-        yield Finding("github-token", Mark.UNKNOWN, "none is given")
+        yield Finding("github-token", Mark.NOT_NEEDED, "none is given")
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-        yield Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
+        yield Finding(
+            "github-token", Mark.NOT_CHECKED, "is tried with one repo, given as owner/name"
+        )
         return
     needed = {repo: rights_needed(step)}
     if step.include_event and own:
@@ -366,7 +388,7 @@ def _github(job: Job) -> Iterator[Finding]:
     issue = step.comment_on if own else None
     if issue is None and not any(needed.values()):
         found: LiteralString = "no gate and no comment needs it; it only tells who has write access"
-        yield Finding("github-token", Mark.UNKNOWN, found)
+        yield Finding("github-token", Mark.NOT_NEEDED, found)
         return
     unknown = _unknown_rights(job, token, step.base_branch or "", needed)
     if issue is not None and own:
@@ -375,7 +397,7 @@ def _github(job: Job) -> Iterator[Finding]:
             github.within(PROBE_SECONDS).find_comment(issue, re.compile("(?!)"))
     if unknown:
         template: LiteralString = "GitHub did not say whether it has {}"
-        yield Finding("github-token", Mark.UNKNOWN, template, (", ".join(unknown),))
+        yield Finding("github-token", Mark.NOT_CHECKED, template, (", ".join(unknown),))
         return
     found = "may read what the inputs need; whether it may write a comment, only a step can tell"
     yield Finding("github-token", Mark.OK, found)

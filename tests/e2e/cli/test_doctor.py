@@ -35,7 +35,7 @@ CHECKS += ["scope", "github-token"]
 REPO = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 OTHER = "99999999-9999-4999-8999-999999999999"
 UNKNOWN = "mog_" + "x" * 32
-NOT_CHECKED = "not checked, because another check failed"
+NOT_CHECKED = "another check failed"
 PROXY = "http://ada:hunter2-horse@127.0.0.1:9"
 PAGE: dict[str, Any] = {"http": 200, "html": "<!DOCTYPE html><title>Hi</title>"}
 IN_2020 = {"headers": {"date": "Wed, 01 Jan 2020 00:00:00 GMT"}}
@@ -69,9 +69,11 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
     (probe,) = [request for request in job.requests if request.route == "start"]
     assert "idempotency-key" not in {name for name, value in probe.headers.items() if value}
     assert (ended.code, ended.err) == (0, "")
-    lines = [line.split(maxsplit=2) for line in ended.out.splitlines()]
+    *findings, verdict = ended.out.splitlines()
+    assert verdict == "A step can start"
+    lines = [line.split(maxsplit=2) for line in findings]
     assert [line[1] for line in lines] == CHECKS
-    assert [line[0] for line in lines] == ["✔"] * 12 + ["?"]
+    assert [line[0] for line in lines] == ["✔"] * 12 + ["–"]
     assert ended.out.splitlines()[10] == f"✔ repo            acme/web has the id {REPO}"
     assert "only a start can tell" in ended.out.splitlines()[11]
     assert job.token not in ended.out
@@ -142,7 +144,7 @@ def test_a_github_that_does_not_answer_is_no_missing_right(terminal: Terminal) -
         terminal.env |= given | {"GITHUB_API_URL": api.url}
         api.fail(status=502, times=9)
         code, found = examined(terminal)
-    assert (code, found["github-token"][0]) == (0, "unknown")
+    assert (code, found["github-token"][0]) == (0, "not checked")
     said = "GitHub did not say whether it has contents: read, checks: read, statuses: read"
     assert found["github-token"][1] == said
 
@@ -150,10 +152,14 @@ def test_a_github_that_does_not_answer_is_no_missing_right(terminal: Terminal) -
 def test_outside_a_job_only_the_token_and_the_service_are_judged(terminal: Terminal) -> None:
     with Emulator("success") as emulator:
         code, found = examined(terminal.against(emulator))
-    of_job = ("ci", "inputs", "key", "trigger", "repo", "github-token")
     assert code == 0
-    assert {check: mark for check, (mark, _) in found.items()} == {
-        check: "unknown" if check in of_job else "ok" for check in CHECKS
+    marks = {check: mark for check, (mark, _) in found.items()}
+    assert marks == dict.fromkeys(CHECKS, "ok") | {
+        "ci": "not needed",
+        "inputs": "missing",
+        "trigger": "not needed",
+        "repo": "missing",
+        "github-token": "not needed",
     }
     assert found["trigger"][1] == "no event: this is not a CI job"
 
@@ -171,7 +177,7 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("repos", "start", "finding", "code", "told"),
     [
-        (LISTED, {}, "clock unknown", 0, "the answer has no date"),
+        (LISTED, {}, "clock not checked", 0, "the answer has no date"),
         (LISTED | IN_2020, {}, "clock warning", 0, "ahead of the API's Set"),
         (PAGE, {}, "base-url failed", 69, "not a Mogplex server"),
         (PAGE | {"http": 404}, {}, "base-url failed", 69, "not a Mogplex server"),
@@ -205,7 +211,7 @@ def test_an_answer_of_the_service(
     ):
         terminal.env |= {"MOGPLEX_URL": service.url, "MOGPLEX_API_KEY": service.token}
         ended, found = examined(terminal)
-    check, mark = finding.split()
+    check, mark = finding.split(maxsplit=1)
     assert (ended, found[check][0], told in found[check][1]) == (code, mark, True), found
     assert {name for name, (mark, _) in found.items() if mark == "failed"} == (
         {check} if code else set()
@@ -289,16 +295,16 @@ def test_an_answer_of_the_service(
             "the names and patterns stand for 3 repositories",
         ),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, "key ok", 0, "mine"),
-        ({"ACT": "true"}, "key unknown", 0, "a new one each time, such as github-acme/web-"),
+        ({"ACT": "true"}, "key ok", 0, "a new one each time, such as github-acme/web-"),
         (
             {"MOGPLEX_GITHUB_TOKEN": "ghs_x"},
-            "github-token unknown",
+            "github-token not needed",
             0,
             "no gate and no comment needs it",
         ),
         (
             {"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"},
-            "github-token unknown",
+            "github-token not checked",
             0,
             "is tried with one repo",
         ),
@@ -310,7 +316,7 @@ def test_a_finding_and_what_to_do_about_it(
 ) -> None:
     terminal.env |= given
     ended, found = examined(terminal)
-    names, mark = finding.split()
+    names, mark = finding.split(maxsplit=1)
     check, *others = names.split("+")
     assert (found[check][0], told in found[check][1]) == (mark, True), found
     assert (ended, list(found)) == (code, CHECKS)
@@ -318,7 +324,7 @@ def test_a_finding_and_what_to_do_about_it(
     assert failed == (
         {check, *others} if mark == "failed" else {"authentication"} if code else set()
     ), found
-    assert {mark for mark, message in found.values() if message == NOT_CHECKED} <= {"unknown"}
+    assert {mark for mark, message in found.values() if message == NOT_CHECKED} <= {"not checked"}
     assert not any(secret in str(found) for secret in ("hunter2", "with blanks"))
 
 
@@ -356,6 +362,32 @@ def test_a_certificate_of_ones_own(
     assert found["proxy"] == (
         ("ok", f"through {address}, which HTTPS_PROXY names")
         if is_right
-        else ("unknown", NOT_CHECKED)
+        else ("not checked", NOT_CHECKED)
     )
     assert step is None or (step.code, "Trying again" in step.out) == (69, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "verdict"),
+    [
+        ({}, 0, "A step can start"),
+        ({"MOGPLEX_REPO": "acme/unknown"}, 2, "1 of 13 failed: repo (exit 2)"),
+        ({"MOGPLEX_API_KEY": UNKNOWN}, 64, "1 of 13 failed: authentication (exit 64)"),
+        (
+            {"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"},
+            2,
+            "2 of 13 failed: inputs (exit 2), token (exit 64)",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("job")
+def test_the_verdict(terminal: Terminal, given: dict[str, str], code: int, verdict: str) -> None:
+    terminal.env |= given
+    ended = terminal.mogplex("doctor")
+    assert (ended.code, ended.out.splitlines()[-1]) == (code, verdict)
+
+
+def test_the_verdict_names_what_a_step_needs_besides(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("doctor")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "A step needs more: see inputs, repo")
