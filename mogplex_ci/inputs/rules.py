@@ -37,8 +37,8 @@ def conflicts(
 
 
 def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    """Yield what a run, or another input, needs besides. A run file that cannot be used may have
-    it: then nobody asks.
+    """Yield what a run, or another input, needs besides. Not to be asked where the run file cannot
+    be read: it may have what seems to be missing.
     """
     if step.repair and not _gates(texts):
         remedy = "Say with require, allowed-paths, protected-paths, checks or artifact what the run must deliver."
