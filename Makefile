@@ -67,10 +67,10 @@ ifeq ($(T),)
 test: $(COMPILED) ## Run the everyday tests, in a few minutes; those of a folder, file or test: T=tests/unit/run
 	$(PYTEST) -m "not slow"
 else
-# Unit tests, and those of one whole step, need few tools. A bug that fails all is seen after ten.
+# Unit tests, and those of one whole step, need few tools. A bug that fails all is seen after three.
 FEW_TOOLS := tests/unit% tests/e2e/test_action.py%
 test: $(if $(filter $(FEW_TOOLS),$(firstword $(T))),$(UNIT),$(SETUP))
-	$(if $(wildcard $(T)/.),$(PYTEST),$(PYTEST_ALONE)) $(if $(findstring ::,$(T)),,-m "not slow") --maxfail 10 '$(T)'
+	$(if $(wildcard $(T)/.),$(PYTEST),$(PYTEST_ALONE)) $(if $(findstring ::,$(T)),,-m "not slow") --maxfail 3 '$(T)'
 endif
 
 test-slow: $(COMPILED) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
