@@ -37,6 +37,8 @@ _TAG_ALONE: Final = HTML_OPEN_CLOSE_TAG_STR + r"\s*\Z"
 _NO_INLINE_HTML: Final = r"<!(?!--|\[CDATA\[|[A-Z]+\s)"
 """GitHub follows an older CommonMark than the library: in that a declaration begins with capitals.
 """
+_LONGEST_REFERENCE: Final = 50
+"""Lines that are looked at for the end of a link reference: many paragraphs take linear time."""
 _FOOTNOTE: Final = r"\[\^([^\]\s\0]+)\]:"
 _FOOTNOTE_REFERENCE: Final = r"\[\^([^\]\s]{1,200})\]"
 """Bounded: many that never close take linear time."""
@@ -142,7 +144,7 @@ def _reference(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     """Parse a link reference, and what goes on its paragraph in a line right below it that is
     indented like code, is one tag, or is not indented like the item or quote that holds them.
     """
-    if not reference(state, first, end, silent):
+    if not _link_reference(state, first, end, silent):
         return False
     line = state.line
     if silent or line >= end or state.isEmpty(line):
@@ -160,6 +162,27 @@ def _reference(state: StateBlock, first: int, end: int, silent: bool) -> bool:
             paragraph(state, line, end, False)
         state.sCount[line] = indent
     return True
+
+
+def _link_reference(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """Parse a link reference, also where the next line begins like an empty title, which to the
+    library makes it none.
+    """
+    if reference(state, first, end, silent):
+        return True
+    if not state.src.startswith("[", state.bMarks[first] + state.tShift[first]):
+        return False
+    for line in range(first + 1, min(end, first + _LONGEST_REFERENCE)):
+        text = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+        if not text:
+            return False  # the end of the paragraph
+        if text.startswith(("''", '""', "()")):
+            last = state.lineMax
+            state.lineMax = line
+            is_reference = reference(state, first, line, silent)
+            state.lineMax = last
+            return is_reference
+    return False
 
 
 def _footnote_reference(state: StateInline, silent: bool) -> bool:
@@ -216,6 +239,8 @@ def _with_footnotes_at_the_end(
 ) -> list[Token]:
     """Return the tokens of the page: of footnotes only those that it refers to, each with its
     label. The sources of the others are added to ``left_out``.
+
+    Where one holds HTML, all are left out: what of them is seen depends on their order.
     """
     page: list[Token] = []
     definitions: list[_Footnote] = []
@@ -231,6 +256,8 @@ def _with_footnotes_at_the_end(
         else:
             inside[-1].append(token)
     footnotes = {note.label: note for note in reversed(definitions)}  # the first one counts
+    if any(map(_holds_html, definitions)):
+        footnotes = {}
     used: dict[str, _Footnote] = {}
     below = page
     while below:
@@ -242,6 +269,11 @@ def _with_footnotes_at_the_end(
         page += [_paragraph(f"[^{note.label}]:"), *note.tokens]
     left_out += [note.source for note in definitions if used.get(note.label) is not note]
     return page
+
+
+def _holds_html(footnote: _Footnote) -> bool:
+    inline = (child for token in footnote.tokens for child in token.children or ())
+    return any(token.type in ("html_block", "html_inline") for token in (*footnote.tokens, *inline))
 
 
 def _named_in(tokens: Iterable[Token], footnotes: Mapping[str, _Footnote]) -> list[_Footnote]:

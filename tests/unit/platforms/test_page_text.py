@@ -197,6 +197,9 @@ def numbered(pieces: list[str]) -> str:
 @example("- a\n<b>\n<? w1q")
 @example("> [a]: u\n    [a]: w1q")
 @example("[^a][b]\n\n[b]: x\n[^a]: w1q")
+@example("[a]: w1q\n''>")
+@example("x[^b]\n\n[^a]: <template>[^a]\n\n[^b]: w1q")
+@example("x[^a] y[^b]\n\n[^b]: w1q\n\n[^a]: <template>")
 def test_no_word_is_handed_over_that_github_does_not_show(body: str) -> None:
     handed_over = set(re.findall(r"w\d+q", page_text(body).text))
     assert handed_over <= set(re.findall(r"w\d+q", read_on_github(body)))
