@@ -178,7 +178,9 @@ class RunFacts(NamedTuple):
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
         """
-        return None if self.task.dry_run else url
+        if self.task.dry_run:
+            return None
+        return url
 
     def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
         """Return names and values of everything that is known, as far as it is short."""
@@ -240,7 +242,9 @@ class StepFacts(NamedTuple):
     @property
     def only_run(self) -> RunFacts | None:
         """The run, or the step itself if it ended before it had one; None if there are several."""
-        return None if self.has_several else self.shown[0]
+        if self.has_several:
+            return None
+        return self.shown[0]
 
     def headline(self, safe: Sanitizer) -> SafeText:
         """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were
@@ -310,9 +314,13 @@ def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
 
 def _change(delivered: Delivered) -> LiteralString | None:
     """Return whether something was changed, in a word; None when there is nothing to say of it."""
-    if delivered.changed is not None:
-        return "yes" if delivered.changed else "nothing"
-    return "unknown" if delivered.has_work else None
+    if delivered.changed:
+        return "yes"
+    if delivered.changed is False:
+        return "nothing"
+    if delivered.has_work:
+        return "unknown"
+    return None
 
 
 def facts_of(

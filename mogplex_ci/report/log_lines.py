@@ -142,7 +142,9 @@ class JobLogLines(LogLines):
         event has a line anyway.
         """
         self.agent_speaks = False
-        limit = ANNOTATIONS_LIMIT if place is None else LOCATIONS_LIMIT
+        limit = ANNOTATIONS_LIMIT
+        if place is not None:
+            limit = LOCATIONS_LIMIT
         if level in _LEVELS[self.wanted] and self._annotated[level] < limit:
             self._annotated[level] += 1
             self.platform.annotate(level, self.safe.line(title), message, place)

@@ -305,7 +305,9 @@ def _phase_started(entry: PhaseStarted, safe: Sanitizer, *, links: bool) -> Entr
     event = entry.event
     if event is None:
         return EntryText(entry.phase.value, ["started"])
-    url = safe.url(event.git.pull_request_url) if event.git and links else None
+    url = None
+    if links and event.git is not None:
+        url = safe.url(event.git.pull_request_url)
     said = join_present(": ", event.message or "started", url)
     return EntryText(entry.phase.value, said, details=_details(event))
 
@@ -326,8 +328,9 @@ def _phase_ended(entry: PhaseEnded) -> EntryText:
 def _note(event: Event, safe: Sanitizer) -> EntryText:
     extra: list[Part] = []
     if event.end is not None:
-        code = event.end.exit_code
-        exit_code = None if code is None else safe.sentence("exit code ", code)
+        exit_code = None
+        if event.end.exit_code is not None:
+            exit_code = safe.sentence("exit code ", event.end.exit_code)
         extra = join_present(", ", exit_code, event.end.code)
     return EntryText(
         event.label,
@@ -398,7 +401,9 @@ def long_lines(
         return []
     lines = block(message)
     is_long = len(lines) > 1 or any(len(line) > LONG_LINE for line in lines)
-    return lines if is_long else []
+    if not is_long:
+        return []
+    return lines
 
 
 def _message(call: ToolCall, event: Event) -> Untrusted | None:

@@ -26,15 +26,15 @@ class ResultRow:
     ) -> None:
         self.name = name
         """Value of the output ``result``."""
-        self.mark = mark
+        self.mark: LiteralString = mark
         """One character for good, bad or neither."""
-        self.headline = headline
+        self.headline: LiteralString = headline
         """How a run or a step ended, in a few words."""
         self.severity = severity
         """Of several runs the one with the highest decides how the step ended."""
         self.exit_code = exit_code
         """Unless an error or a signal has one of its own."""
-        self.junit = junit
+        self.junit: Literal["", "skipped", "failure", "error"] = junit
         """Element of the run's test case in JUnit XML; empty when the case passes."""
 
 

@@ -351,7 +351,9 @@ def _picture_of_run(
         if isinstance(entry, ToolCall):
             ended = timeline.last if entry.ended is None else entry.ended
             title = ": ".join(filter(None, (shown.label, shown.text, shown.extra)))
-            kind = "call bad" if shown.is_bad else "call"
+            kind = "call"
+            if shown.is_bad:
+                kind = "call bad"
             bar = picture.bar(entry.at, ended, kind, title, f"{_anchor(run)}e{number}")
             calls.setdefault(shown.filter, []).append(bar)
     for number, (name, _) in enumerate(filters):
