@@ -31,6 +31,7 @@ class Ask(Protocol):
 
     def __call__(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
         """Return what ``call`` returns."""
+        ...
 
 
 class Beginning(NamedTuple):
