@@ -286,6 +286,7 @@ class StepFacts(NamedTuple):
             "Task": [shown(run.task.name) for run in self.runs],
             "Time": [_time_cell(run, safe) for run in self.runs],
             "Pull request": [_pull_request_cell(run, safe) for run in self.runs],
+            "Reason": [_reason_cell(run, safe) for run in self.runs],
         }
         return {name: cells for name, cells in columns.items() if any(cells)}
 
@@ -310,6 +311,18 @@ def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
     if run.delivered.changed is False:
         return safe.line("no change")
     return safe.clean("")
+
+
+def _reason_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    """Return the code and the first words of why a run did not succeed."""
+    ending = run.ending
+    why: CleanText | None = ending.cause
+    if ending.detail and not ending.says_more:
+        why = ending.detail  # the column with the result says the cause
+    if ending.error_code is None or why is None:
+        return safe.clean("")
+    first = safe.clean(text.first_line(why), limit=text.NAME_LIMIT)
+    return safe.sentence(ending.error_code, ": ", first)
 
 
 def _change(delivered: Delivered) -> LiteralString | None:

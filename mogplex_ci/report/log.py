@@ -5,12 +5,15 @@ run's own log follows in one group when the run ends.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import RateLimitedError
+from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.event_words import EventText
@@ -24,6 +27,7 @@ from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.workspace import discard, writable, write_whole
 
 _LEAST_ROOM: Final = 20_000
 _WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
@@ -42,6 +46,14 @@ class Log(Report):
         self.lines = JobLogLines(platform, sanitizer)
         self._safe = sanitizer
         self._elapsed = elapsed
+        self.logs_folder: Path | None = None
+        """Where the logs of runs that succeeded are written; None: they are folded in the job
+        log.
+        """
+        self._failures_left: list[SafeText] = []
+        """Of runs that failed: what no annotation has said, because one is kept for all that
+        come.
+        """
         self._runs: dict[int, _StreamedLog | _FoldedLog] = {}
         """The logs of the runs that are not over, by number."""
         self._wait_ends = 0.0
@@ -107,6 +119,8 @@ class Log(Report):
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         self._runs = {run.number: _FoldedLog(self.lines, run, room) for run in runs}
         number = count(len(runs), "run")
+        if self.logs_folder is not None:
+            _discard_logs(self.logs_folder)
         title = self._safe.sentence("Starting ", number, *text.bounds(runs[0].inputs))
         self.lines.fold(title, [run.name for run in runs if run.name is not None])
 
@@ -132,7 +146,74 @@ class Log(Report):
 
     def end_run(self, run: RunFacts) -> None:
         """Write how a run ended."""
-        self._runs.pop(run.number).end(run)
+        log = self._runs.pop(run.number)
+        if isinstance(log, _StreamedLog):
+            log.end(run)
+        elif run.ending.result is not Result.SKIPPED:
+            # Of those that were skipped one line says it, and the table at the end names them.
+            log.end(run)
+            self._end_of_folded(run, log.lines)
+
+    def _end_of_folded(self, run: RunFacts, kept: Sequence[SafeText]) -> None:
+        """Write how one run of several ended, and the lines of its log; one that succeeded has a
+        file for them, if there is a folder for such files.
+        """
+        ending = run.ending
+        said: list[Part] = [run.name, " ", ending.mark, " ", ending.headline]
+        if run.work.run_id:
+            said += [" after ", duration(ending.duration)]
+        said += text.behind(": ", run.link(run.delivered.pull_request_url))
+        file = None
+        if ending.exit_code == 0:
+            file = self._write_log(run, kept)
+        if file is not None:
+            said += [" (log: ", file, ")"]
+        self.lines.say(*said)
+        if ending.exit_code != 0 and ending.annotation:
+            self._annotate_failure(self._safe.sentence(run.name, " ", ending.annotation))
+        if kept and file is None:
+            self.lines.fold(self._safe.sentence(run.name, " The run's log"), kept)
+
+    def _write_log(self, run: RunFacts, kept: Sequence[SafeText]) -> SafeText | None:
+        """Write the log of a run to a file, and return its path in the workspace; None if there is
+        no folder for it, or that fails: the job log has the lines then.
+        """
+        if self.logs_folder is None:
+            return None
+        workspace = self.lines.platform.workspace
+        path = self.logs_folder / _log_file_name(run)
+        try:
+            path = writable(workspace, str(path), input_name="output-dir")
+            write_whole(path, "".join(f"{line}\n" for line in kept))
+        except (OSError, UsageError):
+            return None
+        return self._safe.path(path.relative_to(workspace.resolve()).as_posix())
+
+    def _annotate_failure(self, message: SafeText) -> None:
+        """Annotate that a run failed. The last annotation that the CI system shows waits for the
+        end of the step: it counts the failures that came after.
+        """
+        if self.lines.is_last_annotation(Level.ERROR):
+            self._failures_left.append(message)
+            self.lines.say("Error: ", message)
+        else:
+            self.lines.annotate(Level.ERROR, "Mogplex", message)
+
+    def _annotate_the_rest(self, why: SafeText | None) -> None:
+        """Annotate why the step ended, and the failures that no annotation has said."""
+        left = self._failures_left
+        if not left:
+            message = why
+        elif why is None and len(left) == 1:
+            message = left[0]
+        else:
+            more = self._safe.sentence(
+                count(len(left), "more run"),
+                " did not succeed: the table at the end of the log has the reasons.",
+            )
+            message = self._safe.sentence(*text.join_present(" ", why, more))
+        if message is not None:
+            self.lines.annotate(Level.ERROR, "Mogplex", message)
 
     def end(self, step: StepFacts) -> None:
         """Write how a step ended without a run, or with several; of an only run all is said."""
@@ -157,8 +238,7 @@ class Log(Report):
         headline = self._safe.sentence(ending.mark, " ", step.headline(self._safe))
         requests = count(ending.requests, "request")
         self.lines.say(headline, " after ", duration(ending.duration), ", ", requests)
-        if step.why:
-            self.lines.annotate(Level.ERROR, "Mogplex", step.why)
+        self._annotate_the_rest(step.why)
 
     def _is_turning_point(self, update: u.Update) -> bool:
         """Whether an update of one run of several is a line of its own. A wait that all runs share
@@ -200,7 +280,7 @@ class _FoldedLog:
 
     def __init__(self, lines: JobLogLines, run: StepRun, room: int) -> None:
         """``room`` is the characters that are kept."""
-        self._lines = lines
+        self._job_log = lines
         self._name = run.name
         self._kept = KeptLines(lines.safe, room)
         self._log = RunLog(self._kept, run.inputs)
@@ -211,22 +291,29 @@ class _FoldedLog:
         self._kept.first_of_update = None
         self._log.on(update)
         if is_turning_point and self._kept.first_of_update:
-            self._lines.say(self._name, " ", self._kept.first_of_update)
+            self._job_log.say(self._name, " ", self._kept.first_of_update)
 
     def end(self, run: RunFacts) -> None:
-        """Write how the run ended, and what was kept of it."""
-        ending = run.ending
-        if ending.result is Result.SKIPPED:
-            return  # one line says it of all, and the table at the end names them
+        """Finish the run's own log."""
         self._log.end(run)
-        said: list[Part] = [self._name, " ", ending.mark, " ", ending.headline]
-        if run.work.run_id:
-            said += [" after ", duration(ending.duration)]
-        link = text.behind(": ", run.link(run.delivered.pull_request_url))
-        self._lines.say(*said, *link)
-        if ending.exit_code != 0 and ending.annotation:
-            message = self._lines.safe.sentence(self._name, " ", ending.annotation)
-            self._lines.annotate(Level.ERROR, "Mogplex", message)
-        lines = self._kept.all()
-        if lines:
-            self._lines.fold(self._lines.safe.sentence(self._name, " The run's log"), lines)
+
+    @property
+    def lines(self) -> Sequence[SafeText]:
+        """All lines that were kept."""
+        return self._kept.all()
+
+
+def _log_file_name(run: RunFacts) -> str:
+    """Return ``3-acme-web-docs.log``: the number keeps names apart, and Windows takes all of
+    them.
+    """
+    words = re.sub("[^A-Za-z0-9._-]+", "-", run.label)
+    return f"{run.number}-{words[:80].strip('-.')}.log"
+
+
+def _discard_logs(folder: Path) -> None:
+    """Delete the logs of runs that an earlier step wrote, as far as that is possible."""
+    for path in folder.glob("*.log"):
+        if re.match("[0-9]+-", path.name):
+            with suppress(OSError):
+                discard(path)

@@ -151,6 +151,10 @@ class JobLogLines(LogLines):
         elif place is None:
             self.say(level.value.capitalize(), ": ", title, ": ", message)
 
+    def is_last_annotation(self, level: Level) -> bool:
+        """Whether one more annotation of ``level`` is shown, and none after it."""
+        return level in _LEVELS[self.wanted] and self._annotated[level] == ANNOTATIONS_LIMIT - 1
+
     def link(self, label: SafeText, url: SafeText) -> None:
         """See ``LogLines``."""
         self.platform.link(label, url)

@@ -15,6 +15,7 @@ from mogplex_ci.outputs import (
     DIAGNOSTICS_FILE,
     EVENTS_FILE,
     JUNIT_FILE,
+    LOGS_FOLDER,
     PAGE_FILE,
     RESULT_FILE,
 )
@@ -104,6 +105,7 @@ class Recorder:
         """
         if folder is not None:
             self._reports += files_in(folder, self.safe)
+            self.log.logs_folder = folder / LOGS_FOLDER
         if folder is not None or self._platform.is_debug:
             path = folder and folder / DIAGNOSTICS_FILE
             self.diagnostics = Diagnostics(

@@ -142,21 +142,17 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(
         assert row["pull-request-url"] == (
             f"https://github.com/{repo}/pull/42" if task == "docs" else None
         )
-        starts = (
-            f"[{repo} {task}] Started run ",
-            f"[{repo} {task}] ",
-            f"::group::[{repo} {task}] The run's log",
-        )
-        started, *_, group = [
-            number for number, line in enumerate(lines) if line.startswith(starts)
-        ]
-        assert lines[started].startswith(starts[0])
-        assert any(
-            mark in line
-            for line in lines[started:group]
-            for mark in ("] ✔ Run succ", "] ✘ Run failed")
-        )
-        own = lines[group : lines.index("::endgroup::", group)]
+        name = f"[{repo} {task}] "
+        shown = [line for line in lines if line.startswith(name)]
+        assert shown[0].startswith(f"{name}Started run ")
+        if task == "tests":
+            assert f"{name}✘ Run failed after " in shown[-1]
+            group = lines.index(f"::group::{name}The run's log")
+            own = lines[group : lines.index("::endgroup::", group)]
+        else:
+            said = re.fullmatch(r".*\] ✔ Run succeeded after .*\(log: (run-logs/.*)\)", shown[-1])
+            assert said, shown
+            own = (step.workspace / said[1]).read_text(encoding="utf-8").splitlines()
         assert sum("agent: done after" in line for line in own) == (task != "tests")
     assert by_id == {}
     assert re.search("^✘ 4 of 6 runs succeeded after ", ended.out, re.MULTILINE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests.unit.report.events import (
     BRANCH,
     SUCCESSFUL,
     Feed,
+    OneRun,
     call,
     delta,
     event,
@@ -42,9 +44,11 @@ from tests.unit.report.events import (
     log_of_each,
     log_of_events,
     planned,
+    repo,
     result,
     run,
     starting,
+    written,
 )
 
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
@@ -406,6 +410,69 @@ def test_a_token_that_is_refused_for_a_minute_is_said_so_once_more() -> None:
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10
+
+
+def updates_of(*items: dict[str, Any]) -> list[Update]:
+    """All events of a run at once, and its end."""
+    feed = Feed()
+    return [feed.arrived(*items), feed.ended()]
+
+
+@pytest.mark.parametrize(
+    ("failures", "last"),
+    [
+        (9, "[acme/repo-8] The run failed: Tests fail. Read what the agent did last."),
+        (10, "[acme/repo-9] The run failed: Tests fail. Read what the agent did last."),
+        (12, "3 more runs did not succeed: the table at the end of the log has the reasons."),
+    ],
+)
+def test_the_last_annotation_of_many_failures_counts_the_rest(failures: int, last: str) -> None:
+    names = [f"acme/repo-{number}" for number in range(failures)]
+    runs = [OneRun(result(Result.FAILED, repo=repo(name), **FAILURE), repo=name) for name in names]
+    text, _ = written(None, runs, is_fleet=True)
+    log = read_log(text)
+    assert levels(log) == ["error"] * min(failures, 10)
+    assert log.annotations[-1].text == last
+    for name in names:
+        assert f"[{name}] The run failed: Tests fail." in text
+        assert re.search(rf"^✘ failed +{name} .* RUN_FAILED: Tests fail", text, re.MULTILINE)
+
+
+def test_the_logs_of_runs_of_several_that_succeeded_are_files_of_output_dir(
+    tmp_path: Path,
+) -> None:
+    """What an earlier step left there is removed, unless it is no log of ours."""
+    folder = tmp_path / "run-logs"
+    folder.mkdir()
+    for name in ("7-acme-old.log", "server.log"):
+        (folder / name).write_text("old")
+    runs = [
+        OneRun(result(Result.SUCCESS, *SUCCESSFUL), updates_of(*SUCCESSFUL), "acme/web"),
+        OneRun(result(Result.FAILED, **FAILURE), repo="acme/api"),
+        OneRun(
+            result(Result.SUCCESS, *SUCCESSFUL),
+            updates_of(*SUCCESSFUL),
+            inputs={"task": "../a b/C:"},
+        ),
+    ]
+    text, _ = written(tmp_path.resolve(), runs, is_fleet=True)
+    files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    assert sorted(files) == ["1-acme-web.log", "3-acme-web-..-a-b-C.log", "server.log"]
+    assert "agent: done after" in files["1-acme-web.log"]
+    assert [group.title for group in read_log(text).groups if "log" in group.title] == [
+        "[acme/api] The run's log"
+    ]
+    assert re.search(
+        r"✔ Run succeeded after .* \(log: run-logs/1-acme-web\.log\)$", text, re.MULTILINE
+    )
+
+
+def test_a_log_that_cannot_be_a_file_stays_in_the_job_log(tmp_path: Path) -> None:
+    (tmp_path / "run-logs").write_text("a file where the folder would be")
+    runs = [OneRun(result(), updates_of(*SUCCESSFUL)) for _ in range(2)]
+    text, _ = written(tmp_path.resolve(), runs, is_fleet=True)
+    assert text.count("The run's log") == 2
+    assert "(log: " not in text
 
 
 def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
