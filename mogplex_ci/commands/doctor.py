@@ -201,7 +201,7 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
         remedy = [finding.remedy]
     if sys.stdout.encoding.lower().replace("-", "") != "utf8":
         template = template.replace("✔", "v").replace("✘", "x")
-        template = template.replace("○", "o").replace("–", "-").replace("→", "->")
+        template = template.replace("○", "o").replace("–", ".").replace("→", "->")
     console.lines([console.safe.line(template, *finding.values, *remedy)])
 
 
