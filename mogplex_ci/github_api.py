@@ -46,6 +46,7 @@ _LACKS_RIGHT: Final = b"Resource not accessible by"
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
 _CHECKS_PERMISSION: Final = "checks: read"
+_STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
 _COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
@@ -352,6 +353,18 @@ class GitHubApi:
                 isinstance(total, int) and len(checks) >= total for _, total in pages
             )
         return found, are_all_listed
+
+    def status_makers(self, sha: str) -> dict[str, str]:
+        """Return the login of who made each status of a commit, by the id that ``checks`` gives it;
+        empty if that account is gone. The newest statuses, which ``checks`` lists, tell no maker.
+        """
+        path = f"{self._repo}/commits/{quote(sha, safe='')}/statuses"
+        pages = self._pages(path, _STATUSES_PERMISSION)
+        return {
+            f"status {_find(item, 'id')}": _login(_find(item, "creator"))
+            for page, _ in pages
+            for item in page
+        }
 
     def required_checks(self, branch: str) -> list[RequiredCheck]:
         """Return the checks that rules and classic protection require of a branch, as far as there
@@ -703,7 +716,7 @@ def _required_by_protection(branch: object) -> Iterator[RequiredCheck]:
 _CHECK_LISTS: Final = (
     ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite", ("id",)),
     ("check-runs", "check_runs", _CHECKS_PERMISSION, "run", ("check_suite", "id")),
-    ("status", "statuses", "statuses: read", "status", ()),
+    ("status", "statuses", _STATUSES_PERMISSION, "status", ()),
 )
 """The lists of a commit's checks: path, field, permission, kind, and where an item has the id of
 its suite.

@@ -46,6 +46,10 @@ class Wanted(NamedTuple):
         missing += self.names - there
         return sorted(set(missing))
 
+    def is_of_required_app(self, check: Check) -> bool:
+        """Whether the base requires a check of the very app that made it."""
+        return any(each.app_id is not None and _is(each, check) for each in self.required)
+
 
 def _is(required: RequiredCheck, check: Check) -> bool:
     """Whether a check is the required one, by the right app if only one counts."""

@@ -321,20 +321,35 @@ class _ChecksJudge:
         tried = [check for check in now.passed if check.conclusion == "success"]
         if not tried:
             return _listed(Checks.SKIPPED, now.passed, {})
-        others = [check for check in tried if check.app in ("", ACTIONS)]
-        if not others:
-            makers = yield from self._makers()
-            if all(f"{check.app}[bot]" in makers for check in tried):
-                return _listed(Checks.OWN_WORD, tuple(tried), {})
+        if (yield from self._are_own_word(tried)):
+            return _listed(Checks.OWN_WORD, tuple(tried), {})
         number = sum(check.conclusion != "skipped" for check in now.passed)
         return Finding(Checks.PASSED, number=number)
 
-    def _makers(self) -> Generator[Update, None, set[str]]:
-        """Return who pushed the branch and who opened its pull request."""
+    def _are_own_word(self, tried: list[Check]) -> Generator[Update, None, bool]:
+        """Return whether all that passed was made by an app that pushed the branch or opened its
+        pull request. A check that the base requires of that very app is as good as another's.
+        """
+        if any(check.app == ACTIONS or self._wanted.is_of_required_app(check) for check in tried):
+            return False
+        apps = yield from self._own_apps()
+        if any(check.kind == "run" and f"{check.app}[bot]" not in apps for check in tried):
+            return False
+        statuses = [check for check in tried if check.kind == "status"]
+        if not apps or not statuses:
+            return bool(apps)
+        commit = self._commit
+        makers = yield from self._inspection.ask_github(lambda github: github.status_makers(commit))
+        return all(makers.get(check.id) in apps for check in statuses)
+
+    def _own_apps(self) -> Generator[Update, None, set[str]]:
+        """Return the logins of apps that pushed the branch or opened its pull request. The one
+        behind GitHub Actions runs everybody's workflows.
+        """
         inspection = self._inspection
-        moves = yield from inspection.own_moves()
-        opened_by = {item.opened_by for item in inspection.pull_requests}
-        return {move.actor for move in moves} | opened_by
+        makers = {move.actor for move in (yield from inspection.own_moves())}
+        makers |= {item.opened_by for item in inspection.pull_requests}
+        return {login for login in makers if login.endswith("[bot]")} - {f"{ACTIONS}[bot]"}
 
     def _awaited(self, now: CheckList) -> ChecksAwaited:
         """Return what is waited for."""

@@ -114,6 +114,30 @@ def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     assert outcome(story.play(attempt=2, require="checks")) == FAILED
 
 
+def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
+    """Nor where it writes over another's status of the same name; its failure counts."""
+    github = story.github
+    own = status("ci/mogplex", "success", by=AGENT)
+    result = checked(story, Work(FILES, checks=Look(statuses=[own])))
+    assert outcome(result) == FAILED
+    assert "by the word of the app that pushed it alone" in found(result)
+    over = [status("ci/old", "failure"), status("ci/old", "success", by=AGENT)]
+    github.checks[tip_of(github)] = Look(statuses=over)
+    assert outcome(story.play(attempt=2, require="checks")) == FAILED
+    failed = status("ci/mogplex", "failure", by=AGENT)
+    github.checks[tip_of(github)] = Look([check("test", "success")], None, [failed])
+    result = story.play(attempt=3, require="checks")
+    assert (outcome(result), items(result)) == (FAILED, ["ci/mogplex"])
+
+
+def test_a_required_check_of_the_app_that_pushed_that_failed_counts(story: Story) -> None:
+    slug = AGENT.removesuffix("[bot]")
+    story.github.rules["main"] = [requires("mogplex", integration_id=77)]
+    own = check("mogplex", "failure", app={"id": 77, "slug": slug, "name": "Mogplex"})
+    result = checked(story, Work(FILES, checks=Look([own, check("test", "success")])))
+    assert (outcome(result), items(result)) == (FAILED, ["mogplex"])
+
+
 def test_another_job_of_this_workflow_run_that_failed_counts(story: Story) -> None:
     page = "https://github.com/acme/web/actions/runs/77/job/{}"
     at_work = check("agent", None, html_url=page.format(1), check_suite={"id": 7})
@@ -265,6 +289,27 @@ def test_a_required_status_counts_as_well_as_a_check_run(story: Story) -> None:
     story.github.rules["main"] = [requires("ci/old")]
     look = Look([check("test", "success")], None, [status("ci/old", "success")])
     assert outcome(checked(story, Work(FILES, checks=look))) == PASSED
+
+
+@pytest.mark.parametrize("by", ["jenkins", "vercel[bot]", "github-actions[bot]"])
+def test_a_status_of_another_account_is_enough(story: Story, by: str) -> None:
+    """Also beside one of the app that pushed the branch."""
+    statuses = [status("ci/old", "success", by=by), status("ci/mogplex", "success", by=AGENT)]
+    assert outcome(checked(story, Work(FILES, checks=Look(statuses=statuses)))) == PASSED
+
+
+def test_who_made_a_status_is_asked_only_where_nothing_else_passed(story: Story) -> None:
+    look = Look([check("test", "success")], None, [status("ci/old", "success")])
+    assert outcome(checked(story, Work(FILES, checks=look))) == PASSED
+    assert not any(asked.path.endswith("/statuses") for asked in story.github.asked)
+
+
+def test_a_check_that_the_base_requires_of_the_app_that_pushed_is_enough(story: Story) -> None:
+    """Those who keep the base trust that app."""
+    slug = AGENT.removesuffix("[bot]")
+    story.github.rules["main"] = [requires("mogplex", integration_id=77)]
+    own = check("mogplex", "success", app={"id": 77, "slug": slug, "name": "Mogplex"})
+    assert outcome(checked(story, Work(FILES, checks=Look([own])))) == PASSED
 
 
 def test_a_conflict_is_said_to_be_why_there_are_no_checks(story: Story) -> None:

@@ -43,12 +43,13 @@ def suite(
     } | fields
 
 
-def status(context: str, state: str, **fields: Any) -> dict[str, Any]:
-    """A commit status as GitHub lists it."""
+def status(context: str, state: str, *, by: str = "jenkins", **fields: Any) -> dict[str, Any]:
+    """A commit status as GitHub's history lists it, made by an account."""
     return {
-        "id": crc32(context.encode()),
+        "id": crc32(f"{context} {state} {by}".encode()),
         "context": context,
         "state": state,
+        "creator": {"login": by},
         "target_url": "https://ci.example/7",
         "created_at": LONG_AGO,
     } | fields
@@ -78,6 +79,7 @@ class Look:
     suites: list[dict[str, Any]] | None = None
     """None: one for each that the runs name."""
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    """All that were made, the oldest first."""
     missing: int = 0
     """Runs that GitHub counts and does not list yet."""
     workflow_runs: list[dict[str, Any]] = field(default_factory=list)
@@ -88,6 +90,14 @@ class Look:
             return self.suites or []
         numbers = dict.fromkeys(run["check_suite"]["id"] for run in self.runs)
         return [self._suite_of(number) for number in numbers]
+
+    def newest_statuses(self) -> list[dict[str, Any]]:
+        """The newest of each context, which GitHub lists without who made it."""
+        newest = {each["context"]: each for each in self.statuses}
+        return [
+            {name: value for name, value in each.items() if name != "creator"}
+            for each in newest.values()
+        ]
 
     def _suite_of(self, number: int) -> dict[str, Any]:
         """Return the suite of some of the runs, which ends as the worst of them."""

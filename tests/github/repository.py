@@ -383,7 +383,7 @@ class Repository:
             case ["commits", name]:
                 sha = self.resolve(name)
                 return sha and self.commits.shown(sha)
-            case ["commits", sha, "check-suites" | "check-runs" | "status" as kind]:
+            case ["commits", sha, "check-suites" | "check-runs" | "status" | "statuses" as kind]:
                 return self._checks(self.checks.get(sha, Look()), kind)
             case ["check-runs", number, "annotations"]:
                 return self._annotations(number)
@@ -485,7 +485,10 @@ class Repository:
             return {"total_count": len(suites), "check_suites": suites}
         if kind == "check-runs":
             return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
-        return {"total_count": len(look.statuses), "statuses": look.statuses}
+        if kind == "statuses":
+            return look.statuses[::-1]
+        newest = look.newest_statuses()
+        return {"total_count": len(newest), "statuses": newest}
 
 
 def _tip_in_emulator(branch: str) -> str:

@@ -35,6 +35,7 @@ _NEEDS = {
     "check-runs": "checks: read",
     "check-suites": "checks: read",
     "status": "statuses: read",
+    "statuses": "statuses: read",
     "commits": "contents: read",
     "collaborators": "metadata: read",
     "issues": "issues: write",
