@@ -179,10 +179,22 @@ def help_url(code: str) -> str:
     return f"{_TROUBLESHOOTING}#{anchor}"
 
 
+class RunFilePlace(NamedTuple):
+    """Where a run file has something wrong."""
+
+    file: Untrusted
+    """As ``run-file`` names it."""
+    line: int
+    """Counts from 1."""
+    task: Untrusted | None
+    """None outside tasks."""
+
+
 class Problem(NamedTuple):
     """One fault of one input, and what to do about it.
 
-    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.``
+    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.`` In a run file:
+    ``tasks.yml, line 3: task "docs": timeout: "3x" is not a duration.``
     """
 
     input: str
@@ -195,6 +207,8 @@ class Problem(NamedTuple):
     """The value, for example of a mistyped name; None for secrets and long texts."""
     near: tuple[Untrusted, ...] = ()
     """Values that would be right and look like it."""
+    place: RunFilePlace | None = None
+    """Where it stands, if that is a run file."""
 
     def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
         """Return a template for ``Sanitizer.line``, and its values. The template begins with a
@@ -203,11 +217,12 @@ class Problem(NamedTuple):
         The value is left out when it could be a credential, for example one that was pasted into
         the wrong input.
         """
-        template: LiteralString = "{}: {}"
-        values: list[str | Untrusted] = [self.input, self.fault]
+        template, values = self._start()
         if self.got is not None and not could_be_credential(self.got.text):
-            template = '{}: "{}" {}'
-            values.insert(1, self.got)
+            template += '"{}" '
+            values.append(self.got)
+        template += "{}"
+        values.append(self.fault)
         if self.near or self.remedy:
             template += "."
         if self.near:
@@ -220,6 +235,23 @@ class Problem(NamedTuple):
             template += " {}"
             values.append(self.remedy)
         return template, tuple(values)
+
+    def _start(self) -> tuple[LiteralString, list[str | Untrusted]]:
+        """Return the start of the line and its values: the input, or the place in the run file."""
+        if self.place is None:
+            return "{}: ", [self.input]
+        file, line, task = self.place
+        template: LiteralString = "{}, line {}: "
+        values: list[str | Untrusted] = [file, str(line)]
+        if could_be_credential(file.text):
+            values[0] = "run-file"
+        if task is not None and not could_be_credential(task.text):
+            template += 'task "{}": '
+            values.append(task)
+        if self.input != "run-file":  # else it is the file's structure that is wrong
+            template += "{}: "
+            values.append(self.input)
+        return template, values
 
 
 def could_be_credential(text: str) -> bool:

@@ -131,7 +131,9 @@ def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     given = {name: text for name, text in texts.items() if text != inputs()[name].default}
     values, problems = read_values(texts, platform.workspace)
     step = _step_of(values, given, platform)
-    problems = [*sources.problems, *unknown_task, *problems, *conflicts(step, given, platform)]
+    problems += conflicts(step, given, platform)
+    problems = [sources.placed(problem, task) for problem in problems]
+    problems = [*sources.problems, *unknown_task, *problems]
     if sources.is_complete and not unknown_task:
         problems += missing(step, given)
     if problems:

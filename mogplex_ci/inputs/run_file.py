@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.errors import Problem, RunFilePlace, UsageError, could_be_credential
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs, instead_of, nearest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import read_text
@@ -29,13 +29,37 @@ _LISTED: Final = 10
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 
 
-def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
-    """Return the mapping in the file: ``tasks`` and inputs, whose values are text as written, or
-    None for null.
+class RunFile(NamedTuple):
+    """A run file that could be read."""
+
+    name: str
+    """As the input ``run-file`` has it."""
+    document: Mapping[str, Any]
+    """``tasks`` and inputs, whose values are text as written, or None for null; without those whose
+    names or structure are wrong.
+    """
+
+    @property
+    def tasks(self) -> Mapping[str, Any]:
+        """What each task sets, or None for nothing."""
+        return self.document.get("tasks") or {}
+
+    def placed(self, problem: Problem, task: str | None) -> Problem:
+        """Return a problem of an input with its place in this file, if the file sets the input: for
+        ``task``, or for all.
+        """
+        for part, part_task in ((self.tasks.get(task or "") or {}, task), (self.document, None)):
+            if problem.input in part:
+                return _placed(problem, self.name, part, problem.input, part_task)
+        return problem
+
+
+def read_run_file(workspace: Path, name: str) -> tuple[RunFile | None, Sequence[Problem]]:
+    """Return a run file and what is wrong with its structure; None if its tasks cannot be told.
 
     Raises:
-        UsageError: it cannot be read, or holds something else. The messages quote nothing of it but
-            its names.
+        UsageError: it cannot be read, or is no mapping. No message quotes anything of it but its
+            names.
     """
     text = read_text(workspace, name, input_name="run-file", max_bytes=BYTES)
     try:
@@ -43,20 +67,18 @@ def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
     except ValueError as error:
         remedy = "Write names and values, such as 'prompt: Fix the tests'."
         raise UsageError(Problem("run-file", str(error), remedy, Untrusted(name))) from error
-    problems = list(_structure_problems(document))
-    if problems:
-        raise UsageError(*problems[:_LISTED])
-    return document
+    problems = list(_take_out_what_is_wrong(document, name))
+    if not isinstance(document.get("tasks"), dict | None):
+        return None, problems[:_LISTED]
+    return RunFile(name, document), problems[:_LISTED]
 
 
-def inputs_of_task(
-    document: Mapping[str, Any], task: str | None
-) -> tuple[dict[str, str], Sequence[Problem]]:
+def inputs_of_task(run_file: RunFile, task: str | None) -> tuple[dict[str, str], Sequence[Problem]]:
     """Return the inputs that a run file sets, those of a task before those at the top; and if it
     has no such task.
     """
-    tasks = document.get("tasks") or {}
-    values = dict(document)
+    tasks = run_file.tasks
+    values = dict(run_file.document)
     values.pop("tasks", None)
     if task is not None:
         values |= tasks.get(task) or {}
@@ -92,29 +114,51 @@ def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
     return Problem("task", "is not in the run file", remedy, Untrusted(task), near)
 
 
-def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the run file's names and shape. The values are checked with the
-    other inputs.
+def _take_out_what_is_wrong(document: dict[str, Any], file: str) -> Iterator[Problem]:
+    """Yield what is wrong with the run file's names and structure, and remove it. The values are
+    checked with the other inputs.
 
     Without the jsonschema library and the schema that editors use, which take long to load; a test
     compares.
     """
     tasks = document.get("tasks")
-    top = {name: value for name, value in document.items() if name != "tasks"}
-    parts: list[Mapping[Any, Any]] = [top]
-    if tasks is not None and not isinstance(tasks, dict):
-        yield _not_a_mapping("tasks")
-        tasks = None
-    for name, part in (tasks or {}).items():
+    parts: list[tuple[dict[str, Any], str | None]] = [(document, None)]
+    if tasks is None:
+        tasks = {}
+    elif not isinstance(tasks, dict):
+        yield _placed(_not_a_mapping("tasks"), file, document, "tasks")
+        tasks = {}
+    for name, part in tasks.items():
         if isinstance(part, dict):
-            parts.append(part)
+            parts.append((part, str(name)))
         elif part is not None:
-            yield _not_a_mapping(name)
-    for part in parts:
-        for name, value in part.items():
-            problem = _fault_of_value(name, value)
+            yield _placed(_not_a_mapping(name), file, tasks, name)
+            tasks[name] = None
+    for part, task in parts:
+        for name, value in list(part.items()):
+            problem = None
+            if task is not None or name != "tasks":
+                problem = _fault_of_value(name, value)
             if problem is not None:
-                yield problem
+                yield _placed(problem, file, part, name, task)
+                del part[name]
+
+
+def _placed(
+    problem: Problem,
+    file: str,
+    part: Mapping[Any, Any],
+    name: object,
+    task: str | None = None,
+) -> Problem:
+    """Return a problem with the place of ``name`` in ``part``, the mapping of a ``task`` or of the
+    whole file.
+    """
+    lines = part.lines if isinstance(part, _Mapping) else {}
+    shown_task = Untrusted(task) if task is not None else None
+    return problem._replace(
+        place=RunFilePlace(Untrusted(file), lines.get(str(name), 1), shown_task)
+    )
 
 
 def _not_a_mapping(name: object) -> Problem:
@@ -141,6 +185,17 @@ def _unknown_name(name: str) -> Problem:
     known = {name: name for name in (*inputs(), "tasks")}
     remedy = instead_of(name, known, otherwise=SEE_INPUTS)
     return Problem("run-file", "is not an input", remedy, Untrusted(name))
+
+
+class _Mapping(dict[Any, Any]):
+    """A mapping whose names have lines."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, content: Mapping[Any, Any], lines: Mapping[str, int]) -> None:
+        super().__init__(content)
+        self.lines = lines
+        """The line of each name; counts from 1."""
 
 
 class _Unquoted(str):
@@ -207,8 +262,8 @@ def _loader() -> type[yaml.BaseLoader]:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            _refuse_repeated_names(node)
-            return super().construct_mapping(node, deep)
+            lines = _lines_of_names(node)
+            return _Mapping(super().construct_mapping(node, deep), lines)
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
             if node.style is not None:  # it has quotes
@@ -220,11 +275,11 @@ def _loader() -> type[yaml.BaseLoader]:
     return TextLoader
 
 
-def _refuse_repeated_names(mapping: yaml.MappingNode) -> None:
-    """Refuse a mapping that has a name twice: to PyYAML the last one counts.
+def _lines_of_names(mapping: yaml.MappingNode) -> dict[str, int]:
+    """Return the line of each name.
 
     Raises:
-        ValueError: it has one.
+        ValueError: the mapping has a name twice: to PyYAML the last one counts.
     """
     lines: dict[str, int] = {}
     for name, _ in mapping.value:
@@ -238,6 +293,7 @@ def _refuse_repeated_names(mapping: yaml.MappingNode) -> None:
                 shown = "a name"
             raise ValueError(f"has {shown} twice, see line {lines[text]} and line {line}")
         lines[text] = line
+    return lines
 
 
 def _why_not_yaml(error: yaml.YAMLError) -> str:

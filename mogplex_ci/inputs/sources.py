@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
-from mogplex_ci.inputs.run_file import inputs_of_task, read_run_file
+from mogplex_ci.inputs.run_file import RunFile, inputs_of_task, read_run_file
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.untrusted import Untrusted
@@ -41,7 +41,7 @@ class Sources(NamedTuple):
     platform: Platform
     given: Mapping[str, str]
     """Texts of flags and environment, by input."""
-    run_file: Mapping[str, Any] | None
+    run_file: RunFile | None
     """None if there is none that can be used."""
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
@@ -58,7 +58,9 @@ class Sources(NamedTuple):
         A task that is called ``all``, or has a comma in its name, is one task.
         """
         text = self.given.get("task", "")
-        known = [str(name) for name in (self.run_file or {}).get("tasks") or ()]
+        known: list[str] = []
+        if self.run_file is not None:
+            known = list(map(str, self.run_file.tasks))
         if not known or text in known:
             return []
         if text == ALL_TASKS:
@@ -87,6 +89,14 @@ class Sources(NamedTuple):
             defaults["on-interrupt"] = "detach"  # the run is not this step's own
         return {**defaults, **in_file, **given}, problems
 
+    def placed(self, problem: Problem, task: str = "") -> Problem:
+        """Return a problem of an input with its place in the run file, if the input's text comes
+        from there. ``task`` as for ``texts``.
+        """
+        if self.run_file is None or problem.input in self.given or problem.place is not None:
+            return problem
+        return self.run_file.placed(problem, task or self.given.get("task"))
+
 
 def gather(argv: Sequence[str], platform: Platform) -> Sources:
     """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
@@ -94,17 +104,19 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
     problems = list(wrong_flags)
     texts = given_texts(argv, platform.env)
     run_file = None
+    faults: Sequence[Problem] = []
     if "run-file" in texts:
         try:
-            run_file = read_run_file(platform.workspace, texts["run-file"])
+            run_file, faults = read_run_file(platform.workspace, texts["run-file"])
         except UsageError as error:
-            problems += error.problems
+            faults = error.problems
     elif "task" in texts:
         remedy = "Set run-file to the YAML file with the task."
         problems.append(Problem("task", "is given without run-file", remedy))
+    problems += faults
     warnings = list(_unknown_variables(platform.env))
     warnings += _ignored_outputs(platform.env, run_id=texts.get("run-id"))
-    is_complete = flags is not None and ("run-file" not in texts or run_file is not None)
+    is_complete = flags is not None and not faults
     return Sources(platform, texts, run_file, problems, warnings, is_complete)
 
 

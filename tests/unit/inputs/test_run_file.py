@@ -15,6 +15,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.untrusted import Untrusted
 from tests.typed_inputs import job
 
 TASKS = """\
@@ -228,7 +229,44 @@ def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     )
     wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
     found = refused(tmp_path, wrong, "--task=all")
-    assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
+    harness, timeout = "harness is not one of the choices", "timeout is not a duration"
+    assert found == [harness, harness, timeout], "at each place"
+    found = refused(tmp_path, "timeout: 3x\ntasks: {a: {prompt: x}, b: {prompt: y}}", "--task=all")
+    assert found == [timeout], "once for all tasks"
+
+
+def test_all_that_is_wrong_in_a_run_file_is_said_at_once_with_line_and_task(tmp_path: Path) -> None:
+    text = """\
+timeout: 3x
+harnes: codex
+tasks:
+  a:
+    prompt: Lint it
+    wait: perhaps
+    promt: x
+  b: {prompt: [x], mode: fast}
+  c: x
+  d: {timeout: 5 min}
+"""
+    argv = ("--task=a,b,d", "--summary=never", "--mode=build")
+    found = [
+        template.replace("{}", "%s")
+        % tuple(value.text if isinstance(value, Untrusted) else value for value in values)
+        for template, values in (
+            problem._replace(remedy="", near=()).line()
+            for problem in problems(tmp_path, text, *argv)
+        )
+    ]
+    assert found == [
+        'mogplex.yml, line 9: "c" is not a mapping',
+        'mogplex.yml, line 2: "harnes" is not an input',
+        'mogplex.yml, line 7: task "a": "promt" is not an input',
+        'mogplex.yml, line 8: task "b": "prompt" has more than one value',
+        'mogplex.yml, line 1: timeout: "3x" is not a duration',
+        'mogplex.yml, line 6: task "a": wait: "perhaps" is neither true nor false',
+        'summary: "never" is neither true nor false',
+        'mogplex.yml, line 10: task "d": timeout: "5 min" is not a duration',
+    ]
 
 
 def test_an_input_of_the_step_is_the_same_in_all_tasks(tmp_path: Path) -> None:
