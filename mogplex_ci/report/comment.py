@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report, StepRun
 from mogplex_ci.report.delivered import faults_line
-from mogplex_ci.report.facts import StepFacts
+from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
@@ -162,7 +162,7 @@ class CommentReport(Report):
         if not self.run_id or not run.work.run_id:
             return
         parts = [Markdown.of("{}{}\n", top_line(run, self.safe), self.link)]
-        for section in (why, rounds, gates, last_words):
+        for section in (why, rounds, gates, _agents_word, last_words):
             parts += section(run, self.safe, _DETAIL)
         seconds = CALLS_SECONDS
         if run.ending.result is Result.INTERRUPTED:
@@ -180,6 +180,16 @@ class CommentReport(Report):
                 self.warn(not_written(self.safe, error))
         except StopRequested:
             pass  # the loop that follows the run notices it next
+
+
+def _agents_word(run: RunFacts, _safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+    """Yield what the run's events say otherwise than GitHub. As code: an address is no link."""
+    told = run.delivered.agents_word
+    if told is not None:
+        yield Markdown.of(
+            "- The agent's events say otherwise than GitHub, whose word was judged: {}\n",
+            Markdown.code(told),
+        )
 
 
 def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
