@@ -25,7 +25,7 @@ from mogplex_ci.gates.rights import Wanted, check_rights, in_order, rights_neede
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.read import ActionInputs, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect
@@ -101,8 +101,9 @@ class Job:
         Raises:
             UsageError: with everything that is wrong.
         """
-        self.tasks, _, warnings = read_fleet([*self.flags, *stand_ins], self.platform)
-        return warnings
+        inputs = read_step([*self.flags, *stand_ins], self.platform)
+        self.tasks = inputs.tasks
+        return inputs.warnings
 
 
 def parser() -> Parser:

@@ -4,7 +4,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import check, inputs
@@ -82,14 +82,21 @@ class ActionInputs(DeclaredInputs):
         return {**request, **self.run_options}
 
 
-def read_fleet(
-    argv: Sequence[str], platform: Platform
-) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
-    """Return the inputs of each task, whether they make a fleet, and warnings about what has no
-    effect.
+class StepInputs(NamedTuple):
+    """The inputs of a step."""
 
-    Several repositories, a pattern, several tasks or ``task: all`` make a fleet, even if it has one
-    run in the end. The folder that ``output-dir`` names is made.
+    tasks: Sequence[ActionInputs]
+    """Those of each task."""
+    names_one_run: bool
+    """Whether they name one repository and one task. Several repositories, a pattern, several tasks
+    and ``task: all`` do not, even if they make one run in the end.
+    """
+    warnings: Sequence[Problem]
+    """What has no effect."""
+
+
+def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
+    """Return the inputs of a step. The folder that ``output-dir`` names is made.
 
     Raises:
         UsageError: with everything that is wrong in any task, not only the first.
@@ -107,15 +114,16 @@ def read_fleet(
         else:
             steps.append(step)
             output_dir = output_dir or step.output_dir
-    is_fleet = len(sources.tasks) > 0 or any(step.is_for_many_repos for step in steps)
+    names_one_run = not sources.tasks and not any(step.is_for_many_repos for step in steps)
     if not problems:
         problems += _differences(steps)
-        if is_fleet:
+        if not names_one_run:
             problems += _only_for_one_run(steps[0])
     if problems:
         # A misspelt name may be why an input is missing.
         raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=output_dir)
-    return steps, is_fleet, [*sources.warnings, *_warnings(steps[0], platform.env)]
+    warnings = [*sources.warnings, *_warnings(steps[0], platform.env)]
+    return StepInputs(steps, names_one_run, warnings)
 
 
 def read_inputs(sources: Sources, task: str = "") -> ActionInputs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.read import ActionInputs, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
@@ -36,12 +36,12 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
     with result_of_block(step) as end:
         try:
-            tasks, is_fleet, warnings = read_fleet(argv, platform)
+            inputs = read_step(argv, platform)
         except UsageError as error:
             recorder.open_files(error.output_dir)
             raise
-        recorder.begin(tasks, warnings, names_one_run=not is_fleet)
-        end.result = _perform(step, tasks, names_one_run=not is_fleet)
+        recorder.begin(inputs.tasks, inputs.warnings, names_one_run=inputs.names_one_run)
+        end.result = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
     recorder.finish(end.result)
     return end.result.exit_code
 

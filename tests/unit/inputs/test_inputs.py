@@ -15,7 +15,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs, read_connection, read_fleet, read_inputs
+from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs, read_step
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.untrusted import Untrusted
 from tests.typed_inputs import job
@@ -30,11 +30,11 @@ OUTPUTS = {
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_fleet(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env))[0][0]
+    return read_step(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).tasks[0]
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
-    found = read_fleet((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env))[2]
+    found = read_step((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).warnings
     return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
 
 
@@ -200,9 +200,9 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
     code = (
-        "import sys; from mogplex_ci.inputs.read import read_fleet; from mogplex_ci.platforms import detect;"
+        "import sys; from mogplex_ci.inputs.read import read_step; from mogplex_ci.platforms import detect;"
         "env = {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m', 'MOGPLEX_REPO': 'acme/web'};"
-        "read_fleet([], detect(env, sys.stdout));"
+        "read_step([], detect(env, sys.stdout));"
         "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
     )
     ended = subprocess.run(

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.untrusted import Untrusted
 from tests.typed_inputs import job
@@ -30,8 +30,8 @@ tasks:
 def read(folder: Path, text: str, *argv: str) -> tuple[list[ActionInputs], bool]:
     """Return the inputs of each task that is asked for, and whether they make a fleet."""
     (folder / "mogplex.yml").write_text(text, encoding="utf-8")
-    steps, is_fleet, _ = read_fleet(("--run-file=mogplex.yml", *argv), job(folder, {}))
-    return list(steps), is_fleet
+    inputs = read_step(("--run-file=mogplex.yml", *argv), job(folder, {}))
+    return list(inputs.tasks), not inputs.names_one_run
 
 
 def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
