@@ -244,11 +244,11 @@ tasks:
     prompt: Lint it
     wait: perhaps
     promt: x
-  b: {prompt: [x], mode: fast}
+  b: {prompt: [x]}
   c: x
   d: {timeout: 5 min}
 """
-    argv = ("--task=a,b,d", "--summary=never", "--mode=build")
+    argv = ("--task=a,b,d", "--summary=never")
     found = [
         template.replace("{}", "%s")
         % tuple(value.text if isinstance(value, Untrusted) else value for value in values)
