@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
 
 def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
-    word, *rest = argv or ["action"]
+    word, *rest = argv or [_without_arguments(env)]
     if word == "help" and rest and rest[0] in COMMANDS:
         command, *rest = rest
         return call(command, [*rest, "--help"], env)
@@ -63,4 +63,14 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return call(word, rest, env)
     if word.startswith("-") and word not in _HELP:  # a flag of a step
         return call("action", argv, env)
-    return call("help", argv, env)
+    return call("help", [word, *rest], env)
+
+
+def _without_arguments(env: Mapping[str, str]) -> str:
+    """Return the command for no arguments: a step, unless it can only be a person who looks what
+    this program is.
+    """
+    is_set_up = any(env.get(name) for name in env if name.startswith(("MOGPLEX_", "INPUT_")))
+    if sys.stdout.isatty() and not env.get("CI") and not is_set_up:
+        return "help"
+    return "action"

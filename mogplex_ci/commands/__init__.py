@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final
 
 COMMANDS: Final = {
-    "action": "Perform one CI step: start a run, follow it, exit by how it ended. The default.",
+    "action": "Start a run, follow it, and exit by how it ended. The default.",
     "post": "Cancel what a killed step left running.",
     "run": "Start a run.",
     "runs": "Look at a run, follow its events, fetch its artifacts, cancel it.",

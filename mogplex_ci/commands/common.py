@@ -21,6 +21,7 @@ from mogplex_ci.errors import (
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
+from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.run.repositories import find_repo
@@ -176,12 +177,12 @@ class Session:
             NotAuthorizedError: there is no token.
             UsageError: the token or the address is malformed.
         """
-        url, token = read_connection((), self.env)
-        if token is None:
+        if "api-key" not in given_texts((), self.env):  # before the address may be found wrong
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
+        url, token = read_connection((), self.env)
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
-        return Service(Client(url, token), Clock(), self.stop)
+        return Service(Client(url, token or ""), Clock(), self.stop)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.

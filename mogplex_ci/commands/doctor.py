@@ -109,8 +109,8 @@ class Job:
 def parser() -> Parser:
     """Return the parser of the command: the flags of a step, and ``--json``."""
     description = (
-        "Check what a step needs, without starting anything. Takes the flags and variables of a step,\n"
-        "and exits with the code that the step would have."
+        "Check what a step needs, without starting anything.\n"
+        "Takes the flags and variables of a step, and exits with the code that the step would have."
     )
     parser = flag_parser("doctor", description, example="doctor --repo acme/web")
     parser.add_argument("--json", action="store_true", help="print JSON, one finding a line")

@@ -33,6 +33,8 @@ def main(_: Session, argv: Sequence[str]) -> int:
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     else:
         near = tuple(map(Untrusted, nearest(word, COMMANDS)))
-        fault = "is not a command"
-        raise UsageError(Problem("command", fault, "See --help.", Untrusted(word), near))
+        remedy = "See --help."
+        if " " in word:
+            remedy = "If it is the task, use --prompt; see --help."
+        raise UsageError(Problem("command", "is not a command", remedy, Untrusted(word), near))
     return 0

@@ -45,11 +45,11 @@ def parsers() -> Mapping[str, Parser]:
     events = Parser(
         "runs events",
         "List a run's events, or follow them.",
-        example=f"runs events {run} --follow --timeout 600",
+        example=f"runs events {run} --follow",
     )
     artifact = Parser(
         "runs artifact",
-        "Print a JSON file that a run committed below .mogplex/artifacts, on one line.",
+        "Print a JSON file that a run committed as an artifact, on one line.",
         example=f"runs artifact {run} report",
     )
     cancel = Parser(

@@ -155,7 +155,13 @@ def load_scenario(name: str | Path) -> Scenario:
         return _shipped(str(name))
     path = Path(name)
     if not path.exists() and path.suffix not in (".yaml", ".yml", *SUFFIXES):
-        raise DocumentError(f"{name}: no such scenario: use a file or one of {', '.join(SHIPPED)}")
+        from difflib import get_close_matches  # needed only for mistakes
+
+        near = get_close_matches(str(name), SHIPPED, n=1)
+        remedy = f"use a file or one of {', '.join(SHIPPED)}"
+        if near:
+            remedy = f"did you mean {near[0]}?"
+        raise DocumentError(f"{name}: no such scenario: {remedy}")
     if path.suffix in SUFFIXES:
         return _compile(load_recording(path), path.stem, is_recorded=True)
     return _compile(load(path, "scenario"), path.stem)

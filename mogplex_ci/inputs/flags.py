@@ -19,8 +19,8 @@ from mogplex_ci.inputs.declared import Input, Kind, inputs, instead_of
 
 _OF_STEP: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.
-Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout. Secrets have a variable only, for
-other processes can see command lines."""
+Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.
+Secrets have a variable only, for other processes can see command lines."""
 
 
 def program() -> str:
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"{program()} {command}",
             usage=usage,
-            description=description,
+            description="\n".join(_wrapped(line) for line in description.splitlines()),
             epilog=f"example:\n  {program()} {example}\n\n{codes}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -157,7 +157,7 @@ def flag_parser(
             if not spec.is_secret:
                 _add_flag(group, spec, is_shown=is_shown)
             elif is_shown:  # it has a variable only
-                in_help.append(fill(f"{spec.variables[0]}: {_help(spec)}", 80))
+                in_help.append(_wrapped(f"{spec.variables[0]}: {_help(spec)}"))
         group.description = "\n".join(in_help) or None
     return parser
 
@@ -171,6 +171,11 @@ def _add_flag(group: argparse._ArgumentGroup, spec: Input, *, is_shown: bool) ->
         settings |= {"nargs": "?", "const": "true"}
     values = "|".join(spec.kind.choices) or spec.kind.rules.get("x-placeholder", "VALUE")
     group.add_argument(f"--{spec.name}", metavar=values, **settings)
+
+
+def _wrapped(line: str) -> str:
+    """Return a line of help as lines that fit a terminal of 80 columns."""
+    return fill(line, 80, break_long_words=False, break_on_hyphens=False)
 
 
 def _help(spec: Input) -> str:

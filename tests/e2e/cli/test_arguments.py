@@ -13,6 +13,7 @@ from mogplex_ci.commands import COMMANDS
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
 from tests.program import Ended, run_program
+from tests.screen import show
 from tests.slow import mostly_slow
 
 WRONG_WORDS = yaml.safe_load(
@@ -123,6 +124,39 @@ def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: 
     assert told in ended.err
 
 
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (
+            ["Fix it"],
+            2,
+            'command: "Fix it" is not a command. If it is the task, use --prompt; see --help.',
+        ),
+        (["emulator", "--scenario", "succes"], 2, "no such scenario: did you mean success?"),
+        (["runs", "get", ID], 64, "MOGPLEX_API_KEY is not set (UNAUTHORIZED)"),
+    ],
+)
+def test_a_person_who_begins_is_told_what_to_write(
+    terminal: Terminal, argv: list[str], code: int, told: str
+) -> None:
+    terminal.env["MOGPLEX_URL"] = "http://mogplex.example"
+    ended = terminal.mogplex(*argv)
+    assert (ended.code, ended.out) == (code, "")
+    assert told in ended.err
+
+
+@pytest.mark.parametrize(
+    ("env", "is_help"), [({}, True), ({"CI": "true"}, False), ({"MOGPLEX_REPO": "a/b"}, False)]
+)
+def test_no_arguments_on_a_terminal_are_a_question_for_help(
+    tmp_path: Path, env: dict[str, str], is_help: bool
+) -> None:
+    shown = show(env=env, cwd=tmp_path, lines=60, columns=80)
+    assert any("usage: " in line for line in shown.left) is is_help
+    assert any("prompt: is missing" in line for line in shown.left) is not is_help
+    assert shown.code == (0 if is_help else 2)
+
+
 def test_the_entry_point_becomes_another_program_if_there_is_one(tmp_path: Path) -> None:
     assert run_program("echo", "ran", env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path) == Ended(
         0, "ran\n", ""
@@ -158,6 +192,7 @@ def test_every_command_has_help(terminal: Terminal, command: str) -> None:
         1,
     )
     assert "example:\n" in ended.out
+    assert [line for line in ended.out.splitlines() if len(line) > 80] == []
     assert (
         ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them")
         == 1
