@@ -16,6 +16,7 @@ from tests.github import TOKEN, GitHub, Work
 from tests.github_log import read_log
 from tests.program import GitHubStep
 
+FIELDS = ("branch", "changed", "pull_request_url")
 OWN = "https://github.com/acme/web/pull/42"
 
 
@@ -98,3 +99,38 @@ def test_a_branch_that_an_event_names_is_not_handed_on(tmp_path: Path) -> None:
         assert step.run().code == 0
         (run,) = emulator.runs
     assert told(step, "branch") == [run.request.working_branch] * 3
+
+
+def test_of_several_repositories_what_was_judged_of_each_is_in_the_results(tmp_path: Path) -> None:
+    claims = {"pull_request_url": "https://github.com/acme/web/pull/666", "working_branch": "junk"}
+    with GitHub() as github, emulator_of(tmp_path, **claims) as emulator:
+        other = github.add_repository("acme/api")
+        github.works_for(emulator, Work())
+        other.works_for(emulator, Work())
+        inputs = {
+            "require": "change, pull-request",
+            "github_token": TOKEN,
+            "repo": "acme/web acme/api",
+        }
+        step = step_of(tmp_path / "step", emulator, {"GITHUB_API_URL": github.url}, **inputs)
+        ended = step.run()
+        branches = {run.repo.full_name: run.request.working_branch for run in emulator.runs}
+    assert ended.code == 0, ended.out
+    results = json.loads(step.outputs["results"])
+    files = json.loads((step.workspace / "result.json").read_text())["runs"]
+    names = {"acme/web": github, "acme/api": other}
+    assert sorted(row["repo"] for row in results) == sorted(names)
+    for row in files:
+        name, repository = row["repo"], names[row["repo"]]
+        assert row["branch"] == branches[name]
+        assert row["commit"] == repository.branches[branches[name]]
+        assert (row["base_branch"], row["changed"]) == ("main", True)
+        assert row["pull_request_url"] == f"https://github.com/{name}/pull/42"
+        assert row["compare_url"].endswith(f"/{name}/compare/main...{branches[name]}")
+        (shown,) = (each for each in results if each["repo"] == name)
+        assert {field: shown[field.replace("_", "-")] for field in FIELDS} == {
+            field: row[field] for field in FIELDS
+        }
+        assert shown["commit-sha"] == row["commit"]
+    warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
+    assert sum("/pull/666" in warning for warning in warned) == len(names)

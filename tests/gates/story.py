@@ -6,24 +6,30 @@ A test tells what the agent does (``Work``), what others do meanwhile, and how t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mogplex_ci.gates import Sources, inspection_of
+from mogplex_ci.api.budget import GITHUB_CALLS, Throttle, TokenBudget
+from mogplex_ci.api.client import Client
+from mogplex_ci.gates import Inspection, Sources, inspection_of
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.read import read_inputs
+from mogplex_ci.inputs.read import ActionInputs, read_inputs
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.models import Repo
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop
-from tests.faults.world import World
+from tests.faults.world import Case, World
 from tests.github import TOKEN, GitHub, Work
 from tests.typed_inputs import job
+from tests.virtual_time import VirtualFleet
 
 LAUNCHES: dict[str, object] = {"after": "1s", "part": "launch"}
 DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
@@ -52,14 +58,18 @@ class Story:
         api: str = "2026-11",
         falls_back: bool = False,
         base_path: str = "",
+        repositories: Sequence[str] = (),
     ) -> None:
         """``ending``: how each run ends, in the words of a scenario. ``falls_back``: the runs do
         not work on the branch that they are asked to. ``base_path``: that of GitHub's API.
+        ``repositories`` are there besides ``acme/web``.
         """
         scenario = folder / "story.yaml"
         scenario.write_text(json.dumps({"falls_back": falls_back, "steps": [LAUNCHES, *ending]}))
-        self.world = World.serve(scenario, api=api)
+        self.world = World.serve(scenario, api=api, repos=repositories)
         self.github = GitHub(base_path, clock=self._now)
+        for name in repositories:
+            self.github.add_repository(name)
         self.said: list[Update] = []
         """What the newest try reported."""
         self._case = self.world.new_case("story")
@@ -87,23 +97,11 @@ class Story:
         """Try the step, whose runs do ``works``, with these inputs."""
         if works:
             self.github.works_for(self._case, *works)
-        given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
-        env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
-        env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
-        typed = read_inputs(gather([], job(Path("/"), env)))
+        typed = self._typed(inputs)
         self._case.attempt = attempt
         clock, client = self.world.time.clock(), self.world.client()
         service = Service(client, clock, Stop(), clock.monotonic(), typed.timeout)
-        safe = Sanitizer()
-        sources = Sources(
-            service,
-            lambda repo: GitHubApi(self.github.url, TOKEN, repo.full_name.text),
-            safe=safe,
-            own_run=own_run,
-        )
-        inspection = inspection_of(typed, sources)
-        plan = self._case.plan(inputs=typed, request=typed.start_request)
-        work = Rounds(plan, inspection, safe, lambda _: None).perform()
+        work, inspection = self._rounds(self._case, typed, service, own_run=own_run)
         self.said = []
         try:
             while True:
@@ -116,6 +114,67 @@ class Story:
             clock.leave()
             client.close()
             inspection.close()
+
+    def play_fleet(self, **inputs: Any) -> dict[str, RunResult]:
+        """Play one step with a run in each of the repositories besides ``acme/web``, within the
+        limits that such a step keeps to; return how each ended.
+        """
+        typed = self._typed(inputs)
+        clock = self.world.time.clock()
+        starts = TokenBudget()
+        calls = TokenBudget([GITHUB_CALLS])
+
+        def execute(name: str, halt: Stop) -> Generator[Update, None, RunResult]:
+            own_clock = fleet.clocks[name] = self.world.time.clock()
+            check_start = partial(fleet.check_start, name)
+            number = list(self.github.others).index(name)
+            turn = partial(starts.turn, clock=own_clock, run=number, check_start=check_start)
+            url, token = self.world.emulator.url, self.world.emulator.token
+            client = self.world.time.connect(Client(url, token, throttle=turn))
+            its = typed._replace(repo=name)
+            own = Service(client, own_clock, halt, began, its.timeout)
+            throttle = partial(calls.turn, clock=own_clock)
+            case = self.world.new_case("story")
+            work, inspection = self._rounds(case, its, own, throttle=throttle)
+            at_end.callback(client.close)
+            at_end.callback(inspection.close)
+            return work
+
+        began = clock.monotonic()
+        service = Service(self.world.client(), clock, Stop(), began, typed.timeout)
+        fleet: VirtualFleet[str] = VirtualFleet(list(self.github.others), execute, typed, service)
+        fleet.clocks = {}
+        with ExitStack() as at_end:
+            at_end.callback(clock.leave)
+            for _ in fleet.perform():
+                pass
+        return fleet.results
+
+    def _typed(self, inputs: Mapping[str, Any]) -> ActionInputs:
+        given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
+        env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
+        env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
+        return read_inputs(gather([], job(Path("/"), env)))
+
+    def _rounds(
+        self,
+        case: Case,
+        typed: ActionInputs,
+        service: Service,
+        *,
+        own_run: str = "",
+        throttle: Throttle | None = None,
+    ) -> tuple[Generator[Update, None, RunResult], Inspection]:
+        """Return the runs of one task, and what judges them."""
+        safe = Sanitizer()
+
+        def connect(repo: Repo) -> GitHubApi:
+            return GitHubApi(self.github.url, TOKEN, repo.full_name.text, throttle=throttle)
+
+        sources = Sources(service, connect, safe=safe, own_run=own_run)
+        inspection = inspection_of(typed, sources)
+        plan = case.plan(inputs=typed, request=typed.start_request)
+        return Rounds(plan, inspection, safe, lambda _: None).perform(), inspection
 
     @property
     def runs(self) -> list[Any]:

@@ -70,6 +70,7 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
     status: int
     query: Mapping[str, str]
+    at: datetime
 
 
 class _Answer(NamedTuple):
@@ -226,9 +227,10 @@ class _Handler(BaseHTTPRequestHandler):
                 status, headers, content = fault.status, dict(fault.headers), fault.body
             is_dropped = fault is not None and fault.drop
             known = 0 if is_dropped else status
-            asked = Asked(self.command, url.path, dict(self.headers), known, query)
+            at = github.clock()
+            asked = Asked(self.command, url.path, dict(self.headers), known, query, at)
             github.asked.append(asked)
-            date = format_datetime(github.clock(), usegmt=True)
+            date = format_datetime(at, usegmt=True)
         if is_dropped:
             self.close_connection = True
             self.connection.close()
