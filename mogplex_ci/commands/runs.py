@@ -1,6 +1,7 @@
 """``mogplex runs``: look at a run, follow its events, cancel it."""
 
 import argparse
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, LiteralString, TypeAlias
 
@@ -200,29 +201,46 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
     if options.json:
         return EventLines(session.console.safe)
-    return PrettyLines(session.console.safe)
+    return PrettyLines(session.console.safe, in_order=not options.follow)
 
 
 class PrettyLines:
     """Events as lines for people: a line each, and the agent's words by the paragraph, as in the
     log.
+
+    Words that may be half a secret are held back until more of them have come. The events behind
+    them are shown meanwhile, unless lines are kept ``in_order``.
     """
 
-    def __init__(self, safe: Sanitizer) -> None:
+    def __init__(self, safe: Sanitizer, *, in_order: bool = False) -> None:
         self._safe = safe
+        self._in_order = in_order
         self._text = TextBuffer()
         self._delta: Event | None = None
-        """The last event with words of the agent."""
+        """The event with the words that are shown next."""
+        self._added = 0
+        self._shown = 0
+        """Characters of the agent's words."""
+        self._waiting: deque[tuple[int, SafeText]] = deque()
+        """Lines of events that wait for words, and how many characters come before each."""
 
     def add(self, events: Iterable[Event]) -> Iterator[SafeText]:
         """Yield the lines of the next events that are ready."""
         for event in events:
             if event.kind is EventKind.TEXT_DELTA:
-                self._delta = event
-                yield from self._words(self._text.add(event.message or Untrusted("")))
+                if self._text.is_empty or not self._in_order:
+                    self._delta = event
+                words = event.message or Untrusted("")
+                self._added += len(words.text)
+                yield from self._words(self._text.add(words))
+                if not self._text.is_empty and not self._waiting:
+                    self._delta = event
             else:
                 yield from self._words(self._text.interrupt())
-                yield event_line(event, self._safe)
+                if self._in_order and not self._text.is_empty:
+                    self._waiting.append((self._added, event_line(event, self._safe)))
+                else:
+                    yield event_line(event, self._safe)
 
     def quiet(self) -> Iterator[SafeText]:
         """Yield the lines that are ready because no event has come for a while."""
@@ -231,14 +249,19 @@ class PrettyLines:
     def end(self) -> Iterator[SafeText]:
         """Yield the lines that are left."""
         yield from self._words(self._text.drain())
+        while self._waiting:
+            yield self._waiting.popleft()[1]
 
     def _words(self, pieces: Iterable[Untrusted]) -> Iterator[SafeText]:
         if self._delta is None:
             return
         start = _columns(self._delta, self._safe)
         for piece in pieces:
+            self._shown += len(piece.text)
             for line in self._safe.block(Untrusted(piece.text.strip("\n"))):
                 yield self._safe.sentence(start, "  ", line)
+        while self._waiting and (self._text.is_empty or self._waiting[0][0] <= self._shown):
+            yield self._waiting.popleft()[1]
 
 
 def _artifact(session: Session, options: argparse.Namespace) -> int:
