@@ -96,6 +96,8 @@ class Platform:
         """Whether ``post`` runs as it should; false where the step had to be the action for that,
         and is not.
         """
+        self.is_dry_run = False
+        """Whether the step only plays a run; set once its inputs are read."""
         self.terminal: TextIO | None = None
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self._stream = stream
@@ -436,9 +438,11 @@ class Plain(Platform):
             self.terminal = stream  # it can redraw lines
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be
-        written is no fault.
+        """See ``Platform``. Without a CI system nothing asks for them: a dry run leaves no file
+        behind, and a folder that cannot be written is no fault.
         """
+        if self.is_dry_run and not self._wants_outputs:
+            return
         try:
             super().set_outputs(outputs)
         except (OSError, UsageError):

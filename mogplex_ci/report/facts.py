@@ -349,6 +349,8 @@ def facts_of(
     ``inputs`` is None when they could not be read; the run ``began`` so many seconds after the
     step.
     """
+    if inputs is not None and inputs.dry_run:
+        result = result._replace(requests_sent=0)  # those to its own emulator are none
     number = 0
     name = None
     if run is not None:

@@ -85,6 +85,7 @@ class Recorder:
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
+        self._platform.is_dry_run = bool(inputs.dry_run)
         self._names_one_run = names_one_run
         self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run and inputs.on_interrupt == "cancel":

@@ -117,6 +117,24 @@ def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_stand
     assert step.run().code == 2, "nothing stands on it"
 
 
+@pytest.mark.parametrize(
+    ("env", "left"),
+    [
+        ({}, []),
+        ({"CI": "true"}, ["mogplex.env"]),
+        ({"MOGPLEX_DOTENV": "run.env"}, ["run.env"]),
+    ],
+)
+def test_a_dry_run_on_a_laptop_leaves_no_file_and_counts_no_requests(
+    tmp_path: Path, env: dict[str, str], left: list[str]
+) -> None:
+    flags = ("--dry-run=success", "--repo=acme/web", "--prompt=Fix it")
+    ended = run_program(*flags, env=env, cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert [file.name for file in tmp_path.iterdir()] == left
+    assert ", 0 requests" in ended.out
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
 def test_a_step_that_waits_for_its_prompt_can_be_stopped(tmp_path: Path) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt-file": "-"})
