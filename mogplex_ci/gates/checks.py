@@ -20,6 +20,7 @@ from mogplex_ci.gates.check_list import (
 )
 from mogplex_ci.gates.inspection import LOOK_SECONDS, Inspection
 from mogplex_ci.gates.outcome import Finding, Outcome, Words
+from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from datetime import datetime
 
-    from mogplex_ci.github_api import Check
+    from mogplex_ci.github_api import Check, RequiredCheck
 
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""
@@ -145,6 +146,9 @@ class _ChecksJudge:
         said_at = 0.0
         while True:
             now = yield from self._look()
+            self._inspection.judged_checks = tuple(
+                JudgedCheck(check.name, check.conclusion) for check in now.leaves
+            )
             time = service.now
             if not now.is_complete:
                 self._complete_since = None
@@ -173,22 +177,18 @@ class _ChecksJudge:
     def _all_wanted(self) -> Generator[Update, None, Wanted]:
         """Return the checks that must be there."""
         inspection = self._inspection
-        base = inspection.base
-        required = []
-        if base:
-            try:
-                required = yield from inspection.ask_github(
-                    lambda github: github.required_checks(base)
-                )
-            except GitHubUnavailableError:
-                raise
-            except GitHubError as error:
-                yield GateWarns(f"which checks the base requires is not known: {error.cause}")
+        required: tuple[RequiredCheck, ...] = ()
+        try:
+            required = yield from inspection.required_checks()
+        except GitHubUnavailableError:
+            raise
+        except GitHubError as error:
+            yield GateWarns(f"which checks the base requires is not known: {error.cause}")
         names = set(inspection.failed_checks)
         tip = inspection.branch_tip_before
         if tip:
             names |= yield from self._failed_on(tip)
-        return Wanted(tuple(required), inspection.inputs.checks or (), frozenset(names))
+        return Wanted(required, inspection.inputs.checks or (), frozenset(names))
 
     def _failed_on(self, commit: str) -> Generator[Update, None, set[str]]:
         """Return the names of the checks that failed on the branch before the run."""

@@ -4,18 +4,20 @@ started, completed when one has succeeded.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.gates.history import Beginning, Changes, History
-from mogplex_ci.run.delivery import GITHUB, Delivery
+from mogplex_ci.run.delivery import GITHUB, Delivery, JudgedCheck
 from mogplex_ci.run.updates import Started, Starting, Update
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
-    from mogplex_ci.github_api import GitHubApi, Move, PullRequest
+    from mogplex_ci.github_api import GitHubApi, Move, PullRequest, RequiredCheck
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo, Run
     from mogplex_ci.run.result import RunResult
@@ -87,6 +89,10 @@ class Inspection:
         """The one that would merge, or has merged, the judged commit; else one that is open."""
         self.failed_checks: set[str] = set()
         """Names of checks that failed in earlier rounds: they must be there in later ones."""
+        self.judged_checks: tuple[JudgedCheck, ...] = ()
+        """Checks of the judged commit, as they were when it was judged."""
+        self._required: dict[str, tuple[RequiredCheck, ...]] = {}
+        """The checks that a base requires, by its name: of the run's, before it was started."""
         self._is_complete = False
         self._begin = _Begin()
         self._had_ended = False
@@ -134,6 +140,7 @@ class Inspection:
         self.commit = None
         self.pull_request = None
         self.pull_requests = ()
+        self.judged_checks = ()
         self._changes = None
         self._trouble = None
         self._no_pull_requests = None
@@ -169,6 +176,10 @@ class Inspection:
         if self.is_unchanged and self._trouble is None:
             changed = False
         url = None if self.pull_request is None else self.pull_request.url
+        required = self._required.get(self.base)
+        names = None
+        if required is not None:
+            names = tuple(Untrusted(name) for name in sorted({each.name for each in required}))
         return Delivery(
             branch=self.branch,
             base=self.base,
@@ -178,6 +189,8 @@ class Inspection:
             changed=changed,
             pull_request_url=url,
             tells_pull_request=self._trouble is None and self._no_pull_requests is None,
+            required_checks=names,
+            checks=self.judged_checks,
         )
 
     def changes(self) -> Changes:
@@ -266,6 +279,19 @@ class Inspection:
         if self.github is None:
             raise self.not_asked
         return self.github.time
+
+    def required_checks(self) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
+        """Return the checks that the base requires: as it did before the run was started, if GitHub
+        told that then.
+
+        Raises:
+            GitHubError: GitHub does not tell them.
+        """
+        base = self.base
+        if base and base not in self._required:
+            required = yield from self.ask_github(lambda github: github.required_checks(base))
+            self._required[base] = tuple(required)
+        return self._required.get(base, ())
 
     def own_moves(self) -> Generator[Update, None, list[Move]]:
         """Return the moves of the branch since the first run was started; none where GitHub does
@@ -376,6 +402,23 @@ class Inspection:
         if begin.base:
             begin.base_tip = yield from self._tip_now(begin.base)
             begin.since = self.github_time
+        if begin.base_tip and "checks" in inputs.gates:
+            yield from self._note_required(begin.base)
+
+    def _note_required(self, base: str) -> Generator[Update, None, None]:
+        """Note what the base requires, if GitHub tells that soon. What it does not tell is asked
+        for again when the run is judged, which also says that it is not known.
+        """
+        service = self.sources.service
+        github = self.github
+        if github is None:
+            return
+        ends = service.now + BEFORE_SECONDS
+        with contextlib.suppress(GitHubError):
+            required = yield from service.answer_to(
+                lambda left: github.within(left).required_checks(base), ends
+            )
+            self._required[base] = tuple(required)
 
     def _note_base_of_pull_request(self, branch: str) -> Generator[Update, None, None]:
         """Note the base that an existing branch has by its open pull request."""

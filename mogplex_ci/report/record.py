@@ -12,12 +12,15 @@ from typing import Final
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report.delivered import gate_facts
+from mogplex_ci.report.delivered import ITEM_LIMIT, gate_facts
+from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import Gate, RunResult
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import CleanText, Sanitizer
 
 RECORD_VERSION: Final = 1
 """Of ``schemas/record.schema.json``."""
+MOST_CHECKS: Final = 300
+"""Checks that the record lists, by name."""
 IMAGE_DIGEST: Final = "MOGPLEX_IMAGE_DIGEST"
 """Variable with the digest of the image, which a release's action.yml sets."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -50,6 +53,14 @@ def record_of(
         "mode": safe.identifier(run.data.at("mode")),
         "runs": [safe.identifier(run_id) for run_id in run_ids],
         "gates": [_gate(gate, safe) for gate in result.gates],
+        "required_checks": _required_checks(delivery, safe),
+        "checks": [
+            {
+                "name": safe.clean(check.name, limit=ITEM_LIMIT),
+                "conclusion": safe.identifier(check.conclusion or None),
+            }
+            for check in delivery.checks[:MOST_CHECKS]
+        ],
         "job": _job(platform, safe),
         "image": _image_digest(platform),
     }
@@ -68,6 +79,13 @@ def _gate(gate: Gate, safe: Sanitizer) -> dict[str, object]:
         "found": facts.found,
         "items": items,
     }
+
+
+def _required_checks(delivery: Delivery, safe: Sanitizer) -> list[CleanText] | None:
+    if delivery.required_checks is None:
+        return None
+    names = delivery.required_checks[:MOST_CHECKS]
+    return [safe.clean(name, limit=ITEM_LIMIT) for name in names]
 
 
 def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:

@@ -11,6 +11,14 @@ GITHUB: Final = "https://github.com"
 _PULL_REQUEST_PAGE: Final = re.compile(r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/?")
 
 
+class JudgedCheck(NamedTuple):
+    """A check of the judged commit, as it was when that was judged."""
+
+    name: Untrusted
+    conclusion: str
+    """GitHub's word, such as ``success``; empty if it was still at work."""
+
+
 class Delivery(NamedTuple):
     """The record of what a run delivered, by GitHub's word: gates judge it, and it is handed on."""
 
@@ -32,6 +40,12 @@ class Delivery(NamedTuple):
     """The address of the pull request; None when there is none, or GitHub does not tell."""
     tells_pull_request: bool = False
     """Whether GitHub tells the pull request."""
+    required_checks: tuple[Untrusted, ...] | None = None
+    """Names of the checks that the base requires, as it did before the first round if GitHub told
+    that then; None when they were not asked for, or GitHub does not tell.
+    """
+    checks: tuple[JudgedCheck, ...] = ()
+    """Those that were judged, by name; none when they were not required."""
 
 
 class Claim(NamedTuple):

@@ -99,10 +99,33 @@ def test_the_record_has_what_was_judged(tmp_path: Path, github: GitHub) -> None:
     assert record["runs"] == [run.id]
     gates = [(gate["name"], gate["passed"]) for gate in record["gates"]]
     assert gates == [("change", True), ("protected-paths", True), ("branch", True)]
+    assert (record["required_checks"], record["checks"]) == (None, []), "the gate was not asked for"
     assert record["image"] == IMAGE
     assert record["job"]["workflow"] == WORKFLOW
     assert record["job"]["system"] == "github"
     assert "Fix the login" not in json.dumps(record)
+
+
+def test_the_record_has_the_checks_that_were_required_and_judged(
+    tmp_path: Path, github: GitHub
+) -> None:
+    """Listed by name, each with GitHub's word."""
+    required = [{"context": "test"}, {"context": "e2e"}]
+    parameters = {"required_status_checks": required}
+    github.rules["main"] = [{"type": "required_status_checks", "parameters": parameters}]
+    judged = [check("test", "success"), check("e2e", "skipped"), check("a lint", "failure")]
+    with Emulator("success", speed=50) as emulator:
+        github.works_for(emulator, Work(checks=Look(judged)))
+        step = step_of(tmp_path, emulator, github, require="checks")
+        assert step.run().code == 1
+    record = record_of(step)
+    assert record["required_checks"] == ["e2e", "test"]
+    assert [(each["name"], each["conclusion"]) for each in record["checks"]] == [
+        ("a lint", "failure"),
+        ("e2e", "skipped"),
+        ("test", "success"),
+    ]
+    assert record["gates"][0]["items"] == ["a lint"]
 
 
 def test_a_rejected_run_has_a_record_with_the_paths(tmp_path: Path, github: GitHub) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.updates import GateWarns
+from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import AGENT, GitHub, Look, Work, check, status, suite, workflow_run
 
@@ -182,6 +184,18 @@ def test_only_the_app_that_a_rule_names_makes_its_check(story: Story) -> None:
     assert outcome(checked(story)) == MISSING
     story.github.rules["main"] = [requires("test", integration_id=15368)]
     assert outcome(story.play(attempt=2, require="checks")) == PASSED
+
+
+def test_what_the_base_required_before_the_start_must_be_there(story: Story) -> None:
+    """Although the rule is gone by the time that the checks are judged; the record has both."""
+    github = story.github
+    github.rules["main"] = [requires("e2e")]
+    work = Work(FILES, checks=GREEN, before=lambda: github.rules.clear())
+    result = checked(story, work)
+    assert (outcome(result), items(result)) == (MISSING, ["e2e"])
+    assert result.delivery is not None
+    assert result.delivery.required_checks == (Untrusted("e2e"),)
+    assert result.delivery.checks == (JudgedCheck(Untrusted("test"), "success"),)
 
 
 def test_a_run_that_changes_workflows_is_warned_of(story: Story) -> None:
