@@ -333,11 +333,13 @@ class _ChecksJudge:
         if any(check.app == ACTIONS or self._wanted.is_of_required_app(check) for check in tried):
             return False
         apps = yield from self._own_apps()
+        if not apps:
+            return False
         if any(check.kind == "run" and f"{check.app}[bot]" not in apps for check in tried):
             return False
         statuses = [check for check in tried if check.kind == "status"]
-        if not apps or not statuses:
-            return bool(apps)
+        if not statuses:
+            return True
         commit = self._commit
         makers = yield from self._inspection.ask_github(lambda github: github.status_makers(commit))
         return all(makers.get(check.id) in apps for check in statuses)
