@@ -132,6 +132,13 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     assert (outcome(result), items(result)) == (FAILED, ["ci/mogplex"])
 
 
+def test_a_status_that_was_pushed_out_of_the_history_is_not_enough(story: Story) -> None:
+    own = status("ci/mogplex", "success", by=AGENT)
+    many = [status("ci/more", "success", by=AGENT, id=number) for number in range(3_100)]
+    result = checked(story, Work(FILES, checks=Look(statuses=[own, *many])))
+    assert outcome(result) == FAILED
+
+
 def test_a_required_check_of_the_app_that_pushed_that_failed_counts(story: Story) -> None:
     slug = AGENT.removesuffix("[bot]")
     story.github.rules["main"] = [requires("mogplex", integration_id=77)]
