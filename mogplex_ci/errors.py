@@ -426,7 +426,10 @@ class UnknownRepoError(ServerError):
     """The API cannot start a run for a repository id that the token does not list."""
 
     exit_code = 69
-    remedy = "Check repo: the API answers like this for ids it does not know. 'mogplex repos list' shows what it knows."
+    remedy = (
+        "Check repo: the API answers like this for ids it does not know. "
+        "'mogplex-ci repos list' shows what it knows."
+    )
 
     def __init__(self, error: ServerError) -> None:
         cause = "the API cannot start a run for this repo id, and this token does not list it"

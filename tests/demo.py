@@ -29,6 +29,15 @@ FILES = {
     "diagnostics.jsonl": "what the program did, for people who debug it",
 }
 """The files that the demo leaves."""
+PROGRAM = """\
+#!{python}
+import sys
+
+sys.path.insert(0, {root!r})
+from mogplex_ci.cli import main
+
+sys.exit(main())
+"""
 SHOTS = {"report-desktop.png": ("1200,2100", "light"), "report-phone.png": ("390,3000", "dark")}
 """Screenshots of the report: width and height in pixels, and which colours the reader prefers."""
 
@@ -60,7 +69,23 @@ def main() -> int:
     for name, what in FILES.items():
         print(f"{shown_path(out / name)}: {what}")
     print("\n".join(screenshots(out)), flush=True)
+    program = shown_path(leave_program())
+    print("\nTry next:")
+    print(f"  {program} --dry-run failed --repo acme/web --prompt 'Fix it'")
+    print(f"  {program} emulator   # a local Mogplex, for your own commands")
+    print(f"  {program} --help", flush=True)
     return code
+
+
+def leave_program() -> Path:
+    """Return the program of this virtual environment. If it is not installed there, it is made: it
+    runs the sources of this folder.
+    """
+    path = Path(sys.executable).parent / "mogplex-ci"
+    if not path.exists():
+        path.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT)), encoding="utf-8")
+        path.chmod(0o755)
+    return path
 
 
 def play(step: GitHubStep, log_file: Path) -> int:

@@ -358,7 +358,7 @@ def _repo(client: Client, repo: str | None) -> Finding:
         )
         return Finding("repo", Mark.OK, template, (found[0].full_name, found[0].id))
     if not found:
-        remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."
+        remedy = "Compare it with 'mogplex-ci repos list'. A hidden repository is not listed, yet can be used."
         return Finding("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)
     if len(found) > 1:
         return Finding(

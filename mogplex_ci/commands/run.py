@@ -15,7 +15,7 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.declared import inputs, kinds
-from mogplex_ci.inputs.flags import Parser
+from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
 from mogplex_ci.run.start import Key, Starter
@@ -59,7 +59,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """Start a run and return the exit code: 0 once the API has it, however it may end."""
     options = parser().read(argv)
     if not options.repo:
-        raise _usage_error("--repo <id> is required (find IDs via `mogplex repos list`)")
+        raise _usage_error(f"--repo <id> is required (find IDs via `{program()} repos list`)")
     if options.idempotency_key == "":
         raise _usage_error("--idempotency-key is empty; leave it out for a new one")
     prompt = _prompt(options)

@@ -17,7 +17,7 @@ from mogplex_ci.commands.common import (
 )
 from mogplex_ci.errors import AdvisedError, NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
-from mogplex_ci.inputs.flags import Parser
+from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.values import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.report.files import EventLines
@@ -304,7 +304,7 @@ def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeTe
         yield safe.line("started run {} ({})", run.id, run.status)
     always: _Fields = {"repo": run.repo_id, "harness": run.harness, "branch": _branch(run)}
     yield from _fields(safe, always, {"error": run.error})  # it could not be queued
-    yield safe.line("tail events: mogplex runs events {} --follow", run.id)
+    yield safe.line("tail events: {} runs events {} --follow", program(), run.id)
 
 
 def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:

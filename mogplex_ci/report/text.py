@@ -149,14 +149,32 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
     nothing but Docker.
     """
     given = safe.line(arguments, run_id)
-    is_here = sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci")
-    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    server = _server_of(base_url, safe)
+    called = Path(sys.argv[0]).name
+    if sys.stdout.isatty() and called in ("mogplex", "mogplex-ci"):
+        program: LiteralString = "mogplex-ci "  # a package from PyPI has no other name for it
+        if called == "mogplex":
+            program = "mogplex "
+        if server is None:
+            return safe.sentence(program, given)
+        return safe.sentence("MOGPLEX_URL=", server, " ", program, given)
     if server is None:
-        program: LiteralString = "mogplex " if is_here else f"{_DOCKER}{IMAGE} "
-        return safe.sentence(program, given)
-    if is_here:
-        return safe.sentence("MOGPLEX_URL=", server, " mogplex ", given)
-    return safe.sentence(_DOCKER, "-e MOGPLEX_URL=", server, " ", IMAGE, " ", given)
+        return safe.sentence(_DOCKER, IMAGE, " ", given)
+    network: LiteralString = ""
+    if re.match("http://(127|localhost)", server):
+        network = "--network host "  # a container has a loopback of its own
+    return safe.sentence(_DOCKER, network, "-e MOGPLEX_URL=", server, " ", IMAGE, " ", given)
+
+
+def _server_of(base_url: str, safe: Sanitizer) -> SafeText | None:
+    """Return the address that a command must name; None for the default, and for one that a shell
+    would not take as it is.
+    """
+    if base_url.rstrip("/") == DEFAULT_BASE_URL:
+        return None
+    if re.fullmatch(r"http://[A-Za-z0-9.-]+(:[0-9]+)?/?", base_url):
+        return safe.message(base_url)  # an emulator's, on this machine or in a job's network
+    return safe.url(base_url)
 
 
 def first_line(task: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INSTALL_APP: Final = (
     "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
 )
-_FIND_REPO: Final = "Use one from 'mogplex repos list'."
+_FIND_REPO: Final = "Use one from 'mogplex-ci repos list'."
 _GIVE_ID: Final = (
     "One that was removed from Mogplex's dashboard may be missing there: give its id instead."
 )
@@ -139,5 +139,5 @@ def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Proble
     remedy = f"{_FIND_REPO} {_GIVE_ID}"
     if several:
         fault = "is the name of several repositories"
-        remedy = "Give the id of the one, from 'mogplex repos list'."
+        remedy = "Give the id of the one, from 'mogplex-ci repos list'."
     return Problem("repo", fault, remedy, Untrusted(name), names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import FILES, SHOTS, take_screenshot
+from tests.demo import FILES, SHOTS, leave_program, take_screenshot
 from tests.program import ROOT, executable
 from tests.require import require
 
@@ -66,13 +67,33 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "\nPull request: https://github.com/acme/web/pull/42\n" in done.stdout
     assert "::group::" not in done.stdout
-    lines = done.stdout.splitlines()
+    told, _, tries = done.stdout.partition("\nTry next:\n")
+    lines = told.splitlines()
     assert lines[-len(FILES) - len(reasons) :] == [
         *(f"{out / name}: {what}" for name, what in FILES.items()),
         *reasons,
     ]
     assert {path.name for path in out.iterdir()} == set(FILES)
     assert "of an earlier demo" not in (out / "log.txt").read_text()
+    first, *others = [shlex.split(line, comments=True) for line in tries.splitlines()]
+    assert [words[1:] for words in others] == [["emulator"], ["--help"]]
+    tried = subprocess.run(first, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (tried.returncode, tried.stderr) == (1, ""), tried.stdout
+    assert "✘ Run failed after " in tried.stdout
+
+
+def test_the_demo_makes_a_program_that_runs_where_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", str(python))
+        program = leave_program()
+        program.write_text(program.read_text().replace(str(python), sys.executable))
+        assert leave_program() == program, "it stays"
+    asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert asked.stdout.startswith("mogplex-ci ")
 
 
 @pytest.mark.browser

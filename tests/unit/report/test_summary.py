@@ -29,12 +29,16 @@ def summary(ended: RunResult, *, limit: int = SUMMARY_LIMIT, **fields: str) -> s
 def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """By the name that it was called by: a package from PyPI has no `mogplex`."""
     monkeypatch.setattr("sys.argv", ["/usr/bin/mogplex"])
     assert "docker run" in summary(result(Result.TIMEOUT)), "it is no terminal"
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout.isatty", lambda: True)
         text = summary(result(Result.TIMEOUT), base_url="https://mogplex.example")
+        patch.setattr("sys.argv", [".venv/bin/mogplex-ci"])
+        local = summary(result(Result.TIMEOUT), base_url="http://127.0.0.1:4010")
     assert f"\nMOGPLEX_URL=https://mogplex.example mogplex runs cancel {RUN_ID}\n" in text
+    assert f"\nMOGPLEX_URL=http://127.0.0.1:4010 mogplex-ci runs cancel {RUN_ID}\n" in local
 
 
 def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:

@@ -112,14 +112,14 @@ def test_a_repository_without_the_key_is_visible(world: World) -> None:
             ["acme/web"],
             "acme/attic",
             f"is not a repository that this token can see. {INSTALL_APP}",
-            "Use one from 'mogplex repos list'. One that was removed from Mogplex's dashboard may be missing there: "
+            "Use one from 'mogplex-ci repos list'. One that was removed from Mogplex's dashboard may be missing there: "
             "give its id instead.",
         ),
         (
             ["~acme/web", "~acme/web"],
             "acme/web",
             "is the name of several repositories",
-            "Give the id of the one, from 'mogplex repos list'.",
+            "Give the id of the one, from 'mogplex-ci repos list'.",
         ),
     ],
 )
