@@ -16,13 +16,13 @@ from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple, Self, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from mogplex_ci import errors
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import GITHUB_CALLS, Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
-from mogplex_ci.api.transport import Answer, RequestLog, Transport
+from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
 from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ _LACKS_RIGHT: Final = b"Resource not accessible by"
 """How GitHub's message of a missing right begins, for every kind of token."""
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
+_ACTIONS: Final = "actions: read"
 _CHECKS_PERMISSION: Final = "checks: read"
 _STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
@@ -152,6 +153,37 @@ class Check(NamedTuple):
     """When a suite or a status was made; None for a check run."""
 
 
+class CheckRun(NamedTuple):
+    """A check run of any attempt, with what it says of itself."""
+
+    id: int
+    """Of a job of GitHub Actions also the job's id."""
+    suite: int
+    name: Untrusted
+    title: Untrusted | None
+    summary: Untrusted | None
+    started_at: datetime | None
+    is_job: bool
+    """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
+
+
+class Annotation(NamedTuple):
+    """What a check says of a line of a file."""
+
+    path: Untrusted
+    line: int
+    message: Untrusted
+
+
+class JobStep(NamedTuple):
+    """A step of a job of GitHub Actions. GitHub gives whole seconds."""
+
+    conclusion: str
+    """GitHub's word, such as ``failure``; empty as long as there is none."""
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
 class RequiredCheck(NamedTuple):
     """A check that a branch's rules or protection require."""
 
@@ -204,6 +236,7 @@ class GitHubApi:
             "/../graphql" if api_url.endswith("/v3") else "/graphql"
         )  # GitHub Enterprise Server has /api/v3
         self._repo = f"/repos/{quote(repository, safe='/')}"
+        self._scheme = urlsplit(api_url).scheme
         self._seconds = CALL_SECONDS
         self._cached: dict[str, tuple[str | None, _Received]] = {}
         """ETag and answer by what was read: an unchanged answer does not count against the rate
@@ -388,7 +421,7 @@ class GitHubApi:
     def workflow_runs(self, sha: str) -> list[WorkflowRun]:
         """Return the runs of workflows on a commit."""
         query = {"head_sha": sha, "per_page": str(PAGE_SIZE)}
-        found = self._ask(f"{self._repo}/actions/runs", "actions: read", query)
+        found = self._ask(f"{self._repo}/actions/runs", _ACTIONS, query)
         return [_workflow_run(item) for item in _need(found, _list, "workflow_runs")]
 
     def message(self, sha: str) -> str:
@@ -403,6 +436,53 @@ class GitHubApi:
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
         found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), _list)
         return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
+
+    def check_runs(self, sha: str) -> list[CheckRun]:
+        """Return the check runs of a commit, those of earlier attempts included."""
+        path = f"{self._repo}/commits/{quote(sha, safe='')}/check-runs"
+        pages = self._pages(path, _CHECKS_PERMISSION, "check_runs", filter="all")
+        return [_check_run(item) for page, _ in pages for item in page]
+
+    def annotations_of(self, run: int) -> list[Annotation]:
+        """Return the first hundred annotations of a check run."""
+        path = f"{self._repo}/check-runs/{run}/annotations"
+        found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(PAGE_SIZE)}), _list)
+        return [_annotation(item) for item in found]
+
+    def job_steps(self, job: int) -> list[JobStep]:
+        """Return the steps of a job of GitHub Actions."""
+        data = self._ask(f"{self._repo}/actions/jobs/{job}", _ACTIONS)
+        return [_job_step(item) for item in _list(_find(data, "steps")) or ()]
+
+    def read_log(self, job: int, take: Callable[[bytes], None]) -> None:
+        """Give the log of a job of GitHub Actions to ``take``, in pieces.
+
+        It comes from another host, to which the token never goes.
+        """
+        ends = time.monotonic() + self._seconds
+        path = f"{self._repo}/actions/jobs/{job}/logs"
+        answer = self._sent(
+            lambda left: self._transport.ask_once(path, headers=_HEADERS, timeout=left)
+        )
+        if not 300 <= answer.status < 400:
+            raise _refusal(answer, _ACTIONS)
+        address = answer.headers.get("Location", "")
+        # Plain http is for loopback, as for the API itself.
+        if urlsplit(address).scheme not in ("https", self._scheme):
+            raise _unusable_answer()
+        try:
+            status = read_without_token(address, take, max(ends - time.monotonic(), 1.0))
+        except errors.UnreachableError as error:
+            cause = "the host that has GitHub's logs gives no usable answer"
+            raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
+        except (errors.WrongServiceError, errors.UsageError) as error:
+            raise errors.GitHubError(
+                f"GitHub's logs cannot be read: {error.cause}", remedy=_NETWORK_REMEDY
+            ) from error
+        if status in (404, 410):
+            raise errors.GitHubNotFoundError("the log of a job is gone")
+        if status != 200:  # such as 403: its address is valid for a minute
+            raise errors.GitHubUnavailableError("the host that has GitHub's logs refuses one")
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a
@@ -455,12 +535,15 @@ class GitHubApi:
         method = "POST" if comment is None else "PATCH"
         return _need(self._ask(path, _COMMENTS, method=method, body={"body": body}), _number, "id")
 
-    def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
+    def _pages(
+        self, path: str, needs: str, *name: str, **query: str
+    ) -> Iterator[tuple[list[object], object]]:
         """Yield the items on each page, and how many there are on all; ``name`` is the field that
         has the items.
         """
         for page in range(1, MAX_PAGES + 1):
-            data = self._ask(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
+            of_page = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
+            data = self._ask(path, needs, of_page)
             items = _need(data, _list, *name)
             yield items, _find(data, "total_count")
             if len(items) < PAGE_SIZE:
@@ -491,23 +574,11 @@ class GitHubApi:
         key = f"{method} {path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
-        try:
-            with self._throttle(Purpose.READ, self._seconds) as left:
-                answer = self._transport.send(
-                    method, path, query=query, json=body, headers=headers, timeout=left
-                )
-        except errors.NoTurnError as error:
-            cause = f"this step asks GitHub {GITHUB_CALLS.most} times a minute at most"
-            raise errors.GitHubUnavailableError(cause, retry_after=error.retry_after) from error
-        except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
-            # A redirect to another host or to a login page, or no file with certificates.
-            raise errors.GitHubError(
-                f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY
-            ) from error
-        except errors.UnreachableError as error:
-            cause = "GitHub's API gives no usable answer"
-            raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-        self._note_time(answer)
+        answer = self._sent(
+            lambda left: self._transport.send(
+                method, path, query=query, json=body, headers=headers, timeout=left
+            )
+        )
         if answer.status == 304 and cached is not None:
             return cached
         if not 200 <= answer.status < 300:
@@ -520,6 +591,25 @@ class GitHubApi:
         if method == "GET":
             self._cached[key] = answer.headers.get("ETag"), received
         return received
+
+    def _sent(self, send: Callable[[float], Answer]) -> Answer:
+        """Return the answer to a request, which ``send`` sends within so many seconds."""
+        try:
+            with self._throttle(Purpose.READ, self._seconds) as left:
+                answer = send(left)
+        except errors.NoTurnError as error:
+            cause = f"this step asks GitHub {GITHUB_CALLS.most} times a minute at most"
+            raise errors.GitHubUnavailableError(cause, retry_after=error.retry_after) from error
+        except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
+            # A redirect to another host or to a login page, or no file with certificates.
+            raise errors.GitHubError(
+                f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY
+            ) from error
+        except errors.UnreachableError as error:
+            cause = "GitHub's API gives no usable answer"
+            raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
+        self._note_time(answer)
+        return answer
 
     def _note_time(self, answer: Answer) -> None:
         """Note GitHub's time. An answer without one, as of a proxy, tells none."""
@@ -674,6 +764,36 @@ def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
         page=str(_find(item, "html_url") or ""),
         app_id=_number(_find(item, "app", "id")) or 0,
         created_at=answers.time(_find(item, "created_at")),
+    )
+
+
+def _check_run(item: object) -> CheckRun:
+    is_of_actions = _find(item, "app", "slug") == "github-actions"
+    page = str(_find(item, "html_url") or "")
+    return CheckRun(
+        id=_need(item, _number, "id"),
+        suite=_number(_find(item, "check_suite", "id")) or 0,
+        name=_need(item, answers.text, "name"),
+        title=answers.text(_find(item, "output", "title")),
+        summary=answers.text(_find(item, "output", "summary")),
+        started_at=answers.time(_find(item, "started_at")),
+        is_job=is_of_actions and re.search(r"/actions/runs/[0-9]+/job/", page) is not None,
+    )
+
+
+def _annotation(item: object) -> Annotation:
+    return Annotation(
+        path=Untrusted(_find(item, "path") or ""),
+        line=_number(_find(item, "start_line")) or 1,
+        message=Untrusted(_find(item, "message") or _find(item, "title") or ""),
+    )
+
+
+def _job_step(item: object) -> JobStep:
+    return JobStep(
+        conclusion=str(_find(item, "conclusion") or ""),
+        started_at=answers.time(_find(item, "started_at")),
+        completed_at=answers.time(_find(item, "completed_at")),
     )
 
 

@@ -256,6 +256,7 @@ class _ChecksJudge:
         inspection.failed_checks |= {
             check.name.text for check in now.failed if check.kind != "suite"
         }
+        inspection.rejected_checks = now.failed
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
         is_unsure = was_cancelled and not self._knows_runs
         outcome = Checks.CANCELLED if is_unsure else Checks.FAILED

@@ -5,6 +5,7 @@ started, completed when one has succeeded.
 from __future__ import annotations
 
 import contextlib
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
-    from mogplex_ci.github_api import GitHubApi, Move, PullRequest, RequiredCheck
+    from mogplex_ci.github_api import Check, GitHubApi, Move, PullRequest, RequiredCheck
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo, Run
     from mogplex_ci.run.result import RunResult
@@ -93,6 +94,8 @@ class Inspection:
         """Checks of the judged commit, as they were when it was judged."""
         self._required: dict[str, tuple[RequiredCheck, ...]] = {}
         """The checks that a base requires, by its name: of the run's, before it was started."""
+        self.rejected_checks: tuple[Check, ...] = ()
+        """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
         self._is_complete = False
         self._begin = _Begin()
         self._had_ended = False
@@ -141,6 +144,7 @@ class Inspection:
         self.pull_request = None
         self.pull_requests = ()
         self.judged_checks = ()
+        self.rejected_checks = ()
         self._changes = None
         self._trouble = None
         self._no_pull_requests = None
@@ -293,16 +297,16 @@ class Inspection:
             self._required[base] = tuple(required)
         return self._required.get(base, ())
 
-    def own_moves(self) -> Generator[Update, None, list[Move]]:
-        """Return the moves of the branch since the first run was started; none where GitHub does
-        not tell them.
+    def own_moves(self, ends: float = inf) -> Generator[Update, None, list[Move]]:
+        """Return the moves of the branch since the first run was started, the newest first; none
+        where GitHub does not tell them. It is asked until ``ends``, a time of the clock.
         """
         branch = self.branch
         since = self._begin.since
         if branch is None or since is None:
             return []
         try:
-            moves = yield from self.ask_github(lambda github: github.moves(branch, since))
+            moves = yield from self.ask_github(lambda github: github.moves(branch, since), ends)
         except GitHubUnavailableError:
             raise
         except GitHubError:
@@ -356,9 +360,11 @@ class Inspection:
         compared = yield from self.ask_github(lambda github: github.compare(commit, head))
         return compared.is_descendant
 
-    def ask_github(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
-        """Return what ``call`` returns; it is made again until it is answered or the deadline
-        comes.
+    def ask_github(
+        self, call: Callable[[GitHubApi], T], ends: float = inf
+    ) -> Generator[Update, None, T]:
+        """Return what ``call`` returns; it is made again until it is answered, or until the
+        deadline or ``ends``, a time of the clock.
 
         Raises:
             GitHubError: GitHub refuses, gave no usable answer in time, or cannot be asked.
@@ -367,7 +373,8 @@ class Inspection:
         github = self.github
         if github is None:
             raise self.not_asked
-        return (yield from self.sources.service.answer_to(lambda left: call(github.within(left))))
+        service = self.sources.service
+        return (yield from service.answer_to(lambda left: call(github.within(left)), ends))
 
     def may_settle(self) -> bool:
         """Wait until GitHub may show more of the judged commit; return False when it has had time

@@ -91,6 +91,10 @@ class RunLog:
                 self._starting(update)
             case u.NextKey():
                 self._next_key(update)
+            case u.NextForm():
+                self._lines.say(
+                    "Another request has this round's key; asking with the other form of its report"
+                )
             case u.Started():
                 self._started(update)
             case u.Retrying():

@@ -17,7 +17,7 @@ from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import HeldBackError
 from mogplex_ci.run.result import Result, RunResult, interrupted
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, NextKey, Started, Update
+from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, NextForm, NextKey, Started, Update
 from mogplex_ci.waiting import Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Member:
         match update:
             case Started():
                 self.has_started = True
-            case NextKey():  # the answer was clear: the run under the earlier key is dead
+            case NextKey() | NextForm():  # the answer was clear: the request before started nothing
                 self.is_in_doubt = False
             case Waiting(error=error):
                 self.is_in_doubt = self.is_in_doubt or error.may_have_worked

@@ -29,7 +29,7 @@ from mogplex_ci.run.result import (
 )
 from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import Key, Starter
+from mogplex_ci.run.start import Form, Key, Starter
 from mogplex_ci.run.updates import (
     CancelAnswered,
     CancelFailed,
@@ -82,6 +82,8 @@ class Plan(NamedTuple):
     """The repository, if it has been looked up already."""
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
+    other_repair: Repair | None = None
+    """The same with the other form of the report, if it has two."""
 
 
 class Execution:
@@ -169,8 +171,13 @@ class Execution:
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = name if self._repo is None else self._repo.id
+        repairs = [each for each in (plan.repair, plan.other_repair) if each is not None]
         starter = self._starter = Starter(
-            self._service, plan.request(repo_id, plan.repair), plan.key, inputs.on_rerun
+            self._service,
+            plan.request(repo_id, plan.repair),
+            plan.key,
+            inputs.on_rerun,
+            [Form(plan.request(repo_id, repair), repair) for repair in repairs],
         )
         retries_left = inputs.retries
         while True:

@@ -12,9 +12,9 @@ from collections.abc import Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError, RoundUnknownError
-from mogplex_ci.models import StartedRun, StartRequest
+from mogplex_ci.models import Repair, StartedRun, StartRequest
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextKey, Started, Update
+from mogplex_ci.run.updates import NextForm, NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
 
 MAX_KEY_LENGTH: Final = 200
@@ -80,12 +80,27 @@ def _with_digest(readable: str, name: str) -> str:
     return f"{readable[: MAX_KEY_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
 
 
+class Form(NamedTuple):
+    """The start of a later round, with one of the two forms of its report."""
+
+    request: StartRequest
+    repair: Repair
+
+
 class Starter:
     """The start of one run."""
 
     def __init__(
-        self, service: Service, request: StartRequest, key: Key, on_rerun: OnRerun
+        self,
+        service: Service,
+        request: StartRequest,
+        key: Key,
+        on_rerun: OnRerun,
+        forms: Sequence[Form] = (),
     ) -> None:
+        """``forms`` are those of a later round that has two, the first one that of ``request``: an
+        earlier try of the step may have started it with either.
+        """
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
@@ -94,6 +109,9 @@ class Starter:
         self._service = service
         self._key = key
         self._on_rerun = on_rerun
+        self._forms = list(forms)
+        self._swapped_at = ""
+        """The key under which one form was refused."""
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -110,6 +128,12 @@ class Starter:
             try:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
+                if len(self._forms) > 1 and self._swapped_at != key:
+                    self._swapped_at = key
+                    self._forms.reverse()
+                    self.request = self._forms[0].request
+                    yield NextForm(self._forms[0].repair)
+                    continue
                 if self._key.round > 1:
                     branch = Untrusted(self.request.get("workingBranch"))
                     raise RoundUnknownError(self._key.round, branch) from error

@@ -40,6 +40,14 @@ class NextKey(NamedTuple):
     """The run was created, but the service could not hand it to a runtime."""
 
 
+class NextForm(NamedTuple):
+    """The key of a later round belongs to another request: the next one, under the same key, has
+    the report's other form.
+    """
+
+    repair: Repair
+
+
 class Started(NamedTuple):
     """The start call was answered."""
 
@@ -231,7 +239,7 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | Started | Retrying | NextRound
+StartUpdate = Waiting | Starting | NextKey | NextForm | Started | Retrying | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer

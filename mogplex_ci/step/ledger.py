@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.run.updates import NextKey, Started, Starting, Update
+from mogplex_ci.run.updates import NextForm, NextKey, Started, Starting, Update
 
 
 class OpenRun(NamedTuple):
@@ -69,6 +69,8 @@ class Ledger:
             self._set(run, OpenRun(update.key, update.repo_id, task, repair=update.repair or ()))
         elif isinstance(update, NextKey) and run in self._open:
             self._set(run, self._open[run]._replace(key=update.key, run_id=""))
+        elif isinstance(update, NextForm) and run in self._open:
+            self._set(run, self._open[run]._replace(repair=update.repair))
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
             self._set(

@@ -69,6 +69,8 @@ class Step:
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
         self.inputs = read_inputs(gather([], job(Path("/"), env)))
+        self.secrets: Sequence[str] = ()
+        """Values that the step masks."""
         self._world, self._api = world, api
         self.elapsed: Callable[[], float]
         """Tells how many seconds the try takes."""
@@ -91,11 +93,11 @@ class Step:
         sources = Sources(
             Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
-            Sanitizer(),
+            Sanitizer(self.secrets),
         )
         inspection = inspection_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(plan, inspection, Sanitizer(), lambda _: None)
+        rounds = Rounds(plan, inspection, sources.safe, lambda _: None)
         work = rounds.perform()
         try:
             while True:

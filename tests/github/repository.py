@@ -72,10 +72,14 @@ class Repository:
         self.has_rules = True
         """False for a private repository on the free plan."""
         self.comments: list[dict[str, Any]] = []
-        self.annotations: dict[str, list[str | None]] = {}
-        """Titles of annotations by the name of a check run; None is an annotation that has only a
-        message.
+        self.annotations: dict[str, list[str | dict[str, Any] | None]] = {}
+        """Annotations by the name of a check run: fields, or a title alone; None is one that has
+        only a message.
         """
+        self.jobs: dict[int, list[dict[str, Any]]] = {}
+        """The steps of jobs of GitHub Actions, by the id of their check run."""
+        self.logs: dict[int, bytes] = {}
+        """Their logs."""
         self.permissions: dict[str, str] = {}
         """The permission of each user; others may read the repository."""
         self.default_branch = "main"
@@ -384,9 +388,12 @@ class Repository:
                 sha = self.resolve(name)
                 return sha and self.commits.shown(sha)
             case ["commits", sha, "check-suites" | "check-runs" | "status" | "statuses" as kind]:
-                return self._checks(self.checks.get(sha, Look()), kind)
+                every = query.get("filter") == "all"
+                return self._checks(self.checks.get(sha, Look()), kind, every=every)
             case ["check-runs", number, "annotations"]:
                 return self._annotations(number)
+            case ["actions", "jobs", number] if int(number) in self.jobs:
+                return {"id": int(number), "steps": self.jobs[int(number)]}
             case ["actions", "runs"]:
                 runs = self.checks.get(query.get("head_sha", ""), Look()).workflow_runs
                 return {"total_count": len(runs), "workflow_runs": runs}
@@ -475,16 +482,20 @@ class Repository:
 
     def _annotations(self, number: str) -> object:
         by_number = {str(crc32(name.encode())): each for name, each in self.annotations.items()}
-        titles = by_number.get(number, [])
-        return [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles]
+        usual = {"path": "a.ts", "start_line": 3, "message": "It is 2, not 3"}
+        return [
+            usual | (each if isinstance(each, dict) else {"title": each})
+            for each in by_number.get(number, [])
+        ]
 
     @staticmethod
-    def _checks(look: Look, kind: str) -> object:
+    def _checks(look: Look, kind: str, *, every: bool) -> object:
         if kind == "check-suites":
             suites = look.all_suites()
             return {"total_count": len(suites), "check_suites": suites}
         if kind == "check-runs":
-            return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
+            runs = look.runs + look.earlier_runs if every else look.runs
+            return {"total_count": len(runs) + look.missing, "check_runs": runs}
         if kind == "statuses":
             return look.statuses[::-1]
         newest = look.newest_statuses()

@@ -99,6 +99,8 @@ class GitHub(Repository):
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self.lock = threading.RLock()
+        self.log_host = LogHost(self)
+        """Serves ``logs``; it is another host."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.github = self  # type: ignore[attr-defined]  # a field of ours
 
@@ -106,12 +108,14 @@ class GitHub(Repository):
         """Start to serve."""
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(0.02,), daemon=True).start()
+        self.log_host.open()
         return self
 
     def __exit__(self, *args: object) -> None:
         """Stop."""
         self._server.shutdown()
         self._server.server_close()
+        self.log_host.close()
 
     @property
     def url(self) -> str:
@@ -163,6 +167,9 @@ class GitHub(Repository):
         if body is not None:
             data = repository.write(parts, body)
             return _Answer(201 if method == "POST" else 200, data, {}) if data else _NOT_FOUND
+        match parts:
+            case ["actions", "jobs", number, "logs"] if int(number) in repository.logs:
+                return _Answer(302, {}, {"Location": f"{self.log_host.url}/{number}?sig=s"})
         data = repository.answer(parts, query)
         if data is None:
             return _NOT_FOUND
@@ -199,6 +206,54 @@ class GitHub(Repository):
             cut = {name: data[name][start : start + size] for name in _LISTS if name in data}
             data = data | cut
         return _Answer(200, data, headers)
+
+
+class LogHost:
+    """The host of logs, to which GitHub's API redirects."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.asked: list[Mapping[str, str]] = []
+        """Headers of the requests that came."""
+        self._server: ThreadingHTTPServer | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Its address, with a name that is not the API's."""
+        return f"http://localhost:{self._port}"
+
+    def open(self) -> None:
+        """Serve."""
+        server = self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _LogHandler)
+        self._port = server.server_port
+        server.log_host = self  # type: ignore[attr-defined]  # a field of ours
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse every connection, as a network that blocks it."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class _LogHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        host = self.server.log_host  # type: ignore[attr-defined]  # a field of ours
+        assert isinstance(host, LogHost)
+        host.asked.append(dict(self.headers))
+        content = host.repository.logs.get(int(urlsplit(self.path).path[1:]))
+        if content is None or "Authorization" in self.headers:  # as Azure's storage
+            self.send_error(403)
+            return
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
+        """Keep the output of the tests clean."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import fleet, guards
+from mogplex_ci.step import evidence, fleet, guards, repair
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
@@ -37,6 +37,10 @@ ROWS: dict[str, tuple[float, ...]] = {
     "question before a start": (rights.RIGHTS_SECONDS,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
+    "what `repair` tells": (
+        *(repair.REPORT_LIMIT, evidence.MOST_CHECKS, evidence.MOST_ANNOTATIONS),
+        *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS, evidence.EVIDENCE_SECONDS),
+    ),
     "run file, prompt file": (run_file.BYTES,),
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),

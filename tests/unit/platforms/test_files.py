@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.models import Repair
 from mogplex_ci.outputs import ALSO_VARIABLES
 from mogplex_ci.platforms import base, detect
 from mogplex_ci.platforms.base import Platform, dotenv, variables
 from mogplex_ci.report.outputs import OUTPUT_NAMES
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.updates import NextForm, Started, Starting
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.step.ledger import Ledger, saved_state
 from tests.ci_environments import environment
@@ -216,6 +217,17 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
         saved = saved_state(system, token=token, key=None)
         assert saved is not None
         assert not saved.is_ours
+
+
+def test_the_state_has_the_form_of_a_rounds_report_that_was_asked_with_last(tmp_path: Path) -> None:
+    system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
+    ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
+    first, other = (Repair("branch", "main", report) for report in ("all of it", "names"))
+    ledger.on(None, "", Starting("repo", None, "key-r2", first))
+    ledger.on(None, "", NextForm(other))
+    saved = saved_state(system, token=TOKEN, key=None)
+    assert saved is not None
+    assert [(run.key, Repair(*run.repair)) for run in saved.runs] == [("key-r2", other)]
 
 
 def test_a_steps_own_state_is_found_beside_one_of_another_job(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""The failed step's part of a log, however it arrives, and how checks share a report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mogplex_ci.github_api import JobStep
+from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, StepLog, shared_out
+
+BEGAN = datetime(2026, 1, 1, 0, 0, 10, tzinfo=UTC)
+STEPS = [
+    JobStep("success", BEGAN.replace(second=1), BEGAN.replace(second=9)),
+    JobStep("failure", BEGAN, BEGAN.replace(second=20)),
+    JobStep("skipped", BEGAN.replace(second=20), BEGAN.replace(second=20)),
+]
+LOG = (
+    b"\xef\xbb\xbf2026-01-01T00:00:05.0000001Z before\n"
+    b"2026-01-01T00:00:10.0000001Z ##[group]Run make\n"
+    b"2026-01-01T00:00:10.0000001Z \x1b[31mred\x1b[0m\n"
+    b"2026-01-01T00:00:11.0000001Z ##[endgroup]\n"
+    b"of several lines\n"
+    b"2026-01-01T00:00:20.0000001Z ##[error]it failed\n"
+    b"2026-01-01T00:00:20.0000001Z Post job\n"
+    b"2026-01-01T00:00:30.0000001Z after"
+)
+SHOWN = "Run make\nred\nof several lines\nit failed"
+
+
+def read(pieces: list[bytes], steps: list[JobStep] | None = None) -> str:
+    log = StepLog(STEPS if steps is None else steps)
+    for piece in pieces:
+        log.take(piece)
+    return log.end()
+
+
+@given(st.lists(st.integers(0, len(LOG)), max_size=9).map(sorted))
+def test_pieces_of_any_size_make_the_same_log(cuts: list[int]) -> None:
+    ends = [*cuts, len(LOG)]
+    assert read([LOG[start:end] for start, end in zip([0, *cuts], ends, strict=True)]) == SHOWN
+
+
+def test_without_a_failed_step_the_lines_before_the_last_error_are_shown() -> None:
+    assert read([LOG], []) == f"before\n{SHOWN}"
+    assert read([b"all of it"], []) == "all of it"
+
+
+def test_a_log_without_end_is_kept_in_part_and_from_the_beginning_of_a_line() -> None:
+    line = b"2026-01-01T00:00:12.0000001Z " + b"x" * 999 + b"\n"
+    shown = read([line * 100] * 10)
+    assert LOG_BYTES - 2_000 < len(shown) <= LOG_BYTES
+    assert {len(each) for each in shown.split("\n")} == {999}
+    assert read([b"y" * 65_536] * 20, []) == ""
+
+
+SIZES = st.lists(st.integers(0, 60), max_size=3)
+
+
+@given(st.lists(st.tuples(SIZES, SIZES), min_size=1, max_size=8), st.integers(0, 2_000))
+def test_what_checks_say_is_bounded(sizes: list[tuple[list[int], list[int]]], most: int) -> None:
+    checks = [
+        FailedCheck(
+            [f"check {number}"], ["a" * each for each in notes], ["l" * each for each in log]
+        )
+        for number, (notes, log) in enumerate(sizes)
+    ]
+    whole = "\n\n".join(check.text for check in checks)
+    shown = shared_out(checks, most)
+    assert len(shown) <= most
+    if len(whole) + 2 <= most:
+        assert shown == whole
+
+
+def test_a_long_check_takes_nothing_from_a_short_one() -> None:
+    long, short = FailedCheck(["long"], [], ["x" * 50] * 100), FailedCheck(["short"], [], ["y"])
+    whole = short.text
+    shown = shared_out([long, short], 500)
+    assert shown.endswith(f"\n\n{whole}")
+    assert shown.startswith("long\nThe last lines")
+    assert len(shown) > 400
