@@ -39,7 +39,7 @@ _LONG_LINES: Final = 100_000
 _STAMP: Final = re.compile(rb"(?:\xef\xbb\xbf)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z ?")
 """The time before each line, as the runner of GitHub Actions writes it."""
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;:?]*[A-Za-z]")
-_MARK: Final = re.compile(rb"(?:##)?\[(?:group|section|command|error|warning|notice|debug)\]")
+_MARK: Final = re.compile(rb"\A(?:##\[(?:group|section|error|warning|notice|debug)\]|\[command\])")
 _GROUP_END: Final = b"##[endgroup]"
 _ERROR: Final = b"##[error]"
 _DID_NOT_FAIL: Final = ("", "success", "skipped", "neutral")

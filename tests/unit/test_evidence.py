@@ -21,12 +21,12 @@ LOG = (
     b"2026-01-01T00:00:10.0000001Z ##[group]Run make\n"
     b"2026-01-01T00:00:10.0000001Z \x1b[31mred\x1b[0m\n"
     b"2026-01-01T00:00:11.0000001Z ##[endgroup]\n"
-    b"of several lines\n"
+    b"[error] of several lines: ##[error]\n"
     b"2026-01-01T00:00:20.0000001Z ##[error]it failed\n"
     b"2026-01-01T00:00:20.0000001Z Post job\n"
     b"2026-01-01T00:00:30.0000001Z after"
 )
-SHOWN = "Run make\nred\nof several lines\nit failed"
+SHOWN = "Run make\nred\n[error] of several lines: ##[error]\nit failed"
 
 
 def read(pieces: list[bytes], steps: list[JobStep] | None = None) -> str:
