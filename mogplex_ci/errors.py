@@ -330,12 +330,17 @@ class TokenLostError(NotAuthorizedError):
 class MissingTokenError(NotAuthorizedError):
     """The step was given no token."""
 
-    def __init__(self, advice: str) -> None:
-        """``advice`` says how the CI system hands secrets to a job."""
-        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
-        super().__init__(
-            "there is no token: neither api-key nor MOGPLEX_API_KEY is set", remedy=remedy
-        )
+    def __init__(self, advice: str, *, has_inputs: bool) -> None:
+        """``advice`` says how the CI system hands secrets to a job; ``has_inputs``: whether it has
+        the inputs of an action.
+        """
+        cause = "there is no token: MOGPLEX_API_KEY is not set"
+        without = "MOGPLEX_ON_BLOCKED=skip"
+        if has_inputs:
+            cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
+            without = "on-blocked: skip"
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: {without}."
+        super().__init__(cause, remedy=remedy)
 
 
 class ForbiddenError(ApiError):

@@ -23,6 +23,7 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import GITHUB_CALLS, Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
+from mogplex_ci.platforms.base import COMMENT_RIGHTS
 from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
@@ -49,7 +50,6 @@ _ACTIONS: Final = "actions: read"
 _CHECKS_PERMISSION: Final = "checks: read"
 _STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
-_COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
 
 
@@ -515,7 +515,7 @@ class GitHubApi:
         An app's, because anybody may copy the marker into a comment of their own; the oldest,
         because an app may repeat what it read.
         """
-        for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", _COMMENTS):
+        for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", COMMENT_RIGHTS):
             for item in items:
                 body = _find(item, "body")
                 number = _find(item, "id")
@@ -533,7 +533,9 @@ class GitHubApi:
             f"{issue}/comments" if comment is None else f"comments/{comment}"
         )
         method = "POST" if comment is None else "PATCH"
-        return _need(self._ask(path, _COMMENTS, method=method, body={"body": body}), _number, "id")
+        return _need(
+            self._ask(path, COMMENT_RIGHTS, method=method, body={"body": body}), _number, "id"
+        )
 
     def _pages(
         self, path: str, needs: str, *name: str, **query: str
@@ -640,7 +642,7 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     permission = f"Give the job the permission {needs}, and github-token access to this repository."
     match status:
         case 401:
-            remedy = "Set it to ${{ github.token }}, or to another current token."
+            remedy = "Set it to the job's own token, or to another current one."
             return errors.GitHubTokenError("GitHub does not accept github-token", remedy=remedy)
         case 403 if "X-GitHub-SSO" in headers:
             cause = "github-token is not authorized for the organization's single sign-on"

@@ -244,7 +244,9 @@ def _setup(job: Job) -> Iterator[Finding]:
 def _guards(job: Job) -> Iterator[Finding]:
     """Check whether there is a token, and whether the event may start a run."""
     if not job.token:
-        raise errors.MissingTokenError(job.platform.token_advice)
+        raise errors.MissingTokenError(
+            job.platform.token_advice, has_inputs=job.platform.has_inputs
+        )
     if _TOKEN.fullmatch(job.token):
         yield Finding("token", Mark.OK, "has the form of a Mogplex token")
     else:

@@ -11,7 +11,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
-from mogplex_ci.platforms.base import Platform, github_api_url
+from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform, github_api_url
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.untrusted import Untrusted
 
@@ -97,8 +97,23 @@ def _github_token(
         needs.append("repair with artifact")
     if needs:
         fault = f"is missing, and needed for {enumeration(needs)}"
+        name, remedy = _how_to_set_github_token(platform)
+        if "comment-on" in needs:
+            remedy += f" Comments need the permission {COMMENT_RIGHTS}."
+        yield Problem(name, fault, remedy)
+
+
+def _how_to_set_github_token(platform: Platform) -> tuple[str, str]:
+    """Return the name of ``github-token`` in this job, and how to set it: in a workflow, or where
+    another system keeps secrets.
+    """
+    if platform.has_inputs:
         remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
-        yield Problem("github-token", fault, remedy)
+        return "github-token", remedy
+    variable = inputs()["github-token"].variables[0]
+    advice = platform.token_advice.replace("MOGPLEX_API_KEY", variable)
+    advice = advice.replace("mogplex-api-key", "mogplex-github-token")  # Jenkins' id of the secret
+    return variable, f"{advice} It must be a token of GitHub that may read this repository."
 
 
 def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:

@@ -23,6 +23,8 @@ from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import check_room, read_text, usable, writable, write_whole
 
+COMMENT_RIGHTS: Final = "issues: write (of a pull request, pull-requests: write)"
+"""The rights on GitHub that ``comment-on`` needs, as workflows write them."""
 VARIABLES: Final = (
     "MOGPLEX_DEBUG",
     "MOGPLEX_DOTENV",
@@ -130,6 +132,13 @@ class Platform:
         does not tell.
         """
         return repository_of(value_of(self.system.repository, self.env))
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether inputs are set below ``with:`` of a workflow; elsewhere they are flags and
+        variables.
+        """
+        return bool(self.env.get("GITHUB_ACTIONS"))
 
     @property
     def token_advice(self) -> str:

@@ -94,7 +94,9 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
     if inputs.api_key is not None:
         return None
     if inputs.on_blocked != "skip":
-        raise errors.MissingTokenError(step.platform.token_advice)
+        raise errors.MissingTokenError(
+            step.platform.token_advice, has_inputs=step.platform.has_inputs
+        )
     return "There is no api-key, as in a fork's pull request."
 
 

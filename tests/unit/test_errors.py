@@ -131,6 +131,9 @@ def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(
 
 @pytest.mark.parametrize("system", sorted(ENVIRONMENTS))
 def test_what_to_do_about_a_missing_token_fits_into_a_message(system: str) -> None:
-    remedy = MissingTokenError(detect(ENVIRONMENTS[system], StringIO()).token_advice).remedy
+    platform = detect(ENVIRONMENTS[system], StringIO())
+    error = MissingTokenError(platform.token_advice, has_inputs=platform.has_inputs)
+    remedy = error.remedy
+    assert ("neither api-key nor" in error.cause) is platform.has_inputs
     assert "settings/api-keys" in remedy
     assert len(remedy) <= INLINE_LIMIT
