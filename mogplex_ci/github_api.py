@@ -148,9 +148,14 @@ class Check(NamedTuple):
     runs: int
     """Check runs of a suite."""
     app_id: int
-    """Number of the app; 0 for a status."""
+    """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
     created_at: datetime | None
     """When a suite or a status was made; None for a check run."""
+
+
+NO_APP: Final = -1
+_PICTURE: Final = re.compile(r"/(?P<owner>in|u)/(?P<number>\d{1,12})(?:[?/]|$)", re.ASCII)
+"""The path of the picture of an app or a person."""
 
 
 class CheckRun(NamedTuple):
@@ -764,9 +769,21 @@ def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
         suite=_number(_find(item, *path_of_suite)) or 0,
         runs=_number(_find(item, "latest_check_runs_count")) or 0,
         page=str(_find(item, "html_url") or ""),
-        app_id=_number(_find(item, "app", "id")) or 0,
+        app_id=_number(_find(item, "app", "id")) or _app_of_status(item),
         created_at=answers.time(_find(item, "created_at")),
     )
+
+
+def _app_of_status(item: object) -> int:
+    """Return the number of the app that made a status, as far as its picture tells: GitHub lists
+    statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
+    """
+    picture = _PICTURE.search(str(_find(item, "avatar_url") or ""))
+    if picture is None:
+        return 0
+    if picture["owner"] == "u":
+        return NO_APP
+    return int(picture["number"])
 
 
 def _check_run(item: object) -> CheckRun:

@@ -193,6 +193,30 @@ def test_only_the_app_that_a_rule_names_makes_its_check(story: Story) -> None:
     assert outcome(story.play(attempt=2, require="checks")) == PASSED
 
 
+AVATAR = "https://avatars.githubusercontent.com"
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (f"{AVATAR}/in/999?v=4", PASSED),
+        (None, PASSED),
+        ("https://github.example.com/avatars/in/999", PASSED),
+        (f"{AVATAR}/in/77?v=4", MISSING),
+        (f"{AVATAR}/u/999?v=4", MISSING),
+    ],
+    ids=["the app", "not told", "the app at a server", "another app", "a person"],
+)
+def test_a_status_of_the_app_that_a_rule_names_is_its_check(
+    story: Story, picture: str | None, expected: tuple[str, str]
+) -> None:
+    """GitHub lists a status without its app, but with the picture of its maker."""
+    story.github.rules["main"] = [requires("ci/circleci", integration_id=999)]
+    made = status("ci/circleci", "success", by="circleci[bot]", avatar_url=picture)
+    look = Look([check("test", "success")], None, [made])
+    assert outcome(checked(story, Work(FILES, checks=look))) == expected
+
+
 def test_what_the_base_required_before_the_start_must_be_there(story: Story) -> None:
     """Although the rule is gone by the time that the checks are judged; the record has both."""
     github = story.github
