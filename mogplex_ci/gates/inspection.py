@@ -443,7 +443,11 @@ class Inspection:
         base of a pull request that was opened since is the agent's choice.
         """
         noted = self._begin
-        self._begin = _Begin(since=run.created_at)
+        since = run.created_at
+        if since is not None:
+            # GitHub's activity has whole seconds: a push in the same second is not before the run.
+            since = since.replace(microsecond=0)
+        self._begin = _Begin(since=since)
         told = run.base_branch
         if self.inputs.base_branch is not None:
             self._begin.base = self.inputs.base_branch

@@ -186,6 +186,8 @@ class Log(Report):
             path = writable(workspace, str(path), input_name="output-dir")
             write_whole(path, "".join(f"{line}\n" for line in kept))
         except (OSError, UsageError):
+            with suppress(OSError):  # it holds the logs of other runs
+                self.logs_folder.rmdir()
             return None
         return self._safe.path(path.relative_to(workspace.resolve()).as_posix())
 

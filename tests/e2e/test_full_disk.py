@@ -81,7 +81,9 @@ def check_files(out: Path, log: str) -> set[str]:
             json.loads((out / name).read_text())
     warned = WARNING.findall(log)
     assert len(warned) == len(set(warned)), "each file is warned of once"
-    left_over = {path.name for path in out.iterdir()} - FILES - {"ballast"}
+    logs = out / "run-logs"
+    assert not logs.exists() or any(logs.iterdir()), "no empty folder is left"
+    left_over = {path.name for path in out.iterdir()} - FILES - {"ballast", logs.name}
     assert left_over == set(), "no part of a file is left"
     return set(warned)
 
