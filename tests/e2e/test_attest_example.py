@@ -20,6 +20,7 @@ from tests.documents import claim
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, executable
 from tests.require import require
+from tests.slow import slow
 
 WORKFLOW: dict[str, Any] = yaml.safe_load(claim("examples/workflows/attest.yml").code)
 GH = """#!/bin/sh
@@ -44,7 +45,7 @@ def run_step(step: dict[str, Any], folder: Path, **env: str) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("is_changed", [False, True])
+@pytest.mark.parametrize("is_changed", [False, *slow([True])])
 def test_the_record_that_was_signed_is_used_and_no_other(tmp_path: Path, is_changed: bool) -> None:
     require("jq")
     agent, take, sign = WORKFLOW["jobs"]["agent"]["steps"]

@@ -28,7 +28,6 @@ from mogplex_ci.outputs import (
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, run_program
 from tests.require import unavailable
-from tests.slow import mostly_slow
 from tests.waits import asked
 
 GROWING = (EVENTS_FILE, DIAGNOSTICS_FILE)
@@ -143,7 +142,8 @@ def test_a_full_disk_keeps_no_timeout_from_cancelling(tmp_path: Path, api: str) 
     )
 
 
-@pytest.mark.parametrize("pages", mostly_slow([6, 4, 10], every=3))
+@pytest.mark.slow
+@pytest.mark.parametrize("pages", [4, 6, 10])
 def test_a_disk_that_fills_up_between_rounds(tmp_path: Path, pages: int) -> None:
     looks = [Look([check("test", state)]) for state in ("failure", "success")]
     work = [Work({"login.tsx": f"try {n}"}, checks=look) for n, look in enumerate(looks)]

@@ -15,6 +15,7 @@ from mogplex_ci.emulator import Emulator
 from tests.documents import claim
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, executable
+from tests.slow import slow
 
 WORKFLOW: dict[str, Any] = yaml.safe_load(claim("examples/workflows/merge.yml").code)
 GH = """#!/bin/sh
@@ -25,7 +26,7 @@ echo "merged $3 at $6"
 """
 
 
-@pytest.mark.parametrize("is_pushed_later", [False, True])
+@pytest.mark.parametrize("is_pushed_later", [False, *slow([True])])
 def test_exactly_the_judged_commit_is_merged(tmp_path: Path, is_pushed_later: bool) -> None:
     agent, merge = WORKFLOW["jobs"]["agent"], WORKFLOW["jobs"]["merge"]
     with GitHub() as github, Emulator("success", speed=50) as emulator:

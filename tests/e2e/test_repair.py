@@ -97,6 +97,7 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
     assert "Round 2, run " in (suite[0].findtext("system-out") or "")
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
     tmp_path: Path, api: GitHub
 ) -> None:
