@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from tests.container.images import ROOT
 from tests.require import require
@@ -54,10 +55,10 @@ class Registry:
         return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
     def referrers(self, digest: str) -> set[str]:
-        """The kinds of artifacts that refer to an image, its signature for one."""
+        """The digests of the artifacts that refer to an image, its signature for one."""
         found = json.loads(self.run("oras", "discover", "--format=json", f"{self.image}@{digest}"))
         listed = found["referrers"] if "referrers" in found else found["manifests"]  # since 1.3
-        return {each["artifactType"] for each in listed}
+        return {each["digest"] for each in listed}
 
     def tags(self) -> list[str]:
         """Every tag in it; none when nothing was pushed."""
@@ -169,29 +170,23 @@ class Layout:
         return self._folder / "blobs" / digest.replace(":", "/")
 
 
-class Cosign(NamedTuple):
-    """How this machine's cosign keeps signatures as referrers and writes to no public log.
+_OFFLINE: Final = ("--allow-http-registry", "--allow-insecure-registry")
+SIGN_OFFLINE: Final = ("--use-signing-config=false", "--tlog-upload=false", *_OFFLINE)
+"""How a test signs: in a registry of this machine, and written to no public log."""
+VERIFY_OFFLINE: Final = ("--insecure-ignore-tlog", *_OFFLINE)
 
-    Version 3, which the workflows install, does the first by itself; Debian's 2.5 has to be told.
+
+def cosign() -> str:
+    """The path of cosign 3, the version that the workflows install.
+
+    Older ones do not keep signatures as referrers of the image.
     """
-
-    sign: Sequence[str]
-    verify: Sequence[str]
-    env: Mapping[str, str]
-
-    @classmethod
-    def found(cls) -> Cosign:
-        """Look at what the one on PATH can do."""
-        require("cosign")
-        told = subprocess.run(
-            ["cosign", "sign", "--help"], capture_output=True, text=True, check=True
-        )
-        offline = ("--insecure-ignore-tlog", "--allow-http-registry", "--allow-insecure-registry")
-        if "--use-signing-config" in told.stdout:
-            own = ("--use-signing-config=false", "--tlog-upload=false", *offline[1:])
-            return cls(own, offline, {})
-        old = ("--registry-referrers-mode=oci-1-1", "--tlog-upload=false", *offline[1:])
-        return cls(old, ("--experimental-oci11", *offline), {"COSIGN_EXPERIMENTAL": "1"})
+    require("cosign")
+    found = shutil.which("cosign")
+    assert found is not None
+    told = subprocess.run([found, "sign", "--help"], capture_output=True, text=True, check=True)
+    assert "--use-signing-config" in told.stdout, f"{found} is older than cosign 3"
+    return found
 
 
 def signed(registry: Registry, digest: str, folder: Path) -> Path:
@@ -200,16 +195,15 @@ def signed(registry: Registry, digest: str, folder: Path) -> Path:
     With a key of our own: the release signs with the workflow's identity, which needs sigstore's
     servers.
     """
-    cosign = Cosign.found()
-    env = {**registry.env, **cosign.env, "COSIGN_PASSWORD": ""}
+    env = {**registry.env, "COSIGN_PASSWORD": ""}
     image = f"{registry.image}@{digest}"
     for command in (
         ["generate-key-pair"],
-        ["sign", "--yes", "--key=cosign.key", *cosign.sign, image],
-        ["verify", "--key=cosign.pub", *cosign.verify, image],
+        ["sign", "--yes", "--key=cosign.key", *SIGN_OFFLINE, image],
+        ["verify", "--key=cosign.pub", *VERIFY_OFFLINE, image],
     ):
         done = subprocess.run(
-            ["cosign", *command], cwd=folder, env=env, capture_output=True, text=True, check=False
+            [cosign(), *command], cwd=folder, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
     return folder / "cosign.pub"

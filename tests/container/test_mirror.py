@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import yaml
 from scripts.pin_release import pinned_action
 from tests.container.act import act, workspace
 from tests.container.images import ROOT
-from tests.container.registry import Cosign, Registry, serving, signed
+from tests.container.registry import VERIFY_OFFLINE, Registry, cosign, serving, signed
 from tests.documents import claim
 from tests.program import executable
 from tests.require import require
@@ -35,7 +34,7 @@ if [ "$1" = verify ]; then
   [ "$5" = --certificate-oidc-issuer ] && [ "$6" = https://token.actions.githubusercontent.com ]
   set -- verify "$2" --key={key} {options}
 fi
-exec env {env} {cosign} "$@"
+exec {cosign} "$@"
 """
 """A key stands for the identity that the release signs with: verifying that needs sigstore's
 servers.
@@ -64,13 +63,11 @@ def published(registry: Registry, archives: list[str], tmp_path: Path) -> Regist
     identity = identity.replace(
         "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action"
     )
-    cosign = Cosign.found()
     stand_in = COSIGN.format(
         identity=identity,
         key=shlex.quote(str(key)),
-        options=" ".join(cosign.verify),
-        env=" ".join(f"{name}={value}" for name, value in cosign.env.items()),
-        cosign=shutil.which("cosign"),
+        options=" ".join(VERIFY_OFFLINE),
+        cosign=cosign(),
     )
     programs = {
         "cosign": stand_in,
@@ -149,11 +146,11 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
         assert done.exit_code == 0, done.log
         mirror.env.update(published.env)
         assert mirror.referrers(digest) == published.referrers(digest) != set()
-        cosign, _, _ = VERIFY.code.partition("gh attestation")
+        verify, _, _ = VERIFY.code.partition("gh attestation")
         mirror.run(
             "bash",
             "-ec",
-            cosign.replace("ghcr.io/mogplex/run-action:1", f"{mirror.image}@{digest}"),
+            verify.replace("ghcr.io/mogplex/run-action:1", f"{mirror.image}@{digest}"),
         )
     action = yaml.safe_load(git(target, "show", f"v{VERSION}:action.yml"))
     assert action["runs"]["image"] == f"docker://{mirror.image}@{digest}"
