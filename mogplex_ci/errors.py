@@ -321,10 +321,7 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = (
-        "The service answers like this while its database is away, and when the token was revoked. Run the job again "
-        f"later; if the token was revoked, issue another one at {TOKENS_PAGE}."
-    )
+    remedy = f"Run the job again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
 
 
 class MissingTokenError(NotAuthorizedError):

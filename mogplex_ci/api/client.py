@@ -311,7 +311,7 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
         return errors.WrongServiceError(
             f"a web page came instead of the API's answer (HTTP {answer.status})"
         )
-    return answers.malformed(f"unexpected response format (HTTP {answer.status})")
+    return answers.malformed(f"the answer is not in the API's format (HTTP {answer.status})")
 
 
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")

@@ -367,6 +367,11 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
         errors.UnreachableError,
         "{} could not be reached: connecting took too long",
     ),
+    (
+        ConnectionResetError,
+        errors.UnreachableError,
+        "the connection to {} was cut",
+    ),
     (requests.ConnectionError, errors.UnreachableError, "the connection to {} failed"),
     (TimeoutError, errors.UnreachableError, "the API did not answer in time"),
     (Exception, errors.UnreachableError, "the API's answer could not be read"),
@@ -451,4 +456,5 @@ def _causes_of(error: object) -> Iterator[BaseException]:
     """Yield an error, and those behind it: the libraries keep a cause in one of three places."""
     while isinstance(error, BaseException):
         yield error
-        error = getattr(error, "reason", None) or error.__cause__ or next(iter(error.args), None)
+        within = next((each for each in error.args if isinstance(each, BaseException)), None)
+        error = getattr(error, "reason", None) or error.__cause__ or within

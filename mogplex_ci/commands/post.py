@@ -17,9 +17,9 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform, github_api_url
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
-from mogplex_ci.report.text import problem
+from mogplex_ci.report.text import CANCEL, command_line, problem
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
+from mogplex_ci.sanitize import Markdown, Part, Sanitizer, count, secrets_of
 from mogplex_ci.step.guards import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.waiting import Clock, stop_of_process
@@ -58,7 +58,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     history = ServiceHistory(has_answered=True, accepts_token=True)
     with contextlib.closing(Client(state.base_url, token, history=history)) as client:
         codes = [
-            _clean_up(run, client, argv, platform, safe) for run in reversed(state.runs)
+            _clean_up(run, client, state.base_url, argv, platform, safe)
+            for run in reversed(state.runs)
         ]  # the newest first
     if not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
@@ -67,10 +68,15 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _clean_up(
-    left: OpenRun, client: "Client", argv: Sequence[str], platform: Platform, safe: Sanitizer
+    left: OpenRun,
+    client: "Client",
+    base_url: str,
+    argv: Sequence[str],
+    platform: Platform,
+    safe: Sanitizer,
 ) -> int:
     """Cancel one run, say how that went, and return the exit code: 0 when it is not left
-    running.
+    running. ``base_url`` is that of ``client``.
     """
     run = safe.line("its run")
     if left.run_id:
@@ -80,17 +86,25 @@ def _clean_up(
         answer = _cancel(left, client, argv, platform)
     except MogplexError as error:
         _comment(left, "it could not be cancelled and may still be running", argv, platform, safe)
-        text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
-        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
-        if isinstance(error, ForeignRunError):  # nothing of this step is left running
-            return 0
-        return error.exit_code
+        why = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
+        is_foreign = isinstance(error, ForeignRunError)  # nothing of this step is left running
+        if not is_foreign:
+            why = safe.sentence(why, ". The run may go on", *_by_hand(left, base_url, safe))
+        platform.annotate(Level.WARNING, safe.line("Mogplex"), why)
+        return 0 if is_foreign else error.exit_code
     _comment(left, f"its status is {answer.status}", argv, platform, safe)
     if answer.already_terminal:
         platform.line(safe.line("The run had already ended: {}", answer.status))
     else:
         platform.line(safe.line("Run {}", answer.status))
     return 0
+
+
+def _by_hand(left: OpenRun, base_url: str, safe: Sanitizer) -> list[Part]:
+    """Return how a person can cancel a run; nothing where its id is not known."""
+    if not left.run_id:
+        return []
+    return [". To cancel it by hand: ", command_line(CANCEL, left.run_id, base_url, safe)]
 
 
 def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platform) -> Cancelled:

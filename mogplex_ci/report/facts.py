@@ -403,25 +403,34 @@ def ending_of(result: RunResult, safe: Sanitizer, *, is_found_again: bool = Fals
 
 
 def _remedy(result: RunResult, safe: Sanitizer, *, is_found_again: bool) -> SafeText | None:
-    """Return whether the run goes on although the step failed, and advice."""
+    """Return what became of a run that had not ended with the step, and advice."""
     remedy = text.our_words(result.remedy, safe)
+    if result.cancelled_by_step and result.result in (Result.TIMEOUT, Result.INTERRUPTED):
+        said = text.join_present(" ", "This step has cancelled the run.", remedy)
+        return safe.sentence(*said)
     if not result.cause or not result.run_goes_on:
         return remedy
-    if result.result is Result.PAUSED:
+    if result.result is Result.PAUSED and not result.left_behind:
         parts: list[Part | None] = [remedy]
         if is_found_again:
             parts.append("Then re-run the job: it follows the same run.")
     else:
         parts = [_state_at_the_end(result), remedy]
-        if result.result is Result.TIMEOUT and is_found_again:
+        is_wanted = result.result is Result.TIMEOUT and not result.left_behind
+        if is_wanted and is_found_again:
             parts.insert(1, "Re-run the job to follow it again.")
     return safe.sentence(*text.join_present(" ", *parts))
 
 
 def _state_at_the_end(result: RunResult) -> LiteralString:
     """Return what is known of a run that this step has stopped following."""
-    if result.is_unread and result.timeline.outcome.has_ended:
+    is_paused = result.run is not None and result.run.is_paused
+    if result.is_unread and result.timeline.outcome.has_ended and not is_paused:
         return "The run's events say that it has finished; its status could not be read."
+    if result.left_behind:
+        return "The run may go on: cancel it in Mogplex if the clean-up step could not."
+    if result.is_unread and is_paused:
+        return "The run was paused when its status was last read; this step stopped following it."
     if result.is_unread:
         return "The run may still be running; this step stopped following it."
     return "The run is still running; this step stopped following it."

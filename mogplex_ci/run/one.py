@@ -17,7 +17,6 @@ from mogplex_ci.run.cancel import (
 from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
-    RAISE_TIMEOUT,
     Result,
     RunResult,
     cancelled_in_pause,
@@ -225,17 +224,22 @@ class Execution:
         self._follower = follower
         commit_seconds = self._commit_seconds(interval)
         yield from follower.follow(service.deadline, commit_seconds)
-        result = result_of_run(follower.run, follower.timeline, follower.health.trouble)
         has_paused = follower.run.is_paused and not waits
         policy = inputs.on_pause if has_paused else inputs.on_timeout
-        if policy == "cancel":
+        result = result_of_run(
+            follower.run,
+            follower.timeline,
+            follower.health.trouble,
+            is_left=policy != "cancel",
+        )
+        if policy == "cancel" and not follower.run.is_terminal:
             yield from self._cancel(quickly=False)
-        if self._cancelled is not None and self._cancelled.run is not None:
-            # The gates, too, ask for their facts until then.
-            seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
-            ends = service.now + seconds
-            yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
-            result = self._revised(result, follower, self._cancelled)
+            if self._cancelled is not None and self._cancelled.run is not None:
+                # The gates, too, ask for their facts until then.
+                seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
+                ends = service.now + seconds
+                yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
+            result = self._revised(result, follower)
         yield from follower.end()
         if result.result is Result.FAILED and not follower.timeline.agent_worked:
             sandbox = self._sandbox_of_failure(follower.run)
@@ -269,17 +273,19 @@ class Execution:
             return None
         return sandbox_of(run, listed)
 
-    def _revised(self, result: RunResult, follower: Follower, cancelled: Cancelled) -> RunResult:
-        """Return the result after a cancel at the deadline or in a pause, which may have learned
-        that the run had ended by itself.
+    def _revised(self, result: RunResult, follower: Follower) -> RunResult:
+        """Return the result after a cancel at the deadline or in a pause, which may have failed, or
+        learned that the run had ended by itself.
         """
-        if cancelled.already_terminal:
+        if self._cancelled is None:
+            if result.result is Result.PAUSED and self._left_behind:
+                return result._replace(remedy="")  # nobody shall answer it
+            return result
+        if self._cancelled.already_terminal:
             return result_of_run(follower.run, follower.timeline)
         if result.result is Result.PAUSED:
             return cancelled_in_pause(result, has_waited=self._inputs.on_pause == "wait")
-        if follower.health.trouble is not None:
-            return result
-        return result._replace(remedy=RAISE_TIMEOUT)  # there is no run left that costs
+        return result
 
     def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
@@ -307,6 +313,8 @@ class Execution:
         seconds later.
         """
         result = interrupted(self._service.stop)
+        if self._follower is not None:
+            result = result._replace(is_unread=self._follower.health.trouble is not None)
         ends = self._service.now + SHOW_REST_BUDGET
         if self._inputs.on_interrupt == "cancel":
             yield from self._cancel(quickly=True)

@@ -275,10 +275,9 @@ class RunResult(NamedTuple):
 
 
 _RETRY: Final = "Set retries: 2, and the step starts such a run again; or run the job again later."
-RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
-_TIMEOUT_REMEDY: Final = (
-    f"{RAISE_TIMEOUT} A run that is left goes on and costs until it ends; "
-    "on-timeout: cancel ends it."
+_RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
+_COSTS: Final = (
+    "A run that is left goes on and costs until it ends; on-timeout: cancel ends it."
 )
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).
@@ -294,17 +293,22 @@ _FAILURE_REMEDIES: Final = {
 """By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
 
 
-def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = None) -> RunResult:
+def result_of_run(
+    run: Run, timeline: Timeline, trouble: MogplexError | None = None, *, is_left: bool = True
+) -> RunResult:
     """Return the result of a run that was followed to its end, to a pause or to the deadline.
 
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable
-    answer last.
+    answer last; ``is_left``: a run that still works at the deadline is not cancelled.
     """
     is_unread = trouble is not None and not run.is_terminal
-    return _ending(run, timeline, trouble)._replace(run=run, followed=timeline, is_unread=is_unread)
+    ending = _ending(run, timeline, trouble, is_left=is_left)
+    return ending._replace(run=run, followed=timeline, is_unread=is_unread)
 
 
-def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunResult:
+def _ending(
+    run: Run, timeline: Timeline, trouble: MogplexError | None, *, is_left: bool
+) -> RunResult:
     if run.status == "success":
         return RunResult.of(Result.SUCCESS)
     if run.status == "failed":
@@ -342,7 +346,7 @@ def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunRe
     return RunResult.of(
         Result.TIMEOUT,
         f"the timeout passed while the run {state}",
-        _TIMEOUT_REMEDY,
+        f"{_RAISE_TIMEOUT} {_COSTS}" if is_left else _RAISE_TIMEOUT,
         error_code="TIMEOUT",
     )
 
@@ -357,7 +361,7 @@ def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
         return RunResult.of(
             Result.TIMEOUT,
             "the timeout passed while the run waited for an answer",
-            "Answer it sooner, or raise timeout; this step has cancelled the run.",
+            "Answer it sooner, or raise timeout.",
             paused.detail,
             "TIMEOUT",
         )

@@ -1,6 +1,7 @@
 """Trouble of the service, by its length, by the moment at which it comes, and by ``on-timeout``.
 
-What the step says of it, its exit code, and what is left at work. See docs/reliability.md.
+How the step ends, its exit code, every sentence that it says of the trouble, and what is left at
+work. See docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -10,22 +11,19 @@ from typing import Any, Final
 
 import pytest
 
-from mogplex_ci.run.updates import (
-    CancelFailed,
-    Cancelling,
-    Heartbeat,
-    Started,
-    StatusChanged,
-    Update,
-)
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.report.facts import ending_of
+from mogplex_ci.report.text import reason
+from mogplex_ci.run import updates
+from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started, StatusChanged
+from mogplex_ci.sanitize import Sanitizer
 from tests.faults.kinds import HTML, error
-from tests.faults.world import Case, Played, World
+from tests.faults.world import Case, Killed, Played, Trip, World
 from tests.slow import slow
 
 TIMEOUT: Final = 1800.0
 """Seconds: the default of the input."""
-SERVICE_MAY_BE_AT_FAULT = "the service may be at fault"
-UNREAD = "the timeout passed while the run's status could not be read: "
+SAFE: Final = Sanitizer(())
 _BAD_GATEWAY: dict[str, Any] = {"body": HTML, "headers": {"Content-Type": "text/html"}}
 
 
@@ -37,23 +35,40 @@ class Trouble:
     fields: dict[str, Any]
     seconds: float
     cause: str
-    """How the API's silence is explained once it has answered before."""
+    """What is said of it once the API has answered; HOST stands for the service's address."""
+    detail: str = ""
+    """What the service says of it."""
+
+    @property
+    def said(self) -> str:
+        return self.cause + self.detail
 
 
 def database_away(seconds: float) -> Trouble:
     """The service answers 401 whenever its database cannot look a token up."""
-    name = f"database away {seconds:g} s"
-    fields = {"status": 401, "body": error("UNAUTHORIZED")}
-    return Trouble(name, fields, seconds, "the API does not know the token that it accepted before")
+    return Trouble(
+        f"database away {seconds:g} s",
+        {"status": 401, "body": error("UNAUTHORIZED")},
+        seconds,
+        "the API refuses the token that it accepted before, as it does while its database is away",
+        ": injected",
+    )
 
 
 FOREVER: Final = 1e6
 AWAY_2, AWAY_6, AWAY_20, AWAY_72 = SHORT = [database_away(each) for each in (2, 6, 20, 72)]
 AWAY_16_MINUTES = database_away(960)
-REVOKED = Trouble("401", AWAY_2.fields, FOREVER, AWAY_2.cause)
-GONE = Trouble("server gone", {"drop": True}, FOREVER, "the connection to 127.0.0.1:")
-PAGE = Trouble("web page", {"status": 200, **_BAD_GATEWAY}, FOREVER, "a web page came instead")
-EMPTY = Trouble("{}", {"status": 200, "body": {}}, FOREVER, "unexpected response format")
+REVOKED = Trouble("401", AWAY_2.fields, FOREVER, AWAY_2.cause, AWAY_2.detail)
+GONE = Trouble("server gone", {"drop": True}, FOREVER, "the connection to HOST was cut")
+PAGE = Trouble(
+    "web page",
+    {"status": 200, **_BAD_GATEWAY},
+    FOREVER,
+    "a web page came instead of the API's answer (HTTP 200)",
+)
+EMPTY = Trouble(
+    "{}", {"status": 200, "body": {}}, FOREVER, "the answer is not in the API's format (HTTP 200)"
+)
 DROPPED = Trouble("connection dropped", {"drop": True}, 2, GONE.cause)
 ALL = [*SHORT, AWAY_16_MINUTES, REVOKED, GONE, PAGE, EMPTY, DROPPED]
 
@@ -67,12 +82,23 @@ def begin(case: Case, trouble: Trouble) -> None:
     case.inject("any", lasts=trouble.seconds, **trouble.fields)
 
 
-def check_words(played: Played) -> None:
-    """No sentence blames the token or the address once they have worked."""
-    told = [played.end, *(failed.error for failed in played.of(CancelFailed))]
-    for each in told:
-        for word in ("api-key holds", "base-url", "MOGPLEX_URL"):
-            assert word not in f"{each.cause} {each.remedy}"
+def sentence_of(played: Played) -> str:
+    """Return what the step's last error says: why, and what to do. Empty when it succeeded."""
+    ending = ending_of(played.end, SAFE, is_found_again=True)
+    return " ".join(filter(None, [ending.error and f"{ending.error}.", ending.remedy]))
+
+
+def check_log(played: Played, world: World, trouble: Trouble) -> None:
+    """Check what the log says of the trouble while it lasts: the cause, and no advice."""
+    kinds = (updates.Trouble, CancelFailed, Waiting)
+    for update in played.updates:
+        if isinstance(update, kinds):
+            said = without_host(str(reason(SAFE, update.error)), world)
+            assert said[0].lower() + said[1:] == trouble.said
+
+
+def without_host(words: str, world: World) -> str:
+    return words.replace(world.emulator.url.removeprefix("http://"), "HOST")
 
 
 @dataclass(frozen=True)
@@ -86,42 +112,101 @@ class End:
     left: bool = False
     """Whether an unwanted run is left to ``post``."""
 
-    def check(self, played: Played) -> None:
+    def check(self, played: Played, world: World) -> None:
         """Check that the step ended like this."""
         end = played.end
-        found = End(played.result, played.code, end.error_code, self.says, end.left_behind)
+        says = without_host(sentence_of(played), world)
+        found = End(played.result, played.code, end.error_code, says, end.left_behind)
         assert found == self
-        assert self.says in f"{end.cause}. {end.remedy}"
 
 
-SUCCESS = End("success", 0)
-REFUSED = End("error", 64, "UNAUTHORIZED", AWAY_2.cause, left=True)
+RE_RUN: Final = "Re-run the job to follow it again."
+MAY_RUN: Final = "The run may still be running; this step stopped following it. " + RE_RUN
+RUNS: Final = "The run is still running; this step stopped following it. " + RE_RUN
+WAS_PAUSED: Final = (
+    "The run was paused when its status was last read; this step stopped following it. " + RE_RUN
+)
+LEFT: Final = "The run may go on: cancel it in Mogplex if the clean-up step could not."
+CANCELLED: Final = "This step has cancelled the run."
+LOOK: Final = (
+    "The service, or the network between it and this job, was in trouble: look at the run in "
+    "Mogplex."
+)
+RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
+QUESTION: Final = "Is “E-mail or password is wrong” the right wording?"
+SUCCESS: Final = End("success", 0)
+REFUSED: Final = End(
+    "error",
+    64,
+    "UNAUTHORIZED",
+    f"{AWAY_2.said[0].upper()}{AWAY_2.said[1:]}. {LEFT} Run the job again later. If the token was "
+    "revoked, issue another one at mogplex.com/settings/api-keys (Settings → Mogplex Keys).",
+    left=True,
+)
 
 
-def timed_out(trouble: Trouble, *, left: bool = False) -> End:
-    return End("timeout", 1, "TIMEOUT", UNREAD + trouble.cause, left)
+def unread(trouble: Trouble, state: str, *, left: bool = False) -> End:
+    """The deadline came in the trouble; ``state`` is what is said of the run."""
+    why = f"The timeout passed while the run's status could not be read: {trouble.said}."
+    return End("timeout", 1, "TIMEOUT", f"{why} {state} {LOOK}", left)
 
 
+_UNKNOWN_TOKEN = End(
+    "error",
+    64,
+    "UNAUTHORIZED",
+    "The API does not know this token: injected. Check that api-key holds a current Mogplex token "
+    "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it does, "
+    "the service may be at fault: it answers like this while its database is away. Run the job "
+    "again later.",
+)
 BEFORE_THE_START: Final = {
     **dict.fromkeys((AWAY_2.name, AWAY_6.name, DROPPED.name), (SUCCESS, None)),
     **dict.fromkeys(
-        (AWAY_20.name, AWAY_72.name, AWAY_16_MINUTES.name, REVOKED.name),
-        (End("error", 64, "UNAUTHORIZED", SERVICE_MAY_BE_AT_FAULT), 10.0),
+        (AWAY_20.name, AWAY_72.name, AWAY_16_MINUTES.name, REVOKED.name), (_UNKNOWN_TOKEN, 10.0)
     ),
-    GONE.name: (End("error", 69, "UNREACHABLE", "the connection to 127.0.0.1:"), 120.0),
-    PAGE.name: (End("error", 69, "UNREACHABLE", "a web page came instead"), 0.0),
-    EMPTY.name: (End("error", 69, "UNREACHABLE", "unexpected response format"), 120.0),
+    GONE.name: (
+        End(
+            "error",
+            69,
+            "UNREACHABLE",
+            "The connection to HOST was cut. Check base-url (MOGPLEX_URL), the proxy settings and "
+            "the network between this machine and the API.",
+        ),
+        120.0,
+    ),
+    PAGE.name: (
+        End(
+            "error",
+            69,
+            "UNREACHABLE",
+            "A web page came instead of the API's answer (HTTP 200). Set base-url (MOGPLEX_URL) to "
+            "the host that serves the API.",
+        ),
+        0.0,
+    ),
+    EMPTY.name: (
+        End(
+            "error",
+            69,
+            "UNREACHABLE",
+            "The answer is not in the API's format (HTTP 200). Check that base-url is a Mogplex "
+            "service; a proxy may have answered in its place.",
+        ),
+        120.0,
+    ),
 }
 """How the step ends, and after how many seconds if it starts nothing."""
 
 
 @each_trouble
-def test_before_the_start(world: World, trouble: Trouble) -> None:
+@each_policy
+def test_before_the_start(world: World, trouble: Trouble, policy: str) -> None:
     case = world.new_case()
     begin(case, trouble)
-    played = case.play(timeout=TIMEOUT)
+    played = case.play(timeout=TIMEOUT, on_timeout=policy)
     end, seconds = BEFORE_THE_START[trouble.name]
-    end.check(played)
+    end.check(played, world)
     if seconds is not None:
         assert played.seconds == pytest.approx(seconds, abs=1.5)
         assert (case.runs, played.of(Started)) == ([], [])
@@ -135,21 +220,22 @@ def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -
     case = each_world.new_case("steady")
     case.inject("stream", close="40s")
 
-    def watch(update: Update) -> None:
+    def watch(update: updates.Update) -> None:
         if isinstance(update, StatusChanged) and update.run.status == "streaming":
             begin(case, trouble)
 
     played = case.play(timeout=TIMEOUT, on_timeout=policy, watch=watch)
     if trouble in (*SHORT, DROPPED):
-        SUCCESS.check(played)
+        SUCCESS.check(played, each_world)
     elif trouble in (AWAY_16_MINUTES, REVOKED):
-        REFUSED.check(played)
+        REFUSED.check(played, each_world)
         assert played.seconds == pytest.approx(900.0, abs=120.0)
     else:
-        timed_out(trouble, left=policy == "cancel").check(played)
+        state = LEFT if policy == "cancel" else MAY_RUN
+        unread(trouble, state, left=policy == "cancel").check(played, each_world)
         assert played.seconds == pytest.approx(TIMEOUT, abs=95.0)
+    check_log(played, each_world, trouble)
     assert case.run.status == "success"
-    check_words(played)
     each_world.emulator.clear_faults()
     case.post(played)
 
@@ -159,21 +245,30 @@ def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -
 def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, policy: str) -> None:
     case = world.new_case("paused", on_pause="wait")
 
-    def watch(update: Update) -> None:
+    def watch(update: updates.Update) -> None:
         if isinstance(update, StatusChanged) and update.run.is_paused:
             begin(case, trouble)
 
     played = case.play(timeout=TIMEOUT, on_timeout=policy, watch=watch)
     if trouble in (AWAY_16_MINUTES, REVOKED):
-        REFUSED.check(played)
+        REFUSED.check(played, world)
     elif trouble not in (*SHORT, DROPPED):
-        timed_out(trouble, left=policy == "cancel").check(played)
+        state = LEFT if policy == "cancel" else WAS_PAUSED
+        unread(trouble, state, left=policy == "cancel").check(played, world)
     elif policy == "cancel":
-        End("timeout", 1, "TIMEOUT", "while the run waited for an answer").check(played)
+        says = (
+            f"The timeout passed while the run waited for an answer: {QUESTION}. {CANCELLED} "
+            "Answer it sooner, or raise timeout."
+        )
+        End("timeout", 1, "TIMEOUT", says).check(played, world)
         assert case.run.status == "cancelled"
     else:
-        End("paused", 1, "PAUSED", "Answer it in Mogplex").check(played)
-    check_words(played)
+        says = (
+            f"The run is paused and waits for an answer: {QUESTION}. Answer it in Mogplex, and the "
+            "run goes on. Then re-run the job: it follows the same run."
+        )
+        End("paused", 1, "PAUSED", says).check(played, world)
+    check_log(played, world, trouble)
     world.emulator.clear_faults()
     case.post(played)
     assert played.end.left_behind or policy == "detach" or case.live == []
@@ -189,62 +284,83 @@ def test_at_the_deadline(each_world: World, trouble: Trouble, policy: str) -> No
     case = each_world.new_case("slow")
     before = 1.0 if each_world.emulator.api == "2026-11" else 30.0
 
-    def watch(update: Update) -> None:
+    def watch(update: updates.Update) -> None:
         if isinstance(update, Heartbeat) and update.elapsed < 45.0:
             case.inject("any", lasts=trouble.seconds + before, **trouble.fields)
 
     played = case.play(timeout=60.0, on_timeout=policy, watch=watch)
     assert played.seconds >= 60.0
-    outlasts = trouble in (*SHORT, DROPPED)
-    left = policy == "cancel" and not outlasts
-    assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
-    assert played.end.left_behind == left
-    assert played.end.cancelled_by_step == (policy == "cancel" and outlasts)
-    assert case.run.status == ("cancelled" if policy == "cancel" and outlasts else "streaming")
-    check_words(played)
+    is_cancelled = policy == "cancel" and trouble in (*SHORT, DROPPED)
+    left = policy == "cancel" and not is_cancelled
+    state = CANCELLED if is_cancelled else LEFT if left else MAY_RUN
+    unread(trouble, state, left=left).check(played, each_world)
+    check_log(played, each_world, trouble)
+    assert played.end.cancelled_by_step == is_cancelled
+    assert case.run.status == ("cancelled" if is_cancelled else "streaming")
     each_world.emulator.clear_faults()
     if left:
         case.post(played)
         assert case.live == []
 
 
+SIGNAL: Final = {"stop_after": 40.0}
+DEADLINE: Final = {"timeout": 50.0, "on_timeout": "cancel"}
+
+
 @each_service
 @each_trouble
-@pytest.mark.parametrize("how", [{"stop_after": 40.0}, {"timeout": 50.0, "on_timeout": "cancel"}])
+@pytest.mark.parametrize("how", [SIGNAL, DEADLINE], ids=["signal", "deadline"])
 def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, Any]) -> None:
     """After a signal there are four seconds, at the deadline ninety."""
     case = each_world.new_case("slow")
 
-    def watch(update: Update) -> None:
+    def watch(update: updates.Update) -> None:
         if isinstance(update, Cancelling):
             begin(case, trouble)
 
     played = case.play(watch=watch, **how)
-    is_signal = "stop_after" in how
-    is_over_in_time = trouble.seconds <= (2 if is_signal else 72)
-    assert (played.result, played.code) == (("interrupted", 130) if is_signal else ("timeout", 1))
-    assert played.end.left_behind is not is_over_in_time
+    is_over_in_time = trouble.seconds <= (2 if how is SIGNAL else 72)
+    state = CANCELLED if is_over_in_time else LEFT
+    end = End("interrupted", 130, "INTERRUPTED", f"Stopped by SIGINT. {state}", not is_over_in_time)
+    if how is DEADLINE:
+        says = f"The timeout passed while the run was streaming. {state} {RAISE_TIMEOUT}"
+        end = End("timeout", 1, "TIMEOUT", says, not is_over_in_time)
+    end.check(played, each_world)
+    check_log(played, each_world, trouble)
+    assert len(played.of(CancelFailed)) == (not is_over_in_time)
     assert case.run.status == ("cancelled" if is_over_in_time else "streaming")
-    check_words(played)
     each_world.emulator.clear_faults()
     case.post(played)
     assert case.live == []
 
 
 @each_trouble
-def test_in_post(world: World, trouble: Trouble) -> None:
-    """It asks for ninety seconds, whatever comes."""
+@pytest.mark.parametrize("has_id", [True, False], ids=["by id", "by key"])
+def test_in_post(world: World, trouble: Trouble, has_id: bool) -> None:
+    """It asks for ninety seconds, whatever comes. A step that was killed before its start was
+    answered has left only a key.
+    """
     case = world.new_case("slow")
-    played = case.play(wait=False)
+    if has_id:
+        played = case.play(wait=False)
+    else:
+        played = case.play(trip=Trip(2, answered=True, action=kill))
     begin(case, trouble)
     if trouble.seconds <= 72:
         case.post(played)
         assert case.run.status == "cancelled"
         return
     began = world.time.monotonic()
-    with pytest.raises(AssertionError, match="post could not clean up"):
+    with pytest.raises(AssertionError, match="post could not clean up") as raised:
         case.post(played)
+    said = without_host(str(raised.value), world)
+    assert said == f"post could not clean up: {trouble.cause}"
     assert 75.0 <= world.time.monotonic() - began <= 95.0
+    assert case.run.status == "streaming"
+
+
+def kill() -> None:
+    raise Killed
 
 
 @pytest.mark.parametrize("gates", [False, True])
@@ -255,7 +371,7 @@ def test_a_run_that_ended_while_it_could_not_be_read_has_ended_so(
     case = each_world.new_case("steady", **({"require": frozenset({"change"})} if gates else {}))
     case.inject("stream", close="100s")
 
-    def watch(update: Update) -> None:
+    def watch(update: updates.Update) -> None:
         if isinstance(update, Cancelling):
             each_world.emulator.clear_faults()
         elif isinstance(update, StatusChanged) and update.run.status == "streaming":
@@ -264,7 +380,7 @@ def test_a_run_that_ended_while_it_could_not_be_read_has_ended_so(
             case.inject("resume", times="always", drop=True)
 
     played = case.play(timeout=300.0, on_timeout="cancel", watch=watch)
-    SUCCESS.check(played)
+    SUCCESS.check(played, each_world)
     assert not played.end.cancelled_by_step
 
 
@@ -273,5 +389,26 @@ def test_a_run_whose_events_say_that_it_has_finished_is_not_called_running(world
     case.inject("run", times="always", drop=True)
     case.inject("events", times="always", drop=True)
     played = case.play(timeout=100.0)
-    timed_out(GONE).check(played)
+    unread(
+        GONE, "The run's events say that it has finished; its status could not be read. " + RE_RUN
+    ).check(played, world)
     assert (played.end.is_unread, played.end.timeline.outcome.has_ended) == (True, True)
+
+
+def test_a_paused_run_that_could_not_be_cancelled_is_not_said_to_wait_for_an_answer(
+    world: World,
+) -> None:
+    case = world.new_case("paused", on_pause="cancel")
+    case.inject("cancel", times="always", drop=True)
+    played = case.play(timeout=TIMEOUT)
+    says = f"The run is paused and waits for an answer: {QUESTION}. {LEFT}"
+    End("paused", 1, "PAUSED", says, left=True).check(played, world)
+
+
+def test_a_run_of_somebody_else_is_left_at_the_deadline_and_no_cancel_advised(world: World) -> None:
+    case = world.new_case("slow")
+    case.explicit = True
+    case.play(wait=False)
+    played = case.play(timeout=50.0, on_timeout="cancel")
+    says = f"The timeout passed while the run was streaming. {RUNS} {RAISE_TIMEOUT}"
+    End("timeout", 1, "TIMEOUT", says).check(played, world)

@@ -100,7 +100,7 @@ def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
     assert ended.code == 0
     assert ended.out.startswith(f"started run {run.id} (")
     assert (
-        f"warning: the connection to {emulator.url.removeprefix('http://')} failed; trying again"
+        f"warning: the connection to {emulator.url.removeprefix('http://')} was cut; trying again"
         in ended.err
     )
 

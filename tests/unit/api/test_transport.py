@@ -268,6 +268,11 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
             False,
         ),
         (
+            NoConnection(ProtocolError("Connection aborted.", ConnectionResetError())),
+            "the connection to mogplex.example was cut",
+            True,
+        ),
+        (
             NoConnection(ProtocolError("Connection aborted.", OSError())),
             "the connection to mogplex.example",
             True,
