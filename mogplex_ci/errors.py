@@ -321,7 +321,9 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = f"Run the job again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
+    remedy = (
+        f"Run the job again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
+    )
 
 
 class MissingTokenError(NotAuthorizedError):

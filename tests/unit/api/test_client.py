@@ -81,7 +81,10 @@ def test_what_a_refusal_of_the_api_means(
     assert raised.value.may_have_worked is ((status >= 500 and status != 503) or status == 408)
 
 
-PAGE, FORMAT = "a web page came instead of the API's answer", "the answer is not in the API's format"
+PAGE, FORMAT = (
+    "a web page came instead of the API's answer",
+    "the answer is not in the API's format",
+)
 NOT_THE_API = [
     *(
         (status, "<html>", "text/html", WrongServiceError, PAGE, 0.0)
