@@ -98,7 +98,7 @@ class Inspection:
         """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
         self._is_complete = False
         self._begin = _Begin()
-        self._had_ended = False
+        self.had_ended = False
         """Whether the run had ended before this step asked for it: a later round may have pushed
         since.
         """
@@ -125,7 +125,7 @@ class Inspection:
                 if self.github is not None and self.round == 0 and self._begin.since is None:
                     yield from self._note_before(update.repo)
             case Started():
-                self._had_ended = update.joined and update.run.is_terminal
+                self.had_ended = update.joined and update.run.is_terminal
                 if self.round == 0 and update.joined:
                     self._note_joined(update.run)
                 elif self.round == 0 and self.github is not None:
@@ -341,7 +341,7 @@ class Inspection:
             return False
         if self._judged_at < item.merged_at:
             return True
-        if not self._had_ended:
+        if not self.had_ended:
             return False
         merged = yield from self.ask_github(lambda github: github.pull_request(item.number))
         pushers = {move.actor for move in (yield from self.own_moves())}
@@ -355,7 +355,7 @@ class Inspection:
             GitHubError: GitHub does not tell.
         """
         commit = self.commit
-        if not (self.inputs.repair and self._had_ended and commit):
+        if not (self.inputs.repair and self.had_ended and commit):
             return False
         compared = yield from self.ask_github(lambda github: github.compare(commit, head))
         return compared.is_descendant
@@ -502,7 +502,7 @@ class Inspection:
         told = run.commit_of(self.result.branch)
         if told is not None:
             return told
-        when = run.updated_at if self.inputs.repair and self._had_ended else None
+        when = run.updated_at if self.inputs.repair and self.had_ended else None
         if when is not None:
             return (yield from self.ask_github(lambda github: github.tip_at(branch, when)))
         tip = yield from self.ask_github(lambda github: github.tip(branch))

@@ -93,12 +93,15 @@ class RunLog:
                 self._next_key(update)
             case u.NextForm():
                 self._lines.say(
-                    "Another request has this round's key; asking with the other form of its report"
+                    "Another request has this round's key; asking with another form of its report"
                 )
             case u.Started():
                 self._started(update)
             case u.Retrying():
                 self._retrying(update)
+            case u.NamesAlone(error):
+                why = self._safe.message(f"{error.cause}. {error.remedy}".rstrip())
+                self._lines.say("The next round is told the names of failed checks alone: ", why)
             case u.NextRound():
                 self._next_round(update)
             case _:

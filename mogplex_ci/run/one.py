@@ -81,8 +81,8 @@ class Plan(NamedTuple):
     """The repository, if it has been looked up already."""
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
-    other_repair: Repair | None = None
-    """The same with the other form of the report, if it has two."""
+    other_repairs: Sequence[Repair] = ()
+    """The same with other forms of the report."""
 
 
 class Execution:
@@ -170,7 +170,7 @@ class Execution:
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = name if self._repo is None else self._repo.id
-        repairs = [each for each in (plan.repair, plan.other_repair) if each is not None]
+        repairs = [] if plan.repair is None else [plan.repair, *plan.other_repairs]
         starter = self._starter = Starter(
             self._service,
             plan.request(repo_id, plan.repair),

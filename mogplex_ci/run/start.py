@@ -8,6 +8,7 @@ under one is dead, the next one is used.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
@@ -81,7 +82,7 @@ def _with_digest(readable: str, name: str) -> str:
 
 
 class Form(NamedTuple):
-    """The start of a later round, with one of the two forms of its report."""
+    """The start of a later round, with one form of its report."""
 
     request: StartRequest
     repair: Repair
@@ -98,8 +99,8 @@ class Starter:
         on_rerun: OnRerun,
         forms: Sequence[Form] = (),
     ) -> None:
-        """``forms`` are those of a later round that has two, the first one that of ``request``: an
-        earlier try of the step may have started it with either.
+        """``forms`` are those of a later round, the first one that of ``request``: an earlier try
+        of the step may have started it with any of them.
         """
         self.request = request
         self.keys = key.chain(on_rerun)
@@ -110,8 +111,8 @@ class Starter:
         self._key = key
         self._on_rerun = on_rerun
         self._forms = list(forms)
-        self._swapped_at = ""
-        """The key under which one form was refused."""
+        self._refused: Counter[str] = Counter()
+        """How many forms were refused, by the key."""
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -128,9 +129,9 @@ class Starter:
             try:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
-                if len(self._forms) > 1 and self._swapped_at != key:
-                    self._swapped_at = key
-                    self._forms.reverse()
+                self._refused[key] += 1
+                if self._refused[key] < len(self._forms):
+                    self._forms.append(self._forms.pop(0))
                     self.request = self._forms[0].request
                     yield NextForm(self._forms[0].repair)
                     continue

@@ -42,10 +42,16 @@ class NextKey(NamedTuple):
 
 class NextForm(NamedTuple):
     """The key of a later round belongs to another request: the next one, under the same key, has
-    the report's other form.
+    another form of the report.
     """
 
     repair: Repair
+
+
+class NamesAlone(NamedTuple):
+    """GitHub does not tell all that failed checks say: the next round is told their names alone."""
+
+    error: MogplexError
 
 
 class Started(NamedTuple):
@@ -239,7 +245,7 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | NextForm | Started | Retrying | NextRound
+StartUpdate = Waiting | Starting | NextKey | NextForm | Started | Retrying | NamesAlone | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer

@@ -6,12 +6,14 @@ so it is whole or it is not used, it is sorted, and nothing in it depends on whe
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.run.updates import NamesAlone
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from mogplex_ci.untrusted import Untrusted
 
@@ -27,6 +29,8 @@ EVIDENCE_SECONDS: Final = 30.0
 """How long GitHub is asked for the evidence of all checks."""
 MOST_CHECKS: Final = 10
 """Failed checks whose evidence is read; the names of all are told."""
+MOST_EARLIER: Final = 3
+"""Earlier attempts whose evidence is read where checks ran again."""
 MOST_ANNOTATIONS: Final = 20
 LOG_LINES: Final = 30
 LINE_LIMIT: Final = 200
@@ -75,9 +79,12 @@ class FailedCheck:
 
 def evidence_of(
     inspection: Inspection, safe: Sanitizer
-) -> Generator[Update, None, list[FailedCheck]]:
+) -> Generator[Update, None, list[list[FailedCheck]]]:
     """Return what the failed checks of the judged commit say; nothing if GitHub does not tell all
-    of it.
+    of it, which is said.
+
+    In a re-run of the job the earlier try may have read it before a check ran again: then what the
+    attempts before say follows, the newest first.
 
     Raises:
         StopRequested: a stop signal came.
@@ -88,7 +95,8 @@ def evidence_of(
     reader = _Reader(inspection, safe)
     try:
         return (yield from reader.read(failed, inspection.commit))
-    except GitHubError:
+    except GitHubError as error:
+        yield NamesAlone(error)
         return []
 
 
@@ -115,19 +123,29 @@ class _Reader:
 
     def read(
         self, failed: Sequence[Check], commit: str
-    ) -> Generator[Update, None, list[FailedCheck]]:
-        """Return the evidence, by the checks' names.
+    ) -> Generator[Update, None, list[list[FailedCheck]]]:
+        """Return the evidence of the attempts that count, and in a re-run of earlier ones, as far
+        as GitHub still tells that.
 
         Raises:
-            GitHubError: GitHub does not tell all of it.
+            GitHubError: GitHub does not tell all of the attempts that count.
         """
         ask = self._inspection.ask_github
         pushed_at = yield from self._next_push(commit)
         runs = yield from ask(lambda github: github.check_runs(commit), self._ends)
-        attempts = [_attempt(check, runs, pushed_at) for check in failed]
-        attempts.sort(key=lambda run: (run.name.text, run.id))
+        newest, *earlier = _attempts(failed, runs, pushed_at)
+        found = [(yield from self._checks(newest))]
+        if self._inspection.had_ended:
+            for attempts in earlier[:MOST_EARLIER]:
+                with contextlib.suppress(GitHubError):
+                    found.append((yield from self._checks(attempts)))
+        return found
+
+    def _checks(self, attempts: Sequence[CheckRun]) -> Generator[Update, None, list[FailedCheck]]:
+        """Return the evidence of attempts, by the checks' names."""
+        by_name = sorted(attempts, key=lambda run: (run.name.text, run.id))
         found = []
-        for run in attempts[:MOST_CHECKS]:
+        for run in by_name[:MOST_CHECKS]:
             found.append((yield from self._check(run)))
         return found
 
@@ -182,21 +200,43 @@ class _Reader:
         return " ".join(self._safe.clean(text, limit=limit).split())
 
 
-def _attempt(check: Check, runs: Sequence[CheckRun], pushed_at: datetime | None) -> CheckRun:
-    """Return the attempt of a check that was the newest one when the branch moved on; else, the
-    newest one.
+def _attempts(
+    failed: Sequence[Check], runs: Sequence[CheckRun], pushed_at: datetime | None
+) -> list[list[CheckRun]]:
+    """Return the attempts of the failed checks that were the newest ones when the branch moved on,
+    or that are the newest ones if it did not; then the same as it was before each later attempt.
+
+    Raises:
+        GitHubError: GitHub does not list one of the checks.
+    """
+    left = [_attempts_of(check, runs, pushed_at) for check in failed]
+    found = [[each[-1] for each in left]]
+    while repeated := [each for each in left if len(each) > 1]:
+        max(repeated, key=lambda each: _order(each[-1])).pop()
+        found.append([each[-1] for each in left])
+    return found
+
+
+def _attempts_of(
+    check: Check, runs: Sequence[CheckRun], pushed_at: datetime | None
+) -> list[CheckRun]:
+    """Return the attempts of a check that had begun when the branch moved on, the oldest first; all
+    if it did not move on, or none had.
 
     Raises:
         GitHubError: GitHub does not list it.
     """
     same = [run for run in runs if (run.suite, run.name.text) == (check.suite, check.name.text)]
+    if not same:
+        raise GitHubError("GitHub does not list a check that failed")
     earlier = []
     if pushed_at is not None:
         earlier = [run for run in same if (run.started_at or _LONG_AGO) <= pushed_at]
-    candidates = earlier or same
-    if not candidates:
-        raise GitHubError("GitHub does not list a check that failed")
-    return max(candidates, key=lambda run: (run.started_at or _LONG_AGO, run.id))
+    return sorted(earlier or same, key=_order)
+
+
+def _order(run: CheckRun) -> tuple[datetime, int]:
+    return run.started_at or _LONG_AGO, run.id
 
 
 class StepLog:

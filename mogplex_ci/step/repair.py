@@ -4,7 +4,7 @@ they rejected.
 The same faults give the next round the same report, byte for byte, since the service compares the
 bodies of starts with one key: names are sorted and bounded, and no time, id or address is among
 them. A report has two forms, with all that the failed checks say or with names alone, and a re-run
-asks for both.
+asks for both; where a check ran again, also with what it said before.
 """
 
 from __future__ import annotations
@@ -95,14 +95,14 @@ class Rounds:
             self._last = self._with_rounds(result)
             if repair is None:
                 return self._last
-            with_evidence = yield from self._with_evidence(repair)
+            forms = [*(yield from self._with_evidence(repair)), repair]
             number = len(self._rounds) + 1
             yield NextRound(number, most, self._rounds[-1].faults)
             key = self._plan.key.of_round(number)
             found = result.repo or self._plan.found
-            plan = self._plan._replace(key=key, found=found, repair=repair)
-            if with_evidence is not None:
-                plan = plan._replace(repair=with_evidence, other_repair=repair)
+            plan = self._plan._replace(
+                key=key, found=found, repair=forms[0], other_repairs=forms[1:]
+            )
             self._execution = Execution(inspection.sources.service, plan)
 
     def with_known(self, result: RunResult) -> RunResult:
@@ -143,18 +143,18 @@ class Rounds:
             return None
         return repair
 
-    def _with_evidence(self, repair: Repair) -> Generator[Update, None, Repair | None]:
-        """Return ``repair`` with all that the failed checks say; None if that is not known, or has
-        no room in the prompt.
+    def _with_evidence(self, repair: Repair) -> Generator[Update, None, list[Repair]]:
+        """Return ``repair`` with all that the failed checks say, in each way in which an earlier
+        try of the step may have read it; nothing if that is not known, or has no room in the
+        prompt.
         """
-        checks = yield from evidence_of(self._inspection, self._safe)
-        if not checks:
-            return None
-        report = report_of(self._rounds[-1].faults, self._safe, checks)
-        with_evidence = repair._replace(report=report)
-        if report == repair.report or not self._has_room(with_evidence):
-            return None
-        return with_evidence
+        found = []
+        for checks in (yield from evidence_of(self._inspection, self._safe)):
+            report = report_of(self._rounds[-1].faults, self._safe, checks)
+            with_evidence = repair._replace(report=report)
+            if report != repair.report and self._has_room(with_evidence):
+                found.append(with_evidence)
+        return found
 
     def _has_room(self, repair: Repair) -> bool:
         """Whether the prompt has room for the report."""

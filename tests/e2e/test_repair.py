@@ -18,7 +18,7 @@ from mogplex_ci.inputs.declared import load_schema
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.program import GitHubStep
-from tests.waits import asked, wait_until
+from tests.waits import wait_until
 
 RED = Look([check("test", "failure")])
 GREEN = Look([check("lint", "success"), check("test", "success")])
@@ -121,24 +121,6 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
     assert third.key == f"{first.key}-r2-g2"
     assert third.request.prompt == second.request.prompt
     assert again.outputs["rounds"] == "2"
-
-
-def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: GitHub) -> None:
-    with Emulator(speed=3) as emulator:
-        api.works_for(emulator, *rounds(RED))
-        step = step_of(tmp_path, api, emulator, **{"post-step": "true"})
-        with step.start() as process:
-            wait_until(lambda: len(emulator.runs) == 1, process)
-            emulator.inject("start", delay=60.0)
-            wait_until(lambda: "-r2" in str(step.state), process)
-            wait_until(asked(emulator, "start", times=2), process)
-            process.kill()
-        emulator.clear_faults()
-        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
-        assert step.run("post").code == 0
-        first, second = emulator.runs
-    assert (second.key, second.status) == (f"{first.key}-r2", "cancelled")
-    assert second.request.working_branch == first.request.working_branch
 
 
 def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:

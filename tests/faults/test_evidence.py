@@ -186,6 +186,29 @@ def test_a_rerun_sends_the_same_although_a_person_reran_the_check(
     assert step.case.runs == [first, second]
 
 
+def test_a_rerun_finds_a_round_although_a_person_reran_the_check_while_it_worked(
+    world: World, api: GitHub
+) -> None:
+    """The step had read the first attempt by then."""
+    began = "2020-01-01T00:00:00Z"
+    step = Step(world, api, rounds(red(started_at=began), GREEN), "quiet", timeout="3h")
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill_in_second_round)
+    first, second = step.case.runs
+    look = api.checks[first.commit_sha]
+    look.earlier_runs = look.runs
+    look.runs = [check("test", "failure", id=RERUN, started_at="2020-01-02T00:00:00Z")]
+    api.jobs[RERUN] = STEPS
+    api.logs[RERUN] = line(12, "another failure")
+    step.case.attempt = 2
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.case.runs == [first, second]
+    assert told(step) == SHOWN
+    # The branch has moved on, long after the person reran the check.
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.case.runs == [first, second]
+
+
 def test_before_the_next_push_the_newest_attempt_counts(world: World, api: GitHub) -> None:
     look = red(id=RERUN, started_at="2020-01-02T00:00:00Z")
     look.earlier_runs = [check("test", "failure", started_at="2020-01-01T00:00:00Z")]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -217,6 +218,8 @@ class LogHost:
         """Headers of the requests that came."""
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
+        self._silent: list[socket.socket] = []
+        """Nobody accepts what is sent to them."""
 
     @property
     def url(self) -> str:
@@ -236,6 +239,19 @@ class LogHost:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        while self._silent:
+            self._silent.pop().close()
+
+    def drop(self) -> None:
+        """Answer no packet, as a network that drops them: its queue of connections is full."""
+        self.close()
+        listening = socket.create_server(("127.0.0.1", self._port), backlog=0)
+        self._silent.append(listening)
+        for _ in range(2):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", self._port))
+            self._silent.append(waiting)
 
 
 class _LogHandler(BaseHTTPRequestHandler):
