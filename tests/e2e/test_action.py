@@ -46,6 +46,18 @@ def test_a_run_that_succeeds_and_a_token_that_is_shown_nowhere(step: GitHubStep)
     assert f"{PAGE}/42" in ended.out
 
 
+@pytest.mark.parametrize("scenario", ["success", "codex", "claude-code", "mogplex", "no-change"])
+def test_a_plain_run_makes_a_handful_of_requests(step: GitHubStep, scenario: str) -> None:
+    """Repository, start, stream, run, last events, and commit; the step says how many."""
+    with Emulator(scenario, speed=SPEED) as emulator:
+        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+        ended = step.run()
+        routes = [str(request.route) for request in emulator.requests]
+    assert ended.code == 0, ended.out
+    assert 5 <= len(routes) <= 7, routes
+    assert f" {len(routes)} requests\n" in ended.out
+
+
 @pytest.mark.parametrize("env", [{}, {"CI": "true"}])
 def test_only_an_unknown_ci_system_is_warned_of_retries(
     tmp_path: Path, env: dict[str, str]

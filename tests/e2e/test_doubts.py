@@ -5,8 +5,7 @@ of a failed set-up is one command away.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
-from tests.program import ENTRY, GitHubStep
+from tests.program import ENTRY, GitHubStep, executable, run_client
 
 WORDS = "All tests pass and the fix is pushed."
 DOUBT = (
@@ -31,6 +30,22 @@ steps:
     message: "Verification check: the final message reports its reported results."
     payload: {check: claim_verification, unsupported: CLAIMS}
   - {status: success}
+"""
+
+DOCKER = f"""\
+#!/bin/sh
+# docker run, as far as the log asks for it: the image is the program of this work tree.
+[ "$1 $2 $3" = "run --rm -it" ] || exit 125
+shift 3
+while :; do
+  case $1 in
+    -e) export "${{2?}}"; shift 2 ;;
+    --network) [ "$2" = host ] || exit 125; shift 2 ;;
+    ghcr.io/mogplex/run-action:*) shift; break ;;
+    *) exit 125 ;;
+  esac
+done
+exec {shlex.join(ENTRY)} "$@"
 """
 
 
@@ -112,14 +127,16 @@ def test_the_command_that_the_log_names_shows_why_a_set_up_failed(step: GitHubSt
             if line.startswith("To see why the set-up failed: ")
         ]
         assert command in step.summary
-        shown = subprocess.run(
-            [sys.executable, ENTRY[-1], *command[command.index("sandboxes") :].split()],
-            env={"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url},
-            capture_output=True,
-            text=True,
-            check=True,
+        executable(step.folder / "bin" / "docker", DOCKER)
+        path = f"{step.folder / 'bin'}:/usr/bin:/bin"
+        code, shown = run_client(
+            ["sh", "-c", command],
+            step.workspace,
+            {"PATH": path, "MOGPLEX_API_KEY": emulator.token},
         )
         requests = [request.route for request in emulator.requests]
     assert requests.count("sandboxes") == 1
-    assert "ERR_PNPM_FETCH_404" in shown.stdout
+    assert code == 0, shown
+    assert "ERR_PNPM_FETCH_404" in shown
     assert "ERR_PNPM_FETCH_404" not in ended.out
+    assert "Install failed (pnpm install)" in ended.out
