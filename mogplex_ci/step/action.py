@@ -42,8 +42,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             raise
         recorder.begin(inputs.tasks, inputs.warnings, names_one_run=inputs.names_one_run)
         end.result = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
-    recorder.finish(end.result)
-    return end.result.exit_code
+    return recorder.finish(end.result).exit_code
 
 
 def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> RunResult:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
-from mogplex_ci.errors import InternalError, Problem, UsageError
+from mogplex_ci.errors import InternalError, Problem, ResourceError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import (
     ARTIFACT_FILE,
@@ -31,7 +31,7 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer, Value, duration
+from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -42,7 +42,8 @@ T = TypeVar("T")
 class Recorder:
     """Hands updates to everything that records the step.
 
-    Nothing that goes wrong while writing changes how the step ends; a warning says so instead.
+    No report that goes wrong changes how the step ends; a warning says so instead. Outputs are no
+    report: a step without them is not green, for a later job would act on what is not there.
     """
 
     def __init__(
@@ -156,9 +157,7 @@ class Recorder:
 
     def follow(self, run: StepRun, work: Generator[Update, None, RunResult]) -> RunResult:
         """Record the updates of ``work``, which executes ``run``, and how it ended; return that."""
-        result = finish(work, partial(self.on, run))
-        self.end_run(run, result)
-        return result
+        return self.end_run(run, finish(work, partial(self.on, run)))
 
     def save(self, run: StepRun, update: Update) -> None:
         """Save what ``post`` needs to know of an update. Called by the thread of its run, before
@@ -187,7 +186,8 @@ class Recorder:
         known = RunResult.of(Result.DETACHED)
         known = known._replace(run=started.run, key=started.key, joined=started.joined)
         facts = facts_of(known, self.safe, self._platform, None)
-        self._set_outputs(early_outputs(facts, self.safe))
+        values = early_outputs(facts, self.safe)
+        self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
@@ -196,8 +196,10 @@ class Recorder:
                 lambda: self.log.lines.say(counts, " (after ", duration(self._elapsed()), ")")
             )
 
-    def end_run(self, run: StepRun, result: RunResult) -> None:
-        """Record how a run ended: in the outputs first, for a report may fail."""
+    def end_run(self, run: StepRun, result: RunResult) -> RunResult:
+        """Record how a run ended, in the outputs first, for a report may fail; return how it ended
+        with them.
+        """
         ended = self._elapsed()
         began = self._started_at.get(run.number, ended)
         if len(self._runs) == 1:
@@ -206,25 +208,37 @@ class Recorder:
         facts = facts_of(result, self.safe, self._platform, run.inputs, run, began)
         self._ended[run.number] = facts.without_timeline()
         if self._names_one_run:
-            self._set_outputs(outputs_of(self._step_facts(facts), self.safe))
+            handed_on = self._hand_on(result, self._step_facts(facts))
+            if handed_on is not result:
+                result = handed_on
+                facts = facts_of(result, self.safe, self._platform, run.inputs, run, began)
+                self._ended[run.number] = facts.without_timeline()
         if self._ledger and not result.left_behind:
             self._ledger.close(run.number)
         with self._progress.hidden():
             self._each_report(lambda report: report.end_run(facts))
+        return result
 
-    def finish(self, result: RunResult) -> None:
-        """Record how the step ended."""
+    def finish(self, result: RunResult) -> RunResult:
+        """Record how the step ended, and return how it did with its outputs."""
         self._progress.stop()
         if self._names_one_run and self._ended:
             (whole,) = self._ended.values()  # whose outputs are written
             step = self._step_facts(whole)
         else:
             result = result.without_run()._replace(duration=self._elapsed())
-            whole = facts_of(result, self.safe, self._platform, self._inputs_of_step())
-            step = self._step_facts(whole)
-            self._set_outputs(outputs_of(step, self.safe))
+            step = self._facts_without_run(result)
+            handed_on = self._hand_on(result, step)
+            if handed_on is not result:
+                result = handed_on
+                step = self._facts_without_run(result)
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
+        return result
+
+    def _facts_without_run(self, result: RunResult) -> StepFacts:
+        whole = facts_of(result, self.safe, self._platform, self._inputs_of_step())
+        return self._step_facts(whole)
 
     def _step_facts(self, whole: RunFacts) -> StepFacts:
         ended = [self._ended[run.number] for run in self._runs if run.number in self._ended]
@@ -265,8 +279,16 @@ class Recorder:
         else:
             self.warn(title, "A report failed: {}", InternalError.of(error).cause)
 
-    def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
-        self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
+    def _hand_on(self, result: RunResult, step: StepFacts) -> RunResult:
+        """Write the outputs, and return how the step ends with them, or without."""
+        try:
+            self._platform.set_outputs(outputs_of(step, self.safe))
+        except Exception as error:
+            if result.exit_code != 0:
+                self._warn_of_failure("the outputs", error, "Outputs")
+                return result
+            return _without_outputs(result, error)
+        return result
 
     def _save_state(self, line: str, *, key: str | None) -> None:
         try:
@@ -284,6 +306,32 @@ def _why(error: OSError | UsageError) -> Untrusted:
     if isinstance(error, UsageError):
         return Untrusted(" ".join((error.problems[0].input, error.problems[0].fault)))
     return Untrusted(error.strerror or "")
+
+
+def _without_outputs(good: RunResult, error: Exception) -> RunResult:
+    """Return how a step ends that would be green, and whose outputs cannot be written."""
+    if not isinstance(error, OSError | UsageError):
+        unforeseen = InternalError.of(error)
+        return good._replace(
+            result=Result.ERROR,
+            exit_code=unforeseen.exit_code,
+            cause=unforeseen.cause,
+            remedy=unforeseen.remedy,
+            error_code=unforeseen.code,
+        )
+    remedy = "A later job would act on what is not there, so the step fails."
+    if isinstance(error, UsageError):
+        remedy = f"{error.problems[0].remedy} {remedy}"
+    if good.result is Result.SUCCESS and good.run is not None:
+        remedy += " The run itself has succeeded."
+    return good._replace(
+        result=Result.ERROR,
+        exit_code=ResourceError.exit_code,
+        cause="the outputs could not be written",
+        remedy=remedy,
+        detail=_why(error),
+        error_code=ResourceError.code,
+    )
 
 
 def files_in(folder: Path, safe: Sanitizer) -> list[Report]:

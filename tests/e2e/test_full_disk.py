@@ -28,7 +28,7 @@ from mogplex_ci.outputs import (
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, run_program
 from tests.require import unavailable
-from tests.waits import asked
+from tests.waits import LONG, asked, wait_until
 
 GROWING = (EVENTS_FILE, DIAGNOSTICS_FILE)
 WHOLE = (RESULT_FILE, ARTIFACT_FILE)
@@ -192,6 +192,41 @@ def test_no_run_is_started_without_room_for_outputs_and_state(
     assert ended.code == 2, ended.out
     assert f"{variable}: " in ended.out
     assert "cannot be written (No space left on device)" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("scenario", "repo", "result"),
+    [
+        ("success", "acme/web", "error"),
+        ("success", "acme/*", "error"),
+        ("failed", "acme/web", "failed"),
+    ],
+)
+def test_a_step_whose_outputs_cannot_be_written_in_the_end_is_not_green(
+    tmp_path: Path, scenario: str, repo: str, result: str
+) -> None:
+    """A later job would act on outputs that are not there. A run that failed stays what it is."""
+    with Emulator(scenario, speed=20) as emulator:
+        step = step_against(emulator, tmp_path, repo=repo)
+        disk = tmp_path / "disk"
+        with small_disk(disk, 20):
+            (disk / "file").touch()
+            step.env["GITHUB_OUTPUT"] = str(disk / "file")
+            with step.start() as process:
+                wait_until(asked(emulator, "stream"), process)
+                fill(disk)
+                with (disk / "file").open("ab") as file:
+                    file.write(b"\n" * (-file.tell() % PAGE))  # the page that it has already
+                out, _ = process.communicate(timeout=LONG)
+    assert process.returncode == 1, out
+    why = "GITHUB_OUTPUT cannot be written (No space left on device)"
+    told = json.loads((step.workspace / "out" / RESULT_FILE).read_text())
+    assert told["result"] == result
+    if result == "failed":
+        assert f"::warning title=Outputs::Could not write the outputs: {why}" in out
+    else:
+        assert f"The outputs could not be written: {why}. Free some space on its disk." in out
+        assert "RESOURCES, exit 1: " in out
 
 
 @pytest.mark.parametrize("full", ["mogplex.env", ".mogplex"])
