@@ -1,4 +1,6 @@
-"""Peak memory of a whole step that shows a full feed of large payloads."""
+"""Peak memory of whole steps: one that shows a full feed of large payloads, and one whose next round
+is told the end of a large log.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from zlib import crc32
 
 from benchmarks.table import Row
 from mogplex_ci.emulator import Emulator
+from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +33,15 @@ steps:
   - status: success
 """.replace("TEXT", "x" * 1990)
 _POLLER = "import requests,sys; [requests.get(sys.argv[1], timeout=30) for _ in range(3)]"
+_LINE = b"2026-01-01T00:00:15.1234567Z " + b"x" * 970 + b"\n"
 
 
 def measure() -> list[Row]:
+    """Measure both."""
+    return [_full_feed(), _large_log()]
+
+
+def _full_feed() -> Row:
     """Compare with a process that only imports requests and asks three times."""
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "full.yaml")
@@ -43,16 +53,44 @@ def measure() -> list[Row]:
                 step = GitHubStep(Path(folder), inputs)
                 ours.append(peak([str(ROOT / "entrypoint.py")], step.environment, folder))
                 reference.append(peak(["-c", _POLLER, emulator.url], {}, folder))
-    return [
-        Row(
-            "full feed of 20 KB payloads: peak memory",
-            ours,
-            "MiB",
-            "bare requests",
-            reference,
-            limit=64,
-        )
-    ]
+    return Row(
+        "full feed of 20 KB payloads: peak memory",
+        ours,
+        "MiB",
+        "bare requests",
+        reference,
+        limit=64,
+    )
+
+
+def _large_log() -> Row:
+    """Compare a repair whose failed check has a log of 50 MB with one whose log is a line."""
+    return Row(
+        "repair after a check with a log of 50 MB: peak memory",
+        [_peak_of_repair(50_000_000 // len(_LINE))],
+        "MiB",
+        "a log of one line",
+        [_peak_of_repair(1)],
+        ratio_limit=1.2,
+    )
+
+
+def _peak_of_repair(lines: int) -> float:
+    """Return the MiB that a step needed whose first run's check failed, with so many lines in its
+    log.
+    """
+    works = [Work({"a": end}, checks=Look([check("test", end)])) for end in ("failure", "success")]
+    job = crc32(b"test")
+    with tempfile.TemporaryDirectory() as folder, GitHub() as github, Emulator(speed=50) as service:
+        github.works_for(service, *works)
+        github.jobs[job] = []
+        github.logs[job] = _LINE * lines
+        inputs = {"prompt": "Fix it", "require": "checks", "repair": "1", "github-token": TOKEN}
+        inputs |= {"base-url": service.url, "api-key": service.token}
+        step = GitHubStep(Path(folder), inputs, {"GITHUB_API_URL": github.url})
+        used = peak([str(ROOT / "entrypoint.py")], step.environment, folder)
+        assert "The last lines of the step" in service.runs[1].request.prompt
+    return used
 
 
 def peak(arguments: list[str], env: dict[str, str], folder: str) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.github_api import JobStep
+from mogplex_ci.github_api import GitHubApi, JobStep
 from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, StepLog, shared_out
+from tests.github import TOKEN, GitHub
+from tests.waits import LONG
 
 BEGAN = datetime(2026, 1, 1, 0, 0, 10, tzinfo=UTC)
 STEPS = [
@@ -53,6 +56,25 @@ def test_a_log_without_end_is_kept_in_part_and_from_the_beginning_of_a_line() ->
     assert LOG_BYTES - 2_000 < len(shown) <= LOG_BYTES
     assert {len(each) for each in shown.split("\n")} == {999}
     assert read([b"y" * 65_536] * 20, []) == ""
+
+
+def test_reading_a_long_log_takes_the_memory_of_what_is_kept() -> None:
+    """From the other host, over HTTP: 50 MB, or one line without end."""
+    line = b"2026-01-01T00:00:12.0000001Z " + b"x" * 9_970 + b"\n"
+    for content in (line * 5_000, b"y" * 50_000_000):
+        with GitHub() as github:
+            github.logs[1] = content
+            api = GitHubApi(github.url, TOKEN, "acme/web")
+            log = StepLog([])
+            tracemalloc.start()
+            try:
+                api.within(LONG).read_log(1, log.take)
+                log.end()
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+                api.close()
+        assert peak < 2_500_000
 
 
 SIZES = st.lists(st.integers(0, 60), max_size=3)
