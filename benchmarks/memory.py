@@ -1,5 +1,5 @@
-"""Peak memory of whole steps: one that shows a full feed of large payloads, and one whose next round
-is told the end of a large log.
+"""Peak memory of whole steps: one shows a full feed of large payloads, and the next round of the
+other is told the end of a large log.
 """
 
 from __future__ import annotations
