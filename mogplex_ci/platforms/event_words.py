@@ -9,6 +9,7 @@ bytes: the service compares the bodies of starts with one key.
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mogplex_ci.sanitize import take_out_invisible
@@ -62,8 +63,13 @@ class EventText(NamedTuple):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def event_text(words: tuple[Words, ...]) -> EventText:
-    """Return what ``include-event`` adds to a prompt. ``words`` are at least one."""
+    """Return what ``include-event`` adds to a prompt. ``words`` are at least one.
+
+    A step has one event, and asks for its text for each task and report: the longest body that
+    GitHub takes can keep the Markdown library busy for seconds.
+    """
     from mogplex_ci.platforms.page_text import page_text  # loads the Markdown library
 
     left_out: list[str] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -507,7 +508,18 @@ def test_nothing_in_the_words_ends_their_fence_runs_a_skill_or_pauses_the_run(
         for mark in ("<<<MOGPLEX", "<<<END_MOGPLEX", "\u200b", "\x1b", "\U000e0041")
         if mark in prompt
     ] == []
+    event_text.cache_clear()
     assert added == event_text(words(body, title))
+
+
+def test_a_body_that_takes_long_is_rendered_once() -> None:
+    """Each task of a fleet asks for it, and each report."""
+    seconds = []
+    for _ in range(20):
+        began = time.process_time()
+        event_text(words("![" * 2_000))
+        seconds.append(time.process_time() - began)
+    assert sum(seconds[1:]) < seconds[0] / 2
 
 
 @pytest.mark.parametrize(
