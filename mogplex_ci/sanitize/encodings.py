@@ -26,6 +26,10 @@ colour.
 
 ``\\u009b`` is how controls are shown: no more than text.
 """
+_LINES: Final = r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)|[^\n]++\n?"
+"""Lines without a character that begins an escape, as many as follow one another; any other
+line.
+"""
 _SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
 _BASE64: Final = (
     r"([A-Za-z0-9+/_-]{24,}"
@@ -70,8 +74,12 @@ def unescaped(text: str) -> Decoded:
     read: list[str] = []
     if not compiled(_ESCAPE).search(text):
         return Decoded(written, read)
-    for line in text.splitlines(keepends=True):
-        parts = compiled(_ESCAPE).split(line)
+    for lines in compiled(_LINES).finditer(text):
+        if lines["plain"]:
+            written.append(lines["plain"])
+            read.append("")
+            continue
+        parts = compiled(_ESCAPE).split(lines[0])
         written += parts
         parts[1::2] = map(_character, parts[1::2])
         read += parts if len(parts) > 1 else [""]
