@@ -140,7 +140,7 @@ def measure() -> list[Row]:
             "s",
             "harmless text",
             [its for _, its in pairs],
-            ratio_limit=3,
+            ratio_limit=4,
             in_pairs=True,
         ),
     ]

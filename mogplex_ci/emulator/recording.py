@@ -5,12 +5,14 @@ fields of a scenario.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.emulator.documents import Document, DocumentError, errors_of, field_name, read_text
+from mogplex_ci.emulator.routes import encode
 
 SUFFIXES: Final = (".ndjson", ".jsonl")
 """Of files that are recordings, not scenarios."""
@@ -18,6 +20,11 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_LINE_BYTES: Final = 2 * 1024 * 1024
 """Of one event. A step writes at most 200,000 characters of a payload, and a client refuses an
 answer of more than 16 MiB each time it asks for it.
+"""
+_PAGE_EVENTS: Final = 200
+_MAX_PAGE_BYTES: Final = 15 * 1024 * 1024
+"""Of as many events as a client asks for at once: it would refuse the answer, and ask again until
+its timeout.
 """
 _ENDS: Final = ("success", "failed", "cancelled", "awaiting_input")
 """Statuses with which a step's recording ends. With any other the played run would never end."""
@@ -86,6 +93,8 @@ def load_recording(path: Path) -> Document:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     run_id = None
     has_ended = False
+    page: deque[int] = deque([0] * _PAGE_EVENTS)
+    page_bytes = 0
     for number, text in enumerate(read_text(path, MAX_BYTES).split("\n"), 1):
         if not text.strip():
             continue
@@ -101,6 +110,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         if has_ended or (run_id is not None and line.get("runId", run_id) != run_id):
             raise DocumentError(
                 f"{path}:{number}: another run begins here, and only one can be played"
+            )
+        page.append(len(encode(line)))
+        page_bytes += page[-1] - page.popleft()
+        if page_bytes > _MAX_PAGE_BYTES:
+            raise DocumentError(
+                f"{path}:{number}: ends {_PAGE_EVENTS} events of more than {_MAX_PAGE_BYTES:,} bytes"
             )
         run_id = line.get("runId", run_id)
         has_ended = _is_end(line)

@@ -5,6 +5,7 @@ step shows none of it, and all that only looks like them.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -71,6 +72,27 @@ def test_no_form_of_a_jobs_secret_is_shown(step: GitHubStep) -> None:
     assert [piece for piece in hidden if piece in out] == []
     for form in ("bytes", "code points", "hex of a half", "base64 of a half", "UTF-16 in base64"):
         assert WRITTEN[form][20:50] not in out, form
+
+
+NAMES_OF_SECRETS = (
+    *("APP_JWT", "JWTS", "AUTH_COOKIE", "COOKIES", "PHP_SESSION_ID", "SESSIONS"),
+    *("SLACK_WEBHOOK", "TEAMS_WEBHOOK_URL", "RELEASE_SIGNATURE", "SIGNATURES", "DEPLOY_TOKENS"),
+    *("SSH_KEYS", "DEPLOY_PATS", "DB_PWDS"),
+)
+NAMES_OF_OTHERS = (
+    *("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_KMS_KEY_ID", "JENKINS_SERVER_COOKIE"),
+    *("XDG_SESSION_ID", "SESSION_DRIVER", "COOKIE_DOMAIN", "SIGNATURE_ALGORITHM", "CACHE_KEY"),
+)
+
+
+def test_the_name_of_a_variable_tells_whether_its_value_is_shown(step: GitHubStep) -> None:
+    step.env = {
+        name: f"value-{hashlib.sha256(name.encode()).hexdigest()[:20]}"
+        for name in (*NAMES_OF_SECRETS, *NAMES_OF_OTHERS)
+    }
+    out = shown(step, {name.lower(): value for name, value in step.env.items()})
+    assert [name for name in NAMES_OF_SECRETS if step.env[name] in out] == []
+    assert [name for name in NAMES_OF_OTHERS if step.env[name] not in out] == []
 
 
 @pytest.mark.parametrize(("value", "kept"), KEEPS.values(), ids=KEEPS)

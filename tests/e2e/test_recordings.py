@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -96,3 +97,42 @@ def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(
         "The recording stops here; it does not tell how the run ended" in ended.out
     ) == is_cut_off
     assert "No code changes to deliver" in ended.out
+
+
+def recorded(*payload_sizes: int, status: str = "success") -> str:
+    """Return a recording with an event of each size, in characters, and an end."""
+    events = [
+        {"type": "log", "message": "Output", "payload": {"output": "x" * size}}
+        for size in payload_sizes
+    ]
+    end = {"runId": "run-1", "status": status}
+    return "".join(f"{json.dumps(line)}\n" for line in (*events, {"type": "finished"}, end))
+
+
+@pytest.mark.parametrize(
+    ("recording", "says"),
+    [
+        (recorded(9, status="archived"), 'Fix line 3: status: "archived" is not one of success'),
+        (recorded(9, 30_000_000), "Fix line 2: has more than 2,097,152 bytes"),
+        (recorded(*[2_000_000] * 9), "Fix line 8: ends 200 events of more than 15,728,640 bytes"),
+        (recorded(*[90_000] * 300), "Fix line 175: ends 200 events of more than 15,728,640 bytes"),
+    ],
+    ids=["an unknown status", "a line of 30 MB", "few events", "many events"],
+)
+def test_a_recording_that_could_not_be_played_to_its_end_starts_nothing(
+    tmp_path: Path, recording: str, says: str
+) -> None:
+    """A client would refuse such answers, and ask again until its timeout."""
+    (tmp_path / "events.ndjson").write_text(recording, encoding="utf-8")
+    ended = run_program(*shlex.split(COMMAND)[1:], "--timeout=5s", env={}, cwd=tmp_path)
+    assert ended.code == 2, ended.out
+    assert says in ended.out
+    assert "Starting a run" not in ended.out
+
+
+def test_the_largest_recording_is_played_to_its_end(tmp_path: Path) -> None:
+    """More than a page in all, with no page that is too large."""
+    text = recorded(*[75_000] * 300)
+    (tmp_path / "events.ndjson").write_text(text, encoding="utf-8")
+    ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
+    assert ended.code == 0, ended.out
