@@ -107,16 +107,23 @@ class Client:
         )
 
     def start(
-        self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS
+        self,
+        request: models.StartRequest,
+        key: str,
+        *,
+        timeout: float = CALL_SECONDS,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> models.StartedRun:
-        """Start a run, or learn of the one that ``key`` has started before."""
+        """Start a run, or learn of the one that ``key`` has started before. ``on_turn`` is called
+        right before the request is sent.
+        """
         headers = {"Idempotency-Key": key}
-        return self._call(
-            *(Purpose.START, "POST", "/runs", answers.started),
-            json=request,
-            headers=headers,
-            timeout=timeout,
-        )
+        with self._request(Purpose.START, timeout) as seconds:
+            on_turn()
+            answer = self._transport.send(
+                "POST", f"{API_PATH}/runs", json=request, headers=headers, timeout=seconds
+            )
+            return answers.started(self._data(answer))
 
     def run(
         self, run_id: str, *, timeout: float = CALL_SECONDS, use: Purpose = Purpose.READ

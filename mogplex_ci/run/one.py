@@ -93,10 +93,18 @@ class Execution:
 
     result: RunResult
 
-    def __init__(self, service: Service, plan: Plan) -> None:
-        """``service`` has the step's deadline."""
+    def __init__(
+        self,
+        service: Service,
+        plan: Plan,
+        on_doubt: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
+        """``service`` has the step's deadline. ``on_doubt`` is told the key of a start request
+        right before that is sent, and None when it is certain that it has started nothing.
+        """
         self._service = service
         self._plan = plan
+        self._on_doubt = on_doubt
         self._inputs = plan.inputs
         self._repo: Repo | None = None
         self._starter: Starter | None = None
@@ -177,6 +185,7 @@ class Execution:
             plan.key,
             inputs.on_rerun,
             [Form(plan.request(repo_id, repair), repair) for repair in repairs],
+            self._on_doubt,
         )
         retries_left = inputs.retries
         while True:

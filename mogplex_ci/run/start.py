@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError, RoundUnknownError
@@ -98,9 +98,10 @@ class Starter:
         key: Key,
         on_rerun: OnRerun,
         forms: Sequence[Form] = (),
+        on_doubt: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         """``forms`` are those of a later round, the first one that of ``request``: an earlier try
-        of the step may have started it with any of them.
+        of the step may have started it with any of them. ``on_doubt``: see ``Execution``.
         """
         self.request = request
         self.keys = key.chain(on_rerun)
@@ -111,6 +112,7 @@ class Starter:
         self._key = key
         self._on_rerun = on_rerun
         self._forms = list(forms)
+        self._on_doubt = on_doubt
         self._refused: Counter[str] = Counter()
         """How many forms were refused, by the key."""
 
@@ -173,15 +175,21 @@ class Starter:
 
         def call(timeout: float) -> StartedRun:
             nonlocal is_first
-            self.key_in_doubt = key
             try:
-                return self._service.client.start(self.request, key, timeout=timeout)
+                return self._service.client.start(
+                    self.request, key, timeout=timeout, on_turn=lambda: self._doubt(key)
+                )
             except MogplexError as error:
                 is_first = is_first and not error.may_have_worked
-                self.key_in_doubt = None if is_first else key
+                if is_first:
+                    self._doubt(None)
                 raise
 
         answer = yield from self._service.answer_to(call, deadline)
         # Only here: until now a stop signal could have discarded the answer.
         self.key_in_doubt = None
         return answer, is_first
+
+    def _doubt(self, key: str | None) -> None:
+        self.key_in_doubt = key
+        self._on_doubt(key)

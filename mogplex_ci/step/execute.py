@@ -163,6 +163,7 @@ def execute(
             inspection,
             step.recorder.safe,
             partial(step.recorder.save, run),
+            partial(step.recorder.save_key, run),
             partial(_check_rights, step, plan, inspection),
         )
         end.with_known = rounds.with_known

@@ -8,13 +8,14 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.run.updates import NextForm, NextKey, Started, Starting, Update
+from mogplex_ci.run.updates import NextForm, Started, Starting, Update
 
 
 class OpenRun(NamedTuple):
     """A run that may have to be cancelled. Without its id, the start may not have been answered."""
 
-    key: str
+    key: str = ""
+    """Empty for a run that something else started."""
     repo_id: str = ""
     task: str = ""
     """Name of the task in the run file; empty when there is none."""
@@ -57,6 +58,8 @@ class Ledger:
         self._owner = owner
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
+        self._starting: dict[Hashable, OpenRun] = {}
+        """The newest start of each run, whose request may not have been sent yet."""
         self._lock = threading.Lock()
 
     def close(self, run: Hashable) -> None:
@@ -66,16 +69,24 @@ class Ledger:
     def on(self, run: Hashable, task: str, update: Update) -> None:
         """Note an update of ``run``, one of this step's, whose task in the run file is ``task``."""
         if isinstance(update, Starting):
-            self._set(run, OpenRun(update.key, update.repo_id, task, repair=update.repair or ()))
-        elif isinstance(update, NextKey) and run in self._open:
-            self._set(run, self._open[run]._replace(key=update.key, run_id=""))
-        elif isinstance(update, NextForm) and run in self._open:
-            self._set(run, self._open[run]._replace(repair=update.repair))
+            start = OpenRun(update.key, update.repo_id, task, repair=update.repair or ())
+            self._starting[run] = start
+        elif isinstance(update, NextForm):
+            self._starting[run] = self._starting[run]._replace(repair=update.repair)
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
             self._set(
                 run, known._replace(run_id=update.run.id, repair=()) if update.owned else None
             )
+
+    def doubt(self, run: Hashable, key: str | None) -> None:
+        """Note the key of a start request of ``run`` right before that is sent: a run that nobody
+        has heard of may come of it. None: it is certain that none did.
+        """
+        entry = None
+        if key is not None:
+            entry = self._starting[run]._replace(key=key)
+        self._set(run, entry)
 
     def _set(self, run: Hashable, entry: OpenRun | None) -> None:
         with self._lock:

@@ -166,6 +166,13 @@ class Recorder:
         if self._ledger:
             self._ledger.on(run.number, run.inputs.task or "", update)
 
+    def save_key(self, run: StepRun, key: str | None) -> None:
+        """Save the key of a start request that is about to be sent; None when it is certain that
+        it has started nothing. Called like ``save``.
+        """
+        if self._ledger:
+            self._ledger.doubt(run.number, key)
+
     def on(self, run: StepRun, update: Update) -> None:
         """Record an update."""
         if self.log.writes_at_once(run, update):

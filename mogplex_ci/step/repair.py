@@ -48,17 +48,20 @@ class Rounds:
         inspection: Inspection,
         safe: Sanitizer,
         save: Callable[[Update], None],
+        on_doubt: Callable[[str | None], None],
         check_rights: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``plan`` is that of the first run; ``save`` is told what the runs report.
-        ``check_rights`` is called before the first start, and raises if there is to be none.
+        """``plan`` is that of the first run; ``save`` is told what the runs report; ``on_doubt``:
+        see ``Execution``. ``check_rights`` is called before the first start, and raises if there
+        is to be none.
         """
         self._plan = plan
         self._inspection = inspection
         self._safe = safe
         self._save = save
+        self._on_doubt = on_doubt
         self._check_rights = check_rights
-        self._execution = Execution(inspection.sources.service, plan)
+        self._execution = Execution(inspection.sources.service, plan, on_doubt)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
         """Of the last round that was judged."""
@@ -76,7 +79,6 @@ class Rounds:
         while True:
             for update in self._execution.perform():
                 if isinstance(update, Starting) and not self._rounds:
-                    # Before anything is saved: ``post`` would ask for the start that never was.
                     self._check_rights(update)
                 self._save(update)
                 if inputs.gates:
@@ -103,7 +105,7 @@ class Rounds:
             plan = self._plan._replace(
                 key=key, found=found, repair=forms[0], other_repairs=forms[1:]
             )
-            self._execution = Execution(inspection.sources.service, plan)
+            self._execution = Execution(inspection.sources.service, plan, self._on_doubt)
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""

@@ -29,12 +29,12 @@ from mogplex_ci.run.many import CanariesPassed, NoMoreStarts, RunEnd, RunUpdate
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Ended, Trouble, Update
+from mogplex_ci.run.updates import Ended, EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
-from tests.faults.world import KILLED, Case, Killed, Played, World, ids
+from tests.faults.world import KILLED, Case, Killed, Played, Saved, World, ids
 from tests.slow import mostly_slow
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import inputs
@@ -85,6 +85,7 @@ def perform(
     is sent any more.
     """
     budget, stop, clock = TokenBudget(), Stop(), world.time.clock()
+    saved = {case: Saved(killed) for case in fleet}
     began = clock.monotonic()
     if stop_after is not None:
         clock.ring(stop_after, lambda: stop.request(signal.SIGTERM))
@@ -104,12 +105,13 @@ def perform(
         if killed is not None:
             die_when(client, killed)
         plan = case.plan()
-        execution = Execution(Service(client, clock, halt, began, plan.inputs.timeout), plan)
+        service = Service(client, clock, halt, began, plan.inputs.timeout)
+        execution = Execution(service, plan, saved[case].on_doubt)
 
         def work() -> Generator[Update, None, RunResult]:
             try:
                 with contextlib.closing(client):
-                    yield from execution.perform()
+                    yield from saved[case].note(execution.perform())
             except Killed:
                 return KILLED
             return execution.result
@@ -136,7 +138,9 @@ def perform(
     finally:
         clock.leave()
     assert ends == Counter(fleet), "each ends once"
-    return [Played(runs.results[case], updates[case], seconds, ()) for case in fleet]
+    return [
+        Played(runs.results[case], updates[case], seconds, (), saved[case].run) for case in fleet
+    ]
 
 
 def die_when(client: Client, killed: threading.Event) -> None:
@@ -393,10 +397,12 @@ def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
         assert kill_after <= len(survived) < 40
         if kill_after < 3:
             assert len(begun(fleet)) == 3, "the other runs wait for the canaries"
+        started = begun(fleet)
         for case, each in zip(fleet, played, strict=True):
             case.attempt = 2
-            if has_post and each.end is KILLED:
+            if has_post and each.code == KILLED.exit_code:
                 case.post(each)
+        assert begun(fleet) == started, "post starts no run of its own"
         known = list[list[int]]()
         again = perform(
             world,
@@ -413,6 +419,24 @@ def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
     for case in fleet:
         assert [run.status for run in case.runs].count("success") == 1
         assert len(case.runs) == 1 or has_post
+
+
+def test_a_run_that_waited_for_its_start_when_the_step_was_killed_is_not_started_by_post() -> None:
+    world, killed = World.serve(BRIEF, limits=True), threading.Event()
+    fleet = cases(world, *["slow"] * 12)
+
+    def watch(_case: Case, update: Update) -> None:
+        if isinstance(update, EventsArrived) and update.elapsed > 30.0:
+            killed.set()
+
+    with world.emulator:
+        played = perform(world, fleet, 12, watch=watch, killed=killed)
+        assert {each.code for each in played} == {KILLED.exit_code}
+        for case, each in zip(fleet, played, strict=True):
+            case.post(each)
+    assert [bool(each.left) for each in played].count(True) == 10, "ten may start in a minute"
+    assert len(begun(fleet)) == 10
+    assert {run.status for case in fleet for run in case.runs} == {"cancelled"}
 
 
 def test_a_rerun_of_a_fleet_that_stopped_itself_goes_on_once_the_cause_is_mended() -> None:

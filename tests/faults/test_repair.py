@@ -97,7 +97,7 @@ class Step:
         )
         inspection = inspection_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(plan, inspection, sources.safe, lambda _: None)
+        rounds = Rounds(plan, inspection, sources.safe, lambda _: None, lambda _: None)
         work = rounds.perform()
         try:
             while True:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +22,8 @@ from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
-from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
+from mogplex_ci.run.updates import EventsArrived, Update
+from mogplex_ci.step.ledger import Ledger, OpenRun
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
@@ -46,6 +49,36 @@ class Trip:
     action: Callable[[], None]
 
 
+class Saved:
+    """What a run of a step has saved for ``post``; once ``killed`` is set, nothing more."""
+
+    def __init__(self, killed: threading.Event | None = None) -> None:
+        self._killed = killed or threading.Event()
+        self._line = ""
+        self._ledger = Ledger(self._save, "https://mogplex.example", "token", None)
+
+    def note(self, work: Iterable[Update]) -> Iterator[Update]:
+        """Note the updates of ``work`` and yield them."""
+        for update in work:
+            self._ledger.on(None, "", update)
+            yield update
+
+    def on_doubt(self, key: str | None) -> None:
+        """Note the key of a start request; see ``Execution``."""
+        self._ledger.doubt(None, key)
+
+    @property
+    def run(self) -> OpenRun | None:
+        """The run that ``post`` cancels; None when there is none."""
+        state = self._line.partition(" ")[2]
+        return OpenRun(**json.loads(state)["runs"][0]) if state else None
+
+    def _save(self, line: str) -> None:
+        if self._killed.is_set():
+            raise Killed
+        self._line = line
+
+
 @dataclass(frozen=True)
 class Played:
     """A step that has ended."""
@@ -56,6 +89,8 @@ class Played:
     """How long it took, in the time of its world."""
     asked: Sequence[tuple[str, float]]
     """The routes that it asked, in order, each with the seconds since the first request."""
+    left: OpenRun | None
+    """What ``post`` finds of its run."""
 
     @property
     def routes(self) -> list[str]:
@@ -160,11 +195,12 @@ class Case:
             set_trip(client, trip)
         updates: list[Update] = []
         plan = self.plan(**fields)
-        execution = Execution(Service(client, clock, stop, began, plan.inputs.timeout), plan)
+        saved = Saved()
+        service = Service(client, clock, stop, began, plan.inputs.timeout)
+        execution = Execution(service, plan, saved.on_doubt)
         end = KILLED
-        work = execution.perform()
         try:
-            for update in work:
+            for update in saved.note(execution.perform()):
                 updates.append(update)
                 watch(update)
             end = execution.result
@@ -182,27 +218,23 @@ class Case:
             for each in emulator.requests[asked:]
         ]
         times = [(route, round((at - requests[0][1]).total_seconds(), 3)) for route, at in requests]
-        return Played(end, updates, round(clock.monotonic() - began, 6), times)
+        return Played(end, updates, round(clock.monotonic() - began, 6), times, saved.run)
 
     def post(self, played: Played) -> None:
         """Clean up after a try, as the post step does with what was saved."""
+        left = played.left
+        if left is None:
+            return
         clock = self._world.time.clock()
         client = self._world.client(ServiceHistory(has_answered=True, accepts_token=True))
         try:
-            started = played.of(Started)
-            keys = [
-                update.key for update in played.updates if isinstance(update, Starting | NextKey)
-            ]
-            if not keys or (started and not started[-1].owned):
-                return
-            if started:
-                cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
+            if left.run_id:
+                cancel(client, left.run_id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
-                request = self.plan().request(played.of(Starting)[0].repo_id, None)
                 cancel_unanswered(
                     client,
-                    request,
-                    keys[-1],
+                    self.plan().request(left.repo_id, None),
+                    left.key,
                     may_be_foreign=self.explicit,
                     clock=clock,
                     budget=TIMEOUT_BUDGET,

@@ -174,7 +174,7 @@ class Story:
         sources = Sources(service, connect, safe=safe, own_run=own_run)
         inspection = inspection_of(typed, sources)
         plan = case.plan(inputs=typed, request=typed.start_request)
-        return Rounds(plan, inspection, safe, lambda _: None).perform(), inspection
+        return Rounds(plan, inspection, safe, lambda _: None, lambda _: None).perform(), inspection
 
     @property
     def runs(self) -> list[Any]:

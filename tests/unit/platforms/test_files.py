@@ -219,12 +219,23 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
         assert not saved.is_ours
 
 
+def test_the_state_has_a_run_that_something_else_started(tmp_path: Path) -> None:
+    """It has no key. With ``on-interrupt: cancel`` it is this step's to cancel."""
+    system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
+    ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
+    ledger.on(None, "", Started(run("streaming"), "", joined=True, owned=True, followed=True))
+    saved = saved_state(system, token=TOKEN, key=None)
+    assert saved is not None
+    assert [(each.run_id, each.key) for each in saved.runs] == [(RUN_ID, "")]
+
+
 def test_the_state_has_the_form_of_a_rounds_report_that_was_asked_with_last(tmp_path: Path) -> None:
     system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
     ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
     first, other = (Repair("branch", "main", report) for report in ("all of it", "names"))
     ledger.on(None, "", Starting("repo", None, "key-r2", first))
     ledger.on(None, "", NextForm(other))
+    ledger.doubt(None, "key-r2")
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
     assert [(run.key, Repair(*run.repair)) for run in saved.runs] == [("key-r2", other)]
