@@ -82,8 +82,8 @@ format: $(UNIT) ## Format the code, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(SETUP) ## Write the golden logs anew, what every CI system gets to see, and show how they differ
-	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/unit/report/test_golden.py
+golden: $(SETUP) ## Write the golden texts anew, what users get to see, and show how they differ
+	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/unit/report/test_golden.py tests/contract/test_scenarios.py
 	@git --no-pager diff --color=auto -- $(GOLDEN)
 	@git status --short -- $(GOLDEN)
 

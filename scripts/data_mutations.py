@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -14,6 +15,9 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 _WORDS_ONLY: Final = frozenset({"description", "title", "$schema", "$comment", "examples"})
 """Keys of a schema that only people read."""
+
+_DESCRIPTION: Final = re.compile(r"^( *)description:.*\n(?:\1 .*\n)*", re.MULTILINE)
+"""The same in YAML, with the lines that it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ def _mutants_of(entry: dict[str, Any]) -> Iterator[DataMutant]:
         if any(fnmatch(name, pattern) for pattern in entry.get("without", ())):
             continue
         text = path.read_text(encoding="utf-8")
-        lines = enumerate(text.splitlines(), 1)
+        words = _DESCRIPTION.sub(lambda found: "\n" * found[0].count("\n"), text)
+        lines = enumerate(words.splitlines(), 1)
         places = [number for number, line in lines if _does_something(line)]
         if name.endswith(".json"):
             places = list(range(len(_keys(json.loads(text)))))
@@ -75,7 +80,7 @@ def _mutants_of(entry: dict[str, Any]) -> Iterator[DataMutant]:
 
 
 def _does_something(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith(("#", "{#", "description:"))
+    return bool(line.strip()) and not line.lstrip().startswith(("#", "{#"))
 
 
 def _keys(value: Any, where: str = "") -> list[tuple[str, Any, str]]:

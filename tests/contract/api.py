@@ -27,9 +27,7 @@ class FakeClock:
 
 
 class Api:
-    """The five calls of the API, as plain as can be: what the emulator answers, and nothing
-    else.
-    """
+    """Calls of the API, as plain as can be: what the emulator answers, and nothing else."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.base = f"{emulator.url}/api/v1/mogplex"
@@ -56,6 +54,12 @@ class Api:
 
     def cancel(self, run_id: str) -> requests.Response:
         return self._send("POST", f"/runs/{run_id}/cancel")
+
+    def sandboxes(self) -> requests.Response:
+        return self._send("GET", "/sandboxes")
+
+    def sandbox_logs(self, sandbox: str) -> requests.Response:
+        return self._send("GET", f"/sandboxes/{sandbox}/logs")
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.session.request(

@@ -4,7 +4,10 @@ promise.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from mogplex_ci import emulator as package
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from tests.contract.api import Api, FakeClock
+from tests.e2e.golden import check_golden, normalized
 
 FILES = Path(package.__file__).with_name("scenarios")
 FAILED = (
@@ -119,6 +123,56 @@ def test_ends_as_it_says_with_events_in_order(name: str, api: str) -> None:
         for before, after in pairwise(map(_padded, events))
     )
     assert {"id", "type", "toolName", "message", "payload", "createdAt"} == set().union(*events)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_plays_as_before(name: str) -> None:
+    """What a client sees of it, followed to its end and cancelled. `make golden` writes it anew."""
+    clock, lines = FakeClock(), list[str]()
+    with Emulator(name, clock=clock) as emulator:
+        client = Api(emulator)
+        for calls, times in ((client.run, (1, 3, 8, 40, 7200)), (client.cancel, (3, 4, 5))):
+            begin = clock.seconds
+            answer = client.start(key=calls.__name__, harness=HARNESSES.get(name, "codex"))
+            lines.append(f"start {answer.status_code}")
+            run_id = emulator.runs[-1].id
+            for later in times:
+                clock.seconds = begin + later
+                answer = calls(run_id)
+                status = answer.json().get("data", {}).get("run", {}).get("status")
+                lines.append(f"after {later} s {calls.__name__} {answer.status_code} {status}")
+            clock.seconds = begin + 14_400
+            lines += told(client.events(run_id).json()["data"])
+        for sandbox in client.sandboxes().json()["data"]["sandboxes"]:
+            logs = client.sandbox_logs(sandbox["id"]).json()["data"]["sandbox"]
+            lines.append(f"sandbox {sandbox['status']} {logs['install_log']!r}")
+    known = sorted(in_pieces(name).items(), key=lambda secret: -len(secret[1]))
+    text = normalized("\n".join([*lines, ""]), [(value, f"<{name}>") for name, value in known])
+    check_golden(f"scenarios/{name}.txt", text)
+
+
+def told(data: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for the run as it is at the end, and one for each event: seconds since the
+    start, type, tool, message, payload. Of long texts and lists not all is kept.
+    """
+    run = {name: data["run"][name] for name in ("status", "error", "branch", "sandboxId")}
+    yield json.dumps(run | {"has_commit": bool(data["run"]["terminalCommitSha"])})
+    began = datetime.fromisoformat(data["run"]["createdAt"])
+    lines = []
+    for event in data["events"]:
+        at = (datetime.fromisoformat(event["createdAt"]) - began).total_seconds()
+        words = [event[field] for field in ("type", "toolName", "message", "payload")]
+        lines.append(f"{at:9.3f} {json.dumps(words)}")
+    lines.sort()  # events of one time come in any order
+    for line in lines if len(lines) < 100 else [*lines[:20], f"{len(lines)} events", *lines[-20:]]:
+        yield line if len(line) < 500 else f"{line[:400]} … {len(line)} characters"
+
+
+def in_pieces(name: str) -> dict[str, str]:
+    """Return the texts that a scenario's file holds in pieces, lest scanners find secrets in it."""
+    fields = yaml.safe_load((FILES / f"{name}.yaml").read_text(encoding="utf-8"))
+    pieces = fields.get("variables", {}).items()
+    return {name: "".join(value) for name, value in pieces if isinstance(value, list)}
 
 
 @pytest.mark.parametrize("name", sorted(set(SHIPPED) - INVENTED))

@@ -18,7 +18,7 @@ _CHANGING = (
     (re.compile(r"(?<=mogplex/external/)[0-9a-f]+-[0-9a-f]+"), "<branch>"),
     (re.compile(r"(?<=mogplex/agent-)[0-9a-f]{12}"), "<branch>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
-    (re.compile(r"(?<=cmd_)[0-9a-f]+"), "<hex>"),
+    (re.compile(r"(?<=cmd_)[0-9a-f]+|(?<=\brun_)[0-9a-f]{21}\b"), "<hex>"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+"), "<port>"),
     (re.compile(r"(?<=section_start:)\d+(?=:)|(?<=section_end:)\d+(?=:)"), "<unix>"),
     (re.compile(r"(?<=mogplex_)[0-9a-f]{8,32}|(?<=plain-)[0-9a-f]{32}"), "<random>"),

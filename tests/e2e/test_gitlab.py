@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ EXAMPLES = {
     for name in ("component", "downstream", "job", "matrix", "scheduled")
 }
 COMPONENT = claim("docs/platforms.md", "- component:")
+TEMPLATE = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
+TYPED: dict[str, dict[str, Any]] = next(yaml.safe_load_all(TEMPLATE))["spec"]["inputs"]
+"""The inputs of the component, with their rules."""
 KILLED = r"""
 agent:
   script:
@@ -144,30 +148,84 @@ def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulato
 
 
 def test_the_component_takes_what_the_program_takes() -> None:
-    template = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
-    typed: dict[str, dict[str, Any]] = next(yaml.safe_load_all(template))["spec"]["inputs"]
-    shared = {name: rules for name, rules in typed.items() if name in inputs()}
+    shared = {name: rules for name, rules in TYPED.items() if name in inputs()}
     assert len(shared) > 10
     for name, rules in shared.items():
         spec = inputs()[name]
         assert [choice for choice in rules.get("options", []) if choice] == list(
             spec.kind.choices
         ), name
+        assert (rules.get("type") == "boolean") == (spec.kind.name == "boolean"), name
         if default := rules.get("default"):
             assert str(default).lower() == spec.default, name
 
 
+def test_the_component_asks_for_the_repository_and_nothing_else() -> None:
+    assert [name for name, rules in TYPED.items() if "default" not in rules] == ["repo"]
+    assert "" in TYPED["harness"]["options"], "the server chooses"
+    assert (TYPED["junit"]["type"], TYPED["junit"]["default"]) == ("boolean", False)
+    durations = re.compile(TYPED["timeout"]["regex"])
+    assert [
+        text for text in ("900", "1h30m", "1.5h", "soon", "-5", "") if durations.search(text)
+    ] == [*("900", "1h30m", "1.5h")]
+
+
 def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
-    template = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
-    head, body = yaml.safe_load_all(template)
-    handed = body["$[[ inputs.job-name ]]"]["variables"]
+    handed = job_of()["variables"]
     of_the_job = {"job-name", "stage", "image", "junit"}
-    names = [name for name in head["spec"]["inputs"] if name not in of_the_job]
     expected: dict[str, Any] = {
-        f"MOGPLEX_{name.upper().replace('-', '_')}": f"$[[ inputs.{name} ]]" for name in names
+        f"MOGPLEX_{name.upper().replace('-', '_')}": f"<{name}>"
+        for name in TYPED
+        if name not in of_the_job
     }
     prompt = {"value": expected["MOGPLEX_PROMPT"], "expand": False}
     assert handed == expected | {"MOGPLEX_PROMPT": prompt, "MOGPLEX_OUTPUT_DIR": "mogplex"}
+
+
+def test_the_job_of_the_component() -> None:
+    """By hand or by a schedule it runs the program and cancels what a killed job left; a newer
+    pipeline may end it, and its files are kept however it ends.
+    """
+    job = job_of()
+    assert (job["stage"], job["image"]) == ("<stage>", "<image>")
+    assert [rule["if"] for rule in job["rules"]] == [
+        f'$CI_PIPELINE_SOURCE == "{source}"' for source in ("web", "schedule")
+    ]
+    assert (job["script"], job["after_script"]) == (["mogplex-ci action"], ["mogplex-ci post"])
+    assert job["interruptible"] is True
+    assert job["artifacts"] == {
+        "when": "always",
+        "paths": ["mogplex/"],
+        "reports": {"dotenv": "mogplex.env", "annotations": "mogplex-annotations.json"},
+    }
+    assert (TYPED["stage"]["default"], TYPED["job-name"]["default"]) == ("test", "mogplex")
+    assert TYPED["image"]["default"] == "ghcr.io/mogplex/run-action:1"
+
+
+@pytest.mark.parametrize("junit", ["true", "false"])
+def test_the_component_reports_to_the_merge_request_if_asked(junit: str) -> None:
+    (extended,) = job_of(junit=junit)["extends"]
+    added = jobs(junit=junit)[extended]["artifacts"]
+    assert added.get("reports") == ({"junit": "mogplex/junit.xml"} if junit == "true" else None)
+
+
+def jobs(**given: str) -> dict[str, Any]:
+    """The jobs of the component, with the inputs ``given`` and a mark for each other one."""
+    filled = re.sub(
+        r"\$\[\[ inputs\.([a-z-]+) \]\]",
+        lambda found: given.get(found[1], f"<{found[1]}>"),
+        TEMPLATE,
+    )
+    _, found = yaml.safe_load_all(filled)
+    assert isinstance(found, dict)
+    return found
+
+
+def job_of(**given: str) -> dict[str, Any]:
+    """The one job that the component adds to a pipeline."""
+    found = jobs(**given)["<job-name>"]
+    assert isinstance(found, dict)
+    return found
 
 
 def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
