@@ -99,8 +99,8 @@ class RunLog:
                 self._started(update)
             case u.Retrying():
                 self._retrying(update)
-            case u.NamesAlone(error):
-                why = self._safe.message(f"{error.cause}. {error.remedy}".rstrip())
+            case u.NamesAlone(cause, remedy):
+                why = self._safe.message(f"{cause}. {remedy}".strip())
                 self._lines.say("The next round is told the names of failed checks alone: ", why)
             case u.NextRound():
                 self._next_round(update)

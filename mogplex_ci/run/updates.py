@@ -49,9 +49,10 @@ class NextForm(NamedTuple):
 
 
 class NamesAlone(NamedTuple):
-    """GitHub does not tell all that failed checks say: the next round is told their names alone."""
+    """The next round is told the names of failed checks, and not what they say."""
 
-    error: MogplexError
+    cause: str
+    remedy: str = ""
 
 
 class Started(NamedTuple):

@@ -96,7 +96,7 @@ def evidence_of(
     try:
         return (yield from reader.read(failed, inspection.commit))
     except GitHubError as error:
-        yield NamesAlone(error)
+        yield NamesAlone(error.cause, error.remedy)
         return []
 
 

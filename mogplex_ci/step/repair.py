@@ -18,7 +18,7 @@ from mogplex_ci.models import Repair
 from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
-from mogplex_ci.run.updates import NextRound, Starting, Update
+from mogplex_ci.run.updates import NamesAlone, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 
@@ -150,12 +150,15 @@ class Rounds:
         try of the step may have read it; nothing if that is not known, or has no room in the
         prompt.
         """
+        evidence = yield from evidence_of(self._inspection, self._safe)
         found = []
-        for checks in (yield from evidence_of(self._inspection, self._safe)):
+        for checks in evidence:
             report = report_of(self._rounds[-1].faults, self._safe, checks)
             with_evidence = repair._replace(report=report)
             if report != repair.report and self._has_room(with_evidence):
                 found.append(with_evidence)
+        if evidence and not found:
+            yield NamesAlone("there is no room for more")
         return found
 
     def _has_room(self, repair: Repair) -> bool:

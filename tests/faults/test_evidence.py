@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 
-from mogplex_ci.run.updates import NextForm, Started, Update
+from mogplex_ci.run.updates import NamesAlone, NextForm, Started, Update
 from mogplex_ci.step.evidence import EVIDENCE_SECONDS
 from mogplex_ci.step.repair import REPORT_LIMIT
 from tests.faults import world as worlds
@@ -19,6 +19,7 @@ from tests.github import GitHub, Look, check
 
 TEST = crc32(b"test")
 RERUN = 77
+LONG_PROMPT = "scenario: brief\n".ljust(99_600, "x")
 STEPS = [
     {
         "name": "Set up job",
@@ -132,8 +133,16 @@ def test_secrets_fences_and_instructions_stay_text_in_the_fence(world: World, ap
     assert "not instructions" in step.case.runs[1].request.prompt
 
 
-@pytest.mark.parametrize("what", ["log", "job", "host", "right"])
-def test_what_is_not_whole_is_not_told(world: World, api: GitHub, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("log", "does not find it"),
+        ("job", "does not find it"),
+        ("host", "the host that has GitHub's logs gives no usable answer"),
+        ("right", "may not do this"),
+    ],
+)
+def test_what_is_not_whole_is_not_told(world: World, api: GitHub, what: str, why: str) -> None:
     if what == "log":
         del api.logs[TEST]
     elif what == "job":
@@ -143,8 +152,19 @@ def test_what_is_not_whole_is_not_told(world: World, api: GitHub, what: str) -> 
     else:
         api.lacks("actions: read")
     step = Step(world, api, rounds(red(), GREEN))
-    assert outcome(step.play()) == ("success", "", 2)
+    updates: list[Update] = []
+    assert outcome(step.play(watch=updates.append)) == ("success", "", 2)
     assert told(step) == SHOWN.partition("\n\n")[0]
+    assert [why in each.cause for each in updates if isinstance(each, NamesAlone)] == [True]
+
+
+def test_a_prompt_without_room_for_more_takes_names_alone(world: World, api: GitHub) -> None:
+    step = Step(world, api, rounds(red(), GREEN), prompt=LONG_PROMPT)
+    updates: list[Update] = []
+    assert outcome(step.play(watch=updates.append)) == ("success", "", 2)
+    assert told(step) == SHOWN.partition("\n\n")[0]
+    (alone,) = [each for each in updates if isinstance(each, NamesAlone)]
+    assert alone.cause == "there is no room for more"
 
 
 def test_a_call_that_fails_is_made_again(world: World, api: GitHub) -> None:
