@@ -315,6 +315,14 @@ class RunLog:
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         state = self._activity.state(beat.run)
+        if beat.unread_for:
+            self._lines.say(
+                "No usable answer from the API for ",
+                duration(beat.unread_for),
+                "; the run's last known state: ",
+                state,
+            )
+            return
         what: LiteralString = f"Still {state}"
         if state == text.NOT_STARTED:
             what = "Not started yet"

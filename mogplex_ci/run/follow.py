@@ -220,7 +220,12 @@ class Follower:
             yield updates.Quiet(tuple(self.timeline.flush_text()))
         if now >= self._heartbeat_at and not self._is_over:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield updates.Heartbeat(self.run, self._service.elapsed, now - self._changed_at)
+            yield updates.Heartbeat(
+                self.run,
+                self._service.elapsed,
+                now - self._changed_at,
+                unread_for=self.health.troubled_for(now),
+            )
 
     def _check_once_more(self) -> Generator[Update, None, None]:
         """Check the run just before the deadline, and let that pass if the run goes on."""

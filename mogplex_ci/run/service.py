@@ -141,6 +141,10 @@ class Health:
             return Trouble(error, refused_for, seconds_left)
         return None
 
+    def troubled_for(self, now: float) -> float:
+        """Return for how many seconds trouble has lasted; 0 when there is none."""
+        return 0.0 if self.trouble is None else now - self._trouble_since
+
     def _seconds_left(self, now: float, error: MogplexError) -> float:
         """Return for how many seconds a failure like this is still waited out.
 
@@ -160,7 +164,7 @@ class Health:
 
     def answered(self, now: float) -> float | None:
         """Note an answer. Return how many seconds trouble lasted when it ends with it."""
-        seconds = None if self.trouble is None else now - self._trouble_since
+        seconds = None if self.trouble is None else self.troubled_for(now)
         self.trouble = None
         self._patience.reset()
         self._has_said_refused = False

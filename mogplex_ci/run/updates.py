@@ -162,6 +162,8 @@ class Heartbeat(NamedTuple):
     """Seconds since the step began."""
     silence: float
     """Seconds since the last event or change of status."""
+    unread_for: float = 0.0
+    """Seconds for which the API has given no usable answer; 0 while it gives some."""
 
 
 class Ended(NamedTuple):

@@ -234,6 +234,7 @@ def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -
         state = LEFT if policy == "cancel" else MAY_RUN
         unread(trouble, state, left=policy == "cancel").check(played, each_world)
         assert played.seconds == pytest.approx(TIMEOUT, abs=95.0)
+        assert all(beat.unread_for for beat in played.of(Heartbeat) if beat.elapsed > 90.0)
     check_log(played, each_world, trouble)
     assert case.run.status == "success"
     each_world.emulator.clear_faults()

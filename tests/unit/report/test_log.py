@@ -302,6 +302,13 @@ def test_calls_that_follow_each_other_at_once_wait_two_seconds_for_their_line(
     assert all((f"×{together}" in line) == (together > 1) for line in lines)
 
 
+def test_a_heartbeat_in_an_outage_does_not_say_that_the_run_works() -> None:
+    unread = Heartbeat(run("streaming"), elapsed=100, silence=70, unread_for=65)
+    assert before_the_end(log_of(Feed().arrived(*SUCCESSFUL[:6]), unread))[-1] == (
+        "No usable answer from the API for 1m 05s; the run's last known state: working"
+    )
+
+
 def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() -> None:
     feed = Feed()
     beat = Heartbeat(run("pending"), elapsed=30, silence=30)
