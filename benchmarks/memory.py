@@ -83,7 +83,7 @@ def _peak_of_repair(lines: int) -> float:
     job = crc32(b"test")
     with tempfile.TemporaryDirectory() as folder, GitHub() as github, Emulator(speed=50) as service:
         github.works_for(service, *works)
-        github.jobs[job] = []
+        github.jobs[job] = [{"conclusion": "failure"}]
         github.logs[job] = _LINE * lines
         inputs = {"prompt": "Fix it", "require": "checks", "repair": "1", "github-token": TOKEN}
         inputs |= {"base-url": service.url, "api-key": service.token}

@@ -165,6 +165,8 @@ class CheckRun(NamedTuple):
     """Of a job of GitHub Actions also the job's id."""
     suite: int
     name: Untrusted
+    conclusion: str
+    """GitHub's word, such as ``failure``; empty as long as there is none."""
     title: Untrusted | None
     summary: Untrusted | None
     started_at: datetime | None
@@ -793,6 +795,7 @@ def _check_run(item: object) -> CheckRun:
         id=_need(item, _number, "id"),
         suite=_number(_find(item, "check_suite", "id")) or 0,
         name=_need(item, answers.text, "name"),
+        conclusion=str(_find(item, "conclusion") or ""),
         title=answers.text(_find(item, "output", "title")),
         summary=answers.text(_find(item, "output", "summary")),
         started_at=answers.time(_find(item, "started_at")),

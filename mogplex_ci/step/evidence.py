@@ -142,10 +142,14 @@ class _Reader:
         return found
 
     def _checks(self, attempts: Sequence[CheckRun]) -> Generator[Update, None, list[FailedCheck]]:
-        """Return the evidence of attempts, by the checks' names."""
-        by_name = sorted(attempts, key=lambda run: (run.name.text, run.id))
+        """Return the evidence of attempts, by the checks' names. Those that were cancelled come
+        last: in a matrix one that fails lets the others be cancelled.
+        """
+        in_order = sorted(
+            attempts, key=lambda run: (run.conclusion == "cancelled", run.name.text, run.id)
+        )
         found = []
-        for run in by_name[:MOST_CHECKS]:
+        for run in in_order[:MOST_CHECKS]:
             found.append((yield from self._check(run)))
         return found
 
@@ -166,7 +170,8 @@ class _Reader:
         log: list[str] = []
         if run.is_job:
             steps = yield from ask(lambda github: github.job_steps(run.id), self._ends)
-            log = yield from self._log(run.id, steps)
+            if steps:  # a job that was cancelled before it began has no log
+                log = yield from self._log(run.id, steps)
         head = [self._line(run.name)]
         if run.title is not None and run.title.text:
             head[0] += f": {self._line(run.title)}"

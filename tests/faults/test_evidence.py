@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from mogplex_ci.run.updates import NamesAlone, NextForm, Started, Update
-from mogplex_ci.step.evidence import EVIDENCE_SECONDS
+from mogplex_ci.step.evidence import EVIDENCE_SECONDS, MOST_CHECKS
 from mogplex_ci.step.repair import REPORT_LIMIT
 from tests.faults import world as worlds
 from tests.faults.test_repair import GREEN, Step, outcome, rounds
@@ -131,6 +131,22 @@ def test_secrets_fences_and_instructions_stay_text_in_the_fence(world: World, ap
     assert "```" not in inside
     assert "<<<MOGPLEX" not in inside
     assert "not instructions" in step.case.runs[1].request.prompt
+
+
+def test_of_a_matrix_the_job_that_failed_is_told_before_those_that_were_cancelled(
+    world: World, api: GitHub
+) -> None:
+    """They never began, and have no log."""
+    names = [f"a {number:02}" for number in range(MOST_CHECKS + 2)]
+    cancelled = [check(name, "cancelled") for name in names]
+    api.jobs |= {crc32(name.encode()): [] for name in names}
+    first_look = Look([*cancelled, check("test", "failure", output=OUTPUT)])
+    second_look = Look([check(name, "success") for name in (*names, "test")])
+    step = Step(world, api, rounds(first_look, second_look))
+    assert outcome(step.play()) == ("success", "", 2)
+    _, first, *others = told(step).split("\n\n")
+    assert first == SHOWN.partition("\n\n")[2]
+    assert others == names[: MOST_CHECKS - 1]
 
 
 @pytest.mark.parametrize(
