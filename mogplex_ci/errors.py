@@ -465,8 +465,6 @@ class LostContactError(UnreachableError):
 class ProxyFailedError(UnreachableError):
     """The proxy that this job's environment names lets nothing through."""
 
-    remedy = "Check HTTPS_PROXY and NO_PROXY in this job's environment."
-
 
 class CertificateError(UnreachableError):
     """The service's certificate, or a proxy's in its place, is not one that this job trusts."""

@@ -432,7 +432,7 @@ def _proxy_failure(
     """Return why the proxy lets nothing through: it cannot be reached, or it refuses the tunnel."""
     refusals = [re.match(_TUNNEL_REFUSED, str(cause)) for cause in causes]
     status = next((refusal[1] for refusal in refusals if refusal is not None), None)
-    remedy = None
+    remedy = f"Check {proxy.variable} and NO_PROXY in this job's environment."
     if status is not None:
         reason = f"it answers {status}"
     elif any(type(cause) is ConnectTimeoutError for cause in causes):

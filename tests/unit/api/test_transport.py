@@ -304,8 +304,8 @@ def proxy_answering(status: int) -> Callable[[socket.socket], None]:
     ("status", "reason", "remedy"),
     [
         (407, "it answers 407", "Put user and password into {}, http://USER:PASSWORD@HOST:PORT"),
-        (403, "it answers 403", "Check HTTPS_PROXY and NO_PROXY"),
-        (None, "it refuses the connection", "Check HTTPS_PROXY and NO_PROXY"),
+        (403, "it answers 403", "Check {} and NO_PROXY"),
+        (None, "it refuses the connection", "Check {} and NO_PROXY"),
     ],
 )
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
