@@ -45,21 +45,42 @@ _LETTER_SYMBOLS: Final = {
 
 _SMUGGLED: Final = "[\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 """Tag characters, which spell ASCII, and variation selectors 17 to 256, which spell bytes."""
-_INVISIBLE_RUN: Final = f"[{INVISIBLE}]{{4,}}"
+_FLAG: Final = (
+    "\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074"
+    "|\U000e0077\U000e006c\U000e0073)\U000e007f"
+)
+"""The flags of England, Scotland and Wales: the only emoji with tag characters."""
+_INVISIBLE_RUN: Final = rf"[{INVISIBLE}](?:\s*[{INVISIBLE}]){{3}}"
 """Emoji and Persian words have one or two in a row."""
 _CODE: Final = r"```[\s\S]*?(?:```|\Z)|`[^\n`]*`"
-_SKILL: Final = r"(?<![\w$\\])\$([A-Za-z][\w-]{3,})"
-"""A skill that the service runs outside of code (lib/skill-catalog/invocations.ts)."""
-_SHELL_VARIABLE: Final = r"[A-Z0-9_]+"
+_SKILL: Final = r"(?<![\w$\\])\$([A-Za-z][\w-]{3,}|\d+(?:[_-]?[A-Za-z]){4}[\w-]*)"
+"""A skill that the service runs outside of code, in any case, ``_`` for ``-``
+(Mogplex/mogplex, lib/skill-catalog/invocations.ts). Prices have fewer letters.
+"""
+_COMMAND: Final = r"(?<!\S)/([\dA-Za-z][\w-]{3,})(?!\S)"
+"""A skill that the service runs when it is the first word of a prompt."""
+_SHELL_VARIABLE: Final = (
+    r"(?:CI|GITHUB|GITLAB|RUNNER|AGENT|BUILD|SYSTEM|BUILDKITE|CIRCLE|BITBUCKET|TEAMCITY|CODEBUILD|DRONE|JENKINS"
+    r"|FORGEJO|GITEA|MOGPLEX|INPUT|AWS|AZURE|GOOGLE|DOCKER|NODE|NPM|PYTHON|XDG|LC)_[A-Z0-9_]+"
+    r"|HOME|PATH|USER|LOGNAME|SHELL|LANG|TERM|EDITOR|PAGER|OLDPWD|TMPDIR|TEMP|HOST|HOSTNAME|RANDOM|DISPLAY"
+    r"|PYTHONPATH|GOPATH|GOROOT|JAVA_HOME|CARGO_HOME|VIRTUAL_ENV|WORKSPACE|DATABASE_URL"
+)
+"""Variables that people name in prose."""
 _RUN: Final = 8
 """Characters of a run without white space that is compared as it stands."""
 _RUN_SIGNS: Final = 5
 """How many of these are neither letters nor digits. Fewer are in paths and addresses."""
 _RULER: Final = r"(.)\1*|[|:+=-]+"
 """A line between paragraphs, or below the heading of a table."""
+_MARKER: Final = r"\A\s*(?:[-*+>]|\d+[.)])\s+(?:\[[ xX]\]\s)?"
+"""Of an item of a list, also of one to do."""
 _COMMAND_WORDS: Final = 3
 _COMMAND_SIGNS: Final = 3
 """Of a line with too few letters to be compared by these: ``rm -rf /srv #``."""
+_SYMBOLS: Final = 8
+"""Characters of a line that are neither ASCII nor letters, digits, marks or invisible: Braille and
+emoji spell words.
+"""
 
 
 class WordsInPrompt:
@@ -124,14 +145,22 @@ class WordsInPrompt:
 
     def _hold_invisible(self, text: str) -> bool:
         """Whether both hide something: nobody hides words of their own."""
+        if text.isascii():
+            return False
+        text = re.sub(_FLAG, "", text)
+        forms = [re.sub(_FLAG, "", form) for form in self._forms]
         return any(
-            re.search(hidden, text) and any(re.search(hidden, form) for form in self._forms)
+            re.search(hidden, text) and any(re.search(hidden, form) for form in forms)
             for hidden in (_SMUGGLED, _INVISIBLE_RUN)
         )
 
     def _hold_skill(self, text: str) -> bool:
-        in_prompt = _skills(re.sub(_CODE, " ", self._prompt)) if "$" in text else set()
-        return not in_prompt.isdisjoint(_skills(text))
+        """Whether a skill that the prompt runs is named in ``text``."""
+        prompt = re.sub(_CODE, " ", self._prompt).strip()
+        command = re.match(_COMMAND, prompt)
+        if command is not None and command[1].lower() in map(str.lower, re.findall(_COMMAND, text)):
+            return True
+        return "$" in text and not _skills(prompt).isdisjoint(_skills(text))
 
     def _hold_signs(self, text: str) -> bool:
         """Whether a run of signs, or a line with a command, is in the prompt as it stands."""
@@ -145,16 +174,28 @@ def _with_signs(text: str) -> Iterator[str]:
         if len(run) >= _RUN and _signs(run) >= _RUN_SIGNS and not re.fullmatch(_RULER, run):
             yield run
     for line in text.splitlines():
-        words = line.split()
-        if len(words) >= _COMMAND_WORDS and _is_command("".join(words)):
+        words = re.sub(_MARKER, "", line).split()
+        characters = "".join(words)
+        is_command = len(words) >= _COMMAND_WORDS and _is_command(characters)
+        if is_command or _spells_in_symbols(characters):
             yield " ".join(words)
 
 
 def _is_command(characters: str) -> bool:
     """Whether a line of these ``characters``, white space left out, may be a command."""
+    if len(characters) < _RUN or re.fullmatch(_RULER, characters):
+        return False
     signs = sum(character in punctuation for character in characters)
-    has_letters = any(map(str.isalpha, characters))
-    return len(characters) >= _RUN and has_letters and signs >= _COMMAND_SIGNS
+    is_figures = any(map(str.isdigit, characters)) and not any(map(str.isalpha, characters))
+    return signs >= _COMMAND_SIGNS and not is_figures
+
+
+def _spells_in_symbols(characters: str) -> bool:
+    """Whether a line of these ``characters`` may be words in symbols."""
+    if characters.isascii() or re.fullmatch(_RULER, characters):
+        return False
+    kinds = [unicodedata.category(character) for character in characters if character > "\x7f"]
+    return sum(kind[0] not in "LNMZ" and kind != "Cf" for kind in kinds) >= _SYMBOLS
 
 
 def _signs(text: str) -> int:
@@ -167,7 +208,11 @@ def _signs(text: str) -> int:
 def _skills(text: str) -> set[str]:
     """Return the names behind ``$``, without shell variables such as ``$HOME``."""
     names: list[str] = re.findall(_SKILL, text)
-    return {name for name in names if not re.fullmatch(_SHELL_VARIABLE, name)}
+    return {
+        name.lower().replace("_", "-").rstrip("-")
+        for name in names
+        if not re.fullmatch(_SHELL_VARIABLE, name)
+    }
 
 
 def _folded(text: str) -> str:

@@ -172,9 +172,20 @@ IN_OTHER_CLOTHES = {
     "tag characters": "ok" + "".join(chr(0xE0000 + ord(c)) for c in "rm"),
     "variation selectors": "ok" + "".join(chr(0xE0100 + ord(c)) for c in "rm"),
     "invisible characters in a row": "ok\u200b\u200c\u200b\u2060",
+    "invisible characters between spaces": "ok \u200b\u200c \u2060\n\u200b \u200c",
+    "tag characters behind a flag": "🏴\U000e0072\U000e006d\U000e007f",
+    "Braille": "⠗⠍ ⠞⠓⠑ ⠅⠑⠽⠎",
+    "Morse": ".-. -- / - .... . / -.- . -.-- ...",
+    "Morse in other signs": "·—· —— / — ···· · / —·— · —·—— ···",
+    "emoji": "📖 🔑 ➡️ 📤 🌐 🗑️ 💾 🔥 📁",
+    "characters of one's own font": "\ue072\ue06d \ue074\ue068\ue065 \ue06b\ue065\ue079",
+    "a command without letters": ":(){ :|:& };:",
     "a skill": "$deploytoproduction",
     "a skill with a hyphen": "use $ship-me",
     "a skill after a bracket": "($ship)",
+    "a skill in capitals": "$DEPLOY",
+    "a skill like a variable": "$DEPLOY_NOW",
+    "a skill that begins with a digit": "$2fa-off",
     "signs": "$(<~/.x)|>&2",
     "signs in a row": "▙▟▛▜▙▟▛▜",
     "a command": "rm -rf /srv #",
@@ -192,8 +203,22 @@ INNOCENT = {
     "Hindi": "प्रतिक्रियाओं",
     "a shell variable": "$HOME",
     "a variable of the CI system": "$GITHUB_REF",
+    "variables": "$PATH, ${TMP}",
+    "an argument": "$1 and $x",
+    "an escaped skill": "\\$deploy",
+    "a path that begins with a slash": "/bin/main.py",
+    "England's flag": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "keys": "1\ufe0f\u20e3 2\ufe0f\u20e3 3\ufe0f\u20e3 4\ufe0f\u20e3",
+    "marks of a list": "✅ ✅ ✅ ❌ ✅",
+    "the same emoji": "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀",
+    "a line of a drawing": "────────────",
+    "soft hyphens": "Do\xadnau\xaddampf",
+    "Arabic with marks": "مُحَمَّد",
+    "figures": "| 1.0 | 2.0 | 3.0 |",
+    "a task of a list": "- [ ] tests",
+    "a tag": "</details>",
     "a short word": "$for",
-    "a price": "$1000 or $20k",
+    "a price": "$1000, $5USD",
     "a skill in code": "`$deploytoproduction`",
     "a skill in a code block": "```\n$deploytoproduction\n```",
     "a path": "src/form.py",
@@ -219,6 +244,14 @@ def test_words_in_other_clothes_are_found(text: str, way: Callable[[str], str]) 
 def test_what_prompts_and_outsiders_both_write_is_nobodys_words(text: str) -> None:
     for body in (text, f"It crashes:\n\n{text}\n"):
         assert found(labeled(title=None, body=body), f"Look at {text} first.") is None
+
+
+@pytest.mark.parametrize("prompt", ["{}", "{} now", "`x` {}"])
+def test_a_skill_as_first_word_of_the_prompt_is_found(prompt: str) -> None:
+    """The service runs it, also in capitals and behind code."""
+    assert found(labeled(title=None, body="/Ship-it"), prompt.format("/Ship-it")) == "issue.body"
+    assert found(labeled(title=None, body="/Ship-it"), f"Do {prompt.format('/Ship-it')}") is None
+    assert found(labeled(title=None, body="It crashes"), prompt.format("/Ship-it")) is None
 
 
 def test_a_command_is_found_without_the_text_around_it() -> None:
