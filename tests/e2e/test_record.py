@@ -15,6 +15,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep
+from tests.unit.platforms.events import MAINTAINER, by
 
 IMAGE = "sha256:" + "0123456789abcdef" * 4
 WORKFLOW = "acme/web/.github/workflows/agent.yml@refs/heads/main"
@@ -104,6 +105,25 @@ def test_the_record_has_what_was_judged(tmp_path: Path, github: GitHub) -> None:
     assert record["job"]["workflow"] == WORKFLOW
     assert record["job"]["system"] == "github"
     assert "Fix the login" not in json.dumps(record)
+
+
+def test_the_record_has_the_digest_of_the_events_words(tmp_path: Path, github: GitHub) -> None:
+    github.words = {"I": {"title": "Login crashes", "body": "At once."}}
+    issue = {"issue.title": "Login crashes", "issue.body": "At once.", "issue.node_id": "I"}
+    reported = by("issues labeled", "NONE", sender=MAINTAINER, **issue)
+    payload = tmp_path / "event.json"
+    payload.write_text(json.dumps(reported.payload))
+    with Emulator("success", speed=50) as emulator:
+        github.works_for(emulator, Work())
+        step = step_of(tmp_path, emulator, github, require="change", include_event="true")
+        step.env |= {"GITHUB_EVENT_NAME": reported.name, "GITHUB_EVENT_PATH": str(payload)}
+        ended = step.run()
+        (run,) = emulator.runs
+    assert ended.code == 0, ended.out
+    record = record_of(step)
+    added = run.request.prompt.removeprefix("Fix the login\n\n")
+    assert record["event_sha256"] == hashlib.sha256(added.encode()).hexdigest()
+    assert record["prompt_sha256"] == hashlib.sha256(run.request.prompt.encode()).hexdigest()
 
 
 def test_the_record_has_the_checks_that_were_required_and_judged(
