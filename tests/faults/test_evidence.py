@@ -282,3 +282,17 @@ def test_a_round_whose_evidence_is_another_one_is_left_alone(
     step.case.attempt = 2
     assert outcome(step.play()) == ("error", "ROUND_UNKNOWN", 1)
     assert step.keys == ["", "-r2"]
+
+
+def test_a_check_that_passes_since_a_person_reran_it_makes_no_earlier_round_green(
+    world: World, api: GitHub
+) -> None:
+    """The branch has moved on to what the next round did."""
+    step = Step(world, api, rounds(red(started_at="2020-01-01T00:00:00Z"), GREEN))
+    step.play()
+    look = api.checks[step.case.runs[0].commit_sha]
+    look.earlier_runs = look.runs
+    look.runs = [check("test", "success", id=RERUN, started_at="2099-01-01T00:00:00Z")]
+    step.case.attempt = 2
+    assert outcome(step.play()) == ("rejected", "BRANCH_MOVED", 1)
+    assert step.keys == ["", "-r2"]
