@@ -88,7 +88,8 @@ def _keys(value: Any, where: str = "") -> list[tuple[str, Any, str]]:
     found: list[tuple[str, Any, str]] = []
     if isinstance(value, dict):
         for key, item in value.items():
-            if key not in _WORDS_ONLY or isinstance(item, dict):
+            says_nothing = key in _WORDS_ONLY or (key == "type" and "enum" in value)
+            if not says_nothing or isinstance(item, dict):
                 found.append((f"{where}/{key}", value, key))
             found += _keys(item, f"{where}/{key}")
     elif isinstance(value, list):
