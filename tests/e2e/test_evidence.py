@@ -128,6 +128,7 @@ def test_a_round_is_told_what_the_failed_check_says_and_nothing_in_it_acts(
     assert SECRET not in written
 
 
+@pytest.mark.slow
 def test_a_host_that_drops_packets_is_given_up_and_the_log_says_so(
     tmp_path: Path, api: GitHub
 ) -> None:
