@@ -1,0 +1,48 @@
+"""The times that docs/reliability.md names, played: what lasts as long is waited out, and no
+longer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mogplex_ci.run.updates import EventsMissing, Polling, Update
+from tests.faults.world import World
+
+
+def test_a_stream_without_first_bytes_is_left_after_5_s(world: World) -> None:
+    case, polled = world.new_case("slow"), list[float]()
+    case.inject("stream", times="always", buffered=True)
+    began = world.time.monotonic()
+
+    def note(update: Update) -> None:
+        if isinstance(update, Polling):
+            polled.append(world.time.monotonic() - began)
+
+    assert case.play(watch=note).result == "success"
+    assert polled == [pytest.approx(5.0, abs=0.01)]
+
+
+@pytest.mark.parametrize(
+    ("gates", "seconds"), [((), 3.0), (("change",), 30.0)], ids=["without gates", "with gates"]
+)
+def test_a_run_cancelled_at_the_timeout_is_read_for_so_long(
+    world: World, gates: tuple[str, ...], seconds: float
+) -> None:
+    for asked, is_waited in ((seconds - 0.3, True), (seconds, False)):
+        case = world.new_case("slow", timeout=60.0, on_timeout="cancel", require=frozenset(gates))
+        case.inject("events", status=503, headers={"Retry-After": str(asked)})
+        played = case.play()
+        assert (played.result, case.run.status) == ("timeout", "cancelled")
+        assert played.seconds == pytest.approx(60.0 + (seconds if is_waited else 0.3), abs=0.4)
+        assert bool(played.of(EventsMissing)) != is_waited
+
+
+def test_the_last_events_are_asked_for_during_90_s(world: World) -> None:
+    for asked, is_waited in ((89.0, True), (90.0, False)):
+        case = world.new_case("no-last-event")
+        case.inject("events", status=503, headers={"Retry-After": str(asked)})
+        played = case.play()
+        assert played.result == "success"
+        assert bool(played.of(EventsMissing)) != is_waited
+        assert (played.seconds > 89.0) == is_waited

@@ -1,0 +1,79 @@
+"""How long a comment may hold a step up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.report.comment import Comment, CommentReport
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import Started
+from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
+from mogplex_ci.waiting import Stop
+from tests.github import REPOSITORY, TOKEN, GitHub
+from tests.unit.report.events import alone, facts, planned, result, run
+from tests.virtual_time import VirtualTime
+
+
+class Commenting:
+    """A step's comment at a GitHub that fails, in a time in which waiting costs nothing."""
+
+    def __init__(self, api: GitHub) -> None:
+        self.api = api
+        self.time = VirtualTime()
+        self.warned: list[SafeText] = []
+        clock = self.time.clock()
+        comment = Comment(GitHubApi(api.url, TOKEN, REPOSITORY), 7, TOKEN, clock, "key")
+        link = Markdown.of("")
+        self.report = CommentReport(comment, Sanitizer(), link, Stop(), self.warned.append)
+
+    def start(self) -> None:
+        """Write the comment of the run's start."""
+        self.report.on(planned(), Started(run(), "key", joined=False, owned=True))
+
+    def end(self, ending: Result) -> None:
+        """Write the comment of the run's end."""
+        self.report.end(alone(facts(result(ending))))
+
+    @property
+    def said(self) -> list[str]:
+        """The first words of the comments that are there."""
+        return [comment["body"].split("\n")[1] for comment in self.api.comments]
+
+
+@pytest.fixture
+def commenting() -> Iterator[Commenting]:
+    with GitHub(clock=lambda: datetime(2026, 11, 24, tzinfo=UTC)) as api:
+        yield Commenting(api)
+
+
+@pytest.mark.parametrize("part", ["start", "end"])
+def test_a_comment_holds_the_step_up_for_15_s(commenting: Commenting, part: str) -> None:
+    """GitHub asks to wait: less than that is waited, and with 15 s the comment is given up."""
+    if part == "end":
+        commenting.start()
+    before = commenting.said
+    for seconds, is_waited in (("15", False), ("14.9", True)):
+        commenting.api.fail(status=503, headers={"Retry-After": seconds})
+        began = commenting.time.monotonic()
+        if part == "start":
+            commenting.start()
+        else:
+            commenting.end(Result.SUCCESS)
+        took = commenting.time.monotonic() - began
+        assert took == pytest.approx(float(seconds) if is_waited else 0.0, abs=0.001)
+        assert (commenting.said != before) == is_waited
+    assert len(commenting.warned) == 1
+
+
+def test_a_comment_holds_a_stopped_step_up_for_half_a_second(commenting: Commenting) -> None:
+    commenting.start()
+    asked = len(commenting.api.asked)
+    commenting.api.fail(status=503, times=100)
+    commenting.end(Result.INTERRUPTED)
+    assert commenting.time.monotonic() == pytest.approx(0.25, abs=0.001)
+    assert len(commenting.api.asked) == asked + 2
+    assert len(commenting.warned) == 1
