@@ -49,8 +49,8 @@ class Rendered(NamedTuple):
 
     html: str
     left_out: list[str]
-    """Link references, footnotes that nothing refers to, the info of code fences, drawings, cells
-    without a column.
+    """Link references, footnotes that nothing refers to, labels of footnotes, the info of code
+    fences, drawings, cells without a column.
     """
 
 
@@ -81,8 +81,17 @@ def rendered(body: str) -> Rendered:
     return Rendered(re.sub(_FILTERED, "&lt;", html), left_out)
 
 
+class _Markdown(MarkdownIt):
+    """GitHub makes a link of every address, and then takes some away, such as ``javascript:``: its
+    text stays.
+    """
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
+        return True
+
+
 def _parser() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
+    markdown = _Markdown("commonmark", {"maxNesting": _DEEPEST})
     markdown.enable(["table", "strikethrough"])
     # The blocks that each of these ends are what the library calls "alt".
     ends_html: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote"]}
@@ -238,7 +247,7 @@ def _with_footnotes_at_the_end(
     tokens: list[Token], lines: list[str], left_out: list[str]
 ) -> list[Token]:
     """Return the tokens of the page: of footnotes only those that it refers to, each with its
-    label. The sources of the others are added to ``left_out``.
+    number. The labels, and the sources of the others, are added to ``left_out``.
 
     Where one holds HTML, all are left out: what of them is seen depends on their order.
     """
@@ -265,8 +274,16 @@ def _with_footnotes_at_the_end(
         new = [note for note in named if note.label not in used]
         used |= {note.label: note for note in new}
         below = [token for note in new for token in note.tokens]
-    for note in used.values():
-        page += [_paragraph(f"[^{note.label}]:"), *note.tokens]
+    numbers: dict[str, int] = {}
+    for found in _footnote_references(page, *(note.tokens for note in used.values())):
+        source = found.content
+        number = numbers.setdefault(_label_of(found), len(numbers) + 1)
+        found.content = f"[^{number}]"
+        if source != found.content:
+            left_out.append(source)
+    for label, number in numbers.items():
+        if label in used:
+            page += [_paragraph(f"[^{number}]:"), *used[label].tokens]
     left_out += [note.source for note in definitions if used.get(note.label) is not note]
     return page
 
@@ -278,13 +295,20 @@ def _holds_html(footnote: _Footnote) -> bool:
 
 def _named_in(tokens: Iterable[Token], footnotes: Mapping[str, _Footnote]) -> list[_Footnote]:
     """Return the footnotes to which the text of ``tokens`` refers."""
-    labels = {
-        child.content[2:-1].casefold()
-        for token in tokens
-        for child in token.children or ()
-        if child.type == "footnote_reference"
-    }
+    labels = set(map(_label_of, _footnote_references(tokens)))
     return [footnote for label, footnote in footnotes.items() if label in labels]
+
+
+def _label_of(footnote_reference: Token) -> str:
+    return footnote_reference.content[2:-1].casefold()
+
+
+def _footnote_references(*pages: Iterable[Token]) -> Iterator[Token]:
+    for page in pages:
+        for token in page:
+            for child in token.children or ():
+                if child.type == "footnote_reference":
+                    yield child
 
 
 def _paragraph(text: str) -> Token:

@@ -38,6 +38,8 @@ _INLINE: Final = (
 """Other elements of usual pages. The name of any further one may be a message."""
 _MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~"}
 """Marks around text that would otherwise lose its meaning."""
+_UNSHOWN: Final = ("template", "video", "audio")
+"""Elements whose content is not shown, or only by browsers that cannot play them."""
 _USUAL: Final = frozenset((*_VOID, *_PARAGRAPHS, *_LINES, *_INLINE, *_MARKS))
 
 
@@ -77,8 +79,10 @@ class _Page:
         self._lists: list[int | None] = []
         """The number of the last item of each open list; None for a list without numbers."""
         self._code_blocks = 0
-        self._hidden: tuple[str, int] = ("", 0)
-        """The open element that is not shown, and how many of its name are open in it."""
+        self._hidden: list[str] = []
+        """The names of the open element that is not shown, and of those in it that may be as long
+        open.
+        """
         for number, part in enumerate(re.split(_MARKUP, html)):
             if number % 2 == 0:
                 self._add_text(unescape(part))
@@ -87,8 +91,7 @@ class _Page:
         self.text = "".join(self._parts).strip("\n")
 
     def _add_text(self, text: str) -> None:
-        hidden, _ = self._hidden
-        if hidden:
+        if self._hidden:
             if text.strip():
                 self.left_out.append(text.strip())
             return
@@ -103,29 +106,35 @@ class _Page:
         tag = re.match(_TAG, source)
         if tag is None:
             self.left_out.append(source)
-            if not self._hidden[0] and _leaves_template_open(source):
-                self._hidden = ("template", 1)
+            if not self._hidden and _leaves_template_open(source):
+                self._hidden.append("template")
             return
         is_end = tag[1] == "/"
         name = tag[2].lower()
         attributes = tag[3]
         if attributes.strip(" />") or name not in _USUAL:
             self.left_out.append(source)
-        hidden, depth = self._hidden
-        if hidden:
-            if name == hidden and is_end:
-                depth -= 1
-            elif name == hidden:
-                depth += 1
-            self._hidden = (hidden, depth)
-            if depth == 0:
-                self._hidden = ("", 0)
+        if self._hidden:
+            if is_end:
+                self._end_hidden(name)
+            elif name in _UNSHOWN or name in self._hidden:
+                self._hidden.append(name)
         elif is_end:
             self._end(name)
         elif _is_hidden(name, attributes):
-            self._hidden = (name, 1)
+            self._hidden.append(name)
         else:
             self._start(name)
+
+    def _end_hidden(self, name: str) -> None:
+        """End the innermost hidden element of a name, and those in it. Only its own end tag ends a
+        template.
+        """
+        innermost = len(self._hidden) - 1
+        while innermost >= 0 and self._hidden[innermost] not in (name, "template"):
+            innermost -= 1
+        if innermost >= 0 and self._hidden[innermost] == name:
+            del self._hidden[innermost:]
 
     def _start(self, name: str) -> None:
         self._separate(name)
@@ -201,7 +210,7 @@ class _Page:
 
 def _is_hidden(name: str, attributes: str) -> bool:
     """Whether the content of an element is not shown."""
-    if name == "template":
+    if name in _UNSHOWN:
         return True
     return name not in _VOID and re.search(r"(?i)[\s/]hidden(?![\w-])", attributes) is not None
 

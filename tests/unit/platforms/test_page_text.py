@@ -22,17 +22,25 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
-        self._templates = 0
+        self._unshown: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._templates += tag == "template"
+        if tag in ("template", "video", "audio"):
+            self._unshown.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "template":
-            self._templates = max(self._templates - 1, 0)
+        """End an element and those in it; no other element's end goes beyond a template."""
+        inside: list[str] = []
+        while self._unshown:
+            inside.append(self._unshown.pop())
+            if inside[-1] == tag:
+                return
+            if inside[-1] == "template":
+                break
+        self._unshown += inside[::-1]
 
     def handle_data(self, data: str) -> None:
-        if not self._templates:
+        if not self._unshown:
             self.text += data
 
 
@@ -100,6 +108,14 @@ HIDDEN = {
     "a footnote a second time": "loud[^1]\n\n[^1]: loud\n[^1]: hush",
     "a footnote whose reference is escaped": "loud \\[^1]\n\n[^1]: hush",
     "a footnote that only code names": "loud `[^1]`\n\n[^1]: hush",
+    "a footnote's label": "loud[^hush]\n\n[^hush]: loud",
+    "a label of a footnote with HTML": "loud[^hush]\n\n[^hush]: <b></b>",
+    "what a browser plays": "loud <video src='x'>hush</video> <audio>hush</audio>",
+    "a template that what is played does not end": "loud\n\n<video><template></video> hush",
+    "what is played, around a template": "loud <video><template></template>hush</video>",
+    "a script as address": "[loud](<javascript:hush hush>)",
+    "a script as a reference": "[loud][a]\n\n[a]: javascript:hush",
+    "data as an image": "loud ![](data:text/plain,hush)",
     "a fence's info": "```python hush\nloud\n```",
     "a fence's info behind tildes": "~~~ text hush\nloud\n~~~",
     "a table's extra cell": "| loud |\n| --- |\n| loud | hush |",
@@ -159,7 +175,17 @@ PIECES = [
         "===\n",
     ),
     *("`", "```\n", "```WORD WORD\n", "~~~\n", "*", "**", "_", "~~", "\\", "&lt;", "<", ">", "\t"),
-    *("[", "]", "](u)", '](u "WORD")', "[WORD][WORD]", "![WORD](u)", "[a]", "[WORD][a]"),
+    *(
+        "[",
+        "]",
+        "](u)",
+        "](javascript:WORD)",
+        '](u "WORD")',
+        "[WORD][WORD]",
+        "![WORD](u)",
+        "[a]",
+        "[WORD][a]",
+    ),
     *('[a]: u "WORD"\n', "[a]: u\n", "[a]: WORD\n", "[^a]", "[^a]: WORD\n", "[^b]: WORD ", "[^b]"),
     *(
         "<!-- WORD -->",
@@ -174,6 +200,8 @@ PIECES = [
         "<b title='WORD'>",
         "<template>",
         "</template>",
+        "<video>",
+        "</video>",
         "<div>",
         "</div>",
         "<pre>",
@@ -219,7 +247,7 @@ def test_no_word_is_handed_over_that_github_does_not_show(body: str) -> None:
         ("Run `make *` now, ~~not~~ **later**", "Run `make *` now, ~~not~~ later"),
         ("```py\nif x:\n\n    y  \n```", "~~~\nif x:\n\n    y  \n~~~"),
         ("[a](b) <https://c> d@e.f", "a https://c d@e.f"),
-        ("a[^N] b\n\n[^n]: c\n", "a[^N] b\n\n[^n]:\n\nc"),
+        ("a[^N] b[^2]\n\n[^2]: d\n[^n]: c\n", "a[^1] b[^2]\n\n[^1]:\n\nc\n\n[^2]:\n\nd"),
         ("<ul><li>a</ul></ul></li><li>b</pre>", "- a\n\n- b"),
         ("", ""),
         ("\0\r\nx\ry", "\ufffd\nx\ny"),
