@@ -168,13 +168,15 @@ class TextBuffer:
 
     def flush(self) -> list[Untrusted]:
         """Return what can be shown when nothing more has come for a while: up to the end of a
-        sentence or plain line.
+        sentence, or of a plain line.
 
         Elsewhere, the name of a secret could be shown alone, and the secret after it would not be
         known as one.
         """
         if self._open is not None:
             return []
+        if self._is_sentence():
+            return self._take(len(self._text))
         start = max(len(self._text) - _TAIL, 0)
         for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
             end = start + match.end()
@@ -185,6 +187,20 @@ class TextBuffer:
             if (ends_sentence or ends_plain_line) and self._may_cut(end):
                 return self._take(end)
         return []
+
+    def _is_sentence(self) -> bool:
+        """Whether the text ends with a sentence of which nothing can be the first half of a
+        secret or of its name.
+        """
+        tail = self._text[-_TAIL:]
+        word = re.search(_LAST_WORD, tail)
+        return (
+            word is not None
+            and re.search(_SENTENCE_END, word[0]) is not None
+            and not _may_begin_secret(word[0])
+            and not _names_what_follows(tail)
+            and self._may_cut(len(self._text))
+        )
 
     def interrupt(self) -> list[Untrusted]:
         """Return what can be shown before something else, such as a tool call.

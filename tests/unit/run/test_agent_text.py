@@ -202,6 +202,13 @@ def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(
 
 QUIET = [
     ("Done. Next", "Done. "),
+    ("I look. It works.", "I look. It works."),
+    ("I look. It is 'plain'.", "I look. It is 'plain'."),
+    ("I look. It is dp.", "I look. "),
+    ("I look. It is a1B2c3D4e5F6.", "I look. "),
+    ("I look. The password is:", "I look. "),
+    ("I look. <<<MOGPLEX.", "I look. <<<MOGPLEX."),
+    ("I look. <<<", "I look. "),
     ("Done! Next", "Done! "),
     ('He said "done.") Next', 'He said "done.") '),
     ("**Done.** Next", "**Done.** "),
