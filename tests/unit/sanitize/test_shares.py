@@ -64,7 +64,8 @@ def test_harmless_lines_stay_as_they_are(source: Callable[[], Iterator[str]]) ->
 
 def test_betterleaks_finds_nothing_in_the_logs_of_a_whole_step() -> None:
     betterleaks = need_betterleaks()
-    logs = sorted((ROOT / "tests" / "e2e" / "golden").rglob("*.*"))
+    golden = ROOT / "tests" / "e2e" / "golden"
+    logs = sorted(set(golden.rglob("*.*")) - set(golden.glob("scenarios/*")))  # what is sent to us
     assert logs
     for log in logs:
         found = betterleaks.scan_string(log.read_text(encoding="utf-8"))
