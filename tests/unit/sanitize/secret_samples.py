@@ -89,7 +89,7 @@ STANDALONE: dict[str, Maker] = {
     "Azure client secret": of((ALNUM, 3), "8Q~", (WEB, 34)),
     "Azure storage key": of((B64, 76), "+ASt", (B64, 6), "=="),
     "Azure Cosmos key": of((B64, 76), "ACDb", (B64, 6), "=="),
-    "Azure DevOps": of((ALNUM, 76), "AZDO", (ALNUM, 4)),
+    "Azure DevOps": of((ALNUM, 52), "JQQJ99BK", (ALNUM, 12), "AAAAAZDO", (ALNUM, 4)),
     "Slack user": of(
         "xoxp-", ("123456789", 12), "-", ("123456789", 12), "-", ("123456789", 13), "-", (HEX, 32)
     ),
