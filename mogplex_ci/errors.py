@@ -1,8 +1,8 @@
 """The errors that users see, one type for each thing that they can do something about.
 
 Each carries the exit code, the ``error-code`` output, a line that says what happened and a line
-that says what to do. Both lines are our own words; what the server or the user wrote is in
-``detail``. An error is not changed after it is made::
+that says what to do. Both lines are our own words (``own_words.py``); what the server or the user
+wrote is in ``detail``. An error is not changed after it is made::
 
     MogplexError
         AdvisedError
@@ -53,6 +53,7 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci import __version__
+from mogplex_ci.own_words import named, written
 from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
@@ -222,7 +223,7 @@ class Problem(NamedTuple):
             template += '"{}" '
             values.append(self.got)
         template += "{}"
-        values.append(self.fault)
+        values.append(self._in_place(self.fault))
         if self.near or self.remedy:
             template += "."
         if self.near:
@@ -233,13 +234,17 @@ class Problem(NamedTuple):
             values += self.near
         if self.remedy:
             template += " {}"
-            values.append(self.remedy)
+            values.append(self._in_place(self.remedy))
         return template, tuple(values)
+
+    def _in_place(self, words: str) -> str:
+        """Return our words as they are; of a run file with the names that it has."""
+        return words if self.place is None else written(words)
 
     def _start(self) -> tuple[LiteralString, list[str | Untrusted]]:
         """Return the start of the line and its values: the input, or the place in the run file."""
         if self.place is None:
-            return "{}: ", [self.input]
+            return "{}: ", [named(self.input)]
         file, line, task = self.place
         template: LiteralString = "{}, line {}: "
         values: list[str | Untrusted] = [file, str(line)]
@@ -284,7 +289,8 @@ class UsageError(MogplexError):
     def __init__(self, *problems: Problem, output_dir: Path | None = None) -> None:
         """``output_dir`` is the value of that input, if it is right and others are wrong."""
         super().__init__(
-            "wrong inputs: " + ", ".join(f"{problem.input} {problem.fault}" for problem in problems)
+            "wrong inputs: "
+            + ", ".join(f"{named(problem.input)} {problem.fault}" for problem in problems)
         )
         self.problems, self.output_dir = problems, output_dir
 
@@ -310,7 +316,7 @@ class NotAuthorizedError(ApiError):
     code = "UNAUTHORIZED"
     patience = 10.0
     remedy = (
-        f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
+        f"Check that [[api-key]] holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
         "service may be at fault: it answers like this while its database is away. Run the job again later."
     )
 
@@ -329,17 +335,10 @@ class TokenLostError(NotAuthorizedError):
 class MissingTokenError(NotAuthorizedError):
     """The step was given no token."""
 
-    def __init__(self, advice: str, *, has_inputs: bool) -> None:
-        """``advice`` says how the CI system hands secrets to a job; ``has_inputs``: whether it has
-        the inputs of an action.
-        """
-        cause = "there is no token: MOGPLEX_API_KEY is not set"
-        without = "MOGPLEX_ON_BLOCKED=skip"
-        if has_inputs:
-            cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
-            without = "on-blocked: skip"
-        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: {without}."
-        super().__init__(cause, remedy=remedy)
+    def __init__(self, advice: str) -> None:
+        """``advice`` says how the CI system hands secrets to a job."""
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: [[on-blocked: skip]]."
+        super().__init__("there is no token: [[api-key]] is not set", remedy=remedy)
 
 
 class ForbiddenError(ApiError):
@@ -387,7 +386,7 @@ class ConflictError(ApiError):
 class KeyConflictError(ConflictError):
     """The idempotency key was used for a different request."""
 
-    remedy = "Give this step a key-suffix or an idempotency-key of its own; see on-rerun."
+    remedy = "Give this step [[key-suffix]] or [[idempotency-key]] of its own; see [[on-rerun]]."
 
 
 class RateLimitedError(ApiError):
@@ -396,7 +395,9 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
+    remedy = (
+        "Wait, run fewer jobs at once ([[max-parallel]]), or give the jobs tokens of their own."
+    )
 
 
 class NoTurnError(RateLimitedError):
@@ -431,7 +432,7 @@ class UnknownRepoError(ServerError):
 
     exit_code = 69
     remedy = (
-        "Check repo: the API answers like this for ids it does not know. "
+        "Check [[repo]]: the API answers like this for ids it does not know. "
         "'mogplex-ci repos list' shows what it knows."
     )
 
@@ -452,7 +453,9 @@ class UnreachableError(MogplexError):
     may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
-    remedy = "Check base-url (MOGPLEX_URL), the proxy settings and the network between this machine and the API."
+    remedy = (
+        "Check [[base-url]], the proxy settings and the network between this machine and the API."
+    )
 
 
 class LostContactError(UnreachableError):
@@ -476,7 +479,7 @@ class WrongServiceError(UnreachableError):
     """Something else answers in the API's place: a web page, or a redirect elsewhere."""
 
     patience = 0.0
-    remedy = "Set base-url (MOGPLEX_URL) to the host that serves the API."
+    remedy = "Set [[base-url]] to the host that serves the API."
 
 
 class ForeignRunError(MogplexError):
@@ -486,7 +489,9 @@ class ForeignRunError(MogplexError):
     remedy = "Cancel it by hand if it is yours."
 
     def __init__(self) -> None:
-        super().__init__("your idempotency-key matched a run that this job may not have started")
+        super().__init__(
+            "your [[idempotency-key]] matched a run that this job may not have started"
+        )
 
 
 class RoundUnknownError(MogplexError):
@@ -495,7 +500,7 @@ class RoundUnknownError(MogplexError):
     """
 
     code = "ROUND_UNKNOWN"
-    remedy = "Look at the branch and its checks. Nothing was started; to start over, use another key-suffix."
+    remedy = "Look at the branch and its checks. Nothing was started; to start over, use another [[key-suffix]]."
 
     def __init__(self, number: int, branch: Untrusted) -> None:
         super().__init__(
@@ -510,8 +515,8 @@ class UntrustedTriggerError(MogplexError):
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
     remedy = (
-        "A prompt is code. If a member whose membership is private did this, set github-token, so that GitHub can be "
-        "asked; or name in allowed-users who may start runs."
+        "A prompt is code. If a member whose membership is private did this, set [[github-token]], so that GitHub can "
+        "be asked; or name in [[allowed-users]] who may start runs."
     )
 
 
@@ -520,7 +525,9 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Leave it out of the prompt. With include-event: true the agent gets it as a report."
+    remedy = (
+        "Leave it out of the prompt. With [[include-event: true]] the agent gets it as a report."
+    )
 
 
 class MissingRightsError(MogplexError):
@@ -598,7 +605,7 @@ class GitHubError(MogplexError):
     """GitHub's API refused a request."""
 
     code = "GITHUB"
-    remedy = "Check that github-token is a current token with access to this repository."
+    remedy = "Check that [[github-token]] is a current token with access to this repository."
 
 
 class GitHubForbiddenError(GitHubError):

@@ -38,7 +38,7 @@ _WORDS: Final = (
     "...on Issue{title body} ...on PullRequest{title body} ...on Discussion{title body} ...on IssueComment{body} "
     "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
 )
-_NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create-branch."
+_NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
 _NETWORK_REMEDY: Final = (
     "Check the proxy settings and the network between this runner and GitHub's API."
 )
@@ -646,20 +646,22 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
     if status == 403 and b"Upgrade to GitHub" in answer.body:
         return _NotInPlanError("this repository's plan has no rules for branches")
-    permission = f"Give the job the permission {needs}, and github-token access to this repository."
+    permission = f"Give [[github-token]] the permission {needs}, and access to this repository."
     match status:
         case 401:
-            remedy = "Set it to the job's own token, or to another current one."
-            return errors.GitHubTokenError("GitHub does not accept github-token", remedy=remedy)
+            remedy = "Set it to a current token that may read this repository."
+            return errors.GitHubTokenError("GitHub does not accept [[github-token]]", remedy=remedy)
         case 403 if "X-GitHub-SSO" in headers:
-            cause = "github-token is not authorized for the organization's single sign-on"
+            cause = "[[github-token]] is not authorized for the organization's single sign-on"
             return errors.GitHubTokenError(cause, remedy=_SSO_REMEDY)
         case 403 if _LACKS_RIGHT in answer.body:
-            return errors.GitHubForbiddenError("github-token may not do this", remedy=permission)
+            return errors.GitHubForbiddenError(
+                "[[github-token]] may not do this", remedy=permission
+            )
         case 403:  # such as for an address that the organization does not allow
-            return errors.GitHubError("github-token may not do this", remedy=permission)
+            return errors.GitHubError("[[github-token]] may not do this", remedy=permission)
         case 404:
-            cause = "GitHub does not find it, or github-token may not read it"
+            cause = "GitHub does not find it, or [[github-token]] may not read it"
             return errors.GitHubNotFoundError(cause, remedy=permission)
     return errors.GitHubError(f"GitHub refused the request with status {status}")
 

@@ -109,7 +109,7 @@ def malformed(cause: str) -> UnreachableError:
     """Return the error for an answer that came but cannot be used."""
     return UnreachableError(
         cause,
-        remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place.",
+        remedy="Check that [[base-url]] is a Mogplex service; a proxy may have answered in its place.",
     )
 
 

@@ -15,11 +15,13 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     Problem,
+    RateLimitedError,
     TokenLostError,
     UsageError,
 )
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import is_uuid
@@ -91,9 +93,9 @@ def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
 class Console:
     """Prints results to stdout, errors and warnings to stderr; in colour on a terminal."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        """``env`` is the process environment."""
-        self.safe = Sanitizer(secrets_of(env))
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """``argv`` are the arguments of the command, ``env`` is the process environment."""
+        self.safe = Sanitizer(secrets_of(env), NamesHere(argv, env))
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
         self.terminal: TextIO | None = None
         """Stdout when it is a terminal that a person watches and on which lines can be
@@ -152,21 +154,25 @@ def error_lines(error: MogplexError) -> Sequence[tuple[LiteralString, tuple[Valu
 
 
 def remedy_of(error: MogplexError) -> str:
-    """Return what to do at a command line; the errors' own remedies name the action's inputs."""
+    """Return what to do at a command line; the errors' own remedies are for steps."""
     if isinstance(error, NotAuthorizedError) and not isinstance(error, TokenLostError):
         return f"Set MOGPLEX_API_KEY to a current token (mog_…); issue one at {TOKENS_PAGE}."
     if isinstance(error, KeyConflictError):
         return "Use another --idempotency-key for this request, or leave it out."
+    if isinstance(error, RateLimitedError):
+        return "Wait, or use another token."
     return error.remedy
 
 
 class Session:
     """The tools of one command: the console, the stop signal, and the service."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        """``env`` is the process environment; the token and the service's address come from it."""
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """``argv`` are the arguments of the command; the token and the service's address come from
+        ``env``, the process environment.
+        """
         self.env = env
-        self.console = Console(env)
+        self.console = Console(argv, env)
         self.stop = stop_of_process()
 
     @cached_property
@@ -236,7 +242,7 @@ def in_session(
 
     @wraps(command)
     def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-        session = Session(env)
+        session = Session(argv, env)
         try:
             return command(session, argv)
         except MogplexError as error:

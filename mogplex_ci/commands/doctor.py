@@ -28,6 +28,7 @@ from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.models import is_uuid
+from mogplex_ci.own_words import named
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.run.repositories import find_repos
@@ -140,8 +141,8 @@ def _verdict(findings: Sequence[Finding], console: Console) -> SafeText:
     checks = dict.fromkeys(finding.check for finding in findings)
     failed = {each.check: each.exit_code for each in findings if each.mark is Mark.FAILED}
     if failed:
-        named = ", ".join(f"{check} (exit {code})" for check, code in failed.items())
-        return console.safe.message(f"{len(failed)} of {len(checks)} failed: {named}")
+        codes = ", ".join(f"{check} (exit {code})" for check, code in failed.items())
+        return console.safe.message(f"{len(failed)} of {len(checks)} failed: {codes}")
     missing = dict.fromkeys(each.check for each in findings if each.mark is Mark.MISSING)
     if missing:
         return console.safe.line("A step needs more: see {}", ", ".join(missing))
@@ -192,28 +193,29 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
         # A line must not begin with what a value holds: a CI system might obey it.
         line = console.safe.line(f"{name}: {finding.template}", *finding.values)
         message = line.removeprefix(f"{name}: ")
-        values = {"check": name, "mark": word, "message": message, "remedy": finding.remedy}
+        remedy = console.safe.message(finding.remedy) if finding.remedy else ""
+        values = {"check": name, "mark": word, "message": message, "remedy": remedy}
         console.json(Untrusted(values))
         return
     template = f"{sign} {name:<14}  {finding.template}"
-    remedy: list[str] = []
+    advice: list[str] = []
     if finding.remedy:
         template += " → {}"
-        remedy = [finding.remedy]
+        advice = [finding.remedy]
     if sys.stdout.encoding.lower().replace("-", "") != "utf8":
         template = template.replace("✔", "v").replace("✘", "x")
         template = template.replace("○", "o").replace("–", ".").replace("→", "->")
-    console.lines([console.safe.line(template, *finding.values, *remedy)])
+    console.lines([console.safe.line(template, *finding.values, *advice)])
 
 
 def _setup(job: Job) -> Iterator[Finding]:
     """Check the CI system and the inputs."""
     identity = job.platform.identity()
     if identity is not None:
-        named = (job.platform.name, identity.label, identity.attempt or "unknown")
-        yield Finding("ci", Mark.OK, "{}: {}, attempt {}", named)
+        named_by = (job.platform.name, identity.label, identity.attempt or "unknown")
+        yield Finding("ci", Mark.OK, "{}: {}, attempt {}", named_by)
     elif job.is_in_ci:
-        remedy = "Give an idempotency-key, or a retry starts a second run."
+        remedy = "Set [[idempotency-key]], or a retry starts a second run."
         yield Finding("ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy)
     else:
         yield Finding("ci", Mark.NOT_NEEDED, "this is not a CI job")
@@ -230,7 +232,7 @@ def _setup(job: Job) -> Iterator[Finding]:
     for template, values in error_lines(UsageError(*warnings)):
         yield Finding("inputs", Mark.WARNING, template, values)
     for name in missing:
-        yield Finding("inputs", Mark.MISSING, "no {} is given; a step needs one", (name,))
+        yield Finding("inputs", Mark.MISSING, "no {} is given; a step needs one", (named(name),))
     if not warnings and not missing:
         yield Finding("inputs", Mark.OK, "all can be used")
     key = key_of(job.tasks[0], job.platform)
@@ -244,9 +246,7 @@ def _setup(job: Job) -> Iterator[Finding]:
 def _guards(job: Job) -> Iterator[Finding]:
     """Check whether there is a token, and whether the event may start a run."""
     if not job.token:
-        raise errors.MissingTokenError(
-            job.platform.token_advice, has_inputs=job.platform.has_inputs
-        )
+        raise errors.MissingTokenError(job.platform.token_advice)
     if _TOKEN.fullmatch(job.token):
         yield Finding("token", Mark.OK, "has the form of a Mogplex token")
     else:
@@ -382,7 +382,7 @@ def _github(job: Job) -> Iterator[Finding]:
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         yield Finding(
-            "github-token", Mark.NOT_CHECKED, "is tried with one repo, given as owner/name"
+            "github-token", Mark.NOT_CHECKED, "is tried with one [[repo]], given as owner/name"
         )
         return
     needed = {repo: rights_needed(step)}

@@ -10,6 +10,7 @@ from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
+from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.models import Cancelled, Repair
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of this step is left running."""
     platform = detect(env, job_log(stop_of_process()))
-    safe = Sanitizer(secrets_of(env))
+    safe = Sanitizer(secrets_of(env), NamesHere(argv, env))
     try:
         parser().read(argv)
         key = given_texts(argv, env).get("idempotency-key")
@@ -48,7 +49,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if token is None or not state.is_ours:
         why: LiteralString = "the state was saved with another token, or by another job"
         if token is None:
-            why = "MOGPLEX_API_KEY is missing"
+            why = "[[api-key]] is missing"
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return NotAuthorizedError.exit_code

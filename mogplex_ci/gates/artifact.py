@@ -46,7 +46,7 @@ class Artifact(Outcome):
     )
     NO_BRANCH = Words(
         "its artifact cannot be read",
-        "Artifacts need a branch of the run's own: set create-branch.",
+        "Artifacts need a branch of the run's own: set [[create-branch: true]].",
         is_for_people=True,
     )
     NOT_READ = Words(

@@ -94,7 +94,7 @@ class Checks(Outcome):
     NO_COMMIT = Words("it pushed no commit that could have checks", READ_WHY)
     OPEN = Words(
         "its checks were not complete when the timeout passed",
-        "Raise timeout.",
+        "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,
     )
@@ -120,7 +120,7 @@ def _warn_of_workflows(inspection: Inspection) -> Generator[Update, None, None]:
         if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
             yield GateWarns(
                 "the run changed workflows below .github/workflows/ and so decides its own checks: "
-                "protected-paths can keep it from that"
+                "[[protected-paths]] can keep it from that"
             )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OWN_BRANCH: Final = "Let the run work on a branch of its own: set create-branch."
+_OWN_BRANCH: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
 _WORKFLOWS: Final = "github-actions[bot]"
 """Who pushes with a workflow's token: a run can push a workflow that does."""
 _NOBODY: Final = ""

@@ -35,10 +35,10 @@ SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request, and in its
 activity.
 """
-_NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_NO_TOKEN: Final = "Set [[github-token]], so that GitHub can be asked."  # noqa: S105 - a sentence
 _WHO_DELETED: Final = "See who deleted it, and run the job again."
 _NO_START: Final = "the service does not tell when the run was started"
-_NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
+_NO_REPOSITORY: Final = "Give [[repo]] as owner/name, one that this Mogplex token lists."
 
 
 class Sources(NamedTuple):

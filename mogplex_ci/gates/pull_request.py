@@ -40,11 +40,11 @@ class PullRequestIs(Outcome):
     )
     OTHER_BASE = Words(
         "its pull request would be merged into another branch than the run's base",
-        "Change the base of the pull request, or set base-branch.",
+        "Change the base of the pull request, or set [[base-branch]].",
     )
     FOREIGN = Words(
         "its delivery event names a pull request of another repository",
-        "Give github-token, and read what the agent did.",
+        "Set [[github-token]], and read what the agent did.",
         is_for_people=True,
     )
 

@@ -119,7 +119,7 @@ def check_rights(
             lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
             remedies.append(_ADD_RIGHTS if is_workflow else _GIVE_RIGHTS)
     if lacks:
-        raise _missing(f"github-token {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
+        raise _missing(f"[[github-token]] {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
     return unknown
 
 

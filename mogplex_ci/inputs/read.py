@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import check, inputs
-from mogplex_ci.inputs.rules import GATE_INPUTS, conflicts, missing, names_worktree
+from mogplex_ci.inputs.rules import GATE_INPUTS, conflicts, missing, names_worktree, with_advice
 from mogplex_ci.inputs.sources import Sources, gather, given_texts
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repair, StartRequest
+from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.gitlab import job_timeout
 
@@ -138,6 +139,7 @@ def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     texts, unknown_task = sources.texts(task)
     given = {name: text for name, text in texts.items() if text != inputs()[name].default}
     values, problems = read_values(texts, platform.workspace)
+    problems = [with_advice(problem, platform) for problem in problems]
     step = _step_of(values, given, platform)
     problems += conflicts(step, given, platform)
     problems = [sources.placed(problem, task) for problem in problems]
@@ -185,7 +187,7 @@ def _only_for_one_run(step: ActionInputs) -> Iterator[Problem]:
     for name, value in (("run-id", step.run_id), ("comment-on", step.comment_on)):
         if value is not None:
             fault = "is for one run, and this step makes several"
-            yield Problem(name, fault, f"Remove {name}.")
+            yield Problem(name, fault, f"Remove {named(name)}.")
 
 
 def _warnings(step: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:

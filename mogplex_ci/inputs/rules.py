@@ -11,6 +11,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
+from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform, github_api_url
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.untrusted import Untrusted
@@ -41,11 +42,11 @@ def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     be read: it may have what seems to be missing.
     """
     if step.repair and not _gates(texts):
-        remedy = "Say with require, allowed-paths, protected-paths, checks or artifact what the run must deliver."
+        remedy = f"Say with {enumeration(all_named(('require', *GATE_INPUTS)))} what the run must deliver."
         yield Problem("repair", "has nothing to judge a run by", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
-        remedy = "Set artifact to the name of the JSON that the agent commits."
-        yield Problem("artifact-schema", "is given without artifact", remedy)
+        remedy = "Set [[artifact]] to the name of the JSON that the agent commits."
+        yield Problem("artifact-schema", "is given without [[artifact]]", remedy)
     if "run-id" not in texts:
         yield from _missing_for_start(step, texts)
 
@@ -71,10 +72,12 @@ def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
     if shaping:
-        fault = f"does not go together with {enumeration(shaping)}: that is for a new run"
-        yield Problem("run-id", fault, "Remove them, or remove run-id.")
+        fault = (
+            f"does not go together with {enumeration(all_named(shaping))}: that is for a new run"
+        )
+        yield Problem("run-id", fault, "Remove them, or remove [[run-id]].")
     if step.dry_run:
-        fault = "is given together with dry-run, which has no such run"
+        fault = "is given together with [[dry-run]], which has no such run"
         yield Problem("run-id", fault, "Remove one of the two.")
 
 
@@ -90,30 +93,35 @@ def _github_token(
     if step.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = ("allowed-paths", "protected-paths", "checks", "comment-on")
-    needs = [name for name in for_github if name in texts]
+    needs = [named(name) for name in for_github if name in texts]
     if step.require and "checks" in step.require:
-        needs.append("require: checks")
+        needs.append("[[require: checks]]")
     if "repair" in texts and "artifact" in texts:
-        needs.append("repair with artifact")
+        needs.append("[[repair]] with [[artifact]]")
     if needs:
         fault = f"is missing, and needed for {enumeration(needs)}"
-        name, remedy = _how_to_set_github_token(platform)
-        if "comment-on" in needs:
+        remedy = _how_to_set_github_token(platform)
+        if "comment-on" in texts:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."
-        yield Problem(name, fault, remedy)
+        yield Problem("github-token", fault, remedy)
 
 
-def _how_to_set_github_token(platform: Platform) -> tuple[str, str]:
-    """Return the name of ``github-token`` in this job, and how to set it: in a workflow, or where
-    another system keeps secrets.
-    """
-    if platform.has_inputs:
-        remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
-        return "github-token", remedy
+def with_advice(problem: Problem, platform: Platform) -> Problem:
+    """Return a problem of a text by itself, with advice that depends on the CI system."""
+    if problem.input == "github-token":
+        return problem._replace(remedy=_how_to_set_github_token(platform))
+    return problem
+
+
+def _how_to_set_github_token(platform: Platform) -> str:
+    """Return how to set ``github-token``: in a workflow, or where another system keeps secrets."""
+    if platform.workflow_run:
+        return "Set it to ${{ github.token }}, or to a token that may read this repository."
     variable = inputs()["github-token"].variables[0]
-    advice = platform.token_advice.replace("MOGPLEX_API_KEY", variable)
+    advice = platform.token_advice.replace("[[api-key]]", "[[github-token]]")
+    advice = advice.replace("MOGPLEX_API_KEY", variable)
     advice = advice.replace("mogplex-api-key", "mogplex-github-token")  # Jenkins' id of the secret
-    return variable, f"{advice} It must be a token of GitHub that may read this repository."
+    return f"{advice} It must be a token of GitHub that may read this repository."
 
 
 def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
@@ -121,45 +129,45 @@ def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     gates = _gates(texts)
     if gates:
-        fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
-        remedy = "Set wait to true, or judge the run in a later step that has its run-id."
+        fault = f"is false, and {enumeration(all_named(gates))} can only be judged when the run has ended"
+        remedy = "Set [[wait: true]], or judge the run in a later step that has its [[run-id]]."
         yield Problem("wait", fault, remedy)
     if step.canary is not None:
-        fault = "needs the ends of the first runs, and wait is false"
-        yield Problem("canary", fault, "Remove canary, or set wait to true.")
+        fault = "needs the ends of the first runs, and [[wait]] is false"
+        yield Problem("canary", fault, "Remove [[canary]], or set [[wait: true]].")
 
 
 def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     is_added_to = step.repair or step.include_event
     if is_added_to and leaves_fence_open(step.prompt):
-        remedy = "Close it: what repair and include-event add has a fence of its own."
+        remedy = "Close it: what [[repair]] and [[include-event]] add has a fence of its own."
         yield Problem("prompt", "opens a code fence that it does not close", remedy)
     if "prompt" in texts and "prompt-file" in texts:
-        yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
+        yield Problem("prompt", "is given together with [[prompt-file]]", "Remove one of the two.")
 
 
 def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "mode" in texts and step.harness == "mogplex":
-        remedy = "Remove mode, or use another harness."
+        remedy = "Remove [[mode]], or use another harness."
         yield Problem("mode", "is not available for the harness mogplex", remedy)
 
 
 def _branch(step: DeclaredInputs) -> Iterator[Problem]:
     if step.create_branch and step.branch is not None and step.branch == step.base_branch:
-        remedy = "Name another one, or set create-branch to false."
-        yield Problem("branch", "is the same as base-branch", remedy)
+        remedy = "Name another one, or set [[create-branch: false]]."
+        yield Problem("branch", "is the same as [[base-branch]]", remedy)
 
 
 def _dry_run(step: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
     if step.output_dir and step.dry_run == step.output_dir / EVENTS_FILE:
-        fault = "is a file that this step would replace, because output-dir is its folder"
-        yield Problem("dry-run", fault, "Use another output-dir.", Untrusted(texts["dry-run"]))
+        fault = "is a file that this step would replace, because [[output-dir]] is its folder"
+        yield Problem("dry-run", fault, "Use another [[output-dir]].", Untrusted(texts["dry-run"]))
 
 
 def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     taken = [name for name in _PLACES if name in texts]
     if taken:
-        fault = f"names a worktree, which does not go together with {enumeration(taken)}"
+        fault = f"names a worktree, which does not go together with {enumeration(all_named(taken))}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
     if step.harness == "mogplex":
         fault = "names a worktree, which is not available for the harness mogplex"
@@ -168,11 +176,11 @@ def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 
 def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "artifact" in texts and not step.create_branch:
-        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
+        yield Problem("artifact", "needs a branch of the run's own", "Set [[create-branch: true]].")
     if "prompt" not in texts and "prompt-file" not in texts:
-        remedy = "Set prompt or prompt-file."
+        remedy = "Set [[prompt]] or [[prompt-file]]."
         if "run-file" in texts and "task" not in texts:
-            remedy = "Set prompt or prompt-file, or task if the run file has tasks."
+            remedy = "Set [[prompt]] or [[prompt-file]], or [[task]] if the run file has tasks."
         yield Problem("prompt", "is missing", remedy)
     if "repo" not in texts and step.repo is None:
         allowed = inputs()["repo"].kind.allowed

@@ -111,8 +111,8 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
         except UsageError as error:
             faults = error.problems
     elif "task" in texts:
-        remedy = "Set run-file to the YAML file with the task."
-        problems.append(Problem("task", "is given without run-file", remedy))
+        remedy = "Set [[run-file]] to the YAML file with the task."
+        problems.append(Problem("task", "is given without [[run-file]]", remedy))
     problems += faults
     warnings = list(_unknown_variables(platform.env))
     warnings += _ignored_outputs(platform.env, run_id=texts.get("run-id"))
@@ -131,18 +131,7 @@ def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[P
 
 def given_texts(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, _ = _flags_of(argv)
-    ignored = _variables_from_outputs(env)
-    texts: dict[str, str] = {}
-    for name, spec in inputs().items():
-        places = [(flags or {}).get(name, "")]
-        if spec.is_for_action:
-            # GitHub's name for an input of ``with:`` keeps its hyphens.
-            places.append(env.get(f"INPUT_{name.upper()}", ""))
-        places += [env.get(variable, "") for variable in spec.variables if variable not in ignored]
-        text = next(filter(None, map(str.strip, places)), None)
-        if text is not None:
-            texts[name] = text
+    texts = {name: text for name, (_, text) in given_places(argv, env).items()}
     if "prompt" in texts:
         texts["prompt"] = as_utf8(texts["prompt"])
     earlier_run = env.get(_RUN_ID, "").strip()
@@ -151,6 +140,37 @@ def given_texts(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
         # job's run.
         texts["run-id"] = earlier_run
     return texts
+
+
+def given_places(argv: Sequence[str], env: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
+    """Return of each input that flags and environment set by which name they do, and its text: as
+    ``--timeout``, ``timeout`` below ``with:``, or ``MOGPLEX_TIMEOUT``.
+    """
+    flags, _ = _flags_of(argv)
+    ignored = _variables_from_outputs(env)
+    given: dict[str, tuple[str, str]] = {}
+    for name, spec in inputs().items():
+        places = {f"--{name}": (flags or {}).get(name, "")}
+        if spec.is_for_action:
+            # GitHub's name for an input of ``with:`` keeps its hyphens.
+            places[name] = env.get(f"INPUT_{name.upper()}", "")
+        places |= {
+            variable: env.get(variable, "")
+            for variable in spec.variables
+            if variable not in ignored
+        }
+        for place, text in places.items():
+            if text.strip():
+                given[name] = (place, text.strip())
+                break
+    return given
+
+
+def asks_for_dry_run(argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a dry run is asked for, also where the command line cannot be read."""
+    if any(word.partition("=")[0] == "--dry-run" for word in argv):
+        return True
+    return given_texts(argv, env).get("dry-run", "false").lower() != "false"
 
 
 def as_utf8(text: str) -> str:

@@ -13,6 +13,7 @@ from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.run_file import parse_options
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
+from mogplex_ci.own_words import named
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
@@ -90,7 +91,9 @@ def _run_options(text: str) -> Mapping[str, Any]:
         raise ValueError("has a name that is not text")
     owners = {"repoId": "repo"}
     owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
-    taken = [f"{name}, which the input {owners[name]} sets" for name in options if name in owners]
+    taken = [
+        f"{name}, which the input {named(owners[name])} sets" for name in options if name in owners
+    ]
     if taken:
         fault = f"has {enumeration(taken)}"
         raise UsageError(Problem("run-options", fault, "Set the input instead."))

@@ -134,13 +134,6 @@ class Platform:
         return repository_of(value_of(self.system.repository, self.env))
 
     @property
-    def has_inputs(self) -> bool:
-        """Whether inputs are set below ``with:`` of a workflow; elsewhere they are flags and
-        variables.
-        """
-        return bool(self.env.get("GITHUB_ACTIONS"))
-
-    @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""
         file = Path(__file__).with_name("missing_token.json")

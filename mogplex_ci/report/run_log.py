@@ -212,7 +212,7 @@ class RunLog:
         self._say_started(started)
         run = started.run
         if started.agent_ignored:
-            message = "This service does not know agents: the agent input was not used"
+            message = "This service does not know agents: the [[agent]] input was not used"
             self._lines.warn("Agent", self._safe.line(message))
         harness = text.behind(", harness: ", run.harness)
         self._lines.say("Branch: ", *text.branch_words(run), *harness)
@@ -234,7 +234,7 @@ class RunLog:
         if started.unexpected:
             words = (
                 "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
-                "set key-suffix on each"
+                "set [[key-suffix]] on each"
             )
         elif started.joined:
             words = "Joined run {} ({}), which an earlier attempt of this step started"
@@ -290,7 +290,7 @@ class RunLog:
         """Say that the run has paused, what it asks, and whether it waits for an answer."""
         what: LiteralString = "it waits for a person's answer in Mogplex"
         if self._inputs.on_pause == "cancel":
-            what = "on-pause cancels it"
+            what = "[[on-pause]] cancels it"
         self._lines.say("The run is paused: ", what)
         if asks is None:
             return
@@ -553,7 +553,7 @@ def write_end(lines: LogLines, run: RunFacts, *, preview_was_shown: bool = False
     if run.delivered.artifact_is_long:
         words: LiteralString = (
             "The artifact is longer than {} characters: the output is empty, "
-            "and only output-dir gets it"
+            "and only [[output-dir]] gets it"
         )
         lines.warn("Artifact", lines.safe.line(words, ARTIFACT_LIMIT))
     for step in run.next_steps:

@@ -104,9 +104,7 @@ def bounds(inputs: ActionInputs) -> list[Part]:
 
 
 def capitalized(text: str) -> str:
-    """Return ``text`` with its first letter in upper case; the name of an input stays as it is."""
-    if text.startswith("github-token"):
-        return text
+    """Return ``text`` with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 

@@ -68,7 +68,7 @@ class NoMoreStarts(NamedTuple):
     """Too much has failed: nothing more is started."""
 
     cause: str
-    """In our words: ``max-failures is 1, and 2 did not succeed``."""
+    """In our words: ``[[max-failures]] is 1, and 2 did not succeed``."""
     left_out: int
     """Runs that were not started; one whose request is on its way may be among them."""
 
@@ -241,7 +241,7 @@ class Fleet(Generic[T]):
             cause = "a canary did not succeed"
             yield from self._hold_back(HeldBackError(cause, code="CANARY_FAILED"))
         elif most is not None and self._failures > most:
-            cause = f"max-failures is {most}, and {self._failures} did not succeed"
+            cause = f"[[max-failures]] is {most}, and {self._failures} did not succeed"
             yield from self._hold_back(HeldBackError(cause, code="MAX_FAILURES"))
         elif item in self._canaries:
             self._canaries.remove(item)
@@ -280,7 +280,7 @@ class Fleet(Generic[T]):
         if self._halt.requested:
             return interrupted(self._halt)
         cause = "the timeout passed before the run could start"
-        remedy = "Raise timeout or max-parallel."
+        remedy = "Raise [[timeout]] or [[max-parallel]]."
         return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 

@@ -274,9 +274,11 @@ class RunResult(NamedTuple):
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
 
 
-_RETRY: Final = "Set retries: 2, and the step starts such a run again; or run the job again later."
-_RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
-_COSTS: Final = "A run that is left goes on and costs until it ends; on-timeout: cancel ends it."
+_RETRY: Final = (
+    "Set [[retries: 2]], and the step starts such a run again; or run the job again later."
+)
+_RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
+_COSTS: Final = "A run that is left goes on and costs until it ends; [[on-timeout: cancel]] ends it."
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).
 """
@@ -359,13 +361,13 @@ def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
         return RunResult.of(
             Result.TIMEOUT,
             "the timeout passed while the run waited for an answer",
-            "Answer it sooner, or raise timeout.",
+            "Answer it sooner, or raise [[timeout]].",
             paused.detail,
             "TIMEOUT",
         )
     return RunResult.of(
         Result.CANCELLED,
-        "the run paused, and on-pause: cancel has cancelled it",
+        "the run paused, and [[on-pause: cancel]] has cancelled it",
         "Give the task what it asked for, and run the job again.",
         paused.detail,
         "CANCELLED",

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import islice, starmap
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 
+from mogplex_ci.own_words import WriteInput, as_in_workflow, written
 from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.redactor import MASK, Redactor
@@ -109,8 +110,13 @@ class Sanitizer:
     nothing that a later step removes can hide from an earlier one.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Know ``secrets``, values that must never appear."""
+    def __init__(
+        self, secrets: Iterable[str] = (), write_input: WriteInput = as_in_workflow
+    ) -> None:
+        """Know ``secrets``, values that must never appear, and how this job writes the inputs that
+        our own words name.
+        """
+        self._write_input = write_input
         self._redactor = Redactor(secrets, show_controls)
         self._margin = _MARGIN + 2 * self._redactor.longest_value
 
@@ -122,11 +128,12 @@ class Sanitizer:
             ValueError: the template begins with a placeholder for anything but ``SafeText``, with
                 white space, or like the marker of a CI system.
         """
+        template_here = written(template, self._write_input)
         if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
         if values:
-            return self._own_line(template.format(*map(self._inline, values)))
-        return self._own_line(template)
+            return self._own_line(template_here.format(*map(self._inline, values)))
+        return self._own_line(template_here)
 
     def sentence(self, *parts: Part) -> SafeText:
         """Return ``parts`` as one line: literals as they are, everything else cleaned, None left
@@ -139,9 +146,7 @@ class Sanitizer:
         given = [part for part in parts if part is not None]
         if not given or not _is_ours(given[0]):
             raise ValueError("a line begins with a character of ours")
-        return self._own_line(
-            "".join(part if _is_ours(part) else self._inline(part) for part in given)
-        )
+        return self._own_line("".join(map(self._part, given)))
 
     def message(self, text: Untrusted | str) -> SafeText:
         """Return ``text``, such as the cause of an error, as one line.
@@ -301,9 +306,17 @@ class Sanitizer:
             text = PREFIX + text
         return str.__new__(SafeText, text)
 
+    def _part(self, part: Value) -> str:
+        """Return a part of a sentence as it is shown."""
+        if _is_ours(part):
+            return part if isinstance(part, SafeText) else written(part, self._write_input)
+        return self._inline(part)
+
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
             return value
+        if isinstance(value, str) and not isinstance(value, CleanText):
+            value = written(value, self._write_input)
         return self.clean(value, limit=INLINE_LIMIT).replace("\n", " ")
 
     def _as_text(self, value: Value) -> str:
@@ -470,12 +483,12 @@ class _Json:
         """Yield the keys of an object, given as they were and are shown, each once: the unchanged
         keep their names.
         """
-        taken = {shown for written, shown in keys if shown == written}
+        taken = {shown for raw, shown in keys if shown == raw}
         numbers: Counter[str] = Counter()
-        for written, shown in keys:
+        for raw, shown in keys:
             key = shown
-            if shown != written:
-                if written:  # no mark of ours
+            if shown != raw:
+                if raw:  # no mark of ours
                     self.losses.add("a key would change")
                 while key in taken:
                     numbers[shown] += 1

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import ActionInputs, read_step
+from mogplex_ci.inputs.sources import asks_for_dry_run
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
@@ -32,12 +34,17 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
-    recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
+    recorder = Recorder(
+        platform,
+        Sanitizer(secrets_of(env), NamesHere(argv, env)),
+        lambda: clock.monotonic() - began,
+    )
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
     with result_of_block(step) as end:
         try:
             inputs = read_step(argv, platform)
         except UsageError as error:
+            platform.is_dry_run = asks_for_dry_run(argv, env)
             recorder.open_files(error.output_dir)
             raise
         recorder.begin(inputs.tasks, inputs.warnings, names_one_run=inputs.names_one_run)

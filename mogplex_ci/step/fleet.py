@@ -43,7 +43,7 @@ MOST_RUNS: Final = STARTS[-1].most
 
 _TOO_MANY_STARTS: Final = (
     "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and those that wait "
-    "longer than the timeout ({}) are not started. Raise timeout, or name fewer repositories"
+    "longer than the timeout ({}) are not started. Raise [[timeout]], or name fewer repositories"
 )
 
 

@@ -30,12 +30,12 @@ _ASK_SECONDS: Final = 10.0
 """How long GitHub is asked before a run is started."""
 _RANDOM_KEY: Final = (
     "Nothing here identifies this job, so its key is random and a retry starts a second run; "
-    "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
+    "give all tries the same [[idempotency-key]]"
 )
 _LOCAL_KEY: Final = "This is a local runner, which names every try alike: the idempotency key is a new one each time"
 _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
-    "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
+    "matrix would share one run. Set [[key-suffix]] to {} (or [[matrix]] to {}), and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
 
@@ -74,7 +74,7 @@ def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str
     starts_run = tasks[0].run_id is None
     if starts_run and branch and any(task.branch != branch for task in tasks):
         return (
-            f"Not started: an agent made this job's branch, {branch}. Set branch to it, if an agent is to "
+            f"Not started: an agent made this job's branch, {branch}. Set [[branch]] to it, if an agent is to "
             "work on it."
         )
     return None
@@ -94,10 +94,8 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
     if inputs.api_key is not None:
         return None
     if inputs.on_blocked != "skip":
-        raise errors.MissingTokenError(
-            step.platform.token_advice, has_inputs=step.platform.has_inputs
-        )
-    return "There is no api-key, as in a fork's pull request."
+        raise errors.MissingTokenError(step.platform.token_advice)
+    return "There is no [[api-key]], as in a fork's pull request."
 
 
 def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
@@ -206,8 +204,9 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
     for item, now in zip(words, live or [], strict=False):
         if now is None:
             raise errors.ContextChangedError(
-                f"GitHub does not show {item.name} to github-token, so it cannot be compared with the event",
-                remedy=f"Give the job the permission {needs}. If {item.name} was deleted, there is nothing to do.",
+                f"GitHub does not show {item.name} to [[github-token]], so it cannot be compared with the event",
+                remedy=f"Give [[github-token]] the permission {needs}. If {item.name} was deleted, there is "
+                "nothing to do.",
             )
         if as_compared(item.title, item.body) != as_compared(*now):
             raise errors.ContextChangedError(f"{item.name} was edited after the event")

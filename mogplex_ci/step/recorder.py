@@ -19,6 +19,7 @@ from mogplex_ci.outputs import (
     PAGE_FILE,
     RESULT_FILE,
 )
+from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.comment import Comment, CommentReport, job_link
@@ -135,7 +136,7 @@ class Recorder:
         if comment is None:
             self.warn(
                 "Comment",
-                "comment-on is not used: this CI system does not say which repository the job belongs to",
+                "[[comment-on]] is not used: this CI system does not say which repository the job belongs to",
             )
             return
         link = job_link(self.safe, self._platform.job_url)
@@ -308,10 +309,10 @@ class Recorder:
             )
 
 
-def _why(error: OSError | UsageError) -> Untrusted:
+def _why(error: OSError | UsageError) -> Untrusted | str:
     """Return why a file was not written."""
     if isinstance(error, UsageError):
-        return Untrusted(" ".join((error.problems[0].input, error.problems[0].fault)))
+        return f"{named(error.problems[0].input)} {error.problems[0].fault}"
     return Untrusted(error.strerror or "")
 
 

@@ -139,7 +139,7 @@ def test_a_repository_that_the_token_does_not_see_is_no_missing_right(job: Job) 
 
 
 def test_a_token_that_github_does_not_know_starts_nothing(job: Job) -> None:
-    remedy = "Set it to the job's own token, or to another current one. This try started nothing."
+    remedy = "Set it to a current token that may read this repository. This try started nothing."
     ended = job.run(github_token="ghs_unknownTokenOfNobody000000000000", require="change")
     check_nothing_started(job, ended, "GitHub does not accept github-token", remedy)
 

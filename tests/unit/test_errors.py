@@ -17,6 +17,8 @@ from mogplex_ci.errors import (
     UsageError,
     could_be_credential,
 )
+from mogplex_ci.inputs.names import NamesHere
+from mogplex_ci.own_words import written
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
@@ -107,7 +109,7 @@ def test_a_usage_error_names_the_inputs_and_no_value() -> None:
         Problem("wait", "is wrong", got=Untrusted("maybe")),
         Problem("prompt", "is missing", "Set it."),
     )
-    assert error.cause == "wrong inputs: wait is wrong, prompt is missing"
+    assert error.cause == "wrong inputs: [[wait]] is wrong, [[prompt]] is missing"
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,7 @@ def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(
 @pytest.mark.parametrize("system", sorted(ENVIRONMENTS))
 def test_what_to_do_about_a_missing_token_fits_into_a_message(system: str) -> None:
     platform = detect(ENVIRONMENTS[system], StringIO())
-    error = MissingTokenError(platform.token_advice, has_inputs=platform.has_inputs)
-    remedy = error.remedy
-    assert ("neither api-key nor" in error.cause) is platform.has_inputs
+    error = MissingTokenError(platform.token_advice)
+    remedy = written(error.remedy, NamesHere((), ENVIRONMENTS[system]))
     assert "settings/api-keys" in remedy
     assert len(remedy) <= INLINE_LIMIT

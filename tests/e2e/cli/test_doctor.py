@@ -79,7 +79,10 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
     assert job.token not in ended.out
 
 
-LACKS = "github-token lacks {} in acme/web (GITHUB_RIGHTS) Add them to permissions:, and start the workflow anew"
+LACKS = (
+    "MOGPLEX_GITHUB_TOKEN lacks {} in acme/web (GITHUB_RIGHTS) Add them to permissions:, and "
+    "start the workflow anew"
+)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ LACKS = "github-token lacks {} in acme/web (GITHUB_RIGHTS) Add them to permissio
         (
             {"COMMENT_ON": "7"},
             "issues: write",
-            "Give the job the permission issues: write (of a pull request, pull-requests: write), and",
+            "Give MOGPLEX_GITHUB_TOKEN the permission issues: write (of a pull request, pull-requests: write), and",
         ),
     ],
 )
@@ -221,7 +224,12 @@ def test_an_answer_of_the_service(
 @pytest.mark.parametrize(
     ("given", "finding", "code", "told"),
     [
-        ({"MOGPLEX_API_KEY": ""}, "token failed", 64, "To pass without one: on-blocked: skip."),
+        (
+            {"MOGPLEX_API_KEY": ""},
+            "token failed",
+            64,
+            "To pass without one: on-blocked: skip.",
+        ),
         (
             {"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"},
             "inputs+token failed",
@@ -234,7 +242,7 @@ def test_an_answer_of_the_service(
             64,
             "the API does not know this token",
         ),
-        ({"MOGPLEX_PROMPT": "/deploy"}, "inputs failed", 2, "prompt: begins with /"),
+        ({"MOGPLEX_PROMPT": "/deploy"}, "inputs failed", 2, "MOGPLEX_PROMPT: begins with /"),
         ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "inputs failed", 2, "exactly as it was issued"),
         (
             {"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN},
@@ -306,7 +314,7 @@ def test_an_answer_of_the_service(
             {"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"},
             "github-token not checked",
             0,
-            "is tried with one repo",
+            "is tried with one MOGPLEX_REPO",
         ),
     ],
 )

@@ -96,7 +96,7 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
     assert (said.startswith(found), error) == (True, code)
     assert (
         code != "NOT_JUDGED"
-        or judgement.remedy == "Give github-token, so that GitHub can be asked."
+        or judgement.remedy == "Set [[github-token]], so that GitHub can be asked."
     )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
         rehearsal = judged(None, ended(*events), wanted, scenario_rounds=())
@@ -165,7 +165,11 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Virt
 @every_gate
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(401, "GitHub does not accept"), (403, "github-token may not"), (404, "GitHub does not find")],
+    [
+        (401, "GitHub does not accept"),
+        (403, "[[github-token]] may not"),
+        (404, "GitHub does not find"),
+    ],
 )
 def test_what_github_refuses_to_tell_does_not_pass(
     wanted: ActionInputs, status: int, cause: str, api: VirtualGitHub

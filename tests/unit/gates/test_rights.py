@@ -52,7 +52,7 @@ def test_what_is_missing_in_two_repositories_is_one_message(api: GitHub) -> None
         check_rights(asked, clock=Clock(), is_workflow=False)
     for each in asked:
         each.github.close()
-    expected = "github-token lacks issues: read in acme/web and does not see acme/other"
+    expected = "[[github-token]] lacks issues: read in acme/web and does not see acme/other"
     assert caught.value.cause == expected
     assert caught.value.remedy.startswith("Give them to the token, and run the job again. ")
     assert caught.value.remedy.endswith("This try started nothing.")

@@ -17,6 +17,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs, read_step
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.own_words import written
 from mogplex_ci.untrusted import Untrusted
 from tests.typed_inputs import job
 
@@ -35,7 +36,7 @@ def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
 
 def warnings(folder: Path, **env: str) -> list[str]:
     found = read_step((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).warnings
-    return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
+    return [written(f"{problem.input} {problem.fault} {problem.remedy}") for problem in found]
 
 
 def problems(folder: Path, *argv: str, **env: str) -> list[Problem]:
@@ -45,7 +46,9 @@ def problems(folder: Path, *argv: str, **env: str) -> list[Problem]:
 
 
 def faults(folder: Path, *argv: str, **env: str) -> list[str]:
-    return [f"{problem.input} {problem.fault}" for problem in problems(folder, *argv, **env)]
+    return [
+        written(f"{problem.input} {problem.fault}") for problem in problems(folder, *argv, **env)
+    ]
 
 
 def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_path: Path) -> None:

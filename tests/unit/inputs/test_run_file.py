@@ -15,6 +15,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.own_words import written
 from mogplex_ci.untrusted import Untrusted
 from tests.typed_inputs import job
 
@@ -41,7 +42,9 @@ def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
 
 
 def refused(folder: Path, text: str, *argv: str) -> list[str]:
-    return [f"{problem.input} {problem.fault}" for problem in problems(folder, text, *argv)]
+    return [
+        written(f"{problem.input} {problem.fault}") for problem in problems(folder, text, *argv)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def bomb(levels: int) -> str:
 def test_what_is_wrong_with_one(text: str, told: str, tmp_path: Path) -> None:
     first = problems(tmp_path, text, "--task=lint")[0]
     near = "".join(f"Did you mean {word.text}?" for word in first.near)
-    assert f"{first.input} {first.fault}: {near}{first.remedy}".startswith(told)
+    assert written(f"{first.input} {first.fault}: {near}{first.remedy}").startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +254,7 @@ tasks:
     argv = ("--task=a,b,d", "--summary=never")
     found = [
         template.replace("{}", "%s")
-        % tuple(value.text if isinstance(value, Untrusted) else value for value in values)
+        % tuple(value.text if isinstance(value, Untrusted) else written(value) for value in values)
         for template, values in (
             problem._replace(remedy="", near=()).line()
             for problem in problems(tmp_path, text, *argv)

@@ -353,7 +353,7 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
     case = world.new_case("paused")
     played = case.play(on_pause="cancel")
     assert (played.result, played.code, played.end.error_code) == ("cancelled", 1, "CANCELLED")
-    assert "on-pause: cancel has cancelled it" in played.end.cause
+    assert "[[on-pause: cancel]] has cancelled it" in played.end.cause
     assert "Answer" not in played.end.remedy
     assert (case.run.status, played.of(CancelAnswered)[0].status) == ("cancelled", "cancelled")
     assert "Answer it" in world.new_case("paused").play().end.remedy

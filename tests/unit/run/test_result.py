@@ -33,7 +33,7 @@ LIMITED = event(
 DENIED = event("failed", "Harness failed", 90, exit_code=1, failure_code="model_access_denied")
 BROKEN = event("failed", "Harness failed", 90, failure_code="exploded", error="out of memory")
 EXITED = event("failed", "Harness failed", 90, exit_code=1)
-LATER = "Set retries: 2, and the step starts such a run again; or run the job again later."
+LATER = "Set [[retries: 2]], and the step starts such a run again; or run the job again later."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,257 @@
+"""What a person reads first of each wrong input and each fault, and where that is explained: on
+GitHub, on GitLab and at a terminal.
+
+``golden/first_lines.tsv`` has a line for each, for people to read: `make golden` writes it anew.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from mogplex_ci import __version__
+from mogplex_ci.cli import main
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.scenario import SHIPPED
+from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.step import action
+from mogplex_ci.waiting import Clock
+from tests.ci_environments import ENVIRONMENTS
+from tests.e2e.golden import check_golden, normalized
+from tests.e2e.test_mistakes import MISTAKES, step_with
+from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind
+from tests.github import GitHub
+from tests.github_log import read_log
+from tests.program import ROOT, GitHubStep
+
+SYSTEMS: Final = ("github", "gitlab", "terminal")
+PAGE: Final = f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
+LAST_LINE: Final = re.compile(rf"([A-Z_]+), exit (\d+): {re.escape(PAGE)}#([a-z_-]+)")
+ANCHORS: Final = re.findall(
+    r'<a id="([a-z_]+)"></a>', (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+)
+KEBAB: Final = "|".join(name for name in inputs() if "-" in name)
+ELSEWHERE: Final = {"ARTIFACT_INVALID"}
+"""Codes that no case below ends with; the tests of their subjects show them."""
+
+
+class HurriedClock(Clock):
+    """A clock on which waiting takes no time but what a thread needs to pass something on."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        return super().monotonic() + self._ahead
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """See ``Clock``."""
+        try:
+            return queue.get(timeout=min(max(seconds, 0.0), 0.02))
+        except Empty:
+            self._ahead += max(seconds - 0.02, 0.0)
+            return None
+
+
+class Case(NamedTuple):
+    """Something that goes wrong in a step."""
+
+    name: str
+    prepare: Callable[[Emulator, Path], GitHubStep]
+    """Returns the step, as GitHub has it, against an emulator and in a folder."""
+    scenario: str = "success"
+    flags: Sequence[str] = ()
+    only: Sequence[str] = SYSTEMS
+    lacks: str = ""
+    """A right that ``github-token`` lacks, if GitHub is asked."""
+
+
+class Shown(NamedTuple):
+    """What is shown of it."""
+
+    first: str
+    """The first error."""
+    code: str
+    exit_code: int
+    anchor: str
+    log: str
+
+
+def a_step(
+    emulator: Emulator,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    fault: Mapping[str, Any] | None = None,
+    **given: str,
+) -> GitHubStep:
+    """Return a step that starts a run, with other inputs besides."""
+    if fault is not None:
+        emulator.inject(**fault)
+    named = {name.replace("_", "-"): value for name, value in given.items()}
+    right = {"prompt": "Fix the tests", "base-url": emulator.url, "api-key": emulator.token}
+    return GitHubStep(folder, right | named, dict(env or {}))
+
+
+def with_mistake(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return the step of one of ``mistakes.yaml``."""
+    return step_with(mistake, emulator, folder)
+
+
+def with_fault(kind: Kind, route: str, emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return a step whose requests to ``route`` are all answered with a fault."""
+    fault = {"route": route, "times": "always", **kind.fields}
+    return a_step(emulator, folder, fault=fault, timeout="5m")
+
+
+def with_used_key(emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return a step whose key has started another task."""
+    key = "a-key-of-several"
+    a_step(emulator, folder / "first", idempotency_key=key, prompt="Another").run()
+    return a_step(emulator, folder, idempotency_key=key)
+
+
+def mistakes() -> Iterator[Case]:
+    """Yield those of ``mistakes.yaml`` that end a step."""
+    for mistake in MISTAKES:
+        if mistake.get("exit", 2) == 0:
+            continue
+        told = {
+            name: mistake[name] for name in ("with", "without", "env", "flags") if name in mistake
+        }
+        words = [f"{key} {value}" for key, value in told.items()] or ["the service"]
+        files = [*mistake.get("files", ()), *mistake.get("links", ()), *mistake.get("pipes", ())]
+        name = re.sub(r"[{}\[\]'\"\\\t\n]", "", "; ".join(words + files))[:90]
+        yield Case(name, partial(with_mistake, mistake), flags=mistake.get("flags", ()))
+
+
+def faults() -> Iterator[Case]:
+    """Yield what goes wrong with the service, its runs and what they deliver."""
+    for kind in (*PASSING, *PROXIES[::2], *UNAUTHORIZED, *FINAL):
+        yield Case(f"start answered: {kind.name}", partial(with_fault, kind, "start"))
+    for kind in (PASSING[0], PASSING[11], *UNAUTHORIZED, *FINAL):
+        yield Case(f"run answered: {kind.name}", partial(with_fault, kind, "get"))
+    for scenario in sorted({*SHIPPED} - {"hostile", "leaky", "many-events", "slow"}):
+        yield Case(f"a run: {scenario}", a_step, scenario)
+    for policy in ("cancel", "wait"):
+        yield Case(f"paused, {policy}", partial(a_step, on_pause=policy), "paused")
+    yield Case("timeout", partial(a_step, timeout="1s"), "slow")
+    yield Case("timeout, cancel", partial(a_step, timeout="1s", on_timeout="cancel"), "slow")
+    yield Case("used key", with_used_key)
+    yield Case("several fail", partial(a_step, repo="acme/*"), "failed")
+    yield Case(
+        "max-failures", partial(a_step, repo="acme/*", max_failures="0", max_parallel="1"), "failed"
+    )
+    yield Case("canary", partial(a_step, repo="acme/*", canary="1"), "failed")
+    yield Case("require change", partial(a_step, require="change"), "no-change")
+    yield Case("require pull-request", partial(a_step, require="pull-request"), "no-change")
+    for right in ("contents: read", "pull-requests: read"):
+        gates = partial(a_step, require="change, pull-request", github_token="ghs_0")
+        yield Case(f"github-token lacks {right}", gates, lacks=right)
+    outsider = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
+    yield Case("fork", partial(a_step, env=outsider), only=["gitlab"])
+
+
+CASES: Final = [*mistakes(), *faults()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def signals() -> Iterator[None]:
+    """A step handles SIGINT and SIGTERM; the tests want theirs back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def called(step: GitHubStep, flags: Sequence[str], system: str) -> tuple[list[str], dict[str, str]]:
+    """Return arguments and environment with which ``system`` runs the step: inputs are below
+    ``with:``, variables or flags.
+    """
+    if system == "github":
+        return list(flags), step.environment
+    env = {name: value for name, value in step.env.items() if name != "GITHUB_REPOSITORY"}
+    given = dict(step.inputs)
+    if "GITHUB_REPOSITORY" not in step.env:
+        given.setdefault("repo", "acme/web")
+    secrets = {name for name, spec in inputs().items() if spec.is_secret}
+    as_variables = given.keys() if system == "gitlab" else secrets
+    for name in as_variables & given.keys():
+        env["MOGPLEX_" + name.upper().replace("-", "_")] = given.pop(name)
+    if system == "gitlab":
+        job = {
+            name: value.format(folder=step.folder)
+            for name, value in ENVIRONMENTS["gitlab"].items()
+            if name != "MOGPLEX_REPO"
+        }
+        env = job | env
+    return [*(f"--{name}={value}" for name, value in given.items()), *flags], env
+
+
+def first_error(log: str, system: str) -> str:
+    """Return the text of the first error in the log."""
+    if system == "github":
+        errors = [found.text for found in read_log(log).annotations if found.level == "error"]
+    elif system == "gitlab":
+        errors = re.findall(r"\x1b\[\d+mERROR: [^:]+: (.*)\x1b", log)
+    else:
+        errors = re.findall(r"^ERROR: [^:]+: (.*)$", log, re.MULTILINE)
+    return errors[0] if errors else ""
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Shown]:
+    """Every case on every system: by its number and name, and the system."""
+    shown: dict[tuple[str, str], Shown] = {}
+    for number, case in enumerate(CASES):
+        for system in case.only:
+            folder = tmp_path_factory.mktemp("case")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(action, "Clock", HurriedClock)
+                found = show(case, system, folder, patch)
+            if found is not None:
+                shown[f"{number} {case.name}", system] = found
+    return shown
+
+
+def show(case: Case, system: str, folder: Path, patch: pytest.MonkeyPatch) -> Shown | None:
+    """Let a step meet the case; return what is shown, None if it does not fail there."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(Emulator(case.scenario, speed=1000))
+        stream = stack.enter_context((folder / "log").open("w"))
+        step = case.prepare(emulator, folder)
+        if case.lacks:
+            api = stack.enter_context(GitHub())
+            api.lacks(case.lacks)
+            step.env["GITHUB_API_URL"] = api.url
+        argv, env = called(step, case.flags, system)
+        patch.chdir(step.workspace)
+        patch.setattr("sys.stdout", stream)
+        exit_code = main(argv, env)
+        patch.undo()
+        log = (folder / "log").read_text(encoding="utf-8")
+        known = [(str(folder), "<folder>"), (emulator.url, "<emulator>")]
+    if exit_code == 0:
+        return None
+    match = LAST_LINE.fullmatch(log.splitlines()[-1])
+    assert match is not None, (case.name, system, log)
+    return Shown(normalized(first_error(log, system), known), match[1], exit_code, match[3], log)
+
+
+def test_the_table_of_first_lines(table: Mapping[tuple[str, str], Shown]) -> None:
+    """The golden text has them for people to read."""
+    rows = [
+        f"{name}\t{system}\t{shown.exit_code}\t{shown.code}\t#{shown.anchor}\t{shown.first}"
+        for (name, system), shown in table.items()
+    ]
+    check_golden(
+        "first_lines.tsv", "\n".join(["case\tsystem\texit\tcode\taddress\tfirst line", *rows, ""])
+    )
