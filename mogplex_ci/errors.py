@@ -386,7 +386,7 @@ class ConflictError(ApiError):
 class KeyConflictError(ConflictError):
     """The idempotency key was used for a different request."""
 
-    remedy = "Give this step [[key-suffix]] or [[idempotency-key]] of its own; see [[on-rerun]]."
+    remedy = "Give this step its own [[key-suffix]] or [[idempotency-key]]; see [[on-rerun]]."
 
 
 class RateLimitedError(ApiError):

@@ -382,7 +382,9 @@ def github_api_url(env: Mapping[str, str]) -> str:
     url = env.get("GITHUB_API_URL") or "https://api.github.com"
     if (fault := base_url_fault(url)) is not None:
         raise UsageError(
-            Problem("GITHUB_API_URL", fault, "Set it as GitHub's runner does, or leave it out.")
+            Problem(
+                "GITHUB_API_URL", fault, "Set it to the address of GitHub's API, or leave it out."
+            )
         )
     return url.rstrip("/")
 

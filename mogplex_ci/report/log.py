@@ -131,7 +131,7 @@ class Log(Report):
                 passed = self._safe.sentence("All canaries succeeded (", canaries, ")")
                 self.lines.say(passed, ": starting the others (", others, ")")
             case NoMoreStarts(cause, left_out):
-                why = Untrusted(cause)
+                why = self._safe.message(cause)
                 stopped = "Nothing more is started, and what works goes on: "
                 self.lines.say(stopped, why, ". Runs not started: ", left_out)
 

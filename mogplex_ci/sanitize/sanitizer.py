@@ -22,6 +22,8 @@ PREFIX: Final = "│\xa0"
 ``_GITLAB_TIME``.
 """
 INLINE_LIMIT: Final = 300
+OWN_LIMIT: Final = 1_000
+"""Characters of our own words in a line: an error's remedy has some hundred."""
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
 LINES_LIMIT: Final = 500
@@ -316,7 +318,8 @@ class Sanitizer:
         if isinstance(value, SafeText):
             return value
         if isinstance(value, str) and not isinstance(value, CleanText):
-            value = written(value, self._write_input)
+            words = written(value, self._write_input)
+            return self.clean(words, limit=OWN_LIMIT).replace("\n", " ")
         return self.clean(value, limit=INLINE_LIMIT).replace("\n", " ")
 
     def _as_text(self, value: Value) -> str:

@@ -151,7 +151,7 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
 
 RED = Work(checks=Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")]))
 LINKED = Work({".ci": "a link"}, opens_pull_request=False)
-NEEDS = "Give the job the permission contents: read"
+NEEDS = "Give github-token the permission contents: read"
 
 
 @pytest.mark.parametrize(
