@@ -28,7 +28,7 @@ from mogplex_ci.waiting import Clock
 from tests.ci_environments import ENVIRONMENTS
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.e2e.test_mistakes import MISTAKES, step_with
-from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind
+from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind, error
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import ROOT, GitHubStep
@@ -40,8 +40,17 @@ ANCHORS: Final = re.findall(
     r'<a id="([a-z_]+)"></a>', (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 )
 KEBAB: Final = "|".join(name for name in inputs() if "-" in name)
-ELSEWHERE: Final = {"ARTIFACT_INVALID"}
+ELSEWHERE: Final = set("""\
+ARTIFACT_INVALID ARTIFACT_MISSING AUTOMATION_REQUIRED BAD_REQUEST BRANCH_MOVED CANARY_FAILED CHECKS_FAILED CHECKS_MISSING CONFLICT CONTEXT_CHANGED FOREIGN_RUN GITHUB INTERNAL INTERRUPTED MAX_FAILURES NOT_JUDGED PATH_NOT_ALLOWED RESOURCES ROUND_UNKNOWN RUNS_FAILED UNKNOWN_STATUS UNTRUSTED_PROMPT
+""".split())
 """Codes that no case below ends with; the tests of their subjects show them."""
+
+
+REFUSED: Final = tuple(
+    Kind(f"{status} {code}", {"status": status, "body": error(code)}, 0)
+    for status, code in {400: "BAD_REQUEST", 402: "A_NEW_CODE", 403: "AUTOMATION_REQUIRED"}.items()
+)
+"""Answers of the service that end a start."""
 
 
 class HurriedClock(Clock):
@@ -137,7 +146,7 @@ def mistakes() -> Iterator[Case]:
 
 def faults() -> Iterator[Case]:
     """Yield what goes wrong with the service, its runs and what they deliver."""
-    for kind in (*PASSING, *PROXIES[::2], *UNAUTHORIZED, *FINAL):
+    for kind in (*PASSING, *PROXIES[::2], *UNAUTHORIZED, *FINAL, *REFUSED):
         yield Case(f"start answered: {kind.name}", partial(with_fault, kind, "start"))
     for kind in (PASSING[0], PASSING[11], *UNAUTHORIZED, *FINAL):
         yield Case(f"run answered: {kind.name}", partial(with_fault, kind, "run"))
