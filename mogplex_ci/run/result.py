@@ -278,7 +278,9 @@ _RETRY: Final = (
     "Set [[retries: 2]], and the step starts such a run again; or run the job again later."
 )
 _RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
-_COSTS: Final = "A run that is left goes on and costs until it ends; [[on-timeout: cancel]] ends it."
+_COSTS: Final = (
+    "A run that is left goes on and costs until it ends; [[on-timeout: cancel]] ends it."
+)
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).
 """

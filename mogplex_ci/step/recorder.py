@@ -310,7 +310,7 @@ class Recorder:
 
 
 def _why(error: OSError | UsageError) -> Untrusted | str:
-    """Return why a file was not written."""
+    """Return why a file was not written; in our words if they are ours."""
     if isinstance(error, UsageError):
         return f"{named(error.problems[0].input)} {error.problems[0].fault}"
     return Untrusted(error.strerror or "")
@@ -327,6 +327,7 @@ def _without_outputs(good: RunResult, error: Exception) -> RunResult:
             remedy=unforeseen.remedy,
             error_code=unforeseen.code,
         )
+    why = _why(error)
     remedy = "A later job would act on what is not there, so the step fails."
     if isinstance(error, UsageError):
         remedy = f"{error.problems[0].remedy} {remedy}"
@@ -337,7 +338,7 @@ def _without_outputs(good: RunResult, error: Exception) -> RunResult:
         exit_code=ResourceError.exit_code,
         cause="the outputs could not be written",
         remedy=remedy,
-        detail=_why(error),
+        detail=Untrusted(why) if isinstance(why, str) else why,
         error_code=ResourceError.code,
     )
 
