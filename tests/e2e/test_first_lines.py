@@ -43,8 +43,6 @@ KEBAB: Final = "|".join(name for name in inputs() if "-" in name)
 ELSEWHERE: Final = {
     "ARTIFACT_INVALID",
     "ARTIFACT_MISSING",
-    
-    
     "BRANCH_MOVED",
     "CANARY_FAILED",
     "CHECKS_FAILED",
@@ -69,7 +67,7 @@ ELSEWHERE: Final = {
 
 REFUSED: Final = tuple(
     Kind(f"{status} {code}", {"status": status, "body": error(code)}, 0)
-    for status, code in {400:  402: "A_NEW_CODE", 403: "AUTOMATION_REQUIRED"}.items()
+    for status, code in {400: "BAD_REQUEST", 402: "A_NEW_CODE", 403: "AUTOMATION_REQUIRED"}.items()
 )
 """Answers of the service that end a start."""
 
