@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.common.html_re import HTML_OPEN_CLOSE_TAG_STR
 from markdown_it.rules_block import html_block, paragraph, reference
-from markdown_it.rules_inline import html_inline
+from markdown_it.rules_inline import backtick, escape, html_inline
 from markdown_it.token import Token
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ _NO_INLINE_HTML: Final = r"<!(?!--|\[CDATA\[|[A-Z]+\s)"
 """
 _LONGEST_REFERENCE: Final = 50
 """Lines that are looked at for the end of a link reference: many paragraphs take linear time."""
+_ADDRESS: Final = r"(?i)(?:https?|ftp)://|www\."
+_LONGEST_ADDRESS: Final = 2_000
 _FOOTNOTE: Final = r"\[\^([^\]\s\0]+)\]:"
 _FOOTNOTE_REFERENCE: Final = r"\[\^([^\]\s]{1,200})\]"
 """Bounded: many that never close take linear time."""
@@ -73,6 +75,10 @@ def rendered(body: str) -> Rendered:
         for child in token.children or ():
             if child.type == "footnote_reference":
                 child.type = "text"
+            elif child.type == "unsure":
+                left_out.append(child.content)
+                child.type = "text"
+                child.content = ""
             elif child.info == "auto":  # the address is the text
                 child.attrs = {}
         shown.append(token)
@@ -100,6 +106,8 @@ def _parser() -> MarkdownIt:
     markdown.block.ruler.at("html_block", _html_block, ends_html)
     markdown.block.ruler.at("reference", _reference)
     markdown.inline.ruler.at("html_inline", _html_inline)
+    markdown.inline.ruler.at("escape", _escape)
+    markdown.inline.ruler.at("backticks", _backticks)
     markdown.inline.ruler.after("image", "footnote_reference", _footnote_reference)
     return markdown
 
@@ -149,6 +157,36 @@ def _html_inline(state: StateInline, silent: bool) -> bool:
     return is_html and html_inline(state, silent)
 
 
+def _escape(state: StateInline, silent: bool) -> bool:
+    is_tag = state.src.startswith("\\<", state.pos)
+    return (is_tag and _leave_out_rest(state, silent)) or escape(state, silent)
+
+
+def _backticks(state: StateInline, silent: bool) -> bool:
+    is_mark = state.src[state.pos] == "`"
+    return (is_mark and _leave_out_rest(state, silent)) or backtick(state, silent)
+
+
+def _leave_out_rest(state: StateInline, silent: bool) -> bool:
+    """Leave out the rest of a paragraph if a bare address stands before it.
+
+    To GitHub an address goes on to white space or ``<``, but not in brackets: whether it escapes a
+    tag or makes code of it is not known here.
+    """
+    before = state.pending[-_LONGEST_ADDRESS:]
+    for token in reversed(state.tokens):
+        if token.type != "text" or re.search(r"[\s<]", before) or len(before) > _LONGEST_ADDRESS:
+            break
+        before = token.content + before
+    word = re.split(r"[\s<]", before)[-1]
+    is_address = re.search(_ADDRESS, word) is not None or len(word) >= _LONGEST_ADDRESS
+    if silent or not is_address:
+        return False
+    state.push("unsure", "", 0).content = state.src[state.pos : state.posMax]
+    state.pos = state.posMax
+    return True
+
+
 def _reference(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     """Parse a link reference, and what goes on its paragraph in a line right below it that is
     indented like code, is one tag, or is not indented like the item or quote that holds them.
@@ -195,11 +233,12 @@ def _link_reference(state: StateBlock, first: int, end: int, silent: bool) -> bo
 
 
 def _footnote_reference(state: StateInline, silent: bool) -> bool:
+    if silent:
+        return False  # a link may hold one: to the library it would be a link in a link
     found = re.compile(_FOOTNOTE_REFERENCE).match(state.src, state.pos)
     if found is None or found[1].casefold() not in state.env.get("footnotes", ()):
         return False
-    if not silent:
-        state.push("footnote_reference", "", 0).content = found[0]
+    state.push("footnote_reference", "", 0).content = found[0]
     state.pos = found.end()
     return True
 

@@ -113,6 +113,9 @@ HIDDEN = {
     "what a browser plays": "loud <video src='x'>hush</video> <audio>hush</audio>",
     "a template that what is played does not end": "loud\n\n<video><template></video> hush",
     "what is played, around a template": "loud <video><template></template>hush</video>",
+    "a title of a link with a footnote": '[loud[^a]](u "hush")\n\n[^a]: loud',
+    "a tag escaped by an address": "loud https://example.com\\<b hush>",
+    "a tag in code that an address begins": "loud www.example.com*`<b hush>`",
     "a script as address": "[loud](<javascript:hush hush>)",
     "a script as a reference": "[loud][a]\n\n[a]: javascript:hush",
     "data as an image": "loud ![](data:text/plain,hush)",
@@ -143,6 +146,8 @@ SHOWN = {
     "a quote in a list": "1. loud\n   > loud\n2. loud",
     "comparisons": "loud < 3 && loud > 2",
     "a type": "List<loud, loud> loud",
+    "an address in code": "loud `https://a` and`https://b`/`https://loud`, https://c loud",
+    "an address before code": "https://loud `loud` \\<loud>",
     "a word with signs": "**lo**ud _loud_ __loud__",
 }
 """Bodies of which readers see every ``loud``."""
