@@ -25,7 +25,7 @@ REPEATED = {
             r"\(`python -m benchmarks\.peers`",
         ),
     ],
-    "docs/security.md": [
+    "docs/maintaining/performance.md": [
         (
             "python -m benchmarks.redaction",
             r"(?P<kinds>\d+) kinds of tokens, and with (?P<ways_to_name_one>\d+) ways to name one"
