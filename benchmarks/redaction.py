@@ -5,8 +5,8 @@ Secrets are made anew from a seed: one for each prefix of ``formats.tsv``, the k
 ``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the
 dev tools. With ``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose
 sample is shown is listed as missing. Harmless lines are those that the machine has, and those of
-the files and folders that ``--read`` names. ``--write`` keeps the counts that docs/maintaining/performance.md
-repeats.
+the files and folders that ``--read`` names. ``--write`` keeps the counts that
+docs/maintaining/performance.md repeats.
 """
 
 from __future__ import annotations

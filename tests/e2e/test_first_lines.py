@@ -254,6 +254,8 @@ def show(case: Case, system: str, folder: Path) -> Shown | None:
         exit_code = main(argv, env)
         log = (folder / "log").read_text(encoding="utf-8")
         known = [(str(folder), "<folder>"), (emulator.url, "<emulator>")]
+    is_dry_run = any(word.startswith("--dry-run") for word in argv)
+    assert not (is_dry_run and (step.workspace / "mogplex.env").exists()), case.name
     if exit_code == 0:
         return None
     match = LAST_LINE.fullmatch(log.splitlines()[-1])
