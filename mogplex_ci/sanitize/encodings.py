@@ -16,10 +16,10 @@ from urllib.parse import unquote
 from mogplex_ci.sanitize.formats import compiled
 
 _ESCAPE: Final = (
-    r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
-    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|[nrtbf]|\W)|\\\\{1,63}"
+    r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|U000[01][0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
+    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|[01]?[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
-    r"|&(?:#x[0-9A-Fa-f]{1,5}|#\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
+    r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
 )
 """A character as an encoding writes it, however often the text was encoded; and what is left of a
 colour.
@@ -101,6 +101,8 @@ def _character(escape: str) -> str:
     end = escape.lstrip("\\")
     if len(end) < 2:
         return _SHORT_ESCAPES.get(end, end or "\\")
+    if end.isdigit():
+        return chr(int(end, 8))
     if end.startswith("x"):
         raw = bytes.fromhex(re.sub(r"\\*x", "", end))
         return raw.decode(errors="replace")
@@ -180,11 +182,17 @@ def _as_text(raw: bytes) -> str | None:
     """Return ``raw`` as text in ASCII, or in UTF-16, as PowerShell takes its commands; None if it
     is none.
     """
-    is_wide = raw[1:2] == b"\0"
-    if is_wide:
+    encoding = "ascii"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif raw[1:2] == b"\0":
+        encoding = "utf-16-le"
+    elif raw[:1] == b"\0":
+        encoding = "utf-16-be"
+    if encoding != "ascii":
         raw = raw[: len(raw) // 2 * 2]
     try:
-        text = raw.decode("utf-16-le" if is_wide else "ascii")
+        text = raw.decode(encoding)
     except UnicodeDecodeError:
         return None
     if not re.sub(r"[\n\r\t]", "", text).isprintable():

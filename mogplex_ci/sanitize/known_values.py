@@ -69,10 +69,11 @@ class KnownValues:
         """
         self._blocks: dict[str, list[tuple[str, int]]] = {}
         """Pieces of 8 characters, the values that have them, and where."""
-        for value in sorted(parts):
-            text = "".join(shown(value).split())
-            if len(text) < _WINDOW:
-                continue
+        texts = {"".join(shown(value).split()) for value in parts}
+        long = {text for text in texts if len(text) >= _WINDOW}
+        self._dumps = {dump for text in long for dump in _hex(text)}
+        """What a hex dump shows of the values."""
+        for text in sorted(long | self._dumps):
             for at in range(0, len(text) - _BLOCK + 1, _BLOCK):
                 block = text[at : at + _BLOCK]
                 if len(set(block)) > 1:  # the same character again and again takes quadratic time
@@ -85,8 +86,9 @@ class KnownValues:
         """
         if not self._needles:
             return
-        squeezed = "".join(text.split())
-        pairs = vocabulary.pairs | _pairs_over_breaks(text)
+        all_words = text.split()
+        squeezed = "".join(all_words)
+        pairs = vocabulary.pairs | _pairs_of_neighbours(all_words)
         needles = [needle for needle in self._needles if needle in squeezed]
         blocks = [
             block
@@ -118,14 +120,20 @@ class KnownValues:
                     start, end = _common_run(text, value, at, offset)
                     done[value, shift] = end
                     starts = range(start - shift, end - shift - _WINDOW + 1)
-                    if any(_is_telling(value, first) for first in starts):
+                    if any(value in self._dumps or _is_telling(value, first) for first in starts):
                         yield start, end
 
 
-def _pairs_over_breaks(text: str) -> set[tuple[str, str]]:
-    """Return the pairs of the last character of a line and the first one of the next."""
-    lines = map(str.strip, text.split("\n"))
-    return {(above[-1:], below[:1]) for above, below in pairwise(lines)}
+def _hex(value: str) -> tuple[str, str]:
+    digits = value.encode("utf-8", "surrogateescape").hex()
+    return digits, digits.upper()
+
+
+def _pairs_of_neighbours(words: list[str]) -> set[tuple[str, str]]:
+    """Return the pairs of the last character of a word and the first one of the next."""
+    ends = [word[-1] for word in words]
+    starts = [word[0] for word in words[1:]]
+    return set(zip(ends, starts, strict=False))
 
 
 def _common_run(text: str, value: str, at: int, offset: int) -> tuple[int, int]:
@@ -251,7 +259,7 @@ def _forms(value: str) -> Iterator[str]:
     yield value
     raw = value.encode("utf-8", "surrogateescape")
     yield from (quote_plus(raw), value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"))
-    yield from (raw.hex(), raw.hex().upper())
+    yield from _hex(value)
     # Wherever it stands in the encoded text; characters that it shares with its neighbours are left
     # out.
     for lead, first in enumerate((0, 2, 3)):

@@ -59,6 +59,16 @@ FORMS: dict[str, Callable[[str], str]] = {
     "URL twice": lambda value: quote(quote(value, safe=""), safe=""),
     "escapes of bytes": lambda value: "".join(f"\\x{byte:02x}" for byte in value.encode()),
     "escapes of code points": lambda value: "".join(f"\\u{{{ord(c):x}}}" for c in value),
+    "escapes of long code points": lambda value: "".join(f"\\U{ord(c):08x}" for c in value),
+    "octal escapes": lambda value: "".join(f"\\{byte:03o}" for byte in value.encode("latin-1")),
+    "HTML, numbers with zeros": lambda value: "".join(f"&#{ord(c):07};" for c in value),
+    "UTF-16 with its mark in base64": lambda value: base64.b64encode(
+        value.encode("utf-16")
+    ).decode(),
+    "UTF-16 in the other order in base64": lambda value: base64.b64encode(
+        value.encode("utf-16-be")
+    ).decode(),
+    "a hex dump": lambda value: value.encode().hex(" "),
     "UTF-16 in base64": lambda value: base64.b64encode(f"run {value}".encode("utf-16-le")).decode(),
     "shell": shlex.quote,
     "shell, single quotes": lambda value: "'" + value.replace("'", r"'\''") + "'",
@@ -103,6 +113,7 @@ DIFF = f"--- a/.env\n+++ b/.env\n-TOKEN={LONG[:20]}\n+{LONG[20:]}\n"
         f"x{LONG[4:24]}x",
         base64.b64encode(f"half: {LONG[:20]}".encode()).decode(),
         LONG[:20].encode().hex(),
+        LONG[:20].encode().hex(" ").upper(),
         f"%{LONG.encode()[0]:x}{LONG[1:17]}%20",
         json.dumps({"begins": LONG[:20], "ends": LONG[20:]}),
     ],
@@ -129,6 +140,20 @@ def test_a_key_of_many_lines_is_found_in_linear_time() -> None:
     body = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(200))
     safe = Sanitizer([f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----"])
     assert safe.clean(Untrusted(f"see {body * 5} end"), limit=100_000) == "see *** end"
+
+
+@pytest.mark.parametrize("group", [2, 4, 8])
+def test_no_line_of_a_hex_dump_shows_a_value(group: int) -> None:
+    """Such as xxd and hexdump print, 16 bytes a line."""
+    digits = f"of a file: {LONG} and more".encode().hex()
+    lines = [digits[at : at + 32] for at in range(0, len(digits), 32)]
+    dump = "\n".join(
+        f"{number:07x}0: {' '.join(re.findall('.' * group, line))}"
+        for number, line in enumerate(lines)
+    )
+    shown = "".join(Sanitizer([LONG]).clean(Untrusted(dump)).split())
+    secret = LONG.encode().hex()
+    assert [secret[at : at + 14] for at in range(66) if secret[at : at + 14] in shown] == []
 
 
 @pytest.mark.parametrize("prefix", ["", "+", "-", "> ", "# ", "    | ", '    "'])
