@@ -170,7 +170,7 @@ BEFORE_THE_START: Final = {
             "error",
             69,
             "UNREACHABLE",
-            "The connection to HOST was cut. Check base-url (MOGPLEX_URL), the proxy settings and "
+            "The connection to HOST was cut. Check base-url, the proxy settings and "
             "the network between this machine and the API.",
         ),
         120.0,
@@ -180,7 +180,7 @@ BEFORE_THE_START: Final = {
             "error",
             69,
             "UNREACHABLE",
-            "A web page came instead of the API's answer (HTTP 200). Set base-url (MOGPLEX_URL) to "
+            "A web page came instead of the API's answer (HTTP 200). Set base-url to "
             "the host that serves the API.",
         ),
         0.0,
