@@ -66,7 +66,11 @@ def test_a_comment_holds_the_step_up_for_15_s(commenting: Commenting, part: str)
         took = commenting.time.monotonic() - began
         assert took == pytest.approx(float(seconds) if is_waited else 0.0, abs=0.001)
         assert (commenting.said != before) == is_waited
-    assert len(commenting.warned) == 1
+    (warning,) = commenting.warned
+    assert warning.startswith("Could not write the comment: GitHub's API is not available. ")
+    assert commenting.said == [
+        f"**The Mogplex run {'succeeded' if part == 'end' else 'is running'}**"
+    ]
 
 
 def test_a_comment_holds_a_stopped_step_up_for_half_a_second(commenting: Commenting) -> None:

@@ -163,6 +163,7 @@ CASES = {
             u.NextKey(run("failed"), "k-g3", never_queued=True),
             u.NextKey(run("cancelled"), "k-g4", never_queued=False),
             *(u.Retrying(run("failed"), BROKEN, left, 10.0) for left in (2, 1)),
+            u.OtherBranchUsed(Untrusted("mogplex/fix"), Untrusted("mogplex/fix-2")),
             *(
                 u.Started(
                     run("success", branch=it, harness=None), "key-2", joined=False, owned=True
@@ -235,7 +236,17 @@ CASES = {
     ),
     "unchanged": case(
         Result.SUCCESS,
-        [delivery(changed=False)],
+        [
+            delta("All tests pass."),
+            event(
+                "log",
+                "Verification check: the final message reports tests passing.",
+                190,
+                check="claim_verification",
+                unsupported=["tests passing"],
+            ),
+            delivery(changed=False),
+        ],
         inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50},
     ),
     "cancelled": case(
