@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep
-from tests.unit.sanitize.test_known_values import KEEPS, LONG
+from tests.unit.sanitize.test_known_values import KEEPS, KUBECONFIG, LONG, SERVICE_ACCOUNT
 
 HALVES = (LONG[:20], LONG[20:])
 WRITTEN = {
@@ -28,6 +29,14 @@ WRITTEN = {
     "hex of a half": HALVES[0].encode().hex(),
     "base64 of a half": base64.b64encode(f"a={HALVES[1]}".encode()).decode(),
     "UTF-16 in base64": base64.b64encode(f"echo {LONG}".encode("utf-16-le")).decode(),
+    "base64 in lines behind a prefix": "".join(
+        f"> {line}\n"
+        for line in re.findall(
+            ".{1,64}", base64.b64encode(f"{'a line ' * 9}{LONG} and more".encode()).decode()
+        )
+    ),
+    "a hex dump": f"00000000: {HALVES[0].encode().hex(' ')}",
+    "octal escapes": "".join(f"\\{ord(c):03o}" for c in LONG),
     "JSON": json.dumps({"a": HALVES[0], "b": HALVES[1]}),
 }
 """Forms of a secret, or of a part of it."""
@@ -70,8 +79,33 @@ def test_no_form_of_a_jobs_secret_is_shown(step: GitHubStep) -> None:
         assert f"form {name}" in out
     hidden = [LONG[at : at + 8] for at in range(len(LONG) - 7)]
     assert [piece for piece in hidden if piece in out] == []
-    for form in ("bytes", "code points", "hex of a half", "base64 of a half", "UTF-16 in base64"):
+    for form in (
+        *("bytes", "code points", "octal escapes", "hex of a half", "base64 of a half"),
+        *("UTF-16 in base64", "a hex dump"),
+    ):
         assert WRITTEN[form][20:50] not in out, form
+    prefixed = WRITTEN["base64 in lines behind a prefix"].splitlines()
+    assert prefixed[1][:40] not in out
+
+
+PEM = f"-----BEGIN EC PRIVATE KEY-----\n{LONG}{LONG[:24]}\n{LONG[5:]}\n-----END EC PRIVATE KEY-----"
+LEAVES = {
+    "JSON": (json.dumps(SERVICE_ACCOUNT), SERVICE_ACCOUNT["private_key_id"][3:23]),
+    "JSON of one line": (json.dumps({"user": "deploy", "password": "Kj7-hunter"}), "Kj7-hunter"),
+    "YAML": (KUBECONFIG, LONG[3:20]),
+    "PEM": (PEM, f"{LONG[30:]}{LONG[:10]}"),
+}
+"""Secrets that are documents, and a piece of one of their leaves."""
+
+
+@pytest.mark.parametrize(("value", "leaf"), LEAVES.values(), ids=LEAVES)
+def test_no_leaf_of_a_secret_that_is_a_document_is_shown(
+    step: GitHubStep, value: str, leaf: str
+) -> None:
+    step.env = {"DEPLOY_SECRET": value}
+    out = shown(step, {"leaf": leaf, "name": "deploy"})
+    assert leaf not in out
+    assert "<deploy>" in out
 
 
 NAMES_OF_SECRETS = (
