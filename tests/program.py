@@ -105,7 +105,7 @@ def run_script(
     return done.returncode, done.stdout, done.stderr
 
 
-class _Program(subprocess.Popen[str]):
+class Program(subprocess.Popen[str]):
     """A process that does not outlive a test that fails."""
 
     def __exit__(self, error: type[BaseException] | None, *rest: Any) -> None:
@@ -119,7 +119,7 @@ def start_program(
 ) -> subprocess.Popen[str]:
     """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
     program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
-    return _Program(
+    return Program(
         [*program, *argv],
         env=_SYSTEM | env,
         cwd=cwd,
@@ -192,6 +192,13 @@ class GitHubStep:
     def outputs(self) -> dict[str, str]:
         """The outputs as the runner reads them: the last value of each wins."""
         return _values(self.folder / "output")
+
+    def has_written(self, word: str) -> bool:
+        """Whether ``word`` is in its outputs or its state. It may be asked while the step writes
+        them, and then the last entry may be incomplete.
+        """
+        files = (self.folder / "output", self.folder / "state")
+        return any(word in file.read_text(encoding="utf-8") for file in files)
 
     @property
     def state(self) -> dict[str, str]:

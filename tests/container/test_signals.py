@@ -73,7 +73,7 @@ def running(step: Step) -> Iterator[str]:
     """
     container = step.start()
     try:
-        wait_until(lambda: "run-id" in step.files.outputs)
+        wait_until(lambda: step.files.has_written("run-id<<"))
         yield container
     finally:
         docker("rm", "--force", container)

@@ -159,7 +159,7 @@ def test_post_finds_the_round_that_was_never_answered(
             wait_until(lambda: len(emulator.runs) == 1, process)
             emulator.inject("start", delay=60.0)
             wait_until(asked(emulator, "start", times=2), process)
-            wait_until(lambda: "-r2" in str(step.state), process)
+            wait_until(lambda: step.has_written("-r2"), process)
             process.kill()
         emulator.clear_faults()
         step.env |= {f"STATE_{name}": value for name, value in step.state.items()}

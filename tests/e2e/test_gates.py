@@ -349,7 +349,7 @@ def test_post_says_in_the_comment_that_the_step_was_killed(
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
         step.env = {"GITHUB_API_URL": api.url}
         with step.start() as process:
-            wait_until(lambda: api.comments and any(step.state.values()), process)
+            wait_until(lambda: api.comments and step.has_written("run_id"), process)
             process.kill()
         (comment,) = api.comments
         assert "The Mogplex run is running" in comment["body"]

@@ -17,7 +17,7 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from scripts.native import ACTION, NATIVE, native_action
-from tests.program import ROOT, GitHubStep
+from tests.program import ROOT, GitHubStep, Program
 from tests.waits import LONG, wait_until
 
 STEP = [sys.executable, "-X", "utf8", "-Iu", str(ROOT / "native/step.py")]
@@ -62,7 +62,7 @@ def step(emulator: Emulator, tmp_path: Path) -> GitHubStep:
 
 
 def start(step: GitHubStep, part: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return Program(
         [*STEP, part], env=step.environment, cwd=step.workspace, stdout=subprocess.PIPE, text=True
     )
 
@@ -72,7 +72,7 @@ def test_a_step_that_is_stopped_or_killed_leaves_no_run(
     step: GitHubStep, emulator: Emulator, number: signal.Signals
 ) -> None:
     with start(step, "action") as process:
-        wait_until(lambda: "run-id" in step.outputs, process)
+        wait_until(lambda: step.has_written("run-id<<"), process)
         process.send_signal(number)
         process.communicate(timeout=LONG)
     assert [run.status == "cancelled" for run in emulator.runs] == [number == signal.SIGTERM]
