@@ -7,9 +7,11 @@ from __future__ import annotations
 import math
 import socket
 import time
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import requests
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import (
@@ -28,6 +30,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 
 
@@ -46,6 +49,31 @@ def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
     assert 50 <= sum(each.pop("milliseconds") for each in seen) <= (time.monotonic() - began) * 1000
     assert (seen, client.requests_sent) == ([{"status": 404}, {"status": None}], 2)
     assert {call.args for call in log.request.call_args_list} == {("GET", "/api/v1/mogplex/repos")}
+
+
+class _Noting(requests.adapters.HTTPAdapter):
+    """Connects as usual, and notes how long it may wait: for a connection, and for each byte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patience: list[tuple[float, float]] = []
+
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        self.patience.append(options["timeout"])
+        return super().send(*args, **options)
+
+
+def test_a_connection_is_waited_for_5_s_and_an_answer_30_s() -> None:
+    noting = _Noting()
+    with peer(answering(answer(200, REPOS))) as url:
+        client = Client(url, TOKEN)
+        client._transport._session.mount("http://", noting)
+        client.repos()
+        with pytest.raises(MogplexError):
+            client.stream("run", last_event_id=None, clock=Clock())
+    call, stream = noting.patience
+    assert call == pytest.approx((5.0, 30.0), abs=0.1)
+    assert stream == pytest.approx((5.0, 75.0), abs=0.1), "a stream is silent for long"
 
 
 @pytest.mark.parametrize(
