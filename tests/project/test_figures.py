@@ -29,7 +29,7 @@ REPEATED = {
         (
             "python -m benchmarks.redaction",
             r"(?P<kinds>\d+) kinds of tokens, and with (?P<ways_to_name_one>\d+) ways to name one"
-            r".* it shows (?P<shown>\d+) of (?P<with_a_prefix>\d+), 0 of (?P<with_a_shape>\d+) and "
+            r".* it shows 0 of (?P<with_a_prefix>\d+), (?P<shown>\d+) of (?P<with_a_shape>\d+) and "
             r"0 of (?P<with_a_name>\d+); .* "
             r"0 of (?P<of_gitleaks_with_a_shape>\d+) with a shape and "
             r"0 of (?P<of_gitleaks_with_a_name>\d+)",
