@@ -1,9 +1,4 @@
-"""GitHub's REST API, as far as judging and announcing a run needs it.
-
-Works against github.com and GitHub Enterprise Server. The token goes to that one host only; what
-GitHub answers is untrusted like everything else that comes from outside. Facts:
-docs.github.com/rest, API version 2022-11-28.
-"""
+"""A token's view of one repository on GitHub."""
 
 import base64
 import contextlib
@@ -15,23 +10,37 @@ from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, NamedTuple, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from mogplex_ci import errors
-from mogplex_ci.api import answers
+from mogplex_ci.api.answers import text
 from mogplex_ci.api.budget import GITHUB_CALLS, Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
+from mogplex_ci.github_api import answers
+from mogplex_ci.github_api.answers import (
+    Annotation,
+    Check,
+    CheckRun,
+    Comparison,
+    JobStep,
+    Move,
+    PullRequest,
+    RequiredCheck,
+    WorkflowRun,
+    as_commit,
+    as_list,
+    as_number,
+    find,
+    need,
+    unusable_answer,
+)
 from mogplex_ci.platforms.base import COMMENT_RIGHTS
 from mogplex_ci.untrusted import Untrusted
 
-T = TypeVar("T")
-
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 30
-MAX_COMPARED_FILES: Final = 300
-"""Most files in GitHub's answer to a comparison; it has no further pages of them."""
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _WORDS: Final = (
     "query($ids:[ID!]!){nodes(ids:$ids){"
@@ -51,164 +60,6 @@ _CHECKS_PERMISSION: Final = "checks: read"
 _STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
 _NO_COMMIT: Final = "0" * 40
-
-
-class ChangedFile(NamedTuple):
-    """A file that a comparison lists."""
-
-    path: Untrusted
-    previous_path: Untrusted | None
-    """Its path before it was renamed."""
-    status: str
-    """GitHub's word, such as ``added``; empty if there is none."""
-    content: str
-    """Id of its content; empty if there is none."""
-
-
-class Comparison(NamedTuple):
-    """The changes of a commit compared to an earlier one, or to the point where its branch left
-    another branch.
-    """
-
-    ahead_by: int
-    """Commits that the later one has and the earlier one has not."""
-    is_descendant: bool
-    """Whether the later one holds every commit of the earlier one."""
-    merge_base: str
-    """The newest commit that is in both."""
-    files: tuple[ChangedFile, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether ``files`` holds every file."""
-        return len(self.files) < MAX_COMPARED_FILES
-
-    @property
-    def paths(self) -> tuple[Untrusted, ...]:
-        """Paths of the changed files; both names of a renamed one."""
-        old_names = (file.previous_path for file in self.files)
-        names = (file.path for file in self.files)
-        return (*names, *(name for name in old_names if name is not None))
-
-
-class Move(NamedTuple):
-    """A branch was pushed, created, merged into or deleted."""
-
-    before: str
-    """Its commit before; zeros if there was none."""
-    after: str
-    at: datetime
-    kind: str
-    """GitHub's word, such as ``push``, ``force_push`` or ``merge_queue_merge``."""
-    actor: str
-    """Login of who did it; empty if GitHub does not tell."""
-
-
-class PullRequest(NamedTuple):
-    """A pull request, as GitHub has it now."""
-
-    number: int
-    url: Untrusted
-    is_open: bool
-    head: tuple[str, str, str]
-    """Repository as ``owner/name`` in lower case, branch, and commit."""
-    base: str
-    """Name of the branch that it would be merged into."""
-    created_at: datetime | None
-    merged_at: datetime | None
-    """None unless it was merged."""
-    merged_by: str
-    """Login of who merged it; empty if nobody did, and in a list."""
-    opened_by: str
-    """Login of who opened it; empty if that account is gone."""
-    has_conflict: bool
-    """Whether GitHub says that it cannot be merged; a list does not tell."""
-
-
-class Check(NamedTuple):
-    """A check suite, a check run, or a commit status."""
-
-    kind: str
-    """``suite``, ``run`` or ``status``."""
-    id: str
-    """Unique among all three, and another one after it ran again."""
-    name: Untrusted
-    url: Untrusted | None
-    page: str
-    """The address that GitHub gives it; empty if there is none. The maker's own, ``details_url``,
-    proves nothing.
-    """
-    is_complete: bool
-    conclusion: str
-    """GitHub's word, such as ``success`` or ``action_required``; empty as long as there is none."""
-    app: str
-    """Slug of the app that made it, such as ``github-actions``; empty for a status."""
-    suite: int
-    """Id of the suite that it is, or is part of; 0 for a status."""
-    runs: int
-    """Check runs of a suite."""
-    app_id: int
-    """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
-    created_at: datetime | None
-    """When a suite or a status was made; None for a check run."""
-
-
-NO_APP: Final = -1
-_PICTURE: Final = re.compile(r"/(?P<owner>in|u)/(?P<number>\d{1,12})(?:[?/]|$)", re.ASCII)
-"""The path of the picture of an app or a person."""
-
-
-class CheckRun(NamedTuple):
-    """A check run of any attempt, with what it says of itself."""
-
-    id: int
-    """Of a job of GitHub Actions also the job's id."""
-    suite: int
-    name: Untrusted
-    conclusion: str
-    """GitHub's word, such as ``failure``; empty as long as there is none."""
-    title: Untrusted | None
-    summary: Untrusted | None
-    started_at: datetime | None
-    is_job: bool
-    """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
-
-
-class Annotation(NamedTuple):
-    """What a check says of a line of a file."""
-
-    path: Untrusted
-    line: int
-    message: Untrusted
-
-
-class JobStep(NamedTuple):
-    """A step of a job of GitHub Actions. GitHub gives whole seconds."""
-
-    conclusion: str
-    """GitHub's word, such as ``failure``; empty as long as there is none."""
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-class RequiredCheck(NamedTuple):
-    """A check that a branch's rules or protection require."""
-
-    name: str
-    app_id: int | None
-    """The only app whose word counts; None if anybody's does."""
-
-
-class WorkflowRun(NamedTuple):
-    """A run of a workflow of GitHub Actions."""
-
-    id: int
-    suite: int
-    """Id of its check suite."""
-    workflow: int
-    event: str
-    conclusion: str
-    """Empty as long as there is none."""
 
 
 class _Received(NamedTuple):
@@ -271,7 +122,7 @@ class GitHubApi:
         """Return the commit at the tip of ``branch``; None when there is no such branch."""
         try:
             ref = self._ask(f"{self._repo}/git/ref/heads/{_in_path(branch)}", _CONTENTS)
-            return _need(ref, _commit, "object", "sha")
+            return need(ref, as_commit, "object", "sha")
         except errors.GitHubNotFoundError:
             # GitHub answers a repository that the token may not read in the same way. Everybody who
             # may read one may read this.
@@ -310,7 +161,7 @@ class GitHubApi:
         found: list[Move] = []
         for _ in range(MAX_PAGES):
             answer = self._receive(f"{self._repo}/activity", _CONTENTS, query)
-            found += [_move(item) for item in _need(answer.data, _list)]
+            found += [answers.move(item) for item in need(answer.data, as_list)]
             cursor = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', answer.link)
             if cursor is None or (found and found[-1].at < since):
                 break
@@ -338,21 +189,21 @@ class GitHubApi:
             data = self._ask(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
             return None
-        content = _find(data, "content") if _find(data, "encoding") == "base64" else ""
+        content = find(data, "content") if find(data, "encoding") == "base64" else ""
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
         except ValueError as error:
-            raise _unusable_answer() from error
+            raise unusable_answer() from error
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
         span = f"{quote(_branch(base), safe='')}...{quote(_branch(head), safe='')}"
         data = self._ask(f"{self._repo}/compare/{span}", _CONTENTS)
         return Comparison(
-            ahead_by=_need(data, _number, "ahead_by"),
-            is_descendant=_find(data, "behind_by") == 0,
-            merge_base=_need(data, _commit, "merge_base_commit", "sha"),
-            files=tuple(_changed_file(item) for item in _need(data, _list, "files")),
+            ahead_by=need(data, as_number, "ahead_by"),
+            is_descendant=find(data, "behind_by") == 0,
+            merge_base=need(data, as_commit, "merge_base_commit", "sha"),
+            files=tuple(answers.changed_file(item) for item in need(data, as_list, "files")),
         )
 
     def pull_requests_of(self, branch: str) -> list[PullRequest]:
@@ -367,11 +218,11 @@ class GitHubApi:
             "per_page": str(PAGE_SIZE),
         }
         found = self._ask(f"{self._repo}/pulls", _PULLS, query)
-        return [_pull_request(item) for item in _need(found, _list)]
+        return [answers.pull_request(item) for item in need(found, as_list)]
 
     def pull_request(self, number: int) -> PullRequest:
         """Return a pull request by its number."""
-        return _pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
+        return answers.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many
@@ -386,7 +237,8 @@ class GitHubApi:
             items = [item for page, _ in pages for item in page]
             # By id: a list that grows while it is read has an item on two pages.
             checks = {
-                check.id: check for check in (_check(kind, item, path_of_suite) for item in items)
+                check.id: check
+                for check in (answers.check(kind, item, path_of_suite) for item in items)
             }
             found += checks.values()
             are_all_listed &= all(
@@ -401,7 +253,7 @@ class GitHubApi:
         path = f"{self._repo}/commits/{quote(sha, safe='')}/statuses"
         pages = self._pages(path, _STATUSES_PERMISSION)
         return {
-            f"status {_find(item, 'id')}": _login(_find(item, "creator"))
+            f"status {find(item, 'id')}": answers.login(find(item, "creator"))
             for page, _ in pages
             for item in page
         }
@@ -417,49 +269,49 @@ class GitHubApi:
             return []
         except errors.GitHubNotFoundError:
             rules = []  # an older GitHub Enterprise Server has none
-        found = [check for rule in rules for check in _required_by_rule(rule)]
+        found = [check for rule in rules for check in answers.required_by_rule(rule)]
         try:
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
         except errors.GitHubNotFoundError:
             return found  # the branch is gone
-        found += _required_by_protection(protected)
+        found += answers.required_by_protection(protected)
         return list(dict.fromkeys(found))
 
     def workflow_runs(self, sha: str) -> list[WorkflowRun]:
         """Return the runs of workflows on a commit."""
         query = {"head_sha": sha, "per_page": str(PAGE_SIZE)}
         found = self._ask(f"{self._repo}/actions/runs", _ACTIONS, query)
-        return [_workflow_run(item) for item in _need(found, _list, "workflow_runs")]
+        return [answers.workflow_run(item) for item in need(found, as_list, "workflow_runs")]
 
     def message(self, sha: str) -> str:
         """Return a commit's message."""
         data = self._ask(f"{self._repo}/commits/{quote(sha, safe='')}", _CONTENTS)
-        return _need(data, answers.text, "commit", "message").text
+        return need(data, text, "commit", "message").text
 
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its
         message.
         """
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
-        found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), _list)
-        return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
+        found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), as_list)
+        return [Untrusted(find(item, "title") or find(item, "message")) for item in found]
 
     def check_runs(self, sha: str) -> list[CheckRun]:
         """Return the check runs of a commit, those of earlier attempts included."""
         path = f"{self._repo}/commits/{quote(sha, safe='')}/check-runs"
         pages = self._pages(path, _CHECKS_PERMISSION, "check_runs", filter="all")
-        return [_check_run(item) for page, _ in pages for item in page]
+        return [answers.check_run(item) for page, _ in pages for item in page]
 
     def annotations_of(self, run: int) -> list[Annotation]:
         """Return the first hundred annotations of a check run."""
         path = f"{self._repo}/check-runs/{run}/annotations"
-        found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(PAGE_SIZE)}), _list)
-        return [_annotation(item) for item in found]
+        found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(PAGE_SIZE)}), as_list)
+        return [answers.annotation(item) for item in found]
 
     def job_steps(self, job: int) -> list[JobStep]:
         """Return the steps of a job of GitHub Actions."""
         data = self._ask(f"{self._repo}/actions/jobs/{job}", _ACTIONS)
-        return [_job_step(item) for item in _list(_find(data, "steps")) or ()]
+        return [answers.job_step(item) for item in as_list(find(data, "steps")) or ()]
 
     def read_log(self, job: int, take: Callable[[bytes], None]) -> None:
         """Give the log of a job of GitHub Actions to ``take``, in pieces.
@@ -476,7 +328,7 @@ class GitHubApi:
         address = answer.headers.get("Location", "")
         # Plain http is for loopback, as for the API itself.
         if urlsplit(address).scheme not in ("https", self._scheme):
-            raise _unusable_answer()
+            raise unusable_answer()
         try:
             status = read_without_token(address, take, max(ends - time.monotonic(), 1.0))
         except errors.UnreachableError as error:
@@ -498,7 +350,7 @@ class GitHubApi:
         data = self._ask(
             f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read"
         )
-        return _need(data, answers.text, "permission").one_of("admin", "write") is not None
+        return need(data, text, "permission").one_of("admin", "write") is not None
 
     def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
         """Return title and body of issues, comments and their like; None for what is not there, or
@@ -508,9 +360,9 @@ class GitHubApi:
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
         answer = self._ask(self._graphql, needs, method="POST", body=body)
-        nodes = _list(_find(answer, "data", "nodes")) or []
+        nodes = as_list(find(answer, "data", "nodes")) or []
         found = [
-            (str(_find(node, "title") or ""), str(_find(node, "body") or "")) if node else None
+            (str(find(node, "title") or ""), str(find(node, "body") or "")) if node else None
             for node in nodes
         ]
         return [*found, *(None for _ in node_ids)][: len(node_ids)]
@@ -524,9 +376,9 @@ class GitHubApi:
         """
         for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", COMMENT_RIGHTS):
             for item in items:
-                body = _find(item, "body")
-                number = _find(item, "id")
-                is_app = _find(item, "user", "type") == "Bot"
+                body = find(item, "body")
+                number = find(item, "id")
+                is_app = find(item, "user", "type") == "Bot"
                 match = marker.match(body) if is_app and isinstance(body, str) else None
                 if match and isinstance(number, int):
                     return number, match[0]
@@ -540,8 +392,8 @@ class GitHubApi:
             f"{issue}/comments" if comment is None else f"comments/{comment}"
         )
         method = "POST" if comment is None else "PATCH"
-        return _need(
-            self._ask(path, COMMENT_RIGHTS, method=method, body={"body": body}), _number, "id"
+        return need(
+            self._ask(path, COMMENT_RIGHTS, method=method, body={"body": body}), as_number, "id"
         )
 
     def _pages(
@@ -553,8 +405,8 @@ class GitHubApi:
         for page in range(1, MAX_PAGES + 1):
             of_page = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
             data = self._ask(path, needs, of_page)
-            items = _need(data, _list, *name)
-            yield items, _find(data, "total_count")
+            items = need(data, as_list, *name)
+            yield items, find(data, "total_count")
             if len(items) < PAGE_SIZE:
                 return
 
@@ -595,7 +447,7 @@ class GitHubApi:
         try:
             data = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
-            raise _unusable_answer() from error
+            raise unusable_answer() from error
         received = _Received(data, answer.headers.get("Link", ""))
         if method == "GET":
             self._cached[key] = answer.headers.get("ETag"), received
@@ -672,51 +524,7 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
     return max(int(reset) - time.time(), 1.0) if re.fullmatch("[0-9]{1,12}", reset) else None
 
 
-def _pull_request(item: object) -> PullRequest:
-    name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
-    branch = _need(item, answers.text, "head", "ref")
-    commit = _need(item, _commit, "head", "sha")
-    return PullRequest(
-        number=_need(item, _number, "number"),
-        url=_need(item, answers.text, "html_url"),
-        is_open=_find(item, "state") == "open",
-        head=(str(name).lower(), branch.text, commit),
-        base=_need(item, answers.text, "base", "ref").text,
-        created_at=answers.time(_find(item, "created_at")),
-        merged_at=answers.time(_find(item, "merged_at")),
-        merged_by=_login(_find(item, "merged_by")),
-        opened_by=_login(_find(item, "user")),
-        has_conflict=_find(item, "mergeable") is False,
-    )
-
-
-def _changed_file(item: object) -> ChangedFile:
-    previous = None
-    if _find(item, "previous_filename"):
-        previous = _need(item, answers.text, "previous_filename")
-    return ChangedFile(
-        path=_need(item, answers.text, "filename"),
-        previous_path=previous,
-        status=str(_find(item, "status") or ""),
-        content=str(_find(item, "sha") or ""),
-    )
-
-
-def _move(item: object) -> Move:
-    return Move(
-        before=_need(item, _commit, "before"),
-        after=_need(item, _commit, "after"),
-        at=_need(item, answers.time, "timestamp"),
-        kind=str(_find(item, "activity_type") or ""),
-        actor=_login(_find(item, "actor")),
-    )
-
-
-def _login(user: object) -> str:
-    return str(_find(user, "login") or "")
-
-
-def is_branch_name(name: str) -> bool:
+def _is_branch_name(name: str) -> bool:
     """Whether git accepts ``name`` as a branch's (git-check-ref-format(1)).
 
     No other name is asked of GitHub: ``requests`` resolves the dots of ``..``, quoted or not, so
@@ -738,7 +546,7 @@ def _branch(name: str) -> str:
     Raises:
         GitHubError: git would not accept it.
     """
-    if not is_branch_name(name):
+    if not _is_branch_name(name):
         raise errors.GitHubError("git accepts no branch of the name that the run has for it")
     return name
 
@@ -755,108 +563,6 @@ def _period(age: timedelta) -> str:
     return "year"
 
 
-def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
-    state = _find(item, "state")
-    return Check(
-        kind,
-        id=f"{kind} {_find(item, 'id')}",
-        name=Untrusted(
-            _find(item, "name") or _find(item, "context") or _find(item, "app", "name") or "checks"
-        ),
-        url=answers.text(
-            _find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")
-        ),
-        is_complete=_find(item, "status") == "completed"
-        or state in ("success", "failure", "error"),
-        conclusion=str(_find(item, "conclusion") or state or ""),
-        app=str(_find(item, "app", "slug") or ""),
-        suite=_number(_find(item, *path_of_suite)) or 0,
-        runs=_number(_find(item, "latest_check_runs_count")) or 0,
-        page=str(_find(item, "html_url") or ""),
-        app_id=_number(_find(item, "app", "id")) or _app_of_status(item),
-        created_at=answers.time(_find(item, "created_at")),
-    )
-
-
-def _app_of_status(item: object) -> int:
-    """Return the number of the app that made a status, as far as its picture tells: GitHub lists
-    statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
-    """
-    picture = _PICTURE.search(str(_find(item, "avatar_url") or ""))
-    if picture is None:
-        return 0
-    if picture["owner"] == "u":
-        return NO_APP
-    return int(picture["number"])
-
-
-def _check_run(item: object) -> CheckRun:
-    is_of_actions = _find(item, "app", "slug") == "github-actions"
-    page = str(_find(item, "html_url") or "")
-    return CheckRun(
-        id=_need(item, _number, "id"),
-        suite=_number(_find(item, "check_suite", "id")) or 0,
-        name=_need(item, answers.text, "name"),
-        conclusion=str(_find(item, "conclusion") or ""),
-        title=answers.text(_find(item, "output", "title")),
-        summary=answers.text(_find(item, "output", "summary")),
-        started_at=answers.time(_find(item, "started_at")),
-        is_job=is_of_actions and re.search(r"/actions/runs/[0-9]+/job/", page) is not None,
-    )
-
-
-def _annotation(item: object) -> Annotation:
-    return Annotation(
-        path=Untrusted(_find(item, "path") or ""),
-        line=_number(_find(item, "start_line")) or 1,
-        message=Untrusted(_find(item, "message") or _find(item, "title") or ""),
-    )
-
-
-def _job_step(item: object) -> JobStep:
-    return JobStep(
-        conclusion=str(_find(item, "conclusion") or ""),
-        started_at=answers.time(_find(item, "started_at")),
-        completed_at=answers.time(_find(item, "completed_at")),
-    )
-
-
-def _workflow_run(item: object) -> WorkflowRun:
-    return WorkflowRun(
-        id=_need(item, _number, "id"),
-        suite=_number(_find(item, "check_suite_id")) or 0,
-        workflow=_number(_find(item, "workflow_id")) or 0,
-        event=str(_find(item, "event") or ""),
-        conclusion=str(_find(item, "conclusion") or ""),
-    )
-
-
-def _required_by_rule(rule: object) -> Iterator[RequiredCheck]:
-    """Yield the checks that a rule requires."""
-    if _find(rule, "type") != "required_status_checks":
-        return
-    for item in _list(_find(rule, "parameters", "required_status_checks")) or ():
-        name = _need(item, answers.text, "context").text
-        yield RequiredCheck(name, _number(_find(item, "integration_id")))
-
-
-def _required_by_protection(branch: object) -> Iterator[RequiredCheck]:
-    """Yield the checks that the classic protection of a branch requires. An app's number of -1
-    stands for any.
-    """
-    required = ("protection", "required_status_checks")
-    told = _list(_find(branch, *required, "checks")) or []
-    for item in told:
-        app = _number(_find(item, "app_id"))
-        if app is not None and app <= 0:
-            app = None
-        yield RequiredCheck(_need(item, answers.text, "context").text, app)
-    names = {_need(item, answers.text, "context").text for item in told}
-    for name in _list(_find(branch, *required, "contexts")) or ():
-        if isinstance(name, str) and name not in names:
-            yield RequiredCheck(name, None)
-
-
 _CHECK_LISTS: Final = (
     ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite", ("id",)),
     ("check-runs", "check_runs", _CHECKS_PERMISSION, "run", ("check_suite", "id")),
@@ -865,39 +571,3 @@ _CHECK_LISTS: Final = (
 """The lists of a commit's checks: path, field, permission, kind, and where an item has the id of
 its suite.
 """
-
-
-def _find(data: object, *path: str) -> object:
-    """Return the value below the object keys ``path``; None when it is missing."""
-    for key in path:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def _need(data: object, read: Callable[[object], T | None], *path: str) -> T:
-    """Return what ``read`` makes of the value below the object keys ``path``.
-
-    Raises:
-        GitHubUnavailableError: it is missing, or something else.
-    """
-    if (found := read(_find(data, *path))) is None:
-        raise _unusable_answer()
-    return found
-
-
-def _unusable_answer() -> errors.GitHubUnavailableError:
-    return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
-
-
-def _list(value: object) -> list[object] | None:
-    return value if isinstance(value, list) else None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _commit(value: object) -> str | None:
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
-        return value
-    return None

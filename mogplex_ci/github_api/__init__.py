@@ -1,0 +1,36 @@
+"""GitHub's REST API, as far as judging and announcing a run needs it.
+
+Works against github.com and GitHub Enterprise Server. The token goes to that one host only; what
+GitHub answers is untrusted like everything else that comes from outside. Facts:
+docs.github.com/rest, API version 2022-11-28.
+"""
+
+from mogplex_ci.github_api.answers import (
+    MAX_COMPARED_FILES,
+    Annotation,
+    ChangedFile,
+    Check,
+    CheckRun,
+    Comparison,
+    JobStep,
+    Move,
+    PullRequest,
+    RequiredCheck,
+    WorkflowRun,
+)
+from mogplex_ci.github_api.client import GitHubApi
+
+__all__ = [
+    "MAX_COMPARED_FILES",
+    "Annotation",
+    "ChangedFile",
+    "Check",
+    "CheckRun",
+    "Comparison",
+    "GitHubApi",
+    "JobStep",
+    "Move",
+    "PullRequest",
+    "RequiredCheck",
+    "WorkflowRun",
+]

@@ -1,0 +1,369 @@
+"""What GitHub's REST API answers: the types, and their one reading of its JSON.
+
+Like everything that comes from outside, it is untrusted. Facts: docs.github.com/rest, API version
+2022-11-28.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, TypeVar
+
+from mogplex_ci import errors
+from mogplex_ci.api.answers import text, time
+from mogplex_ci.untrusted import Untrusted
+
+T = TypeVar("T")
+
+MAX_COMPARED_FILES: Final = 300
+"""Most files in GitHub's answer to a comparison; it has no further pages of them."""
+
+
+class ChangedFile(NamedTuple):
+    """A file that a comparison lists."""
+
+    path: Untrusted
+    previous_path: Untrusted | None
+    """Its path before it was renamed."""
+    status: str
+    """GitHub's word, such as ``added``; empty if there is none."""
+    content: str
+    """Id of its content; empty if there is none."""
+
+
+class Comparison(NamedTuple):
+    """The changes of a commit compared to an earlier one, or to the point where its branch left
+    another branch.
+    """
+
+    ahead_by: int
+    """Commits that the later one has and the earlier one has not."""
+    is_descendant: bool
+    """Whether the later one holds every commit of the earlier one."""
+    merge_base: str
+    """The newest commit that is in both."""
+    files: tuple[ChangedFile, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether ``files`` holds every file."""
+        return len(self.files) < MAX_COMPARED_FILES
+
+    @property
+    def paths(self) -> tuple[Untrusted, ...]:
+        """Paths of the changed files; both names of a renamed one."""
+        old_names = (file.previous_path for file in self.files)
+        names = (file.path for file in self.files)
+        return (*names, *(name for name in old_names if name is not None))
+
+
+class Move(NamedTuple):
+    """A branch was pushed, created, merged into or deleted."""
+
+    before: str
+    """Its commit before; zeros if there was none."""
+    after: str
+    at: datetime
+    kind: str
+    """GitHub's word, such as ``push``, ``force_push`` or ``merge_queue_merge``."""
+    actor: str
+    """Login of who did it; empty if GitHub does not tell."""
+
+
+class PullRequest(NamedTuple):
+    """A pull request, as GitHub has it now."""
+
+    number: int
+    url: Untrusted
+    is_open: bool
+    head: tuple[str, str, str]
+    """Repository as ``owner/name`` in lower case, branch, and commit."""
+    base: str
+    """Name of the branch that it would be merged into."""
+    created_at: datetime | None
+    merged_at: datetime | None
+    """None unless it was merged."""
+    merged_by: str
+    """Login of who merged it; empty if nobody did, and in a list."""
+    opened_by: str
+    """Login of who opened it; empty if that account is gone."""
+    has_conflict: bool
+    """Whether GitHub says that it cannot be merged; a list does not tell."""
+
+
+class Check(NamedTuple):
+    """A check suite, a check run, or a commit status."""
+
+    kind: str
+    """``suite``, ``run`` or ``status``."""
+    id: str
+    """Unique among all three, and another one after it ran again."""
+    name: Untrusted
+    url: Untrusted | None
+    page: str
+    """The address that GitHub gives it; empty if there is none. The maker's own, ``details_url``,
+    proves nothing.
+    """
+    is_complete: bool
+    conclusion: str
+    """GitHub's word, such as ``success`` or ``action_required``; empty as long as there is none."""
+    app: str
+    """Slug of the app that made it, such as ``github-actions``; empty for a status."""
+    suite: int
+    """Id of the suite that it is, or is part of; 0 for a status."""
+    runs: int
+    """Check runs of a suite."""
+    app_id: int
+    """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
+    created_at: datetime | None
+    """When a suite or a status was made; None for a check run."""
+
+
+NO_APP: Final = -1
+_PICTURE: Final = re.compile(r"/(?P<owner>in|u)/(?P<number>\d{1,12})(?:[?/]|$)", re.ASCII)
+"""The path of the picture of an app or a person."""
+
+
+class CheckRun(NamedTuple):
+    """A check run of any attempt, with what it says of itself."""
+
+    id: int
+    """Of a job of GitHub Actions also the job's id."""
+    suite: int
+    name: Untrusted
+    conclusion: str
+    """GitHub's word, such as ``failure``; empty as long as there is none."""
+    title: Untrusted | None
+    summary: Untrusted | None
+    started_at: datetime | None
+    is_job: bool
+    """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
+
+
+class Annotation(NamedTuple):
+    """What a check says of a line of a file."""
+
+    path: Untrusted
+    line: int
+    message: Untrusted
+
+
+class JobStep(NamedTuple):
+    """A step of a job of GitHub Actions. GitHub gives whole seconds."""
+
+    conclusion: str
+    """GitHub's word, such as ``failure``; empty as long as there is none."""
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class RequiredCheck(NamedTuple):
+    """A check that a branch's rules or protection require."""
+
+    name: str
+    app_id: int | None
+    """The only app whose word counts; None if anybody's does."""
+
+
+class WorkflowRun(NamedTuple):
+    """A run of a workflow of GitHub Actions."""
+
+    id: int
+    suite: int
+    """Id of its check suite."""
+    workflow: int
+    event: str
+    conclusion: str
+    """Empty as long as there is none."""
+
+
+def pull_request(item: object) -> PullRequest:
+    """Read a pull request, of a list or alone."""
+    name = find(item, "head", "repo", "full_name")  # null when the fork was deleted
+    branch = need(item, text, "head", "ref")
+    commit = need(item, as_commit, "head", "sha")
+    return PullRequest(
+        number=need(item, as_number, "number"),
+        url=need(item, text, "html_url"),
+        is_open=find(item, "state") == "open",
+        head=(str(name).lower(), branch.text, commit),
+        base=need(item, text, "base", "ref").text,
+        created_at=time(find(item, "created_at")),
+        merged_at=time(find(item, "merged_at")),
+        merged_by=login(find(item, "merged_by")),
+        opened_by=login(find(item, "user")),
+        has_conflict=find(item, "mergeable") is False,
+    )
+
+
+def changed_file(item: object) -> ChangedFile:
+    """Read a file of a comparison."""
+    previous = None
+    if find(item, "previous_filename"):
+        previous = need(item, text, "previous_filename")
+    return ChangedFile(
+        path=need(item, text, "filename"),
+        previous_path=previous,
+        status=str(find(item, "status") or ""),
+        content=str(find(item, "sha") or ""),
+    )
+
+
+def move(item: object) -> Move:
+    """Read a move of a branch, of its activity."""
+    return Move(
+        before=need(item, as_commit, "before"),
+        after=need(item, as_commit, "after"),
+        at=need(item, time, "timestamp"),
+        kind=str(find(item, "activity_type") or ""),
+        actor=login(find(item, "actor")),
+    )
+
+
+def login(user: object) -> str:
+    """Read the login of an account; empty if there is none."""
+    return str(find(user, "login") or "")
+
+
+def check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
+    """Read an item of a list of checks; ``path_of_suite`` is where it has the id of its suite."""
+    state = find(item, "state")
+    return Check(
+        kind,
+        id=f"{kind} {find(item, 'id')}",
+        name=Untrusted(
+            find(item, "name") or find(item, "context") or find(item, "app", "name") or "checks"
+        ),
+        url=text(find(item, "html_url") or find(item, "details_url") or find(item, "target_url")),
+        is_complete=find(item, "status") == "completed" or state in ("success", "failure", "error"),
+        conclusion=str(find(item, "conclusion") or state or ""),
+        app=str(find(item, "app", "slug") or ""),
+        suite=as_number(find(item, *path_of_suite)) or 0,
+        runs=as_number(find(item, "latest_check_runs_count")) or 0,
+        page=str(find(item, "html_url") or ""),
+        app_id=as_number(find(item, "app", "id")) or _app_of_status(item),
+        created_at=time(find(item, "created_at")),
+    )
+
+
+def _app_of_status(item: object) -> int:
+    """Return the number of the app that made a status, as far as its picture tells: GitHub lists
+    statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
+    """
+    picture = _PICTURE.search(str(find(item, "avatar_url") or ""))
+    if picture is None:
+        return 0
+    if picture["owner"] == "u":
+        return NO_APP
+    return int(picture["number"])
+
+
+def check_run(item: object) -> CheckRun:
+    """Read a check run."""
+    is_of_actions = find(item, "app", "slug") == "github-actions"
+    page = str(find(item, "html_url") or "")
+    return CheckRun(
+        id=need(item, as_number, "id"),
+        suite=as_number(find(item, "check_suite", "id")) or 0,
+        name=need(item, text, "name"),
+        conclusion=str(find(item, "conclusion") or ""),
+        title=text(find(item, "output", "title")),
+        summary=text(find(item, "output", "summary")),
+        started_at=time(find(item, "started_at")),
+        is_job=is_of_actions and re.search(r"/actions/runs/[0-9]+/job/", page) is not None,
+    )
+
+
+def annotation(item: object) -> Annotation:
+    """Read an annotation of a check run."""
+    return Annotation(
+        path=Untrusted(find(item, "path") or ""),
+        line=as_number(find(item, "start_line")) or 1,
+        message=Untrusted(find(item, "message") or find(item, "title") or ""),
+    )
+
+
+def job_step(item: object) -> JobStep:
+    """Read a step of a job."""
+    return JobStep(
+        conclusion=str(find(item, "conclusion") or ""),
+        started_at=time(find(item, "started_at")),
+        completed_at=time(find(item, "completed_at")),
+    )
+
+
+def workflow_run(item: object) -> WorkflowRun:
+    """Read a run of a workflow."""
+    return WorkflowRun(
+        id=need(item, as_number, "id"),
+        suite=as_number(find(item, "check_suite_id")) or 0,
+        workflow=as_number(find(item, "workflow_id")) or 0,
+        event=str(find(item, "event") or ""),
+        conclusion=str(find(item, "conclusion") or ""),
+    )
+
+
+def required_by_rule(rule: object) -> Iterator[RequiredCheck]:
+    """Yield the checks that a rule requires."""
+    if find(rule, "type") != "required_status_checks":
+        return
+    for item in as_list(find(rule, "parameters", "required_status_checks")) or ():
+        name = need(item, text, "context").text
+        yield RequiredCheck(name, as_number(find(item, "integration_id")))
+
+
+def required_by_protection(branch: object) -> Iterator[RequiredCheck]:
+    """Yield the checks that the classic protection of a branch requires. An app's number of -1
+    stands for any.
+    """
+    required = ("protection", "required_status_checks")
+    told = as_list(find(branch, *required, "checks")) or []
+    for item in told:
+        app = as_number(find(item, "app_id"))
+        if app is not None and app <= 0:
+            app = None
+        yield RequiredCheck(need(item, text, "context").text, app)
+    names = {need(item, text, "context").text for item in told}
+    for name in as_list(find(branch, *required, "contexts")) or ():
+        if isinstance(name, str) and name not in names:
+            yield RequiredCheck(name, None)
+
+
+def find(data: object, *path: str) -> object:
+    """Return the value below the object keys ``path``; None when it is missing."""
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def need(data: object, read: Callable[[object], T | None], *path: str) -> T:
+    """Return what ``read`` makes of the value below the object keys ``path``.
+
+    Raises:
+        GitHubUnavailableError: it is missing, or something else.
+    """
+    if (found := read(find(data, *path))) is None:
+        raise unusable_answer()
+    return found
+
+
+def unusable_answer() -> errors.GitHubUnavailableError:
+    """Return the error for an answer that has not what its documentation promises."""
+    return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
+
+
+def as_list(value: object) -> list[object] | None:
+    """Return a list as it is; None for all else."""
+    return value if isinstance(value, list) else None
+
+
+def as_number(value: object) -> int | None:
+    """Return a whole number as it is; None for all else."""
+    return value if isinstance(value, int) else None
+
+
+def as_commit(value: object) -> str | None:
+    """Return the id of a commit, as SHA-1 or SHA-256; None for all else."""
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
+        return value
+    return None
