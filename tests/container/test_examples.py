@@ -504,7 +504,9 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
         pytest.param("no-change", NOTHING, "It changed nothing", marks=pytest.mark.slow),
         (
             "success",
-            Work({".github/workflows/ci.yml": "on: never"}),
+            Work(
+                {".github/workflows/ci.yml": "on: never"}, checks=Look([check("test", "success")])
+            ),
             "It changed a protected path: .github/workflows/ci.yml",
         ),
     ],
@@ -512,8 +514,7 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
 def test_an_update_without_the_right_change_fails_the_job(
     image: str, tmp_path: Path, api: GitHub, scenario: str, work: Work, said: str
 ) -> None:
-    # An older service does not tell the commit, so that the tip is judged.
-    with Emulator(scenario, api="2026-08", speed=20) as emulator:
+    with Emulator(scenario, speed=20) as emulator:
         done = run_example(
             image, tmp_path, EXAMPLES["dependencies"], emulator, "schedule", api=api, works=[work]
         )

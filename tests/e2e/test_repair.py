@@ -48,6 +48,7 @@ def step_of(folder: Path, api: GitHub, emulator: Emulator, **inputs: str) -> Git
     return GitHubStep(folder, given, {"GITHUB_API_URL": api.url})
 
 
+@pytest.mark.slow  # in real time; tests/faults/test_repair.py plays it in virtual time, too
 def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
     tmp_path: Path, api: GitHub
 ) -> None:
