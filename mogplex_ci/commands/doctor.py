@@ -21,7 +21,6 @@ from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.commands.common import Console, Session, error_lines, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
-from mogplex_ci.gates.rights import Wanted, check_rights, in_order, rights_needed
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
@@ -33,10 +32,11 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import SafeText, Value, duration
-from mogplex_ci.step.execute import Step
 from mogplex_ci.step.guards import reason_to_skip, rights_for_event
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.rights import Wanted, check_rights, in_order, rights_needed
+from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 

@@ -10,17 +10,19 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
-from mogplex_ci.inputs.run_file import RunFile, inputs_of_task, read_run_file
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
+
+if TYPE_CHECKING:
+    from mogplex_ci.inputs.run_file import RunFile
 
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, ALSO_VARIABLES))
 """Outputs as other CI systems hand them to later jobs."""
@@ -83,6 +85,8 @@ class Sources(NamedTuple):
         in_file: Mapping[str, str] = {}
         problems: Sequence[Problem] = []
         if self.run_file is not None:
+            from mogplex_ci.inputs.run_file import inputs_of_task
+
             in_file, problems = inputs_of_task(self.run_file, given.get("task"))
         defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
         if "run-id" in in_file or "run-id" in given:
@@ -106,6 +110,8 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
     run_file = None
     faults: Sequence[Problem] = []
     if "run-file" in texts:
+        from mogplex_ci.inputs.run_file import read_run_file  # 1 ms
+
         try:
             run_file, faults = read_run_file(platform.workspace, texts["run-file"])
         except UsageError as error:

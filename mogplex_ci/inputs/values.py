@@ -10,7 +10,6 @@ from typing import Any, Final
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import Input, check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.patterns import Patterns
-from mogplex_ci.inputs.run_file import parse_options
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.own_words import named
@@ -86,6 +85,8 @@ def _run_options(text: str) -> Mapping[str, Any]:
     """
     if not text:
         return {}
+    from mogplex_ci.inputs.run_file import parse_options  # 1 ms
+
     options = parse_options(text)
     if not all(isinstance(name, str) for name in options):
         raise ValueError("has a name that is not text")

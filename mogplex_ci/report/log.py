@@ -22,7 +22,6 @@ from mogplex_ci.report.facts import Ending, RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog, write_end
 from mogplex_ci.run import updates as u
-from mogplex_ci.run.many import CanariesPassed, NoMoreStarts
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
@@ -124,13 +123,13 @@ class Log(Report):
         title = self._safe.sentence("Starting ", number, *text.bounds(runs[0].inputs))
         self.lines.fold(title, [run.name for run in runs if run.name is not None])
 
-    def bound(self, news: CanariesPassed | NoMoreStarts) -> None:
+    def bound(self, news: u.CanariesPassed | u.NoMoreStarts) -> None:
         """Say that the canaries let the other runs start, or that nothing more is started."""
         match news:
-            case CanariesPassed(canaries, others):
+            case u.CanariesPassed(canaries, others):
                 passed = self._safe.sentence("All canaries succeeded (", canaries, ")")
                 self.lines.say(passed, ": starting the others (", others, ")")
-            case NoMoreStarts(cause, left_out):
+            case u.NoMoreStarts(cause, left_out):
                 why = self._safe.message(cause)
                 stopped = "Nothing more is started, and what works goes on: "
                 self.lines.say(stopped, why, ". Runs not started: ", left_out)

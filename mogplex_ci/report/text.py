@@ -11,7 +11,6 @@ from mogplex_ci.errors import MogplexError, Problem
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.run.delivery import Claim
-from mogplex_ci.run.many import FleetCounts
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.timeline import (
     Addition,
@@ -24,7 +23,7 @@ from mogplex_ci.run.timeline import (
     ToolCall,
     ToolUse,
 )
-from mogplex_ci.run.updates import EventsMissing
+from mogplex_ci.run.updates import EventsMissing, FleetCounts
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -108,7 +107,7 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_SAYS_NOTHING: Final = re.compile(r"\s*Agent run exited with code -?\d+\.?\s*")
+_SAYS_NOTHING: Final = r"\s*Agent run exited with code -?\d+\.?\s*"
 """The service writes this of every run whose agent failed (Mogplex/mogplex,
 lib/harness/failure.ts).
 """
@@ -117,7 +116,7 @@ lib/harness/failure.ts).
 def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
     ours = safe.message(capitalized(why.cause))
-    if not why.detail or _SAYS_NOTHING.fullmatch(why.detail.text):
+    if not why.detail or re.fullmatch(_SAYS_NOTHING, why.detail.text):
         return ours
     return safe.sentence(ours, ": ", why.detail)
 

@@ -8,7 +8,7 @@ from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 
 GITHUB: Final = "https://github.com"
-_PULL_REQUEST_PAGE: Final = re.compile(r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/?")
+_PULL_REQUEST_PAGE: Final = r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/?"
 
 
 class JudgedCheck(NamedTuple):
@@ -89,7 +89,7 @@ def is_own_pull_request(url: Untrusted, repository: str, servers: Sequence[str])
     """Whether an address is a pull request's page of the repository ``owner/name`` on one of the
     servers, such as ``https://github.com``.
     """
-    page = _PULL_REQUEST_PAGE.fullmatch(url.text)
+    page = re.fullmatch(_PULL_REQUEST_PAGE, url.text)
     if page is None:
         return False
     known = {server.rstrip("/").lower() for server in servers}

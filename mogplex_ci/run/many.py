@@ -17,7 +17,17 @@ from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import HeldBackError
 from mogplex_ci.run.result import Result, RunResult, interrupted
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, NextForm, NextKey, Started, Update
+from mogplex_ci.run.updates import (
+    HEARTBEAT_SECONDS,
+    CanariesPassed,
+    FleetCounts,
+    Heartbeat,
+    NextForm,
+    NextKey,
+    NoMoreStarts,
+    Started,
+    Update,
+)
 from mogplex_ci.waiting import Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -33,16 +43,6 @@ _SUCCEEDED: Final = (Result.SUCCESS, Result.DRY_RUN)
 """How a canary must end. A run that is paused, detached or rejected has not succeeded."""
 
 
-class FleetCounts(NamedTuple):
-    """How many runs there are of each kind."""
-
-    done: int
-    working: int
-    """Started, and not over yet."""
-    waiting: int
-    """Not started yet."""
-
-
 class RunUpdate(NamedTuple, Generic[T]):
     """An update of one of the runs."""
 
@@ -55,22 +55,6 @@ class RunEnd(NamedTuple, Generic[T]):
 
     item: T
     result: RunResult
-
-
-class CanariesPassed(NamedTuple):
-    """All canaries have succeeded: the others are started now."""
-
-    canaries: int
-    others: int
-
-
-class NoMoreStarts(NamedTuple):
-    """Too much has failed: nothing more is started."""
-
-    cause: str
-    """In our words: ``[[max-failures]] is 1, and 2 did not succeed``."""
-    left_out: int
-    """Runs that were not started; one whose request is on its way may be among them."""
 
 
 News: TypeAlias = RunUpdate[T] | RunEnd[T] | CanariesPassed | NoMoreStarts | FleetCounts

@@ -6,7 +6,7 @@ from typing import Final
 
 from mogplex_ci.models import Run, Sandbox
 
-_NEVER_READY: Final = re.compile(r"Sandbox (?P<id>[0-9A-Fa-f-]{36}) did not become ready")
+_NEVER_READY: Final = r"Sandbox (?P<id>[0-9A-Fa-f-]{36}) did not become ready"
 """How the service names the sandbox that a launch waited for (Mogplex/mogplex,
 lib/sandbox/internal-launch.ts).
 """
@@ -20,7 +20,7 @@ def sandbox_of(run: Run, listed: Sequence[Sandbox]) -> Sandbox | None:
     own branch and by its time; the base branch is everybody's.
     """
     named = run.sandbox_record_id.text if run.sandbox_record_id else None
-    in_error = _NEVER_READY.search(run.error.text) if run.error else None
+    in_error = re.search(_NEVER_READY, run.error.text) if run.error else None
     if in_error:
         named = in_error["id"]
     if named is not None:

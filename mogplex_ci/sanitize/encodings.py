@@ -26,6 +26,8 @@ colour.
 
 ``\\u009b`` is how controls are shown: no more than text.
 """
+_ESCAPE_MARKS: Final = "\\%&["
+"""Each escape begins with one of these."""
 _LINES: Final = r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)|[^\n]++\n?"
 """Lines without a character that begins an escape, as many as follow one another; any other
 line.
@@ -72,7 +74,8 @@ def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
     written: list[str] = []
     read: list[str] = []
-    if not compiled(_ESCAPE).search(text):
+    may_hold_one = any(mark in text for mark in _ESCAPE_MARKS)
+    if not may_hold_one or not compiled(_ESCAPE).search(text):
         return Decoded(written, read)
     for lines in compiled(_LINES).finditer(text):
         if lines["plain"]:

@@ -15,13 +15,13 @@ from mogplex_ci.inputs.sources import asks_for_dry_run
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
-from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.step.execute import Step, execute, result_of_block, service_of
+from mogplex_ci.step.execute import execute, result_of_block, service_of
 from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
 from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, stop_of_process
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def _comment_on(step: Step, run: StepRun) -> None:
     inputs = run.inputs
     if inputs.comment_on is None or inputs.dry_run:
         return
+    from mogplex_ci.report.comment import Comment  # few steps comment
+
     github = step.github(inputs, step.platform.repository())
     own_key = None if inputs.run_id else run.plan.key.base
     comment = None

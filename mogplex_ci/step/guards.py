@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import finish, retrying
-from mogplex_ci.gates.rights import asks_at_once, rights_needed
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.event_words import Words, as_compared, event_text
 from mogplex_ci.platforms.webhook import Trust
+from mogplex_ci.step.rights import asks_at_once, rights_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.step.execute import Step
+    from mogplex_ci.step.step import Step
 
 T = TypeVar("T")
 _ASK_SECONDS: Final = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import LiteralString, TypeVar
+from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, Problem, ResourceError, UsageError
@@ -22,12 +22,9 @@ from mogplex_ci.outputs import (
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report, StepRun, text
-from mogplex_ci.report.comment import Comment, CommentReport, job_link
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
-from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.outputs import early_outputs, outputs_of
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
@@ -36,6 +33,9 @@ from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.comment import Comment
 
 T = TypeVar("T")
 
@@ -139,6 +139,8 @@ class Recorder:
                 "[[comment-on]] is not used: this CI system does not say which repository the job belongs to",
             )
             return
+        from mogplex_ci.report.comment import CommentReport, job_link  # few steps comment
+
         link = job_link(self.safe, self._platform.job_url)
         warn = partial(self.log.lines.warn, "Comment")
         self._reports.append(CommentReport(comment, self.safe, link, stop, warn))
@@ -194,6 +196,8 @@ class Recorder:
         known = RunResult.of(Result.DETACHED)
         known = known._replace(run=started.run, key=started.key, joined=started.joined)
         facts = facts_of(known, self.safe, self._platform, None)
+        from mogplex_ci.report.outputs import early_outputs  # not before the first request
+
         values = early_outputs(facts, self.safe)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
@@ -289,6 +293,8 @@ class Recorder:
 
     def _hand_on(self, result: RunResult, step: StepFacts) -> RunResult:
         """Write the outputs, and return how the step ends with them, or without."""
+        from mogplex_ci.report.outputs import outputs_of
+
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:
@@ -345,7 +351,9 @@ def _without_outputs(good: RunResult, error: Exception) -> RunResult:
 
 def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
     """Return the reports that are written into ``folder``."""
-    from mogplex_ci.report.html import HtmlReport  # 1 ms, and only these files need it
+    # Only these files need what is loaded here, 2 ms.
+    from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
+    from mogplex_ci.report.html import HtmlReport
     from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
 
     return [

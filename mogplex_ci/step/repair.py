@@ -9,18 +9,28 @@ asks for both; where a check ran again, also with what it said before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Final
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.gates import Inspection, judge_run
+from mogplex_ci.gates import Inspection, Sources, inspection_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
+from mogplex_ci.platforms.base import github_servers
 from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.run.updates import NamesAlone, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
+from mogplex_ci.step.rights import Wanted, asks_at_once, rights_needed
+
+if TYPE_CHECKING:
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.report import StepRun
+    from mogplex_ci.run.service import Service
+    from mogplex_ci.step.step import Step
 
 LEAST_TIME: Final = 0.1
 """The part of ``timeout`` that must be left when a round is started."""
@@ -214,3 +224,59 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCh
     if evidence:
         text += f"\n\n{evidence}"
     return f"{_INTRODUCTION}\n\n{fenced(text)}"
+
+
+@contextlib.contextmanager
+def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
+    """Yield the rounds of one of the step's runs."""
+    recorder = step.recorder
+    with contextlib.closing(_inspection_of(step, run.plan.inputs, service)) as inspection:
+        yield Rounds(
+            run.plan,
+            inspection,
+            recorder.safe,
+            partial(recorder.save, run),
+            partial(recorder.save_key, run),
+            partial(_check_rights, step, run.plan, inspection),
+        )
+
+
+def _check_rights(step: Step, plan: Plan, inspection: Inspection, starting: Starting) -> None:
+    """Check what gates and ``repair`` need in the repository of a run that is about to start, if
+    that was not asked for when the step began.
+
+    Raises:
+        MissingRightsError: with all that are missing.
+        StopRequested: a stop signal came.
+    """
+    inputs, repo = plan.inputs, starting.repo
+    rights = rights_needed(inputs)
+    names_one_run = plan.found is None
+    if not rights or repo is None or asks_at_once(inputs, names_one_run=names_one_run):
+        return
+    inspection.connect(repo)
+    if inspection.github is None:
+        return
+    default = repo.default_branch.text if repo.default_branch is not None else ""
+    branch = inputs.base_branch or default
+    step.ask_for([Wanted(repo.full_name.text, rights, branch, inspection.github)])
+
+
+def _inspection_of(step: Step, inputs: ActionInputs, service: Service) -> Inspection:
+    """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the
+    scenario tells.
+    """
+    scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
+    if inputs.dry_run:
+        from mogplex_ci.emulator.scenario import load_scenario
+
+        scenario_rounds = load_scenario(inputs.scenario).rounds
+    sources = Sources(
+        service,
+        lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
+        safe=step.recorder.safe,
+        own_run=step.platform.workflow_run,
+        scenario_rounds=scenario_rounds,
+        servers=github_servers(step.platform.env),
+    )
+    return inspection_of(inputs, sources)

@@ -25,11 +25,18 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
-from mogplex_ci.run.many import CanariesPassed, NoMoreStarts, RunEnd, RunUpdate
+from mogplex_ci.run.many import RunEnd, RunUpdate
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Ended, EventsArrived, Trouble, Update
+from mogplex_ci.run.updates import (
+    CanariesPassed,
+    Ended,
+    EventsArrived,
+    NoMoreStarts,
+    Trouble,
+    Update,
+)
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop

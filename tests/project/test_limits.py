@@ -11,12 +11,12 @@ import pytest
 from mogplex_ci import durations, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
-from mogplex_ci.gates import artifact, checks, rights
+from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import evidence, fleet, guards, repair
+from mogplex_ci.step import evidence, fleet, guards, repair, rights
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 

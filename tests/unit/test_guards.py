@@ -11,9 +11,9 @@ import pytest
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import Step
 from mogplex_ci.step.guards import ask_github
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Stop
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs

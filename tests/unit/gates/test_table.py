@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from mogplex_ci.gates.outcome import Outcome
-from mogplex_ci.gates.rights import READ_RIGHTS
 from mogplex_ci.gates.table import BRANCH, GATES, GateKind
 from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.inputs.rules import GATE_INPUTS
+from mogplex_ci.step.rights import READ_RIGHTS
 from tests.program import ROOT
 
 ALL = (*GATES, BRANCH)
@@ -55,7 +55,7 @@ def missing(kind: GateKind) -> Iterator[str]:
     ):
         yield f"name {permissions} for {kind.name} in the table “Permissions” of docs/security.md"
     for permission in set(filter(None, kind.needs.split(", "))) - READ_RIGHTS.keys():
-        yield f"ask GitHub for what {permission} allows in READ_RIGHTS of gates/rights.py"
+        yield f"ask GitHub for what {permission} allows in READ_RIGHTS of step/rights.py"
     for code in {kind.code, *(outcome.value.code for outcome in kind.outcomes)} - {""}:
         if f"`{code}`" not in pages["docs/troubleshooting.md"]:
             yield f"explain {code} in docs/troubleshooting.md"
@@ -75,7 +75,7 @@ def test_what_a_new_gate_lacks_is_named() -> None:
         "add licence to the names of gates in result.schema.json",
         "add licence to “Require a result” in docs/recipes.md",
         "name `packages: read` for licence in the table “Permissions” of docs/security.md",
-        "ask GitHub for what packages: read allows in READ_RIGHTS of gates/rights.py",
+        "ask GitHub for what packages: read allows in READ_RIGHTS of step/rights.py",
         "explain NO_LICENCE in docs/troubleshooting.md",
     ]
 

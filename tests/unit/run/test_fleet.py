@@ -9,19 +9,20 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from mogplex_ci.models import Run
-from mogplex_ci.run.many import (
-    CanariesPassed,
-    Fleet,
-    FleetCounts,
-    NoMoreStarts,
-    RunEnd,
-    RunUpdate,
-    result_of_fleet,
-)
+from mogplex_ci.run.many import Fleet, RunEnd, RunUpdate, result_of_fleet
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
-from mogplex_ci.step.execute import Step, result_of_block
+from mogplex_ci.run.updates import (
+    CanariesPassed,
+    FleetCounts,
+    Heartbeat,
+    NoMoreStarts,
+    Polling,
+    Started,
+    Update,
+)
+from mogplex_ci.step.execute import result_of_block
+from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
 from tests.typed_inputs import typed_inputs

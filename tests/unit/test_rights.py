@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from mogplex_ci.errors import MissingRightsError
-from mogplex_ci.gates.rights import READ_RIGHTS, Wanted, check_rights, rights_needed
 from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.step.rights import READ_RIGHTS, Wanted, check_rights, rights_needed
 from mogplex_ci.waiting import Clock
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs

@@ -1,0 +1,79 @@
+"""A step of a CI job: what all that it does has in common."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from mogplex_ci.platforms.base import Platform, github_api_url
+from mogplex_ci.step.rights import Wanted, check_rights, in_order
+from mogplex_ci.waiting import Clock, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mogplex_ci.api.budget import TokenBudget
+    from mogplex_ci.github_api import GitHubApi
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.step.recorder import Recorder
+
+
+class Step(NamedTuple):
+    """A step of a CI job."""
+
+    platform: Platform
+    recorder: Recorder
+    clock: Clock
+    stop: Stop
+    began: float
+    """A time of the clock."""
+    github_calls: TokenBudget | None = None
+    """Bounds the calls of all runs to GitHub; None for a few."""
+
+    def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
+        """Return GitHub's API of a repository; None without a token for it, or without the
+        repository's name.
+        """
+        if inputs.github_token is None or repository is None:
+            return None
+        from mogplex_ci.github_api import GitHubApi  # loads urllib3
+
+        url = github_api_url(self.platform.env)
+        diagnostics = self.recorder.diagnostics
+        throttle = None
+        if self.github_calls is not None:
+            throttle = partial(self.github_calls.turn, clock=self.clock)
+        return GitHubApi(
+            url, inputs.github_token, repository, diagnostics=diagnostics, throttle=throttle
+        )
+
+    def check_rights(
+        self, inputs: ActionInputs, needed: Mapping[str, Iterable[str]], branch: str
+    ) -> None:
+        """Ask GitHub whether ``github-token`` has the rights that are ``needed``, by repository.
+        ``branch`` is the base; empty if it is not known. Without a token nothing is asked.
+
+        Raises:
+            MissingRightsError: with all that are missing.
+            StopRequested: a stop signal came.
+        """
+        with contextlib.ExitStack() as connections:
+            wanted: list[Wanted] = []
+            for repository, rights in needed.items():
+                github = self.github(inputs, repository) if rights else None
+                if github is not None:
+                    connections.callback(github.close)
+                    wanted.append(Wanted(repository, in_order(rights), branch, github))
+            self.ask_for(wanted)
+
+    def ask_for(self, wanted: Sequence[Wanted]) -> None:
+        """Ask GitHub whether the token has all that is wanted.
+
+        Raises:
+            MissingRightsError: with all that are missing.
+            StopRequested: a stop signal came.
+        """
+        is_workflow = bool(self.platform.workflow_run)
+        with self.stop.interrupting():
+            check_rights(wanted, clock=self.clock, is_workflow=is_workflow)
