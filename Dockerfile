@@ -70,7 +70,9 @@ COPY --from=root / /
 COPY --from=dependencies /app /app
 COPY --from=program /program /app
 
+# glibc's own threshold, but fixed: it raises it when large memory is freed, and then keeps what pages of events needed.
 ENV LANG=C.UTF-8 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1
 

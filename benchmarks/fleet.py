@@ -5,6 +5,7 @@ costs.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,15 @@ def _memory() -> float:
         with Emulator(scenario, limits=False, repos=_REPOS) as emulator:
             step = _step(folder, emulator)
             step.inputs |= {"output-dir": "out"}
-            return peak([str(ROOT / "entrypoint.py")], step.environment, folder)
+            environment = step.environment | _malloc_in_the_image()
+            return peak([str(ROOT / "entrypoint.py")], environment, folder)
+
+
+def _malloc_in_the_image() -> dict[str, str]:
+    """Return the settings of malloc that the image has."""
+    return dict(
+        re.findall(r"(MALLOC_\w+)=(\d+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    )
 
 
 def _idle_cpu() -> float:
