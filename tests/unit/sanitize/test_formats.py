@@ -15,9 +15,9 @@ from mogplex_ci.untrusted import Untrusted
 class Sample(NamedTuple):
     """A line of ``format_samples.tsv``.
 
-    The samples are none of ``formats.tsv``: they were made by hand after the vendor's page, or
-    after the rule of another scanner that the line names. No scanner takes one of the halves for a
-    secret.
+    The samples come from nothing in ``formats.tsv``: each has the shape that the vendor's page
+    shows, or the rule of another scanner that the line names. Its characters are random. No
+    scanner takes one of the halves for a secret.
     """
 
     secret: str
