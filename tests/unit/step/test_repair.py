@@ -78,3 +78,8 @@ def test_a_report_is_bounded() -> None:
     long = report_of(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400
     assert long.endswith("- … and more\n```")
+
+
+def test_a_name_has_200_characters_at_most() -> None:
+    assert f"- {'x' * 200}\n" in report(["x" * 200])
+    assert f"- {'x' * 200}… 1 more characters\n" in report(["x" * 201])

@@ -1,0 +1,133 @@
+"""Which runs a step may have, and how long the service takes to start them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo
+from mogplex_ci.report import text
+from mogplex_ci.run.repositories import Match
+from mogplex_ci.run.service import Service
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.fleet import _warn_of_slow_starts, pairs_of, seconds_to_start
+from mogplex_ci.step.plan import planned_runs
+from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.step import Step
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
+from tests.github_log import read_log
+from tests.typed_inputs import typed_inputs
+from tests.unit.report.events import Job
+from tests.virtual_time import VirtualTime
+
+
+def repos(count: int) -> Match:
+    """Return so many repositories."""
+    untold = Untrusted(None)
+    return Match(
+        tuple(
+            Repo(f"id-{number}", Untrusted(f"acme/r{number}"), None, None, untold)
+            for number in range(1, count + 1)
+        )
+    )
+
+
+def task(name: str, repo: str, **fields: object) -> ActionInputs:
+    return typed_inputs(task=name, repo=repo, **fields)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "found", "said"),
+    [
+        (
+            [task("a", "*", idempotency_key="k"), task("b", "*")],
+            {"*": repos(2)},
+            ["idempotency-key: is one key for 4 runs. Remove it: each run gets a key of its own."],
+        ),
+        ([task("a", "x", idempotency_key="k")], {"x": repos(1)}, []),
+        (
+            [task("a", "*", branch="fix"), task("b", "*", branch="fix"), task("c", "*")],
+            {"*": repos(2)},
+            [
+                f'branch: "acme/r{number}" is used by several tasks of one repository. '
+                "Give each task a branch of its own."
+                for number in (1, 2)
+            ],
+        ),
+        ([task("a", "*", branch="fix"), task("b", "*", branch="mend")], {"*": repos(2)}, []),
+        ([task("a", "*", branch="fix")], {"*": repos(2)}, []),
+        ([task("a", "*"), task("b", "*")], {"*": repos(75)}, []),
+        (
+            [task("a", "*")],
+            {"*": repos(151)},
+            [
+                "repo: makes 151 runs, 150 are allowed in a day. "
+                "Use narrower patterns, or several days."
+            ],
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_said_before_anything_starts(
+    tasks: Sequence[ActionInputs], found: Mapping[str, Match], said: list[str]
+) -> None:
+    if not said:
+        assert len(pairs_of(tasks, found)) == sum(len(found[each.repos[0]].repos) for each in tasks)
+        return
+    with pytest.raises(UsageError) as caught:
+        pairs_of(tasks, found)
+    assert [text.problem(Sanitizer(), problem) for problem in caught.value.problems] == said
+
+
+def test_a_repository_that_several_words_stand_for_is_in_a_task_once() -> None:
+    both = task("a", "acme/* acme/r1")
+    one, other = repos(2).repos
+    found = {"acme/*": Match((one, other)), "acme/r1": Match((one,))}
+    assert pairs_of([both], found) == [(both, one), (both, other)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "seconds"),
+    [(1, 0), (10, 0), (11, 60), (30, 120), (31, 3600), (61, 7200), (150, 14_400), (151, 86_400)],
+)
+def test_how_long_the_service_takes_to_start_so_many(runs: int, seconds: int) -> None:
+    """Ten in a minute, thirty in an hour, and 150 in a day."""
+    assert seconds_to_start(runs) == seconds
+
+
+@pytest.mark.parametrize(
+    ("runs", "timeout", "fields", "is_warned"),
+    [
+        (10, 60.0, {}, False),
+        (11, 60.0, {}, True),
+        (11, 60.0, {"dry_run": True}, False),
+        (11, 61.0, {}, False),
+    ],
+)
+def test_a_step_warns_of_runs_that_cannot_be_started_in_time(
+    runs: int, timeout: float, fields: dict[str, object], *, is_warned: bool
+) -> None:
+    time, job = VirtualTime(), Job(log := io.StringIO())
+    recorder = Recorder(job, Sanitizer(), time.monotonic)
+    inputs = task("a", "*", timeout=timeout, **fields)
+    planned = planned_runs([(inputs, repo) for repo in repos(runs).repos], job, recorder.safe)
+    step = Step(job, recorder, time.clock(), Stop(), 0.0)
+    service = Service(Client("http://127.0.0.1:9", ""), step.clock, step.stop, 0.0, timeout)
+    _warn_of_slow_starts(step, planned, service)
+    warned = [
+        (found.properties["title"], found.text) for found in read_log(log.getvalue()).annotations
+    ]
+    expected = [
+        (
+            "Starts",
+            "The service starts 10 runs a minute and 30 an hour for a token: 11 runs take 1m 00s to "
+            "start, and those that wait longer than the timeout (1m 00s) are not started. Raise "
+            "timeout, or name fewer repositories",
+        )
+    ]
+    assert warned == (expected if is_warned else [])

@@ -1,0 +1,223 @@
+"""What a step says, and how it ends, when something that records it goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.outputs import DIAGNOSTICS_FILE
+from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.updates import Started
+from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
+from mogplex_ci.step.plan import only_run
+from mogplex_ci.step.recorder import Recorder
+from tests.github_log import GitHubLog, read_log
+from tests.typed_inputs import typed_inputs
+from tests.unit.report.events import Job, result, run
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
+OF_OURS = ZeroDivisionError("what an outsider wrote")
+NOT_THERE = "A later job would act on what is not there, so the step fails."
+REPORT_IT = "Please report this line at github.com/mogplex/run-action/issues."
+
+
+class Broken(Job):
+    """A job some of whose files cannot be written."""
+
+    def __init__(self, error: Exception, *files: str, folder: Path | None = None) -> None:
+        self.log = io.StringIO()
+        super().__init__(self.log, folder)
+        self._error = error
+        self._files = files
+
+    def _fail(self, file: str) -> None:
+        if file in self._files:
+            raise self._error
+
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
+        self._fail("outputs")
+        super().set_outputs(outputs)
+
+    def save_state(self, state: str, *, key: str | None = None) -> None:
+        self._fail("state")
+
+    def write_summary(self, markdown: Markdown) -> None:
+        self._fail("summary")
+
+    def close(self) -> None:
+        self._fail("files of the CI system")
+
+    @property
+    def shown(self) -> GitHubLog:
+        return read_log(self.log.getvalue())
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        return [
+            (found.properties["title"], found.text)
+            for found in self.shown.annotations
+            if found.level == "warning"
+        ]
+
+
+def recorder_of(job: Job, *, names_one_run: bool = True, **inputs: Any) -> Recorder:
+    seconds = count(0, 60)
+    recorder = Recorder(job, Sanitizer(), lambda: float(next(seconds)))
+    recorder.begin([typed_inputs(**inputs)], [], names_one_run=names_one_run)
+    return recorder
+
+
+def ended(job: Job, end: RunResult, **inputs: Any) -> RunResult:
+    """Return how a step ends whose run ended with ``end``; None of its work is told."""
+    recorder = recorder_of(job, **inputs)
+    only = only_run(typed_inputs(), job)
+    recorder.begin_runs([only])
+    return recorder.finish(recorder.end_run(only, end))
+
+
+@pytest.mark.parametrize("names_one_run", [True, False])
+@pytest.mark.parametrize(
+    ("error", "end", "told"),
+    [
+        (
+            FULL,
+            result(),
+            (
+                "RESOURCES",
+                "the outputs could not be written",
+                "No space left on device",
+                f"{NOT_THERE} The run itself has succeeded.",
+            ),
+        ),
+        (
+            A_FOLDER,
+            RunResult.of(Result.SKIPPED),
+            (
+                "RESOURCES",
+                "the outputs could not be written",
+                "GITHUB_OUTPUT is a folder",
+                f"Name a file. {NOT_THERE}",
+            ),
+        ),
+        (
+            OF_OURS,
+            result(Result.DRY_RUN, exit_code=0),
+            ("INTERNAL", r"an unexpected ZeroDivisionError at test_recorder.py:\d+", "", REPORT_IT),
+        ),
+    ],
+)
+def test_a_step_that_would_be_green_fails_without_its_outputs(
+    error: Exception, end: RunResult, told: tuple[str, str, str, str], *, names_one_run: bool
+) -> None:
+    job = Broken(error, "outputs")
+    if names_one_run:
+        failed = ended(job, end)
+    else:
+        failed = recorder_of(job, names_one_run=False).finish(end)
+        told = (*told[:3], told[3].removesuffix(" The run itself has succeeded."))
+    assert (failed.result, failed.exit_code) == (Result.ERROR, 1)
+    code, cause, detail, remedy = told
+    assert (failed.error_code, failed.remedy) == (code, remedy)
+    assert re.fullmatch(cause, failed.cause)
+    assert ("" if failed.detail is None else failed.detail.text) == detail
+    assert job.warnings == []
+    (shown,) = [found.text for found in job.shown.annotations if found.level == "error"]
+    assert re.match(cause, shown[0].lower() + shown[1:])
+    assert "outsider" not in job.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FULL, r"Could not write the outputs: No space left on device"),
+        (A_FOLDER, r"Could not write the outputs: GITHUB_OUTPUT is a folder"),
+        (OF_OURS, r"A report failed: an unexpected ZeroDivisionError at test_recorder.py:\d+"),
+    ],
+)
+def test_a_run_that_failed_stays_what_it_is_without_its_outputs(
+    error: Exception, said: str
+) -> None:
+    job, failed = Broken(error, "outputs"), result(Result.FAILED, error_code="RUN_FAILED")
+    end = ended(job, failed)
+    assert (end.result, end.exit_code, end.error_code) == (Result.FAILED, 1, "RUN_FAILED")
+    ((title, text),) = job.warnings
+    assert title == "Outputs"
+    assert re.fullmatch(said, text)
+
+
+def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothing() -> None:
+    """The ids of a run, the state for ``post``, and what the CI system reads in the end."""
+    job = Broken(A_FOLDER, "outputs", "state", "summary", "files of the CI system")
+    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
+    recorder.begin_runs([only])
+    started = Started(run(), "key", joined=False, owned=True)
+    recorder.save(only, started)
+    recorder.on(only, started)
+    job.save_state = lambda state, *, key=None: None  # type: ignore[method-assign]
+    failed = recorder.end_run(only, result(Result.FAILED))
+    recorder.finish(failed)
+    why = "GITHUB_OUTPUT is a folder"
+    assert job.warnings == [
+        (
+            "State",
+            f"Could not save state: the clean-up step cannot cancel this run ({why})",
+        ),
+        ("Outputs", f"Could not write the outputs: {why}"),
+        ("Outputs", f"Could not write the outputs: {why}"),
+        ("Report", f"Could not write the summary: {why}"),
+        ("Report", f"Could not write the reports for the CI system: {why}"),
+    ]
+
+
+def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
+    job = Job(log := io.StringIO())
+    warning = Problem("branch", "is new", "Look.")
+    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
+    tokens = {"api_key": "mog_1", "github_token": "ghs_1"}
+    recorder.begin([typed_inputs(**tokens)], [warning], names_one_run=True)
+    *hidden, said = log.getvalue().splitlines()
+    assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
+    assert said.startswith("::warning title=Inputs::branch: is new")
+
+
+@pytest.mark.parametrize(
+    ("env", "is_written"),
+    [
+        ({}, True),
+        ({"INPUT_SUMMARY": "False"}, False),
+        ({"MOGPLEX_SUMMARY": "false"}, False),
+        ({"MOGPLEX_SUMMARY": "true"}, True),
+    ],
+)
+def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
+    tmp_path: Path, env: dict[str, str], *, is_written: bool
+) -> None:
+    """Its inputs were not read."""
+    job = Job(io.StringIO(), tmp_path)
+    job.env = {**job.env, **env}
+    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
+    recorder.finish(result_of_error(A_FOLDER))
+    assert (tmp_path / "summary.md").exists() is is_written
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("with_folder", [True, False])
+def test_diagnostics_are_for_a_folder_and_for_the_debug_log(
+    tmp_path: Path, *, debug: bool, with_folder: bool
+) -> None:
+    job = Job(io.StringIO())
+    job.is_debug = debug
+    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
+    recorder.open_files(tmp_path if with_folder else None)
+    assert (recorder.diagnostics is not None) is (debug or with_folder)
+    assert (tmp_path / DIAGNOSTICS_FILE).exists() is with_folder
