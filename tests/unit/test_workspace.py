@@ -151,10 +151,10 @@ def test_text_is_appended(workspace: Path) -> None:
 def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file_does(
     workspace: Path,
 ) -> None:
-    os.chown(workspace, 1001, 1001)
+    os.chown(workspace, 1001, 1003)
     theirs, ours = file_for(workspace, "theirs"), file_for(workspace, "ours")
     theirs.touch()
     os.chown(theirs, 1002, 1002)
     for file in (theirs, ours):
         append_text(file, "x")
-    assert (theirs.stat().st_uid, ours.stat().st_uid) == (1002, 1001)
+    assert (theirs.stat().st_uid, ours.stat().st_uid, ours.stat().st_gid) == (1002, 1001, 1003)

@@ -160,6 +160,27 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(
         assert left == pytest.approx(70 - 60.05), "the wait counts as part of the time"
 
 
+def test_a_start_is_looked_at_every_ten_seconds_and_right_before_it_is_sent() -> None:
+    """Only a start: meanwhile another run may have made it needless."""
+    budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
+    looked: list[float] = []
+
+    def look() -> None:
+        looked.append(round(clock.monotonic(), 2))
+        if clock.monotonic() >= 90.0:
+            raise NotFoundError("it is needless")
+
+    for use in (R, S):
+        with budget.turn(use, LONG, clock=clock, check_start=look):
+            assert clock.monotonic() == pytest.approx(60.05 if use is S else 0.0)
+    assert looked == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 60.05]
+    with pytest.raises(NotFoundError), budget.turn(S, LONG, clock=clock, check_start=look):
+        pass
+    assert looked[8:] == [60.05, 70.05, 80.05, 90.05]
+    with budget.turn(R, LONG, clock=clock):
+        assert clock.monotonic() == pytest.approx(120.1), "what was not sent does not count"
+
+
 def test_a_stop_signal_ends_the_wait() -> None:
     budget, clock, stop = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock(), Stop()
     clock.ring(10.0, lambda: stop.request(signal.SIGTERM))

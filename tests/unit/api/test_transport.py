@@ -31,7 +31,7 @@ from urllib3.exceptions import (
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.proxy import Proxy, proxy_for
-from mogplex_ci.api.transport import _origin, failure_of
+from mogplex_ci.api.transport import Transport, _origin, failure_of
 from mogplex_ci.errors import (
     MogplexError,
     ProxyFailedError,
@@ -58,9 +58,10 @@ def test_sends_the_token_and_its_own_name_whatever_a_netrc_says(
     with pytest.raises(UnreachableError):
         Client("https://mogplex.example", TOKEN).repos()
     headers = send.call_args.args[0].headers
-    assert (headers["Authorization"], headers["User-Agent"][:12]) == (
+    assert (headers["Authorization"], headers["User-Agent"][:12], headers["Accept"]) == (
         f"Bearer {TOKEN}",
         "mogplex-ci/1",
+        "application/json",
     )
 
 
@@ -158,6 +159,15 @@ def test_an_answer_may_have_sixteen_mebibytes(more: int, is_read: bool) -> None:
         else:
             with pytest.raises(UnreachableError, match="larger than 16 MiB"):
                 Client(url, TOKEN).repos()
+
+
+def test_a_redirect_that_took_all_of_the_time_is_no_internal_error() -> None:
+    """What is sent behind it has no time left, which the libraries take for a mistake."""
+    with peer(answering(FOUND)) as url:
+        transport = Transport(url, TOKEN)
+        for _ in range(20):
+            with pytest.raises(UnreachableError, match="did not answer in time"):
+                transport.send("GET", "/", timeout=-1.0)
 
 
 def test_a_circle_of_redirects_ends() -> None:
@@ -354,6 +364,14 @@ def test_hosts_that_need_no_proxy_have_none(monkeypatch: pytest.MonkeyPatch) -> 
     assert proxy_for("https://mogplex.example") == Proxy("HTTPS_PROXY", "proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "mogplex.example")
     assert proxy_for("https://mogplex.example") is None
+
+
+def test_a_variable_in_odd_letters_is_named_as_it_should_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its value is found in any case."""
+    monkeypatch.setenv("Https_Proxy", "http://[::1]:3128")
+    assert proxy_for("https://mogplex.example") == Proxy("HTTPS_PROXY", "[::1]:3128")
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
