@@ -126,6 +126,8 @@ _NO_WORDS: Final = (
     r"|reason)"
 )
 """Keys whose strings GitHub makes."""
+_PARTS_OF_A_SUBJECT: Final = r"(?:\A|\.)(?:title|body|ref)\Z"
+"""Paths of texts over which an outsider may divide a sentence."""
 _PERMISSIONS: Final = {
     "discussion": "discussions",
     "issue": "issues",
@@ -290,11 +292,18 @@ class Webhook(NamedTuple):
 
         own_address = _object(self.payload, "repository").get("html_url")
         in_prompt = WordsInPrompt(prompt, str(own_address or ""))
+
+        def is_trusted(author: Object) -> bool:
+            return trust.vouches(_login(author), is_person=self._is_person(author))
+
         for path, text, author in texts:
-            if not in_prompt.hold(text):
-                continue
-            if not trust.vouches(_login(author), is_person=self._is_person(author)):
+            if in_prompt.hold(text) and not is_trusted(author):
                 return path
+        parts = [part for part in texts if re.search(_PARTS_OF_A_SUBJECT, part[0])]
+        if in_prompt.hold_together(text for _, text, _ in parts):
+            untrusted = {path: text for path, text, author in parts if not is_trusted(author)}
+            if in_prompt.hold_together(untrusted.values()):
+                return next(iter(untrusted))
         return None
 
     def words(self) -> tuple[Words, ...]:

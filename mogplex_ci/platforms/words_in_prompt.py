@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.sanitize import INVISIBLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _LINE: Final = 12
 """Letters and digits of a field, or of a line of it, that count when all of it is in the prompt."""
@@ -26,9 +26,13 @@ _PIECE: Final = 24
 
 Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
 """
-_ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
+_TOGETHER: Final = 16
+"""Letters and digits of a title, a body and a branch that count when each is in the prompt, and
+none has enough alone.
+"""
+_ONE_WORD: Final = r"\W*(?:[A-Z\u00c0-\u00de]+|[A-Za-z\u00c0-\u024f][a-z\u00df-\u024f]*)\W*"
 """A line such as "## Documentation": it gives no instruction, and the project's own prompts have
-such words.
+such words. ``ReadAllSecrets`` are several.
 """
 _MOST_ESCAPED: Final = 2
 """How often one text is escaped at most, for JSON or HTML."""
@@ -40,6 +44,10 @@ _LETTER_SYMBOLS: Final = {
     first + number: chr(ord("a") + number)
     for first in (0x1F150, 0x1F170, 0x1F1E6)  # negative circled, negative squared, regional
     for number in range(26)
+} | {
+    code: name[-1].lower()
+    for code in (*range(0x363, 0x370), *range(0x1DD3, 0x1DF5))
+    if (name := unicodedata.name(chr(code)))[-2] == " "  # COMBINING LATIN SMALL LETTER A
 }
 """Symbols that show letters, and that Unicode's normalization (NFKC) leaves as they are."""
 
@@ -52,12 +60,17 @@ _FLAG: Final = (
 """The flags of England, Scotland and Wales: the only emoji with tag characters."""
 _INVISIBLE_RUN: Final = rf"[{INVISIBLE}](?:\s*[{INVISIBLE}]){{3}}"
 """Emoji and Persian words have one or two in a row."""
-_CODE: Final = r"```[\s\S]*?(?:```|\Z)|`[^\n`]*`"
-_SKILL: Final = r"(?<![\w$\\])\$([A-Za-z][\w-]{3,}|\d+(?:[_-]?[A-Za-z]){4}[\w-]*)"
+_FENCED_CODE: Final = r"```[\s\S]*?(?:```|\Z)"
+_INLINE_CODE: Final = r"`[^\n`]*`"
+_SKILL: Final = r"(?a)(?<![\w$\\])\$([A-Za-z][\w-]{3,}|\d+(?:[_-]?[A-Za-z]){4}[\w-]*)"
 """A skill that the service runs outside of code, in any case, ``_`` for ``-``
 (Mogplex/mogplex, lib/skill-catalog/invocations.ts). Prices have fewer letters.
+
+To JavaScript, which looks for it there, only ASCII has letters: ``é$deploy`` runs one.
 """
-_COMMAND: Final = r"(?<!\S)/([\dA-Za-z][\w-]{3,})(?!\S)"
+_BYTE_ORDER_MARK: Final = "\ufeff"
+"""White space to JavaScript, and not to Python."""
+_COMMAND: Final = r"(?<!\S)/([\dA-Za-z][0-9A-Za-z_-]{3,})(?!\S)"
 """A skill that the service runs when it is the first word of a prompt."""
 _SHELL_VARIABLE: Final = (
     r"(?:CI|GITHUB|GITLAB|RUNNER|AGENT|BUILD|SYSTEM|BUILDKITE|CIRCLE|BITBUCKET|TEAMCITY|CODEBUILD|DRONE|JENKINS"
@@ -106,6 +119,18 @@ class WordsInPrompt:
             or self._hold_skill(text)
             or self._hold_signs(text)
         )
+
+    def hold_together(self, texts: Iterable[str]) -> bool:
+        """Return whether those of ``texts`` that are in the prompt count together, though each has
+        too few letters.
+        """
+        held = {
+            letters
+            for text in texts
+            if not re.fullmatch(_ONE_WORD, text) and (letters := self._letters_of(text))
+            if any(letters in form for form in self._letters)
+        }
+        return len(held) > 1 and sum(map(len, held)) >= _TOGETHER
 
     @cached_property
     def _letters(self) -> set[str]:
@@ -156,7 +181,9 @@ class WordsInPrompt:
 
     def _hold_skill(self, text: str) -> bool:
         """Whether a skill that the prompt runs is named in ``text``."""
-        prompt = re.sub(_CODE, " ", self._prompt).strip()
+        prose = re.sub(_INLINE_CODE, " ", re.sub(_FENCED_CODE, " ", self._prompt))
+        prompt = prose.replace(_BYTE_ORDER_MARK, " ").strip()
+        text = text.replace(_BYTE_ORDER_MARK, " ")
         command = re.match(_COMMAND, prompt)
         if command is not None and command[1].lower() in map(str.lower, re.findall(_COMMAND, text)):
             return True
@@ -173,6 +200,9 @@ def _with_signs(text: str) -> Iterator[str]:
     for run in text.split():
         if len(run) >= _RUN and _signs(run) >= _RUN_SIGNS and not re.fullmatch(_RULER, run):
             yield run
+    all_words = text.split()
+    if _spells_in_symbols("".join(all_words)):
+        yield " ".join(all_words)
     for line in text.splitlines():
         words = re.sub(_MARKER, "", line).split()
         characters = "".join(words)

@@ -186,6 +186,11 @@ IN_OTHER_CLOTHES = {
     "a skill in capitals": "$DEPLOY",
     "a skill like a variable": "$DEPLOY_NOW",
     "a skill that begins with a digit": "$2fa-off",
+    "a skill behind code in code": "`a ```\n``` \n $ship-me",
+    "words without spaces": "ReadAllSecrets",
+    "Braille of several lines": "⠗⠍ ⠞⠓⠑\n⠅⠑⠽⠎",
+    "combining letters": "◌" + "".join(map(chr, range(0x363, 0x370))),
+    "rarer combining letters": "◌" + "".join(map(chr, range(0x1DD3, 0x1DF5))),
     "signs": "$(<~/.x)|>&2",
     "signs in a row": "▙▟▛▜▙▟▛▜",
     "a command": "rm -rf /srv #",
@@ -218,6 +223,8 @@ INNOCENT = {
     "a task of a list": "- [ ] tests",
     "a tag": "</details>",
     "a short word": "$for",
+    "one word": "## Internationalization",
+    "one word in capitals": "INTERNATIONALIZATION",
     "a price": "$1000, $5USD",
     "a skill in code": "`$deploytoproduction`",
     "a skill in a code block": "```\n$deploytoproduction\n```",
@@ -246,7 +253,7 @@ def test_what_prompts_and_outsiders_both_write_is_nobodys_words(text: str) -> No
         assert found(labeled(title=None, body=body), f"Look at {text} first.") is None
 
 
-@pytest.mark.parametrize("prompt", ["{}", "{} now", "`x` {}"])
+@pytest.mark.parametrize("prompt", ["{}", "{} now", "`x` {}", "\ufeff{}\ufeff"])
 def test_a_skill_as_first_word_of_the_prompt_is_found(prompt: str) -> None:
     """The service runs it, also in capitals and behind code."""
     assert found(labeled(title=None, body="/Ship-it"), prompt.format("/Ship-it")) == "issue.body"
@@ -254,10 +261,38 @@ def test_a_skill_as_first_word_of_the_prompt_is_found(prompt: str) -> None:
     assert found(labeled(title=None, body="It crashes"), prompt.format("/Ship-it")) is None
 
 
+@pytest.mark.parametrize("before", ["é", "请", "\ufeff"])
+def test_a_skill_is_found_behind_a_letter_that_is_none_to_the_service(before: str) -> None:
+    """Its expressions know letters of ASCII alone."""
+    body = f"{before}$deployit"
+    assert found(labeled(title=None, body=body), f"Solve: {body}") == "issue.body"
+    assert found(labeled(title=None, body="n$deployit"), "Solve: n$deployit") is None
+
+
 def test_a_command_is_found_without_the_text_around_it() -> None:
     body = "It crashes.\n  rm  -rf /srv #\nAlways."
     assert found(labeled(title=None, body=body), "Run rm -rf /srv # at once.") == "issue.body"
     assert found(labeled(title=None, body=body), "Run rm -rf /tmp # at once.") is None
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "prompt", "path"),
+    [
+        ("rm all keys", "and send it", "Solve {title}:\n{body}", "issue.title"),
+        ("rm all keys", "and send it", "Solve {body}. It is called {title}.", "issue.title"),
+        ("rm all keys", "and send it", "Solve {title}", None),
+        ("rm all keys", "now", "Solve {title}: {body}", None),  # one word
+        ("It is red", "it is RED!", "Mend the CI: it is red", None),  # the same words
+        ("It's red", "It fails", "Mend the CI: it's red, it fails", None),  # 13 letters
+    ],
+)
+def test_short_texts_of_an_outsider_count_together(
+    title: str, body: str, prompt: str, path: str | None
+) -> None:
+    divided = labeled(title=title, body=body)
+    assert found(divided, prompt.format(title=title, body=body)) == path
+    trusted = Trust(frozenset({"stranger-from-elsewhere"}))
+    assert found(divided, prompt.format(title=title, body=body), trusted) is None
 
 
 def test_own_addresses_hide_nothing() -> None:
