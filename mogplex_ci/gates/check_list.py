@@ -30,9 +30,12 @@ class Wanted(NamedTuple):
     names: frozenset[str] = frozenset()
     """Those that have failed before: in an earlier round, or on the branch before the run."""
 
-    def __bool__(self) -> bool:
-        """Whether any must be there."""
-        return any(self)
+    @property
+    def tells_all(self) -> bool:
+        """Whether somebody has said which checks count. That one has failed before does not tell
+        which others there will be.
+        """
+        return bool(self.required or self.patterns)
 
     def missing_in(self, checks: Sequence[Check]) -> list[str]:
         """Return which are not there, by name or pattern."""

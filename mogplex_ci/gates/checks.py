@@ -287,10 +287,10 @@ class _ChecksJudge:
         return Finding(Checks.NONE)
 
     def _is_all(self, now: CheckList) -> Generator[Update, None, bool]:
-        """Return whether what is listed is all that will be: at once when checks that must be there
-        are, else when the commit is old enough and no suite is new.
+        """Return whether what is listed is all that will be: at once where the base or the inputs
+        name checks, which are there, else when the commit is old enough and no suite is new.
         """
-        if self._wanted:
+        if self._wanted.tells_all:
             return True
         inspection = self._inspection
         time = inspection.github_time

@@ -105,6 +105,20 @@ def test_a_suite_that_comes_late_is_waited_for(story: Story) -> None:
     assert (outcome(result), items(result)) == (FAILED, ["test"])
 
 
+def test_in_a_later_round_what_had_failed_is_not_all_that_there_will_be(story: Story) -> None:
+    """The check that failed is green at once, and another workflow begins after that."""
+    github = story.github
+
+    def begins(sha: str) -> None:
+        github.finish_check(sha, "lint", workflow="lint")
+        github.later(40.0, lambda: github.finish_check(sha, "test", "failure", workflow="test"))
+
+    red = Look([check("lint", "failure"), check("test", "success")])
+    again = Work({"src/a.ts": "b"}, checks=Look(suites=[]), after=lambda: begins(tip_of(github)))
+    result = story.play(Work(FILES, checks=red), again, require="checks", repair="1")
+    assert (outcome(result), items(result)) == (FAILED, ["test"])
+
+
 def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     slug = AGENT.removesuffix("[bot]")
     own = check("mogplex", "success", app={"slug": slug, "name": "Mogplex"})
