@@ -98,6 +98,18 @@ class Checks(Outcome):
         code="TIMEOUT",
         is_for_people=True,
     )
+    NOT_BEGUN = Words(
+        "its commit had no checks yet when the timeout passed",
+        "Raise [[timeout]].",
+        code="TIMEOUT",
+        is_for_people=True,
+    )
+    MORE_MAY_FOLLOW = Words(
+        "its checks passed too shortly before the timeout to know that no others follow",
+        "Raise [[timeout]].",
+        code="TIMEOUT",
+        is_for_people=True,
+    )
 
 
 def judge_checks(inspection: Inspection) -> Generator[Update, None, Finding]:
@@ -168,11 +180,15 @@ class _ChecksJudge:
             service.sleep_until(time + LOOK_SECONDS)
 
     def _out_of_time(self, now: CheckList) -> Finding:
-        """Return what is not there, or not complete, when the time is up."""
+        """Return what has failed, is not there, or is not complete, when the time is up."""
+        if now.failed:  # with ``repair`` the others were waited for
+            return self._failed(now)
+        if not now.is_complete:
+            return _listed(Checks.OPEN, now.open, {})
         missing = self._wanted.missing_in(now.leaves)
-        if now.is_complete and missing:
+        if missing:
             return Finding(Checks.MISSING, tuple(map(Untrusted, missing)))
-        return _listed(Checks.OPEN, now.open, {})
+        return Finding(Checks.MORE_MAY_FOLLOW if now.ids else Checks.NOT_BEGUN)
 
     def _all_wanted(self) -> Generator[Update, None, Wanted]:
         """Return the checks that must be there."""

@@ -169,6 +169,33 @@ def test_checks_are_not_given_up_early(timeout: float, api: VirtualGitHub) -> No
     assert timeout - LOOK_SECONDS <= clock.monotonic() <= timeout
 
 
+@pytest.mark.parametrize(
+    ("look", "found"),
+    [
+        (Look(), "its commit had no checks yet when the timeout passed"),
+        (
+            Look([], [], [status("ci/old", "success")]),
+            "its checks passed too shortly before the timeout to know that no others follow",
+        ),
+    ],
+)
+def test_at_the_timeout_checks_that_passed_are_not_called_incomplete(
+    look: Look, found: str, api: VirtualGitHub
+) -> None:
+    looks_are(api, [look])
+    judgement = judged(api, ended(), CHECKS, timeout=45.0)
+    assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
+
+
+def test_with_repair_a_check_that_failed_is_told_at_the_timeout_though_another_still_works(
+    api: VirtualGitHub,
+) -> None:
+    looks_are(api, [Look([FAILED, check("c", None)])])
+    judgement = judged(api, ended(), CHECKS._replace(repair=1), timeout=45.0)
+    assert refused(judgement) == ("a check failed", "CHECKS_FAILED")
+    assert [item.text for item in judgement.gates[0].items] == ["b"]
+
+
 def test_what_failed_is_named_with_its_address(api: VirtualGitHub) -> None:
     looks_are(api, [Look([FAILED, DONE], None, [status("ci/old", "failure")])])
     (gate,) = judged(api, ended(), CHECKS).gates
