@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.run.updates import NextForm, Started, Starting, Update
+from mogplex_ci.run.updates import Cancelling, NextForm, Started, Starting, Update
 
 
 class OpenRun(NamedTuple):
@@ -37,7 +37,8 @@ class State(NamedTuple):
 
 
 class Ledger:
-    """Keeps the open runs of a step and saves them for ``post`` whenever they change.
+    """Keeps the open runs of a step and saves for ``post`` those that it must cancel, whenever they
+    change.
 
     The runs of a step are in threads of their own, and each saves what it adds before it goes on.
     """
@@ -48,18 +49,25 @@ class Ledger:
         base_url: str,
         token: str,
         owner: Sequence[str] | None,
+        *,
+        cancels_if_killed: bool = True,
     ) -> None:
         """``save`` keeps a line in place of the one before, an empty one at last. ``owner`` names
-        the job, see ``Platform.state_owner``.
+        the job, see ``Platform.state_owner``. ``cancels_if_killed``: ``post`` cancels every run
+        that is open when the step is killed; else only those whose cancel had begun.
         """
         self._save = save
         self._base_url = base_url
         self._token = token
         self._owner = owner
+        self._cancels_if_killed = cancels_if_killed
+        self._saved = ""
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
         self._starting: dict[Hashable, OpenRun] = {}
         """The newest start of each run, whose request may not have been sent yet."""
+        self._cancelling: set[Hashable] = set()
+        """Those whose cancel has begun."""
         self._lock = threading.Lock()
 
     def close(self, run: Hashable) -> None:
@@ -78,6 +86,10 @@ class Ledger:
             self._set(
                 run, known._replace(run_id=update.run.id, repair=()) if update.owned else None
             )
+        elif isinstance(update, Cancelling):
+            with self._lock:
+                self._cancelling.add(run)
+                self._save_changes()
 
     def doubt(self, run: Hashable, key: str | None) -> None:
         """Note the key of a start request of ``run`` right before that is sent: a run that nobody
@@ -90,22 +102,27 @@ class Ledger:
 
     def _set(self, run: Hashable, entry: OpenRun | None) -> None:
         with self._lock:
-            if self._open.get(run) == entry:
-                return
             if entry is None:
-                del self._open[run]
+                self._open.pop(run, None)
             else:
                 self._open[run] = entry
-            self._save(self._state())
+            self._save_changes()
+
+    def _save_changes(self) -> None:
+        state = self._state()
+        if state != self._saved:
+            self._saved = state
+            self._save(state)
 
     def _state(self) -> str:
-        """Return the open runs as the line that is saved."""
-        if not self._open:
-            return ""
+        """Return the runs that ``post`` must cancel as the line that is saved."""
         runs = [
-            {name: value for name, value in run._asdict().items() if value}
-            for run in self._open.values()
+            {name: value for name, value in entry._asdict().items() if value}
+            for run, entry in self._open.items()
+            if self._cancels_if_killed or run in self._cancelling
         ]
+        if not runs:
+            return ""
         state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
         return f"{_mac(state, self._owner, self._token)} {state}"
 

@@ -59,7 +59,7 @@ class Recorder:
         self._elapsed = elapsed
         self._inputs: ActionInputs | None = None
         self._ledger: Ledger | None = None
-        """None if ``post`` shall cancel nothing."""
+        """None before ``begin`` and in a dry run, which leaves nothing to cancel."""
         self.log = Log(platform, sanitizer, elapsed)
         self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
         self._reports: list[Report] = [self.log]
@@ -90,10 +90,14 @@ class Recorder:
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._names_one_run = names_one_run
         self.log.lines.wanted = inputs.annotations
-        if not inputs.dry_run and inputs.on_interrupt == "cancel":
-            save = partial(self._save_state, key=inputs.idempotency_key)
-            owner = self._platform.state_owner(key=inputs.idempotency_key)
-            self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "", owner)
+        if not inputs.dry_run:
+            self._ledger = Ledger(
+                partial(self._save_state, key=inputs.idempotency_key),
+                inputs.base_url,
+                inputs.api_key or "",
+                self._platform.state_owner(key=inputs.idempotency_key),
+                cancels_if_killed=inputs.on_interrupt == "cancel",
+            )
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))

@@ -71,6 +71,7 @@ def emulator() -> Iterator[Emulator]:
         ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
         ("jenkins", [], {"MOGPLEX_COMMENT_ON": "x", "MOGPLEX_GITHUB_TOKEN": "ghs_x"}, 0, True),
         ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
+        ("gitlab", ["--on-interrupt", "detach", "--on-timeout", "cancel"], {}, 0, False),
         ("plain", ["--idempotency-key=nightly"], {"MOGPLEX_URL": ""}, 0, True),
         ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
         ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),

@@ -214,3 +214,24 @@ def test_post_after_a_step_that_its_timeout_ended_sends_nothing(
     sent = len(emulator.requests)
     assert post(step) == 0
     assert len(emulator.requests) == sent
+
+
+@pytest.mark.parametrize("is_attached", [False, True], ids=["own run", "run-id"])
+def test_post_finishes_the_cancel_of_a_timeout_though_interrupts_leave_the_run(
+    step: GitHubStep, emulator: Emulator, is_attached: bool
+) -> None:
+    """Interrupts leave a run that is followed by its id, unless the inputs say otherwise."""
+    if is_attached:
+        step.inputs["wait"] = "false"
+        assert step.run().code == 0
+        step.inputs = {name: step.inputs[name] for name in ("base-url", "api-key")}
+        step.inputs["run-id"] = step.outputs["run-id"]
+    else:
+        step.inputs["on-interrupt"] = "detach"
+    step.inputs["on-timeout"] = "cancel"
+    refused = {"ok": False, "error": {"code": "FORBIDDEN", "message": "Missing required scope."}}
+    emulator.inject("cancel", status=403, body=refused)
+    step.run_past(followed(emulator))
+    assert (step.outputs["result"], statuses(emulator)) == ("timeout", ["at work"])
+    assert post(step) == 0
+    assert statuses(emulator) == ["cancelled"]
