@@ -62,8 +62,8 @@ class Rounds:
         check_rights: Callable[[Starting], None] = lambda _: None,
     ) -> None:
         """``plan`` is that of the first run; ``save`` is told what the runs report; ``on_doubt``:
-        see ``Execution``. ``check_rights`` is called before the first start, and raises if there
-        is to be none.
+        see ``Execution``. ``check_rights`` is called before the first start alone, and raises if
+        there is to be none.
         """
         self._plan = plan
         self._inspection = inspection
@@ -71,6 +71,7 @@ class Rounds:
         self._save = save
         self._on_doubt = on_doubt
         self._check_rights = check_rights
+        self._has_checked_rights = False
         self._execution = Execution(inspection.sources.service, plan, on_doubt)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
@@ -88,8 +89,9 @@ class Rounds:
         most = inputs.repair + 1
         while True:
             for update in self._execution.perform():
-                if isinstance(update, Starting) and not self._rounds:
+                if isinstance(update, Starting) and not self._has_checked_rights:
                     self._check_rights(update)
+                    self._has_checked_rights = True
                 self._save(update)
                 if inputs.gates:
                     yield from inspection.watch(update)

@@ -10,6 +10,7 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
+from mogplex_ci.errors import MissingRightsError
 from mogplex_ci.gates import Sources, inspection_of
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
@@ -71,6 +72,7 @@ class Step:
         self.inputs = read_inputs(gather([], job(Path("/"), env)))
         self.secrets: Sequence[str] = ()
         """Values that the step masks."""
+        self.check_rights: Callable[[Starting], None] = lambda _: None
         self._world, self._api = world, api
         self.elapsed: Callable[[], float]
         """Tells how many seconds the try takes."""
@@ -97,7 +99,9 @@ class Step:
         )
         inspection = inspection_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(plan, inspection, sources.safe, lambda _: None, lambda _: None)
+        rounds = Rounds(
+            plan, inspection, sources.safe, lambda _: None, lambda _: None, self.check_rights
+        )
         work = rounds.perform()
         try:
             while True:
@@ -286,6 +290,20 @@ def test_retries_and_rounds_count_apart(api: GitHub) -> None:
         step = Step(world, api, works, "queue-fails-once", retries="1")
         assert outcome(step.play()) == ("success", "", 2)
     assert step.keys == ["", "-g2", "-r2"]
+
+
+def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_started(
+    world: World, api: GitHub
+) -> None:
+    step = Step(world, api, scenario="launch-failure", retries="1")
+
+    def check_rights(_: Starting) -> None:
+        if step.case.runs:
+            raise MissingRightsError("the token has expired", remedy="This try started nothing.")
+
+    step.check_rights = check_rights
+    assert outcome(step.play()) == ("failed", "RUN_FAILED", 0)
+    assert step.keys == ["", "-g2"]
 
 
 @pytest.mark.parametrize(
