@@ -299,7 +299,6 @@ class Runs:
     def __init__(self) -> None:
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[tuple[str, str], Run] = {}
-        self._live: list[Run] = []
 
     def all(self) -> list[Run]:
         """Return the runs, oldest first."""
@@ -337,14 +336,12 @@ class Runs:
             self._forget_ended()
         self._by_id[run.id] = run
         self._by_key[run.user.name, run.key] = run
-        self._live.append(run)
 
     def sandbox_for(self, user: User, start: StartRequest) -> Sandbox | None:
         """Return the sandbox in which another run works on the same branch and directory: it is
         shared.
         """
-        self._live = [run for run in self._live if run.status not in TERMINAL]
-        for run in reversed(self._live):
+        for run in reversed(self.all()):
             if (
                 run.status == "streaming"
                 and run.user.name == user.name
