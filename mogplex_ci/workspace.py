@@ -204,12 +204,10 @@ def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
     search = getattr(
         os, "O_PATH", os.O_RDONLY
     )  # O_PATH also opens a folder that must not be listed
-    folder = os.open("/", search | _flags("O_DIRECTORY", "O_CLOEXEC"))
+    folder = os.open("/", search)
     try:
         for part in path.parent.parts[1:]:
-            inner = os.open(
-                part, search | _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"), dir_fd=folder
-            )
+            inner = os.open(part, search | _flags("O_DIRECTORY", "O_NOFOLLOW"), dir_fd=folder)
             os.close(folder)
             folder = inner
         yield Path(), folder
@@ -224,7 +222,7 @@ def _open(path: Path, flags: int) -> int:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    flags |= _flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
+    flags |= _flags("O_NOFOLLOW", "O_NONBLOCK")
     with _folder(path) as (folder, descriptor):
         if descriptor is None and path.is_symlink():  # no flag refuses it there
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))

@@ -83,6 +83,12 @@ def test_a_run_that_goes_on_after_a_pause_works_in_two_parts(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("kind", ["tool_finished", "log", "finished"])
+def test_what_comes_after_the_work_begins_no_second_part(tmp_path: Path, kind: str) -> None:
+    found = fields_of(tmp_path, *({"type": each} for each in ("started", "finished", kind)), END)
+    assert found["steps"][3:] == [event(kind, 0.001), {"status": "success", "error": None}]
+
+
 @pytest.mark.parametrize("kind", ["failed", "cancel_requested", "cancelled"])
 def test_a_run_that_never_worked_is_played_without_work(tmp_path: Path, kind: str) -> None:
     found = fields_of(tmp_path, {"type": kind}, END | {"status": "cancelled"})

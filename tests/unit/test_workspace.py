@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from mogplex_ci.errors import UsageError
-from mogplex_ci.workspace import append_text, discard, read_text, writable, write_whole
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.workspace import (
+    append_text,
+    check_room,
+    decode,
+    discard,
+    read_text,
+    usable,
+    writable,
+    write_whole,
+)
 
 
 def text_of(workspace: Path, name: str) -> str:
@@ -28,7 +42,6 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
         "as on macOS": ["O_PATH"],
         "as on Windows": [
             "O_PATH",
-            "O_CLOEXEC",
             "O_DIRECTORY",
             "O_NOFOLLOW",
             "O_NONBLOCK",
@@ -64,10 +77,12 @@ def test_links_inside_the_workspace_are_followed(workspace: Path) -> None:
 def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
     (workspace / "link").symlink_to("../outside/file")
     (workspace / "folder").symlink_to("../outside")
-    with pytest.raises(UsageError, match="outside the workspace"):
-        text_of(workspace, name)
-    with pytest.raises(UsageError, match="outside the workspace"):
-        file_for(workspace, name)
+    remedy = "Use a path that is relative to it."
+    for use, input_name in ((text_of, "prompt-file"), (file_for, "output-dir")):
+        with pytest.raises(UsageError) as refused:
+            use(workspace, name)
+        outside = Problem(input_name, "is outside the workspace", remedy, Untrusted(name))
+        assert list(refused.value.problems) == [outside]
 
 
 @pytest.mark.parametrize(
@@ -94,10 +109,16 @@ def test_what_is_no_file_is_refused(
     (workspace / "loop").symlink_to("loop")
     (workspace / "blocked").write_text("")
     os.mkfifo(workspace / "pipe")
-    for use, fault in ((text_of, read), (file_for, written)):
+    for use, input_name, fault in (
+        (text_of, "prompt-file", read),
+        (file_for, "output-dir", written),
+    ):
         with pytest.raises(UsageError) as refused:
             use(workspace, name)
-        assert [problem.fault for problem in refused.value.problems] == [fault]
+        (problem,) = refused.value.problems
+        assert (problem.input, problem.fault, problem.got) == (input_name, fault, Untrusted(name))
+        is_a_matter_of_the_path = fault.startswith(("is ", "does "))
+        assert problem.remedy.startswith(("Use ", "Check the path")) is is_a_matter_of_the_path
 
 
 def test_a_file_that_becomes_a_link_is_not_followed(workspace: Path) -> None:
@@ -158,3 +179,152 @@ def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file
     for file in (theirs, ours):
         append_text(file, "x")
     assert (theirs.stat().st_uid, ours.stat().st_uid, ours.stat().st_gid) == (1002, 1001, 1003)
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (b"x" * 100, "x" * 100),
+        (b"x" * 101, 'has more than 100 bytes: "task". Use a smaller file.'),
+        (b"\xef\xbb\xbff\xc3\xbcr\r\n", "für\r\n"),
+        (b"f\xfcr", 'is not UTF-8 text, see byte 1: "task". Save the file as UTF-8.'),
+    ],
+)
+def test_a_text_is_read_whole_or_refused(workspace: Path, content: bytes, read: str) -> None:
+    (workspace / "task").write_bytes(content)
+    try:
+        found = text_of(workspace, "task")
+    except UsageError as error:
+        (problem,) = error.problems
+        assert (problem.input, problem.got) == ("prompt-file", Untrusted("task"))
+        found = f'{problem.fault}: "task". {problem.remedy}'
+    assert found == read
+
+
+def test_many_bytes_are_told_in_groups_of_three() -> None:
+    for content, fault in (
+        (b"x" * 12_346, "has more than 12,345 bytes"),
+        (b"x" * 1_234 + b"\xff", "is not UTF-8 text, see byte 1,234"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            decode(content, "task", input_name="prompt-file", max_bytes=12_345)
+        assert [problem.fault for problem in refused.value.problems] == [fault]
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond ``size`` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_has_no_room_leaves_a_file_as_it_was(workspace: Path) -> None:
+    path = file_for(workspace, "events")
+    append_text(path, "earlier\n")
+    for change in (partial(append_text, path, "x" * 5_000), partial(check_room, path)):
+        with room_for(1_000), pytest.raises(OSError, match="too large"):
+            change()
+        assert path.read_text() == "earlier\n"
+    with room_for(100_000):
+        check_room(path)
+    assert path.read_text() == "earlier\n"
+
+
+def test_there_is_room_if_the_outputs_of_many_runs_fit(workspace: Path) -> None:
+    path = file_for(workspace, "events")
+    with room_for(65_536):
+        check_room(path)
+    with room_for(65_535), pytest.raises(OSError, match="too large"):
+        check_room(path)
+
+
+def test_a_whole_file_that_has_no_room_is_none(workspace: Path) -> None:
+    path = file_for(workspace, "result")
+    write_whole(path, iter(["old", "er"]))
+    with room_for(1_000), pytest.raises(OSError, match="too large"):
+        write_whole(path, "x" * 5_000)
+    assert path.read_text() == "older"
+    assert [file.name for file in path.parent.iterdir()] == ["result"]
+
+
+def test_a_whole_file_can_be_read_by_everybody_whatever_the_umask(
+    workspace: Path, system: str
+) -> None:
+    path = workspace / "result"
+    before = os.umask(0o077)
+    try:
+        write_whole(path, "x")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == (0o600 if system == "as on Windows" else 0o644)
+
+
+CHECK = "Check the path; a CI job must check out the repository before this step."
+RIGHTS = "Check the file's and its folder's permissions."
+
+
+@pytest.mark.parametrize(
+    ("verb", "number", "fault", "remedy"),
+    [
+        ("read", errno.ENOENT, "does not exist in the workspace", CHECK),
+        ("read", errno.ENOTDIR, "does not exist in the workspace", CHECK),
+        ("written", errno.ENOENT, "cannot be written (ENOENT)", RIGHTS),
+        ("written", errno.ENOTDIR, "is below a file", "Use a path in a folder."),
+        ("written", errno.EEXIST, "is below a file", "Use a path in a folder."),
+        ("read", errno.ENXIO, "is not a regular file", "Use the path of a file."),
+        ("read", None, "is not a regular file", "Use the path of a file."),
+        ("written", errno.ENOSPC, "cannot be written (ENOSPC)", "Free some space on its disk."),
+        ("written", errno.EDQUOT, "cannot be written (EDQUOT)", "Free some space on its disk."),
+        ("read", errno.EIO, "cannot be read (EIO)", RIGHTS),
+        (
+            "read",
+            errno.EACCES,
+            "cannot be read (EACCES): this step runs as user {user}, there belongs to {owner}",
+            "Run the step as that user, or give this one access.",
+        ),
+    ],
+)
+def test_why_a_file_cannot_be_used_and_what_helps(
+    workspace: Path, verb: str, number: int | None, fault: str, remedy: str
+) -> None:
+    path = workspace / "there" / "not" / "there"
+    (workspace / "there").mkdir()
+    error = OSError("odd") if number is None else OSError(number, errno.errorcode[number])
+    for name, shown in (("mine", "mine"), ("", str(path))):
+        with pytest.raises(UsageError) as refused, usable("output-dir", verb, path, name):
+            raise error
+        (problem,) = refused.value.problems
+        owner = (workspace / "there").stat().st_uid
+        assert problem.fault == fault.format(user=os.geteuid(), owner=owner)
+        assert (problem.input, problem.remedy) == ("output-dir", remedy)
+        assert problem.got == Untrusted(shown)
+
+
+def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times, and no longer."""
+    made: list[Path] = []
+    mkdir = Path.mkdir
+
+    def removed_at_once(folder: Path, mode: int = 0o777, *, exist_ok: bool = False) -> None:
+        mkdir(folder, mode, exist_ok=exist_ok)
+        made.append(folder)
+        if len(made) < times:
+            folder.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", removed_at_once)
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    for times, expected in ((10, 10), (99, 10)):
+        made.clear()
+        name = f"states-{times}/mine"
+        if times > expected:
+            with pytest.raises(UsageError, match="cannot be written"):
+                file_for(workspace, name)
+        else:
+            assert file_for(workspace, name).exists()
+        assert len(made) == expected
