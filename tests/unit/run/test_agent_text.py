@@ -243,6 +243,8 @@ BEFORE_A_TOOL_CALL = [
     ("I see\nthe password for it", "I see\n"),
     ("I see\nthe token of ad", "I see\n"),
     ("I see\nthe password works.", "I see\nthe password works."),
+    ('I see\npassword: "My cat.', "I see\n"),
+    ("I see\ncurl -u …", "I see\n"),
     ("the password:", ""),
     ("One <<<MOGPLEX", ""),
 ]
