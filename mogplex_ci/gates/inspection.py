@@ -148,6 +148,7 @@ class Inspection:
         self._changes = None
         self._trouble = None
         self._no_pull_requests = None
+        self._note_branch_used()
         self.connect(result.repo)
         if self.github is None:
             self.commit = result.commit
@@ -250,14 +251,7 @@ class Inspection:
     @property
     def base(self) -> str:
         """The branch that the run's would be merged into; empty when it is not known."""
-        begin = self._begin
-        run = self.result.run
-        is_other_branch = begin.branch not in (None, self.branch)
-        if begin.base and not (is_other_branch and begin.pull_request):
-            return begin.base
-        if run is None or run.base_branch is None:
-            return ""
-        return run.base_branch.text
+        return self._begin.base
 
     @property
     def repository(self) -> str | None:
@@ -475,6 +469,18 @@ class Inspection:
                 begin.branch_tip = yield from self._tip_now(begin.branch)
         if begin.since is None:
             begin.since = self.github_time
+
+    def _note_branch_used(self) -> None:
+        """Forget the pull request of the branch that was asked for, if the run used another one:
+        its base is not the run's.
+        """
+        begin = self._begin
+        run = self.result.run
+        if begin.pull_request is None or begin.branch == self.branch or run is None:
+            return
+        begin.pull_request = None
+        begin.base = run.base_branch.text if run.base_branch is not None else ""
+        begin.base_tip = None
 
     def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
         """Return the tip of a branch, empty if there is none; None when GitHub does not tell it

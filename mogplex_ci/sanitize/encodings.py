@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import sys
 from bisect import bisect
@@ -169,11 +168,7 @@ def _text_of_base64(piece: str) -> str | None:
     is_for_urls = "-" in piece or "_" in piece
     if len(piece) % 4 == 1:
         piece = piece[:-1]  # one character more is less than a byte
-    try:
-        raw = base64.b64decode(f"{piece}==", altchars="-_" if is_for_urls else None)
-    except binascii.Error:
-        return None
-    return _as_text(raw)
+    return _as_text(base64.b64decode(f"{piece}==", altchars="-_" if is_for_urls else None))
 
 
 def _from_hex(piece: str) -> str:

@@ -188,19 +188,25 @@ def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -
     assert "begin from the base" in result.rounds[0].ended
 
 
-def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(tmp_path: Path) -> None:
-    """The pull request of the branch that was asked for is merged, and the service does not work
-    there any more.
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
+    tmp_path: Path, *, merged: bool
+) -> None:
+    """The pull request of the branch that was asked for is merged, say, and the service does not
+    work there any more. Its base is not that of the other branch.
     """
     with Story(tmp_path, falls_back=True) as story:
         github = story.github
+        github.push("release", GOOD)
         github.push("fix", GOOD)
-        github.open_pull_request("fix", 7)
-        github.merge_pull_request(7)
+        github.open_pull_request("fix", 7, base="release")
+        if merged:
+            github.merge_pull_request(7)
         result = story.play(Work(EVIL), branch="fix", require="pull-request", **PROTECTS)
         fallback = story.runs[0]._checkout.branch
     assert outcome(result) == REJECTED
     assert result.delivery is not None
     assert result.delivery.branch == fallback != "fix"
+    assert result.delivery.base == "main"
     (said,) = [update for update in story.said if isinstance(update, OtherBranchUsed)]
     assert (said.asked.text, said.used.text) == ("fix", fallback)

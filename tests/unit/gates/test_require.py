@@ -20,6 +20,7 @@ from tests.unit.gates.judging import (
     BRANCH,
     HEAD,
     NOW,
+    OWN_BRANCH,
     SAME_BRANCH,
     VirtualGitHub,
     ended,
@@ -66,6 +67,22 @@ def test_a_branch_at_the_tip_of_its_base_is_no_change(api: VirtualGitHub) -> Non
     api.meanwhile = lambda: api.push(BRANCH, commit=tip, by=AGENT)
     told = ended(delivery(changed=True), terminalCommitSha=tip)
     assert refused(judged(api, told, CHANGE)) == (EMPTY, "NO_CHANGE")
+
+
+@pytest.mark.parametrize("branch", [BRANCH, None])
+@pytest.mark.parametrize("pushes", [True, False])
+def test_whether_it_changed_anything_is_told_where_no_gate_asks(
+    api: VirtualGitHub, branch: str | None, *, pushes: bool
+) -> None:
+    """Nothing is pushed to a branch that was there, or none is made."""
+    if branch is not None:
+        api.push(branch, {"src/b.ts": "older"})
+    if not pushes:
+        api.meanwhile = lambda: None
+    told = ended(branch=OWN_BRANCH if branch is None else SAME_BRANCH, terminalCommitSha=None)
+    judgement = judged(api, told, requires(protected=".ci/"), branch=branch)
+    assert judgement.delivery is not None
+    assert judgement.delivery.changed is pushes
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,17 @@ other documents.
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mogplex_ci.inputs.schema import FORMATS, faults, schema_fault
+from tests.waits import wait_until
 
 TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
 
@@ -136,3 +142,14 @@ def test_formats_are_asserted(name: str, good: str, bad: str) -> None:
 
 def test_every_format_is_tried() -> None:
     assert {name for name, _, _ in CASES} == FORMATS.keys()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are read from /proc")
+def test_a_child_whose_step_was_killed_ends_by_itself() -> None:
+    """A pattern may take years, and nobody is left who would end it."""
+    command = [sys.executable, "-m", "mogplex_ci.inputs.schema"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
+        limits = Path(f"/proc/{child.pid}/limits")
+        wait_until(lambda: re.search(r"Max cpu time +60 +60 ", limits.read_text()), child)
+        child.communicate(json.dumps({"content": 1, "schema": {}}))

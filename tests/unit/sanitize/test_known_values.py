@@ -243,6 +243,15 @@ def test_a_list_of_secrets_counts_by_its_items_however_often_it_is_repeated() ->
     assert Sanitizer([repeated + "token: swordfish2"]).clean(Untrusted("swordfish2")) == "***"
 
 
+def test_a_leaf_that_looks_like_a_secret_is_known_whatever_its_key() -> None:
+    """What is made of words stays: a name, an address of a host."""
+    names = "acme-production-4711", "deploy.example.com/v2-4711", "2026-11-24T13:45:40Z"
+    document = json.dumps({"blob": f"{LONG}", "a": names[0], "b": names[1], "c": names[2]})
+    safe = Sanitizer([document])
+    assert safe.clean(Untrusted(f"see {LONG} or {LONG[3:19]}")) == "see *** or ***"
+    assert safe.clean(Untrusted(" ".join(names))) == " ".join(names)
+
+
 @pytest.mark.parametrize(
     "value", ["{", '{"a": ', "[" * 5_000, "a: [\nb: }", "a:\n  - &x [*x]", "[1]"]
 )

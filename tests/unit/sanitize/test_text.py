@@ -60,7 +60,9 @@ def test_markdown_is_put_together_from_literals_and_escaped_text() -> None:
         safe.link("https://mogplex.com/a", Markdown.of("here")) == "[here](https://mogplex.com/a)"
     )
     assert safe.link("javascript:alert(1)") is None
-    assert safe.fence("a ```` b", language="sh") == "`````sh\na ```` b\n`````"
+    for inside, bar in ((1, 3), (2, 3), (3, 4), (4, 5), (5, 6)):
+        text = f"a {'`' * inside} b"
+        assert safe.fence(text, language="sh") == f"{'`' * bar}sh\n{text}\n{'`' * bar}"
     assert safe.diagram_label("a;b:c `#d`") == "a b c  d"
 
 
