@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -16,13 +17,15 @@ import pytest
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.run.result import Result, RunResult, result_of_error
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
-from mogplex_ci.step.plan import only_run
+from mogplex_ci.step.ledger import OpenRun
+from mogplex_ci.step.plan import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import Job, result, run
+from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
@@ -221,3 +224,128 @@ def test_diagnostics_are_for_a_folder_and_for_the_debug_log(
     recorder.open_files(tmp_path if with_folder else None)
     assert (recorder.diagnostics is not None) is (debug or with_folder)
     assert (tmp_path / DIAGNOSTICS_FILE).exists() is with_folder
+
+
+class Saving(Job):
+    """A job that keeps each state that the step saved, with the key that names it."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.log = io.StringIO()
+        super().__init__(self.log, folder)
+        self.saved: list[tuple[str | None, list[OpenRun]]] = []
+
+    def save_state(self, state: str, *, key: str | None = None) -> None:
+        told = json.loads(state.partition(" ")[2] or '{"runs": []}')
+        assert told.get("base_url", BASE) == BASE
+        self.saved.append((key, [OpenRun(**each) for each in told["runs"]]))
+
+    def load_states(self, *, key: str | None = None) -> list[str]:
+        return []
+
+
+BASE = "https://mogplex.example"
+STARTED = Started(run(), "key-1", joined=False, owned=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_saved"),
+    [
+        ({}, True),
+        ({"idempotency_key": "mine"}, True),
+        ({"on_interrupt": "detach"}, False),
+        ({"dry_run": True}, False),
+    ],
+)
+def test_post_is_told_of_each_start_and_of_its_end(
+    fields: dict[str, Any], *, is_saved: bool
+) -> None:
+    job = Saving()
+    recorder = recorder_of(job, base_url=BASE, api_key="mog_1", **fields)
+    only = only_run(typed_inputs(task="docs"), job)
+    recorder.begin_runs([only])
+    recorder.save(only, Starting("repo-1", repo(), "key-1"))
+    recorder.save_key(only, "key-1")
+    recorder.save(only, STARTED)
+    recorder.end_run(only, result())
+    asked = OpenRun("key-1", "repo-1", "docs")
+    states = [[asked], [asked._replace(run_id=RUN_ID)], []]
+    key = fields.get("idempotency_key")
+    assert job.saved == ([(key, state) for state in states] if is_saved else [])
+
+
+def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_behind_is_not() -> (
+    None
+):
+    job = Saving()
+    recorder, only = recorder_of(job, base_url=BASE), only_run(typed_inputs(), job)
+    recorder.begin_runs([only])
+    recorder.save(only, Starting("repo-1", repo(), "key-1"))
+    recorder.save_key(only, "key-1")
+    recorder.save_key(only, None)
+    assert [len(runs) for _, runs in job.saved] == [1, 0]
+    recorder.save_key(only, "key-1")
+    recorder.end_run(only, result(Result.INTERRUPTED, left_behind=True))
+    assert [len(runs) for _, runs in job.saved] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("names_one_run", [True, False])
+@pytest.mark.parametrize("joined", [True, False])
+def test_the_ids_of_the_run_that_the_inputs_name_are_outputs_at_once(
+    *, names_one_run: bool, joined: bool
+) -> None:
+    job = Job(io.StringIO())
+    recorder, only = recorder_of(job, names_one_run=names_one_run), only_run(typed_inputs(), job)
+    recorder.begin_runs([only])
+    recorder.on(only, STARTED._replace(joined=joined))
+    told = {name: value for name, value in job.outputs.items() if value}
+    known = {
+        "run-id": RUN_ID,
+        "status": "streaming",
+        "branch": BRANCH,
+        "repo-id": repo().id,
+        "idempotency-key": "key-1",
+    }
+    assert {name: told.pop(name, None) for name in known} == (
+        known if names_one_run else dict.fromkeys(known)
+    )
+    assert told.pop("replayed", None) == (str(joined).lower() if names_one_run else None)
+
+
+@pytest.mark.parametrize(("count_of_runs", "seconds"), [(1, [60.0]), (2, [120.0, 120.0])])
+def test_an_only_run_takes_the_time_of_the_step_and_others_that_since_their_start(
+    count_of_runs: int, seconds: list[float]
+) -> None:
+    """Each look at the clock takes a minute."""
+    job = Job(io.StringIO())
+    tasks = [typed_inputs(task=f"task {number}") for number in range(count_of_runs)]
+    recorder = recorder_of(job, names_one_run=count_of_runs == 1)
+    runs = planned_runs([(task, repo()) for task in tasks], job, recorder.safe)
+    recorder.begin_runs(runs)
+    for each in runs:
+        recorder.on(each, STARTED)
+    ended = [recorder.end_run(each, result(repo=None)) for each in runs]
+    assert [end.duration for end in ended] == seconds
+    assert [end.repo for end in ended] == [repo()] * count_of_runs
+
+
+def test_how_many_runs_there_are_of_each_kind_is_said_with_the_time() -> None:
+    job = Job(log := io.StringIO())
+    recorder = recorder_of(job)
+    recorder.count_runs(recorder.safe.line("Runs: {} done", 3))
+    assert log.getvalue() == "Runs: 3 done (after 0s)\n"
+
+
+def test_a_comment_that_no_repository_is_known_for_is_warned_of() -> None:
+    job = Broken(FULL)
+    recorder_of(job).comment_on(None, Stop())
+    ((title, text),) = job.warnings
+    assert title == "Comment"
+    assert text.startswith("comment-on is not used: this CI system does not say which repository")
+
+
+def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
+    job = Broken(FULL)
+    recorder = recorder_of(job, annotations="none", dry_run=True)
+    recorder.warn("Mogplex", "Look here")
+    assert (job.warnings, job.is_dry_run) == ([], True)
+    assert "Look here" in job.log.getvalue()
