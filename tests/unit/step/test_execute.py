@@ -1,0 +1,117 @@
+"""How each end of a run becomes a result, and whom its clients ask."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from signal import SIGTERM
+from typing import Any
+
+import pytest
+
+from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.errors import MissingTokenError
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.execute import result_of_block, service_of
+from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.step import Step
+from mogplex_ci.waiting import Clock, Stop, StopRequested
+from tests.github import TOKEN, GitHub
+from tests.typed_inputs import typed_inputs
+from tests.unit.report.events import Job, result
+
+
+def step_of(job: Job, budget: TokenBudget | None = None) -> Step:
+    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
+    recorder.open_files(None)
+    return Step(job, recorder, Clock(), Stop(), 0.0, budget)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MissingTokenError("Set it."), (Result.ERROR, 64, "UNAUTHORIZED", False)),
+        (StopRequested(), (Result.INTERRUPTED, 143, "INTERRUPTED", False)),
+        # Nobody knows what a fault of ours left behind: ``post`` cleans up.
+        (ZeroDivisionError(), (Result.ERROR, 1, "INTERNAL", True)),
+    ],
+)
+def test_an_error_ends_a_run_with_what_is_known_of_it(
+    error: Exception, told: tuple[Result, int, str, bool]
+) -> None:
+    step, known = step_of(Job(io.StringIO())), result()
+    step.stop.request(SIGTERM)
+    with result_of_block(step) as end:
+        end.result = known
+        end.with_known = lambda ended: ended._replace(run=known.run)
+        raise error
+    ended = end.result
+    assert (ended.result, ended.exit_code, ended.error_code, ended.left_behind) == told
+    assert ended.run is known.run
+
+
+def test_a_run_that_ends_by_itself_ends_as_it_says() -> None:
+    known = result(Result.FAILED)
+    with result_of_block(step_of(Job(io.StringIO()))) as end:
+        end.result = known
+        end.with_known = lambda _: RunResult.of(Result.ERROR)
+    assert end.result is known
+
+
+@pytest.mark.parametrize(
+    ("tasks", "played"),
+    [
+        ([typed_inputs(repo="o/web", dry_run=True)], ["o/web"]),
+        (
+            [typed_inputs(repo=each, dry_run="success") for each in ("o/*", "o/w?b")],
+            ["o/example", "o/wxb"],
+        ),
+    ],
+)
+def test_a_dry_run_plays_the_repositories_of_all_tasks(
+    tasks: Sequence[ActionInputs], played: list[str]
+) -> None:
+    job = Job(log := io.StringIO())
+    with service_of(step_of(job), tasks) as connect:
+        client = connect()
+        names = [repo.full_name.text for repo in client.repos()]  # also those of every emulator
+        client.close()
+    assert [name for name in names if not name.startswith("acme/")] == played
+    assert log.getvalue().count('"prompt"') == len(tasks)
+
+
+def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
+    job = Job(log := io.StringIO())
+    job.is_debug = True
+    step = step_of(job)
+    with Emulator() as emulator, GitHub() as api:
+        job.env = {**job.env, "GITHUB_API_URL": api.url}
+        inputs = typed_inputs(
+            base_url=emulator.url, api_key=emulator.token, github_token=TOKEN, repo="acme/web"
+        )
+        with service_of(step, [inputs]) as connect:
+            client = connect()
+            client.repos()
+            client.close()
+        github = step.github(inputs, "acme/web")
+        assert github is not None
+        github.tip("main")
+        github.close()
+    shown = [line for line in log.getvalue().splitlines() if line.startswith("::debug::")]
+    assert [any(path in line for line in shown) for path in ("/repos", "git/ref/heads/main")] == [
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "repository"),
+    [({"github_token": None}, "acme/web"), ({"github_token": TOKEN}, None)],
+)
+def test_github_is_not_asked_without_a_token_or_a_repository(
+    fields: dict[str, Any], repository: str | None
+) -> None:
+    assert step_of(Job(io.StringIO())).github(typed_inputs(**fields), repository) is None
