@@ -53,6 +53,10 @@ _NETWORK_REMEDY: Final = (
 )
 _LACKS_RIGHT: Final = b"Resource not accessible by"
 """How GitHub's message of a missing right begins, for every kind of token."""
+_LIMITED: Final = b"secondary rate limit"
+"""Words of GitHub's message, in lower case, where no header tells of a limit."""
+SECONDARY_LIMIT_SECONDS: Final = 60.0
+"""How long to wait at a secondary limit that names no time, as GitHub asks for."""
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
 _ACTIONS: Final = "actions: read"
@@ -484,15 +488,17 @@ class _NotInPlanError(errors.GitHubError):
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is
-    used up.
+    used up: the hour's, of which headers tell the end, or a secondary one, of which its message may
+    tell alone (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
     """
     status = answer.status
     headers = answer.headers
     wait = parse_retry_after(headers.get("Retry-After"))
-    if status == 429 or (
-        status == 403 and (wait is not None or headers.get("X-RateLimit-Remaining") == "0")
-    ):
-        wait = _until_reset(headers) if wait is None else wait
+    is_used_up = headers.get("X-RateLimit-Remaining") == "0"
+    says_limited = wait is not None or is_used_up or _LIMITED in answer.body.lower()
+    if status == 429 or (status == 403 and says_limited):
+        if wait is None:
+            wait = _until_reset(headers) if is_used_up else SECONDARY_LIMIT_SECONDS
         return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
     if status >= 500:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)

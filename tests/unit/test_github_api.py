@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -231,7 +232,9 @@ def test_a_refusal_is_final_and_says_why(
             ((403,), {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": odd}, None)
             for odd in ("soon", "-5", "1.5", "9" * 13, "\u0661")
         ),
-        ((429, 500), {}, None),
+        ((429,), {}, 60),
+        ((429,), {"X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "9" * 10}, 60),
+        ((500,), {}, None),
     ],
 )
 def test_a_used_up_limit_and_an_outage_say_how_long_to_wait(
@@ -248,6 +251,17 @@ def test_a_used_up_limit_and_an_outage_say_how_long_to_wait(
         assert caught.value.retry_after == (
             seconds and pytest.approx(seconds, abs=600 if seconds > 60 else 0)
         )
+
+
+def test_a_secondary_limit_of_which_only_the_message_tells_is_no_missing_right(
+    api: GitHub, github: GitHubApi
+) -> None:
+    words = "You have exceeded a secondary rate limit. Please wait a few minutes."
+    body = json.dumps({"message": words}).encode()
+    api.fail(status=403, headers={"X-RateLimit-Remaining": "4000"}, body=body)
+    with pytest.raises(GitHubUnavailableError, match="rate limit") as caught:
+        github.pull_requests_of("fix")
+    assert caught.value.retry_after == 60
 
 
 def test_a_token_that_single_sign_on_keeps_out_says_so(api: GitHub, github: GitHubApi) -> None:
