@@ -5,9 +5,11 @@ fields of a scenario.
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +38,8 @@ _ACCEPTED: Final = "External Mogplex run accepted"
 """Message of the first event, which the emulator writes for every run by itself."""
 _OF_END: Final = ("failed", "cancel_requested", "cancelled")
 """Events that a run can have before it works."""
+_CLOSE_STREAM: Final = ("finished", "failed", "cancelled")
+"""Events after which the service closes a stream."""
 _CUT_OFF: Final = "The recording stops here; it does not tell how the run ended."
 _TEXT: Final = {"type": ["string", "null"], "description": "a text"}
 _LINE: Final = {
@@ -87,6 +91,10 @@ def load_recording(path: Path) -> Document:
         if commit:
             steps.append({"commit": commit})
         fields = {"steps": steps}
+        if not _has_last_event(events):
+            # No event closes the stream then, and a client would notice the end a minute later.
+            seconds = sum(step.get("after", 0.0) for step in steps)
+            fields["faults"] = [{"route": "stream", "close": f"{math.ceil(seconds * 1000)}ms"}]
     return Document(str(path), {**_literal(fields), "variables": {"braces": "{{"}}, {})
 
 
@@ -120,6 +128,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         run_id = line.get("runId", run_id)
         has_ended = _is_end(line)
         yield line
+
+
+def _has_last_event(events: list[dict[str, Any]]) -> bool:
+    """Return whether an event says that the run, or its work since its last pause, is over."""
+    kinds = [event["type"] for event in reversed(events)]
+    return any(kind in _CLOSE_STREAM for kind in takewhile(lambda kind: kind != "started", kinds))
 
 
 def _is_end(line: dict[str, Any]) -> bool:

@@ -415,7 +415,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check that the Mogplex GitHub App may push here.",
         )
     if timeline.agent_worked:
-        if timeline.last_words is not None or timeline.calls:
+        if timeline.has_spoken or timeline.calls:
             return "the run failed", "Read what the agent did last."
         return "the run failed", "Read the run's events."
     if timeline.sandbox_was_ready:

@@ -295,6 +295,11 @@ class Timeline:
                 return entry.text
         return None
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether the agent has said anything, also if that is held back yet."""
+        return self.last_words is not None or not self._buffer.is_empty
+
     def spans(self) -> list[PhaseSpan]:
         """Return the phases that were reached; one without an end lasts to the newest event."""
         started: dict[Phase, float] = {}

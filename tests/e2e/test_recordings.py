@@ -130,6 +130,24 @@ def test_a_recording_that_could_not_be_played_to_its_end_starts_nothing(
     assert "Starting a run" not in ended.out
 
 
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_recording_without_a_last_event_ends_when_it_has_been_played(
+    has_end: bool, tmp_path: Path
+) -> None:
+    """A step was killed while its run worked, or the run's worker died without a word."""
+    lines: list[dict[str, object]] = [
+        {"type": "started", "message": "Harness run started: codex"},
+        {"type": "log", "message": "I look at it.", "payload": {"kind": "assistant_delta"}},
+    ]
+    if has_end:
+        lines.append({"runId": "run-1", "status": "failed", "error": "The worker is gone."})
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (tmp_path / "events.ndjson").write_text(text, encoding="utf-8")
+    ended = run_program(*shlex.split(COMMAND)[1:], "--timeout=20s", env={}, cwd=tmp_path)
+    assert (ended.code, "RUN_FAILED, exit 1" in ended.out) == (1, True), ended.out
+    assert "Read what the agent did last." in ended.out
+
+
 def test_the_largest_recording_is_played_to_its_end(tmp_path: Path) -> None:
     """More than a page in all, with no page that is too large."""
     text = recorded(*[75_000] * 300)
