@@ -139,7 +139,7 @@ class Inspection:
         """
         self.round += 1
         self.result = result
-        self._is_complete = True
+        self._is_complete = False  # a stop signal may come before GitHub has told all
         self.commit = None
         self.pull_request = None
         self.pull_requests = ()
@@ -152,7 +152,12 @@ class Inspection:
         self.connect(result.repo)
         if self.github is None:
             self.commit = result.commit
-            return
+        else:
+            yield from self._ask_what_was_delivered(self.github)
+        self._is_complete = True
+
+    def _ask_what_was_delivered(self, github: GitHubApi) -> Generator[Update, None, None]:
+        """Ask for the judged commit, what it changes, and its pull request."""
         try:
             self.commit = yield from self._judged_commit()
         except GitHubError as error:
@@ -165,7 +170,7 @@ class Inspection:
                 self._changes = yield from self._history(self.commit)
             except GitHubError as error:
                 self._changes = error
-        self._judged_at = self.github.time
+        self._judged_at = github.time
         try:
             yield from self.look_at_pull_requests()
         except GitHubError as error:

@@ -283,6 +283,18 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitH
     assert not result.left_behind
 
 
+def test_a_step_that_is_stopped_before_github_has_answered_denies_no_change(
+    each_world: World, api: GitHub
+) -> None:
+    """What the run's events tell is all that is known then."""
+    api.fail(drop=True, times=10_000)
+    result = Step(each_world, api, rounds(GREEN)).play(stop_after=120.0)
+    assert (result.result.value, result.delivery, result.changed) == ("interrupted", None, True)
+    url = result.pull_request_url(["https://github.com"])
+    assert url is not None
+    assert url == result.timeline.outcome.pull_request_url
+
+
 def test_retries_and_rounds_count_apart(api: GitHub) -> None:
     world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
     with world.emulator:
