@@ -173,12 +173,14 @@ def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file
     workspace: Path,
 ) -> None:
     os.chown(workspace, 1001, 1003)
-    theirs, ours = file_for(workspace, "theirs"), file_for(workspace, "ours")
+    theirs, ours = file_for(workspace, "theirs"), file_for(workspace, "new/folder/ours")
     theirs.touch()
     os.chown(theirs, 1002, 1002)
     for file in (theirs, ours):
         append_text(file, "x")
-    assert (theirs.stat().st_uid, ours.stat().st_uid, ours.stat().st_gid) == (1002, 1001, 1003)
+    assert theirs.stat().st_uid == 1002
+    made = (workspace / "new", workspace / "new" / "folder", ours)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(1001, 1003)}
 
 
 @pytest.mark.parametrize(
@@ -328,3 +330,28 @@ def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
         else:
             assert file_for(workspace, name).exists()
         assert len(made) == expected
+
+
+def test_no_file_or_folder_stays_open(workspace: Path, system: str) -> None:
+    """A fleet writes the files of many runs."""
+
+    def next_descriptor() -> int:
+        found = os.dup(0)
+        os.close(found)
+        return found
+
+    before = next_descriptor()
+    path = file_for(workspace, "a/b/file")
+    append_text(path, "x")
+    check_room(path)
+    write_whole(path, "y")
+    assert text_of(workspace, "a/b/file") == "y"
+    discard(path)
+    path.symlink_to("elsewhere")
+    with pytest.raises(OSError, match="symbolic link"):
+        append_text(path, "x")
+    if system != "as on Windows":  # it has no pipes with a path
+        os.mkfifo(workspace / "pipe")
+        with pytest.raises(UsageError):
+            text_of(workspace, "pipe")
+    assert next_descriptor() == before

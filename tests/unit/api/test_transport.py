@@ -7,6 +7,8 @@ import json
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from urllib3.exceptions import (
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.proxy import Proxy, proxy_for
-from mogplex_ci.api.transport import Transport, _origin, failure_of
+from mogplex_ci.api.transport import Transport, _origin, failure_of, read_without_token
 from mogplex_ci.errors import (
     MogplexError,
     ProxyFailedError,
@@ -42,6 +44,7 @@ from mogplex_ci.errors import (
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested, bounded
 from tests.https_proxy import HttpsProxy, certificate
+from tests.program import ROOT
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
 
@@ -243,6 +246,28 @@ def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(
     )
 
 
+def test_only_what_may_have_arrived_counts_as_sent() -> None:
+    for url, sent in (("http://127.0.0.1:9", 0), (None, 1)):
+        with peer(socket.socket.close) as served:
+            client = Client(url or served, TOKEN)
+            with pytest.raises(UnreachableError):
+                client.repos()
+        assert client.requests_sent == sent
+
+
+def test_nothing_guesses_the_charset_of_answers_or_warns_of_it() -> None:
+    """To load the library that does takes long; who needs it for something else still can."""
+    code = (
+        "import sys, mogplex_ci.api.transport\n"
+        "print('charset_normalizer' in sys.modules)\n"
+        "import charset_normalizer"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+
+
 POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")
 UNTRUSTED = ssl.SSLCertVerificationError()
 UNTRUSTED.verify_message = "self-signed certificate"
@@ -407,6 +432,44 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(
     with peer(talk) as url, pytest.raises(UnreachableError) as raised:
         Client(url, TOKEN).repos(timeout=0.5)
     assert raised.value.may_have_worked
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "content"),
+    [
+        (answer(200, "x" * 200_000), 200, b"x" * 200_000),
+        (answer(404, "gone"), 404, b""),
+        (answer(302, "moved", location="/elsewhere"), 302, b""),
+    ],
+)
+def test_a_file_of_another_host_is_read_without_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: bytes, status: int, content: bytes
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    seen: list[str] = []
+    pieces: list[bytes] = []
+    with peer(answering(reply), seen) as url:
+        assert read_without_token(f"{url}/log", pieces.append, LONG) == status
+    assert b"".join(pieces) == content
+    assert [request.split()[:2] for request in seen] == [["GET", "/log"]]
+    assert "authorization" not in seen[0].lower()
+    assert max(map(len, pieces), default=0) <= 65_536
+
+
+def test_a_file_of_another_host_that_does_not_come_in_time_is_given_up() -> None:
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    for talk in (dribble(b"", b"H"), dribble(head, b"1\r\n \r\n"), lambda _: time.sleep(LONG)):
+        with peer(talk) as url, pytest.raises(UnreachableError, match="did not answer in time"):
+            read_without_token(url, lambda _: None, 0.3)
+
+
+def test_a_file_behind_a_proxy_that_refuses_names_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(ProxyFailedError, match=r"127\.0\.0\.1:9 of HTTPS_PROXY could"):
+        read_without_token("https://files.example/log", lambda _: None, LONG)
 
 
 def test_a_signal_ends_the_wait_for_an_answer() -> None:
