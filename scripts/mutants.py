@@ -5,9 +5,10 @@ python -m scripts.mutants [--sample 240] [--seed 1|today] [--modules 'run/follow
 
 scripts/mutations.py makes the mutants: of each place in the code that is drawn, one. coverage.py
 tells which tests run a line; that is recorded once for each file of tests, in
-`.cache/mutants/reached/`, and again when the file changes. Nothing is changed in this folder: each
-job has a copy of it in `.cache/mutants/`. scripts/mutants.toml says which tests take part, and
-explains the mutants that behave as the original does.
+`.cache/mutants/reached/`, and again when the file changes. A mutant that mypy refuses is noticed as
+well, since `make check` runs it. Nothing is changed in this folder: each job has a copy of it in
+`.cache/mutants/`. scripts/mutants.toml says which tests take part, and explains the mutants that
+behave as the original does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from itertools import accumulate, count, groupby
@@ -79,6 +81,8 @@ _FIRST_TESTS: Final = 30
 """Tests that are asked first: most mutants are noticed by one of them, and the files of the others
 are not loaded.
 """
+_SIGNS: Final = {"killed": ".", "refused": "t", "survived": "S", "timeout": "T"}
+"""What is printed of each mutant as soon as it is judged."""
 _USAGE_ERROR: Final = 4
 """Exit code of pytest when a test that it shall run does not exist, among others."""
 _SERVER: Final = """
@@ -490,9 +494,32 @@ class Runner:
             return self.ask(files, seconds, cpu_seconds + 2 * _CPU_SECONDS)
         return {0: "survived", 5: "survived", -signal.SIGKILL: "timeout"}.get(code, "killed")
 
+    def types_hold(self) -> bool:
+        """Whether mypy finds no fault in the client, as `make check` asks it."""
+        checked = subprocess.run(
+            [PYTHON, "-m", "mypy", "mogplex_ci"], cwd=self.tree, stdout=subprocess.DEVNULL
+        )
+        return checked.returncode == 0
+
     def _ask(self, what: str) -> str:
         print(what, file=self._server.stdin, flush=True)
         return next(self._server.stdout or iter(()))
+
+
+@contextmanager
+def put_into(tree: Path, mutant: AnyMutant) -> Iterator[None]:
+    """Change the copy ``tree`` as ``mutant`` says, and change it back."""
+    path = tree / mutant.path
+    before = path.stat()
+    path.write_text(mutant.mutated, encoding="utf-8")
+    # Code compiled for the original, or for a mutant of this run or another, does not count.
+    changed = next(_TIMES)
+    os.utime(path, (changed, changed))
+    try:
+        yield
+    finally:
+        path.write_text(mutant.source, encoding="utf-8")
+        os.utime(path, (before.st_atime, before.st_mtime))
 
 
 def judge(
@@ -503,22 +530,18 @@ def judge(
     took: Callable[[str], float],
 ) -> str:
     """Return what ``tests`` say to ``mutant``; ``took`` is how long each of them takes."""
-    path = runner.tree / mutant.path
-    before = path.stat()
-    path.write_text(mutant.mutated, encoding="utf-8")
-    changed = next(
-        _TIMES
-    )  # code compiled for the original, or for a mutant of this run or another, does not count
-    os.utime(path, (changed, changed))
-    try:
-        verdict = "survived"
+    verdict = "survived"
+    with put_into(runner.tree, mutant):
         for some in (tests[:_FIRST_TESTS], tests[_FIRST_TESTS:]):
             if some and verdict == "survived":
                 verdict = runner.ask(some, seconds, _CPU_SECONDS + int(3 * sum(map(took, some))))
-        return verdict
-    finally:
-        path.write_text(mutant.source, encoding="utf-8")
-        os.utime(path, (before.st_atime, before.st_mtime))
+    return verdict
+
+
+def judge_by_types(mutant: AnyMutant, runner: Runner) -> str:
+    """Return ``refused`` when mypy finds a fault in ``mutant``, else ``survived``."""
+    with put_into(runner.tree, mutant):
+        return "survived" if runner.types_hold() else "refused"
 
 
 def unit_tests(packages: Collection[str]) -> list[str]:
@@ -564,7 +587,7 @@ def report(verdicts: dict[AnyMutant, str]) -> bool:
             print(
                 f"{verdict}: {mutant.path}:{mutant.line} {mutant.operator}\n  - {before}\n  + {after}"
             )
-    print(f"\n{'package':<12} mutants equivalent killed survived timeout  score")
+    print(f"\n{'package':<12} mutants equivalent killed refused survived timeout  score")
     enough = True
     for row in [*sorted({package_of(mutant.module) for mutant in verdicts}), "all"]:
         count = Counter(
@@ -573,18 +596,19 @@ def report(verdicts: dict[AnyMutant, str]) -> bool:
             if row in (package_of(mutant.module), "all")
         )
         judged = count.total() - count["equivalent"]
-        share = count["killed"] / judged if judged else 1.0
+        share = (count["killed"] + count["refused"]) / judged if judged else 1.0
         numbers = (
             count.total(),
             count["equivalent"],
             count["killed"],
+            count["refused"],
             count["survived"],
             count["timeout"],
         )
         too_few = judged >= CONFIG["judged_from"] and share < CONFIG["least"]
         enough = enough and not too_few
         print(
-            "{:<12} {:7} {:10} {:6} {:8} {:7}".format(row, *numbers),
+            "{:<12} {:7} {:10} {:6} {:7} {:8} {:7}".format(row, *numbers),
             f"{share:6.1%}",
             "too few" if too_few else "",
         )
@@ -610,56 +634,64 @@ class Session:
         return [each for each, one in given if one == "open" and isinstance(each, DataMutant)]
 
     def run(self) -> None:
-        """Ask the tests of each mutant's package, then the others in this process, then those that
-        start the program.
+        """Ask the tests of each mutant's package, then mypy, then the other tests in this process,
+        then those that start the program.
 
         Each asks about the mutants that survived so far.
         """
         near = unit_tests({package_of(mutant.module) for mutant in self.open()})
         self._reached.add(near)
         asked = {mutant: self._reached.by(mutant) for mutant in self.open()}
-        self._ask(self.open(), asked.__getitem__, 240.0)
+        self._ask_tests(self.open(), asked.__getitem__, 240.0)
+        self._ask_types(self.open("survived"))
         if self.open("survived"):
             self._reached.add([*near, *CONFIG["tests"]])
         still = {mutant: self._reached.by(mutant) for mutant in self.open("survived")}
-        self._ask(
+        self._ask_tests(
             still,
             lambda mutant: [test for test in still[mutant] if test not in asked[mutant]],
             240.0,
         )
-        self._ask(
-            self.open("timeout"), self._reached.by, 600.0, self._runners[:1]
-        )  # alone: a busy machine is no sign
+        # Alone: a busy machine is no sign.
+        self._ask_tests(self.open("timeout"), self._reached.by, 600.0, self._runners[:1])
         survived = self.open("survived")
-        self._ask(survived, started_programs, _MOST_SECONDS_OF_PROGRAMS)
+        self._ask_tests(survived, started_programs, _MOST_SECONDS_OF_PROGRAMS)
         late = {mutant for mutant in survived if self.verdicts[mutant] == "timeout"}
         self.verdicts |= dict.fromkeys(late, "survived")
-        self._ask(self._open_data(), lambda mutant: mutant.tests, 600.0)
+        self._ask_tests(self._open_data(), lambda mutant: mutant.tests, 600.0)
 
-    def _ask(
+    def _ask_tests(
         self,
         mutants: Collection[M],
         choose: Callable[[M], Sequence[str]],
         seconds: float,
         runners: Sequence[Runner] = (),
     ) -> None:
+        def ask(mutant: M, runner: Runner) -> str:
+            return judge(mutant, runner, choose(mutant), seconds, self._reached.of)
+
+        self._ask(mutants, ask, runners or self._runners)
+
+    def _ask_types(self, mutants: Collection[Mutant]) -> None:
+        if mutants and not all(runner.types_hold() for runner in self._runners):
+            sys.exit("mypy finds faults without a mutant: see `make types`.")
+        self._ask(mutants, judge_by_types, self._runners)
+
+    def _ask(
+        self, mutants: Collection[M], ask: Callable[[M, Runner], str], runners: Sequence[Runner]
+    ) -> None:
+        """Ask about each mutant, in all ``runners`` at once, and keep what became of it."""
         free: SimpleQueue[Runner] = SimpleQueue()
-        for runner in runners or self._runners:
+        for runner in runners:
             free.put(runner)
 
-        def ask(mutant: M) -> None:
+        def ask_one(mutant: M) -> None:
             runner = free.get()
             try:
-                self.verdicts[mutant] = judge(
-                    mutant, runner, choose(mutant), seconds, self._reached.of
-                )
+                self.verdicts[mutant] = ask(mutant, runner)
             finally:
                 free.put(runner)
-            print(
-                {"killed": ".", "survived": "S", "timeout": "T"}[self.verdicts[mutant]],
-                end="",
-                flush=True,
-            )
+            print(_SIGNS[self.verdicts[mutant]], end="", flush=True)
             listed = [
                 {"mutant": asdict(one), "verdict": verdict}
                 for one, verdict in self.verdicts.items()
@@ -668,8 +700,8 @@ class Session:
 
         if mutants:
             print(f"\n{now()} {len(mutants)} mutants: ", end="", flush=True)
-        with ThreadPoolExecutor(len(runners or self._runners)) as pool:
-            list(pool.map(ask, mutants))
+        with ThreadPoolExecutor(len(runners)) as pool:
+            list(pool.map(ask_one, mutants))
 
 
 def _seed(text: str) -> int:
@@ -739,7 +771,7 @@ def main() -> int:
         print(f"mutants drawn by SEED={asked.seed}, SAMPLE={asked.sample}")
         verdicts = dict.fromkeys(_drawn(asked.modules.split(), asked.sample, asked.seed), "open")
     for mutant, verdict in verdicts.items():
-        if verdict != "killed" and isinstance(mutant, Mutant):
+        if verdict not in ("killed", "refused") and isinstance(mutant, Mutant):
             verdicts[mutant] = "equivalent" if explanation(mutant) else "open"
     session = Session(verdicts, [Runner(tree) for tree in trees])
     session.run()
