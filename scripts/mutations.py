@@ -36,7 +36,7 @@ once. Nor an order for identity: it raises, or compares how the members of an en
 spelled.
 """
 _NEVER_REACHED: Final = re.compile(r"assert_never\(")
-_ANY_ORDER: Final = ("min", "max", "random")
+_ANY_ORDER: Final = ("min", "max", "random", "_flags")
 """Calls whose arguments may come in any order."""
 
 
