@@ -31,12 +31,16 @@ LOOK_SECONDS: Final = 10.0
 """Between two looks at GitHub; an unchanged answer does not count against its rate limit."""
 BEFORE_SECONDS: Final = 20.0
 """How long GitHub is asked for a tip before the start."""
+LEAST_ASKING_SECONDS: Final = 5.0
+"""With less time left, it is the timeout's fault that GitHub has given no usable answer."""
 SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request, and in its
 activity.
 """
 _NO_TOKEN: Final = "Set [[github-token]], so that GitHub can be asked."  # noqa: S105 - a sentence
 _WHO_DELETED: Final = "See who deleted it, and run the job again."
+_NO_TIME: Final = "the timeout passed before GitHub had answered"
+_RAISE_TIMEOUT: Final = "Raise [[timeout]]."
 _NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give [[repo]] as owner/name, one that this Mogplex token lists."
 
@@ -373,7 +377,13 @@ class Inspection:
         if github is None:
             raise self.not_asked
         service = self.sources.service
-        return (yield from service.answer_to(lambda left: call(github.within(left)), ends))
+        had_time = service.deadline - service.now >= LEAST_ASKING_SECONDS
+        try:
+            return (yield from service.answer_to(lambda left: call(github.within(left)), ends))
+        except GitHubUnavailableError as error:
+            if had_time:
+                raise
+            raise GitHubUnavailableError(_NO_TIME, remedy=_RAISE_TIMEOUT) from error
 
     def may_settle(self) -> bool:
         """Wait until GitHub may show more of the judged commit; return False when it has had time

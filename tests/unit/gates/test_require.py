@@ -202,6 +202,22 @@ def test_what_github_refuses_to_tell_does_not_pass(
     )
 
 
+@pytest.mark.parametrize(
+    ("timeout", "cause", "remedy"),
+    [
+        (3.0, "the timeout passed before GitHub had answered", "Raise [[timeout]]."),
+        (60.0, "GitHub's API gives no usable answer", "network"),
+    ],
+)
+def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_outage(
+    timeout: float, cause: str, remedy: str, api: VirtualGitHub
+) -> None:
+    api.fail(drop=True, times=99)
+    judgement = judged(api, ended(), CHANGE, attached=True, timeout=timeout)
+    assert refused(judgement) == (f"this could not be judged: {cause}", "NOT_JUDGED")
+    assert remedy in judgement.remedy
+
+
 NUMBERED = [f"{number}.ts" for number in range(10, 40)]
 
 
