@@ -164,7 +164,7 @@ class GitHubApi:
         }
         found: list[Move] = []
         for _ in range(MAX_PAGES):
-            answer = self._receive(f"{self._repo}/activity", _CONTENTS, query)
+            answer = self._read(f"{self._repo}/activity", _CONTENTS, query)
             found += [answers.move(item) for item in need(answer.data, as_list)]
             cursor = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', answer.link)
             if cursor is None or (found and found[-1].at < since):
@@ -363,7 +363,7 @@ class GitHubApi:
         In GraphQL, for REST has no discussions.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = self._ask(self._graphql, needs, method="POST", body=body)
+        answer = self._send("POST", self._graphql, needs, body)
         nodes = as_list(find(answer, "data", "nodes")) or []
         found = [
             (str(find(node, "title") or ""), str(find(node, "body") or "")) if node else None
@@ -396,9 +396,8 @@ class GitHubApi:
             f"{issue}/comments" if comment is None else f"comments/{comment}"
         )
         method = "POST" if comment is None else "PATCH"
-        return need(
-            self._ask(path, COMMENT_RIGHTS, method=method, body={"body": body}), as_number, "id"
-        )
+        written = self._send(method, path, COMMENT_RIGHTS, {"body": body})
+        return need(written, as_number, "id")
 
     def _pages(
         self, path: str, needs: str, *name: str, **query: str
@@ -414,48 +413,34 @@ class GitHubApi:
             if len(items) < PAGE_SIZE:
                 return
 
-    def _ask(
-        self,
-        path: str,
-        needs: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        method: str = "GET",
-        body: object = None,
-    ) -> object:
-        """Return the data of an answer; ``needs`` is the permission that the call takes."""
-        return self._receive(path, needs, query, method=method, body=body).data
+    def _ask(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> object:
+        """Return the data of what is at a path; ``needs`` is the permission that the call takes."""
+        return self._read(path, needs, query).data
 
-    def _receive(
-        self,
-        path: str,
-        needs: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        method: str = "GET",
-        body: object = None,
-    ) -> _Received:
-        """Return an answer; ``needs`` is the permission that the call takes."""
-        key = f"{method} {path}?{json.dumps(query)}"
+    def _read(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> _Received:
+        """Return what is at a path; the same as before if GitHub says that it is unchanged."""
+        key = f"{path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
         answer = self._sent(
             lambda left: self._transport.send(
-                method, path, query=query, json=body, headers=headers, timeout=left
+                "GET", path, query=query, headers=headers, timeout=left
             )
         )
         if answer.status == 304 and cached is not None:
             return cached
-        if not 200 <= answer.status < 300:
-            raise _refusal(answer, needs)
-        try:
-            data = json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
-            raise unusable_answer() from error
-        received = _Received(data, answer.headers.get("Link", ""))
-        if method == "GET":
-            self._cached[key] = answer.headers.get("ETag"), received
+        received = _Received(_data_of(answer, needs), answer.headers.get("Link", ""))
+        self._cached[key] = answer.headers.get("ETag"), received
         return received
+
+    def _send(self, method: str, path: str, needs: str, body: object) -> object:
+        """Send ``body`` to a path, and return the data of the answer."""
+        answer = self._sent(
+            lambda left: self._transport.send(
+                method, path, json=body, headers=_HEADERS, timeout=left
+            )
+        )
+        return _data_of(answer, needs)
 
     def _sent(self, send: Callable[[float], Answer]) -> Answer:
         """Return the answer to a request, which ``send`` sends within so many seconds."""
@@ -480,6 +465,20 @@ class GitHubApi:
         """Note GitHub's time. An answer without one, as of a proxy, tells none."""
         with contextlib.suppress(TypeError, ValueError):
             self._time[:] = [parsedate_to_datetime(answer.headers["Date"])]
+
+
+def _data_of(answer: Answer, needs: str) -> object:
+    """Return the data of an answer.
+
+    Raises:
+        GitHubError: GitHub refuses, or the answer is no JSON.
+    """
+    if not 200 <= answer.status < 300:
+        raise _refusal(answer, needs)
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise unusable_answer() from error
 
 
 class _NotInPlanError(errors.GitHubError):

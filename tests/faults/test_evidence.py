@@ -205,6 +205,15 @@ def kill_in_second_round(update: Update) -> None:
         raise worlds.Killed
 
 
+def rerun_check(api: GitHub, commit: str, *, started_at: str) -> None:
+    """A person runs the check of a commit again, and it fails for another reason."""
+    look = api.checks[commit]
+    look.earlier_runs = look.runs
+    look.runs = [check("test", "failure", id=RERUN, started_at=started_at)]
+    api.jobs[RERUN] = STEPS
+    api.logs[RERUN] = line(12, "another failure")
+
+
 def test_a_rerun_sends_the_same_although_a_person_reran_the_check(
     world: World, api: GitHub
 ) -> None:
@@ -212,11 +221,7 @@ def test_a_rerun_sends_the_same_although_a_person_reran_the_check(
     step.play()
     first, second = step.case.runs
     # The first run's commit: the branch has moved on from it.
-    look = api.checks[first.commit_sha]
-    look.earlier_runs = look.runs
-    look.runs = [check("test", "failure", id=RERUN, started_at="2099-01-01T00:00:00Z")]
-    api.jobs[RERUN] = STEPS
-    api.logs[RERUN] = line(12, "another failure")
+    rerun_check(api, first.commit_sha, started_at="2099-01-01T00:00:00Z")
     step.case.attempt = 2
     assert outcome(step.play()) == ("success", "", 2)
     assert step.case.runs == [first, second]
@@ -231,11 +236,7 @@ def test_a_rerun_finds_a_round_although_a_person_reran_the_check_while_it_worked
     with pytest.raises(worlds.Killed):
         step.play(watch=kill_in_second_round)
     first, second = step.case.runs
-    look = api.checks[first.commit_sha]
-    look.earlier_runs = look.runs
-    look.runs = [check("test", "failure", id=RERUN, started_at="2020-01-02T00:00:00Z")]
-    api.jobs[RERUN] = STEPS
-    api.logs[RERUN] = line(12, "another failure")
+    rerun_check(api, first.commit_sha, started_at="2020-01-02T00:00:00Z")
     step.case.attempt = 2
     assert outcome(step.play()) == ("success", "", 2)
     assert step.case.runs == [first, second]
