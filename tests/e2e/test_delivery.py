@@ -86,7 +86,9 @@ def test_without_githubs_word_a_pull_request_must_be_one_of_the_runs_own_reposit
     tmp_path: Path, claimed: str, server: str, is_handed_on: bool
 ) -> None:
     with emulator_of(tmp_path, pull_request_url=claimed) as emulator:
-        step = step_of(tmp_path / "step", emulator, {"GITHUB_SERVER_URL": server})
+        env = {"GITHUB_SERVER_URL": server}
+        require = "pull-request" if is_handed_on else ""
+        step = step_of(tmp_path / "step", emulator, env, require=require)
         ended = step.run()
     assert ended.code == 0, ended.out
     assert told(step, "pull-request-url") == [claimed if is_handed_on else ""] * 3

@@ -26,6 +26,13 @@ from tests.waits import LONG, wait_until
 ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
 FILES = {"output-dir": "."}
 PASSED = check("test", "success")
+OWN_JOB = check(
+    "agent",
+    None,
+    html_url="https://github.com/acme/web/actions/runs/9876543210/job/1",
+    check_suite={"id": 2},
+)
+"""The check of the job that waits for the checks."""
 
 
 @pytest.fixture
@@ -100,6 +107,7 @@ def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown
         Job(tmp_path, api),
         {"allowed_paths": "src/**\n*.md", "protected_paths": ".github/"},
     )
+    job.work = Work(checks=Look([PASSED, OWN_JOB]))
     ended = job.run(require="change, pull-request, checks", comment_on="7", **paths)
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks", "branch"]
