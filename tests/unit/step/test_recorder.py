@@ -16,6 +16,7 @@ import pytest
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
+from mogplex_ci.platforms import detect
 from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
@@ -337,7 +338,10 @@ def test_how_many_runs_there_are_of_each_kind_is_said_with_the_time() -> None:
 
 def test_a_comment_that_no_repository_is_known_for_is_warned_of() -> None:
     job = Broken(FULL)
-    recorder_of(job).comment_on(None, Stop())
+    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
+    recorder.comment_on(None, Stop())
+    recorder.begin_runs([only])
+    recorder.on(only, STARTED)
     ((title, text),) = job.warnings
     assert title == "Comment"
     assert text.startswith("comment-on is not used: this CI system does not say which repository")
@@ -349,3 +353,22 @@ def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
     recorder.warn("Mogplex", "Look here")
     assert (job.warnings, job.is_dry_run) == ([], True)
     assert "Look here" in job.log.getvalue()
+
+
+class Terminal(io.StringIO):
+    """A terminal with a person before it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_what_a_run_does_is_redrawn_on_a_terminal_that_has_no_debug_log(debug: str) -> None:
+    platform = detect({"TERM": "xterm", "MOGPLEX_DEBUG": debug}, shown := Terminal())
+    recorder = Recorder(platform, Sanitizer(), lambda: 0.0)
+    recorder.begin([typed_inputs()], [], names_one_run=True)
+    only = only_run(typed_inputs(), platform)
+    recorder.begin_runs([only])
+    recorder.on(only, STARTED)
+    recorder.finish(recorder.end_run(only, result()))
+    assert ("Run running" in shown.getvalue()) is (debug == "0")
