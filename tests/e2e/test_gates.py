@@ -345,38 +345,6 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
     }
 
 
-@pytest.mark.parametrize("refused", [False, True])
-def test_post_says_in_the_comment_that_the_step_was_killed(
-    tmp_path: Path, api: GitHub, refused: bool
-) -> None:
-    with Emulator("slow", speed=1) as emulator:
-        step = GitHubStep(
-            tmp_path,
-            {"prompt": "Fix it", "post-step": "true", "comment-on": "7", "github-token": TOKEN},
-        )
-        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
-        step.env = {"GITHUB_API_URL": api.url}
-        with step.start() as process:
-            wait_until(lambda: api.comments and step.has_written("run_id"), process)
-            process.kill()
-        (comment,) = api.comments
-        assert "The Mogplex run is running" in comment["body"]
-        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
-        if refused:
-            no = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
-            emulator.inject("cancel", status=403, body=no, times="always")
-        ended = step.run("post")
-    said = (
-        "it could not be cancelled and may still be running"
-        if refused
-        else "its status is cancelled"
-    )
-    shown = "".join(text for _, text in rendered(comment["body"]).texts)
-    assert f"The job was stopped before its Mogplex run ended; {said}" in shown
-    assert len(api.comments) == 1
-    assert (ended.code == 0) is not refused
-
-
 def test_a_comment_that_was_written_without_an_answer_is_found_again(
     tmp_path: Path, api: GitHub
 ) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
-from tests.program import Ended, run_program, start_program
+from tests.github import TOKEN, GitHub
+from tests.oracles.github_markdown import rendered
+from tests.program import Ended, GitHubStep, run_program, start_program
 from tests.waits import asked, wait_until
 
 PROMPT = "Fix the login form"
@@ -161,6 +163,29 @@ def test_a_start_that_was_never_answered_is_asked_for_again(
     assert ("WARNING: Mogplex: Could not cancel its run: " in ended.out) == bool(key)
 
 
+def test_a_start_that_was_never_answered_and_cannot_be_asked_for_has_no_id_to_cancel_by_hand(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.env |= {"MOGPLEX_PROMPT": PROMPT}
+    emulator.inject("start", delay="1h", when="after", times=1)
+    job.stopped_when(lambda: emulator.runs)
+    emulator.inject("start", **REFUSED)
+    ended = job.post()
+    said = "Could not cancel its run: the token may not do this. The run may go on"
+    assert (ended.code, f"{said}\x1b" in ended.out) == (65, True), ended.out
+
+
+def test_a_run_that_has_ended_meanwhile_is_told_as_it_is(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.stopped_when(asked(emulator, "stream"))
+    emulator.runs[0].cancel()
+    ended = job.post()
+    assert (ended.code, ended.out.splitlines()[1:]) == (0, ["The run had already ended: cancelled"])
+
+
 def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
     with Emulator("success", speed=1e9) as emulator:
         job = Job("gitlab", tmp_path, emulator)
@@ -212,3 +237,34 @@ def test_a_page_in_the_apis_place_does_not_keep_the_clean_up_from_asking_again(
     emulator.inject("cancel", skip=1, status=401, body=unauthorized)
     ended = job.post()
     assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "refused", "comment deleted"])
+def test_the_comment_says_that_the_step_was_killed(
+    tmp_path: Path, emulator: Emulator, meanwhile: str
+) -> None:
+    inputs = {"prompt": PROMPT, "post-step": "true", "comment-on": "7", "github-token": TOKEN}
+    connection = {"base-url": emulator.url, "api-key": emulator.token}
+    with GitHub() as api:
+        step = GitHubStep(tmp_path, inputs | connection, {"GITHUB_API_URL": api.url})
+        with step.start() as process:
+            wait_until(lambda: api.comments and step.has_written("run_id"), process)
+            process.kill()
+        (comment,) = api.comments
+        assert "The Mogplex run is running" in comment["body"]
+        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
+        if meanwhile == "refused":
+            emulator.inject("cancel", **REFUSED, times="always")
+        if meanwhile == "comment deleted":
+            api.comments.clear()
+        ended = step.run("post")
+    assert ended.code == (65 if meanwhile == "refused" else 0), ended.out
+    if meanwhile == "comment deleted":
+        assert api.comments == [], "it is not written anew"
+        return
+    said = "its status is cancelled"
+    if meanwhile == "refused":
+        said = "it could not be cancelled and may still be running"
+    assert api.comments == [comment]
+    shown = "".join(text for _, text in rendered(comment["body"]).texts)
+    assert f"The job was stopped before its Mogplex run ended; {said}" in shown

@@ -334,13 +334,7 @@ def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
 
 def test_no_file_or_folder_stays_open(workspace: Path, system: str) -> None:
     """A fleet writes the files of many runs."""
-
-    def next_descriptor() -> int:
-        found = os.dup(0)
-        os.close(found)
-        return found
-
-    before = next_descriptor()
+    before = sorted(Path("/dev/fd").iterdir())
     path = file_for(workspace, "a/b/file")
     append_text(path, "x")
     check_room(path)
@@ -354,4 +348,4 @@ def test_no_file_or_folder_stays_open(workspace: Path, system: str) -> None:
         os.mkfifo(workspace / "pipe")
         with pytest.raises(UsageError):
             text_of(workspace, "pipe")
-    assert next_descriptor() == before
+    assert sorted(Path("/dev/fd").iterdir()) == before
