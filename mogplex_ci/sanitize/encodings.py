@@ -16,9 +16,9 @@ from mogplex_ci.sanitize.formats import compiled
 
 _ESCAPE: Final = (
     r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|U000[01][0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
-    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|[01]?[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
+    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|0?[01][0-7]{2}|[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
-    r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
+    r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|[A-Za-z]{2,24});|\[[\d;]{0,8}m)"
 )
 """A character as an encoding writes it, however often the text was encoded; and what is left of a
 colour.

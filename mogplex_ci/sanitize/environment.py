@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote
 
+from mogplex_ci.sanitize.connections import passwords_in
 from mogplex_ci.sanitize.formats import compiled
 
 _SHORTEST: Final = 8
@@ -12,6 +12,7 @@ _TELLING_NAME: Final = (
     r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEYS?(?:[_-]?IDS?)?$"
     r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"
     r"|(?:JWT|COOKIE|SESSION|SIGNATURE)S?(?:[_-]?IDS?|[_-]?\d+)?$|WEBHOOKS?(?:[_-]?UR[LI]S?|[_-]?\d+)?$"
+    r"|CONN(?:ECTION)?[_-]?STR(?:ING)?S?$"
 )
 _HARMLESS_NAME: Final = (
     r"(?:IDEMPOTENCY|MISSING|CACHE|PROJECT|PRIMARY|SORT|PARTITION|FOREIGN|PUBLIC|LOCK|GROUP|CONCURRENCY|ISSUE|JOB|STEP"
@@ -33,7 +34,10 @@ _PUBLIC_NAME = (
 secret.
 """
 _FULL_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
-_CREDENTIAL_URL = r"[a-z][a-z0-9+.-]{1,30}://[^\s/:@]*:([^\s/@]{8,})@"
+_USER_NAME = r"(?:^|[_-])(?:USER|USERNAME|DB|DATABASE)$"
+_WORD = r"[a-z]+"
+_NAMES_ITSELF = "password"
+"""A value of test databases. Hidden, it would leave no page with the word."""
 
 
 def secrets_of(env: Mapping[str, str]) -> set[str]:
@@ -41,7 +45,7 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
 
     These are the values of variables whose names speak of secrets, and passwords in URLs. A path is
     none, and neither is the job's repository, branch or host, which may stand in a variable such as
-    ``SONAR_TOKEN_KEY`` too.
+    ``SONAR_TOKEN_KEY`` too, nor the word that a test database has as user and password.
     """
     public = {
         value.casefold()
@@ -49,18 +53,23 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
         if compiled(_PUBLIC_NAME).search(name.upper())
     }
     public |= {part for value in public for part in re.split(r"://|/", value)}
+    public |= {
+        value
+        for name, value in env.items()
+        if compiled(_USER_NAME).search(name.upper()) and compiled(_WORD).fullmatch(value)
+    }
     found = set()
     for name, value in env.items():
         if _is_secret_name(name.upper()):
             found.add(value)
-        if "@" in value and (match := compiled(_CREDENTIAL_URL).match(value)):
-            found.update((match[1], unquote(match[1])))
+        if "://" in value and "@" in value:
+            found.update(passwords_in(value))
     return {value for value in found if value.casefold() not in public and _may_be_secret(value)}
 
 
 def _may_be_secret(value: str) -> bool:
     is_path = value.startswith("/") and compiled(_FULL_PATH).fullmatch(value) is not None
-    return len(value.strip()) >= _SHORTEST and not is_path
+    return len(value.strip()) >= _SHORTEST and not is_path and value != _NAMES_ITSELF
 
 
 def _is_secret_name(name: str) -> bool:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 from mogplex_ci.sanitize import names
+from mogplex_ci.sanitize.connections import names_server, passwords_in
 from mogplex_ci.sanitize.encodings import Decoded, unescaped
 from mogplex_ci.sanitize.formats import Vocabulary, compiled
 
@@ -71,8 +72,8 @@ class KnownValues:
         """Pieces of 8 characters, the values that have them, and where."""
         texts = {"".join(shown(value).split()) for value in parts}
         long = {text for text in texts if len(text) >= _WINDOW}
-        self._dumps = {dump for text in long for dump in _hex(text)}
-        """What a hex dump shows of the values."""
+        self._dumps = {dump for text in long for dump in (*_hex(text), *_base64(text))}
+        """What a hex dump shows of the values, and what base64 does that lacks its start."""
         for text in sorted(long | self._dumps):
             for at in range(0, len(text) - _BLOCK + 1, _BLOCK):
                 block = text[at : at + _BLOCK]
@@ -88,13 +89,8 @@ class KnownValues:
             return
         all_words = text.split()
         squeezed = "".join(all_words)
-        pairs = vocabulary.pairs | _pairs_of_neighbours(all_words)
         needles = [needle for needle in self._needles if needle in squeezed]
-        blocks = [
-            block
-            for block, pairs_of_block in self._pairs.items()
-            if pairs_of_block <= pairs and block in squeezed
-        ]
+        blocks = self._blocks_in(squeezed, vocabulary.pairs | _pairs_of_neighbours(all_words))
         if not needles and not blocks:
             return
         pieces = re.split(r"(\s+)", text)
@@ -108,7 +104,21 @@ class KnownValues:
         for start, end in self._find_windows(squeezed, blocks):
             yield words.span(start, end)
 
-    def _find_windows(self, text: str, blocks: list[str]) -> Iterator[tuple[int, int]]:
+    def _blocks_in(self, text: str, pairs: Set[tuple[str, str]]) -> Collection[str]:
+        """Return the blocks that are in ``text``, whose characters have these ``pairs`` of
+        neighbours.
+        """
+        if len(text) < len(self._blocks):  # of a key with many lines
+            return self._blocks.keys() & {
+                text[at : at + _BLOCK] for at in range(len(text) - _BLOCK + 1)
+            }
+        return [
+            block
+            for block, pairs_of_block in self._pairs.items()
+            if pairs_of_block <= pairs and block in text
+        ]
+
+    def _find_windows(self, text: str, blocks: Iterable[str]) -> Iterator[tuple[int, int]]:
         """Yield the runs of ``text`` that a value has, too, if they hold one of its windows."""
         done: dict[tuple[str, int], int] = {}
         for block in blocks:
@@ -124,9 +134,11 @@ class KnownValues:
                         yield start, end
 
 
-def _hex(value: str) -> tuple[str, str]:
-    digits = value.encode("utf-8", "surrogateescape").hex()
-    return digits, digits.upper()
+def _hex(value: str) -> tuple[str, ...]:
+    """Return the bytes of ``value`` as hexadecimal digits, also as OpenSSL prints them."""
+    raw = value.encode("utf-8", "surrogateescape")
+    lower = (raw.hex(), raw.hex(":"))
+    return *lower, *map(str.upper, lower)
 
 
 def _pairs_of_neighbours(words: list[str]) -> set[tuple[str, str]]:
@@ -172,7 +184,7 @@ def _is_words(text: str) -> bool:
 
 def _parts(value: str) -> Iterator[str]:
     """Yield what is secret in ``value``: itself, or the leaves of JSON and YAML, the body of a key
-    in PEM, the lines of any other text.
+    in PEM, the passwords of a connection string, the lines of any other text.
     """
     keys = compiled(f"(?s){_PEM}").findall(value.replace("\\n", "\n"))
     documents = [] if keys and value.startswith("-----") else _documents(value)
@@ -183,7 +195,10 @@ def _parts(value: str) -> Iterator[str]:
         yield from ("".join(body.split()) for body in keys)
         yield from _long_lines("\n".join(keys))
     else:
-        yield value
+        passwords = set(passwords_in(value))
+        yield from passwords
+        if not passwords or not names_server(value):
+            yield value
         if "\n" in value:
             yield from _long_lines(value)
 
@@ -236,7 +251,7 @@ def _leaves(document: object) -> Iterator[str]:
             nodes += ((key, item) for item in value)
         elif isinstance(value, str | int) and not isinstance(value, bool):
             text = str(value).strip()
-            if "-----BEGIN" in text:
+            if "-----BEGIN" in text or any(passwords_in(text)):
                 yield from _parts(text)
             elif _is_secret_leaf(text, key):
                 yield text
@@ -260,8 +275,14 @@ def _forms(value: str) -> Iterator[str]:
     raw = value.encode("utf-8", "surrogateescape")
     yield from (quote_plus(raw), value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"))
     yield from _hex(value)
-    # Wherever it stands in the encoded text; characters that it shares with its neighbours are left
-    # out.
+    yield from _base64(value)
+
+
+def _base64(value: str) -> Iterator[str]:
+    """Yield ``value`` as it is in base64, wherever it stands in the encoded text; characters that
+    it shares with its neighbours are left out.
+    """
+    raw = value.encode("utf-8", "surrogateescape")
     for lead, first in enumerate((0, 2, 3)):
         encoded = base64.b64encode(b"\0" * lead + raw).decode()[first : (lead + len(raw)) * 8 // 6]
         yield from (encoded, encoded.translate(_URL_SAFE))

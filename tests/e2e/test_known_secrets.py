@@ -15,7 +15,13 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep
-from tests.unit.sanitize.test_known_values import KEEPS, KUBECONFIG, LONG, SERVICE_ACCOUNT
+from tests.unit.sanitize.test_known_values import (
+    CONNECTIONS,
+    KEEPS,
+    KUBECONFIG,
+    LONG,
+    SERVICE_ACCOUNT,
+)
 
 HALVES = (LONG[:20], LONG[20:])
 WRITTEN = {
@@ -37,6 +43,9 @@ WRITTEN = {
     ),
     "a hex dump": f"00000000: {HALVES[0].encode().hex(' ')}",
     "octal escapes": "".join(f"\\{ord(c):03o}" for c in LONG),
+    "octal escapes of echo": "".join(f"\\0{ord(c):03o}" for c in LONG),
+    "hex with colons": LONG.encode().hex(":"),
+    "base64 that lacks its start": base64.b64encode(LONG.encode()).decode()[5:45],
     "JSON": json.dumps({"a": HALVES[0], "b": HALVES[1]}),
 }
 """Forms of a secret, or of a part of it."""
@@ -81,9 +90,10 @@ def test_no_form_of_a_jobs_secret_is_shown(step: GitHubStep) -> None:
     assert [piece for piece in hidden if piece in out] == []
     for form in (
         *("bytes", "code points", "octal escapes", "hex of a half", "base64 of a half"),
-        *("UTF-16 in base64", "a hex dump"),
+        *("UTF-16 in base64", "a hex dump", "octal escapes of echo", "hex with colons"),
     ):
         assert WRITTEN[form][20:50] not in out, form
+    assert WRITTEN["base64 that lacks its start"][:12] not in out
     prefixed = WRITTEN["base64 in lines behind a prefix"].splitlines()
     assert prefixed[1][:40] not in out
 
@@ -94,8 +104,10 @@ LEAVES = {
     "JSON of one line": (json.dumps({"user": "deploy", "password": "Kj7-hunter"}), "Kj7-hunter"),
     "YAML": (KUBECONFIG, LONG[3:20]),
     "PEM": (PEM, f"{LONG[30:]}{LONG[:10]}"),
+    "a connection string": (CONNECTIONS["a URL"][0], "hunter2-secret"),
+    "settings": (CONNECTIONS["settings"][0], "hunter2-secret"),
 }
-"""Secrets that are documents, and a piece of one of their leaves."""
+"""Secrets that are documents or connection strings, and a piece of one of their leaves."""
 
 
 @pytest.mark.parametrize(("value", "leaf"), LEAVES.values(), ids=LEAVES)
@@ -111,7 +123,7 @@ def test_no_leaf_of_a_secret_that_is_a_document_is_shown(
 NAMES_OF_SECRETS = (
     *("APP_JWT", "JWTS", "AUTH_COOKIE", "COOKIES", "PHP_SESSION_ID", "SESSIONS"),
     *("SLACK_WEBHOOK", "TEAMS_WEBHOOK_URL", "RELEASE_SIGNATURE", "SIGNATURES", "DEPLOY_TOKENS"),
-    *("SSH_KEYS", "DEPLOY_PATS", "DB_PWDS"),
+    *("SSH_KEYS", "DEPLOY_PATS", "DB_PWDS", "STORAGE_CONNECTION_STRING"),
 )
 NAMES_OF_OTHERS = (
     *("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_KMS_KEY_ID", "JENKINS_SERVER_COOKIE"),
@@ -129,7 +141,9 @@ def test_the_name_of_a_variable_tells_whether_its_value_is_shown(step: GitHubSte
     assert [name for name in NAMES_OF_OTHERS if step.env[name] not in out] == []
 
 
-@pytest.mark.parametrize(("value", "kept"), KEEPS.values(), ids=KEEPS)
+@pytest.mark.parametrize(
+    ("value", "kept"), [*KEEPS.values(), *CONNECTIONS.values()], ids=[*KEEPS, *CONNECTIONS]
+)
 def test_what_only_looks_like_a_part_of_a_secret_is_shown(
     step: GitHubStep, value: str, kept: tuple[str, ...]
 ) -> None:
@@ -137,3 +151,11 @@ def test_what_only_looks_like_a_part_of_a_secret_is_shown(
     out = shown(step, dict.fromkeys(kept, "refs/heads/release-2026"))
     assert [text for text in kept if f"form {text}" not in out] == []
     assert "<refs/heads/release-2026>" in out
+
+
+def test_the_word_that_a_test_database_has_as_password_is_shown(step: GitHubStep) -> None:
+    step.env = {
+        "DATABASE_URL": "postgres://postgres:postgres@localhost/test",
+        "DB_PASSWORD": "password",
+    }
+    assert "<reset-password of postgres>" in shown(step, {"words": "reset-password of postgres"})

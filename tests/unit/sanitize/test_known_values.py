@@ -61,6 +61,18 @@ FORMS: dict[str, Callable[[str], str]] = {
     "escapes of code points": lambda value: "".join(f"\\u{{{ord(c):x}}}" for c in value),
     "escapes of long code points": lambda value: "".join(f"\\U{ord(c):08x}" for c in value),
     "octal escapes": lambda value: "".join(f"\\{byte:03o}" for byte in value.encode("latin-1")),
+    "octal escapes of echo": lambda value: "".join(
+        f"\\0{byte:03o}" for byte in value.encode("latin-1")
+    ),
+    "HTML, names": lambda value: (
+        value.replace("&", "&amp;")
+        .replace("%", "&percnt;")
+        .replace("/", "&sol;")
+        .replace("+", "&plus;")
+        .replace("=", "&equals;")
+        .replace("_", "&lowbar;")
+    ),
+    "hex with colons": lambda value: value.encode().hex(":"),
     "HTML, numbers with zeros": lambda value: "".join(f"&#{ord(c):07};" for c in value),
     "UTF-16 with its mark in base64": lambda value: base64.b64encode(
         value.encode("utf-16")
@@ -116,6 +128,8 @@ DIFF = f"--- a/.env\n+++ b/.env\n-TOKEN={LONG[:20]}\n+{LONG[20:]}\n"
         LONG[:20].encode().hex(" ").upper(),
         f"%{LONG.encode()[0]:x}{LONG[1:17]}%20",
         json.dumps({"begins": LONG[:20], "ends": LONG[20:]}),
+        "".join(f"&#{ord(c)};" for c in LONG[:20]),
+        LONG[:20].encode().hex(":"),
     ],
 )
 def test_any_16_characters_in_a_row_are_hidden(text: str) -> None:
@@ -134,6 +148,22 @@ def test_of_a_piece_of_a_value_fewer_than_16_characters_stay(one: int, other: in
     piece = LONG[min(one, other) : max(one, other)]
     shown = Sanitizer([LONG]).clean(Untrusted(f"{by}. {piece} .{by}"))
     assert (piece in shown) == (len(piece) < 16)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_base64_of_a_value_is_hidden_that_lacks_its_start(first: int) -> None:
+    encoded = base64.b64encode(LONG.encode()).decode()
+    piece = encoded[4 + first : 48 + first]
+    shown = Sanitizer([LONG]).clean(Untrusted(f"…{piece}… and …{LONG[:12].encode().hex()}"))
+    assert not [at for at in range(len(piece) - 7) if piece[at : at + 8] in shown], shown
+
+
+def test_of_many_secrets_each_is_found_in_a_short_text() -> None:
+    """The text is searched for the secrets' pieces, not the other way round."""
+    secrets = [hashlib.sha256(bytes([number])).hexdigest() for number in range(200)]
+    safe = Sanitizer(secrets)
+    for secret in secrets[::20]:
+        assert safe.clean(Untrusted(f"[{secret[5:25]}]")) == "[***]"
 
 
 def test_a_key_of_many_lines_is_found_in_linear_time() -> None:
@@ -424,9 +454,74 @@ def test_the_environment_names_its_secrets() -> None:
 def test_a_password_in_a_url_is_a_secret_of_the_environment() -> None:
     env = {
         "DATABASE_URL": "postgres://app:p%40ss-0123456@db:5432/app",
+        "JDBC_URL": '"jdbc:mysql://app:of-jdbc-0123@db:3306/app"',
+        "BROKERS": "amqp://a:broker-one-1@one amqp://a:broker-two-2@two",
         "REDIS_URL": "redis://cache:6379/0",
+        "PAGE_URL": "https://example.com/a?token=not-a-password-here",
     }
-    assert secrets_of(env) == {"p%40ss-0123456", "p@ss-0123456"}
+    passwords = {"p%40ss-0123456", "p@ss-0123456", "of-jdbc-0123", "broker-one-1", "broker-two-2"}
+    assert secrets_of(env) == passwords
+
+
+def test_the_word_that_a_test_database_has_as_password_is_no_secret() -> None:
+    """Hidden, it would be missing in logs, branches and outputs."""
+    env = {
+        "TEST_URL": "postgres://postgres:postgres@localhost:5432/test",
+        "REPO_URL": "https://ci:frontend@git.example.com/acme/frontend",
+        "MYSQL_PASSWORD": "password",
+        "PG_PASSWORD": "bookshop",
+        "PG_USER": "bookshop",
+        "API_USER": "Zq8vXr2LmN5tB7wK",
+        "API_TOKEN": "Zq8vXr2LmN5tB7wK",
+        "OTHER_PASSWORD": "swordfish",
+    }
+    assert secrets_of(env) == {"swordfish", "Zq8vXr2LmN5tB7wK"}
+
+
+CONNECTIONS = {
+    "a URL": (
+        "postgres://deploy:hunter2-secret@db.example.com:5432/app_production",
+        ("db.example.com:5432/app_production", "postgres://deploy"),
+    ),
+    "a URL of JDBC": (
+        "jdbc:postgresql://db.example.com:5432/app_production?user=deploy&password=hunter2-secret",
+        ("db.example.com:5432/app_production",),
+    ),
+    "settings": (
+        "Server=tcp:db.example.com,1433;Database=app_production;User ID=deploy;"
+        "Password=hunter2-secret;Encrypt=True",
+        ("tcp:db.example.com,1433;Database=app_production;", "Encrypt=True"),
+    ),
+    "an account": (
+        "DefaultEndpointsProtocol=https;AccountName=acme4711;AccountKey=hunter2-secret;"
+        "EndpointSuffix=core.windows.net",
+        ("DefaultEndpointsProtocol=https;AccountName=acme4711", "EndpointSuffix=core.windows.net"),
+    ),
+    "a leaf of JSON": (
+        json.dumps({"uri": "amqps://deploy:hunter2-secret@mq.example.com:5671/vhost_4711"}),
+        ("mq.example.com:5671/vhost_4711",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "kept"), CONNECTIONS.values(), ids=CONNECTIONS)
+def test_a_connection_string_counts_by_its_password(value: str, kept: tuple[str, ...]) -> None:
+    safe = Sanitizer([value])
+    assert safe.clean(Untrusted("see hunter2-secret here")) == "see *** here"
+    assert safe.clean(Untrusted(f"see {value} here")) == "see *** here"
+    for text in kept:
+        assert safe.clean(Untrusted(f"see {text} here")) == f"see {text} here"
+    assert secrets_of({"APP_CONNECTION_STRING": value}) >= {value}
+
+
+def test_a_secret_that_holds_another_one_counts_by_both() -> None:
+    """A cookie, or an address that is a secret by itself."""
+    for value in (
+        f"session={LONG}; csrftoken=hunter2-secret",
+        f"https://example.com/{LONG}?sig=hunter2-secret",
+    ):
+        shown = Sanitizer([value]).clean(Untrusted(f"see {LONG[3:25]}, hunter2-secret"))
+        assert shown == "see ***, ***"
 
 
 @pytest.mark.parametrize(
