@@ -274,11 +274,9 @@ class GitHubApi:
         except errors.GitHubNotFoundError:
             rules = []  # an older GitHub Enterprise Server has none
         found = [check for rule in rules for check in answers.required_by_rule(rule)]
-        try:
+        with contextlib.suppress(errors.GitHubNotFoundError):  # the branch is gone
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
-        except errors.GitHubNotFoundError:
-            return found  # the branch is gone
-        found += answers.required_by_protection(protected)
+            found += answers.required_by_protection(protected)
         return list(dict.fromkeys(found))
 
     def workflow_runs(self, sha: str) -> list[WorkflowRun]:

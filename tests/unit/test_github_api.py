@@ -9,17 +9,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from mogplex_ci.api.budget import GITHUB_CALLS, Limit, TokenBudget
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError, UsageError
+from mogplex_ci.errors import (
+    GitHubError,
+    GitHubForbiddenError,
+    GitHubNotFoundError,
+    GitHubUnavailableError,
+    UsageError,
+)
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
-from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status
+from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status, workflow_run
 from tests.virtual_time import VirtualTime
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
@@ -374,3 +381,224 @@ def test_a_turn_that_comes_too_late_is_trouble_that_passes(api: GitHub) -> None:
         github.within(2.0).tip(FIX)
     github.close()
     assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("since", "found", "requests"),
+    [(-1, 250, 3), (50, 250, 3), (51, 200, 2), (150, 200, 2), (151, 100, 1), (249, 100, 1)],
+)
+def test_moves_are_read_until_one_is_older(
+    api: GitHub, github: GitHubApi, since: int, found: int, requests: int
+) -> None:
+    """Page by page, the newest first; the last one before the time is among them."""
+    began = NOW - timedelta(minutes=250)
+    api.activity = [
+        {
+            "ref": f"refs/heads/{FIX}",
+            "before": f"{number:040}",
+            "after": f"{number + 1:040}",
+            "timestamp": (began + timedelta(minutes=number)).isoformat(),
+        }
+        for number in range(250)
+    ]
+    moves = github.moves(FIX, began + timedelta(minutes=since))
+    assert [int(move.before) for move in moves] == list(reversed(range(250)))[:found]
+    assert len(api.asked) == requests
+
+
+@pytest.mark.parametrize(
+    ("age", "period"),
+    [
+        (timedelta(hours=11), "day"),
+        (timedelta(hours=12), "week"),
+        (timedelta(days=5, hours=23), "week"),
+        (timedelta(days=6), "month"),
+        (timedelta(days=26, hours=23), "month"),
+        (timedelta(days=27), "quarter"),
+        (timedelta(days=84, hours=23), "quarter"),
+        (timedelta(days=85), "year"),
+    ],
+)
+def test_moves_are_asked_for_of_a_period_with_room_behind_the_time(
+    api: GitHub, github: GitHubApi, age: timedelta, period: str
+) -> None:
+    github.tip(FIX)  # tells GitHub's time
+    assert github.time == NOW
+    github.moves(FIX, NOW - age)
+    assert dict(api.asked[-1].query) == {
+        "ref": f"refs/heads/{FIX}",
+        "time_period": period,
+        "per_page": "100",
+    }
+
+
+def test_githubs_time_is_that_of_its_newest_answer(api: GitHub, github: GitHubApi) -> None:
+    """This machine's, as long as there is none; all views share it."""
+    assert abs(github.time - datetime.now(UTC)) < timedelta(minutes=1)
+    view = github.within(5.0)
+    for later in (NOW, NOW + timedelta(hours=1)):
+        api.clock = partial(later.astimezone, UTC)
+        view.tip(FIX)
+        assert github.time == view.time == later
+    api.fail(status=500, headers={"Date": "soon"})
+    with pytest.raises(GitHubUnavailableError):
+        view.tip(FIX)
+    assert github.time == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "a..b",
+            "a b",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "[a",
+            "a\\b",
+            "a\x7f",
+            "a\x00",
+            "a@{1}",
+            "@",
+        ),
+        *("/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "-a", "a."),
+    ],
+)
+def test_a_branch_that_git_does_not_accept_is_not_asked_for(
+    api: GitHub, github: GitHubApi, name: str
+) -> None:
+    calls: list[Callable[[str], object]] = [
+        *(github.tip, partial(github.compare, "main"), partial(github.moves, since=NOW)),
+        *(github.pull_requests_of, github.required_checks),
+    ]
+    for call in calls:
+        with pytest.raises(GitHubError, match="git accepts no branch"):
+            call(name)
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("name", ["a", "a-b", "a/b.c", "@a", "a@b", "a{b}", "lock", "a.locks", "é"])
+def test_a_branch_that_git_accepts_is_asked_for(api: GitHub, github: GitHubApi, name: str) -> None:
+    assert github.tip(name) is None
+    assert len(api.asked) == 2
+
+
+def test_a_file_of_a_commit(api: GitHub, github: GitHubApi) -> None:
+    api.push(FIX, {"a b/c.json": "{}", "empty": ""})
+    assert github.file("a b/c.json", FIX) == b"{}"
+    assert github.file("empty", FIX) == b""
+    assert github.file("gone", FIX) is None
+    for body in (b"[]", b'{"encoding": "none", "content": ""}', b'{"encoding": "base64"}'):
+        api.fail(status=200, body=body)
+        assert github.file("folder", FIX) == b""
+
+
+def test_who_may_write(api: GitHub, github: GitHubApi) -> None:
+    api.permissions = {"ada": "admin", "bob": "write", "eve": "read", "nil": "none"}
+    assert {name: github.may_write(name) for name in (*api.permissions, "new")} == {
+        "ada": True,
+        "bob": True,
+        "eve": False,
+        "nil": False,
+        "new": False,
+    }
+    with pytest.raises(GitHubNotFoundError):
+        github.may_write("a/b")
+    assert api.asked[-1].path.endswith("/collaborators/a%2Fb/permission")
+
+
+def test_what_checks_and_jobs_say(api: GitHub, github: GitHubApi) -> None:
+    failed = check("test", "failure", output={"title": "2 failed", "summary": None})
+    earlier = check("test", "cancelled", id=5)
+    look = Look([failed], None, [status("ci/old", "pending", by="ada", id=7)])
+    look.earlier_runs.append(earlier)
+    look.workflow_runs.append(workflow_run(10, 3))
+    api.checks[HEAD] = look
+    api.annotations["test"] = ["Wrong", None, *[{"message": str(number)} for number in range(120)]]
+    assert [run.id for run in github.check_runs(HEAD)] == [failed["id"], 5]
+    assert github.status_makers(HEAD) == {"status 7": "ada"}
+    assert [run.id for run in github.workflow_runs(HEAD)] == [10]
+    assert github.workflow_runs("0" * 40) == []
+    titles = github.annotations(github.checks(HEAD)[0][1])
+    assert [title.text for title in titles] == ["Wrong", "It is 2, not 3", "0"]
+    assert len(github.annotations_of(failed["id"])) == 100
+    assert github.message(HEAD) == "Work"
+    step = {"conclusion": "failure", "started_at": None, "completed_at": None}
+    api.jobs[7] = [step]
+    assert [each.conclusion for each in github.job_steps(7)] == ["failure"]
+
+
+def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: GitHubApi) -> None:
+    def rule(*names: str) -> dict[str, object]:
+        contexts = [{"context": name, "integration_id": 1} for name in names]
+        parameters = {"required_status_checks": contexts}
+        return {"type": "required_status_checks", "parameters": parameters}
+
+    def required() -> list[str]:
+        return [f"{check.name} {check.app_id}" for check in github.required_checks("main")]
+
+    api.rules["main"] = [rule("a", "b"), rule("b", "c")]
+    api.protection["main"] = {"contexts": ["d"], "checks": [{"context": "a", "app_id": 1}]}
+    assert required() == ["a 1", "b 1", "c 1", "d None"]
+    api.fail(status=404, path="/rules/")
+    assert required() == ["a 1", "d None"], "an older server has no rules"
+    api.fail(status=404, path="/branches/main", skip=1)
+    assert required() == ["a 1", "b 1", "c 1"], "the branch is gone"
+    api.has_rules = False
+    assert required() == [], "the plan has none"
+
+
+def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: GitHubApi) -> None:
+    pieces: list[bytes] = []
+    api.logs[7] = b"a log"
+    github.read_log(7, pieces.append)
+    assert b"".join(pieces) == b"a log"
+    (headers,) = api.log_host.asked
+    assert "Authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        ({"status": 404}, GitHubNotFoundError, "not find"),
+        ({"status": 410}, GitHubError, "status 410"),
+        ({"status": 200, "body": b"{}"}, GitHubError, "status 200"),
+        ({"status": 302}, GitHubUnavailableError, "not what its API promises"),
+        ({"headers": {"Location": "ftp://a"}}, GitHubUnavailableError, "not what its API promises"),
+        ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "no usable"),
+        ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refuses one"),
+        ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "is gone"),
+    ],
+)
+def test_why_a_log_cannot_be_read(
+    api: GitHub,
+    github: GitHubApi,
+    fault: dict[str, Any],
+    kind: type[GitHubError],
+    says: str,
+) -> None:
+    places = {"host": api.log_host.url, "api": api.url}
+    headers = {name: value.format(**places) for name, value in fault.get("headers", {}).items()}
+    api.fail(**{"status": 302, **fault, "headers": headers})
+    if says == "is gone":
+        api.fail(status=410, path="/gone", skip=0)
+    with pytest.raises(GitHubError, match=says) as caught:
+        github.read_log(7, lambda _: None)
+    assert type(caught.value) is kind
+
+
+def test_a_right_is_tried_with_little_and_in_an_empty_repository_too(
+    api: GitHub, github: GitHubApi
+) -> None:
+    github.try_to_read("pulls", "pull-requests: read")
+    assert dict(api.asked[-1].query) == {"per_page": "1"}
+    api.fail(status=404)
+    github.try_to_read("pulls", "pull-requests: read")
+    assert api.asked[-1].path == "/api/v3/repos/acme/web"
+    api.lacks("pull-requests: read")
+    with pytest.raises(GitHubForbiddenError) as caught:
+        github.try_to_read("pulls", "pull-requests: read")
+    assert "the permission pull-requests: read," in caught.value.remedy
