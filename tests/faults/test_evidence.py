@@ -103,6 +103,33 @@ def test_a_round_is_told_what_the_failed_checks_say(world: World, api: GitHub) -
     assert "Authorization" not in asked
 
 
+def test_of_each_check_a_bounded_part_is_told(world: World, api: GitHub) -> None:
+    """The first 20 annotations by place, the last 30 lines, 200 characters of a line and 600 of a
+    summary.
+    """
+    places = [(f"{name}.ts", number) for name in "ba" for number in range(1, 12)]
+    api.annotations["test"] = [
+        {"path": path, "start_line": at, "message": "m" * (190 + at)} for path, at in places
+    ]
+    texts = [f"{number}" for number in range(29)]
+    api.logs[TEST] = b"".join(line(12, text) for text in ("left out", *texts))
+    api.logs[TEST] += line(20, f"##[error]{'y' * 200}") + line(20, f"##[error]{'z' * 201}")
+    texts = [*texts[1:], "y" * 200, f"{'z' * 200}…"]
+    output = {"title": "t" * 201, "summary": "s" * 601}
+    step = Step(world, api, rounds(Look([check("test", "failure", output=output)]), GREEN))
+    step.play()
+    assert told(step).partition("\n\n")[2].split("\n") == [
+        f"test: {'t' * 200}… 1 more characters",
+        f"{'s' * 600}… 1 more characters",
+        *(
+            f"{path}:{at}: {'m' * min(190 + at, 200)}{'… 1 more characters' * (at > 10)}"
+            for path, at in sorted(places)[:20]
+        ),
+        "The last lines of the step that failed:",
+        *(f"  {text}" for text in texts),
+    ]
+
+
 def test_a_log_of_50_mb_is_its_last_lines(world: World, api: GitHub) -> None:
     filler = line(15, "x" * 4_000) * 12_600
     assert len(filler) > 50_000_000

@@ -98,6 +98,16 @@ def test_of_more_runs_than_fit_those_at_work_are_shown_first_and_those_that_are_
     assert table.shown() == ["Runs: 1 done", *shown]
 
 
+def test_what_is_too_long_for_a_line_is_cut() -> None:
+    table, feed = Table("acme/web", "acme/api"), Feed()
+    call = event("tool_started", "word " * 30, 1, "shell", input={"command": "make"})
+    table.on(0, STARTED, feed.arrived(call))
+    table.progress.heading = lambda: Sanitizer().line("Runs: {}", "many " * 30)
+    heading, first, second = table.shown()
+    assert (len(heading), heading[-1], len(first), first[-1]) == (60, "…", 60, "…")
+    assert second.split() == ["acme/api", "Waiting"]
+
+
 def test_a_long_name_takes_half_of_the_line_and_one_row_is_always_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

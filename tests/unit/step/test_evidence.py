@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ LOG = (
     b"2026-01-01T00:00:20.0000001Z Post job\n"
     b"2026-01-01T00:00:30.0000001Z after"
 )
+TITLE = "The last lines of the step that failed:"
 SHOWN = "Run make\nred\n[error] of several lines: ##[error]\nit failed"
 
 
@@ -102,3 +104,54 @@ def test_a_long_check_takes_nothing_from_a_short_one() -> None:
     assert shown.endswith(f"\n\n{whole}")
     assert shown.startswith("long\nThe last lines")
     assert len(shown) > 400
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"),
+    [
+        (70, ["head", "a:1: one", "a:2: two", TITLE, "  1", "  2"]),
+        (69, ["head", "a:1: one", "a:2: two", TITLE, "  2"]),
+        (65, ["head", "a:1: one", "a:2: two"]),
+        (21, ["head", "a:1: one"]),
+        (12, ["head"]),
+        (3, ["hea"]),
+        (0, [""]),
+    ],
+)
+def test_what_is_least_needed_is_cut_first(most: int, shown: list[str]) -> None:
+    """The first lines of the log, then the last annotations."""
+    check = FailedCheck(["head"], ["a:1: one", "a:2: two"], ["1", "2"])
+    assert check.cut(most) == "\n".join(shown)
+    assert check.text.split("\n") == (shown if most > 3 else ["head"])
+
+
+@pytest.mark.parametrize(
+    ("conclusions", "shown"),
+    [
+        (["success", "failure", "success"], "1"),
+        (["", "skipped", "neutral"], "0\n1\n2"),
+        (["success", "cancelled", "failure"], "1"),
+        (["success", "neutral", "timed_out"], "2"),
+    ],
+)
+def test_the_first_step_that_failed_is_shown(conclusions: list[str], shown: str) -> None:
+    times = [BEGAN.replace(second=10 * number) for number in range(3)]
+    steps = [
+        JobStep(conclusion, began, began.replace(second=began.second + 5))
+        for conclusion, began in zip(conclusions, times, strict=True)
+    ]
+    lines = [f"2026-01-01T00:00:{10 * number + 1:02}.1Z {number}\n" for number in range(3)]
+    assert read(["".join(lines).encode()], steps) == shown
+
+
+@pytest.mark.parametrize("mark", ["group", "section", "error", "warning", "notice", "debug"])
+def test_the_runners_marks_are_no_text(mark: str) -> None:
+    assert read([f"##[{mark}]##[{mark}]it".encode()], []) == f"##[{mark}]it"
+    assert read([b"[command]make\r\n##[other]it\n"], []) == "make\n##[other]it"
+
+
+def test_a_step_whose_times_are_not_told_is_shown_from_its_beginning_or_to_the_end() -> None:
+    log = [b"2026-01-01T00:00:01.1Z 1\n2026-01-01T00:00:11.1Z 2\n2026-01-01T00:00:21.1Z 3\n"]
+    end = BEGAN.replace(second=19)
+    assert read(log, [JobStep("failure", None, end)]) == "1\n2"
+    assert read(log, [JobStep("failure", BEGAN, None)]) == "2\n3"
