@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OWN_BRANCH: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
+_NAME_BASE: Final = "Set [[base-branch]] to a branch that is there."
 _WORKFLOWS: Final = "github-actions[bot]"
 """Who pushes with a workflow's token: a run can push a workflow that does."""
 _NOBODY: Final = ""
@@ -128,6 +129,8 @@ class History:
         """Return the base as the branch holds it, and what the run itself brought there."""
         begin = self._begin
         base_now = (yield from self._ask(lambda github: github.tip(begin.base))) or begin.base_tip
+        if not base_now:
+            raise GitHubError("GitHub has no branch of its base's name", remedy=_NAME_BASE)
         newest = (yield from self._compare(base_now, self._commit)).merge_base
         if (yield from self._holds(begin.base_tip, newest)):
             return _Held(begin.base_tip, newest, Changes())

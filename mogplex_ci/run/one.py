@@ -124,7 +124,7 @@ class Execution:
             is_owned = self._started is not None and self._started.owned
             is_live = run is not None and not run.is_terminal
             is_gone = isinstance(error, errors.NotFoundError)
-            if is_owned and is_live and not is_gone:
+            if is_owned and is_live and not is_gone and self._inputs.on_interrupt == "cancel":
                 self._left_behind = True
         except StopRequested:
             result = yield from self._interrupted()

@@ -317,6 +317,18 @@ def test_a_refusal_while_following_ends_the_step(
     assert played.seconds < (150.0 if route == "run" else 60.0)
 
 
+@pytest.mark.parametrize("policy", ["cancel", "detach"])
+def test_a_refused_run_is_called_left_behind_only_where_post_cancels_it(
+    world: World, policy: str
+) -> None:
+    case = world.new_case("slow", on_interrupt=policy)
+    refused = {"ok": False, "error": {"code": "FORBIDDEN", "message": "Missing required scope."}}
+    case.inject("run", skip=1, times="always", status=403, body=refused)
+    played = case.play()
+    assert (played.result, played.code) == ("error", 65)
+    assert played.end.left_behind is (policy == "cancel")
+
+
 @each_call
 @each_odd
 def test_odd_answers_while_following_pass(

@@ -278,6 +278,16 @@ def test_a_branch_that_was_never_pushed_has_nothing(
         assert refused(judgement)[1] == codes[judgement.gates[0].name]
 
 
+def test_a_base_that_is_not_there_is_named_as_the_reason(api: VirtualGitHub) -> None:
+    """The service still has the name that the default branch had before it was renamed."""
+    told = ended(branch=OWN_BRANCH | {"base": "master"})
+    found, code = refused(judged(api, told, CHANGE, attached=True))
+    assert (found, code) == (
+        "this could not be judged: GitHub has no branch of its base's name",
+        "NOT_JUDGED",
+    )
+
+
 def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(
     api: VirtualGitHub,
 ) -> None:
