@@ -571,15 +571,18 @@ def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: Gi
         ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "no usable"),
         ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refuses one"),
         ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "is gone"),
+        ({"headers": {"Location": "https://logs.example/"}}, GitHubError, "cannot be read: "),
     ],
 )
 def test_why_a_log_cannot_be_read(
     api: GitHub,
     github: GitHubApi,
+    monkeypatch: pytest.MonkeyPatch,
     fault: dict[str, Any],
     kind: type[GitHubError],
     says: str,
 ) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "$PROXY")  # which https would go through
     places = {"host": api.log_host.url, "api": api.url}
     headers = {name: value.format(**places) for name, value in fault.get("headers", {}).items()}
     api.fail(**{"status": 302, **fault, "headers": headers})

@@ -1,0 +1,78 @@
+"""What the commands share: numbers that are typed, and what is said of an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from mogplex_ci import errors
+from mogplex_ci.commands.common import error_lines, overview, remedy_of, whole_number
+from mogplex_ci.errors import MogplexError, Problem, UsageError
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("5", 5), ("200", 200), ("007", 7)]
+    + [(odd, None) for odd in ("4", "201", "", "-5", "+5", "5.0", "5 ", "\u0665", "\u00b2", "x")],
+)
+def test_a_whole_number_is_written_in_digits_and_has_bounds(text: str, number: int | None) -> None:
+    read = whole_number("--limit", 5, 200)
+    if number is not None:
+        assert read(text) == number
+        return
+    with pytest.raises(UsageError) as refused:
+        read(text)
+    fault = "is not a whole number from 5 to 200"
+    assert list(refused.value.problems) == [Problem("--limit", fault, got=Untrusted(text))]
+
+
+def test_the_commands_of_an_overview_are_in_columns() -> None:
+    shown = overview("mogplex runs", {"get": "Show it.", "events": "List them."}, "example:\n  x")
+    assert shown == (
+        "usage: mogplex runs COMMAND ...\n\ncommands:\n  get     Show it.\n  events  List them.\n\n"
+        "'mogplex runs COMMAND --help' tells more.\n\nexample:\n  x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (
+            UsageError(Problem("--limit", "is wrong"), Problem("--repo", "is missing")),
+            ["--limit: is wrong", "--repo: is missing"],
+        ),
+        (errors.NotFoundError("not found", code="NOT_FOUND"), ["not found (NOT_FOUND)"]),
+        (
+            errors.NotFoundError("not found", code="NOT_FOUND", detail=Untrusted("no\nrun")),
+            ["not found (NOT_FOUND): no run"],
+        ),
+    ],
+    ids=["inputs", "cause", "detail"],
+)
+def test_the_lines_of_an_error(error: MogplexError, lines: list[str]) -> None:
+    told = [
+        Sanitizer().line("error: " + template, *values) for template, values in error_lines(error)
+    ]
+    assert [line.removeprefix("error: ") for line in told] == lines
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (errors.NotAuthorizedError("no"), "Set MOGPLEX_API_KEY to a current token"),
+        (errors.KeyConflictError("no", code="X"), "Use another --idempotency-key"),
+        (errors.RateLimitedError("no"), "Wait, or use another token."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_person_is_told_what_to_type(error: MogplexError, says: str) -> None:
+    assert remedy_of(error).startswith(says)
+
+
+def test_other_remedies_are_those_of_steps() -> None:
+    lost = errors.TokenLostError("no")
+    assert remedy_of(lost) == lost.remedy
+    assert "MOGPLEX_API_KEY" not in remedy_of(lost)
+    forbidden = errors.ForbiddenError("no", code="FORBIDDEN")
+    assert remedy_of(forbidden) == forbidden.remedy != ""
