@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, LiteralString
+from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError, UsageError
@@ -18,7 +18,6 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.report import Report, StepRun, text
-from mogplex_ci.report.facts import Ending, RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog, write_end
 from mogplex_ci.run import updates as u
@@ -27,6 +26,9 @@ from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, writable, write_whole
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.facts import Ending, RunFacts, StepFacts
 
 _LEAST_ROOM: Final = 20_000
 _WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
@@ -75,6 +77,8 @@ class Log(Report):
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
+        from mogplex_ci.report.facts import what_is_played  # a step that asks the API has none yet
+
         line = self._safe.line
         request = inputs.start_request(", ".join(inputs.repos))
         body = json.dumps(request, indent=2, ensure_ascii=False)
@@ -143,7 +147,7 @@ class Log(Report):
         """Write what happened in a run."""
         self._runs[run.number].on(update, is_turning_point=self._is_turning_point(update))
 
-    def end_run(self, run: RunFacts) -> None:
+    def end_run(self, run: "RunFacts") -> None:
         """Write how a run ended."""
         log = self._runs.pop(run.number)
         if isinstance(log, _StreamedLog):
@@ -153,7 +157,7 @@ class Log(Report):
             log.end(run)
             self._end_of_folded(run, log.lines)
 
-    def _end_of_folded(self, run: RunFacts, kept: Sequence[SafeText]) -> None:
+    def _end_of_folded(self, run: "RunFacts", kept: Sequence[SafeText]) -> None:
         """Write how one run of several ended, and the lines of its log; one that succeeded has a
         file for them, if there is a folder for such files.
         """
@@ -173,7 +177,7 @@ class Log(Report):
         if kept and file is None:
             self.lines.fold(self._safe.sentence(run.name, " The run's log"), kept)
 
-    def _write_log(self, run: RunFacts, kept: Sequence[SafeText]) -> SafeText | None:
+    def _write_log(self, run: "RunFacts", kept: Sequence[SafeText]) -> SafeText | None:
         """Write the log of a run to a file, and return its path in the workspace; None if there is
         no folder for it, or that fails: the job log has the lines then.
         """
@@ -216,7 +220,7 @@ class Log(Report):
         if message is not None:
             self.lines.annotate(Level.ERROR, "Mogplex", message)
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, step: "StepFacts") -> None:
         """Write how a step ended without a run, or with several; of an only run all is said."""
         if not step.runs:
             write_end(self.lines, step.whole)
@@ -224,7 +228,7 @@ class Log(Report):
             self._end_of_several(step)
         self._explain(step.whole.ending)
 
-    def _explain(self, ending: Ending) -> None:
+    def _explain(self, ending: "Ending") -> None:
         """End the log of a step that failed with its code, its exit code, and where the code is
         explained.
         """
@@ -232,7 +236,7 @@ class Log(Report):
             exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
             self.lines.say(exits, ": ", ending.help_url)
 
-    def _end_of_several(self, step: StepFacts) -> None:
+    def _end_of_several(self, step: "StepFacts") -> None:
         for row in _rows(step, self._safe):
             self.lines.line(row)
         ending = step.whole.ending
@@ -252,7 +256,7 @@ class Log(Report):
         return isinstance(update, TurningPoint)
 
 
-def _rows(step: StepFacts, safe: Sanitizer) -> list[SafeText]:
+def _rows(step: "StepFacts", safe: Sanitizer) -> list[SafeText]:
     """Return the table of the runs, a line each."""
     columns = [[safe.line(name), *cells] for name, cells in step.table(safe).items()]
     padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
@@ -269,7 +273,7 @@ class _StreamedLog:
         """Write what happened."""
         self._log.on(update)
 
-    def end(self, run: RunFacts) -> None:
+    def end(self, run: "RunFacts") -> None:
         """Write how the run ended."""
         self._log.end(run)
 
@@ -294,7 +298,7 @@ class _FoldedLog:
         if is_turning_point and self._kept.first_of_update:
             self._job_log.say(self._name, " ", self._kept.first_of_update)
 
-    def end(self, run: RunFacts) -> None:
+    def end(self, run: "RunFacts") -> None:
         """Finish the run's own log."""
         self._log.end(run)
 
@@ -304,7 +308,7 @@ class _FoldedLog:
         return self._kept.all()
 
 
-def _log_file_name(run: RunFacts) -> str:
+def _log_file_name(run: "RunFacts") -> str:
     """Return ``3-acme-web-docs.log``: the number keeps names apart, and Windows takes all of
     them.
     """

@@ -4,7 +4,7 @@ attention.
 
 from collections.abc import Iterable
 from math import inf
-from typing import Final, LiteralString, assert_never
+from typing import TYPE_CHECKING, Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.inputs.read import ActionInputs
@@ -12,7 +12,6 @@ from mogplex_ci.models import Event
 from mogplex_ci.platforms.base import Level, Place
 from mogplex_ci.report import text
 from mogplex_ci.report.delivered import ARTIFACT_LIMIT, GateFacts, faults_line, gate_facts
-from mogplex_ci.report.facts import Ending, RunFacts
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
@@ -28,6 +27,9 @@ from mogplex_ci.run.timeline import (
 )
 from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.facts import Ending, RunFacts
 
 LONGEST_HOLD: Final = 2.0
 """Seconds that a tool call waits for its line while other events come: for its end, or for more
@@ -77,7 +79,7 @@ class RunLog:
         else:
             assert_never(update)
 
-    def end(self, run: RunFacts) -> None:
+    def end(self, run: "RunFacts") -> None:
         """Write how the run ended, and what to do next."""
         self._events.write_open_calls(ended=True)
         self._events.write_batch()
@@ -528,7 +530,7 @@ class _EventLines:
         return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *words.parts())
 
 
-def write_end(lines: LogLines, run: RunFacts, *, preview_was_shown: bool = False) -> None:
+def write_end(lines: LogLines, run: "RunFacts", *, preview_was_shown: bool = False) -> None:
     """Write how a run ended, annotate a failure once or each wrong input, and say what to do next.
 
     ``run`` may be a step as a whole that ended before it had a run.
@@ -560,7 +562,7 @@ def write_end(lines: LogLines, run: RunFacts, *, preview_was_shown: bool = False
         lines.say("To ", step.purpose, ": ", step.command)
 
 
-def _write_gates(lines: LogLines, run: RunFacts) -> None:
+def _write_gates(lines: LogLines, run: "RunFacts") -> None:
     """Annotate what the gates rejected, and say why no other round follows."""
     safe = lines.safe
     for gate in run.delivered.gates:
@@ -573,7 +575,7 @@ def _write_gates(lines: LogLines, run: RunFacts) -> None:
         lines.say("No further round: ", rounds[-1].ended)
 
 
-def _write_delivery(lines: LogLines, run: RunFacts) -> None:
+def _write_delivery(lines: LogLines, run: "RunFacts") -> None:
     """Say what the run delivered, or that this is unknown."""
     delivered = run.delivered
     events_missing = run.times.events_missing
@@ -594,7 +596,7 @@ def _write_delivery(lines: LogLines, run: RunFacts) -> None:
         lines.say("Compare: ", compare)
 
 
-def _write_failure(lines: LogLines, ending: Ending) -> None:
+def _write_failure(lines: LogLines, ending: "Ending") -> None:
     """Annotate why it failed. Of a rejected run each gate that failed has said it."""
     for problem in ending.problems:
         lines.annotate(Level.ERROR, "Mogplex", problem)

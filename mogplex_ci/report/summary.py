@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report, StepRun
-from mogplex_ci.report.facts import RunFacts, StepFacts, Times
 from mogplex_ci.report.text import NAME_LIMIT, title_of
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.facts import RunFacts, StepFacts, Times
 
 SUMMARY_LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
@@ -62,7 +64,7 @@ class Summary(Report):
         """Share the room between the runs."""
         self._limit = RUNS_LIMIT // len(runs)
 
-    def end_run(self, run: RunFacts) -> None:
+    def end_run(self, run: "RunFacts") -> None:
         """Keep the part of a run; that of one of several is folded under its name."""
         part = summary_of(run, self._safe, limit=self._limit)
         if run.name is not None:
@@ -70,7 +72,7 @@ class Summary(Report):
             part = folded(Markdown.of("{} {}", mark, Markdown.code(run.name)), part)
         self._parts[run.number] = part
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, step: "StepFacts") -> None:
         """Write the summary."""
         parts: list[Markdown] = []
         if step.has_several:
@@ -89,7 +91,7 @@ class Summary(Report):
         self._platform.write_summary(Markdown.joined("\n", parts))
 
 
-def _overview(step: StepFacts, safe: Sanitizer) -> Iterator[Markdown]:
+def _overview(step: "StepFacts", safe: Sanitizer) -> Iterator[Markdown]:
     """Yield how a step with several runs ended, and a table and a chart of them."""
     ending = step.whole.ending
     task = step.whole.task
@@ -105,7 +107,7 @@ def _overview(step: StepFacts, safe: Sanitizer) -> Iterator[Markdown]:
     yield _chart(step, safe)
 
 
-def _runs(step: StepFacts, safe: Sanitizer) -> Markdown:
+def _runs(step: "StepFacts", safe: Sanitizer) -> Markdown:
     columns: list[list[Markdown]] = []
     for name, cells in step.table(safe).items():
         columns.append([Markdown.of(name), *(_cell(cell, safe) for cell in cells)])
@@ -126,7 +128,7 @@ def _pull_request_number(pull_request_url: CleanText, safe: Sanitizer) -> Markdo
     return Markdown.of("#{}", number) if number else None
 
 
-def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
+def _chart(step: "StepFacts", safe: Sanitizer) -> Markdown:
     """Return all runs as a mermaid chart; times count from the beginning of the step. Empty for
     fewer than two.
     """
@@ -141,7 +143,7 @@ def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
     return chart_of(bars, step.whole.ending.duration)
 
 
-def summary_of(run: RunFacts, safe: Sanitizer, *, limit: int = SUMMARY_LIMIT) -> Markdown:
+def summary_of(run: "RunFacts", safe: Sanitizer, *, limit: int = SUMMARY_LIMIT) -> Markdown:
     """Return the summary of a run in as much detail as ``limit`` bytes hold."""
     sections = (_top, why, rounds, gates, last_words, _next, _time, _tools, _ids)
     markdown = Markdown.of("")
@@ -155,7 +157,7 @@ def summary_of(run: RunFacts, safe: Sanitizer, *, limit: int = SUMMARY_LIMIT) ->
     return markdown
 
 
-def _top(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+def _top(run: "RunFacts", safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the title, and the line with what matters most."""
     yield Markdown.of("## {}\n", safe.sentence(run.ending.mark, " ", run.task.title))
     if run.task.dry_run:
@@ -163,7 +165,7 @@ def _top(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     yield Markdown.of("{}\n", top_line(run, safe))
 
 
-def top_line(run: RunFacts, safe: Sanitizer) -> Markdown:
+def top_line(run: "RunFacts", safe: Sanitizer) -> Markdown:
     """Return how the run ended, the pull request and the branch, in one line."""
     ending = run.ending
     ended = Markdown.of("**{}** after {}", Markdown.of(ending.headline), duration(ending.duration))
@@ -174,7 +176,7 @@ def top_line(run: RunFacts, safe: Sanitizer) -> Markdown:
     return Markdown.joined(" · ", line)
 
 
-def _change(run: RunFacts, safe: Sanitizer) -> Iterator[Markdown]:
+def _change(run: "RunFacts", safe: Sanitizer) -> Iterator[Markdown]:
     """Yield the pull request, or what else is known of a change."""
     delivered = run.delivered
     if delivered.pull_request_url:
@@ -188,7 +190,7 @@ def _change(run: RunFacts, safe: Sanitizer) -> Iterator[Markdown]:
         yield safe.link(run.link(delivered.compare_url), unknown) or unknown
 
 
-def why(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def why(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield why it failed, and what to do about it. Of a rejected run its gates tell both."""
     ending = run.ending
     is_rejected = ending.result is Result.REJECTED
@@ -209,7 +211,7 @@ def why(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
         yield Markdown.of("{}\n", ending.remedy)
 
 
-def gates(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def gates(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield what was required of the run, and for each gate that failed what was expected and what
     to do.
     """
@@ -225,7 +227,7 @@ def gates(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
             yield Markdown.of("\n{}\n", items)
 
 
-def rounds(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+def rounds(run: "RunFacts", safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield what was found in each round of ``repair``, and why there was no other one."""
     for number, each in enumerate(run.delivered.rounds, 1):
         said = safe.markdown(each.found)
@@ -236,7 +238,7 @@ def rounds(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown
             yield Markdown.of("{}\n", found)
 
 
-def last_words(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def last_words(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield what the agent said last."""
     if run.work.message:
         words = safe.quote(run.work.message, limit=detail.text)
@@ -245,13 +247,13 @@ def last_words(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markd
         yield Markdown.of("**{}**\n", run.work.doubt)
 
 
-def _next(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+def _next(run: "RunFacts", safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     if run.next_steps:
         commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in run.next_steps)
         yield Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
 
 
-def _ids(run: RunFacts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+def _ids(run: "RunFacts", safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of everything else that is known."""
     rows = [(Markdown.of(name), _value(value)) for name, value in run.listed().items()]
     if rows:
@@ -273,7 +275,7 @@ def _table(rows: Iterable[Sequence[Markdown | SafeText | int]]) -> Markdown:
     return Markdown.joined("", (Markdown.of("| {} " * len(line) + "|\n", *line) for line in lines))
 
 
-def _time(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def _time(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield how long the phases took, and a chart if there are calls to draw beside them, folded
     when it is tall.
     """
@@ -295,7 +297,7 @@ def _time(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     yield chart
 
 
-def _tools(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def _tools(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of tools."""
     if not run.times.tools or not detail.tools:
         return
@@ -308,7 +310,7 @@ def _tools(run: RunFacts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]
     yield folded(Markdown.of("Tools"), _table(rows))
 
 
-def gantt(times: Times, calls: Sequence[ToolCall], safe: Sanitizer) -> Markdown:
+def gantt(times: "Times", calls: Sequence[ToolCall], safe: Sanitizer) -> Markdown:
     """Return the phases and some of the tool calls as a mermaid chart."""
     last = times.timeline.last
     lines = [Markdown.of("  section Phases")]

@@ -23,7 +23,6 @@ from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.diagnostics import Diagnostics
-from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
@@ -36,6 +35,7 @@ from mogplex_ci.waiting import Stop
 
 if TYPE_CHECKING:
     from mogplex_ci.report.comment import Comment
+    from mogplex_ci.report.facts import RunFacts, StepFacts
 
 T = TypeVar("T")
 
@@ -199,10 +199,9 @@ class Recorder:
             return
         known = RunResult.of(Result.DETACHED)
         known = known._replace(run=started.run, key=started.key, joined=started.joined)
-        facts = facts_of(known, self.safe, self._platform, None)
         from mogplex_ci.report.outputs import early_outputs  # not before the first request
 
-        values = early_outputs(facts, self.safe)
+        values = early_outputs(self._facts_of(known, None), self.safe)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
     def count_runs(self, counts: SafeText) -> None:
@@ -221,13 +220,13 @@ class Recorder:
         if len(self._runs) == 1:
             began = 0.0  # it takes the time of the step
         result = result._replace(duration=ended - began, repo=result.repo or run.plan.found)
-        facts = facts_of(result, self.safe, self._platform, run.inputs, run, began)
+        facts = self._facts_of(result, run.inputs, run, began)
         self._ended[run.number] = facts.without_timeline()
         if self._names_one_run:
             handed_on = self._hand_on(result, self._step_facts(facts))
             if handed_on is not result:
                 result = handed_on
-                facts = facts_of(result, self.safe, self._platform, run.inputs, run, began)
+                facts = self._facts_of(result, run.inputs, run, began)
                 self._ended[run.number] = facts.without_timeline()
         if self._ledger and not result.left_behind:
             self._ledger.close(run.number)
@@ -253,10 +252,23 @@ class Recorder:
         return result
 
     def _facts_without_run(self, result: RunResult) -> StepFacts:
-        whole = facts_of(result, self.safe, self._platform, self._inputs_of_step())
+        whole = self._facts_of(result, self._inputs_of_step())
         return self._step_facts(whole)
 
+    def _facts_of(
+        self,
+        result: RunResult,
+        inputs: ActionInputs | None,
+        run: StepRun | None = None,
+        began: float = 0.0,
+    ) -> RunFacts:
+        from mogplex_ci.report.facts import facts_of  # not before the first request
+
+        return facts_of(result, self.safe, self._platform, inputs, run, began)
+
     def _step_facts(self, whole: RunFacts) -> StepFacts:
+        from mogplex_ci.report.facts import StepFacts
+
         ended = [self._ended[run.number] for run in self._runs if run.number in self._ended]
         return StepFacts(whole, ended, len(self._runs), self._names_one_run)
 
