@@ -42,8 +42,9 @@ def list_agents(user: User) -> Answer:
 def list_skills(user: User, request: Request) -> Answer:
     """Answer ``GET /skills``; ``total`` counts the whole catalogue, not the matches.
 
-    Raises: Refused: 400 for a query, limit or repository id out of bounds, which the service does
-        not clamp here.
+    Raises:
+        Refused: 400 for a query, limit or repository id out of bounds, which the service does not
+            clamp here.
     """
     query = request.args.get("q", "").strip().lower()
     limit = request.args.get("limit", str(_SKILLS))
