@@ -25,7 +25,7 @@ from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
-from tests.github import TOKEN, GitHub, Look, Work, check
+from tests.github import NOTHING, TOKEN, GitHub, Look, Work, check
 from tests.slow import mostly_slow
 from tests.typed_inputs import job
 
@@ -187,12 +187,17 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     why: str,
 ) -> None:
     step, updates = Step(world, api, rounds(*looks), **inputs), list[Update]()
+    before = len(world.emulator.requests)
     result = step.play(watch=updates.append)
+    routes = [request.route for request in world.emulator.requests[before:]]
+    assert routes.count("repos") == 1, "later rounds know the repository"
     assert (outcome(result), step.keys) == (expected, keys)
     announced = [
         (update.number, update.most) for update in updates if isinstance(update, NextRound)
     ]
     assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
+    told = [update.faults for update in updates if isinstance(update, NextRound)]
+    assert told == [each.faults for each in result.rounds[: len(told)]]
     repairs = [
         update.repair
         for update in updates
@@ -267,8 +272,15 @@ def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, a
     assert (result.exit_code, step.keys) == (1, ["", "-r2"])
     assert result.detail is not None
     assert result.detail.text == step.case.runs[0].request.working_branch
+    first = step.case.runs[0]
     assert result.run is not None
-    assert (result.run.id, result.artifact) == (step.case.runs[0].id, Untrusted([1]))
+    assert (result.run.id, result.artifact) == (first.id, Untrusted([1]))
+    assert (result.key, result.joined, result.gates) == (first.key, True, result.rounds[0].gates)
+    assert result.repo is not None
+    assert result.repo.full_name.text == first.repo.full_name
+    assert result.timeline.event_count > 0
+    assert result.delivery is not None
+    assert result.delivery.commit == first.commit_sha
 
 
 def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitHub) -> None:
@@ -281,18 +293,32 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitH
     result = step.play(watch=interrupt, stop=stop)
     assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), [""])
     assert not result.left_behind
+    assert result.delivery is not None
+    assert result.delivery.commit == step.case.run.commit_sha
+    assert result.gates == result.rounds[0].gates != ()
 
 
-def test_a_step_that_is_stopped_before_github_has_answered_denies_no_change(
-    each_world: World, api: GitHub
+def test_a_stop_signal_while_checks_are_waited_for_tells_what_was_pushed(
+    world: World, api: GitHub
 ) -> None:
-    """What the run's events tell is all that is known then."""
-    api.fail(drop=True, times=10_000)
-    result = Step(each_world, api, rounds(GREEN)).play(stop_after=120.0)
-    assert (result.result.value, result.delivery, result.changed) == ("interrupted", None, True)
-    url = result.pull_request_url(["https://github.com"])
-    assert url is not None
-    assert url == result.timeline.outcome.pull_request_url
+    step = Step(world, api, rounds(NEVER))
+    result = step.play(stop_after=90.0)
+    assert (outcome(result), result.gates) == (("interrupted", "INTERRUPTED", 0), ())
+    assert result.delivery is not None
+    assert result.delivery.commit == step.case.run.commit_sha
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_round_that_pushed_nothing_is_the_last(
+    old_world: World, api: GitHub, number: int
+) -> None:
+    if number == 1:
+        step = Step(old_world, api, [NOTHING], require="change")
+    else:
+        step = Step(old_world, api, [Work(checks=RED), NOTHING])
+    result = step.play()
+    assert (result.result.value, len(result.rounds)) == ("rejected", number)
+    assert result.rounds[-1].ended == "it pushed nothing, so another round would find the same"
 
 
 def test_retries_and_rounds_count_apart(api: GitHub) -> None:

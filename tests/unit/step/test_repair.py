@@ -83,3 +83,26 @@ def test_a_report_is_bounded() -> None:
 def test_a_name_has_200_characters_at_most() -> None:
     assert f"- {'x' * 200}\n" in report(["x" * 200])
     assert f"- {'x' * 200}… 1 more characters\n" in report(["x" * 201])
+
+
+def test_a_list_of_6000_characters_is_told_whole() -> None:
+    names = tuple(Untrusted(f"{number:03} {'x' * 14}") for number in range(300))
+
+    def told(*gates: Gate) -> str:
+        return report_of(gates, Sanitizer()).partition("```text\n")[2].removesuffix("\n```")
+
+    head = "allowed-paths: b. Expected: a."
+    count = (6_000 - len(head)) // 21
+    whole = Gate("allowed-paths", False, "a", "b", items=names[:count])
+    assert len(told(whole)) == 6_000 - (6_000 - len(head)) % 21
+    assert told(whole).endswith(f"\n- {names[count - 1].text}")
+    longer = told(whole._replace(items=names[: count + 1]))
+    assert longer == f"{told(whole._replace(items=names[: count - 1]))}\n- … and more"
+
+
+def test_the_addresses_of_pull_requests_are_not_told() -> None:
+    items = (Untrusted("https://github.com/acme/web/pull/7"),)
+    gate = Gate("pull-request", False, "a pull request", "it is closed", items=items)
+    assert "pull-request: it is closed. Expected: a pull request.\n```" in report_of(
+        [gate], Sanitizer()
+    )
