@@ -45,17 +45,43 @@ def test_github_is_asked_for_two_seconds_and_the_rest_is_unknown(api: GitHub) ->
     assert len(api.asked) == 2
 
 
-def test_what_is_missing_in_two_repositories_is_one_message(api: GitHub) -> None:
+def test_what_is_missing_in_several_repositories_is_one_message(api: GitHub) -> None:
+    api.add_repository("acme/api")
     api.lacks("issues: read")
-    asked = [wanted(api, "acme/web", "issues: read"), wanted(api, "acme/other", "contents: read")]
+    names = {"acme/web": "issues", "acme/other": "contents", "acme/api": "issues"}
+    asked = [wanted(api, name, f"{right}: read") for name, right in names.items()]
     with pytest.raises(MissingRightsError) as caught:
         check_rights(asked, clock=Clock(), is_workflow=False)
     for each in asked:
         each.github.close()
-    expected = "[[github-token]] lacks issues: read in acme/web and does not see acme/other"
+    expected = (
+        "[[github-token]] lacks issues: read in acme/web, does not see acme/other and lacks "
+        "issues: read in acme/api"
+    )
     assert caught.value.cause == expected
-    assert caught.value.remedy.startswith("Give them to the token, and run the job again. ")
-    assert caught.value.remedy.endswith("This try started nothing.")
+    assert caught.value.remedy == (
+        "Give them to the token, and run the job again. A workflow's own token sees no private "
+        "repository but its own: give that of a GitHub App which is installed there. This try "
+        "started nothing."
+    )
+
+
+def test_an_outage_tells_nothing_of_a_right(api: GitHub) -> None:
+    each = wanted(api, "acme/web", "pull-requests: read", "issues: read")
+    api.fail(status=502)
+    with closing(each.github):
+        unknown = check_rights([each], clock=Clock(), is_workflow=True)
+    assert unknown == ["pull-requests: read"]
+
+
+def test_a_token_that_github_does_not_know_is_said_at_once(api: GitHub) -> None:
+    github = GitHubApi(api.url, "ghs_unknownTokenOfNobody000000000000", "acme/web")
+    asked = Wanted("acme/web", ["issues: read"], "main", github)
+    with closing(github), pytest.raises(MissingRightsError) as caught:
+        check_rights([asked, asked], clock=Clock(), is_workflow=True)
+    assert caught.value.cause == "GitHub does not accept [[github-token]]"
+    assert caught.value.remedy.startswith("Set it to a current token")
+    assert len(api.asked) == 1
 
 
 @pytest.mark.parametrize(
