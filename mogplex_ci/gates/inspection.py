@@ -4,11 +4,11 @@ started, completed when one has succeeded.
 
 from __future__ import annotations
 
-import contextlib
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.gates.before import Before
 from mogplex_ci.gates.history import Beginning, Changes, History
 from mogplex_ci.run.delivery import GITHUB, Delivery, JudgedCheck
 from mogplex_ci.run.updates import Started, Starting, Update
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.github_api import Check, GitHubApi, Move, PullRequest, RequiredCheck
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo, Run
+    from mogplex_ci.models import Repo
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.service import Service
     from mogplex_ci.sanitize import Sanitizer
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS: Final = 10.0
 """Between two looks at GitHub; an unchanged answer does not count against its rate limit."""
-BEFORE_SECONDS: Final = 20.0
-"""How long GitHub is asked for a tip before the start."""
 LEAST_ASKING_SECONDS: Final = 5.0
 """With less time left, it is the timeout's fault that GitHub has given no usable answer."""
 SETTLE_SECONDS: Final = 30.0
@@ -96,12 +94,10 @@ class Inspection:
         """Names of checks that failed in earlier rounds: they must be there in later ones."""
         self.judged_checks: tuple[JudgedCheck, ...] = ()
         """Checks of the judged commit, as they were when it was judged."""
-        self._required: dict[str, tuple[RequiredCheck, ...]] = {}
-        """The checks that a base requires, by its name: of the run's, before it was started."""
         self.rejected_checks: tuple[Check, ...] = ()
         """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
         self._is_complete = False
-        self._begin = _Begin()
+        self._before = Before(inputs, sources.service)
         self.had_ended = False
         """Whether the run had ended before this step asked for it: a later round may have pushed
         since.
@@ -126,14 +122,14 @@ class Inspection:
             case Starting():
                 self._is_complete = False
                 self.connect(update.repo)
-                if self.github is not None and self.round == 0 and self._begin.since is None:
-                    yield from self._note_before(update.repo)
+                if self.github is not None and self.round == 0 and self._before.since is None:
+                    yield from self._before.note_repository(self.github, update.repo)
             case Started():
                 self.had_ended = update.joined and update.run.is_terminal
                 if self.round == 0 and update.joined:
-                    self._note_joined(update.run)
+                    self._before.note_joined(update.run)
                 elif self.round == 0 and self.github is not None:
-                    yield from self._note_start(update.run)
+                    yield from self._before.note_start(self.github, update.run)
 
     def complete(self, result: RunResult) -> Generator[Update, None, None]:
         """Complete the record when a run has succeeded.
@@ -152,7 +148,7 @@ class Inspection:
         self._changes = None
         self._trouble = None
         self._no_pull_requests = None
-        self._note_branch_used()
+        self._before.note_branch_used(self.branch, result.run)
         self.connect(result.repo)
         if self.github is None:
             self.commit = result.commit
@@ -190,15 +186,15 @@ class Inspection:
         if self.is_unchanged and self._trouble is None:
             changed = False
         url = None if self.pull_request is None else self.pull_request.url
-        required = self._required.get(self.base)
+        required = self._before.required.get(self.base)
         names = None
         if required is not None:
             names = tuple(Untrusted(name) for name in sorted({each.name for each in required}))
         return Delivery(
             branch=self.branch,
             base=self.base,
-            base_before=self._begin.base_tip,
-            branch_before=self._begin.tip_of(self.branch),
+            base_before=self._before.base_tip,
+            branch_before=self._before.tip_of(self.branch),
             commit=self.commit,
             changed=changed,
             pull_request_url=url,
@@ -242,7 +238,7 @@ class Inspection:
             return self.result.timeline.outcome.changed is False
         if self._trouble is not None:
             return False
-        if self.commit is None or self.commit == self._begin.tip_of(self.branch):
+        if self.commit is None or self.commit == self._before.tip_of(self.branch):
             return True
         return isinstance(self._changes, Changes) and self._changes.is_empty
 
@@ -260,7 +256,7 @@ class Inspection:
     @property
     def base(self) -> str:
         """The branch that the run's would be merged into; empty when it is not known."""
-        return self._begin.base
+        return self._before.base
 
     @property
     def repository(self) -> str | None:
@@ -274,7 +270,7 @@ class Inspection:
         """The branch's tip before the first round, empty if there was none; None when it is not
         known.
         """
-        return self._begin.tip_of(self.branch)
+        return self._before.tip_of(self.branch)
 
     @property
     def github_time(self) -> datetime:
@@ -295,17 +291,17 @@ class Inspection:
             GitHubError: GitHub does not tell them.
         """
         base = self.base
-        if base and base not in self._required:
+        if base and base not in self._before.required:
             required = yield from self.ask_github(lambda github: github.required_checks(base))
-            self._required[base] = tuple(required)
-        return self._required.get(base, ())
+            self._before.required[base] = tuple(required)
+        return self._before.required.get(base, ())
 
     def own_moves(self, ends: float = inf) -> Generator[Update, None, list[Move]]:
         """Return the moves of the branch since the first run was started, the newest first; none
         where GitHub does not tell them. It is asked until ``ends``, a time of the clock.
         """
         branch = self.branch
-        since = self._begin.since
+        since = self._before.since
         if branch is None or since is None:
             return []
         try:
@@ -403,115 +399,6 @@ class Inspection:
         if self._asks_github and self.github is None and repo is not None:
             self.github = self.sources.connect(repo)
 
-    def _note_before(self, repo: Repo | None) -> Generator[Update, None, None]:
-        """Note branch and base before the start call."""
-        begin = self._begin
-        inputs = self.inputs
-        begin.base = inputs.base_branch or ""
-        if not begin.base and repo is not None and repo.default_branch is not None:
-            begin.base = repo.default_branch.text
-        if inputs.branch is not None:
-            begin.branch = inputs.branch
-            begin.branch_tip = yield from self._tip_now(inputs.branch)
-            if begin.branch_tip:
-                yield from self._note_base_of_pull_request(inputs.branch)
-        if begin.base:
-            begin.base_tip = yield from self._tip_now(begin.base)
-            begin.since = self.github_time
-        if begin.base_tip and "checks" in inputs.gates:
-            yield from self._note_required(begin.base)
-
-    def _note_required(self, base: str) -> Generator[Update, None, None]:
-        """Note what the base requires, if GitHub tells that soon. What it does not tell is asked
-        for again when the run is judged, which also says that it is not known.
-        """
-        service = self.sources.service
-        github = self.github
-        if github is None:
-            return
-        ends = service.now + BEFORE_SECONDS
-        with contextlib.suppress(GitHubError):
-            required = yield from service.answer_to(
-                lambda left: github.within(left).required_checks(base), ends
-            )
-            self._required[base] = tuple(required)
-
-    def _note_base_of_pull_request(self, branch: str) -> Generator[Update, None, None]:
-        """Note the base that an existing branch has by its open pull request."""
-        try:
-            found = yield from self.ask_github(lambda github: github.pull_requests_of(branch))
-        except GitHubError:
-            return  # such as without the right to read them: the inputs tell the base
-        is_open = [item for item in found if item.is_open and item.head[1] == branch]
-        if is_open:
-            self._begin.base = is_open[0].base
-            self._begin.pull_request = is_open[0]
-
-    def _note_joined(self, run: Run) -> None:
-        """Forget the tips that were noted before the start call: the run was at work already. The
-        base of a pull request that was opened since is the agent's choice.
-        """
-        noted = self._begin
-        since = run.created_at
-        if since is not None:
-            # GitHub's activity has whole seconds: a push in the same second is not before the run.
-            since = since.replace(microsecond=0)
-        self._begin = _Begin(since=since)
-        told = run.base_branch
-        if self.inputs.base_branch is not None:
-            self._begin.base = self.inputs.base_branch
-        elif told is not None:
-            self._begin.base = told.text
-        opened = noted.pull_request
-        if opened is None or opened.created_at is None or run.created_at is None:
-            return
-        if opened.created_at < run.created_at:
-            self._begin.base = opened.base
-            self._begin.branch = noted.branch
-            self._begin.pull_request = opened
-
-    def _note_start(self, run: Run) -> Generator[Update, None, None]:
-        """Note what the answer of the start call tells of branch and base."""
-        begin = self._begin
-        told = run.base_branch
-        if told is not None and told.text != begin.base and begin.pull_request is None:
-            begin.base = told.text
-            begin.base_tip = yield from self._tip_now(told.text)
-        if begin.branch is None and run.working_branch is not None:
-            begin.branch = run.working_branch.text
-            begin.branch_tip = ""
-            if not run.creates_branch:
-                begin.branch_tip = yield from self._tip_now(begin.branch)
-        if begin.since is None:
-            begin.since = self.github_time
-
-    def _note_branch_used(self) -> None:
-        """Forget the pull request of the branch that was asked for, if the run used another one:
-        its base is not the run's.
-        """
-        begin = self._begin
-        run = self.result.run
-        if begin.pull_request is None or begin.branch == self.branch or run is None:
-            return
-        begin.pull_request = None
-        begin.base = run.base_branch.text if run.base_branch is not None else ""
-        begin.base_tip = None
-
-    def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
-        """Return the tip of a branch, empty if there is none; None when GitHub does not tell it
-        soon: an outage must not keep the run from its start, and its activity tells it later.
-        """
-        github = self.github
-        if github is None:
-            return None
-        service = self.sources.service
-        ends = service.now + BEFORE_SECONDS
-        try:
-            tip = yield from service.answer_to(lambda left: github.within(left).tip(branch), ends)
-        except GitHubError:
-            return None
-        return tip or ""
-
     def _judged_commit(self) -> Generator[Update, None, str | None]:
         """Return the commit that the run pushed: by the service, if that told it of the branch
         worked on, else the tip.
@@ -537,20 +424,20 @@ class Inspection:
         branch = self.branch or ""
         base = self.base
         run = self.result.run
-        begin = self._begin
-        if begin.since is None or run is None:
+        before = self._before
+        if before.since is None or run is None:
             raise GitHubError(_NO_START)
-        since = begin.since
-        tip = begin.tip_of(branch)
+        since = before.since
+        tip = before.tip_of(branch)
         if tip is None and (run.creates_branch or branch == run.fallback_branch):
             tip = ""
         if tip is None:
             tip = (yield from self.ask_github(lambda github: github.tip_at(branch, since))) or ""
-        begin.branch = branch
-        begin.branch_tip = tip
-        if begin.base_tip is None and base not in ("", branch):
-            begin.base_tip = yield from self._base_at(base, since)
-        beginning = Beginning(branch, base, tip, begin.base_tip or "", since)
+        before.branch = branch
+        before.branch_tip = tip
+        if before.base_tip is None and base not in ("", branch):
+            before.base_tip = yield from self._base_at(base, since)
+        beginning = Beginning(branch, base, tip, before.base_tip or "", since)
         history = History(self.ask_github, beginning, commit, self.may_settle)
         return (yield from history.changes())
 
@@ -561,24 +448,3 @@ class Inspection:
             return (yield from self.ask_github(lambda github: github.tip(base))) or ""
         before = [move.after for move in moves if move.at <= since]
         return before[0] if before else moves[-1].before
-
-
-class _Begin:
-    """What is known of branch and base before the first run."""
-
-    def __init__(self, since: datetime | None = None) -> None:
-        self.base = ""
-        self.base_tip: str | None = None
-        self.pull_request: PullRequest | None = None
-        """The branch's open pull request, which tells the base."""
-        self.branch: str | None = None
-        self.branch_tip: str | None = None
-        """Empty if there was no such branch; None when it is not known."""
-        self.since = since
-        """GitHub's time; of a run that was joined, when that was started."""
-
-    def tip_of(self, branch: str | None) -> str | None:
-        """Return the tip that a branch had, empty if there was none; None when it is not known."""
-        if self.branch is None:
-            return None
-        return self.branch_tip if branch == self.branch else ""

@@ -190,16 +190,18 @@ def test_an_older_github_enterprise_server_has_neither_activity_nor_rules(tmp_pa
     assert outcome(result) == PASSED
 
 
-def test_a_start_does_not_wait_for_github(story: Story) -> None:
+@pytest.mark.parametrize("path", ["", "/pulls"], ids=["GitHub", "its pull requests"])
+def test_a_start_does_not_wait_for_github(story: Story, path: str) -> None:
     """It is away for a while; what was before is found in its activity."""
     github = story.github
-    github.fail(status=502, times=99)
+    github.push("fix", {"src/b.ts": "b"})
+    github.fail(status=502, times=999, path=path)
     work = Work({"src/a.ts": "a"})
 
     def comes_back(update: object) -> None:
         if isinstance(update, Started):
             github.faults.clear()
 
-    result = story.play(work, watch=comes_back, require="change", **PROTECTS)
+    result = story.play(work, watch=comes_back, branch="fix", require="change", **PROTECTS)
     assert outcome(result) == PASSED
     assert story.world.time.monotonic() < 120.0
