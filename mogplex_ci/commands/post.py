@@ -125,7 +125,12 @@ def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platf
     request = with_event(inputs, platform.cause.words()).start_request(run.repo_id, repair)
     may_be_foreign = inputs.idempotency_key is not None
     return cancel_unanswered(
-        client, request, run.key, may_be_foreign=may_be_foreign, clock=clock, budget=TIMEOUT_BUDGET
+        client,
+        [request],
+        run.key,
+        may_be_foreign=may_be_foreign,
+        clock=clock,
+        budget=TIMEOUT_BUDGET,
     )
 
 

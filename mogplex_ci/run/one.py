@@ -364,7 +364,7 @@ class Execution:
         ask = partial(
             cancel_unanswered,
             self._service.client,
-            starter.request,
+            starter.requests,
             starter.key_in_doubt,
             may_be_foreign=self._plan.key.explicit,
         )

@@ -116,6 +116,11 @@ class Starter:
         self._refused: Counter[str] = Counter()
         """How many forms were refused, by the key."""
 
+    @property
+    def requests(self) -> list[StartRequest]:
+        """The request that is sent next or was sent last, then those with other forms."""
+        return [self.request, *(form.request for form in self._forms[1:])]
+
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
 

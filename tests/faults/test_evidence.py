@@ -5,13 +5,16 @@ logs from a stand-in of GitHub, and the same bytes in a re-run of the job.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from signal import SIGTERM
 from zlib import crc32
 
 import pytest
 
-from mogplex_ci.run.updates import NamesAlone, NextForm, Started, Update
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.run.updates import NamesAlone, NextForm, NextRound, Started, Update
 from mogplex_ci.step.evidence import EVIDENCE_SECONDS, MOST_CHECKS
 from mogplex_ci.step.repair import REPORT_LIMIT
+from mogplex_ci.waiting import Stop
 from tests.faults import world as worlds
 from tests.faults.test_repair import GREEN, Step, outcome, rounds
 from tests.faults.world import World
@@ -295,6 +298,29 @@ def test_a_rerun_finds_a_round_that_was_told_names_alone(world: World, api: GitH
     assert step.keys == ["", "-r2"]
     (form,) = [update for update in updates if isinstance(update, NextForm)]
     assert form.repair.report in step.case.runs[1].request.prompt
+
+
+def test_a_stop_signal_cancels_a_round_that_an_earlier_try_told_names_alone(
+    world: World, api: GitHub
+) -> None:
+    """This try has asked for it with all that the checks say, and got no answer."""
+    api.log_host.close()
+    step = Step(world, api, rounds(red(), GREEN), "quiet", timeout="3h")
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill_in_second_round)
+    api.log_host.open()
+    step.case.attempt = 2
+    stop = Stop()
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, NextRound):
+            step.case.inject("start", drop=True)
+        elif isinstance(update, Waiting):
+            stop.request(SIGTERM)
+
+    result = step.play(watch=interrupt, stop=stop)
+    assert (outcome(result), result.left_behind) == (("interrupted", "INTERRUPTED", 1), False)
+    assert (step.keys, step.case.live) == (["", "-r2"], [])
 
 
 @pytest.mark.parametrize("change", ["log is gone", "redaction"])
