@@ -46,8 +46,9 @@ class EventStream:
     ) -> None:
         """Open the stream with the newest ``limit`` events, or with all after ``last_event_id``.
 
-        Raises: Refused: 400 for an id that is not in the run's current segment, 500 for one that is
-            not a UUID.
+        Raises:
+            Refused: 400 for an id that is not in the run's current segment, 500 for one that is not
+                a UUID.
         """
         self.end = End.OPEN
         self.torn = b""
