@@ -202,6 +202,12 @@ def test_no_usable_answer_may_pass(
     call(github)
 
 
+@pytest.mark.parametrize("status", [200, 203, 299])
+def test_every_success_is_one(api: GitHub, github: GitHubApi, status: int) -> None:
+    api.fail(status=status, body=b"[]")
+    assert github.pull_requests_of(FIX) == []
+
+
 @pytest.mark.parametrize(
     ("call", "status", "words"),
     [
