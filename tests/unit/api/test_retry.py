@@ -10,8 +10,26 @@ from email.utils import formatdate
 
 import pytest
 
-from mogplex_ci.api.retry import FIRST_PAUSE, Backoff, Patience, finish, parse_retry_after, retrying
-from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError
+from mogplex_ci.api.retry import (
+    FIRST_PAUSE,
+    Backoff,
+    Patience,
+    ServiceHistory,
+    finish,
+    parse_retry_after,
+    retrying,
+)
+from mogplex_ci.errors import (
+    ForbiddenError,
+    LostContactError,
+    MogplexError,
+    NotAuthorizedError,
+    RateLimitedError,
+    ServerError,
+    TokenLostError,
+    UnreachableError,
+)
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
@@ -168,3 +186,47 @@ def test_patience_counts_from_the_first_of_the_refusals_in_a_row() -> None:
     assert patience.left(refusal, 112.0) == 10.0, "an outage came in between"
     patience.reset()
     assert patience.left(refusal, 130.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("known", "error", "kind"),
+    [
+        ({}, NotAuthorizedError, NotAuthorizedError),
+        ({"has_answered": True}, NotAuthorizedError, NotAuthorizedError),
+        ({"accepts_token": True}, NotAuthorizedError, TokenLostError),
+        ({}, UnreachableError, UnreachableError),
+        ({"accepts_token": True}, UnreachableError, UnreachableError),
+        ({"has_answered": True}, UnreachableError, LostContactError),
+        ({"has_answered": True, "accepts_token": True}, ServerError, ServerError),
+    ],
+)
+@pytest.mark.parametrize("may_have_worked", [False, True])
+def test_what_a_failure_means_once_the_service_has_answered(
+    known: dict[str, bool],
+    error: type[MogplexError],
+    kind: type[MogplexError],
+    may_have_worked: bool,
+) -> None:
+    detail = Untrusted("no")
+    failure = error("it failed", detail=detail, retry_after=7.0, may_have_worked=may_have_worked)
+    judged = ServiceHistory(**known).judged(failure)
+    assert type(judged) is kind
+    assert (judged is failure) is (error is kind)
+    assert (judged.detail, judged.may_have_worked) == (detail, may_have_worked)
+    if kind is TokenLostError:
+        assert (judged.retry_after, judged.code) == (7.0, failure.code)
+    else:
+        assert judged.cause == "it failed"
+
+
+def test_an_accepted_token_stays_accepted() -> None:
+    history = ServiceHistory()
+    refusal = NotAuthorizedError("no")
+    for accepts_token, kind in (
+        (False, NotAuthorizedError),
+        (True, TokenLostError),
+        (False, TokenLostError),
+    ):
+        history.answered(accepts_token=accepts_token)
+        assert type(history.judged(refusal)) is kind
+        assert type(history.judged(UnreachableError("no"))) is LostContactError
