@@ -388,10 +388,14 @@ def _titles(failed: tuple[Check, ...], inspection: Inspection) -> dict[str, str]
     them at once.
     """
     titles: dict[str, str] = {}
-    with contextlib.suppress(GitHubError), inspection.sources.service.stop.interrupting():
+    service = inspection.sources.service
+    with contextlib.suppress(GitHubError), service.stop.interrupting():
         for check in failed[:MOST_EXPLAINED]:
+            seconds = min(EXPLAIN_SECONDS, service.deadline - service.now)
+            if seconds <= 0:
+                break
             if check.kind == "run" and inspection.github is not None:
-                found = inspection.github.within(EXPLAIN_SECONDS).annotations(check)
+                found = inspection.github.within(seconds).annotations(check)
                 titles[check.id] = "; ".join(title.text for title in found)
     return titles
 

@@ -196,6 +196,18 @@ def test_with_repair_a_check_that_failed_is_told_at_the_timeout_though_another_s
     assert [item.text for item in judgement.gates[0].items] == ["b"]
 
 
+@pytest.mark.parametrize("has_time", [True, False])
+def test_the_titles_of_annotations_are_not_asked_for_after_the_timeout(
+    has_time: bool, api: VirtualGitHub
+) -> None:
+    """A GitHub that hangs would keep the step for half a minute."""
+    looks_are(api, [Look([FAILED])])
+    api.annotations["b"] = ["Type error"]
+    judgement = judged(api, ended(), CHECKS, timeout=600.0 if has_time else 0.0)
+    assert refused(judgement) == (FAILS, "CHECKS_FAILED")
+    assert ("Type error" in judgement.gates[0].details[0].text) is has_time
+
+
 def test_what_failed_is_named_with_its_address(api: VirtualGitHub) -> None:
     looks_are(api, [Look([FAILED, DONE], None, [status("ci/old", "failure")])])
     (gate,) = judged(api, ended(), CHECKS).gates
