@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
+from tests.waits import asked, wait_until
 
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 READER = "mog_EmulatorTokenThatMayOnlyRead0000"
@@ -166,3 +169,41 @@ def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> N
         ended = terminal.bash("-c", f"{command} | head -n 1")
     assert ended.out.count("\n") == 1
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_failure_that_passes_is_said_and_tried_again(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        emulator.inject("repos", status=502)
+        ended = terminal.against(emulator).mogplex("repos", "list")
+        assert len(emulator.requests) == 2
+    assert (ended.code, ended.out.count("\n")) == (0, 3)
+    assert re.fullmatch(r"warning: the API is not available; trying again in \d\S*s\n", ended.err)
+
+
+def test_a_start_that_may_have_worked_names_the_key_to_ask_with_again(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        emulator.inject("start", drop=True, when="after")
+        emulator.inject("start", skip=1, status=503, headers={"retry-after": "60"})
+        ended = terminal.against(emulator).mogplex("run", "--repo", "acme/web", "Fix it")
+        (run,) = emulator.runs
+        hint = f"It may have started all the same: run this again with --idempotency-key {run.key}"
+        assert ended.err.splitlines()[-1] == f"hint: {hint}"
+        again = terminal.mogplex(
+            "run", "--repo", "acme/web", "--idempotency-key", run.key, "Fix it"
+        )
+        assert len(emulator.runs) == 1
+    assert (ended.code, ended.out) == (69, "")
+    assert again.out.startswith(f"matched existing run {run.id} (")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_following_and_not_the_run(
+    terminal: Terminal, number: signal.Signals
+) -> None:
+    with terminal.run("slow", clock=FakeClock()) as (run_id, emulator):
+        with terminal.start("runs", "events", run_id, "--follow") as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.send_signal(number)
+            _, err = process.communicate()
+        assert (process.returncode, emulator.runs[0].status) == (128 + number, "pending")
+    assert err == f"error: stopped by {number.name}; the run keeps going\n"

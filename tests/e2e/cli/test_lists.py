@@ -100,6 +100,28 @@ def test_what_is_left_out_is_said(
     )
 
 
+def test_a_list_that_cannot_be_narrowed_is_only_said_to_be_cut(terminal: Terminal) -> None:
+    agents = [{"id": f"a-{number}", "name": "A", "model": "m"} for number in range(200)]
+    with Emulator("success") as emulator:
+        emulator.inject("agents", status=200, body={"ok": True, "data": {"agents": agents}})
+        ended = terminal.against(emulator).mogplex("agents", "list")
+    assert (ended.code, ended.out.count("\n")) == (0, 200)
+    assert ended.err == "warning: only the first 200 are listed\n"
+
+
+def test_a_hidden_repository_can_be_named_and_is_said_to_be_one(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ids = (f"5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d000{number}" for number in range(9))
+        repos = [repo | {"id": repo_id} for repo, repo_id in zip(HIDDEN, ids, strict=False)]
+        body = {"ok": True, "data": {"repos": repos}}
+        emulator.inject("repos", status=200, body=body, times="always")
+        terminal.against(emulator)
+        for name, is_hidden in (("acme/attic", True), ("acme/web", False)):
+            ended = terminal.mogplex("sandboxes", "list", "--repo", name)
+            warning = f"warning: {name} is hidden: it was removed from Mogplex's dashboard\n"
+            assert (warning in ended.err) is is_hidden
+
+
 def test_names_of_others_do_no_harm(terminal: Terminal) -> None:
     agents = [
         {

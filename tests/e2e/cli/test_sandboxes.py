@@ -91,3 +91,14 @@ def test_nothing_is_listed_before_the_first_run(terminal: Terminal) -> None:
     with Emulator("success") as emulator:
         ended = terminal.against(emulator).mogplex("sandboxes", "list")
     assert (ended.code, ended.out, ended.err) == (0, "", "warning: nothing found\n")
+
+
+@pytest.mark.parametrize(("count", "is_cut"), [(199, False), (200, True)])
+def test_a_list_that_is_cut_says_so(terminal: Terminal, count: int, *, is_cut: bool) -> None:
+    rows = [{"id": f"s-{number}", "status": "paused"} for number in range(count)]
+    with Emulator("success") as emulator:
+        emulator.inject("sandboxes", status=200, body={"ok": True, "data": {"sandboxes": rows}})
+        ended = terminal.against(emulator).mogplex("sandboxes", "list")
+    assert (ended.code, ended.out.count("\n")) == (0, count)
+    warning = "warning: only the first 200 are listed; narrow them with --repo\n"
+    assert ended.err == (warning if is_cut else "")
