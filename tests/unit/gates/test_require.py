@@ -69,6 +69,15 @@ def test_a_branch_at_the_tip_of_its_base_is_no_change(api: VirtualGitHub) -> Non
     assert refused(judged(api, told, CHANGE)) == (EMPTY, "NO_CHANGE")
 
 
+def test_the_first_twenty_paths_are_named_in_order_and_all_are_counted(api: VirtualGitHub) -> None:
+    paths = [f"docs/{number:02}.md" for number in range(21)]
+    api.run_will_push(*reversed(paths))
+    judgement = judged(api, ended(), ALLOWED)
+    assert refused(judgement)[0] == "it changed 21 paths outside the allowed ones"
+    assert [path.text for path in judgement.gates[0].items] == paths[:20]
+    assert judgement.detail == Untrusted(paths[0])
+
+
 @pytest.mark.parametrize("branch", [BRANCH, None])
 @pytest.mark.parametrize("pushes", [True, False])
 def test_whether_it_changed_anything_is_told_where_no_gate_asks(

@@ -10,18 +10,22 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.api.retry import finish
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import MissingTokenError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import result_of_block, service_of
+from mogplex_ci.step.execute import execute, result_of_block, service_of
+from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Job, result
+from tests.waits import LONG
 
 
 def step_of(job: Job, budget: TokenBudget | None = None) -> Step:
@@ -101,7 +105,9 @@ def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
         github.tip("main")
         github.close()
     shown = [line for line in log.getvalue().splitlines() if line.startswith("::debug::")]
-    assert [any(path in line for line in shown) for path in ("/repos", "git/ref/heads/main")] == [
+    assert [
+        any(path in line for line in shown) for path in ("/mogplex/repos", "git/ref/heads/main")
+    ] == [
         True,
         True,
     ]
@@ -115,3 +121,47 @@ def test_github_is_not_asked_without_a_token_or_a_repository(
     fields: dict[str, Any], repository: str | None
 ) -> None:
     assert step_of(Job(io.StringIO())).github(typed_inputs(**fields), repository) is None
+
+
+class Breaking(Job):
+    """A job in which a fault of ours strikes as soon as the id of the run is to be saved."""
+
+    def save_state(self, state: str, *, key: str | None = None) -> None:
+        if "run_id" in state:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("gates", [{}, {"require": frozenset({"change"})}])
+def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(gates: dict[str, Any]) -> None:
+    job = Breaking(io.StringIO())
+    with Emulator("success", speed=1e9) as emulator:
+        ended, _ = executed(job, base_url=emulator.url, api_key=emulator.token, **gates)
+        (started,) = emulator.runs
+    assert (ended.error_code, ended.left_behind) == ("INTERNAL", True)
+    assert ended.run is not None
+    assert (ended.run.id, ended.key) == (started.id, started.key)
+
+
+def executed(
+    job: Job, *, began: float = 0.0, **fields: Any
+) -> tuple[RunResult, list[EventsArrived]]:
+    """Execute one run in a step that began so many seconds ago; return its end and its events."""
+    inputs = typed_inputs(**({"repo": "acme/web", "poll_interval": 0.1} | fields))
+    step = step_of(job)
+    step = step._replace(began=step.clock.monotonic() - began)
+    run = only_run(inputs, job)
+    step.recorder.begin([inputs], [], names_one_run=True)
+    step.recorder.begin_runs([run])
+    updates: list[Update] = []
+    with service_of(step, [inputs]) as connect:
+        ended = finish(execute(step, run, connect), updates.append)
+    return ended, [update for update in updates if isinstance(update, EventsArrived)]
+
+
+def test_the_time_of_a_run_counts_from_the_beginning_of_the_step() -> None:
+    with Emulator("success", speed=1e9) as emulator:
+        given = {"base_url": emulator.url, "api_key": emulator.token, "timeout": 1e9}
+        ended, events = executed(Job(io.StringIO()), began=5_000.0, **given)
+    assert ended.result is Result.SUCCESS
+    assert events
+    assert all(5_000.0 <= each.elapsed < 5_000.0 + LONG for each in events)
