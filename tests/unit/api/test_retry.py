@@ -230,3 +230,27 @@ def test_an_accepted_token_stays_accepted() -> None:
         history.answered(accepts_token=accepts_token)
         assert type(history.judged(refusal)) is kind
         assert type(history.judged(UnreachableError("no"))) is LostContactError
+
+
+@pytest.mark.parametrize(
+    ("error", "patience", "insists", "is_tried_again"),
+    [
+        (NotAuthorizedError, 0.0, False, False),
+        (NotAuthorizedError, 0.0, True, True),
+        (ForbiddenError, 0.0, False, False),
+        (ForbiddenError, 0.0, True, False),
+        (ForbiddenError, 60.0, False, True),
+    ],
+)
+def test_a_refusal_is_tried_again_as_long_as_it_says_but_a_cancel_insists(
+    error: type[MogplexError], patience: float, insists: bool, is_tried_again: bool
+) -> None:
+    """On a token that is not known: the service knows none while its database is away."""
+    refusal = error("no")
+    refusal.patience = patience
+    work = retrying(refusals(refusal), clock=VirtualTime().clock(), deadline=300.0, insists=insists)
+    if is_tried_again:
+        assert finish(work) == "answer"
+    else:
+        with pytest.raises(error):
+            finish(work)
