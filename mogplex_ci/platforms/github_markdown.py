@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.common.html_re import HTML_OPEN_CLOSE_TAG_STR
-from markdown_it.rules_block import html_block, paragraph, reference
+from markdown_it.rules_block import html_block, paragraph, reference, table
 from markdown_it.rules_inline import backtick, escape, html_inline
 from markdown_it.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from markdown_it.parser_block import RuleFuncBlockType
     from markdown_it.ruler import RuleOptionsType
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_inline import StateInline
@@ -26,8 +27,10 @@ _DEEPEST: Final = 60
 """Quotes and lists in one another. The library leaves out those that are deeper, before Python's
 own limit.
 """
-_DRAWN: Final = ("mermaid", "geojson", "topojson", "stl", "math")
+DRAWN: Final = ("mermaid", "geojson", "topojson", "stl", "math")
 """Languages of code blocks that GitHub shows as a picture, without what their comments say."""
+_HIDING_TAG: Final = r"(?i)<(?:template|video|audio|rp|pre|code|[!?]|[^<>]*\bhidden\b)"
+"""May begin what is not shown of the page, perhaps all of its rest."""
 _FILTERED: Final = (
     r"<(?=/?(?:title|textarea|style|xmp|iframe|noembed|noframes|script|plaintext)[\s/>])"
 )
@@ -68,7 +71,7 @@ def rendered(body: str) -> Rendered:
     for token in _with_footnotes_at_the_end(tokens, lines, left_out):
         if token.type == "fence" and token.info.strip():
             left_out.append(f"{token.markup}{token.info}")
-            if token.info.split()[0].lower() in _DRAWN:
+            if token.info.split()[0].lower() in DRAWN:
                 left_out.append(token.content)
                 continue
             token.info = ""
@@ -77,8 +80,9 @@ def rendered(body: str) -> Rendered:
                 child.type = "text"
             elif child.type == "unsure":
                 left_out.append(child.content)
-                child.type = "text"
-                child.content = ""
+                hides_rest = re.search(_HIDING_TAG, child.content) is not None
+                child.type = "html_inline"
+                child.content = "<template>" if hides_rest else ""
             elif child.info == "auto":  # the address is the text
                 child.attrs = {}
         shown.append(token)
@@ -105,11 +109,34 @@ def _parser() -> MarkdownIt:
     markdown.block.ruler.before("reference", "footnote", _footnote_definition, ends_footnote)
     markdown.block.ruler.at("html_block", _html_block, ends_html)
     markdown.block.ruler.at("reference", _reference)
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    for rule in markdown.block.ruler.__rules__:
+        if "blockquote" in rule.alt:
+            markdown.block.ruler.at(rule.name, _ends_no_lazy_line(rule.fn), {"alt": rule.alt})
     markdown.inline.ruler.at("html_inline", _html_inline)
     markdown.inline.ruler.at("escape", _escape)
     markdown.inline.ruler.at("backticks", _backticks)
     markdown.inline.ruler.after("image", "footnote_reference", _footnote_reference)
+    markdown.inline.ruler.push("end_of_outer_link", _end_of_outer_link)
     return markdown
+
+
+def _ends_no_lazy_line(rule: RuleFuncBlockType) -> RuleFuncBlockType:
+    """Return ``rule`` such that it does not end a quote in a quote at a line that is indented like
+    code: such a line goes on the paragraph.
+
+    The library forgets how far the lines behind the quote that is around both are indented.
+    """
+
+    def with_indent(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+        if silent and state.sCount[first] < 0:
+            start = state.bMarks[first]
+            white_space = state.src[start : start + state.tShift[first]]
+            if len(white_space.expandtabs(4)) >= 4:
+                return False
+        return rule(state, first, end, silent)
+
+    return with_indent
 
 
 def _references(definitions: dict[str, Any], lines: list[str]) -> Iterator[str]:
@@ -147,6 +174,12 @@ def _html_block(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     return html_block(state, first, end, silent)
 
 
+def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """Parse a table, which does not end a footnote in a line that goes on its paragraph."""
+    is_outside = state.sCount[first] < state.blkIndent
+    return not (silent and is_outside) and table(state, first, end, silent)
+
+
 def _is_tag_alone(state: StateBlock, line: int) -> bool:
     start = state.bMarks[line] + state.tShift[line]
     return re.match(_TAG_ALONE, state.src[start : state.eMarks[line]]) is not None
@@ -159,15 +192,15 @@ def _html_inline(state: StateInline, silent: bool) -> bool:
 
 def _escape(state: StateInline, silent: bool) -> bool:
     is_tag = state.src.startswith("\\<", state.pos)
-    return (is_tag and _leave_out_rest(state, silent)) or escape(state, silent)
+    return (is_tag and _leave_out_behind_address(state, silent)) or escape(state, silent)
 
 
 def _backticks(state: StateInline, silent: bool) -> bool:
     is_mark = state.src[state.pos] == "`"
-    return (is_mark and _leave_out_rest(state, silent)) or backtick(state, silent)
+    return (is_mark and _leave_out_behind_address(state, silent)) or backtick(state, silent)
 
 
-def _leave_out_rest(state: StateInline, silent: bool) -> bool:
+def _leave_out_behind_address(state: StateInline, silent: bool) -> bool:
     """Leave out the rest of a paragraph if a bare address stands before it.
 
     To GitHub an address goes on to white space or ``<``, but not in brackets: whether it escapes a
@@ -182,6 +215,21 @@ def _leave_out_rest(state: StateInline, silent: bool) -> bool:
     is_address = re.search(_ADDRESS, word) is not None or len(word) >= _LONGEST_ADDRESS
     if silent or not is_address:
         return False
+    return _leave_out(state)
+
+
+def _end_of_outer_link(state: StateInline, silent: bool) -> bool:
+    """Leave out the rest of a paragraph where GitHub may end a link that holds another one: it
+    does if brackets stand behind that, ``[ [a](b) [c] ](d "title")``.
+    """
+    is_end = state.src.startswith(("](", "]["), state.pos)
+    if silent or not is_end or state.src.count("[", 0, state.pos) < 3:
+        return False
+    return _leave_out(state)
+
+
+def _leave_out(state: StateInline) -> bool:
+    """Leave out the rest of a paragraph."""
     state.push("unsure", "", 0).content = state.src[state.pos : state.posMax]
     state.pos = state.posMax
     return True

@@ -10,17 +10,20 @@ import re
 from html import unescape
 from typing import Final, NamedTuple
 
-from mogplex_ci.platforms.github_markdown import rendered
+from mogplex_ci.platforms.github_markdown import DRAWN, rendered
 
 _ATTRIBUTE: Final = (
     r"[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|(?![\"'])[^\s>]*+))?|="
 )
 _MARKUP: Final = (
-    r"(<!--(?:-?>|[\s\S]*?(?:--!?>|\Z))"  # a comment that is never closed hides the rest
+    r"(<!--[\s\S]*?(?:-->|\Z)"  # a comment that is never closed hides the rest
     r"|<(?:[!?]|/(?![A-Za-z]))[^>]*+>?"  # declarations, CDATA, instructions: comments to HTML
     rf"|</?[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE})*+>?)"
 )
-"""What is no text in HTML, as its standard divides it. Every match is whole or ends the text."""
+"""What is no text in HTML, as its standard divides it. Every match is whole or ends the text.
+
+Only ``-->`` ends a comment: to older parsers ``<!-->`` is none, and ``--!>`` no end.
+"""
 _TAG: Final = r"<(/?)([A-Za-z][^\s/>]*)([\s\S]*)"
 _VOID: Final = ("area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr")
 """Elements without an end tag."""
@@ -38,8 +41,22 @@ _INLINE: Final = (
 """Other elements of usual pages. The name of any further one may be a message."""
 _MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~"}
 """Marks around text that would otherwise lose its meaning."""
-_UNSHOWN: Final = ("template", "video", "audio")
-"""Elements whose content is not shown, or only by browsers that cannot play them."""
+_UNSHOWN: Final = ("template", "video", "audio", "rp")
+"""Elements whose content is not shown, or only by browsers that cannot play them or have no
+annotations of Japanese.
+"""
+_DRAWN_BY_HTML: Final = rf"(?i)\b(?:{'|'.join(DRAWN)})\b"
+"""Among the attributes of code: ``<pre lang="mermaid">``."""
+_HIDING_FORMULA: Final = (
+    r"\\(?:[hv]?phantom|(?:math)?[rlc]lap|smash|raisebox|hspace|(?:text|define)?color|f?colorbox"
+    r"|bbox|style|class|cssId|data|href|mmlToken|require|label|tag|(?:re)?newcommand|newenvironment"
+    r"|toggle|(?:math|text)tip|mathchoice)\s*[{\[]"
+    r"|\\(?:[gex]?def|let)\s*\\|\\(?:m?kern|[hm]skip|raise|lower)\s*[-.\d]"
+    r"|(?<![\w$])\${1,2}(?=\S)[^$%]*(?<!\\)%[^$]*(?<=\S)\${1,2}(?!\w)"
+)
+"""Is in a formula of which a part may not be shown: commands of MathJax that take letters out of
+sight, and a comment.
+"""
 _USUAL: Final = frozenset((*_VOID, *_PARAGRAPHS, *_LINES, *_INLINE, *_MARKS))
 
 
@@ -79,6 +96,9 @@ class _Page:
         self._lists: list[int | None] = []
         """The number of the last item of each open list; None for a list without numbers."""
         self._code_blocks = 0
+        self._has_formulas = "$" in html
+        self._is_in_hidden_formula = False
+        """Whether the rest of a block is not handed over since a formula in it hides something."""
         self._hidden: list[str] = []
         """The names of the open element that is not shown, and of those in it that may be as long
         open.
@@ -91,7 +111,9 @@ class _Page:
         self.text = "".join(self._parts).strip("\n")
 
     def _add_text(self, text: str) -> None:
-        if self._hidden:
+        if self._has_formulas and not self._code_blocks and re.search(_HIDING_FORMULA, text):
+            self._is_in_hidden_formula = True
+        if self._hidden or self._is_in_hidden_formula:
             if text.strip():
                 self.left_out.append(text.strip())
             return
@@ -182,6 +204,8 @@ class _Page:
             self._breaks = 1 if self._lists else 2
         elif name in _LINES:
             self._breaks = max(self._breaks, 1)
+        if name in (*_PARAGRAPHS, *_LINES):
+            self._is_in_hidden_formula = False
 
     def _marker(self) -> str:
         """Return what stands before an item of a list."""
@@ -210,7 +234,9 @@ class _Page:
 
 def _is_hidden(name: str, attributes: str) -> bool:
     """Whether the content of an element is not shown."""
-    if name in _UNSHOWN:
+    if name in _UNSHOWN or (
+        name in ("pre", "code") and re.search(_DRAWN_BY_HTML, unescape(attributes))
+    ):
         return True
     return name not in _VOID and re.search(r"(?i)[\s/]hidden(?![\w-])", attributes) is not None
 

@@ -25,7 +25,7 @@ class _Reader(HTMLParser):
         self._unshown: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag in ("template", "video", "audio"):
+        if tag in ("template", "video", "audio", "rp"):
             self._unshown.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -105,6 +105,7 @@ HIDDEN = {
     "a footnote that nothing uses": "loud\n\n[^1]: hush",
     "a footnote of several blocks": "loud\n\n[^1]: hush\n\n    hush\n\nloud",
     "a footnote's next line": "loud\n\n[^1]: hush\nhush\n\nloud",
+    "a footnote's table": "loud\n\n[^1]: hush\n| hush | hush |\n    |--|--|\n\nloud",
     "a footnote a second time": "loud[^1]\n\n[^1]: loud\n[^1]: hush",
     "a footnote whose reference is escaped": "loud \\[^1]\n\n[^1]: hush",
     "a footnote that only code names": "loud `[^1]`\n\n[^1]: hush",
@@ -113,6 +114,13 @@ HIDDEN = {
     "what a browser plays": "loud <video src='x'>hush</video> <audio>hush</audio>",
     "a template that what is played does not end": "loud\n\n<video><template></video> hush",
     "what is played, around a template": "loud <video><template></template>hush</video>",
+    "a comment that goes on a quote in a quote": "> > loud\nloud\n\t<!-- hush -->",
+    "an image that goes on a quote in a quote": ">> [a]: u\nloud\n    # ![hush](u)",
+    "a title of a link with a link": '[loud [loud](u) [loud] ](u "hush")',
+    "a label of a link with a link": "[loud [loud](u) [loud] ][hush]\n\n[hush]: u",
+    "a template behind what may be a tag": "loud https://example.com\\<b> <template>\n\nhush",
+    "a template behind what may be a link": "loud [ [a](u) [a] ](u) <template>\n\nhush",
+    "what browsers without ruby show": "loud <ruby>loud<rp>hush</rp><rt>loud</rt></ruby>",
     "a title of a link with a footnote": '[loud[^a]](u "hush")\n\n[^a]: loud',
     "a tag escaped by an address": "loud https://example.com\\<b hush>",
     "a tag in code that an address begins": "loud www.example.com*`<b hush>`",
@@ -252,6 +260,7 @@ def test_no_word_is_handed_over_that_github_does_not_show(body: str) -> None:
         ("Run `make *` now, ~~not~~ **later**", "Run `make *` now, ~~not~~ later"),
         ("```py\nif x:\n\n    y  \n```", "~~~\nif x:\n\n    y  \n~~~"),
         ("[a](b) <https://c> d@e.f", "a https://c d@e.f"),
+        ("[a](u) [b](u) c](d) [e", "a b c](d) [e"),
         ("a[^N] b[^2]\n\n[^2]: d\n[^n]: c\n", "a[^1] b[^2]\n\n[^1]:\n\nc\n\n[^2]:\n\nd"),
         ("<ul><li>a</ul></ul></li><li>b</pre>", "- a\n\n- b"),
         ("", ""),
@@ -267,6 +276,67 @@ def test_a_picture_drawn_from_code_is_left_out_like_any_other(language: str) -> 
     """GitHub does not show its source, nor the comments in it."""
     page = page_text(f"a\n\n```{language}\n%% hush\n```\n\nb")
     assert (page.text, page.left_out) == ("a\n\nb", (f"```{language}", "%% hush\n"))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<pre lang='mermaid'><code>%% hush</code></pre>",
+        "<pre lang=&#109;ermaid>%% hush</pre>",
+        "<pre><code class='language-math'>hush</code></pre>",
+    ],
+)
+def test_a_picture_drawn_from_html_is_left_out_too(html: str) -> None:
+    page = page_text(f"{html}\n\nb")
+    assert "hush" not in page.text
+    assert "hush" in "".join(page.left_out)
+    assert page.text.endswith("b")
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "$\\phantom{\\text{hush}}$",
+        "$`\\color{white}{hush}`$",
+        "$$\n\\rlap{hush}{x}\n$$",
+        "$x \\def\\a{hush} y$",
+        "$x \\kern-99em hush$",
+        "$x % hush\ny$",
+        "$\\phantom{a *hush* `hush`}$ hush",
+        "<p>$\\phantom{hush}$</p>",
+        "- $\\phantom{hush}$",
+        "| $\\phantom{hush}$ |\n| --- |",
+    ],
+)
+def test_a_formula_that_hides_a_part_is_left_out(formula: str) -> None:
+    page = page_text(f"loud\n\n{formula}\n\nloud")
+    assert "hush" not in page.text
+    assert "hush" in "".join(page.left_out)
+    assert page.text.startswith("loud")
+    assert page.text.endswith("loud")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$x^2 + \\frac{1}{2}$ and $$\\sum_i \\text{loud}$$",
+        "costs $5, 10% of $6 and $HOME",
+        "C:\\data\\style\\class.txt is in $env:PATH",
+        "```tex\n$\\phantom{x}$ % loud\n```",
+        "\\phantom{x}",
+    ],
+)
+def test_other_formulas_and_what_looks_like_one_stay(text: str) -> None:
+    page = page_text(text)
+    assert page.text.replace("~~~\n", "```tex\n", 1).replace("~~~", "```") == text
+    assert [left for left in page.left_out if left != "```tex"] == []
+
+
+@pytest.mark.parametrize("comment", ["<!--> hush -->", "<!---> hush -->", "<!-- --!> hush -->"])
+def test_what_is_a_comment_to_some_parsers_is_left_out(comment: str) -> None:
+    page = page_text(f"loud {comment}")
+    assert page.text.strip() == "loud"
+    assert "hush" in "".join(page.left_out)
 
 
 def test_what_other_servers_hide_is_left_out_too() -> None:
