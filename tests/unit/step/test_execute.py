@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.api.retry import finish
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import MissingTokenError
@@ -90,7 +90,7 @@ def test_a_dry_run_plays_the_repositories_of_all_tasks(
 def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
     job = Job(log := io.StringIO())
     job.is_debug = True
-    step = step_of(job)
+    step = step_of(job, TokenBudget([GITHUB_CALLS]))
     with Emulator() as emulator, GitHub() as api:
         job.env = {**job.env, "GITHUB_API_URL": api.url}
         inputs = typed_inputs(

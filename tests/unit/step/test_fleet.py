@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.errors import UsageError
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.errors import TokenLostError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.report import text
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.fleet import _warn_of_slow_starts, pairs_of, seconds_to_start
+from mogplex_ci.step.fleet import SharedToken, _warn_of_slow_starts, pairs_of, seconds_to_start
 from mogplex_ci.step.plan import planned_runs
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop
+from mogplex_ci.waiting import Clock, Stop
 from tests.github_log import read_log
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Job
@@ -131,3 +133,29 @@ def test_a_step_warns_of_runs_that_cannot_be_started_in_time(
         )
     ]
     assert warned == (expected if is_warned else [])
+
+
+UNAUTHORIZED = {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "no"}}
+
+
+def test_the_runs_of_a_step_share_the_limits_of_their_token_and_what_is_known_of_it() -> None:
+    """One look-up has worked: a 401 is no wrong token since then."""
+    clock, asked = Clock(), list[int]()
+    (run, *_) = planned_runs(
+        [(task("a", "*"), repo) for repo in repos(2).repos], Job(io.StringIO()), Sanitizer()
+    )
+    with Emulator("success", limits=False) as emulator:
+        token = SharedToken(partial(Client, emulator.url, emulator.token), clock)
+        first, second = token.client(), token.client_of(run, lambda: asked.append(1))
+        (repo_id, *_) = (repo.id for repo in first.repos())
+        emulator.inject("repos", status=401, body=UNAUTHORIZED, times=2)
+        for client in (first, second):
+            with pytest.raises(TokenLostError):
+                client.repos()
+        assert (token.budget.seconds_to_start(clock.monotonic()), asked) == (0.0, [])
+        for number in range(10):
+            second.start({"repoId": repo_id, "prompt": "x"}, f"key-{number}")
+        assert asked == [1] * 10
+        assert 0.0 < token.budget.seconds_to_start(clock.monotonic()) <= 61.0
+        first.close()
+        second.close()
