@@ -85,7 +85,6 @@ ERROR_CODES: Final = frozenset(
         "CONTEXT_CHANGED",
         "FORBIDDEN",
         "FOREIGN_RUN",
-        "GITHUB",
         "GITHUB_RIGHTS",
         "IDEMPOTENCY_CONFLICT",
         "INTERNAL",
@@ -298,11 +297,15 @@ class UsageError(MogplexError):
 class ApiError(MogplexError):
     """The API refused a request (``code`` is the API's own, if it gave one)."""
 
+    remedy = "Check in Mogplex that the account and the repository are in order."
+
 
 class BadRequestError(ApiError):
     """The API does not take the request as it is: a stream's position that it does not know, an odd
     artifact.
     """
+
+    remedy = "Check this step's inputs against what the API says."
 
 
 class NotAuthorizedError(ApiError):
@@ -317,7 +320,7 @@ class NotAuthorizedError(ApiError):
     patience = 10.0
     remedy = (
         f"Check that [[api-key]] holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
-        "service may be at fault: it answers like this while its database is away. Run the job again later."
+        "service may be at fault: it answers like this while its database is away. Run the [[job]] again later."
     )
 
 
@@ -327,9 +330,7 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = (
-        f"Run the job again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
-    )
+    remedy = f"Run the [[job]] again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -395,9 +396,7 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = (
-        "Wait, run fewer jobs at once ([[max-parallel]]), or give the jobs tokens of their own."
-    )
+    remedy = "Wait, start fewer runs at once ([[max-parallel]]), or use several tokens."
 
 
 class NoTurnError(RateLimitedError):
@@ -410,7 +409,7 @@ class ServerError(ApiError):
     patience = inf
     may_have_worked = True
     code = "INTERNAL_ERROR"
-    remedy = "The service is having trouble; run the job again later."
+    remedy = "The service is having trouble; run the [[job]] again later."
 
 
 class UnavailableError(ServerError):
@@ -462,7 +461,7 @@ class LostContactError(UnreachableError):
     """No usable answer came from an API that has answered before: an outage."""
 
     patience = inf
-    remedy = "The service, or the network between it and this job, is having trouble; run the job again later."
+    remedy = "The service, or the network between it and this [[job]], is having trouble; run the [[job]] again later."
 
 
 class ProxyFailedError(UnreachableError):
@@ -490,7 +489,7 @@ class ForeignRunError(MogplexError):
 
     def __init__(self) -> None:
         super().__init__(
-            "your [[idempotency-key]] matched a run that this job may not have started"
+            "your [[idempotency-key]] matched a run that this [[job]] may not have started"
         )
 
 
@@ -552,7 +551,7 @@ class HeldBackError(MogplexError):
     ``max-failures``.
     """
 
-    remedy = "Mend the cause, then run the job again: it goes on where it stopped."
+    remedy = "Mend the cause, then run the [[job]] again: it goes on where it stopped."
 
 
 class ResourceError(MogplexError):
@@ -577,10 +576,15 @@ class InternalError(MogplexError):
         if lacking is not None:
             return ResourceError(f"the step cannot have more {lacking}")
         frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if _OUR_CODE in Path(frame.filename).parents]
         place = ""
         if frames:
-            place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+            last = (ours or frames)[-1]  # the library's line below it would say little
+            place = f" at {Path(last.filename).name}:{last.lineno}"
         return cls(f"an unexpected {type(error).__name__}{place}")
+
+
+_OUR_CODE: Final = Path(__file__).parent
 
 
 def _lacking(error: BaseException) -> str | None:
@@ -602,9 +606,9 @@ _RESOURCES: Final = {
 
 
 class GitHubError(MogplexError):
-    """GitHub's API refused a request."""
+    """GitHub's API refused a request. None ends a step: a gate that it keeps from judging does."""
 
-    code = "GITHUB"
+    code = "NOT_JUDGED"
     remedy = "Check that [[github-token]] is a current token with access to this repository."
 
 
@@ -624,4 +628,4 @@ class GitHubUnavailableError(GitHubError):
     """GitHub's API could not answer; asking again may help."""
 
     patience = inf
-    remedy = "GitHub is having trouble or limits requests; run the job again later."
+    remedy = "GitHub is having trouble or limits requests; run the [[job]] again later."

@@ -3,7 +3,7 @@
 How a reader sets an input depends on the job: ``timeout`` below ``with:`` of a workflow, else
 ``--timeout`` or ``MOGPLEX_TIMEOUT``. So our words name it in double brackets, as in ``Raise
 [[timeout]].`` or ``[[on-timeout: cancel]] ends it.``, and the ``Sanitizer`` writes what this job
-calls it.
+calls it. ``[[job]]`` is what runs the program: a job, or at a terminal a command.
 """
 
 import re
@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 
 WriteInput: TypeAlias = Callable[[str, str], str]
 """Writes an input by its name and its value, which is empty where only the name is meant."""
+JOB: Final = "job"
+"""The one name in brackets that is no input's."""
 _NAMED: Final = re.compile(r"\[\[([a-z-]+)(?:: ([^\[\]]+))?\]\]")
 
 

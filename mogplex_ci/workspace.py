@@ -281,8 +281,10 @@ def usable(input_name: str, verb: str, path: Path, name: str = "") -> Iterator[N
 
 def _unusable(input_name: str, verb: str, path: Path, error: OSError, name: str) -> UsageError:
     if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
-        remedy = "Check the path; a CI job must check out the repository before this step."
+        remedy = "Check the path, and that the repository is checked out."
         return _problem(input_name, "does not exist in the workspace", name, remedy)
+    if isinstance(error, IsADirectoryError):
+        return _problem(input_name, "is a folder", name, "Use the path of a file.")
     if isinstance(error, FileExistsError | NotADirectoryError):
         return _problem(input_name, "is below a file", name, "Use a path in a folder.")
     if error.errno in (None, errno.ENXIO):

@@ -329,7 +329,7 @@ _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] =
     ),
     "IDEMPOTENCY_CONFLICT": (
         errors.KeyConflictError,
-        "the idempotency key belongs to a different request",
+        "the API refuses the idempotency key",
     ),
     400: (errors.BadRequestError, "the API does not accept this request"),
     401: (errors.NotAuthorizedError, "the API does not know this token"),

@@ -196,8 +196,8 @@ def _parse(name: str, text: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        # PyYAML quotes the content behind the first quotation mark.
-        problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()
+        # PyYAML quotes the content, which may be anything.
+        problem = re.sub("(['\"]).*\\1", "…", getattr(error, "problem", None) or "")
         raise DocumentError(
             f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")
         ) from None

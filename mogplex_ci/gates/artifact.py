@@ -57,7 +57,7 @@ class Artifact(Outcome):
     )
     OTHER_COMMIT = Words(
         "its artifact is of another commit than the judged one",
-        "See who pushed to the branch, and run the job again.",
+        "See who pushed to the branch, and run the [[job]] again.",
         code=_INVALID,
     )
     CHANGED = Words("its artifact holds what cannot be handed on as it is", _SMALLER, code=_INVALID)

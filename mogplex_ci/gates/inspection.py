@@ -36,7 +36,7 @@ SETTLE_SECONDS: Final = 30.0
 activity.
 """
 _NO_TOKEN: Final = "Set [[github-token]], so that GitHub can be asked."  # noqa: S105 - a sentence
-_WHO_DELETED: Final = "See who deleted it, and run the job again."
+_WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
 _NO_TIME: Final = "the timeout passed before GitHub had answered"
 _RAISE_TIMEOUT: Final = "Raise [[timeout]]."
 _NO_START: Final = "the service does not tell when the run was started"

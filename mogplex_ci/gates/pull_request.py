@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import PullRequest
     from mogplex_ci.run.updates import Update
 
-_WHO_PUSHED: Final = "See who pushed to the branch, and run the job again."
-_WHO_CHANGED: Final = "See who changed it, and run the job again."
+_WHO_PUSHED: Final = "See who pushed to the branch, and run the [[job]] again."
+_WHO_CHANGED: Final = "See who changed it, and run the [[job]] again."
 _NO_PULL_REQUEST: Final = "NO_PULL_REQUEST"
 
 
@@ -56,7 +56,7 @@ class BranchIs(Outcome):
     MERGED = Words("its branch was merged at the judged commit")
     MOVED = Words("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
     GONE = Words(
-        "its branch is gone", "See who deleted it, and run the job again.", is_for_people=True
+        "its branch is gone", "See who deleted it, and run the [[job]] again.", is_for_people=True
     )
     CLOSED = Words(
         "its pull request was closed or merged while the gates judged",

@@ -5,7 +5,8 @@ from functools import cached_property
 
 from mogplex_ci.inputs.declared import Input, inputs
 from mogplex_ci.inputs.sources import given_places
-from mogplex_ci.own_words import as_in_workflow
+from mogplex_ci.own_words import JOB, as_in_workflow
+from mogplex_ci.platforms import is_ci_job
 
 
 class NamesHere:
@@ -22,6 +23,8 @@ class NamesHere:
 
     def __call__(self, name: str, value: str) -> str:
         """Return ``name``, which may be none of ours, with ``value`` if that is not empty."""
+        if name == JOB:
+            return JOB if is_ci_job(self._env) else "command"
         spec = inputs().get(name)
         if spec is None:
             return as_in_workflow(name, value)

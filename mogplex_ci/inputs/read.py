@@ -139,7 +139,9 @@ def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     texts, unknown_task = sources.texts(task)
     given = {name: text for name, text in texts.items() if text != inputs()[name].default}
     values, problems = read_values(texts, platform.workspace)
-    problems = [with_advice(problem, platform) for problem in problems]
+    problems = [
+        with_advice(problem, texts.get(problem.input, ""), platform) for problem in problems
+    ]
     step = _step_of(values, given, platform)
     problems += conflicts(step, given, platform)
     problems = [sources.placed(problem, task) for problem in problems]

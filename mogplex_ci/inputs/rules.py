@@ -73,9 +73,9 @@ def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
     if shaping:
         fault = (
-            f"does not go together with {enumeration(all_named(shaping))}: that is for a new run"
+            f"does not go together with what is for a new run: {enumeration(all_named(shaping))}"
         )
-        yield Problem("run-id", fault, "Remove them, or remove [[run-id]].")
+        yield Problem("run-id", fault, "Remove that, or remove [[run-id]].")
     if step.dry_run:
         fault = "is given together with [[dry-run]], which has no such run"
         yield Problem("run-id", fault, "Remove one of the two.")
@@ -106,10 +106,12 @@ def _github_token(
         yield Problem("github-token", fault, remedy)
 
 
-def with_advice(problem: Problem, platform: Platform) -> Problem:
+def with_advice(problem: Problem, text: str, platform: Platform) -> Problem:
     """Return a problem of a text by itself, with advice that depends on the CI system."""
     if problem.input == "github-token":
         return problem._replace(remedy=_how_to_set_github_token(platform))
+    if problem.input == "api-key" and text.startswith(("$", "%")):  # a variable was not replaced
+        return problem._replace(remedy=platform.token_advice)
     return problem
 
 

@@ -173,7 +173,7 @@ def _fault_of_value(name: object, value: object) -> Problem | None:
     known = inputs()[str(name)]
     if not known.is_for_run_file:
         fault = "must not be set in a run file"
-        return Problem("run-file", fault, "Set it in the job.", Untrusted(known.name))
+        return Problem("run-file", fault, "Set it outside of the file.", Untrusted(known.name))
     is_mapping_allowed = known.name == "run-options"
     if isinstance(value, list) or (isinstance(value, dict) and not is_mapping_allowed):
         remedy = "Write one text, number or boolean."

@@ -12,7 +12,7 @@ from mogplex_ci.inputs.declared import Input, check, enumeration, inputs, is_tru
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
-from mogplex_ci.own_words import named
+from mogplex_ci.own_words import all_named
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
@@ -92,12 +92,11 @@ def _run_options(text: str) -> Mapping[str, Any]:
         raise ValueError("has a name that is not text")
     owners = {"repoId": "repo"}
     owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
-    taken = [
-        f"{name}, which the input {named(owners[name])} sets" for name in options if name in owners
-    ]
+    taken = [name for name in options if name in owners]
     if taken:
-        fault = f"has {enumeration(taken)}"
-        raise UsageError(Problem("run-options", fault, "Set the input instead."))
+        fault = f"has {enumeration(taken)}, for which there is an input"
+        remedy = f"Set {enumeration(all_named(owners[name] for name in taken))} instead."
+        raise UsageError(Problem("run-options", fault, remedy))
     return options
 
 
@@ -161,7 +160,8 @@ def _scenario_file(workspace: Path, name: str) -> Path:
     except DocumentError as error:
         faults = str(error).replace(f"{path}: ", "the file: ").replace(f"{path}:", "line ")
         remedy = "Fix " + faults.replace("\n", "; ") + "."
-        raise UsageError(Problem("dry-run", "cannot be played", remedy)) from error
+        fault = "cannot be played"
+        raise UsageError(Problem("dry-run", fault, remedy, Untrusted(name))) from error
     return path
 
 

@@ -29,6 +29,15 @@ PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
 """
 
 
+def is_ci_job(env: Mapping[str, str]) -> bool:
+    """Whether ``env`` is a CI job's, of a known system or of one that sets ``CI``; else a person
+    has called the program.
+    """
+    return bool(env.get("CI")) or not all(
+        system is PLAIN for system, _ in PLATFORMS if system.matches(env)
+    )
+
+
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:
     """Return the CI system whose environment ``env`` is, with ``stream`` as its job log."""
     return next(kind(system, env, stream) for system, kind in PLATFORMS if system.matches(env))

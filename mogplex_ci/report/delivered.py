@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mogplex_ci.report import text
 from mogplex_ci.run.delivery import claims
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 BRANCH_LIMIT: Final = 255
@@ -40,6 +40,10 @@ class GateFacts(NamedTuple):
     def mark(self) -> LiteralString:
         """One character for passed or not."""
         return text.mark(good=self.passed)
+
+    def label(self, safe: Sanitizer) -> SafeText:
+        """Return its name as this job sets it."""
+        return safe.message(gate_label(self.name))
 
     def with_items(self, safe: Sanitizer) -> SafeText:
         """Return what was found, and the first of the items."""

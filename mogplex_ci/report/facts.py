@@ -32,6 +32,8 @@ _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
 _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
+_REASON_LIMIT: Final = 100
+"""Characters of a reason in the table of runs."""
 
 
 class Ending(NamedTuple):
@@ -317,11 +319,14 @@ def _reason_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
     """Return the code and the first words of why a run did not succeed."""
     ending = run.ending
     why: CleanText | None = ending.cause
-    if ending.detail and not ending.says_more:
-        why = ending.detail  # the column with the result says the cause
+    if not ending.says_more:  # the column with the result says the cause
+        if ending.detail and not text.says_nothing(ending.detail):
+            why = ending.detail
+        elif ending.result in _AGENT_KNOWS_WHY and run.work.message:
+            why = safe.clean(text.last_line(Untrusted(run.work.message))) or why
     if ending.error_code is None or why is None:
         return safe.clean("")
-    first = safe.clean(text.first_line(why), limit=text.NAME_LIMIT)
+    first = safe.clean(text.first_line(why), limit=_REASON_LIMIT)
     return safe.sentence(ending.error_code, ": ", first)
 
 
@@ -413,12 +418,12 @@ def _remedy(result: RunResult, safe: Sanitizer, *, is_found_again: bool) -> Safe
     if result.result is Result.PAUSED and not result.left_behind:
         parts: list[Part | None] = [remedy]
         if is_found_again:
-            parts.append("Then re-run the job: it follows the same run.")
+            parts.append("Then run the [[job]] again: it follows the same run.")
     else:
         parts = [_state_at_the_end(result), remedy]
         is_wanted = result.result is Result.TIMEOUT and not result.left_behind
         if is_wanted and is_found_again:
-            parts.insert(1, "Re-run the job to follow it again.")
+            parts.insert(1, "Run the [[job]] again to follow it.")
     return safe.sentence(*text.join_present(" ", *parts))
 
 
@@ -428,11 +433,13 @@ def _state_at_the_end(result: RunResult) -> LiteralString:
     if result.is_unread and result.timeline.outcome.has_ended and not is_paused:
         return "The run's events say that it has finished; its status could not be read."
     if result.left_behind:
-        return "The run may go on: cancel it in Mogplex if the clean-up step could not."
+        return "The run may go on; if it does, cancel it in Mogplex."
     if result.is_unread and is_paused:
         return "The run was paused when its status was last read; this step stopped following it."
-    if result.is_unread:
+    if result.is_unread or result.error_code == "UNKNOWN_STATUS":
         return "The run may still be running; this step stopped following it."
+    if result.run is not None and result.run.status == "pending":
+        return "The run still waits to start; this step stopped following it."
     return "The run is still running; this step stopped following it."
 
 

@@ -281,7 +281,7 @@ class RunLog:
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
         not pass.
         """
-        title = self._safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
+        title = self._safe.sentence(gate.mark, " ", gate.label(self._safe), ": ", gate.found)
         if gate.passed:
             self._lines.line(title)
             return
@@ -342,7 +342,8 @@ class RunLog:
             command = text.command_line(text.CANCEL, failed.run.id, self._server, self._safe)
             by_hand = [". To cancel it by hand: ", command]
         why = text.reason(self._safe, failed.error)
-        message = self._safe.sentence("The run may go on. ", why, *by_hand)
+        code = self._safe.identifier(failed.error.code) or ""
+        message = self._safe.sentence("The run may go on. ", why, " (", code, ")", *by_hand)
         self._lines.warn("Run not cancelled", message)
 
 
@@ -567,7 +568,7 @@ def _write_gates(lines: LogLines, run: "RunFacts") -> None:
     safe = lines.safe
     for gate in run.delivered.gates:
         if not gate.passed:
-            found = safe.sentence(gate.name, ": ", gate.with_items(safe))
+            found = safe.sentence(gate.label(safe), ": ", gate.with_items(safe))
             fault = safe.sentence(found, ". Expected: ", gate.expected, ". ", gate.remedy)
             lines.annotate(Level.ERROR, "Mogplex", fault)
     rounds = run.delivered.rounds
@@ -604,7 +605,7 @@ def _write_failure(lines: LogLines, ending: "Ending") -> None:
         return
     if ending.annotation and not ending.problems:
         lines.annotate(Level.ERROR, "Mogplex", ending.annotation)
-    if ending.detail:
+    if ending.detail and not text.says_nothing(ending.detail):
         whole = text.long_lines(Untrusted(ending.detail), lines.safe.block)
         if whole:
             lines.group(lines.safe.line("The full message"), whole)

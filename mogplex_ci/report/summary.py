@@ -216,7 +216,7 @@ def gates(run: "RunFacts", safe: Sanitizer, detail: Detail) -> Iterator[Markdown
     to do.
     """
     for gate in run.delivered.gates:
-        found = Markdown.of("- {} **{}**: {}", Markdown.of(gate.mark), gate.name, gate.found)
+        found = Markdown.of("- {} **{}**: {}", Markdown.of(gate.mark), gate.label(safe), gate.found)
         if gate.passed:
             yield Markdown.of("{}\n", found)
             continue

@@ -107,16 +107,17 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_SAYS_NOTHING: Final = r"\s*Agent run exited with code -?\d+\.?\s*"
-"""The service writes this of every run whose agent failed (Mogplex/mogplex,
-lib/harness/failure.ts).
-"""
+def says_nothing(detail: str) -> bool:
+    """Whether ``detail`` is what the service writes of every run whose agent failed
+    (Mogplex/mogplex, lib/harness/failure.ts).
+    """
+    return re.fullmatch(r"\s*Agent run exited with code -?\d+\.?\s*", detail) is not None
 
 
 def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
     ours = safe.message(capitalized(why.cause))
-    if not why.detail or re.fullmatch(_SAYS_NOTHING, why.detail.text):
+    if not why.detail or says_nothing(why.detail.text):
         return ours
     return safe.sentence(ours, ": ", why.detail)
 

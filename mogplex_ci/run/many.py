@@ -225,7 +225,7 @@ class Fleet(Generic[T]):
             cause = "a canary did not succeed"
             yield from self._hold_back(HeldBackError(cause, code="CANARY_FAILED"))
         elif most is not None and self._failures > most:
-            cause = f"[[max-failures]] is {most}, and {self._failures} did not succeed"
+            cause = f"{self._failures} did not succeed, and [[max-failures]] is {most}"
             yield from self._hold_back(HeldBackError(cause, code="MAX_FAILURES"))
         elif item in self._canaries:
             self._canaries.remove(item)
@@ -290,7 +290,8 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
         cause = f"{len(bad)} of {len(results)} runs did not succeed"
         remedies: list[str] = []
         if skipped:
-            cause += f", and {len(skipped)} were not started"
+            verb = "was" if len(skipped) == 1 else "were"
+            cause += f", and {len(skipped)} {verb} not started"
             remedies.append(HeldBackError.remedy)
         if any(each.result is Result.REJECTED for each in bad):
             remedies.append(_REJECTED_AGAIN)

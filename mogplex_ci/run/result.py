@@ -6,6 +6,7 @@ from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Sandbox
+from mogplex_ci.own_words import named
 from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
@@ -66,6 +67,16 @@ class Result(StrEnum):
 
 EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
+
+
+_GATES_THAT_ARE_INPUTS: Final = ("allowed-paths", "protected-paths", "artifact")
+
+
+def gate_label(name: str) -> str:
+    """Return a gate's name in our words: as the input that asks for it is set, or as it is when it
+    is a word of ``require`` or nothing that a user sets.
+    """
+    return named(name) if name in _GATES_THAT_ARE_INPUTS else name
 
 
 class Gate(NamedTuple):
@@ -275,7 +286,7 @@ class RunResult(NamedTuple):
 
 
 _RETRY: Final = (
-    "Set [[retries: 2]], and the step starts such a run again; or run the job again later."
+    "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
 )
 _RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
 _COSTS: Final = (
@@ -285,7 +296,7 @@ _COSTS: Final = (
 lib/trigger/agent-worker-duration).
 """
 _OUTAGE_REMEDY: Final = (
-    "The service, or the network between it and this job, was in trouble: look at the run in "
+    "The service, or the network between it and this [[job]], was in trouble: look at the run in "
     "Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
@@ -319,7 +330,7 @@ def _ending(
         return RunResult.of(
             Result.CANCELLED,
             "the run was cancelled",
-            "Run the job again to start a new run.",
+            "Run the [[job]] again to start a new run.",
             run.error,
             "CANCELLED",
         )
@@ -338,7 +349,7 @@ def _ending(
         unknown = RunResult.of(
             Result.ERROR,
             f"the timeout passed while the run had the unknown status {run.status}",
-            "Use a newer version of this action that knows this status.",
+            "Use a newer version of this program, which may know it.",
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
@@ -370,7 +381,7 @@ def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
     return RunResult.of(
         Result.CANCELLED,
         "the run paused, and [[on-pause: cancel]] has cancelled it",
-        "Give the task what it asked for, and run the job again.",
+        "Give the task what it asked for, and run the [[job]] again.",
         paused.detail,
         "CANCELLED",
     )
@@ -421,7 +432,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if timeline.sandbox_was_ready:
         return (
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run it again.",
+            "Check the repository's branch and setup, then run the [[job]] again.",
         )
     if timeline.event_count:
         return "the run failed before its sandbox was ready", _RETRY

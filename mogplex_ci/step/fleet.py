@@ -27,6 +27,7 @@ from mogplex_ci.sanitize import SafeText, duration
 from mogplex_ci.step.execute import execute
 from mogplex_ci.step.plan import planned_runs
 from mogplex_ci.step.step import Step
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
 
 _M_ARENA_MAX: Final = -8
@@ -160,9 +161,9 @@ def pairs_of(
     uses = Counter((repo.id, task.branch) for task, repo in pairs)
     for task, repo in pairs:
         if task.branch is not None and uses[repo.id, task.branch] > 1:
-            fault = "is used by several tasks of one repository"
+            fault = "is the branch of several tasks of one repository"
             remedy = "Give each task a branch of its own."
-            problems.append(Problem("branch", fault, remedy, repo.full_name))
+            problems.append(Problem("branch", fault, remedy, Untrusted(task.branch)))
     if len(pairs) > MOST_RUNS:
         fault = f"makes {len(pairs)} runs, {MOST_RUNS} are allowed in a day"
         problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))

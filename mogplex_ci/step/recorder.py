@@ -350,7 +350,7 @@ def _without_outputs(good: RunResult, error: Exception) -> RunResult:
             error_code=unforeseen.code,
         )
     why = _why(error)
-    remedy = "A later job would act on what is not there, so the step fails."
+    remedy = "Whatever reads them would act on what is not there, so the step fails."
     if isinstance(error, UsageError):
         remedy = f"{error.problems[0].remedy} {remedy}"
     if good.result is Result.SUCCESS and good.run is not None:

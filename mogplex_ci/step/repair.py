@@ -20,7 +20,7 @@ from mogplex_ci.models import Repair
 from mogplex_ci.platforms.base import github_servers
 from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
 from mogplex_ci.run.updates import NamesAlone, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
@@ -186,7 +186,7 @@ class Rounds:
         *earlier, last = self._rounds
         for gate in last.faults:
             if not gate.can_be_repaired:
-                return f"the agent can do nothing about the gate {gate.name}"
+                return f"the agent can do nothing about the gate {gate_label(gate.name)}"
         is_same_commit = bool(earlier) and last.commit is not None
         if inspection.is_unchanged or (is_same_commit and last.commit == earlier[-1].commit):
             return "it pushed nothing, so another round would find the same"

@@ -229,7 +229,7 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
             ["success", "rejected", "skipped MAX_FAILURES"],
             [
                 "Starting 3 runs, at most 1 at once; nothing more starts when more than 0 have failed",
-                "max-failures is 0, and 1 did not succeed. Runs not started: 1",
+                "1 did not succeed, and max-failures is 0. Runs not started: 1",
                 "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others.",
             ],
         ),

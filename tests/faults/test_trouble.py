@@ -120,13 +120,13 @@ class End:
         assert found == self
 
 
-RE_RUN: Final = "Re-run the job to follow it again."
+RE_RUN: Final = "Run the job again to follow it."
 MAY_RUN: Final = "The run may still be running; this step stopped following it. " + RE_RUN
 RUNS: Final = "The run is still running; this step stopped following it. " + RE_RUN
 WAS_PAUSED: Final = (
     "The run was paused when its status was last read; this step stopped following it. " + RE_RUN
 )
-LEFT: Final = "The run may go on: cancel it in Mogplex if the clean-up step could not."
+LEFT: Final = "The run may go on; if it does, cancel it in Mogplex."
 CANCELLED: Final = "This step has cancelled the run."
 LOOK: Final = (
     "The service, or the network between it and this job, was in trouble: look at the run in "
@@ -266,7 +266,7 @@ def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, polic
     else:
         says = (
             f"The run is paused and waits for an answer: {QUESTION}. Answer it in Mogplex, and the "
-            "run goes on. Then re-run the job: it follows the same run."
+            "run goes on. Then run the job again: it follows the same run."
         )
         End("paused", 1, "PAUSED", says).check(played, world)
     check_log(played, world, trouble)

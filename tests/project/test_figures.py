@@ -15,16 +15,6 @@ from tests.unit.sanitize.shares import listed
 WRITTEN = read()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 REPEATED = {
-    "README.md": [
-        (
-            "python -m benchmarks.peers",
-            r"Of (?P<faults>\d+) things that go wrong.* a loop of curl and jq comes through "
-            r"(?P<curl_loop>\d+), a careful poller in Python through (?P<requests_poller>\d+), the "
-            r"script of Mogplex's documentation through (?P<CLI_script>\d+), one with the rules of "
-            r"`gh agent-task` through (?P<gh_s_rules>\d+), and this step through (?P<this_step>\d+) "
-            r"\(`python -m benchmarks\.peers`",
-        ),
-    ],
     "docs/maintaining/performance.md": [
         (
             "python -m benchmarks.redaction",

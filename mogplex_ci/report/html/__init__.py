@@ -147,6 +147,7 @@ def part_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> str:
             anchor=_anchor(run),
             entries=entries,
             filters=filters,
+            label_of=lambda gate: gate.label(safe),
             picture=_picture_of_run(run, entries, filters),
         )
     )

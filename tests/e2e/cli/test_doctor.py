@@ -80,7 +80,7 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
 
 
 LACKS = (
-    "MOGPLEX_GITHUB_TOKEN lacks {} in acme/web (GITHUB_RIGHTS) Add them to permissions:, and "
+    "MOGPLEX_GITHUB_TOKEN lacks {} in acme/web (GITHUB_RIGHTS) Add that to permissions:, then "
     "start the workflow anew"
 )
 

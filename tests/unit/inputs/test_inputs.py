@@ -293,7 +293,7 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
         (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
         (
             ["--prompt=x", "--run-options=repoId: x"],
-            ["run-options has repoId, which the input repo sets"],
+            ["run-options has repoId, for which there is an input"],
         ),
         (["--prompt=x", "--run-options=1: x"], ["run-options has a name that is not text"]),
         (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),

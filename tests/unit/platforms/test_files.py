@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
     name: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=rf"{variable} cannot be written \(Is a directory\)"):
+    with pytest.raises(UsageError, match=rf"{variable} is a folder"):
         job(name, tmp_path, **{variable: str(tmp_path)}).check_files()
 
 

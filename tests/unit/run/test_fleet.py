@@ -147,7 +147,7 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
     news = news_of(fleet)
     assert skipped(fleet) == [str(number) for number in left_out]
     failures = len(places)
-    cause = f"[[max-failures]] is {most}, and {failures} did not succeed"
+    cause = f"{failures} did not succeed, and [[max-failures]] is {most}"
     assert news == ([NoMoreStarts(cause, len(left_out))] if left_out else [])
     for item in skipped(fleet):
         end = fleet.results[item]
@@ -156,8 +156,9 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
     total = result_of_fleet(list(fleet.results.values()), Stop())
     assert (total.result, total.exit_code) == (Result.FAILED, 1)
     if left_out:
-        assert total.cause.endswith(f"did not succeed, and {len(left_out)} were not started")
-        assert "run the job again: it goes on where it stopped" in total.remedy
+        were = "was" if len(left_out) == 1 else "were"
+        assert total.cause.endswith(f"did not succeed, and {len(left_out)} {were} not started")
+        assert "run the [[job]] again: it goes on where it stopped" in total.remedy
 
 
 NOT_GOOD = [
@@ -209,7 +210,7 @@ def test_more_canaries_than_runs_bound_nothing_but_the_start() -> None:
 
 def test_failures_count_beside_canaries() -> None:
     fleet = virtual_fleet(fails_at(3, 4), TWELVE, concurrency=4, canary=2, max_failures=1)
-    cause = "[[max-failures]] is 1, and 2 did not succeed"
+    cause = "2 did not succeed, and [[max-failures]] is 1"
     assert news_of(fleet) == [CanariesPassed(2, 10), NoMoreStarts(cause, 4)]
 
 

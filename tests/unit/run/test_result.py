@@ -33,7 +33,7 @@ LIMITED = event(
 DENIED = event("failed", "Harness failed", 90, exit_code=1, failure_code="model_access_denied")
 BROKEN = event("failed", "Harness failed", 90, failure_code="exploded", error="out of memory")
 EXITED = event("failed", "Harness failed", 90, exit_code=1)
-LATER = "Set [[retries: 2]], and the step starts such a run again; or run the job again later."
+LATER = "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ LATER = "Set [[retries: 2]], and the step starts such a run again; or run the jo
         (
             (ACCEPTED, READY),
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run it again.",
+            "Check the repository's branch and setup, then run the [[job]] again.",
         ),
         (
             (ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN),
