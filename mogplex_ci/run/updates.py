@@ -269,7 +269,7 @@ class NoMoreStarts(NamedTuple):
     """Too much has failed: nothing more is started."""
 
     cause: str
-    """In our words: ``[[max-failures]] is 1, and 2 did not succeed``."""
+    """In our words: ``2 did not succeed, and [[max-failures]] is 1``."""
     left_out: int
     """Runs that were not started; one whose request is on its way may be among them."""
 

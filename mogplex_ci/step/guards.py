@@ -14,7 +14,7 @@ from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.event_words import Words, as_compared, event_text
-from mogplex_ci.platforms.webhook import Trust
+from mogplex_ci.platforms.webhook import Build, Trust
 from mogplex_ci.step.rights import asks_at_once, rights_needed
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
     "matrix would share one run. Set [[key-suffix]] to {} (or [[matrix]] to {}), and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
+)
+_FORKS: Final = (
+    "A prompt is code. Run it from a branch of the repository itself; [[allowed-users: *]] lets forks start runs, "
+    "whoever made them."
 )
 
 
@@ -99,11 +103,13 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
 
 
 def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
-    outsider = step.platform.cause.untrusted(trust)
+    cause = step.platform.cause
+    outsider = cause.untrusted(trust)
     if outsider is None:
         return None
     if inputs.on_blocked != "skip":
-        raise errors.UntrustedTriggerError(outsider)
+        remedy = _FORKS if isinstance(cause, Build) else None  # there GitHub cannot be asked
+        raise errors.UntrustedTriggerError(outsider, remedy=remedy)
     return f"Not started: {outsider}."
 
 

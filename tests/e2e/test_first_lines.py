@@ -62,6 +62,12 @@ def first_error(log: str, system: str) -> str:
     return errors[0] if errors else ""
 
 
+def readable(text: str) -> str:
+    """Return a text for the table: without tabs, ids of commits and lines of our code."""
+    text = re.sub(r"\b[0-9a-f]{40}\b", "<commit>", text.replace("\t", r"\t"))
+    return re.sub(r"(\w+\.py):\d+", r"\1:<line>", text)
+
+
 def beside(code: str, log: str) -> str:
     """Return what is said where a code is that is not the step's: behind it in the table of runs,
     or before it in a warning.
@@ -101,7 +107,7 @@ def test_what_is_shown_first_of_each_fault(system: str, tmp_path: Path) -> None:
         folder.mkdir()
         with Scene(case, system, folder) as scene:
             for shown in show(scene):
-                first = normalized(shown.first, scene.known).replace("\t", r"\t")
+                first = readable(normalized(shown.first, scene.known))
                 row = (str(shown.exit_code), shown.code, shown.anchor, case.name, first)
                 rows.append("\t".join(row))
                 found.append(shown._replace(first=first))

@@ -37,7 +37,10 @@ NEEDED = [
 ]
 ALL = {"require": "change, pull-request, checks", "protected-paths": ".github/", "repair": "2"}
 LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
-REMEDY = "Add that to permissions:, then start the workflow anew: a re-run keeps the old permissions. This try started nothing."
+REMEDY = (
+    "Add that to permissions:, then start the workflow anew: a re-run keeps the old permissions. "
+    "This try started nothing."
+)
 
 
 class Job:

@@ -280,7 +280,7 @@ def test_without_a_token_nothing_is_compared(including: Job, api: GitHub) -> Non
         (
             REPORTED,
             {"prompt": "", "run_id": RUN_ID},
-            "run-id: does not go together with include-event",
+            "run-id: does not go together with what is for a new run: include-event",
             "USAGE",
         ),
     ],

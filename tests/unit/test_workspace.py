@@ -265,7 +265,7 @@ def test_a_whole_file_can_be_read_by_everybody_whatever_the_umask(
     assert path.stat().st_mode & 0o777 == (0o600 if system == "as on Windows" else 0o644)
 
 
-CHECK = "Check the path; a CI job must check out the repository before this step."
+CHECK = "Check the path, and that the repository is checked out."
 RIGHTS = "Check the file's and its folder's permissions."
 
 
@@ -276,6 +276,7 @@ RIGHTS = "Check the file's and its folder's permissions."
         ("read", errno.ENOTDIR, "does not exist in the workspace", CHECK),
         ("written", errno.ENOENT, "cannot be written (ENOENT)", RIGHTS),
         ("written", errno.ENOTDIR, "is below a file", "Use a path in a folder."),
+        ("written", errno.EISDIR, "is a folder", "Use the path of a file."),
         ("written", errno.EEXIST, "is below a file", "Use a path in a folder."),
         ("read", errno.ENXIO, "is not a regular file", "Use the path of a file."),
         ("read", None, "is not a regular file", "Use the path of a file."),

@@ -57,9 +57,8 @@ def task(name: str, repo: str, **fields: object) -> ActionInputs:
             [task("a", "*", branch="fix"), task("b", "*", branch="fix"), task("c", "*")],
             {"*": repos(2)},
             [
-                f'branch: "acme/r{number}" is used by several tasks of one repository. '
+                'branch: "fix" is the branch of several tasks of one repository. '
                 "Give each task a branch of its own."
-                for number in (1, 2)
             ],
         ),
         ([task("a", "*", branch="fix"), task("b", "*", branch="mend")], {"*": repos(2)}, []),
