@@ -31,7 +31,7 @@ from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
 OF_OURS = ZeroDivisionError("what an outsider wrote")
-NOT_THERE = "A later job would act on what is not there, so the step fails."
+NOT_THERE = "Whatever reads them would act on what is not there, so the step fails."
 REPORT_IT = "Please report this line at github.com/mogplex/run-action/issues."
 
 
@@ -116,7 +116,7 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> RunResult:
         (
             OF_OURS,
             result(Result.DRY_RUN, exit_code=0),
-            ("INTERNAL", r"an unexpected ZeroDivisionError at test_recorder.py:\d+", "", REPORT_IT),
+            ("INTERNAL", r"an unexpected ZeroDivisionError at recorder.py:\d+", "", REPORT_IT),
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_step_that_would_be_green_fails_without_its_outputs(
     [
         (FULL, r"Could not write the outputs: No space left on device"),
         (A_FOLDER, r"Could not write the outputs: GITHUB_OUTPUT is a folder"),
-        (OF_OURS, r"A report failed: an unexpected ZeroDivisionError at test_recorder.py:\d+"),
+        (OF_OURS, r"A report failed: an unexpected ZeroDivisionError at recorder.py:\d+"),
     ],
 )
 def test_a_run_that_failed_stays_what_it_is_without_its_outputs(
