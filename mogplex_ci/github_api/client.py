@@ -460,9 +460,10 @@ class GitHubApi:
         return answer
 
     def _note_time(self, answer: Answer) -> None:
-        """Note GitHub's time. An answer without one, as of a proxy, tells none."""
-        with contextlib.suppress(TypeError, ValueError):
-            self._time[:] = [parsedate_to_datetime(answer.headers["Date"])]
+        """Note GitHub's time, if the answer tells it."""
+        told = _date_of(answer.headers)
+        if told is not None:
+            self._time[:] = [told]
 
 
 def _data_of(answer: Answer, needs: str) -> object:
@@ -522,9 +523,24 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until a rate limit's reset, which GitHub gives in seconds since 1970."""
+    """Return the seconds until a rate limit's reset, which GitHub gives in seconds since 1970, by
+    its own clock.
+    """
     reset = headers.get("X-RateLimit-Reset", "")
-    return max(int(reset) - time.time(), 1.0) if re.fullmatch("[0-9]{1,12}", reset) else None
+    if not re.fullmatch("[0-9]{1,12}", reset):
+        return None
+    told = _date_of(headers)
+    now = time.time() if told is None else told.timestamp()
+    return max(int(reset) - now, 1.0)
+
+
+def _date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time of an answer; None if it has none, as that of a proxy may."""
+    try:
+        told = parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return told.replace(tzinfo=told.tzinfo or UTC)
 
 
 def _is_branch_name(name: str) -> bool:
