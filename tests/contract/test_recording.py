@@ -13,6 +13,7 @@ from mogplex_ci.emulator.recording import load_recording
 
 ACCEPTED = {"type": "started", "message": "External Mogplex run accepted", "runId": "r-1"}
 END = {"runId": "r-1", "status": "success"}
+CLOSED_AT_ONCE = {"route": "stream", "close": "0ms"}
 BLANK: dict[str, Any] = {"tool": None, "message": None, "payload": {}}
 
 
@@ -127,7 +128,7 @@ def test_a_pause_is_counted_from_the_last_event_with_a_time(tmp_path: Path) -> N
             {"queue_failure": {"error": "no room"}, "steps": []},
         ),
         ([END | {"status": "failed"}], {"queue_failure": {"error": ""}, "steps": []}),
-        ([END], {"steps": [{"status": "success", "error": None}]}),
+        ([END], {"steps": [{"status": "success", "error": None}], "faults": [CLOSED_AT_ONCE]}),
         (
             [ACCEPTED],
             {
@@ -136,7 +137,8 @@ def test_a_pause_is_counted_from_the_last_event_with_a_time(tmp_path: Path) -> N
                         "status": "failed",
                         "error": "The recording stops here; it does not tell how the run ended.",
                     }
-                ]
+                ],
+                "faults": [CLOSED_AT_ONCE],
             },
         ),
     ],
@@ -146,6 +148,25 @@ def test_a_run_of_which_no_event_is_recorded(
     tmp_path: Path, lines: list[object], fields: dict[str, Any]
 ) -> None:
     assert fields_of(tmp_path, *lines) == fields | {"variables": {"braces": "{{"}}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "close"),
+    [
+        (("started", "log", "finished"), None),
+        (("started", "failed", "log"), None),
+        (("cancelled",), None),
+        (("started", "finished", "started", "cancelled"), None),
+        (("log",), "2ms"),
+        (("cancel_requested",), "1ms"),
+        (("started", "finished", "started", "log"), "6ms"),
+    ],
+)
+def test_a_stream_that_no_event_closes_is_closed_when_all_was_played(
+    tmp_path: Path, kinds: tuple[str, ...], close: str | None
+) -> None:
+    found = fields_of(tmp_path, *({"type": kind} for kind in kinds), END)
+    assert found.get("faults") == (close and [{"route": "stream", "close": close}])
 
 
 @pytest.mark.parametrize(
