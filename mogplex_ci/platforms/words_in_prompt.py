@@ -124,12 +124,9 @@ class WordsInPrompt:
         """Return whether those of ``texts`` that are in the prompt count together, though each has
         too few letters.
         """
-        held = {
-            letters
-            for text in texts
-            if not re.fullmatch(_ONE_WORD, text) and (letters := self._letters_of(text))
-            if any(letters in form for form in self._letters)
-        }
+        several_words = [text for text in texts if not re.fullmatch(_ONE_WORD, text)]
+        letters = set(map(self._letters_of, several_words)) - {""}
+        held = {part for part in letters if any(part in form for form in self._letters)}
         return len(held) > 1 and sum(map(len, held)) >= _TOGETHER
 
     @cached_property

@@ -19,19 +19,22 @@ _SERVER: Final = (
 )
 
 
-def passwords_in(value: str) -> Iterator[str]:
-    """Yield the passwords of at least 8 characters in ``value``, as they are written and as they
-    are.
+def url_passwords(text: str) -> Iterator[str]:
+    """Yield the passwords of at least 8 characters in the URLs of ``text``, as they are written and
+    as they are.
 
     One that stands elsewhere in its URL is none: ``postgres://postgres:postgres@localhost``.
     """
-    if "://" in value:
-        for scheme, user, password, rest in compiled(_URL).findall(value):
-            if password not in (scheme, user) and password not in rest:
-                yield from (password, unquote(password))
-    if "=" in value:
-        for password in compiled(_SETTING).findall(value):
+    for scheme, user, password, rest in compiled(_URL).findall(text):
+        if password not in (scheme, user) and password not in rest:
             yield from (password, unquote(password))
+
+
+def passwords_in(value: str) -> Iterator[str]:
+    """Yield the passwords in ``value``, a secret: those of URLs and of settings."""
+    yield from url_passwords(value)
+    for password in compiled(_SETTING).findall(value):
+        yield from (password, unquote(password))
 
 
 def names_server(value: str) -> bool:

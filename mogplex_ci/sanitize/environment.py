@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from mogplex_ci.sanitize.connections import passwords_in
+from mogplex_ci.sanitize.connections import url_passwords
 from mogplex_ci.sanitize.formats import compiled
 
 _SHORTEST: Final = 8
@@ -36,8 +36,8 @@ secret.
 _FULL_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
 _USER_NAME = r"(?:^|[_-])(?:USER|USERNAME|DB|DATABASE)$"
 _WORD = r"[a-z]+"
-_NAMES_ITSELF = "password"
-"""A value of test databases. Hidden, it would leave no page with the word."""
+_WORD_OF_TEST_DATABASES = "password"
+"""The password of many. If it were a secret, the word would be hidden wherever it stands."""
 
 
 def secrets_of(env: Mapping[str, str]) -> set[str]:
@@ -63,13 +63,13 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
         if _is_secret_name(name.upper()):
             found.add(value)
         if "://" in value and "@" in value:
-            found.update(passwords_in(value))
+            found.update(url_passwords(value))
     return {value for value in found if value.casefold() not in public and _may_be_secret(value)}
 
 
 def _may_be_secret(value: str) -> bool:
     is_path = value.startswith("/") and compiled(_FULL_PATH).fullmatch(value) is not None
-    return len(value.strip()) >= _SHORTEST and not is_path and value != _NAMES_ITSELF
+    return len(value.strip()) >= _SHORTEST and not is_path and value != _WORD_OF_TEST_DATABASES
 
 
 def _is_secret_name(name: str) -> bool:

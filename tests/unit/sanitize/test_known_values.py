@@ -458,6 +458,7 @@ def test_a_password_in_a_url_is_a_secret_of_the_environment() -> None:
         "BROKERS": "amqp://a:broker-one-1@one amqp://a:broker-two-2@two",
         "REDIS_URL": "redis://cache:6379/0",
         "PAGE_URL": "https://example.com/a?token=not-a-password-here",
+        "INPUT_PROMPT": "See https://example.com, ask @maintainer, and set token=some-value-here",
     }
     passwords = {"p%40ss-0123456", "p@ss-0123456", "of-jdbc-0123", "broker-one-1", "broker-two-2"}
     assert secrets_of(env) == passwords
