@@ -2,8 +2,7 @@
 payload keys.
 
 Needed values (ids, statuses) are checked, and an answer without them is refused. Everything else
-may be missing or
-odd: unknown fields, types and states are ignored, as the API asks of its clients.
+may be missing or odd: unknown fields, types and states are ignored, as the API asks of its clients.
 """
 
 import json

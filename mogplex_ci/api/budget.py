@@ -106,9 +106,9 @@ class TokenBudget:
     """The token's limits, kept exactly for all runs of this process. Thread-safe.
 
     A request counts until its answer has left the window: the service has counted it by then. One
-    that never arrived, or was answered 401 or 429, does not count. Of
-    requests that wait, cancels come first, the newest run's before the others, then starts, reads
-    and polls, each in the order of arrival.
+    that never arrived, or was answered 401 or 429, does not count. Of requests that wait, cancels
+    come first, the newest run's before the others, then starts, reads and polls, each in the order
+    of arrival.
     """
 
     def __init__(self, limits: Sequence[Limit] = (REQUESTS, *STARTS)) -> None:

@@ -144,8 +144,7 @@ class Client:
         ones the newest.
 
         Events whose ids are in ``seen`` come without their contents, unless the answer equals the
-        last one about this
-        run: that returns the same object again.
+        last one about this run: that returns the same object again.
         """
         query = {"limit": str(limit)}
         path = f"{API_PATH}{_run_path(run_id)}/events"

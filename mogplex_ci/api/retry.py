@@ -160,7 +160,8 @@ def retrying(
 
     Raises:
         MogplexError: an error that will not pass, or the last one when the next try would come
-        after the deadline. StopRequested: a stop signal came.
+            after the deadline.
+        StopRequested: a stop signal came.
     """
     backoff = backoff or Backoff(clock)
     patience = Patience()

@@ -193,8 +193,9 @@ def read_prompt(name: str, *, input_name: str, workspace: Path | None = None) ->
     white space around.
 
     Raises:
-        UsageError: it cannot be read. StopRequested: a stop signal came while a pipe or standard
-        input was read; a person may be typing.
+        UsageError: it cannot be read.
+        StopRequested: a stop signal came while a pipe or standard input was read; a person may be
+            typing.
     """
     if workspace is not None and name != STANDARD_INPUT:
         return read_text(

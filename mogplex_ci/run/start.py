@@ -126,7 +126,8 @@ class Starter:
 
         Raises:
             MogplexError: the API refuses, or gave no usable answer until ``deadline``; see
-            ``key_in_doubt``. StopRequested: a stop signal came; see ``key_in_doubt``.
+                ``key_in_doubt``.
+            StopRequested: a stop signal came; see ``key_in_doubt``.
         """
         may_requeue = self._on_rerun != "attach"
         # A key that belongs to another request may belong to an earlier try of this step.
