@@ -14,7 +14,6 @@ from mogplex_ci.run.cancel import (
     cancel,
     cancel_unanswered,
 )
-from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
     Result,
@@ -42,6 +41,7 @@ from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.run.follow import Follower
 
 T = TypeVar("T")
 
@@ -223,6 +223,8 @@ class Execution:
         service = self._service
         if not inputs.wait:
             return RunResult(Result.DETACHED, 0)
+        from mogplex_ci.run.follow import Follower  # not before the first request
+
         interval = PollInterval(
             service.clock,
             shortest=inputs.poll_interval,
@@ -258,6 +260,8 @@ class Execution:
 
     def _commit_seconds(self, interval: PollInterval) -> Sequence[float]:
         """Return the times after a success at which the run's commit is asked for."""
+        from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS
+
         if self._inputs.gates:
             return JUDGED_COMMIT_SECONDS
         if interval.is_shared:
@@ -282,7 +286,7 @@ class Execution:
             return None
         return sandbox_of(run, listed)
 
-    def _revised(self, result: RunResult, follower: Follower) -> RunResult:
+    def _revised(self, result: RunResult, follower: "Follower") -> RunResult:
         """Return the result after a cancel at the deadline or in a pause, which may have failed, or
         learned that the run had ended by itself.
         """

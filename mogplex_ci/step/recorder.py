@@ -22,7 +22,6 @@ from mogplex_ci.outputs import (
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report, StepRun, text
-from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
@@ -35,6 +34,7 @@ from mogplex_ci.waiting import Stop
 
 if TYPE_CHECKING:
     from mogplex_ci.report.comment import Comment
+    from mogplex_ci.report.diagnostics import Diagnostics
     from mogplex_ci.report.facts import RunFacts, StepFacts
 
 T = TypeVar("T")
@@ -114,6 +114,8 @@ class Recorder:
             self._reports += files_in(folder, self.safe)
             self.log.logs_folder = folder / LOGS_FOLDER
         if folder is not None or self._platform.is_debug:
+            from mogplex_ci.report.diagnostics import Diagnostics  # few steps write them
+
             path = folder and folder / DIAGNOSTICS_FILE
             self.diagnostics = Diagnostics(
                 self.safe,
