@@ -30,6 +30,7 @@ def sandbox(record: str, branch: str = BRANCH, created_at: str | None = AFTER) -
     ("failed", "listed", "found"),
     [
         (run(), [sandbox(RECORD)], RECORD),
+        (run(createdAt=AFTER), [sandbox(RECORD)], RECORD),
         (run(), [sandbox(OTHER, "main"), sandbox(RECORD)], RECORD),
         (run(), [sandbox(OTHER, created_at=BEFORE), sandbox(RECORD)], RECORD),
         (run(), [sandbox(OTHER, created_at=None), sandbox(RECORD)], RECORD),
