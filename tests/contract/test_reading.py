@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.emulator import DocumentError, Emulator
-from mogplex_ci.emulator.scenario import QueueFailure, Step, load_scenario, render
+from mogplex_ci.emulator.scenario import QueueFailure, ScenarioSet, Step, load_scenario, render
 from mogplex_ci.emulator.world import Agent, Api, Repo, Skill, Token, Worktree, World, load_world
 
 SCENARIO = """\
@@ -110,6 +110,41 @@ def test_a_scenario_of_nothing(tmp_path: Path) -> None:
 )
 def test_variables_are_put_into_texts(value: Any, rendered: Any) -> None:
     assert render(value, {"yes": True, "n": 7}) == rendered
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".jsonl"])
+def test_a_recording_is_read_as_one(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mine{suffix}"
+    path.write_text('{"type": "finished"}\n{"runId": "r-1", "status": "success"}\n')
+    found = load_scenario(path)
+    assert (found.name, found.is_recorded) == ("mine", True)
+    assert [step.status or step.event for step in found.steps] == [
+        "streaming",
+        "finished",
+        "success",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "harness", "played"),
+    [
+        ("Fix it", "codex", "mine"),
+        ("Fix it, SCENARIO: Other", "codex", "other"),
+        ("scenario:failed", "claude-code", "failed"),
+        ("scenario: nothing", "codex", "mine"),
+        ("myscenario: failed", "codex", "mine"),
+        ("scenario: success", "codex", "success"),
+        ("scenario: success", "claude-code", "claude-code"),
+        ("scenario: success", "mogplex", "mogplex"),
+    ],
+)
+def test_a_prompt_picks_a_scenario_and_a_harness_its_own_success(
+    tmp_path: Path, prompt: str, harness: str, played: str
+) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.yaml").write_text("steps: []\n")
+    mine, other = (load_scenario(tmp_path / f"{name}.yaml") for name in ("mine", "other"))
+    assert ScenarioSet(mine, [other]).scenario_for(prompt, harness).name == played
 
 
 @pytest.mark.parametrize(

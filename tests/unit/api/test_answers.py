@@ -94,6 +94,9 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
         (LOG, None, {}, "label", "log"),
         ("quantum_leap", "Leaped", {}, "label", "quantum_leap"),
         ("quantum_leap", "Leaped", {"stage": "far"}, "label", "far"),
+        # What the service writes as if the agent had said it; the agent's own words are joined.
+        (LOG, f"\n{DELIVERED}\n", {"kind": "assistant_delta"}, "message", DELIVERED),
+        (LOG, " words\n", {"kind": "assistant_delta"}, "message", " words\n"),
         # The fields that nothing else carries.
         (LOG, "words", {"stage": "install", "extra": 1}, "details", {"extra": 1}),
         (LOG, "words", {"stage": "install"}, "details", None),
@@ -131,6 +134,24 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
         (TOOL, "done", {"state": "denied"}, "tool.denied", True),
         (TOOL, "done", {"state": "error"}, "tool.denied", False),
         (TOOL, "done", {"toolCallId": "c"}, "tool.call_id", "c"),
+        # What a command returned, where the call itself is a success; and what was not run.
+        *(
+            (TOOL, "done", {"state": "done", "output": output}, f"tool.{field}", value)
+            for output, field, value in [
+                ({"exitCode": 2, "outputCheck": "odd"}, "exit_code", 2),
+                ({"exitCode": 2, "outputCheck": "odd"}, "note", "odd"),
+                ({"exitCode": 2}, "failed", True),
+                ({"exitCode": 2}, "denied", False),
+                ({"exitCode": 0}, "failed", False),
+                ({"exitCode": 0, "outputCheck": "odd"}, "failed", True),
+                ({"reason": "command_risk", "error": "no"}, "denied", True),
+                ({"reason": "command_risk", "error": "no"}, "failed", True),
+                ({"reason": "command_risk", "error": "no"}, "note", "no"),
+                ({"reason": "other", "error": "no"}, "denied", False),
+                ({"reason": "other", "error": "no"}, "note", None),
+                ("exitCode", "exit_code", None),
+            ]
+        ),
         *(
             (TOOL, "done", {"duration_ms": milliseconds}, "tool.seconds", seconds)
             for milliseconds, seconds in [(1500, 1.5), (0, 0.0), (2_592_000_000, 2_592_000.0)]
