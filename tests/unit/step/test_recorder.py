@@ -167,7 +167,7 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     started = Started(run(), "key", joined=False, owned=True)
     recorder.save(only, started)
     recorder.on(only, started)
-    job.save_state = lambda state, *, key=None: None  # type: ignore[method-assign]
+    job.save_state = lambda state, *, key=None: None  # type: ignore[method-assign]  # the state can be written now
     failed = recorder.end_run(only, result(Result.FAILED))
     recorder.finish(failed)
     why = "GITHUB_OUTPUT is a folder"
