@@ -122,7 +122,8 @@ def test_a_thousand_faults_of_a_mebibyte_may_be_armed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "says"), [(0, "not valid YAML"), (1, "is larger than 4194304 bytes")]
+    ("more", "says"),
+    [(0, r"yaml:1: \(top level\): not valid YAML$"), (1, "yaml: is larger than 4194304 bytes$")],
 )
 def test_a_file_may_have_four_mebibytes(tmp_path: Path, more: int, says: str) -> None:
     """Of what no parser takes long for."""
@@ -130,6 +131,14 @@ def test_a_file_may_have_four_mebibytes(tmp_path: Path, more: int, says: str) ->
     path.write_text("\0" * (4 * MEBIBYTE + more))
     for load in (load_scenario, load_world):
         with pytest.raises(DocumentError, match=says):
+            load(path)
+
+
+def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_bytes(b"f\xfcr: 1\n")
+    for load in (load_scenario, load_world):
+        with pytest.raises(DocumentError, match=r"yaml: cannot be read: it is not UTF-8 text$"):
             load(path)
 
 

@@ -32,6 +32,7 @@ from mogplex_ci.errors import (
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
+from tests.waits import wait_until
 
 
 def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
@@ -71,7 +72,11 @@ def test_a_connection_is_waited_for_5_s_and_an_answer_30_s() -> None:
         client.repos()
         with pytest.raises(MogplexError):
             client.stream("run", last_event_id=None, clock=Clock())
-    call, stream = noting.patience
+        with pytest.raises(UnreachableError):
+            client._transport.send("GET", "/", timeout=-1.0)
+        wait_until(lambda: len(noting.patience) == 3)
+    call, stream, late = noting.patience
+    assert late == (0.05, 0.05), "behind a redirect that took all of the time"
     assert call == pytest.approx((5.0, 30.0), abs=0.1)
     assert stream == pytest.approx((5.0, 75.0), abs=0.1), "a stream is silent for long"
 
