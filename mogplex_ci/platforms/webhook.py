@@ -17,24 +17,20 @@ from mogplex_ci.platforms.event_words import Words
 Object = Mapping[str, Any]
 
 WRITERS_ONLY: Final = (
-    *(
-        "branch_protection_rule",
-        "create",
-        "delete",
-        "label",
-        "merge_group",
-        "milestone",
-        "page_build",
-        "public",
-    ),
-    *(
-        "push",
-        "registry_package",
-        "release",
-        "repository_dispatch",
-        "schedule",
-        "workflow_dispatch",
-    ),
+    "branch_protection_rule",
+    "create",
+    "delete",
+    "label",
+    "merge_group",
+    "milestone",
+    "page_build",
+    "public",
+    "push",
+    "registry_package",
+    "release",
+    "repository_dispatch",
+    "schedule",
+    "workflow_dispatch",
 )
 """Events that only people with write access cause. An event that is in none of these tables is
 refused.
@@ -60,25 +56,33 @@ would start the next.
 """
 
 _TRIAGE: Final = (
-    *(
-        "assigned",
-        "auto_merge_enabled",
-        "demilestoned",
-        "enqueued",
-        "labeled",
-        "locked",
-        "milestoned",
-        "pinned",
-    ),
-    *("transferred", "unassigned", "unlabeled", "unlocked", "unpinned"),
-    *("label_updated", "label_cleared"),  # Forgejo and Gitea
+    "assigned",
+    "auto_merge_enabled",
+    "demilestoned",
+    "enqueued",
+    "labeled",
+    "locked",
+    "milestoned",
+    "pinned",
+    "transferred",
+    "unassigned",
+    "unlabeled",
+    "unlocked",
+    "unpinned",
+    # of Forgejo and Gitea
+    "label_updated",
+    "label_cleared",
 )
 """Actions on an issue or its like that take triage or write access, unless its author does them
 while writing it.
 """
 _BY_PUSH: Final = (
-    *("synchronize", "review_requested", "review_request_removed"),
-    *("auto_merge_disabled", "dequeued", "dismissed"),
+    "synchronize",
+    "review_requested",
+    "review_request_removed",
+    "auto_merge_disabled",
+    "dequeued",
+    "dismissed",
 )
 """Actions that a push causes in the pusher's name, through CODEOWNERS, a merge queue or stale
 reviews.
@@ -90,35 +94,34 @@ _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 _SUBJECTS: Final = ("discussion", "issue", "pull_request", "review", "comment", "answer")
 """Parts of a payload that have an author, whether or not it says how they belong to the project."""
 _PROJECTS_OWN: Final = (
-    *(
-        "answer_chosen_by",
-        "assignee",
-        "assignees",
-        "auto_merge",
-        "base",
-        "category",
-        "closed_by",
-        "enterprise",
-    ),
-    *(
-        "installation",
-        "label",
-        "labels",
-        "license",
-        "merged_by",
-        "milestone",
-        "organization",
-        "permissions",
-    ),
-    *(
-        "performed_via_github_app",
-        "repository",
-        "requested_reviewer",
-        "requested_reviewers",
-        "requested_team",
-    ),
-    *("requested_teams", "type", "workflow"),
-    *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
+    "answer_chosen_by",
+    "assignee",
+    "assignees",
+    "auto_merge",
+    "base",
+    "category",
+    "closed_by",
+    "enterprise",
+    "installation",
+    "label",
+    "labels",
+    "license",
+    "merged_by",
+    "milestone",
+    "organization",
+    "permissions",
+    "performed_via_github_app",
+    "repository",
+    "requested_reviewer",
+    "requested_reviewers",
+    "requested_team",
+    "requested_teams",
+    "type",
+    "workflow",
+    # files of a commit: people name files in their prompts
+    "added",
+    "modified",
+    "removed",
 )
 """Parts that the project chose, or that GitHub made, even in an object that an outsider wrote."""
 _NO_WORDS: Final = (
