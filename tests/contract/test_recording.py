@@ -179,6 +179,7 @@ def test_a_stream_that_no_event_closes_is_closed_when_all_was_played(
         ([ACCEPTED, {"status": "success"}], "2: "),
         ([ACCEPTED | {"type": 7}], "1: type: "),
         ([ACCEPTED | {"type": 7, "message": 7}], "1: message: "),
+        ([ACCEPTED | {"status": "x", "payload": 7}], "1: payload: "),
         ([ACCEPTED, {"type": "log", "payload": "x"}], "2: payload: "),
         ([ACCEPTED, END | {"runId": "r-2"}], "2: another run begins here"),
         ([{"type": "log"}, END, {"type": "log"}], "3: another run begins here"),
