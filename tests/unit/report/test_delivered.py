@@ -1,0 +1,61 @@
+"""What reports tell of a delivery: names that are none, and whether there is work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mogplex_ci.report.delivered import delivered_of, gate_facts
+from mogplex_ci.run.delivery import GITHUB, Delivery
+from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
+from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event, result, run
+
+
+def delivered(ended: RunResult) -> Any:
+    return delivered_of(ended, Sanitizer(), [GITHUB])
+
+
+def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:
+    for name, shown in (("fix it", "fix it"), ("x" * 256, f"{'x' * 255}… 1 more characters")):
+        told = delivered(result(run=run("success", branch={"base": "main", "working": name})))
+        assert (told.branch, told.branch_shown) == (None, shown)
+        told = delivered(result(run=run("success", branch={"base": name, "working": BRANCH})))
+        assert (told.base_branch, told.base_shown) == (None, shown)
+
+
+def test_an_item_of_a_gate_has_500_characters_at_most() -> None:
+    items = (Untrusted("p" * 500), Untrusted("p" * 501))
+    shown = gate_facts(Gate("change", False, "a", "b", items=items), Sanitizer()).items
+    assert shown == ("p" * 500, f"{'p' * 500}… 1 more characters")
+
+
+WORKED = call("Command", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("ended", "has_work"),
+    [
+        (result(Result.SUCCESS, delivery(changed=True)), True),
+        (result(Result.FAILED, delivery(changed=True)), True),
+        (result(Result.SUCCESS, delivery(changed=False)), False),
+        (result(Result.FAILED, delivery(pull_request_url=PULL_REQUEST)), True),
+        (result(Result.SUCCESS, *WORKED), True),
+        (result(Result.FAILED, *WORKED), False),
+        (result(Result.SUCCESS, event("log", "Look", 1)), False),
+        (result(Result.DRY_RUN, delivery(changed=True)), False),
+        (result(Result.SUCCESS, *WORKED, run=None), False),
+    ],
+)
+def test_whether_there_is_something_on_the_branch(ended: RunResult, *, has_work: bool) -> None:
+    assert delivered(ended).has_work is has_work
+
+
+def test_what_events_say_and_github_does_not_is_told_as_the_agents_word() -> None:
+    said = delivery(changed=True, base_branch="release")
+    judged = Delivery(BRANCH, "main", changed=False, branch_before="")
+    told = delivered(result(Result.SUCCESS, said, delivery=judged))
+    assert told.agents_word == "base branch release; repository changed"
+    assert delivered(result(Result.SUCCESS, said)).agents_word is None
