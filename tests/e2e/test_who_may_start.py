@@ -21,7 +21,7 @@ from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
 from tests.slow import mostly_slow
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
-from tests.unit.platforms.test_page_text import HIDDEN, SHOWN
+from tests.unit.platforms.test_page_text import FORMULAS, HIDDEN, SHOWN
 from tests.unit.platforms.test_words import IN_OTHER_CLOTHES, INNOCENT
 from tests.unit.report.events import RUN_ID
 from tests.waits import wait_until
@@ -196,12 +196,12 @@ def test_the_words_stand_behind_the_prompt(including: Job, webhook: Webhook) -> 
 
 
 @pytest.mark.parametrize("with_token", [True, False])
-@pytest.mark.parametrize("form", mostly_slow([*HIDDEN, *SHOWN], every=10))
+@pytest.mark.parametrize("form", mostly_slow([*HIDDEN, *SHOWN, *FORMULAS], every=10))
 def test_the_agent_gets_what_readers_of_the_page_see(
     including: Job, api: GitHub, form: str, *, with_token: bool
 ) -> None:
     """One path with and without a token: what is compared is the source."""
-    body = (HIDDEN | SHOWN)[form]
+    body = (HIDDEN | SHOWN | FORMULAS)[form]
     api.words["I"] = {"title": "Login crashes", "body": body}
     reported = by(
         "issues labeled",
