@@ -166,6 +166,11 @@ def test_a_script_may_have_twenty_thousand_steps(
         ({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 1}}}),
         ({"a": {"b": {"c": {}}}}, {"a": {"b": {"c": "[truncated]"}}}),
         ({"bbb": 1, "cc": 2, "a": 3}, {"a": 3, "cc": 2, "bbb": 1}),
+        ({"a": [{"bb": 1, "a": 2}, 3]}, {"a": [{"a": 2, "bb": 1}, 3]}),
+        ({"a": [[1, [2], {}]]}, {"a": [[1, "[truncated]", "[truncated]"]]}),
+        ({"a": ' {"password": "x", "b": [1]}'}, {"a": '{"password":"[redacted]","b":[1]}'}),
+        ({"a": '{"password": '}, {"a": '{"password": '}),
+        ({"a": "[" * 1_999}, {"a": "[" * 1_999}),
         ({"api-key": 1, "Env": 2, "GH_TOKEN": 3, "x": "sk-12345678"}, {"x": "[redacted]"}),
         ({"x": "Bearer abc", "y": "https://x-access-token:abc@github.com"}, None),
     ],
@@ -180,7 +185,7 @@ def test_how_much_of_a_payload_is_shown(
     if len(payload) > 25:
         redacted = {}
     assert found == shown | redacted
-    assert [key for key in found if key in shown] == list(shown)
+    assert json.dumps({key: found[key] for key in found if key in shown}) == json.dumps(shown)
 
 
 def test_a_payload_of_more_than_twenty_thousand_characters_is_shown_as_its_beginning() -> None:

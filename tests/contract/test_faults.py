@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.clock import Clock
-from mogplex_ci.emulator.faults import FaultPlan, control
+from mogplex_ci.emulator.faults import Fault, FaultPlan, control
 from tests.contract.api import Api, FakeClock
 from tests.waits import LONG
 
@@ -194,6 +194,26 @@ def test_bodies_are_bounded() -> None:
                 f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=LONG
             )
         assert api.repos().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"status": 500}, Fault("run", when="before", status=500)),
+        ({"drop": True}, Fault("run", when="before", drop=True)),
+        ({"garbage": True}, Fault("run", when="before", garbage=True)),
+        ({"cut": 3}, Fault("run", when="after", cut=3)),
+        ({"cut": 0, "when": "before"}, Fault("run", when="before", cut=0)),
+        ({"close": True}, Fault("run", when="after", close=0.0)),
+        (
+            {"close": "2s", "delay": "1m", "lasts": 3, "interim": [102, 103]},
+            Fault("run", when="after", close=2.0, delay=60.0, lasts=3.0, interim=(102, 103)),
+        ),
+    ],
+    ids=str,
+)
+def test_what_a_fault_that_says_little_does(fields: dict[str, Any], fault: Fault) -> None:
+    assert Fault.parse({"route": "run", **fields}) == fault
 
 
 def test_a_scenario_picked_by_a_prompt_spoils_calls_about_its_runs_only(tmp_path: Path) -> None:
