@@ -24,7 +24,10 @@ BY_HAND = {"workflow_dispatch", "schedule", "workflow_call", "repository_dispatc
 """Events that a person, a schedule, another workflow or a program with a token causes."""
 LABEL_IS_SET = re.compile(r"github\.event\.label\.name == ")
 HAS_LABEL = re.compile(r"contains\(github\.event\.pull_request\.labels\.\*\.name, ")
-ASKS_FOR_AGENT = re.compile(r"startsWith\(github\.event\.(?:comment|review)\.body, '/agent")
+BY_ANYBODY = {"issue_comment", "pull_request_review"}
+"""Events that anybody can cause who sees a public repository."""
+ASKS_FOR_AGENT = re.compile(r"startsWith\(github\.event\.(?:comment|review)\.body, '/agent '\)")
+"""With the space, for `/agents` is another word."""
 FREE_TEXT = set(OUTPUT_NAMES) - ALSO_VARIABLES
 """Outputs that hold text of an agent or of the service."""
 SYSTEMS: dict[str, Callable[[Any], bool]] = {
@@ -102,11 +105,13 @@ def event_faults(events: Mapping[str, Any], job: Mapping[str, Any]) -> Iterator[
         step for step in job.get("steps", []) if "mogplex/run-action@" in step.get("uses", "")
     ]
     has_branch = all("branch" in step.get("with", {}) for step in agents)
-    if "issue_comment" in events:
-        if not has_branch:
-            yield "a comment on a pull request works on the default branch"
+    if "issue_comment" in events and not has_branch:
+        yield "a comment on a pull request works on the default branch"
+    if BY_ANYBODY & set(events):
         if "'\"/agent\\n\"'" not in job.get("if", ""):
             yield "the word before a line break is missed"
+        if "author_association" not in str(job.get("concurrency")):
+            yield "an outsider takes the place of a member's job that waits"
     if (
         "schedule" in events
         and agents
@@ -123,7 +128,7 @@ def is_asked_for(event: str, settings: Mapping[str, Any], conditions: str) -> bo
     """Return whether a person asks for the agent by the event: by a label, or by a word."""
     if settings.get("types") == ["labeled"]:
         return LABEL_IS_SET.search(conditions) is not None
-    if event in ("issue_comment", "pull_request_review"):
+    if event in BY_ANYBODY:
         return ASKS_FOR_AGENT.search(conditions) is not None
     return event == "pull_request" and HAS_LABEL.search(conditions) is not None
 
@@ -283,9 +288,15 @@ PUT_BACK = {
     "nightly": ("examples/workflows/nightly.yml", "  workflow_dispatch:\n", "  push:\n", ON_PUSH),
     "review": (
         "examples/workflows/review.yml",
-        "      && startsWith(github.event.review.body, '/agent')\n",
-        "",
+        "startsWith(github.event.review.body, '/agent ')",
+        "startsWith(github.event.review.body, '/agent')",
         "pull_request_review starts a run",
+    ),
+    "review, queue": (
+        "examples/workflows/review.yml",
+        "github.event.review.author_association",
+        "github.actor",
+        "an outsider takes the place of a member's job that waits",
     ),
     "comment": (
         "examples/workflows/comment.yml",
