@@ -29,7 +29,7 @@ from tests.unit.gates.judging import (
     refused,
     requires,
 )
-from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result
+from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, event, result
 
 UNTOLD = SUCCESSFUL[:5]
 """Events without a delivery."""
@@ -175,8 +175,43 @@ def test_another_pull_request_is_not_the_runs(
         api.later(0.0, api.close_pull_request)
     clock = api.time.clock()
     told = ended(delivery(changed=True, pull_request_url=PULL_REQUEST))
-    assert refused(judged(api, told, PULL, clock)) == (found, "NO_PULL_REQUEST")
+    judgement = judged(api, told, PULL, clock)
+    assert refused(judgement) == (found, "NO_PULL_REQUEST")
     assert clock.monotonic() == seconds
+    is_own = "opened no" not in found
+    assert judgement.gates[0].items == ((Untrusted(PULL_REQUEST),) if is_own else ())
+
+
+def test_of_two_open_pull_requests_the_one_into_the_base_counts(api: VirtualGitHub) -> None:
+    """It has another commit at its head."""
+    api.open_pull_request(BRANCH, 7, base="release")
+    api.open_pull_request(BRANCH)["head"] |= {"sha": OTHER}
+    found, _ = refused(judged(api, ended(), PULL))
+    assert found == "its pull request has another commit at its head"
+
+
+def test_a_pull_request_that_is_retargeted_while_checks_are_waited_for_does_not_pass(
+    api: VirtualGitHub,
+) -> None:
+    api.open_pull_request(BRANCH)
+    api.checks[HEAD] = Look([check("test", "success")])
+    api.later(5.0, lambda: api.pull_request(42)["base"].update(ref="release"))
+    judgement = judged(api, ended(), requires("pull-request", "checks"))
+    assert refused(judgement) == (
+        "the base of its pull request was changed while the gates judged",
+        "NO_PULL_REQUEST",
+    )
+    assert judgement.gates[-1].items == (Untrusted(PULL_REQUEST), Untrusted("release"))
+    assert not judgement.gates[-1].can_be_repaired
+
+
+def test_without_a_token_a_fallback_is_a_branch_of_the_runs_own() -> None:
+    """The branch that was asked for existed: being ahead of its base says nothing."""
+    fallback, segment = "mogplex/agent-0123456789ab", "01234567-89ab-cdef-0123-456789abcdef"
+    for used, code in ((BRANCH, "NOT_JUDGED"), (fallback, "")):
+        told = event("log", "Ready", 9, stage="git_delivery", working_branch=used, changed=True)
+        run = ended(told, branch=SAME_BRANCH, aiCallId=segment)
+        assert judged(None, run, CHANGE, branch=BRANCH).error_code == code
 
 
 def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: VirtualGitHub) -> None:
