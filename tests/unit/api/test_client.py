@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import socket
+import threading
 import time
 from typing import Any
 from unittest.mock import Mock
@@ -32,7 +33,7 @@ from mogplex_ci.errors import (
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
-from tests.waits import wait_until
+from tests.waits import LONG, wait_until
 
 
 def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
@@ -50,6 +51,22 @@ def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
     assert 50 <= sum(each.pop("milliseconds") for each in seen) <= (time.monotonic() - began) * 1000
     assert (seen, client.requests_sent) == ([{"status": 404}, {"status": None}], 2)
     assert {call.args for call in log.request.call_args_list} == {("GET", "/api/v1/mogplex/repos")}
+
+
+def test_closing_ends_the_connections() -> None:
+    left = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(answer(200, REPOS).replace(b"HTTP/1.0", b"HTTP/1.1"))
+        assert connection.recv(1) == b""
+        left.set()
+
+    with peer(talk) as url:
+        client = Client(url, TOKEN)
+        client.repos()
+        assert not left.is_set()
+        client.close()
+        assert left.wait(LONG)
 
 
 class _Noting(requests.adapters.HTTPAdapter):
