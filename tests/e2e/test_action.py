@@ -140,7 +140,7 @@ def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_stand
 def test_a_dry_run_on_a_laptop_leaves_no_file_and_counts_no_requests(
     tmp_path: Path, env: dict[str, str], left: list[str]
 ) -> None:
-    flags = ("--dry-run=success", "--repo=acme/web", "--prompt=Fix it")
+    flags = ("--dry-run=no-change", "--repo=acme/web", "--prompt=Fix it")
     ended = run_program(*flags, env=env, cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
     assert [file.name for file in tmp_path.iterdir()] == left

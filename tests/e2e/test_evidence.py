@@ -104,6 +104,7 @@ def bodies(emulator: Emulator) -> list[object]:
     return [request.body for request in emulator.requests if request.route == "start"]
 
 
+@pytest.mark.slow
 def test_a_round_is_told_what_the_failed_check_says_and_nothing_in_it_acts(
     tmp_path: Path, api: GitHub
 ) -> None:

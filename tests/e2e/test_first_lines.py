@@ -21,6 +21,7 @@ from tests.e2e.failing_steps import CASES, SYSTEMS, Scene
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.github_log import read_log
 from tests.program import ROOT
+from tests.slow import slow
 
 PAGE: Final = f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
 LAST_LINE: Final = re.compile(rf"([A-Z_]+), exit (\d+): {re.escape(PAGE)}(#[a-z_-]+)")
@@ -96,7 +97,7 @@ def show(scene: Scene) -> list[Shown]:
 
 
 @pytest.mark.usefixtures("unknown_names")
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", ["github", *slow(["gitlab", "terminal"])])
 def test_what_is_shown_first_of_each_fault(system: str, tmp_path: Path) -> None:
     rows = ["exit\tcode\taddress\tcase\tfirst line"]
     found: list[Shown] = []

@@ -64,10 +64,10 @@ def shown(step: GitHubStep, texts: dict[str, str]) -> str:
     ]
     fields = {"first": HALVES[0], "second": [HALVES[1]]}
     steps = [
-        {"status": "streaming"},
+        {"part": "launch"},
         *events,
         {"event": "log", "message": "two fields", "payload": fields},
-        {"status": "success"},
+        {"part": "deliver-nothing"},
     ]
     scenario = step.folder / "scenario.yaml"
     scenario.write_text(yaml.safe_dump({"steps": steps}, width=10_000), encoding="utf-8")

@@ -12,6 +12,7 @@ from mogplex_ci import __version__
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import help_url
 from tests.program import ROOT, GitHubStep
+from tests.slow import slow
 
 PAGE = f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
 
@@ -36,7 +37,7 @@ def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
         ("failed", {"repo": "acme/*"}, "RUN_FAILED", 1),
         ("success", {"repo": "acme/unknown"}, "USAGE", 2),
         ("success", {"timeout": "soon"}, "USAGE", 2),
-        ("success", {"api-key": "mog_" + "x" * 32}, "UNAUTHORIZED", 64),
+        *slow([("success", {"api-key": "mog_" + "x" * 32}, "UNAUTHORIZED", 64)]),
     ],
 )
 def test_a_step_that_failed_ends_with_where_its_code_is_explained(

@@ -171,6 +171,7 @@ def test_a_bar_is_reached_by_keyboard_and_leads_to_its_call(
     assert page.locator("li:target .label").inner_text() == "Command"
 
 
+@pytest.mark.slow
 def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], Path]) -> None:
     page, _ = opened(browser, reports("success"))
     body = page.locator(".entries details:not([open]) pre").first

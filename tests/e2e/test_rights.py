@@ -174,6 +174,7 @@ def test_an_answer_that_says_nothing_of_rights_lets_the_run_start(job: Job, faul
     assert (ended.code, len(job.emulator.runs)) == (0, 1), ended.out
 
 
+@pytest.mark.slow
 def test_a_token_with_all_rights_is_asked_before_the_start(job: Job) -> None:
     job.step.inputs |= ALL
     assert job.run().code == 0

@@ -19,7 +19,7 @@ from mogplex_ci.platforms.webhook import Webhook
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
-from tests.slow import mostly_slow
+from tests.slow import mostly_slow, slow
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
 from tests.unit.platforms.test_page_text import FORMULAS, HIDDEN, SHOWN
 from tests.unit.platforms.test_words import IN_OTHER_CLOTHES, INNOCENT
@@ -137,7 +137,7 @@ def test_github_is_asked_for_a_member_whose_membership_is_private(job: Job, api:
     ]
 
 
-@pytest.mark.parametrize("status", [None, 404, 500])
+@pytest.mark.parametrize("status", [None, 404, *slow([500])])
 def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is_said(
     job: Job, api: GitHub, status: int | None
 ) -> None:
@@ -309,5 +309,5 @@ def test_a_killed_steps_start_is_asked_for_with_the_same_words(including: Job) -
 
 
 def test_a_dry_run_shows_the_request_and_asks_nobody(including: Job, api: GitHub) -> None:
-    ended = including.run(COMMENT, BODY, dry_run="true", wait="true")
+    ended = including.run(COMMENT, BODY, dry_run="no-change", wait="true")
     assert (ended.code, "It crashes" in ended.out, api.asked) == (0, True, [])

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -381,8 +382,9 @@ def test_a_fleet_of_forty_waits_for_its_canaries(
     assert {each.end.error_code for each in played[3:]} == {"CANARY_FAILED"}
 
 
-@pytest.mark.parametrize("kill_after", [2, 3, 5, 20])
-@pytest.mark.parametrize("has_post", [True, False])
+@pytest.mark.parametrize(
+    ("kill_after", "has_post"), mostly_slow(product([2, 3, 5, 20], [True, False]), every=3)
+)
 def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
     kill_after: int, has_post: bool
 ) -> None:
