@@ -276,6 +276,31 @@ def test_a_rerun_finds_a_round_although_a_person_reran_the_check_while_it_worked
     assert step.case.runs == [first, second]
 
 
+def test_a_rerun_finds_a_round_although_a_person_reran_the_check_twice(
+    world: World, api: GitHub
+) -> None:
+    """The step had read the first of three attempts."""
+    step = Step(world, api, rounds(red(started_at="2020-01-01T00:00:00Z"), GREEN), "quiet")
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill_in_second_round)
+    first, second = step.case.runs
+    look = api.checks[first.commit_sha]
+    begun = [(RERUN, "2020-01-02T00:00:00Z"), (RERUN + 1, "2020-01-03T00:00:00Z")]
+    attempts = [check("test", "failure", id=id_, started_at=at) for id_, at in begun]
+    look.earlier_runs = [*look.runs, attempts[0]]
+    look.runs = [attempts[1]]
+    for id_, _ in begun:
+        api.jobs[id_] = STEPS
+        api.logs[id_] = line(12, f"failure {id_}")
+    step.case.attempt = 2
+    said: list[Update] = []
+    assert outcome(step.play(watch=said.append)) == ("success", "", 2)
+    assert step.case.runs == [first, second]
+    forms = [each.repair.report for each in said if isinstance(each, NextForm)]
+    assert [f"failure {RERUN}" in form for form in forms] == [True, False]
+    assert forms[1] in second.request.prompt
+
+
 def test_before_the_next_push_the_newest_attempt_counts(world: World, api: GitHub) -> None:
     look = red(id=RERUN, started_at="2020-01-02T00:00:00Z")
     look.earlier_runs = [check("test", "failure", started_at="2020-01-01T00:00:00Z")]

@@ -144,6 +144,31 @@ def test_a_forced_push_that_drops_or_undoes_earlier_work_changes_it(
     assert outcome(result) == REJECTED
 
 
+def test_a_forced_push_that_moves_a_protected_file_changes_it(story: Story) -> None:
+    """Seen from the base, the file was never there; the branch had it in the protected path."""
+    github = story.github
+    github.push("fix", {"src/a.ts": "a"})
+
+    def forces() -> None:
+        moved = {"ci/new.yml": "on: push", ".github/ci.yml": None, "src/a.ts": "a"}
+        github.push("fix", commit=github.commit("main", moved), by=AGENT)
+
+    result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
+def test_a_forced_push_whose_files_are_not_all_listed_does_not_pass(story: Story) -> None:
+    github = story.github
+    github.push("fix", {"src/a.ts": "a"})
+
+    def forces() -> None:
+        many = {f"src/{number}.ts": "b" for number in range(400)}
+        github.push("fix", commit=github.commit("main", many), by=AGENT)
+
+    result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
 @pytest.mark.parametrize("story_of", ["closed", "retargeted"])
 def test_a_pull_request_that_changes_while_checks_run_is_read_again(
     story: Story, story_of: str

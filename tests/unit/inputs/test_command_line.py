@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
-from mogplex_ci.inputs.flags import flag_parser
+from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given_texts
 from tests.typed_inputs import job
 
@@ -41,6 +41,17 @@ def wrong(*argv: str) -> list[str]:
 )
 def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -> None:
     assert wrong(*argv) == faults
+
+
+def test_a_blank_flag_of_a_command_counts_as_not_given_and_a_blank_argument_is_wrong() -> None:
+    parser = Parser("runs get", "", example="runs get RUN")
+    parser.take("--limit", "how many", inputs()["max-parallel"].kind)
+    parser.take("id", "the run", inputs()["run-id"].kind, metavar="RUN")
+    run_id = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+    assert parser.read([run_id, "--limit", " "]).limit == ""
+    with pytest.raises(UsageError) as caught:
+        parser.read([" "])
+    assert [problem.input for problem in caught.value.problems] == ["RUN"]
 
 
 def test_the_help_lists_what_people_set_but_for_secrets() -> None:

@@ -88,6 +88,11 @@ def test_what_is_suggested(name: str, text: str, near: str | None) -> None:
     assert [each.text for each in problem.near] == ([near] if near is not None else [])
 
 
+def test_a_wrong_choice_is_told_the_right_ones() -> None:
+    (problem,) = check({"on-timeout": "wait"})
+    assert problem.remedy == "Use detach or cancel."
+
+
 def test_words_are_enumerated_and_the_nearest_ones_found() -> None:
     assert [enumeration("abc"[:count]) for count in range(4)] == ["", "a", "a or b", "a, b or c"]
     assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]

@@ -36,6 +36,7 @@ TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
             {"a": 1, "b/c": 2},
             ["/b~1c"],
         ),
+        ({"additionalProperties": {"type": "string"}}, {"b~c": 2}, ["/b~0c"]),
         ({"pattern": r"^\p{L}+$"}, "\u00fc", []),
         ({"pattern": r"^[\w-.]+$"}, "a-.", []),
         ({"pattern": r"^(?<year>\d{4})(?<=2\d*)$"}, "2026", []),

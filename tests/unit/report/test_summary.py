@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.report.summary import SUMMARY_LIMIT, summary_of
+from mogplex_ci.report.text import says_nothing
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     PULL_REQUEST,
     RUN_ID,
@@ -82,6 +84,24 @@ def test_it_says_less_until_it_fits() -> None:
         assert sizes[-1] <= limit or limit == 1
     assert sizes == sorted(sizes, reverse=True)
     assert len(full.encode()) > sizes[0]
+
+
+def test_what_the_service_says_of_a_failure_is_quoted() -> None:
+    failed = result(Result.FAILED, cause="the run failed", detail=Untrusted("npm: *no space* left"))
+    assert "\n> npm: &#42;no space&#42; left<br>\n" in summary(failed)
+
+
+@pytest.mark.parametrize(
+    ("detail", "is_empty"),
+    [
+        ("Agent run exited with code 1.", True),
+        (" Agent run exited with code -9\n", True),
+        ("Agent run exited with code 1: npm failed", False),
+        ("(", False),
+    ],
+)
+def test_which_words_of_the_service_say_nothing(detail: str, is_empty: bool) -> None:
+    assert says_nothing(detail) == is_empty
 
 
 def test_a_task_with_the_name_of_a_page_is_no_link(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.run.repositories import INSTALL_APP, find_repo, find_repos
 from tests.faults.world import World
 
@@ -53,6 +54,16 @@ def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
         "is the name of several repositories" if wanted == "ACME/WEB" else fault
     )
     assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
+
+
+def test_a_pattern_that_may_match_more_than_is_listed_says_what_to_do(world: World) -> None:
+    names = [f"acme/site-{number}" for number in range(LIST_LIMIT)]
+    world.new_case().inject("repos", status=200, body=repos_of(names), times="always")
+    with pytest.raises(UsageError) as caught:
+        find_repos(world.client(), ["acme/site-*"], timeout=5.0)
+    (problem,) = caught.value.problems
+    assert problem.fault.startswith("is looked up among 200 repositories at most")
+    assert problem.remedy == "Use narrower patterns."
 
 
 @pytest.mark.parametrize(

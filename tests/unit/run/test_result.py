@@ -8,6 +8,7 @@ import pytest
 
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.run.result import Result, result_of_run
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     SUCCESSFUL,
@@ -108,6 +109,15 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
     ended = result_of_run(run(status), timeline(*SUCCESSFUL))
     assert (ended.result, ended.exit_code, ended.error_code) == (kind, code, error_code)
     assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
+
+
+def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
+    ended = result_of_run(run("hibernating"), timeline(*SUCCESSFUL))
+    said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"
+    assert said == (
+        "the timeout passed while the run had the unknown status hibernating. "
+        "Use a newer version of this program, which may know it."
+    )
 
 
 @pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
