@@ -120,7 +120,6 @@ class Inspection:
         """Begin the record before the first run works; that of a later round stays."""
         match update:
             case Starting():
-                self._is_complete = False
                 self.connect(update.repo)
                 if self.github is not None and self.round == 0 and self._before.since is None:
                     yield from self._before.note_repository(self.github, update.repo)

@@ -298,6 +298,21 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitH
     assert result.gates == result.rounds[0].gates != ()
 
 
+def test_a_stop_signal_while_a_second_round_works_does_not_hand_on_the_first_ones_commit(
+    world: World, api: GitHub
+) -> None:
+    """The second run may have pushed by then."""
+    step, stop = Step(world, api, rounds(RED, GREEN)), Stop()
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, Started) and update.key.endswith("-r2"):
+            stop.request(SIGINT)
+
+    result = step.play(watch=interrupt, stop=stop)
+    assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), ["", "-r2"])
+    assert result.delivery is None
+
+
 def test_a_stop_signal_while_checks_are_waited_for_tells_what_was_pushed(
     world: World, api: GitHub
 ) -> None:
