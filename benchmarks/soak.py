@@ -565,6 +565,8 @@ def main() -> int:
         "--write", action="store_true", help="write the figures into docs/maintaining/testing.md"
     )
     arguments = parser.parse_args()
+    # What ignores SIGHUP hands that on to the steps that it starts: nohup does.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     shutil.rmtree(LEFT, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(arguments.seed, arguments.hours, Path(folder))
