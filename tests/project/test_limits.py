@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from mogplex_ci import durations, github_api, models
+from mogplex_ci import durations, errors, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, checks
@@ -71,6 +71,9 @@ TIMES: dict[str, tuple[float, ...]] = {
     ),
     "a run that turns out to have ended by itself has ended so | N s; with gates they ask for N s": (
         *(one.READ_TO_END_SECONDS, one.FACTS_SECONDS),
+    ),
+    "then leaves its run to `post` | N minutes of nothing else once the token was accepted, N s before": (
+        *(errors.TokenLostError.patience / 60, errors.NotAuthorizedError.patience),
     ),
     "reads the missing ones from a stream | N s": (follow.LATE_EVENTS_SECONDS,),
     "reads them | N s; N s while the API refuses": (

@@ -111,6 +111,14 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
     assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
 
 
+def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
+    ended = result_of_run(run("cancelled"), timeline(*SUCCESSFUL))
+    assert (ended.cause, ended.remedy) == (
+        "the run was cancelled",
+        "Run the [[job]] again to start a new run.",
+    )
+
+
 def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
     ended = result_of_run(run("hibernating"), timeline(*SUCCESSFUL))
     said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"

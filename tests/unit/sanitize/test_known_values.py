@@ -340,6 +340,16 @@ def test_a_value_over_several_texts_is_masked_in_each_of_them_and_nothing_else_i
             assert shown == masked, (first, second)
 
 
+def test_each_line_of_a_value_counts_by_itself() -> None:
+    safe = Sanitizer(["Kj7-hunter\nQz8-badger"])
+    assert safe.clean(Untrusted("It is Qz8-badger.")) == "It is ***."
+
+
+def test_a_value_with_a_backslash_is_known_where_that_is_doubled() -> None:
+    shown = Sanitizer(["Kj7\\hunter\\Qz8"]).clean(Untrusted(r"It is Kj7\\hunter\\Qz8."))
+    assert "hunter" not in shown
+
+
 def test_a_short_value_is_not_looked_for_in_prose() -> None:
     assert Sanitizer(["testtest"]).clean(Untrusted("test test and testtest")) == "test test and ***"
     assert Sanitizer(["", " ", "a", "abc"]).clean(Untrusted("a abc")) == "a abc"
