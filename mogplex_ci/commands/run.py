@@ -20,6 +20,7 @@ from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started
+from mogplex_ci.waiting import StopRequested
 
 
 def parser() -> Parser:
@@ -123,6 +124,14 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     starter = Starter(session.service, request, key, "attach")
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
+    except StopRequested:
+        if starter.key_in_doubt is not None:
+            session.console.fail(
+                "stopped by {}; a run may have been started: run this again with --idempotency-key {}",
+                session.stop.name,
+                key.base,
+            )
+        raise
     except MogplexError as error:
         if isinstance(error, UnavailableError) and _is_unknown(session, options.repo, error):
             raise UnknownRepoError(error) from error

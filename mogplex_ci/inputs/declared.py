@@ -22,6 +22,7 @@ field for, such as ``x-api-field`` for ``api_field``, and for a kind:
 
 import json
 import re
+import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -275,7 +276,11 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
 
 
 def _prompt_fault(text: str) -> str | None:
-    if text.startswith("/"):
+    # The service trims byte order marks, too, which Python takes for no white space.
+    trimmed = text.lstrip("\ufeff" + string.whitespace)
+    if not trimmed:
+        return "is empty"
+    if trimmed.startswith("/"):
         return "begins with /, which would make its first word the name of a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)
     if units > PROMPT_LIMIT:

@@ -155,7 +155,14 @@ def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 
 
 def _branch(step: DeclaredInputs) -> Iterator[Problem]:
-    if step.create_branch and step.branch is not None and step.branch == step.base_branch:
+    is_base = step.branch is not None and step.branch == step.base_branch
+    if step.harness == "mogplex":  # the service lets it work on a branch of its own only
+        if is_base:
+            yield Problem("branch", "is the same as [[base-branch]]", "Name another one.")
+        if step.create_branch is False and step.branch is None:
+            fault = "leaves the harness mogplex no branch of its own"
+            yield Problem("create-branch", fault, "Remove it, or set [[branch]].")
+    elif step.create_branch and is_base:
         remedy = "Name another one, or set [[create-branch: false]]."
         yield Problem("branch", "is the same as [[base-branch]]", remedy)
 

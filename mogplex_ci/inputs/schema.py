@@ -101,8 +101,8 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
     """Return why nothing can be checked against ``schema``, as ``is not a JSON Schema``; None when
     that is possible.
     """
-    stock: Any = validator_for(schema)
     try:
+        stock: Any = validator_for(schema)
         stock.check_schema(schema, format_checker=_checker("regex"))
         # Patterns are not tried: a slow one would hold the step.
         validator = _validator(schema, _KEYWORDS | {"pattern": lambda *_: ()})
@@ -111,9 +111,10 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
         for part in parts:
             for probe in _PROBES:
                 list(validator.evolve(schema=part).iter_errors(probe))
-    except SchemaError as error:
-        if error.validator == "format":  # only that of patterns was asked for
-            return "has a pattern that is not valid"
+    except (SchemaError, AttributeError, TypeError, ValueError) as error:
+        # Keywords of another type than they may have also end in the library's own errors.
+        if isinstance(error, SchemaError) and error.validator == "format":
+            return "has a pattern that is not valid"  # no other format was asked for
         return "is not a JSON Schema"
     except Unresolvable:
         return "refers to another document, which is not read, or to nothing"

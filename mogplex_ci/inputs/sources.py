@@ -32,6 +32,7 @@ ALL_TASKS: Final = "all"
 """As ``task``: every task of the run file."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
+_RESULT: Final = output_variable("result")
 _RUN_ID: Final = output_variable("run-id")
 _STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
 """Inputs that say that a run shall be started."""
@@ -230,12 +231,12 @@ def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     one.
 
     Outputs and inputs share names (``MOGPLEX_BRANCH``, ``MOGPLEX_IDEMPOTENCY_KEY``). Where
-    ``MOGPLEX_RUN_ID`` is set, an earlier job's dotenv file was loaded, and its key would join that
-    job's run.
+    ``MOGPLEX_RESULT``, which is no input, or ``MOGPLEX_RUN_ID`` is set, an earlier job's dotenv
+    file was loaded: its key would join that job's run, and its repository is not this job's.
     """
-    if not env.get(_RUN_ID):
-        return set()
-    return set(OUTPUT_VARIABLES & env.keys())
+    if any(env.get(variable, "").strip() for variable in (_RESULT, _RUN_ID)):
+        return set(OUTPUT_VARIABLES & env.keys())
+    return set()
 
 
 def _ignored_outputs(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
@@ -257,17 +258,21 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
     ours = {variable for spec in inputs().values() for variable in spec.variables} | set(VARIABLES)
     ours_by_name = {_name_of(variable): variable for variable in ours}
     on_github = {spec.name: spec.name for spec in inputs().values() if spec.is_for_action}
+    of_action = {f"INPUT_{name.upper()}" for name in on_github}  # hyphens stay
     for variable in sorted(env):
         name = _name_of(variable)
         if variable.startswith("MOGPLEX_") and variable not in ours | OUTPUT_VARIABLES:
             remedy = instead_of(name, ours_by_name, otherwise=SEE_INPUTS)
             yield Problem(variable[:100], "is not an input", remedy)
-        elif _is_of_action(variable) and name not in on_github:
-            if name in ours_by_name:  # an input that only a flag and a variable set
+        elif _is_of_action(variable) and variable not in of_action:
+            if name in on_github and f"INPUT_{name.upper()}" in env:
+                continue  # the same input, by a name that shells take as well
+            if name in ours_by_name and name not in on_github:  # only a flag and a variable set it
                 remedy = f"Set {ours_by_name[name]}."
             else:
                 remedy = instead_of(name, on_github, otherwise=SEE_INPUTS)
-            yield Problem(name[:100], "is not an input", remedy)
+            shown = variable.partition("_")[2].lower()
+            yield Problem(shown[:100], "is not an input", remedy)
 
 
 def _is_of_action(variable: str) -> bool:

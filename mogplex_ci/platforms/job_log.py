@@ -122,7 +122,8 @@ class JobLog:
             has_room = bool(poll.poll(min(_POLL_SECONDS, patience) * 1000))
             waited = time.monotonic() - began
             if has_room or waited >= patience:
-                self._patience -= waited
+                # To poll(), less than no time is for ever.
+                self._patience = max(self._patience - waited, 0.0)
                 return has_room
 
 

@@ -105,6 +105,12 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
             ["MOGPLEX_BRANCH, MOGPLEX_RUN_ID: Set this job's inputs with flags."],
         ),
         ({"MOGPLEX_BRANCH": "mine"}, []),
+        (
+            {"MOGPLEX_RUN_ID": "", "MOGPLEX_RESULT": "error", "MOGPLEX_REPO": "acme/other"},
+            ["MOGPLEX_REPO, MOGPLEX_RUN_ID: Set this job's inputs with flags."],
+        ),
+        ({"INPUT_PROTECTED_PATHS": "a"}, ["protected_paths: Did you mean protected-paths?"]),
+        ({"INPUT_PROTECTED_PATHS": "a", "INPUT_PROTECTED-PATHS": "a"}, []),
     ],
 )
 def test_which_variables_are_warned_of(
@@ -112,6 +118,12 @@ def test_which_variables_are_warned_of(
 ) -> None:
     found = gather((), job(tmp_path, env)).warnings
     assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
+
+
+def test_the_outputs_of_a_start_that_failed_name_no_repository_for_this_job() -> None:
+    left = {"MOGPLEX_RUN_ID": "", "MOGPLEX_RESULT": "error", "MOGPLEX_REPO": "acme/other"}
+    assert "repo" not in given_texts((), left)
+    assert given_texts((), {"MOGPLEX_REPO": "acme/mine"})["repo"] == "acme/mine"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,13 @@ def test_what_is_suggested(name: str, text: str, near: str | None) -> None:
     assert [each.text for each in problem.near] == ([near] if near is not None else [])
 
 
+@pytest.mark.parametrize("text", ["\ufeff/deploy now", "\ufeff \ufeff/deploy", "\ufeff"])
+def test_a_byte_order_mark_hides_no_skill_and_is_no_prompt(text: str) -> None:
+    """The service trims it."""
+    assert len(check({"prompt": text})) == 1
+    assert check({"prompt": "\ufeffdeploy now"}) == []
+
+
 def test_a_wrong_choice_is_told_the_right_ones() -> None:
     (problem,) = check({"on-timeout": "wait"})
     assert problem.remedy == "Use detach or cancel."

@@ -83,6 +83,9 @@ def test_a_fault_shows_the_pattern_as_it_was_given() -> None:
     ("schema", "fault"),
     [
         ({"type": 3}, "is not a JSON Schema"),
+        ({"$schema": 5}, "is not a JSON Schema"),
+        ({"$schema": ["x"]}, "is not a JSON Schema"),
+        ({"$schema": "http://[x"}, "is not a JSON Schema"),
         ({"$ref": "#"}, "refers to itself without end"),
         (
             {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}},
