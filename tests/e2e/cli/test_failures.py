@@ -207,3 +207,25 @@ def test_a_signal_ends_the_following_and_not_the_run(
             _, err = process.communicate()
         assert (process.returncode, emulator.runs[0].status) == (128 + number, "pending")
     assert err == f"error: stopped by {number.name}; the run keeps going\n"
+
+
+def test_a_start_that_is_stopped_names_its_key_so_that_a_repeated_one_finds_the_run(
+    terminal: Terminal,
+) -> None:
+    with Emulator("slow") as emulator:
+        emulator.inject("start", delay=60.0, when="after")
+        with terminal.against(emulator).start("run", "--repo", "acme/web", "Fix it") as process:
+            wait_until(lambda: bool(emulator.runs), process)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate()
+        (run,) = emulator.runs
+        again = terminal.mogplex(
+            "run", "--repo", "acme/web", "--idempotency-key", run.key, "Fix it"
+        )
+        assert len(emulator.runs) == 1
+    assert process.returncode == 143
+    assert err == (
+        "error: stopped by SIGTERM; a run may have been started: run this again with "
+        f"--idempotency-key {run.key}\n"
+    )
+    assert again.out.startswith(f"matched existing run {run.id} (")
