@@ -185,7 +185,10 @@ def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 
 def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "artifact" in texts and not step.create_branch:
-        yield Problem("artifact", "needs a branch of the run's own", "Set [[create-branch: true]].")
+        remedy = "Set [[create-branch: true]]."
+        if names_worktree(step):
+            remedy = "Remove worktreeId from [[run-options]], or remove [[artifact]]."
+        yield Problem("artifact", "needs a branch of the run's own", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
         remedy = "Set [[prompt]] or [[prompt-file]]."
         if "run-file" in texts and "task" not in texts:

@@ -267,12 +267,19 @@ def _loader() -> type[yaml.BaseLoader]:
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
             if node.style is not None:  # it has quotes
-                return node.value
+                return _with_whole_characters(node.value)
             if node.value in _NULLS:
                 return None
             return _Unquoted(node.value)
 
     return TextLoader
+
+
+def _with_whole_characters(text: str) -> str:
+    """Return ``text`` with each emoji and its like as one character: JSON may write two halves,
+    which PyYAML leaves as they are.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _lines_of_names(mapping: yaml.MappingNode) -> dict[str, int]:

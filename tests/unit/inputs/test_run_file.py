@@ -4,6 +4,7 @@ used.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,13 @@ def refused(folder: Path, text: str, *argv: str) -> list[str]:
 def test_what_is_read(text: str, task: str, expected: dict[str, Any], tmp_path: Path) -> None:
     (found,), _ = read(tmp_path, text, f"--task={task}")
     assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_an_emoji_in_a_file_of_json_is_one_character(tmp_path: Path) -> None:
+    (task,), _ = read(tmp_path, json.dumps({"prompt": "Fix it \U0001f600"}))
+    assert task.prompt == "Fix it \U0001f600"
+    (problem,) = problems(tmp_path, '{"prompt": "half \\ud83d"}')
+    assert problem.fault == "is not UTF-8 text"
 
 
 def test_the_inputs_that_a_run_file_must_not_set() -> None:
