@@ -2,17 +2,32 @@
 there.
 """
 
+from __future__ import annotations
+
+import errno
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import System, counted, differs, equals
 from mogplex_ci.sanitize import Markdown, SafeText
+from mogplex_ci.waiting import stop_of_process
+
+if TYPE_CHECKING:
+    import subprocess
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
+"""How long one call of it may take. The run is not followed meanwhile."""
+_STOPPED_SECONDS: Final = 0.5
+"""How long all calls together may take after a stop signal: the CI system kills the job five
+seconds after it.
+"""
+_GLANCE_SECONDS: Final = 0.1
+"""Until the wait for a call notices a stop signal."""
 _GROUP_HEADER: Final = "--- "
 """Begins a group. No line of an agent does."""
 
@@ -47,6 +62,11 @@ class Buildkite(Platform):
         super().__init__(system, env, stream)
         self._after_group = False
         self._meta_data: dict[str, str] = {}
+        self._left_after_stop = _STOPPED_SECONDS
+        self._agent_hangs = False
+        """Whether a call took too long. The agent is not asked again, which would hold up the
+        step.
+        """
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Print a group; it ends at the next header."""
@@ -105,21 +125,63 @@ class Buildkite(Platform):
         """Run ``buildkite-agent`` with ``text`` as its input; do nothing where there is none.
 
         Raises:
-            OSError: it failed.
+            OSError: it failed, or did not end in time. ``strerror`` says why, which may be the
+                agent's words.
         """
         import subprocess  # 6 ms at each start, and only this system needs it
 
         agent = shutil.which(_AGENT, path=self.env.get("PATH"))
         if agent is None:
             return
-        try:
-            subprocess.run(
-                [agent, *arguments],
-                input=text,
-                text=True,
-                timeout=_AGENT_SECONDS,
-                capture_output=True,
-                check=True,
-            )
-        except subprocess.SubprocessError as error:
-            raise OSError(f"{_AGENT} failed") from error
+        if self._agent_hangs:
+            raise _too_slow()
+        with subprocess.Popen(
+            [agent, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            try:
+                said = self._words_of(process, text)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            # Above the reason stand what it was about to do, and attempts that it repeated.
+            reason = said.strip().rpartition("\n")[2]
+            raise OSError(errno.EIO, reason or f"{_AGENT} failed with code {process.returncode}")
+
+    def _words_of(self, process: subprocess.Popen[str], text: str) -> str:
+        """Hand ``text`` to the agent, wait for its end, and return what it wrote to stderr.
+
+        Raises:
+            TimeoutError: it takes too long.
+        """
+        import subprocess
+
+        stop = stop_of_process()
+        left = _AGENT_SECONDS
+        given: str | None = text
+        while True:
+            if stop.requested:
+                left = min(left, self._left_after_stop)
+            if left <= 0:
+                self._agent_hangs = True
+                raise _too_slow()
+            began = time.monotonic()
+            try:
+                _, said = process.communicate(given, timeout=min(left, _GLANCE_SECONDS))
+                return said
+            except subprocess.TimeoutExpired:
+                given = None  # later calls go on with the text of the first
+            finally:
+                spent = time.monotonic() - began
+                left -= spent
+                if stop.requested:
+                    self._left_after_stop -= spent
+
+
+def _too_slow() -> OSError:
+    return OSError(errno.ETIMEDOUT, f"{_AGENT} did not answer in time")

@@ -7,7 +7,9 @@ Where a job reaches the program in another way than by its environment, the way 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
 from tests.program import ROOT, GitHubStep, executable, python_script, run_program, start_program
 from tests.slow import mostly_slow
-from tests.waits import asked, wait_until
+from tests.waits import LONG, asked, wait_until
 
 HOOK = claim("examples/buildkite/pre-exit")
 BY_HAND = claim("docs/platforms.md", "docker run")
@@ -33,6 +35,17 @@ with log.open("a") as file:
     print(sys.stdin.read(), file=file)
 """)
 """Notes how it is called; it stands for Buildkite's own."""
+HANGING_AGENT = (
+    AGENT
+    + """\
+import time
+time.sleep(600)
+"""
+)
+REFUSING_AGENT = python_script("""\
+import sys
+sys.exit("WARN Attempt 1/2: 500\\nfatal: failed to set meta-data: 401 ::error::forged\\x1b[31m")
+""")
 DOCKER = python_script(f"""\
 import argparse, os, sys
 parser = argparse.ArgumentParser()
@@ -185,6 +198,37 @@ def test_a_github_step_without_the_action_is_told_what_it_lacks(
         : 3 * warnings
     ]:
         assert words in told[0]
+
+
+def test_a_buildkite_agent_that_hangs_does_not_hold_up_a_cancelled_job(tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / "buildkite-agent", HANGING_AGENT)
+    calls = tmp_path / "calls"
+    with Emulator("slow", speed=1) as emulator:
+        env = environment("buildkite", tmp_path) | {
+            "PATH": f"{tmp_path / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "AGENT_LOG": str(calls),
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_PROMPT": "Fix the login form",
+        }
+        with start_program(env=env, cwd=tmp_path) as process:
+            wait_until(calls.exists, process)
+            process.send_signal(signal.SIGTERM)
+            signalled = time.monotonic()
+            out, err = process.communicate(timeout=LONG)
+        assert time.monotonic() - signalled < 5
+        assert (process.returncode, err, emulator.runs[0].status) == (143, "", "cancelled"), out
+    assert "Could not write the outputs: buildkite-agent did not answer in time" in out
+    # It is not asked again.
+    assert calls.read_text(encoding="utf-8").count("$ buildkite-agent") == 1
+
+
+def test_the_log_says_why_a_buildkite_agent_failed(tmp_path: Path) -> None:
+    job = Job("buildkite", tmp_path)
+    executable(tmp_path / "bin" / "buildkite-agent", REFUSING_AGENT)
+    log = job.run("failure")
+    assert "Could not write the outputs: fatal: failed to set meta-data: 401 " in log
+    assert "\x1b" not in log
 
 
 def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, run_file, values
+from mogplex_ci.platforms import buildkite
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
@@ -62,6 +63,9 @@ ROWS: dict[str, tuple[float, ...]] = {
 TIMES: dict[str, tuple[float, ...]] = {
     "A comment holds the step up for N s at most, and for N s after a signal": (
         *(comment.CALLS_SECONDS, comment.STOPPED_SECONDS),
+    ),
+    "what it was to hand on counts as not written | after N s; N s after a signal": (
+        *(buildkite._AGENT_SECONDS, buildkite._STOPPED_SECONDS),
     ),
     "which decides whether an event may start a run, is asked for N s at most": (
         guards._ASK_SECONDS,
