@@ -9,6 +9,7 @@ from mogplex_ci import errors
 from mogplex_ci.api.budget import Purpose
 from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, StartedRun, StartRequest
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
             f"the API answered the cancel request, but the run is still {run.status}"
         )
     was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
-    return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
+    told = {"status": run.status, "alreadyTerminal": not was_cancelled}
+    data = run.data.inspect(lambda sent: Untrusted({"run": sent, **told}))  # as the API answers
+    return Cancelled(run, run.status, already_terminal=not was_cancelled, data=data)
 
 
 def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:

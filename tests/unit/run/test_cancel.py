@@ -9,6 +9,7 @@ import pytest
 from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
 from mogplex_ci.models import Cancelled
 from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import error
 from tests.faults.world import Case, World
 
@@ -78,6 +79,8 @@ def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
     answer, _ = cancelled(world, case, INTERRUPT_BUDGET)
     assert isinstance(answer, Cancelled)
     assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
+    assert answer.data.at("run", "runId") == Untrusted(case.run.id)
+    assert answer.data.at("status") == Untrusted("cancelled")
 
 
 @pytest.mark.parametrize(
