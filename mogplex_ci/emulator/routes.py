@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
@@ -51,6 +51,8 @@ _PAGE_NOT_FOUND: Final = (
     b"<title>404: This page could not be found.</title></head>"
     b"<body><h1>404</h1><h2>This page could not be found.</h2></body></html>"
 )
+_PATH_SIGNS: Final = "/:@!$&'()*+,;="
+"""What may stand in a path as it is, beside letters and digits (RFC 3986)."""
 _NO_CACHE: Final = "private, no-cache, no-store, max-age=0, must-revalidate"
 
 
@@ -127,7 +129,7 @@ class Routes:
         """
         path = request.path
         if path.endswith("/") and path != "/":
-            return _redirect(308, path.rstrip("/"))
+            return _redirect(308, quote(path.rstrip("/"), safe=_PATH_SIGNS))
         if path == "/login":
             return Answer(200, _HTML, b"<!DOCTYPE html><title>Mogplex</title><h1>Log in</h1>\n")
         if not authorization(request).startswith("Bearer "):
