@@ -89,7 +89,10 @@ class Azure(Platform):
         """Attach the summary to the run. The agent reads it from a folder that has the same path in
         a container.
         """
-        folder = Path(self.env.get("AGENT_TEMPDIRECTORY") or "missing").resolve()
+        name = self.env.get("AGENT_TEMPDIRECTORY")
+        if not name:
+            return
+        folder = Path(name).resolve()
         if folder.is_dir():
             path = folder / "mogplex-summary.md"
             write_whole(path, markdown)
