@@ -261,6 +261,13 @@ def _loader() -> type[yaml.BaseLoader]:
                 raise ValueError(f"has more than {_NODES:,} names and values")
             return super().compose_node(parent, index)
 
+        def scan_flow_scalar_non_spaces(self, double: bool, start_mark: yaml.Mark) -> list[str]:
+            try:
+                return super().scan_flow_scalar_non_spaces(double, start_mark)
+            except (ValueError, OverflowError) as error:  # of chr, which PyYAML does not catch
+                problem = "found an escape that is no character"
+                raise yaml.scanner.ScannerError(None, None, problem, self.get_mark()) from error
+
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             lines = _lines_of_names(node)
             return _Mapping(super().construct_mapping(node, deep), lines)

@@ -150,6 +150,14 @@ def bomb(levels: int) -> str:
         ),
         ("a0: &a0 [x]\n" + bomb(40), "run-file has aliases that expand to too much text"),
         ("tasks: " + "9" * 5_000, "run-file is not a mapping"),
+        *(
+            (f'prompt: "{no_character}"', "run-file is not YAML: found an escape that is no")
+            for no_character in ("\\UFFFFFFFF", "\\U00110000")
+        ),
+        *(
+            (f"tasks: {{lint: {{prompt: {tagged}}}}}\nbranhc: x", "run-file is not an input")
+            for tagged in ("!!bool abc", '!!int "1"', "!!timestamp x")
+        ),
         ("prompt: '\\ud800'", "task is not in the run file"),
         ("\0", "run-file is not YAML: special characters are not allowed"),
     ],
