@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import jsonschema
 import yaml
+from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mogplex_ci.durations import parse_duration
@@ -172,13 +173,39 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without dates: a time stays a string, which the schema checks."""
+_TAGS_BEYOND_JSON: Final = tuple(
+    f"tag:yaml.org,2002:{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")
+)
 
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the values of JSON. A time stays a string, which the schema checks."""
+
+    yaml_constructors = {  # noqa: RUF012  (PyYAML's own shape)
+        tag: constructor
+        for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+        if tag not in _TAGS_BEYOND_JSON
+    }
     yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's own shape)
         first: [(tag, regex) for tag, regex in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        """Return the value of ``node``.
+
+        Raises:
+            ConstructorError: there is none, as for ``!!bool abc`` and ``!!int ""``, at which
+                PyYAML itself stumbles; or it is a number too long to be written.
+        """
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, int):
+                str(value)
+        except (ValueError, LookupError) as error:
+            problem = "a value that cannot be read"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+        return value
 
 
 def _parse(name: str, text: str) -> Document:
@@ -205,7 +232,7 @@ def _parse(name: str, text: str) -> Document:
         raise
     except RecursionError:
         raise DocumentError(f"{name}: nested too deeply") from None
-    except ValueError:
+    except (ValueError, OverflowError):  # such as "\\UFFFFFFFF", which is no character
         raise DocumentError(f"{name}: a value that cannot be read") from None
     return Document(name, value, lines)
 

@@ -66,6 +66,25 @@ HOSTILE_FILES = {
     ),
     "large": ("x" * (5 << 20), "larger than 4194304 bytes"),
     "a number that is none": ("steps: 0x_", ""),
+    "too long a number": (
+        "steps: 0x" + "f" * 5_000,
+        "scenario.yaml:1: (top level): not valid YAML",
+    ),
+    "no character": ('steps: "\\UFFFFFFFF"', "a value that cannot be read"),
+    **{
+        value: (
+            f"description: x\nsteps: [{{event: log, payload: {{a: {value}}}}}]",
+            "scenario.yaml:2: (top level): not valid YAML: a value that cannot be read",
+        )
+        for value in ("!!bool hunter2", '!!int ""', '!!float ""', "!!int hunter2")
+    },
+    **{
+        value: (
+            f"description: x\nsteps: [{{event: log, payload: {{a: {value}}}}}]",
+            "scenario.yaml:2: (top level): not valid YAML: could not determine a constructor",
+        )
+        for value in ("!!timestamp hunter2", "!!timestamp 2026-11-24", "!!binary aGk=", "!!set {a}")
+    },
     "a tag": (
         "steps: !secret hunter2",
         "not valid YAML: could not determine a constructor for the tag",
