@@ -17,7 +17,7 @@ import yaml
 from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mogplex_ci.durations import parse_duration
+from mogplex_ci.durations import ALLOWED, MAX_SECONDS, parse_duration
 from mogplex_ci.errors import could_be_credential
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
@@ -124,6 +124,8 @@ _FORMATS = jsonschema.FormatChecker(formats=())
 def _is_duration(value: object) -> bool:
     if isinstance(value, str):
         parse_duration(value)
+    if isinstance(value, int | float) and not value <= MAX_SECONDS:  # NaN is no duration either
+        raise ValueError(f"not a duration, or too long: use {ALLOWED}")
     return True
 
 

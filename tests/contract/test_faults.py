@@ -136,6 +136,12 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         assert "route" in wrong.json()["error"]
         assert "repos, start, run, events, stream, resume, cancel, " in wrong.json()["error"]
         assert requests.post(control, data="nonsense", timeout=LONG).status_code == 400
+        for endless in ("NaN", "Infinity", "1e400"):
+            fault = f'{{"route": "run", "delay": {endless}}}'
+            refused = requests.post(control, data=fault, timeout=LONG)
+            assert refused.status_code == 400
+            assert "delay: " in refused.json()["error"]
+            assert "not a duration" in refused.json()["error"]
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
         assert requests.get(control, timeout=LONG).json() == {"faults": []}
