@@ -28,9 +28,10 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         if not isinstance(stream, io.TextIOWrapper):
             continue
         # A character that the terminal cannot show must not stop a run.
-        stream.reconfigure(errors="replace")
-        if not stream.isatty():  # for CI systems, also on Windows
-            stream.reconfigure(encoding="utf-8", newline="\n")
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:  # for CI systems, also on Windows
+            stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
     if argv is None:
         argv = sys.argv[1:]
     if env is None:

@@ -87,6 +87,15 @@ def test_says_what_is_wrong_with_an_option(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("value", ["!!bool abc", '!!int ""', "!!timestamp x", '"\\uD800"', ".nan"])
+def test_a_value_that_is_none_is_a_mistake_of_the_file(value: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(f"steps:\n  - event: log\n    after: {value}\n")
+    ended = run_program("emulator", "--port=0", "--scenario=mine.yaml", env={}, cwd=tmp_path)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.startswith("error: mine.yaml:3: ")
+
+
 def test_lets_time_pass_faster_and_lifts_limits_where_asked_to(tmp_path: Path) -> None:
     options = ("--port", "0", "--scenario", "slow", "--speed", "2000", "--no-limits")
     with start_program("emulator", *options, env={}, cwd=tmp_path) as process:
