@@ -247,6 +247,7 @@ def _parse(text: str) -> dict[str, Any]:
 def _loader() -> type[yaml.BaseLoader]:
     """Return the class that reads YAML; made here, because few steps need the library."""
     import yaml
+    from yaml.scanner import ScannerError
 
     class TextLoader(yaml.BaseLoader):
         """Ignores tags, so that ``branch: no`` is not a boolean and ``branch: 1.10`` not a
@@ -266,7 +267,7 @@ def _loader() -> type[yaml.BaseLoader]:
                 return super().scan_flow_scalar_non_spaces(double, start_mark)
             except (ValueError, OverflowError) as error:  # of chr, which PyYAML does not catch
                 problem = "found an escape that is no character"
-                raise yaml.scanner.ScannerError(None, None, problem, self.get_mark()) from error
+                raise ScannerError(None, None, problem, self.get_mark()) from error
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             lines = _lines_of_names(node)
