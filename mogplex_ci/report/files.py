@@ -1,9 +1,9 @@
 """The files that a step can write: events as NDJSON, the result as JSON, and the artifact."""
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.report import FileReport, StepRun
@@ -14,6 +14,9 @@ from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
+
+_TEXT_LIMIT: Final = 100_000
+"""Characters of the agent's text in one line."""
 
 
 class EventLines:
@@ -69,10 +72,7 @@ class EventLines:
                 yield self._line(event)
 
     def _clean(self, words: Untrusted) -> str:
-        """Return all of ``words``: if they were cut, the parts would differ from the whole although
-        nothing is hidden.
-        """
-        return self._safe.clean(words, limit=sys.maxsize)
+        return self._safe.clean(words, limit=_TEXT_LIMIT)
 
     def _line(self, event: Event, message: str | None = None) -> str:
         """Return one event; ``message``, if any, replaces its own."""

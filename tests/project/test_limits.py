@@ -14,7 +14,7 @@ from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.platforms import buildkite
-from mogplex_ci.report import comment, delivered, facts, html, log_lines, summary
+from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
 from mogplex_ci.step import evidence, fleet, guards, repair, rights
@@ -56,7 +56,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "HTML report": (html.PAGE_LIMIT,),
     "output `message`": (facts.MESSAGE_LIMIT,),
     "output `artifact`": (delivered.ARTIFACT_LIMIT,),
-    "a text of one event": (sanitizer.JSON_LIMIT,),
+    "a piece of the agent's text": (files._TEXT_LIMIT,),
 }
 
 

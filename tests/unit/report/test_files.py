@@ -112,37 +112,6 @@ def test_events_behind_words_that_are_not_complete(
         ] == written
 
 
-def test_a_long_text_is_written_as_it_came(path: Path, report: EventsFile) -> None:
-    """No piece ends with a paragraph, so that all wait for the last one."""
-    feed = Feed()
-    pieces = [f"\n\n{number} " + "words " * 5_000 for number in range(5)]
-    for piece in [*pieces, "end.\n\n"]:
-        report.on(RUN, feed.arrived(delta(piece)))
-    report.end_run(alone(facts()).runs[0])
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["message"] for line in lines] == [*pieces, "end.\n\n"]
-
-
-def test_a_longer_text_of_one_event_is_cut(path: Path, report: EventsFile) -> None:
-    report.on(RUN, Feed().arrived(delta("words " * 20_000 + "\n\n")))
-    report.end_run(alone(facts()).runs[0])
-    (line,) = path.read_text(encoding="utf-8").splitlines()
-    message = json.loads(line)["message"]
-    assert 98_000 < len(message) < 100_100
-    assert re.search(r"… [\d,]+ more characters\Z", message)
-
-
-def test_a_secret_split_in_a_long_text_costs_no_words(path: Path, report: EventsFile) -> None:
-    feed = Feed()
-    pieces = [f"\n\n{number} " + "words " * 5_000 for number in range(5)]
-    for piece in [*pieces, TOKEN[:12], f"{TOKEN[12:]} end.\n\n"]:
-        report.on(RUN, feed.arrived(delta(piece)))
-    report.end_run(alone(facts()).runs[0])
-    lines = path.read_text(encoding="utf-8").splitlines()
-    together = "".join(json.loads(line)["message"] for line in lines)
-    assert together == "".join(pieces) + "*** end.\n\n"
-
-
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     path, shown = tmp_path / "diagnostics.jsonl", list[str]()
     report = Diagnostics(SAFE, path, shown.append, warn=Mock(side_effect=AssertionError))
