@@ -30,7 +30,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, Final, Literal, NamedTuple
 
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.errors import Problem
+from mogplex_ci.errors import Problem, has_random_word
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import DOCS, base_url_fault
 
@@ -89,7 +89,7 @@ class Kind(NamedTuple):
         remedy = f"Use {self.allowed}."
         if not self.rules.get("x-is-shown", True):
             return Problem(name, fault, remedy)
-        near = self._suggested(text)
+        near = tuple(each for each in self._suggested(text) if not has_random_word(each.text))
         if near and not self.choices:
             remedy = ""  # the suggestion says it
         return Problem(name, fault, remedy, Untrusted(text), near)

@@ -297,7 +297,7 @@ class Timeline:
 
     @property
     def has_spoken(self) -> bool:
-        """Whether the agent has said anything, also if that is held back yet."""
+        """Whether the agent has said anything, even if it is still held back."""
         return self.last_words is not None or not self._buffer.is_empty
 
     def spans(self) -> list[PhaseSpan]:

@@ -164,7 +164,9 @@ def _from_base64(piece: str) -> str:
 
 
 def _text_of_base64(piece: str) -> str | None:
-    """Return the text that ``piece`` is in base64; None if it is none."""
+    """Return the text that ``piece`` is in base64; None if it is none. ``piece`` has letters and
+    signs of base64 alone, and no padding, so that it can be decoded.
+    """
     is_for_urls = "-" in piece or "_" in piece
     if len(piece) % 4 == 1:
         piece = piece[:-1]  # one character more is less than a byte

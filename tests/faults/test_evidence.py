@@ -235,6 +235,19 @@ def kill_in_second_round(update: Update) -> None:
         raise worlds.Killed
 
 
+def killed_after_names_alone(world: World, api: GitHub) -> Step:
+    """Return the second try of a step whose first one could not read the log, and was killed while
+    the second round worked.
+    """
+    api.log_host.close()
+    step = Step(world, api, rounds(red(), GREEN), "quiet", timeout="3h")
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill_in_second_round)
+    api.log_host.open()
+    step.case.attempt = 2
+    return step
+
+
 def rerun_check(api: GitHub, commit: str, *, started_at: str) -> None:
     """A person runs the check of a commit again, and it fails for another reason."""
     look = api.checks[commit]
@@ -312,12 +325,7 @@ def test_before_the_next_push_the_newest_attempt_counts(world: World, api: GitHu
 
 
 def test_a_rerun_finds_a_round_that_was_told_names_alone(world: World, api: GitHub) -> None:
-    api.log_host.close()
-    step = Step(world, api, rounds(red(), GREEN), "quiet", timeout="3h")
-    with pytest.raises(worlds.Killed):
-        step.play(watch=kill_in_second_round)
-    api.log_host.open()
-    step.case.attempt = 2
+    step = killed_after_names_alone(world, api)
     updates: list[Update] = []
     assert outcome(step.play(watch=updates.append)) == ("success", "", 2)
     assert step.keys == ["", "-r2"]
@@ -329,12 +337,7 @@ def test_a_stop_signal_cancels_a_round_that_an_earlier_try_told_names_alone(
     world: World, api: GitHub
 ) -> None:
     """This try has asked for it with all that the checks say, and got no answer."""
-    api.log_host.close()
-    step = Step(world, api, rounds(red(), GREEN), "quiet", timeout="3h")
-    with pytest.raises(worlds.Killed):
-        step.play(watch=kill_in_second_round)
-    api.log_host.open()
-    step.case.attempt = 2
+    step = killed_after_names_alone(world, api)
     stop = Stop()
 
     def interrupt(update: Update) -> None:

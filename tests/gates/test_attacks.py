@@ -10,6 +10,7 @@ import pytest
 from mogplex_ci.run.updates import ClaimsDiffer, OtherBranchUsed
 from tests.gates.story import PASSED, Story, outcome, says
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
+from tests.github.repository import Files
 
 EVIL = {".github/workflows/ci.yml": "on: never"}
 GOOD = {"src/login.tsx": "fixed"}
@@ -128,42 +129,30 @@ def test_a_change_that_an_event_denies_is_one(tmp_path: Path) -> None:
     assert result.commit == story.runs[0].commit_sha
 
 
-@pytest.mark.parametrize("undoes", [True, False])
-def test_a_forced_push_that_drops_or_undoes_earlier_work_changes_it(
-    story: Story, undoes: bool
-) -> None:
-    """The branch had a fix of somebody's in a protected path."""
+FIXED = {".github/ci.yml": "on: [push, pull_request]", "src/a.ts": "a"}
+FORCED_PUSHES: dict[str, tuple[Files, Files]] = {
+    "undoes a fix": (FIXED, {"src/a.ts": "a", ".github/ci.yml": "on: never"}),
+    "drops a fix": (FIXED, {"src/a.ts": "a"}),
+    "moves a file": (
+        {"src/a.ts": "a"},
+        {"src/a.ts": "a", "ci/new.yml": "on: push", ".github/ci.yml": None},
+    ),
+    "changes more files than are listed": (
+        {"src/a.ts": "a"},
+        {f"src/{number}.ts": "b" for number in range(400)},
+    ),
+}
+"""What the branch had of somebody's work, and what the agent puts in its place."""
+
+
+@pytest.mark.parametrize("name", FORCED_PUSHES)
+def test_a_forced_push_counts_by_what_it_drops_undoes_and_moves(story: Story, name: str) -> None:
     github = story.github
-    github.push("fix", {".github/ci.yml": "on: [push, pull_request]", "src/a.ts": "a"})
-    rest = {"src/a.ts": "a", ".github/ci.yml": "on: never"} if undoes else {"src/a.ts": "a"}
+    before, after = FORCED_PUSHES[name]
+    github.push("fix", before)
 
     def forces() -> None:
-        github.push("fix", commit=github.commit("main", rest), by=AGENT)
-
-    result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
-    assert outcome(result) == REJECTED
-
-
-def test_a_forced_push_that_moves_a_protected_file_changes_it(story: Story) -> None:
-    """Seen from the base, the file was never there; the branch had it in the protected path."""
-    github = story.github
-    github.push("fix", {"src/a.ts": "a"})
-
-    def forces() -> None:
-        moved = {"ci/new.yml": "on: push", ".github/ci.yml": None, "src/a.ts": "a"}
-        github.push("fix", commit=github.commit("main", moved), by=AGENT)
-
-    result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
-    assert outcome(result) == REJECTED
-
-
-def test_a_forced_push_whose_files_are_not_all_listed_does_not_pass(story: Story) -> None:
-    github = story.github
-    github.push("fix", {"src/a.ts": "a"})
-
-    def forces() -> None:
-        many = {f"src/{number}.ts": "b" for number in range(400)}
-        github.push("fix", commit=github.commit("main", many), by=AGENT)
+        github.push("fix", commit=github.commit("main", after), by=AGENT)
 
     result = story.play(Work(GOOD, before=forces), branch="fix", **PROTECTS)
     assert outcome(result) == REJECTED

@@ -95,6 +95,30 @@ def test_a_byte_order_mark_hides_no_skill_and_is_no_prompt(text: str) -> None:
     assert check({"prompt": "\ufeffdeploy now"}) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "near"),
+    [
+        ("branch", "Zk3vQ9aXw7LmN2pR 8tYbC5dFgH1jK4", []),
+        ("repo", "acme/web@Zk3vQ9aXw7LmN2pR8tYbC5dFgH1jK4", []),
+        ("branch", "a1b2c3d4e5f6a7b8c9d0 x", []),
+        (
+            "branch",
+            "Add Web3 Frontend To The Landing Page",
+            ["Add-Web3-Frontend-To-The-Landing-Page"],
+        ),
+        (
+            "repo",
+            "https://github.com/acme/My-Long-Repository-Name-2",
+            ["acme/My-Long-Repository-Name-2"],
+        ),
+    ],
+)
+def test_what_may_be_a_key_is_no_suggestion(name: str, text: str, near: list[str]) -> None:
+    (problem,) = check({name: text})
+    assert [each.text for each in problem.near] == near
+    assert bool(problem.remedy) == (not near)
+
+
 def test_a_wrong_choice_is_told_the_right_ones() -> None:
     (problem,) = check({"on-timeout": "wait"})
     assert problem.remedy == "Use detach or cancel."
