@@ -59,6 +59,8 @@ OF_EACH_KIND = {
         ("base-url", "https://mogplex.com/#a", "contains credentials, a query or a fragment"),
         ("matrix", "[" * 100_000, "is not JSON"),
         ("matrix", "9" * 5_000, "is not JSON"),
+        ("max-parallel", "0" * 9 + "5", None),
+        ("max-parallel", "0" * 5_000 + "5", "is not a whole number from 1 to 999"),
     ],
 )
 def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
