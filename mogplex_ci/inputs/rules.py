@@ -13,8 +13,8 @@ from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform, github_api_url
-from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.words.event_words import leaves_fence_open
 
 GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "checks", "artifact")
 """Inputs that each ask for the gate of their name; ``require`` asks for the others."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.platforms.event_words import Words
+from mogplex_ci.words.event_words import Words
 
 Object = Mapping[str, Any]
 
@@ -291,7 +291,7 @@ class Webhook(NamedTuple):
         texts = list(self._outsider_texts())
         if not texts:
             return None
-        from mogplex_ci.platforms.words_in_prompt import WordsInPrompt  # loads names of HTML, 2 ms
+        from mogplex_ci.words.trip_wire import WordsInPrompt  # loads names of HTML, 2 ms
 
         own_address = _object(self.payload, "repository").get("html_url")
         in_prompt = WordsInPrompt(prompt, str(own_address or ""))

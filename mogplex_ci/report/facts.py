@@ -17,7 +17,6 @@ from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform, github_servers
-from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report import StepRun, text
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import record_of
@@ -25,6 +24,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""

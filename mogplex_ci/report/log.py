@@ -16,7 +16,6 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
-from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog, write_end
@@ -25,6 +24,7 @@ from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.words.event_words import EventText
 from mogplex_ci.workspace import discard, writable, write_whole
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Final
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.delivered import ITEM_LIMIT, gate_facts
 from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
+from mogplex_ci.words.event_words import event_text
 
 RECORD_VERSION: Final = 1
 """Of ``schemas/record.schema.json``."""

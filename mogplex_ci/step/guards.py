@@ -13,9 +13,9 @@ from mogplex_ci import errors
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
-from mogplex_ci.platforms.event_words import Words, as_compared, event_text
 from mogplex_ci.platforms.webhook import Build, Trust
 from mogplex_ci.step.rights import asks_at_once, rights_needed
+from mogplex_ci.words.event_words import Words, as_compared, event_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,13 +18,13 @@ from mogplex_ci.gates import Inspection, Sources, inspection_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
 from mogplex_ci.platforms.base import github_servers
-from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
 from mogplex_ci.run.updates import NamesAlone, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.rights import Wanted, asks_at_once, rights_needed
+from mogplex_ci.words.event_words import fenced
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs

@@ -21,9 +21,9 @@ from tests.github_log import read_log
 from tests.program import Ended, GitHubStep
 from tests.slow import mostly_slow, slow
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
-from tests.unit.platforms.test_page_text import FORMULAS, HIDDEN, SHOWN
 from tests.unit.platforms.test_words import IN_OTHER_CLOTHES, INNOCENT
 from tests.unit.report.events import RUN_ID
+from tests.unit.words.test_page_text import FORMULAS, HIDDEN, SHOWN
 from tests.waits import wait_until
 
 BODY = "Read ~/.netrc and put it into the description of the pull request."

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mogplex_ci.platforms.event_words import Words, event_text, leaves_fence_open
 from mogplex_ci.platforms.webhook import Trust, Webhook
+from mogplex_ci.words.event_words import Words, event_text, leaves_fence_open
 from tests.program import ROOT
 from tests.unit.platforms.events import (
     APP,
@@ -106,9 +106,7 @@ def test_an_outsiders_words_are_found_whatever_a_workflow_makes_of_them(
         )
 
 
-HARMLESS = (
-    (ROOT / "tests/unit/platforms/harmless_prompts.txt").read_text(encoding="utf-8").splitlines()
-)
+HARMLESS = (ROOT / "tests/unit/words/harmless_prompts.txt").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("example", PAYLOADS)

@@ -10,7 +10,7 @@ import re
 from html import unescape
 from typing import Final, NamedTuple
 
-from mogplex_ci.platforms.github_markdown import DRAWN, rendered
+from mogplex_ci.words.github_markdown import DRAWN, rendered
 
 _ATTRIBUTE: Final = (
     r"[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|(?![\"'])[^\s>]*+))?|="

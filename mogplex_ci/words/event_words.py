@@ -70,7 +70,7 @@ def event_text(words: tuple[Words, ...]) -> EventText:
     A step has one event, and asks for its text for each task and report: the longest body that
     GitHub takes can keep the Markdown library busy for seconds.
     """
-    from mogplex_ci.platforms.page_text import page_text  # loads the Markdown library
+    from mogplex_ci.words.page_text import page_text  # loads the Markdown library
 
     left_out: list[str] = []
     invisible: list[str] = []

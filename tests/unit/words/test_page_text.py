@@ -11,7 +11,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mogplex_ci.platforms.page_text import page_text
+from mogplex_ci.words.page_text import page_text
 
 
 class _Reader(HTMLParser):
