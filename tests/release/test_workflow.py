@@ -71,10 +71,18 @@ def test_plain_tags_move_after_the_release_is_seen_to_be_immutable() -> None:
     assert "release" in before("tag-image")
 
 
-def test_each_environment_is_used_once() -> None:
-    """An environment that asks for approval asks for each job."""
+def test_one_job_waits_for_an_approval() -> None:
+    """`release` asks for each job that names it; `pypi` and `tags` hold what a job may use."""
     environments = [job["environment"] for job in JOBS.values() if "environment" in job]
-    assert sorted(environments) == ["pypi", "release", "tags"]
+    assert environments.count("release") == 1
+    assert set(environments) == {"pypi", "release", "tags"}
+
+
+def test_nothing_is_published_before_releases_are_seen_to_be_immutable() -> None:
+    """GitHub applies the setting to later releases only."""
+    assert {name for name in JOBS if writes(name)} == {"image", "pypi", "release", "tag-image"}
+    for job in ("image", "pypi", "release", "tag-image"):
+        assert "immutable" in before(job)
 
 
 def run_step(script: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -137,6 +145,34 @@ def test_a_release_that_can_be_changed_stops_the_workflow(
     executable(tmp_path / "bin/gh", f"{gh}{immutable}\n")
     script = script_of("release", "See that nobody can change it")
     assert run_step(script, tmp_path, VERSION="1.2.3", GH_REPO="acme/x").returncode == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("echo true", 0),
+        ("echo false", 1),
+        ('echo "gh: Not Found (HTTP 404)" >&2; exit 1', 1),  # the setting is off
+        ('echo "gh: Forbidden (HTTP 403)" >&2; exit 1', 1),  # the app lacks the permission
+    ],
+)
+def test_github_is_asked_whether_releases_are_immutable(
+    answer: str, code: int, tmp_path: Path
+) -> None:
+    asked = '[ "$*" = "api repos/acme/x/immutable-releases --jq .enabled" ] || exit 9'
+    executable(tmp_path / "bin/gh", f"#!/bin/sh\n{asked}\n{answer}\n")
+    done = run_step(script_of("immutable", "Ask GitHub"), tmp_path, GITHUB_REPOSITORY="acme/x")
+    assert done.returncode == code
+    assert ("Turn on immutable releases" in done.stdout) is (code == 1)
+    assert ("HTTP" in answer) is ("HTTP" in done.stderr)
+
+
+@pytest.mark.parametrize(("has_looked", "code"), [("true", 0), ("false", 1), ("", 1)])
+def test_without_the_app_a_person_has_looked(has_looked: str, code: int, tmp_path: Path) -> None:
+    script = script_of("immutable", "Without the app, rely on the person who has looked")
+    done = run_step(script, tmp_path, HAS_LOOKED=has_looked)
+    assert done.returncode == code
+    assert ("immutable-releases-are-on" in done.stdout) is (code == 1)
 
 
 def test_the_image_is_labelled_with_version_commit_and_base(tmp_path: Path) -> None:
