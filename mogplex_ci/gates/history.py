@@ -104,15 +104,15 @@ class History:
             return (yield from self._changes_without_base())
         held = yield from self._base_held()
         if not begin.branch_tip:
-            compared = yield from self._compare(held.base, self._commit)
+            compared = yield from self._changed_since(held.base, self._commit)
             return held.by_run | Changes.of(compared)
         since = yield from self._compare(begin.branch_tip, self._commit)
         if since.is_descendant and (yield from self._holds(begin.branch_tip, held.newest)):
             return Changes.of(since)
         # History was rewritten, or the base was merged into the branch: what the branch had of its
         # own is compared with what it has of its own now.
-        old = yield from self._compare(held.base, begin.branch_tip)
-        new = yield from self._compare(held.base, self._commit)
+        old = yield from self._changed_since(held.base, begin.branch_tip)
+        new = yield from self._changed_since(held.base, self._commit)
         is_complete = old.is_complete and new.is_complete
         has_commits = new.ahead_by > 0
         return held.by_run | Changes(_differing(old.files, new.files), has_commits, is_complete)
@@ -158,9 +158,9 @@ class History:
         """Return what some moves of the base changed."""
         found = Changes()
         for move in moves:
-            found |= Changes.of((yield from self._compare(move.before, move.after)))
+            found |= Changes.of((yield from self._changed_since(move.before, move.after)))
             if move.kind == "force_push":
-                found |= Changes.of((yield from self._compare(move.after, move.before)))
+                found |= Changes.of((yield from self._changed_since(move.after, move.before)))
         return found
 
     def _moves_of_base(self, base_now: str) -> Generator[Update, None, _Moves | None]:
@@ -200,6 +200,28 @@ class History:
         if commit == other:
             return True
         return (yield from self._compare(commit, other)).ahead_by == 0
+
+    def _changed_since(self, base: str, head: str) -> Generator[Update, None, Comparison]:
+        """Return a comparison that lists every change that merging ``head`` into ``base`` makes.
+
+        Raises:
+            GitHubError: the two have several merge bases. GitHub compares with one of them, and
+                does not list what differs from another one.
+        """
+        compared = yield from self._compare(base, head)
+        merge_base = compared.merge_base
+        if merge_base in (base, head):
+            return compared
+        # Every common ancestor is in the history of the only merge base.
+        since_merge_base = yield from self._compare(merge_base, head)
+        if since_merge_base.ahead_by == compared.ahead_by:
+            return compared
+        branch = self._begin.branch
+        name = self._begin.base
+        raise GitHubError(
+            f"{branch} and {name} share several merge bases, so the changes cannot be determined",
+            remedy=f"Merge {name} into {branch} and re-run the [[job]].",
+        )
 
     def _compare(self, base: str, head: str) -> Generator[Update, None, Comparison]:
         if (base, head) not in self._comparisons:

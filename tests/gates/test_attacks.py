@@ -26,6 +26,31 @@ def branch_of(github: GitHub) -> str:
     return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
 
 
+def test_a_merge_of_what_the_base_merged_cannot_be_determined(story: Story) -> None:
+    """The agent merges the two parents of the base again, with the older version of a protected
+    file. GitHub compares with one of the parents, and merging puts the older version back.
+    """
+    github = story.github
+    start = github.branches["main"]
+    hardened = github.push("main", {".github/ci.yml": "on: push # no secrets"})
+    later = github.push("docs", commit=github.commit(start, {"docs/new.md": "new"}))
+    base = github.merge("docs")
+
+    def merges_again() -> None:
+        evil = github.commit(hardened, {".github/ci.yml": "on: push"}, merging=later, by=AGENT)
+        github.push("evil", commit=evil, by=AGENT)
+
+    work = Work(GOOD, before=merges_again)
+    result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
+    assert github.commits.merged(base, github.branches["evil"])[".github/ci.yml"] == b"on: push"
+    assert outcome(result) == ("rejected", "NOT_JUDGED")
+    assert result.cause == (
+        "the run succeeded, but this could not be judged: evil and main share several merge bases,"
+        " so the changes cannot be determined"
+    )
+    assert result.remedy == "Merge main into evil and re-run the [[job]]."
+
+
 @pytest.mark.parametrize("inputs", [PROTECTS, ALLOWS], ids=["protected", "allowed"])
 def test_a_branch_that_is_merged_before_the_gates_look_is_judged(
     story: Story, inputs: dict[str, Any]

@@ -1,17 +1,24 @@
-"""A repository's commits, as far as GitHub's API shows them: parents, trees, ancestry and
-differences, all computed.
+"""A repository's commits, as far as GitHub's API shows them. What they share, what differs and what
+a merge makes of them is computed by git itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 Tree = Mapping[str, bytes]
 """The content of each file by its path."""
+_STATUSES = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "T": "changed"}
+"""GitHub's words for the letters of ``git diff``."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class Commit:
     tree: Tree
     message: str
     author: str
+    git_id: str
+    """The commit's id in git, which a test may have given another one."""
 
 
 def blob_sha(content: bytes) -> str:
@@ -30,12 +39,38 @@ def blob_sha(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+@cache
+def _repository() -> TemporaryDirectory[str]:
+    """Return the folder of the one repository of this process that has the objects of all tests."""
+    folder = TemporaryDirectory(prefix="stand-in-", ignore_cleanup_errors=True)
+    subprocess.run(["git", "init", "--quiet", "--bare", folder.name], check=True)
+    return folder
+
+
+def git(*arguments: str, text: bytes = b"", fails: int = 0) -> bytes:
+    """Return the output of git in the repository of all tests; it may exit with ``fails``."""
+    folder = Path(_repository().name)
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    ran = subprocess.run(
+        ["git", "--git-dir", folder, *arguments],
+        input=text,
+        capture_output=True,
+        check=False,
+        env=environment,
+    )
+    assert ran.returncode in (0, fails), ran.stderr
+    return ran.stdout
+
+
 class Commits:
     """The commits of a repository, reachable or not, by their ids."""
 
     def __init__(self) -> None:
         self._commits: dict[str, Commit] = {}
+        self._names: dict[str, str] = {}
+        """Ids by those in git."""
         self._numbers = count(1)
+        self._comparisons: dict[tuple[str, str], dict[str, Any] | None] = {}
 
     def __contains__(self, sha: str) -> bool:
         """Whether there is such a commit."""
@@ -54,22 +89,58 @@ class Commits:
         author: str,
         sha: str | None = None,
     ) -> str:
-        """Add a commit and return its id. Its files are those of its parents, the first one's where
-        they differ, and ``changes``, in which None deletes a file.
+        """Add a commit and return its id. Its files are those of its parents, as git merges them,
+        and ``changes``, in which None deletes a file.
         """
-        tree: dict[str, bytes] = {}
-        for parent in reversed(parents):
-            tree |= self[parent].tree
+        tree = self._tree_of(parents)
         for path, content in changes.items():
             if content is None:
                 tree.pop(path, None)
             else:
                 tree[path] = content.encode() if isinstance(content, str) else content
-        if sha is None:
-            number = next(self._numbers)
-            sha = hashlib.sha256(f"{number} {parents} {message}".encode()).hexdigest()[:40]
-        self._commits[sha] = Commit(sha, parents, tree, message, author)
+        git_id = self._written(parents, tree, message)
+        sha = sha or git_id
+        self._commits[sha] = Commit(sha, parents, tree, message, author, git_id)
+        self._names[git_id] = sha
+        self._comparisons.clear()  # a test may give an id twice
         return sha
+
+    def _tree_of(self, parents: tuple[str, ...]) -> dict[str, bytes]:
+        if len(parents) == 2:
+            return self.merged(*parents)
+        return dict(self[parents[0]].tree) if parents else {}
+
+    def _written(self, parents: tuple[str, ...], tree: Tree, message: str) -> str:
+        """Write a commit into git; return its id there."""
+        stream = [
+            b"commit refs/heads/newest\nmark :1",
+            # Commits of the same content are not the same commit.
+            b"committer A <a@example.com> %d +0000" % (1_700_000_000 + next(self._numbers)),
+            b"data %d\n%s" % (len(message.encode()), message.encode()),
+        ]
+        for word, parent in zip((b"from", b"merge"), parents, strict=False):
+            stream.append(word + b" " + self[parent].git_id.encode())
+        stream.append(b"deleteall")
+        for path, content in tree.items():
+            stream.append(b"M 100644 inline " + path.encode())
+            stream.append(b"data %d\n%s" % (len(content), content))
+        stream.append(b"get-mark :1\n")
+        options = ["-c", "gc.auto=0", "fast-import", "--quiet", "--force"]
+        return git(*options, text=b"\n".join(stream)).decode().strip()
+
+    def merged(self, ours: str, theirs: str) -> dict[str, bytes]:
+        """Return the files of a merge; what conflicts has git's marks."""
+        heads = self[ours].git_id, self[theirs].git_id
+        said = git("merge-tree", "--write-tree", "--allow-unrelated-histories", *heads, fails=1)
+        tree = said.decode().split("\n", 1)[0]
+        known = {**self[theirs].tree, **self[ours].tree}.values()
+        contents = {blob_sha(content): content for content in known}
+        files = {}
+        for entry in git("ls-tree", "-r", "-z", tree).decode().split("\0")[:-1]:
+            about, _, path = entry.partition("\t")
+            blob = about.split()[2]
+            files[path] = contents.get(blob) or git("cat-file", "blob", blob)
+        return files
 
     def history(self, sha: str) -> Iterator[str]:
         """Yield a commit and its ancestors, the nearest ones first."""
@@ -82,47 +153,39 @@ class Commits:
                 yield this
                 todo += self[this].parents
 
-    def merge_base(self, base: str, head: str) -> str | None:
-        """Return the nearest common ancestor; None if there is none."""
-        known = set(self.history(base))
-        common = [sha for sha in self.history(head) if sha in known]
-        older = {ancestor for sha in common for ancestor in self.history(sha) if ancestor != sha}
-        return next((sha for sha in common if sha not in older), None)
-
     def only_in(self, head: str, base: str) -> list[str]:
         """Return the commits that ``head`` has and ``base`` has not, the oldest first."""
-        known = set(self.history(base))
-        return [sha for sha in self.history(head) if sha not in known][::-1]
+        span = f"{self[base].git_id}..{self[head].git_id}"
+        listed = git("rev-list", "--reverse", "--topo-order", span).decode().split()
+        return [self._names[each] for each in listed]
 
     def files_between(self, old: str, new: str) -> list[dict[str, Any]]:
         """Return the files that differ, as a comparison lists them."""
-        before, after = self[old].tree, self[new].tree
-        removed = {path for path in before if path not in after}
+        trees = self[old].git_id, self[new].git_id
+        listed = git("diff-tree", "-r", "--raw", "-z", "-M", "--no-abbrev", *trees)
+        parts = iter(listed.decode().split("\0")[:-1])
         files = []
-        for path in sorted(after):
-            if before.get(path) == after[path]:
-                continue
-            entry: dict[str, Any] = {"filename": path, "sha": blob_sha(after[path])}
-            same = [name for name in sorted(removed) if before[name] == after[path]]
-            if path in before:
-                entry["status"] = "modified"
-            elif same:
-                entry |= {"status": "renamed", "previous_filename": same[0]}
-                removed.remove(same[0])
-            else:
-                entry["status"] = "added"
+        for about in parts:
+            _, _, before, after, letter = about.split()
+            entry: dict[str, Any] = {"status": _STATUSES[letter[0]]}
+            if letter[0] == "R":
+                entry["previous_filename"] = next(parts)
+            entry["filename"] = next(parts)
+            entry["sha"] = before if letter == "D" else after
             files.append(entry)
-        files += [
-            {"filename": path, "sha": blob_sha(before[path]), "status": "removed"}
-            for path in sorted(removed)
-        ]
         return files
 
     def compare(self, base: str, head: str) -> dict[str, Any] | None:
         """Return GitHub's comparison with three dots; None without a common ancestor."""
-        common = self.merge_base(base, head)
-        if common is None:
+        if (base, head) not in self._comparisons:
+            self._comparisons[base, head] = self._compared(base, head)
+        return self._comparisons[base, head]
+
+    def _compared(self, base: str, head: str) -> dict[str, Any] | None:
+        found = git("merge-base", self[base].git_id, self[head].git_id, fails=1).decode().split()
+        if not found:
             return None
+        common = self._names[found[0]]
         ahead, behind = self.only_in(head, base), self.only_in(base, head)
         status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
         return {

@@ -152,14 +152,12 @@ class Repository:
     ) -> str:
         """Merge a branch or commit into a branch; return the commit that the branch has then."""
         tip = self.branches[into]
-        merged = self.commits[self.resolve(head) or ""].tree
         if squash:
-            known = self.commits[self.commits.merge_base(tip, self.resolve(head) or "") or ""].tree
-            changed = {path: merged.get(path) for path in {*known, *merged}}
-            differ = {path: new for path, new in changed.items() if known.get(path) != new}
-            after = self.commit(tip, differ, message=f"Squash {head}", by=by or "")
+            merged = self.commits.merged(tip, self.resolve(head) or "")
+            files = {path: merged.get(path) for path in {*self.commits[tip].tree, *merged}}
+            after = self.commit(tip, files, message=f"Squash {head}", by=by or "")
         else:
-            after = self.commit(tip, merging=head, files=merged, message=f"Merge {head}")
+            after = self.commit(tip, merging=head, message=f"Merge {head}")
         self._move(into, tip, after, kind, by, None)
         return after
 
