@@ -46,14 +46,14 @@ wrote is in ``detail``. An error is not changed after it is made::
 """
 
 import errno
-import re
 import traceback
 from math import inf
 from pathlib import Path
-from typing import Final, LiteralString, NamedTuple
+from typing import Final
 
 from mogplex_ci import __version__
-from mogplex_ci.own_words import named, written
+from mogplex_ci.own_words import named
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
@@ -177,117 +177,6 @@ def help_url(code: str) -> str:
     """
     anchor = code.lower() if code in ERROR_CODES else "error-codes"
     return f"{_TROUBLESHOOTING}#{anchor}"
-
-
-class RunFilePlace(NamedTuple):
-    """Where a run file has something wrong."""
-
-    file: Untrusted
-    """As ``run-file`` names it."""
-    line: int
-    """Counts from 1."""
-    task: Untrusted | None
-    """None outside tasks."""
-
-
-class Problem(NamedTuple):
-    """One fault of one input, and what to do about it.
-
-    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.`` In a run file:
-    ``tasks.yml, line 3: task "docs": timeout: "3x" is not a duration.``
-    """
-
-    input: str
-    """Name of the input, flag or variable."""
-    fault: str
-    """The fault, as the rest of a sentence about the value: ``is not a duration``."""
-    remedy: str = ""
-    """Advice, as sentences."""
-    got: Untrusted | None = None
-    """The value, for example of a mistyped name; None for secrets and long texts."""
-    near: tuple[Untrusted, ...] = ()
-    """Values that would be right and look like it."""
-    place: RunFilePlace | None = None
-    """Where it stands, if that is a run file."""
-
-    def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
-        """Return a template for ``Sanitizer.line``, and its values. The template begins with a
-        placeholder.
-
-        The value is left out when it could be a credential, for example one that was pasted into
-        the wrong input.
-        """
-        template, values = self._start()
-        if self.got is not None and not could_be_credential(self.got.text):
-            template += '"{}" '
-            values.append(self.got)
-        template += "{}"
-        values.append(self._in_place(self.fault))
-        if self.near or self.remedy:
-            template += "."
-        if self.near:
-            template += " Did you mean {}?"
-            if len(self.near) > 1:
-                others = ", ".join("{}" for _ in self.near[1:])
-                template = template.removesuffix("{}?") + others + " or {}?"
-            values += self.near
-        if self.remedy:
-            template += " {}"
-            values.append(self._in_place(self.remedy))
-        return template, tuple(values)
-
-    def _in_place(self, words: str) -> str:
-        """Return our words as they are; of a run file with the names that it has."""
-        return words if self.place is None else written(words)
-
-    def _start(self) -> tuple[LiteralString, list[str | Untrusted]]:
-        """Return the start of the line and its values: the input, or the place in the run file."""
-        if self.place is None:
-            return "{}: ", [named(self.input)]
-        file, line, task = self.place
-        template: LiteralString = "{}, line {}: "
-        values: list[str | Untrusted] = [file, str(line)]
-        if could_be_credential(file.text):
-            values[0] = "run-file"
-        if task is not None and not could_be_credential(task.text):
-            template += 'task "{}": '
-            values.append(task)
-        if self.input != "run-file":  # else it is the file's structure that is wrong
-            template += "{}: "
-            values.append(self.input)
-        return template, values
-
-
-def could_be_credential(text: str) -> bool:
-    """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too
-    random a word.
-    """
-    return len(text) > _LONGEST_SHOWN or re.search(_TOO_RANDOM, text) is not None
-
-
-def has_random_word(text: str) -> bool:
-    """Whether a word of ``text`` looks like a key. A suggestion may be longer than a value that is
-    shown, for names of repositories are: it is made of a value that may be a credential.
-    """
-    return re.search(_RANDOM_WORD, text) is not None
-
-
-_RANDOM_WORD: Final = (
-    r"(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{12}"
-    r"|(?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{20}"
-)
-_LONGEST_SHOWN: Final = 200
-_TOO_RANDOM: Final = (
-    r"://[^/\s]*@"  # URL with credentials
-    r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
-    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])\S{8}"  # digits, lower and upper case
-    # letters, digits and unusual signs
-    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])(?=\S{0,80}[^\w\s./:-])\S{8}"
-    # the same with hyphens, as in a UUID
-    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])[A-Za-z0-9_+-]{20}"
-    r"|(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])[A-Za-z0-9_+/=-]{20}"  # lower and upper case, as in base64
-    r"|[A-Za-z0-9_+/=-]{32}"
-)
 
 
 class UsageError(MogplexError):

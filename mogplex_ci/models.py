@@ -11,9 +11,12 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, NewType, TypeAlias
 
 from mogplex_ci.untrusted import Untrusted
+
+Seconds = NewType("Seconds", float)
+"""A duration. The API has milliseconds; the reader divides by 1,000."""
 
 TERMINAL_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
 LIVE_STATUSES: Final = frozenset({"pending", "streaming"})
@@ -176,7 +179,7 @@ class ToolState(NamedTuple):
     failed: bool
     denied: bool
     """The agent was not allowed to make the call."""
-    seconds: Annotated[float | None, "duration_ms"]
+    seconds: Annotated[Seconds | None, "duration_ms"]
     """How long the call took, when the service says so."""
     exit_code: int | None = None
     """That of the command, where the harness tells what it returned."""

@@ -17,7 +17,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 
 _ROOM: Final = 64 * 1024

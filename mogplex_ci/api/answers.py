@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar, get_args, get_origin, get_type_hin
 
 from mogplex_ci import models
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.models import EventKind
+from mogplex_ci.models import EventKind, Seconds
 from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
@@ -346,11 +346,11 @@ def _int(value: object) -> int | None:
     return value if abs(value) < 10**9 else None
 
 
-def _seconds(value: object) -> float | None:
-    """Read a number of milliseconds; None for anything else."""
+def _seconds(value: object) -> Seconds | None:
+    """Read a number of milliseconds as seconds; None for anything else."""
     if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_CALL_MS:
         return None
-    return value / 1000
+    return Seconds(value / 1000)
 
 
 def time(value: object) -> datetime | None:
@@ -369,7 +369,7 @@ _FIELD_READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Untrusted: text,
     Untrusted | None: text,
     int | None: _int,
-    float | None: _seconds,
+    Seconds | None: _seconds,
     datetime | None: time,
     bool: lambda value: value is True,
     bool | None: lambda value: value if isinstance(value, bool) else None,

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
+from mogplex_ci.problems import Problem
 
 _SCHEMES: Final = ("http", "https")
 _SOCKS_SCHEMES: Final = ("socks4", "socks4a", "socks5", "socks5h")

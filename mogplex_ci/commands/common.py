@@ -14,7 +14,6 @@ from mogplex_ci.errors import (
     KeyConflictError,
     MogplexError,
     NotAuthorizedError,
-    Problem,
     RateLimitedError,
     TokenLostError,
     UsageError,
@@ -26,6 +25,7 @@ from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms.job_log import coloured
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update

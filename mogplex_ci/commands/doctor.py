@@ -30,6 +30,7 @@ from mogplex_ci.models import is_uuid
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import github_api_url
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import SafeText, Value, duration
 from mogplex_ci.step.guards import reason_to_skip, rights_for_event
@@ -96,7 +97,7 @@ class Job:
         self.tasks: Sequence[ActionInputs] = ()
         """The inputs of each task; empty as long as they are not read, and if they are wrong."""
 
-    def read(self, *stand_ins: str) -> Sequence[errors.Problem]:
+    def read(self, *stand_ins: str) -> Sequence[Problem]:
         """Read the inputs as a step does, and return warnings about them.
 
         Raises:

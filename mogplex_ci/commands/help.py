@@ -9,9 +9,10 @@ from typing import Final
 from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
 from mogplex_ci.commands.common import Session, in_session, overview
-from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
+from mogplex_ci.errors import EXIT_CODES, UsageError
 from mogplex_ci.inputs.declared import nearest
 from mogplex_ci.inputs.flags import program
+from mogplex_ci.problems import Problem
 from mogplex_ci.report.outputs import FILE_VERSION
 from mogplex_ci.untrusted import Untrusted
 

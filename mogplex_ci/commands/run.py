@@ -9,7 +9,6 @@ from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import (
     AdvisedError,
     MogplexError,
-    Problem,
     UnavailableError,
     UnknownRepoError,
     UsageError,
@@ -18,6 +17,7 @@ from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started
 from mogplex_ci.waiting import StopRequested

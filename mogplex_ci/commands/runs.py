@@ -15,11 +15,12 @@ from mogplex_ci.commands.common import (
     in_session,
     whole_number,
 )
-from mogplex_ci.errors import AdvisedError, NotFoundError, Problem, UsageError
+from mogplex_ci.errors import AdvisedError, NotFoundError, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.values import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
+from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind, missing_events

@@ -6,10 +6,11 @@ from typing import Final, LiteralString
 
 from mogplex_ci.commands.common import Session, choose, in_session
 from mogplex_ci.commands.lists import Row, cells_of, print_table
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.models import LIST_LIMIT, is_uuid
+from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import SafeText
 from mogplex_ci.untrusted import Untrusted
 

@@ -6,25 +6,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import jsonschema
-import yaml
-from yaml.constructor import ConstructorError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from mogplex_ci.credentials import could_be_credential
 from mogplex_ci.durations import ALLOWED, MAX_SECONDS, parse_duration
-from mogplex_ci.errors import could_be_credential
+from mogplex_ci.yaml_lines import FieldPath, YamlError, read_as_json
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
-_MOST_VALUES: Final = 200_000
-"""Values in a file, those that an alias repeats included."""
-
-FieldPath: TypeAlias = tuple[str | int, ...]
+_MAX_VALUES: Final = 200_000
+"""Names and values in a file, those that an alias repeats included."""
 
 
 class DocumentError(ValueError):
@@ -39,7 +35,7 @@ class Document:
 
     name: str
     value: Any
-    lines: dict[FieldPath, int]
+    lines: Mapping[FieldPath, int]
 
     def error(self, path: FieldPath, message: str) -> DocumentError:
         """Return the error for the field at ``path``."""
@@ -175,87 +171,9 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-_TAGS_BEYOND_JSON: Final = tuple(
-    f"tag:yaml.org,2002:{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")
-)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the values of JSON. A time stays a string, which the schema checks."""
-
-    yaml_constructors = {  # noqa: RUF012  (PyYAML's own shape)
-        tag: constructor
-        for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
-        if tag not in _TAGS_BEYOND_JSON
-    }
-    yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's own shape)
-        first: [(tag, regex) for tag, regex in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_object(self, node: Node, deep: bool = False) -> Any:
-        """Return the value of ``node``.
-
-        Raises:
-            ConstructorError: there is none, as for ``!!bool abc`` and ``!!int ""``, at which
-                PyYAML itself stumbles; or it is a number too long to be written.
-        """
-        try:
-            value = super().construct_object(node, deep)
-            if isinstance(value, int):
-                str(value)
-        except (ValueError, LookupError) as error:
-            problem = "a value that cannot be read"
-            raise ConstructorError(None, None, problem, node.start_mark) from error
-        return value
-
-
 def _parse(name: str, text: str) -> Document:
-    lines: dict[FieldPath, int] = {}
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return Document(name, None, lines)
-        for path, line in _lines(name, node, ()):
-            lines[path] = line
-            if len(lines) > _MOST_VALUES:
-                raise DocumentError(f"{name}: holds more than {_MOST_VALUES} values")
-        value = loader.construct_document(node)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        # PyYAML quotes the content, which may be anything.
-        problem = re.sub("(['\"]).*\\1", "…", getattr(error, "problem", None) or "")
-        raise DocumentError(
-            f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")
-        ) from None
-    except DocumentError:
-        raise
-    except RecursionError:
-        raise DocumentError(f"{name}: nested too deeply") from None
-    except (ValueError, OverflowError):  # such as "\\UFFFFFFFF", which is no character
-        raise DocumentError(f"{name}: a value that cannot be read") from None
-    return Document(name, value, lines)
-
-
-def _lines(name: str, node: Node, path: FieldPath) -> Iterator[tuple[FieldPath, int]]:
-    line = node.start_mark.line + 1
-    yield path, line
-    if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _lines(name, item, (*path, index))
-    elif isinstance(node, MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, ScalarNode):
-                if key.value in seen:
-                    where = f"{name}:{key.start_mark.line + 1}: {field_name((*path, key.value))}"
-                    raise DocumentError(f"{where}: given twice")
-                seen.add(key.value)
-                here = (*path, key.value)
-                for below, below_line in _lines(name, value, here):
-                    if below == here:  # a value may begin on a line below its key
-                        yield below, key.start_mark.line + 1
-                    else:
-                        yield below, below_line
+        found = read_as_json(text, max_values=_MAX_VALUES)
+    except YamlError as error:
+        raise DocumentError(f"{name}:{error.line}: {field_name(error.path)}: {error}") from None
+    return Document(name, found.value, found.lines)

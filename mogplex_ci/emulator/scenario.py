@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.emulator.documents import Document, DocumentError, FieldPath, load
+from mogplex_ci.emulator.documents import Document, DocumentError, load
 from mogplex_ci.emulator.faults import Fault
 from mogplex_ci.emulator.recording import SUFFIXES, load_recording
+from mogplex_ci.yaml_lines import FieldPath
 
 _FOLDER: Final = Path(__file__).with_name("scenarios")
 _PARTS: Final = Path(__file__).with_name("parts")

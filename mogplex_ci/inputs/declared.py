@@ -29,8 +29,9 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Final, Literal, NamedTuple
 
+from mogplex_ci.credentials import has_random_word
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.errors import Problem, has_random_word
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import DOCS, base_url_fault
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final, NoReturn
 
-from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
+from mogplex_ci.errors import EXIT_CODES, UsageError
 from mogplex_ci.inputs.declared import Input, Kind, inputs, instead_of
+from mogplex_ci.problems import Problem
 
 _OF_STEP: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import check, inputs
 from mogplex_ci.inputs.rules import GATE_INPUTS, conflicts, missing, names_worktree, with_advice
 from mogplex_ci.inputs.sources import Sources, gather, given_texts
@@ -16,6 +16,7 @@ from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.gitlab import job_timeout
+from mogplex_ci.problems import Problem
 
 
 class ActionInputs(DeclaredInputs):

@@ -7,12 +7,13 @@ about that one. It also gets the ``texts`` that are given, by input: those other
 from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform, github_api_url
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import leaves_fence_open
 

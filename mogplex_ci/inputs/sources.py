@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.base import VARIABLES, Platform
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text

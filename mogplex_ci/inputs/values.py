@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import Input, check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.own_words import all_named
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
@@ -88,8 +89,6 @@ def _run_options(text: str) -> Mapping[str, Any]:
     from mogplex_ci.inputs.run_file import parse_options  # 1 ms
 
     options = parse_options(text)
-    if not all(isinstance(name, str) for name in options):
-        raise ValueError("has a name that is not text")
     owners = {"repoId": "repo"}
     owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
     taken = [name for name in options if name in owners]

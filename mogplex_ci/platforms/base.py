@@ -14,11 +14,12 @@ from os import urandom
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import Identity, System, always, repository_of, value_of
 from mogplex_ci.platforms.webhook import Build, Cause
+from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import check_room, read_text, usable, writable, write_whole

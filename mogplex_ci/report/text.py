@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import MogplexError, Problem
+from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.timeline import (

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:

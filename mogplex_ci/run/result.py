@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, Literal, LiteralString, NamedTuple, Self
 
-from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
+from mogplex_ci.errors import (
+    GitHubUnavailableError,
+    MogplexError,
+    ServerError,
+    UsageError,
+)
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Sandbox
 from mogplex_ci.own_words import named
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted

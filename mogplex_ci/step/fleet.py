@@ -13,9 +13,10 @@ from typing import Final
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import ServiceHistory
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
+from mogplex_ci.problems import Problem
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, RunEnd, RunUpdate, result_of_fleet

@@ -14,6 +14,7 @@ from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import Build, Trust
+from mogplex_ci.problems import Problem
 from mogplex_ci.step.rights import asks_at_once, rights_needed
 from mogplex_ci.words.event_words import Words, as_compared, event_text
 
@@ -184,13 +185,11 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
             "is set, and this job's event has no issue, pull request, discussion, comment or review"
         )
         remedy = "Remove it from jobs that such an event does not start."
-        raise errors.UsageError(errors.Problem("include-event", fault, remedy))
+        raise errors.UsageError(Problem("include-event", fault, remedy))
     prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
     if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
         remedy = "Name the number in the prompt instead."
-        raise errors.UsageError(
-            errors.Problem("include-event", f"makes a prompt that {too_long}", remedy)
-        )
+        raise errors.UsageError(Problem("include-event", f"makes a prompt that {too_long}", remedy))
     return inputs._replace(prompt=prompt)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
-from mogplex_ci.errors import InternalError, Problem, ResourceError, UsageError
+from mogplex_ci.errors import InternalError, ResourceError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import (
     ARTIFACT_FILE,
@@ -21,6 +21,7 @@ from mogplex_ci.outputs import (
 )
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.problems import Problem
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress

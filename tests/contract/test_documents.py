@@ -62,32 +62,32 @@ HOSTILE_FILES = {
     "aliases that multiply": (
         "a: &a [x,x,x,x,x,x,x,x,x]\n"
         + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefgh")),
-        "more than 200000 values",
+        "more than 200,000 names and values",
     ),
     "large": ("x" * (5 << 20), "larger than 4194304 bytes"),
     "a number that is none": ("steps: 0x_", ""),
     "too long a number": (
         "steps: 0x" + "f" * 5_000,
-        "scenario.yaml:1: (top level): not valid YAML",
+        "scenario.yaml:1: (top level): is not YAML",
     ),
-    "no character": ('steps: "\\UFFFFFFFF"', "a value that cannot be read"),
+    "not a character": ('steps: "\\UFFFFFFFF"', "found an escape that is not a character"),
     **{
         value: (
             f"description: x\nsteps: [{{event: log, payload: {{a: {value}}}}}]",
-            "scenario.yaml:2: (top level): not valid YAML: a value that cannot be read",
+            "scenario.yaml:2: (top level): is not YAML: a value that cannot be read",
         )
         for value in ("!!bool hunter2", '!!int ""', '!!float ""', "!!int hunter2")
     },
     **{
         value: (
             f"description: x\nsteps: [{{event: log, payload: {{a: {value}}}}}]",
-            "scenario.yaml:2: (top level): not valid YAML: could not determine a constructor",
+            "scenario.yaml:2: (top level): is not YAML: could not determine a constructor",
         )
         for value in ("!!timestamp hunter2", "!!timestamp 2026-11-24", "!!binary aGk=", "!!set {a}")
     },
     "a tag": (
         "steps: !secret hunter2",
-        "not valid YAML: could not determine a constructor for the tag",
+        "is not YAML: could not determine a constructor for the tag",
     ),
 }
 

@@ -16,8 +16,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator.documents import errors_of
-from mogplex_ci.errors import Problem
 from mogplex_ci.inputs.declared import inputs, kinds, load_schema
+from mogplex_ci.problems import Problem
 from tests.e2e.golden import check_golden
 
 Place: TypeAlias = tuple[str | int, ...]

@@ -9,17 +9,12 @@ from io import StringIO
 import pytest
 
 from mogplex_ci import errors
-from mogplex_ci.errors import (
-    InternalError,
-    MissingTokenError,
-    MogplexError,
-    Problem,
-    UsageError,
-    could_be_credential,
-)
+from mogplex_ci.credentials import could_be_credential
+from mogplex_ci.errors import InternalError, MissingTokenError, MogplexError, UsageError
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.own_words import written
 from mogplex_ci.platforms import detect
+from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
 from mogplex_ci.untrusted import Untrusted

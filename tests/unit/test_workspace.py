@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import (
     append_text,

@@ -6,7 +6,8 @@ import pytest
 
 from mogplex_ci import errors
 from mogplex_ci.commands.common import error_lines, overview, remedy_of, whole_number
-from mogplex_ci.errors import MogplexError, Problem, UsageError
+from mogplex_ci.errors import MogplexError, UsageError
+from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 

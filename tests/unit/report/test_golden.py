@@ -17,9 +17,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import Problem, UnreachableError
+from mogplex_ci.errors import UnreachableError
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms.base import PLAIN, Plain
+from mogplex_ci.problems import Problem
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.outputs import OUTPUT_NAMES
 from mogplex_ci.report.run_log import RunLog

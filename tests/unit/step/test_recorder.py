@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.platforms import detect
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
