@@ -424,9 +424,7 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = (
-        "Leave it out of the prompt. With [[include-event: true]] the agent gets it as a report."
-    )
+    remedy = "Leave this phrase out of the prompt, or use [[include-event: true]]: the agent gets it as a report."
 
 
 class MissingRightsError(MogplexError):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import Words
 
 Object = Mapping[str, Any]
@@ -129,8 +130,6 @@ _NO_WORDS: Final = (
     r"|reason)"
 )
 """Keys whose strings GitHub makes."""
-_PARTS_OF_A_SUBJECT: Final = r"(?:\A|\.)(?:title|body|ref)\Z"
-"""Paths of texts over which an outsider may divide a sentence."""
 _PERMISSIONS: Final = {
     "discussion": "discussions",
     "issue": "issues",
@@ -175,6 +174,15 @@ class Trust(NamedTuple):
         return is_person and bool(login) and (login.lower() in self.users or self.may_write(login))
 
 
+class OutsiderText(NamedTuple):
+    """Words of an outsider that are in a prompt."""
+
+    path: str
+    """Of their field in the payload, such as ``issue.body``."""
+    quote: Untrusted
+    """At most 40 characters of them, in quotation marks."""
+
+
 class Build(NamedTuple):
     """The cause of a job that gets no event: as far as variables tell it."""
 
@@ -197,7 +205,7 @@ class Build(NamedTuple):
             return "this job builds a pull request from a fork"
         return None
 
-    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
+    def outsider_text_in(self, prompt: str, trust: Trust) -> OutsiderText | None:
         """Return None: nothing tells who wrote which text."""
         return None
 
@@ -284,29 +292,21 @@ class Webhook(NamedTuple):
     def _is_allowed_app(self, trust: Trust) -> bool:
         return _is_app(self._actor) and _login(self._actor).lower() in trust.bots
 
-    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
-        """Return the path of a field whose words, an outsider's, are in ``prompt``, such as
-        ``issue.body``, or None.
-        """
+    def outsider_text_in(self, prompt: str, trust: Trust) -> OutsiderText | None:
+        """Return a field whose words, an outsider's, are in ``prompt``, or None."""
         texts = list(self._outsider_texts())
         if not texts:
             return None
-        from mogplex_ci.words.trip_wire import WordsInPrompt  # loads names of HTML, 2 ms
+        from mogplex_ci.words.trip_wire import TripWire  # loads names of HTML, 2 ms
 
         own_address = _object(self.payload, "repository").get("html_url")
-        in_prompt = WordsInPrompt(prompt, str(own_address or ""))
-
-        def is_trusted(author: Object) -> bool:
-            return trust.vouches(_login(author), is_person=self._is_person(author))
-
+        wire = TripWire(prompt, str(own_address or ""))
         for path, text, author in texts:
-            if in_prompt.hold(text) and not is_trusted(author):
-                return path
-        parts = [part for part in texts if re.search(_PARTS_OF_A_SUBJECT, part[0])]
-        if in_prompt.hold_together(text for _, text, _ in parts):
-            untrusted = {path: text for path, text, author in parts if not is_trusted(author)}
-            if in_prompt.hold_together(untrusted.values()):
-                return next(iter(untrusted))
+            quote = wire.touched_by(text)
+            if quote is None:
+                continue
+            if not trust.vouches(_login(author), is_person=self._is_person(author)):
+                return OutsiderText(path, Untrusted(f'"{quote}"'))
         return None
 
     def words(self) -> tuple[Words, ...]:

@@ -88,10 +88,11 @@ def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str
 def _check_prompts(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> None:
     """Raise ``UntrustedPromptError`` if an outsider's words are in a prompt."""
     for task in tasks:
-        field = step.platform.cause.outsider_text_in(task.prompt, trust)
-        if field is not None:
+        found = step.platform.cause.outsider_text_in(task.prompt, trust)
+        if found is not None:
             raise errors.UntrustedPromptError(
-                f"the prompt contains {field} of the event, which an outsider wrote"
+                f"the prompt contains words of {found.path} of the event, which an outsider wrote",
+                detail=found.quote,
             )
 
 
