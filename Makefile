@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 EXAMPLES ?= slow
 SEED ?= 1
-SAMPLE ?= 240
-MODULES ?=
+SAMPLE ?= 60
+ROOM ?=
 T ?=
 MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
@@ -147,9 +147,9 @@ fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Apart from the other tools: some tests read what is installed beside them.
-mutants: $(SETUP) ## Change the client in SAMPLE=240 places, drawn by SEED=1 or SEED=today, and see whether a test notices
+mutants: $(SETUP) ## Change a room in SAMPLE=60 places and see whether its tests notice: ROOM=gates T=tests/unit/gates
 	$(call install,$(MUTANTS),mutants)
-	$(MUTANTS)/bin/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --modules "$(MODULES)"
+	$(MUTANTS)/bin/python -m scripts.mutants --room "$(ROOM)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
 
 bench: $(SETUP) ## Measure what the documents claim about speed and frugality
 	@$(BIN)/python -m benchmarks
