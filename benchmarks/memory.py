@@ -83,13 +83,12 @@ def _peak_of_repair(lines: int) -> float:
     job = crc32(b"test")
     with tempfile.TemporaryDirectory() as folder, GitHub() as github, Emulator(speed=50) as service:
         github.works_for(service, *works)
-        github.jobs[job] = [{"conclusion": "failure"}]
         github.logs[job] = _LINE * lines
         inputs = {"prompt": "Fix it", "require": "checks", "repair": "1", "github-token": TOKEN}
         inputs |= {"base-url": service.url, "api-key": service.token}
         step = GitHubStep(Path(folder), inputs, {"GITHUB_API_URL": github.url})
         used = peak([str(ROOT / "entrypoint.py")], step.environment, folder)
-        assert "The last lines of the step" in service.runs[1].request.prompt
+        assert "The log up to its last error" in service.runs[1].request.prompt
     return used
 
 

@@ -30,7 +30,6 @@ wrote is in ``detail``. An error is not changed after it is made::
             CertificateError
             WrongServiceError
         ForeignRunError
-        RoundUnknownError
         UntrustedTriggerError
         UntrustedPromptError
         MissingRightsError
@@ -99,7 +98,6 @@ ERROR_CODES: Final = frozenset(
         "PAUSED",
         "RATE_LIMITED",
         "RESOURCES",
-        "ROUND_UNKNOWN",
         "RUNS_FAILED",
         "RUN_FAILED",
         "SERVICE_UNAVAILABLE",
@@ -390,21 +388,6 @@ class ForeignRunError(MogplexError):
     def __init__(self) -> None:
         super().__init__(
             "your [[idempotency-key]] matched a run that this [[job]] may not have started"
-        )
-
-
-class RoundUnknownError(MogplexError):
-    """A round of ``repair`` was started for other faults than those found now, so that its run's id
-    is not known.
-    """
-
-    code = "ROUND_UNKNOWN"
-    remedy = "Look at the branch and its checks. Nothing was started; to start over, use another [[key-suffix]]."
-
-    def __init__(self, number: int, branch: Untrusted) -> None:
-        super().__init__(
-            f"round {number} exists, but was started for other faults than those found now",
-            detail=branch,
         )
 
 

@@ -126,7 +126,7 @@ def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platf
     may_be_foreign = inputs.idempotency_key is not None
     return cancel_unanswered(
         client,
-        [request],
+        request,
         run.key,
         may_be_foreign=may_be_foreign,
         clock=clock,

@@ -33,16 +33,18 @@ def inspection_of(inputs: ActionInputs, sources: Sources) -> Inspection:
     return Inspection(inputs, sources, asks_github=asks_github)
 
 
-def judge_run(result: RunResult, inspection: Inspection) -> Generator[Update, None, RunResult]:
+def judge_run(
+    result: RunResult, inspection: Inspection, failed_before: frozenset[str] = frozenset()
+) -> Generator[Update, None, RunResult]:
     """Judge a successful run by every gate and return its result, rejected if one does not hold.
-    Yields updates.
+    ``failed_before``: names of the checks that failed in earlier rounds. Yields updates.
 
     Raises:
         StopRequested: a stop signal came.
     """
     if result.result is not Result.SUCCESS:
         return result
-    yield from inspection.complete(result)
+    yield from inspection.complete(result, failed_before)
     wanted = _wanted_gates(inspection)
     if inspection.github is not None:
         wanted.append(BRANCH)

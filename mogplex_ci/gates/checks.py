@@ -200,7 +200,7 @@ class _ChecksJudge:
             raise
         except GitHubError as error:
             yield GateWarns(f"which checks the base requires is not known: {error.cause}")
-        names = set(inspection.failed_checks)
+        names = set(inspection.failed_before)
         tip = inspection.branch_tip_before
         if tip:
             names |= yield from self._failed_on(tip)
@@ -269,9 +269,6 @@ class _ChecksJudge:
 
     def _failed(self, now: CheckList) -> Finding:
         inspection = self._inspection
-        inspection.failed_checks |= {
-            check.name.text for check in now.failed if check.kind != "suite"
-        }
         inspection.rejected_checks = now.failed
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
         is_unsure = was_cancelled and not self._knows_runs

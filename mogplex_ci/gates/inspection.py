@@ -90,8 +90,8 @@ class Inspection:
         """The branch's own, the newest first."""
         self.pull_request: PullRequest | None = None
         """The one that would merge, or has merged, the judged commit; else one that is open."""
-        self.failed_checks: set[str] = set()
-        """Names of checks that failed in earlier rounds: they must be there in later ones."""
+        self.failed_before: frozenset[str] = frozenset()
+        """Names of checks that failed in earlier rounds: they must exist in this one."""
         self.judged_checks: tuple[JudgedCheck, ...] = ()
         """Checks of the judged commit, as they were when it was judged."""
         self.rejected_checks: tuple[Check, ...] = ()
@@ -130,14 +130,18 @@ class Inspection:
                 elif self.round == 0 and self.github is not None:
                     yield from self._before.note_start(self.github, update.run)
 
-    def complete(self, result: RunResult) -> Generator[Update, None, None]:
-        """Complete the record when a run has succeeded.
+    def complete(
+        self, result: RunResult, failed_before: frozenset[str]
+    ) -> Generator[Update, None, None]:
+        """Complete the record when a run has succeeded. ``failed_before``: names of the checks that
+        failed in earlier rounds.
 
         Raises:
             StopRequested: a stop signal came.
         """
         self.round += 1
         self.result = result
+        self.failed_before = failed_before
         self._is_complete = False  # a stop signal may come before GitHub has told all
         self.commit = None
         self.pull_request = None
@@ -345,19 +349,6 @@ class Inspection:
         pushers = {move.actor for move in (yield from self.own_moves())}
         return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
 
-    def is_later_round(self, head: str) -> Generator[Update, None, bool]:
-        """Return whether the commit ``head`` may be that of a later round, which an earlier try of
-        the step started.
-
-        Raises:
-            GitHubError: GitHub does not tell.
-        """
-        commit = self.commit
-        if not (self.inputs.repair and self.had_ended and commit):
-            return False
-        compared = yield from self.ask_github(lambda github: github.compare(commit, head))
-        return compared.is_descendant
-
     def ask_github(
         self, call: Callable[[GitHubApi], T], ends: float = inf
     ) -> Generator[Update, None, T]:
@@ -399,19 +390,19 @@ class Inspection:
             self.github = self.sources.connect(repo)
 
     def _judged_commit(self) -> Generator[Update, None, str | None]:
-        """Return the commit that the run pushed: by the service, if that told it of the branch
-        worked on, else the tip.
+        """Return the commit to judge: the one that the service reports of the branch worked on,
+        else the tip.
+
+        With ``repair`` an earlier attempt of the job may have pushed further rounds to the branch
+        of a run that it started: the tip is judged.
         """
         run = self.result.run
         branch = self.branch
         if run is None or branch is None:
             return None
         told = run.commit_of(self.result.branch)
-        if told is not None:
+        if told is not None and not (self.inputs.repair and self.had_ended):
             return told
-        when = run.updated_at if self.inputs.repair and self.had_ended else None
-        if when is not None:
-            return (yield from self.ask_github(lambda github: github.tip_at(branch, when)))
         tip = yield from self.ask_github(lambda github: github.tip(branch))
         if tip is None and (yield from self.own_moves()):
             # A run that merges its branch and deletes it has not done nothing.

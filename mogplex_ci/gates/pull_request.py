@@ -104,10 +104,7 @@ def _fits(
     if item.base != inspection.base:
         return None
     if item.is_open:
-        has_commit = item.head[2] == inspection.commit
-        if has_commit or (yield from inspection.is_later_round(item.head[2])):
-            return PullRequestIs.OPEN
-        return None
+        return PullRequestIs.OPEN if item.head[2] == inspection.commit else None
     is_merged = yield from inspection.is_merged_well(item)
     return PullRequestIs.MERGED if is_merged else None
 

@@ -117,27 +117,25 @@ class Check(NamedTuple):
     """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
     created_at: datetime | None
     """When a suite or a status was made; None for a check run."""
+    title: Untrusted | None = None
+    """What a check run says of itself; None for all others."""
+    summary: Untrusted | None = None
+
+    @property
+    def number(self) -> str:
+        """GitHub's id of a check run; of a job of GitHub Actions also the job's id."""
+        return self.id.removeprefix("run ")
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
+        has_job_page = re.search(r"/actions/runs/[0-9]+/job/", self.page) is not None
+        return self.app == "github-actions" and has_job_page
 
 
 NO_APP: Final = -1
 _PICTURE: Final = re.compile(r"/(?P<owner>in|u)/(?P<number>\d{1,12})(?:[?/]|$)", re.ASCII)
 """The path of the picture of an app or a person."""
-
-
-class CheckRun(NamedTuple):
-    """A check run of any attempt, with what it says of itself."""
-
-    id: int
-    """Of a job of GitHub Actions also the job's id."""
-    suite: int
-    name: Untrusted
-    conclusion: str
-    """GitHub's word, such as ``failure``; empty as long as there is none."""
-    title: Untrusted | None
-    summary: Untrusted | None
-    started_at: datetime | None
-    is_job: bool
-    """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
 
 
 class Annotation(NamedTuple):
@@ -146,15 +144,6 @@ class Annotation(NamedTuple):
     path: Untrusted
     line: int
     message: Untrusted
-
-
-class JobStep(NamedTuple):
-    """A step of a job of GitHub Actions. GitHub gives whole seconds."""
-
-    conclusion: str
-    """GitHub's word, such as ``failure``; empty as long as there is none."""
-    started_at: datetime | None
-    completed_at: datetime | None
 
 
 class RequiredCheck(NamedTuple):
@@ -243,6 +232,8 @@ def check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
         page=str(find(item, "html_url") or ""),
         app_id=as_number(find(item, "app", "id")) or _app_of_status(item),
         created_at=time(find(item, "created_at")),
+        title=text(find(item, "output", "title")),
+        summary=text(find(item, "output", "summary")),
     )
 
 
@@ -258,37 +249,12 @@ def _app_of_status(item: object) -> int:
     return int(picture["number"])
 
 
-def check_run(item: object) -> CheckRun:
-    """Read a check run."""
-    is_of_actions = find(item, "app", "slug") == "github-actions"
-    page = str(find(item, "html_url") or "")
-    return CheckRun(
-        id=need(item, as_number, "id"),
-        suite=as_number(find(item, "check_suite", "id")) or 0,
-        name=need(item, text, "name"),
-        conclusion=str(find(item, "conclusion") or ""),
-        title=text(find(item, "output", "title")),
-        summary=text(find(item, "output", "summary")),
-        started_at=time(find(item, "started_at")),
-        is_job=is_of_actions and re.search(r"/actions/runs/[0-9]+/job/", page) is not None,
-    )
-
-
 def annotation(item: object) -> Annotation:
     """Read an annotation of a check run."""
     return Annotation(
         path=Untrusted(find(item, "path") or ""),
         line=as_number(find(item, "start_line")) or 1,
         message=Untrusted(find(item, "message") or find(item, "title") or ""),
-    )
-
-
-def job_step(item: object) -> JobStep:
-    """Read a step of a job."""
-    return JobStep(
-        conclusion=str(find(item, "conclusion") or ""),
-        started_at=time(find(item, "started_at")),
-        completed_at=time(find(item, "completed_at")),
     )
 
 

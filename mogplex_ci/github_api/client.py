@@ -22,9 +22,7 @@ from mogplex_ci.github_api import answers
 from mogplex_ci.github_api.answers import (
     Annotation,
     Check,
-    CheckRun,
     Comparison,
-    JobStep,
     Move,
     PullRequest,
     RequiredCheck,
@@ -294,28 +292,17 @@ class GitHubApi:
         """Return the titles of the first annotations of a check run; one without a title has its
         message.
         """
-        path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
+        path = f"{self._repo}/check-runs/{check.number}/annotations"
         found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), as_list)
         return [Untrusted(find(item, "title") or find(item, "message")) for item in found]
 
-    def check_runs(self, sha: str) -> list[CheckRun]:
-        """Return the check runs of a commit, those of earlier attempts included."""
-        path = f"{self._repo}/commits/{quote(sha, safe='')}/check-runs"
-        pages = self._pages(path, _CHECKS_PERMISSION, "check_runs", filter="all")
-        return [answers.check_run(item) for page, _ in pages for item in page]
-
-    def annotations_of(self, run: int) -> list[Annotation]:
+    def annotations_of(self, run: str) -> list[Annotation]:
         """Return the first hundred annotations of a check run."""
         path = f"{self._repo}/check-runs/{run}/annotations"
         found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(PAGE_SIZE)}), as_list)
         return [answers.annotation(item) for item in found]
 
-    def job_steps(self, job: int) -> list[JobStep]:
-        """Return the steps of a job of GitHub Actions."""
-        data = self._ask(f"{self._repo}/actions/jobs/{job}", _ACTIONS)
-        return [answers.job_step(item) for item in as_list(find(data, "steps")) or ()]
-
-    def read_log(self, job: int, take: Callable[[bytes], None]) -> None:
+    def read_log(self, job: str, take: Callable[[bytes], None]) -> None:
         """Give the log of a job of GitHub Actions to ``take``, in pieces.
 
         It comes from another host, to which the token never goes.

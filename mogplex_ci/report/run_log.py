@@ -93,17 +93,13 @@ class RunLog:
                 self._starting(update)
             case u.NextKey():
                 self._next_key(update)
-            case u.NextForm():
-                self._lines.say(
-                    "Another request has this round's key; asking with another form of its report"
-                )
             case u.Started():
                 self._started(update)
             case u.Retrying():
                 self._retrying(update)
-            case u.NamesAlone(cause, remedy):
+            case u.EvidenceMissing(cause, remedy):
                 why = self._safe.message(f"{cause}. {remedy}".strip())
-                self._lines.say("The next round is told the names of failed checks alone: ", why)
+                self._lines.say("The report to the next round is incomplete: ", why)
             case u.NextRound():
                 self._next_round(update)
             case _:
@@ -258,6 +254,11 @@ class RunLog:
 
     def _next_round(self, update: u.NextRound) -> None:
         rejected = faults_line(update.faults, self._safe)
+        if update.begins_rerun:
+            runs = count(update.most - 1, "run")
+            self._lines.say(
+                "This re-run repairs what it found on the branch with up to ", runs, " of its own"
+            )
         self._lines.say("Round ", update.number, " of ", update.most, ": ", rejected)
         self._begin_another_run()
 

@@ -1,14 +1,12 @@
 """Cancels a run in time, also one whose start was never answered."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import Purpose
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.models import Cancelled, StartedRun, StartRequest
+from mogplex_ci.models import Cancelled, StartRequest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
@@ -57,7 +55,7 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Can
 
 def cancel_unanswered(
     client: "Client",
-    requests: Sequence[StartRequest],
+    request: StartRequest,
     key: str,
     *,
     may_be_foreign: bool,
@@ -66,10 +64,6 @@ def cancel_unanswered(
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
-    An earlier try of the step may have started it with any of ``requests``. The first one is what
-    was not answered; each of the others is sent only after the one before was refused since the key
-    is in use, so that it cannot start another run.
-
     ``may_be_foreign``: the key is the user's own, so another job may have started a run under it.
 
     Raises:
@@ -77,26 +71,10 @@ def cancel_unanswered(
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
     ends = clock.monotonic() + budget
-    ask = partial(_run_under, client, requests, key)
-    started = _within(budget, clock, ask)
+    started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
     if may_be_foreign and started.replayed:
         raise errors.ForeignRunError
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
-
-
-def _run_under(
-    client: "Client", requests: Sequence[StartRequest], key: str, timeout: float
-) -> StartedRun:
-    """Return the run that one of ``requests`` has started under a key.
-
-    Raises:
-        MogplexError: as for every call; the key belongs to another request than these.
-    """
-    *others, last = requests
-    for request in others:
-        with suppress(errors.KeyConflictError):
-            return client.start(request, key, timeout=timeout)
-    return client.start(last, key, timeout=timeout)
 
 
 def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:

@@ -22,7 +22,6 @@ from mogplex_ci.run.updates import (
     CanariesPassed,
     FleetCounts,
     Heartbeat,
-    NextForm,
     NextKey,
     NoMoreStarts,
     Started,
@@ -74,7 +73,7 @@ class _Member:
         match update:
             case Started():
                 self.has_started = True
-            case NextKey() | NextForm():  # the answer was clear: the request before started nothing
+            case NextKey():  # the answer was clear: the request before started nothing
                 self.is_in_doubt = False
             case Waiting(error=error):
                 self.is_in_doubt = self.is_in_doubt or error.may_have_worked

@@ -27,7 +27,7 @@ from mogplex_ci.run.result import (
 )
 from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import Form, Key, Starter
+from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import (
     CancelAnswered,
     CancelFailed,
@@ -81,8 +81,6 @@ class Plan(NamedTuple):
     """The repository, if it has been looked up already."""
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
-    other_repairs: Sequence[Repair] = ()
-    """The same with other forms of the report."""
 
 
 class Execution:
@@ -178,13 +176,11 @@ class Execution:
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = name if self._repo is None else self._repo.id
-        repairs = [] if plan.repair is None else [plan.repair, *plan.other_repairs]
         starter = self._starter = Starter(
             self._service,
             plan.request(repo_id, plan.repair),
             plan.key,
             inputs.on_rerun,
-            [Form(plan.request(repo_id, repair), repair) for repair in repairs],
             self._on_doubt,
         )
         retries_left = inputs.retries
@@ -368,7 +364,7 @@ class Execution:
         ask = partial(
             cancel_unanswered,
             self._service.client,
-            starter.requests,
+            starter.request,
             starter.key_in_doubt,
             may_be_foreign=self._plan.key.explicit,
         )

@@ -112,8 +112,8 @@ class Round(NamedTuple):
     commit: str | None
     """The judged commit; None when it is not known."""
     gates: tuple[Gate, ...]
-    report: str = ""
-    """The report to the next round: the same for the same faults."""
+    failed_checks: tuple[str, ...] = ()
+    """Names of the checks that failed: later rounds must have them."""
     ended: str = ""
     """Why no other round followed although it was rejected, in our words."""
 

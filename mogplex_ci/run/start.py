@@ -8,15 +8,13 @@ under one is dead, the next one is used.
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.errors import KeyConflictError, MogplexError, RoundUnknownError
-from mogplex_ci.models import Repair, StartedRun, StartRequest
+from mogplex_ci.errors import KeyConflictError, MogplexError
+from mogplex_ci.models import StartedRun, StartRequest
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextForm, NextKey, Started, Update
-from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.run.updates import NextKey, Started, Update
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
@@ -47,12 +45,14 @@ class Key(NamedTuple):
     """Whether this may be a later try: an earlier one may have used the base key with another
     request.
     """
-    round: int = 1
-    """The round of ``repair`` that it starts."""
 
     def of_round(self, number: int) -> Self:
-        """Return the key of a later round: ``KEY-r2``, with a chain of its own."""
-        return self._replace(base=_extended(self.base, f"r{number}"), round=number)
+        """Return the key of a later round, such as ``KEY-r2-a1``, with a chain of its own.
+
+        It names the attempt: another attempt builds another report, and the service refuses a key
+        with another request.
+        """
+        return self._replace(base=_extended(self.base, f"r{number}-a{self.attempt}"))
 
     def chain(self, on_rerun: OnRerun) -> list[str]:
         """Return the keys to try, in order."""
@@ -81,13 +81,6 @@ def _with_digest(readable: str, name: str) -> str:
     return f"{readable[: MAX_KEY_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
 
 
-class Form(NamedTuple):
-    """The start of a later round, with one form of its report."""
-
-    request: StartRequest
-    repair: Repair
-
-
 class Starter:
     """The start of one run."""
 
@@ -97,12 +90,9 @@ class Starter:
         request: StartRequest,
         key: Key,
         on_rerun: OnRerun,
-        forms: Sequence[Form] = (),
         on_doubt: Callable[[str | None], None] = lambda _: None,
     ) -> None:
-        """``forms`` are those of a later round, the first one that of ``request``: an earlier try
-        of the step may have started it with any of them. ``on_doubt``: see ``Execution``.
-        """
+        """``on_doubt``: see ``Execution``."""
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
@@ -111,15 +101,7 @@ class Starter:
         self._service = service
         self._key = key
         self._on_rerun = on_rerun
-        self._forms = list(forms)
         self._on_doubt = on_doubt
-        self._refused: Counter[str] = Counter()
-        """How many forms were refused, by the key."""
-
-    @property
-    def requests(self) -> list[StartRequest]:
-        """The request that is sent next or was sent last, then those with other forms."""
-        return [self.request, *(form.request for form in self._forms[1:])]
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -136,16 +118,7 @@ class Starter:
             key, *others = self.keys
             try:
                 answer, is_first = yield from self._ask(key, deadline)
-            except KeyConflictError as error:
-                self._refused[key] += 1
-                if self._refused[key] < len(self._forms):
-                    self._forms.append(self._forms.pop(0))
-                    self.request = self._forms[0].request
-                    yield NextForm(self._forms[0].repair)
-                    continue
-                if self._key.round > 1:
-                    branch = Untrusted(self.request.get("workingBranch"))
-                    raise RoundUnknownError(self._key.round, branch) from error
+            except KeyConflictError:
                 if not others or not may_replace_request:
                     raise
                 self.keys = others

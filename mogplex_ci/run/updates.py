@@ -40,16 +40,8 @@ class NextKey(NamedTuple):
     """The run was created, but the service could not hand it to a runtime."""
 
 
-class NextForm(NamedTuple):
-    """The key of a later round belongs to another request: the next one, under the same key, has
-    another form of the report.
-    """
-
-    repair: Repair
-
-
-class NamesAlone(NamedTuple):
-    """The next round is told the names of failed checks, and not what they say."""
+class EvidenceMissing(NamedTuple):
+    """Part of what failed checks say could not be read for the report to the next round."""
 
     cause: str
     remedy: str = ""
@@ -224,6 +216,8 @@ class NextRound(NamedTuple):
     """Rounds that there may be."""
     faults: tuple[Gate, ...]
     """The gates that rejected the run."""
+    begins_rerun: bool = False
+    """It is the first one that a re-run of the job starts."""
 
 
 class Cancelling(NamedTuple):
@@ -274,7 +268,7 @@ class NoMoreStarts(NamedTuple):
     """Runs that were not started; one whose request is on its way may be among them."""
 
 
-StartUpdate = Waiting | Starting | NextKey | NextForm | Started | Retrying | NamesAlone | NextRound
+StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissing | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer

@@ -1,110 +1,98 @@
-"""What failed checks say: title, summary, annotations, and the last lines of the step that failed.
+"""What failed checks say: title, summary, annotations, and the log of a job up to its last error.
 
-It stands in the start of the next round, which a re-run of the job must make again byte for byte:
-so it is whole or it is not used, it is sorted, and nothing in it depends on when it is read.
+It stands in the report to the next round, as far as GitHub gives it in time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections import deque
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.run.updates import NamesAlone
+from mogplex_ci.run.updates import EvidenceMissing
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from mogplex_ci.gates import Inspection
-    from mogplex_ci.github_api import Annotation, Check, CheckRun, GitHubApi, JobStep
+    from mogplex_ci.github_api import Check, GitHubApi
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Sanitizer
 
+    T = TypeVar("T")
+
 EVIDENCE_SECONDS: Final = 30.0
 """How long GitHub is asked for the evidence of all checks."""
-MOST_CHECKS: Final = 10
-"""Failed checks whose evidence is read; the names of all are told."""
-MOST_EARLIER: Final = 3
-"""Earlier attempts whose evidence is read where checks ran again."""
-MOST_ANNOTATIONS: Final = 20
+MAX_CHECKS: Final = 10
+"""Failed checks whose evidence is read; the report names all."""
+MAX_ANNOTATIONS: Final = 20
 LOG_LINES: Final = 30
+"""Lines of a log before its last error."""
 LINE_LIMIT: Final = 200
 """Characters of a line, an annotation or a title."""
 SUMMARY_LIMIT: Final = 600
 LOG_BYTES: Final = 262_144
-"""Bytes of a log that are kept while it is read."""
-_LONG_LINES: Final = 100_000
+"""Bytes before a log's last error, and after it, that are kept while the log is read."""
+_LONG_LINES: Final = 60_000
 """Characters of thirty lines that are data: a secret may have begun in what was not kept."""
-_STAMP: Final = re.compile(rb"(?:\xef\xbb\xbf)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z ?")
+_STAMP: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?")
 """The time before each line, as the runner of GitHub Actions writes it."""
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;:?]*[A-Za-z]")
 _MARK: Final = re.compile(rb"\A(?:##\[(?:group|section|error|warning|notice|debug)\]|\[command\])")
 _GROUP_END: Final = b"##[endgroup]"
 _ERROR: Final = b"##[error]"
-_DID_NOT_FAIL: Final = ("", "success", "skipped", "neutral")
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class FailedCheck:
+class FailedCheck(NamedTuple):
     """A failed check, as lines for the report."""
 
-    def __init__(self, head: Sequence[str], annotations: Sequence[str], log: Sequence[str]) -> None:
-        self._head = list(head)
-        self._annotations = list(annotations)
-        self._log = list(log)
+    head: Sequence[str]
+    """Its name and title, and its summary."""
+    annotations: Sequence[str] = ()
+    log: Sequence[str] = ()
 
     @property
     def text(self) -> str:
-        """All of it."""
-        log = [f"  {line}" for line in self._log]
+        """All lines."""
+        log = [f"  {line}" for line in self.log]
         if log:
-            log.insert(0, "The last lines of the step that failed:")
-        return "\n".join([*self._head, *self._annotations, *log])
+            log.insert(0, "The log up to its last error:")
+        return "\n".join([*self.head, *self.annotations, *log])
 
-    def cut(self, most: int) -> str:
-        """Return at most so many characters: the first lines of the log go first, then the last
-        annotations.
+    def cut(self, limit: int) -> str:
+        """Return up to ``limit`` characters: the first lines of the log are dropped first, then the
+        last annotations.
         """
-        while len(self.text) > most and self._log:
-            del self._log[0]
-        while len(self.text) > most and self._annotations:
-            del self._annotations[-1]
-        return self.text[:most]
+        shown = self
+        while len(shown.text) > limit and shown.log:
+            shown = shown._replace(log=shown.log[1:])
+        while len(shown.text) > limit and shown.annotations:
+            shown = shown._replace(annotations=shown.annotations[:-1])
+        return shown.text[:limit]
 
 
 def evidence_of(
     inspection: Inspection, safe: Sanitizer
-) -> Generator[Update, None, list[list[FailedCheck]]]:
-    """Return what the failed checks of the judged commit say; nothing if GitHub does not tell all
-    of it, which is said.
-
-    In a re-run of the job the earlier try may have read it before a check ran again: then what the
-    attempts before say follows, the newest first.
+) -> Generator[Update, None, list[FailedCheck]]:
+    """Return what the failed checks of the judged commit say, by their names. Reports why the first
+    part is missing that GitHub does not give in time.
 
     Raises:
         StopRequested: a stop signal came.
     """
     failed = [check for check in inspection.rejected_checks if check.kind == "run"]
-    if not failed or inspection.commit is None:
-        return []
-    reader = _Reader(inspection, safe)
-    try:
-        return (yield from reader.read(failed, inspection.commit))
-    except GitHubError as error:
-        yield NamesAlone(error.cause, error.remedy)
-        return []
+    # In a matrix one job that fails has the others cancelled.
+    failed.sort(key=lambda check: (check.conclusion == "cancelled", check.name.text, check.number))
+    return (yield from _Reader(inspection, safe).read(failed[:MAX_CHECKS]))
 
 
-def shared_out(checks: Sequence[FailedCheck], most: int) -> str:
-    """Return the checks as text of at most so many characters: each has the same share, and those
+def shared_out(checks: Sequence[FailedCheck], limit: int) -> str:
+    """Return the checks as text of up to ``limit`` characters: each has the same share, and those
     that need less leave the rest to the others.
     """
-    left = most - 2 * len(checks)
+    left = limit - 2 * len(checks)
     texts: dict[int, str] = {}
     by_size = sorted(range(len(checks)), key=lambda number: len(checks[number].text))
     for place, number in enumerate(by_size):
@@ -120,150 +108,85 @@ class _Reader:
         self._inspection = inspection
         self._safe = safe
         self._ends = inspection.sources.service.now + EVIDENCE_SECONDS
+        self._refusal: GitHubError | None = None
+        """Why the first part is missing."""
 
-    def read(
-        self, failed: Sequence[Check], commit: str
-    ) -> Generator[Update, None, list[list[FailedCheck]]]:
-        """Return the evidence of the attempts that count, and in a re-run of earlier ones, as far
-        as GitHub still tells that.
-
-        Raises:
-            GitHubError: GitHub does not tell all of the attempts that count.
-        """
-        ask = self._inspection.ask_github
-        pushed_at = yield from self._next_push(commit)
-        runs = yield from ask(lambda github: github.check_runs(commit), self._ends)
-        newest, *earlier = _attempts(failed, runs, pushed_at)
-        found = [(yield from self._checks(newest))]
-        if self._inspection.had_ended:
-            for attempts in earlier[:MOST_EARLIER]:
-                with contextlib.suppress(GitHubError):
-                    found.append((yield from self._checks(attempts)))
-        return found
-
-    def _checks(self, attempts: Sequence[CheckRun]) -> Generator[Update, None, list[FailedCheck]]:
-        """Return the evidence of attempts, by the checks' names. Those that were cancelled come
-        last: in a matrix one that fails lets the others be cancelled.
-        """
-        in_order = sorted(
-            attempts, key=lambda run: (run.conclusion == "cancelled", run.name.text, run.id)
-        )
-        found = []
-        for run in in_order[:MOST_CHECKS]:
-            found.append((yield from self._check(run)))
-        return found
-
-    def _next_push(self, commit: str) -> Generator[Update, None, datetime | None]:
-        """Return when the branch moved on from a commit; None if it did not."""
-        later = None
-        for move in (yield from self._inspection.own_moves(self._ends)):
-            if move.after == commit:
-                break
-            later = move.at
-        else:
-            return None
-        return later
-
-    def _check(self, run: CheckRun) -> Generator[Update, None, FailedCheck]:
-        ask = self._inspection.ask_github
-        annotations = yield from ask(lambda github: github.annotations_of(run.id), self._ends)
-        log: list[str] = []
-        if run.is_job:
-            steps = yield from ask(lambda github: github.job_steps(run.id), self._ends)
-            if steps:  # a job that was cancelled before it began has no log
-                log = yield from self._log(run.id, steps)
-        head = [self._line(run.name)]
-        if run.title is not None and run.title.text:
-            head[0] += f": {self._line(run.title)}"
-        if run.summary is not None and run.summary.text:
-            head.append(self._line(run.summary, SUMMARY_LIMIT))
-        return FailedCheck(head, self._annotations(annotations), log)
-
-    def _annotations(self, found: Sequence[Annotation]) -> list[str]:
-        ordered = sorted(found, key=lambda each: (each.path.text, each.line, each.message.text))
+    def read(self, checks: Sequence[Check]) -> Generator[Update, None, list[FailedCheck]]:
+        """Return the evidence of checks. Logs come last: a blocked host would use up the time."""
+        annotations = []
+        for check in checks:
+            annotations.append((yield from self._annotations(check)))
+        logs = []
+        for check in checks:
+            logs.append((yield from self._log(check)))
+        if self._refusal is not None:
+            yield EvidenceMissing(self._refusal.cause, self._refusal.remedy)
         return [
-            f"{self._line(each.path)}:{each.line}: {self._line(each.message)}"
-            for each in ordered[:MOST_ANNOTATIONS]
+            FailedCheck(self._head(check), *texts)
+            for check, *texts in zip(checks, annotations, logs, strict=True)
         ]
 
-    def _log(self, job: int, steps: Sequence[JobStep]) -> Generator[Update, None, list[str]]:
-        """Return the last lines of the step of a job that failed."""
+    def _head(self, check: Check) -> list[str]:
+        head = [self._line(check.name)]
+        if check.title is not None and check.title.text:
+            head[0] += f": {self._line(check.title)}"
+        if check.summary is not None and check.summary.text:
+            head.append(self._line(check.summary, SUMMARY_LIMIT))
+        return head
+
+    def _annotations(self, check: Check) -> Generator[Update, None, list[str]]:
+        found = yield from self._ask(lambda github: github.annotations_of(check.number))
+        ordered = sorted(
+            found or (), key=lambda each: (each.path.text, each.line, each.message.text)
+        )
+        return [
+            f"{self._line(each.path)}:{each.line}: {self._line(each.message)}"
+            for each in ordered[:MAX_ANNOTATIONS]
+        ]
+
+    def _log(self, check: Check) -> Generator[Update, None, list[str]]:
+        """Return the last lines of a job's log up to its last error."""
+        # A job that was cancelled before it began has no log.
+        if not check.is_job or check.conclusion == "cancelled":
+            return []
 
         def read(github: GitHubApi) -> str:
-            log = StepLog(steps)  # anew in each try
-            github.read_log(job, log.take)
+            log = JobLog()  # a new one for each attempt
+            github.read_log(check.number, log.take)
             return log.end()
 
-        text = yield from self._inspection.ask_github(read, self._ends)
-        lines, before = self._safe.last_lines(Untrusted(text), LOG_LINES)
+        text = (yield from self._ask(read)) or ""
+        lines, before = self._safe.last_lines(Untrusted(text), LOG_LINES + 1)
         if not before and len(text) > _LONG_LINES:
             return []
         shown = [line.removeprefix(PREFIX).rstrip() for line in lines]
         return [line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]}…" for line in shown]
 
+    def _ask(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T | None]:
+        """Return what ``call`` returns; None if GitHub does not give it in time."""
+        try:
+            return (yield from self._inspection.ask_github(call, self._ends))
+        except GitHubError as error:
+            self._refusal = self._refusal or error
+            return None
+
     def _line(self, text: Untrusted, limit: int = LINE_LIMIT) -> str:
         return " ".join(self._safe.clean(text, limit=limit).split())
 
 
-def _attempts(
-    failed: Sequence[Check], runs: Sequence[CheckRun], pushed_at: datetime | None
-) -> list[list[CheckRun]]:
-    """Return the attempts of the failed checks that were the newest ones when the branch moved on,
-    or that are the newest ones if it did not; then the same as it was before each later attempt.
+class JobLog:
+    """The log of a job up to its last error, of which a bounded part is kept while it is read.
 
-    Raises:
-        GitHubError: GitHub does not list one of the checks.
-    """
-    left = [_attempts_of(check, runs, pushed_at) for check in failed]
-    found = [[each[-1] for each in left]]
-    while repeated := [each for each in left if len(each) > 1]:
-        max(repeated, key=lambda each: _order(each[-1])).pop()
-        found.append([each[-1] for each in left])
-    return found
-
-
-def _attempts_of(
-    check: Check, runs: Sequence[CheckRun], pushed_at: datetime | None
-) -> list[CheckRun]:
-    """Return the attempts of a check that had begun when the branch moved on, the oldest first; all
-    if it did not move on, or none had.
-
-    Raises:
-        GitHubError: GitHub does not list it.
-    """
-    same = [run for run in runs if (run.suite, run.name.text) == (check.suite, check.name.text)]
-    if not same:
-        raise GitHubError("GitHub does not list a check that failed")
-    earlier = []
-    if pushed_at is not None:
-        earlier = [run for run in same if (run.started_at or _LONG_AGO) <= pushed_at]
-    return sorted(earlier or same, key=_order)
-
-
-def _order(run: CheckRun) -> tuple[datetime, int]:
-    return run.started_at or _LONG_AGO, run.id
-
-
-class StepLog:
-    """The log of a job's failed step, cut out while the log is read: by the step's times, and up to
-    its last error, since the next step begins in the same second.
-
-    A job without a failed step has that of all its steps.
+    A step that failed ends with an error; what follows is the clean-up. A log without an error is
+    kept up to its end.
     """
 
-    def __init__(self, steps: Sequence[JobStep]) -> None:
-        failed = next((step for step in steps if step.conclusion not in _DID_NOT_FAIL), None)
-        self._first = b""
-        self._last = b"9"
-        if failed is not None and failed.started_at is not None:
-            self._first = _second(failed.started_at)
-        if failed is not None and failed.completed_at is not None:
-            self._last = _second(failed.completed_at)
-        self._is_inside = failed is None
+    def __init__(self) -> None:
         self._rest = b""
-        self._kept: deque[bytes] = deque()
-        self._size = 0
-        self._is_cut = False
+        self._before = bytearray()
+        """The lines up to the last error."""
+        self._after = bytearray()
+        """The lines since then."""
 
     def take(self, piece: bytes) -> None:
         """Read on."""
@@ -275,36 +198,20 @@ class StepLog:
             self._rest = b""
 
     def end(self) -> str:
-        """Return the step's last lines, without times, colours and marks of the runner."""
+        """Return the lines, without times, colours and marks of the runner."""
         self._add(self._rest)
-        self._rest = b""
-        content = b"".join(self._kept)
-        if self._is_cut:
-            content = content.partition(b"\n")[2]
-        lines = content.split(b"\n")
-        errors = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
-        if errors:
-            del lines[errors[-1] + 1 :]
+        lines = bytes(self._before or self._after).split(b"\n")
         shown = [
             _MARK.sub(b"", line.rstrip(b"\r"), count=1) for line in lines if line != _GROUP_END
         ]
         return b"\n".join(shown).decode(errors="replace").rstrip("\n")
 
     def _add(self, line: bytes) -> None:
-        """Keep a line, or a part of a long one, if it is the step's."""
-        stamp = _STAMP.match(line)
-        if stamp is not None:
-            self._is_inside = self._first <= stamp[1] <= self._last
-            line = line[stamp.end() :]
-        if not self._is_inside:
-            return
-        line = _COLOUR.sub(b"", line)
-        self._kept.append(line)
-        self._size += len(line)
-        while self._size > LOG_BYTES:
-            self._size -= len(self._kept.popleft())
-            self._is_cut = True
-
-
-def _second(time: datetime) -> bytes:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        """Keep a line, or a part of a long one."""
+        line = _COLOUR.sub(b"", _STAMP.sub(b"", line))
+        self._after += line
+        if line.startswith(_ERROR):
+            self._before += self._after
+            self._after.clear()
+        del self._before[:-LOG_BYTES]
+        del self._after[:-LOG_BYTES]

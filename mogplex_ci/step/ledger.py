@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.run.updates import Cancelling, NextForm, Started, Starting, Update
+from mogplex_ci.run.updates import Cancelling, Started, Starting, Update
 
 
 class OpenRun(NamedTuple):
@@ -79,8 +79,6 @@ class Ledger:
         if isinstance(update, Starting):
             start = OpenRun(update.key, update.repo_id, task, repair=update.repair or ())
             self._starting[run] = start
-        elif isinstance(update, NextForm):
-            self._starting[run] = self._starting[run]._replace(repair=update.repair)
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
             self._set(

@@ -1,15 +1,14 @@
 """The runs of one task: the gates judge each, and with ``repair`` another round goes on with what
 they rejected.
 
-The same faults give the next round the same report, byte for byte, since the service compares the
-bodies of starts with one key: names are sorted and bounded, and no time, id or address is among
-them. A report has two forms, with all that the failed checks say or with names alone, and a re-run
-asks for both; where a check ran again, also with what it said before.
+A round belongs to one attempt of the job: its key names the attempt, and its report is built once,
+and kept until the run's id is known. A re-run judges the branch's tip and starts rounds of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,7 @@ from mogplex_ci.models import Repair
 from mogplex_ci.platforms.base import github_servers
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
-from mogplex_ci.run.updates import NamesAlone, NextRound, Starting, Update
+from mogplex_ci.run.updates import NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.rights import Wanted, asks_at_once, rights_needed
@@ -45,6 +44,10 @@ _INTRODUCTION: Final = (
 _MORE: Final = "- … and more"
 _ADDRESSES: Final = "pull-request"
 """The gate whose items are addresses."""
+_PUSH_REFUSED: Final = r"\[rejected\]|Updates were rejected"
+"""How git reports that the branch has commits which are not in the pushed one. A server's own
+refusal is ``[remote rejected]`` (git's transport.c and builtin/push.c).
+"""
 
 
 class Rounds:
@@ -76,6 +79,8 @@ class Rounds:
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
         """Of the last round that was judged."""
+        self._is_rerun = False
+        """Whether an earlier attempt of the job started the first run."""
 
     def perform(self) -> Generator[Update, None, RunResult]:
         """Execute runs until one is not rejected, or no other round may follow; return the result
@@ -88,36 +93,48 @@ class Rounds:
         inputs = inspection.inputs
         most = inputs.repair + 1
         while True:
-            for update in self._execution.perform():
-                if isinstance(update, Starting) and not self._has_checked_rights:
-                    self._check_rights(update)
-                    self._has_checked_rights = True
-                self._save(update)
-                if inputs.gates:
-                    yield from inspection.watch(update)
-                yield update
-            result = self._execution.result
+            result = yield from self._execute()
             outcome = result.timeline.outcome
             if self._last is not None and outcome.pull_request_url is None:
                 # It is open since an earlier round.
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
             if inputs.gates:
-                result = yield from judge_run(result, inspection)
-            if most == 1 or not result.gates:  # it failed, paused, or was not started
-                return self._with_rounds(result)
-            repair = self._repair_of(result)
+                result = yield from judge_run(result, inspection, self._failed_checks)
+            if most == 1:
+                return result
+            if not result.gates:  # it failed, paused, or was not started
+                return self._with_rounds(self._with_refused_push(result))
+            self._note(result)
             self._last = self._with_rounds(result)
-            if repair is None:
+            if result.result is not Result.REJECTED:
                 return self._last
-            forms = [*(yield from self._with_evidence(repair)), repair]
+            repair = yield from self._repair(result)
+            if repair is None:
+                return self._with_rounds(result)
             number = len(self._rounds) + 1
-            yield NextRound(number, most, self._rounds[-1].faults)
-            key = self._plan.key.of_round(number)
-            found = result.repo or self._plan.found
+            has_own_rounds = self._is_rerun and number == 2
+            yield NextRound(number, most, self._rounds[-1].faults, begins_rerun=has_own_rounds)
+            # The key is this attempt's alone: no earlier one has a run under it.
+            inputs_of_round = self._plan.inputs._replace(on_rerun="auto")
             plan = self._plan._replace(
-                key=key, found=found, repair=forms[0], other_repairs=forms[1:]
+                inputs=inputs_of_round,
+                key=self._plan.key.of_round(number),
+                found=result.repo or self._plan.found,
+                repair=repair,
             )
             self._execution = Execution(inspection.sources.service, plan, self._on_doubt)
+
+    def _execute(self) -> Generator[Update, None, RunResult]:
+        """Execute one run and return its result."""
+        for update in self._execution.perform():
+            if isinstance(update, Starting) and not self._has_checked_rights:
+                self._check_rights(update)
+                self._has_checked_rights = True
+            self._save(update)
+            if self._inspection.inputs.gates:
+                yield from self._inspection.watch(update)
+            yield update
+        return self._execution.result
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""
@@ -139,47 +156,57 @@ class Rounds:
             )
         return result._replace(rounds=tuple(self._rounds))
 
-    def _repair_of(self, result: RunResult) -> Repair | None:
-        """Note the round that was judged, and return what the next one repairs, if there is to be
-        one.
+    @property
+    def _failed_checks(self) -> frozenset[str]:
+        """Names of the checks that failed in earlier rounds."""
+        return frozenset(name for this in self._rounds for name in this.failed_checks)
+
+    def _with_refused_push(self, result: RunResult) -> RunResult:
+        """Return the result of a later round that failed, with the advice if its push was
+        refused.
+        """
+        error = result.run.error if result.run is not None else None
+        is_refused = error is not None and re.search(_PUSH_REFUSED, error.text) is not None
+        if not self._rounds or result.result is not Result.FAILED or not is_refused:
+            return result
+        branch = self._inspection.branch
+        remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
+        return result._replace(remedy=remedy)
+
+    def _note(self, result: RunResult) -> None:
+        """Note the round that was judged."""
+        inspection = self._inspection
+        if not self._rounds:
+            self._is_rerun = result.joined
+        failed = [check.name.text for check in inspection.rejected_checks if check.kind != "suite"]
+        run_id = result.run.id if result.run else ""
+        self._rounds.append(Round(run_id, inspection.commit, result.gates, tuple(failed)))
+
+    def _repair(self, result: RunResult) -> Generator[Update, None, Repair | None]:
+        """Return the next round's part of the request. None if there is to be none, which the last
+        round then gives the reason for.
         """
         inspection = self._inspection
-        this = Round(result.run.id if result.run else "", inspection.commit, result.gates)
-        this = this._replace(report=report_of(this.faults, self._safe))
-        self._rounds.append(this)
-        if result.result is not Result.REJECTED:
-            return None
-        base = result.base_branch.text if result.base_branch is not None else ""
-        repair = Repair(inspection.branch or "", base, this.report)
-        reason = self._reason_to_end(repair)
-        if reason:
-            self._rounds[-1] = this._replace(ended=reason)
-            return None
-        return repair
-
-    def _with_evidence(self, repair: Repair) -> Generator[Update, None, list[Repair]]:
-        """Return ``repair`` with all that the failed checks say, in each way in which an earlier
-        try of the step may have read it; nothing if that is not known, or has no room in the
-        prompt.
-        """
-        evidence = yield from evidence_of(self._inspection, self._safe)
-        found = []
-        for checks in evidence:
-            report = report_of(self._rounds[-1].faults, self._safe, checks)
-            with_evidence = repair._replace(report=report)
-            if report != repair.report and self._has_room(with_evidence):
-                found.append(with_evidence)
-        if evidence and not found:
-            yield NamesAlone("there is no room for more")
-        return found
+        last = self._rounds[-1]
+        reason = self._reason_to_end()
+        if not reason:
+            evidence = yield from evidence_of(inspection, self._safe)
+            report = report_of(last.faults, self._safe, evidence)
+            base = result.base_branch.text if result.base_branch is not None else ""
+            repair = Repair(inspection.branch or "", base, report)
+            if self._has_room(repair):
+                return repair
+            reason = "the prompt leaves no room for the report"
+        self._rounds[-1] = last._replace(ended=reason)
+        return None
 
     def _has_room(self, repair: Repair) -> bool:
         """Whether the prompt has room for the report."""
         prompt = str(self._plan.request("", repair)["prompt"])
         return not declared()["prompt"].kind.fault(prompt)
 
-    def _reason_to_end(self, repair: Repair) -> str:
-        """Return why no other round follows the last one, which was rejected; empty if one does."""
+    def _reason_to_end(self) -> str:
+        """Return why no other round follows the last one, which was rejected; empty if one may."""
         inspection = self._inspection
         inputs = inspection.inputs
         service = inspection.sources.service
@@ -190,7 +217,8 @@ class Rounds:
         is_same_commit = bool(earlier) and last.commit is not None
         if inspection.is_unchanged or (is_same_commit and last.commit == earlier[-1].commit):
             return "it pushed nothing, so another round would find the same"
-        if any(last.report == other.report for other in earlier):
+        faults = report_of(last.faults, self._safe)
+        if any(faults == report_of(other.faults, self._safe) for other in earlier):
             return "the same faults came twice"
         if len(self._rounds) > inputs.repair:
             return "all rounds are used up"
@@ -203,8 +231,8 @@ class Rounds:
             return (
                 "its pull request is closed or merged, so another round would begin from the base"
             )
-        if not self._has_room(repair):
-            return "the prompt leaves no room for the report"
+        if self._is_rerun and inputs.on_rerun == "attach":
+            return "[[on-rerun: attach]] starts no run"
         return ""
 
 

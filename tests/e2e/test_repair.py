@@ -65,7 +65,7 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
     assert [run.request.create_branch for run in runs] == [True, False, False]
     assert (step.outputs["run-id"], step.outputs["idempotency-key"]) == (
         runs[-1].id,
-        f"{runs[0].key}-r3",
+        f"{runs[0].key}-r3-a1",
     )
     assert "Round 2 of 4: A check failed: test\n" in ended.out
     assert "Round 3 of 4: A check failed: lint\n" in ended.out
@@ -99,7 +99,7 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
 
 
 @pytest.mark.slow
-def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
+def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
     tmp_path: Path, api: GitHub
 ) -> None:
     with Emulator(speed=3) as emulator:
@@ -117,10 +117,13 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
         assert [run.status for run in emulator.runs] == ["success", "cancelled"]
         again = step_of(tmp_path / "two", api, emulator)
         again.env |= {"GITHUB_RUN_ATTEMPT": "2"}
-        assert again.run().code == 0
+        ended = again.run()
         first, second, third = emulator.runs
-    assert third.key == f"{first.key}-r2-g2"
-    assert third.request.prompt == second.request.prompt
+    assert ended.code == 0
+    says = "This re-run repairs what it found on the branch with up to 3 runs of its own\n"
+    assert says in ended.out
+    assert ended.out.index(says) < ended.out.index("Round 2 of 4: A check failed: test\n")
+    assert [second.key, third.key] == [f"{first.key}-r2-a1", f"{first.key}-r2-a2"]
     assert again.outputs["rounds"] == "2"
 
 

@@ -17,10 +17,16 @@ from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.run.result import RunResult, interrupted
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Cancelling, NextRound, Started, Starting, Update
+from mogplex_ci.run.updates import (
+    Cancelling,
+    GateJudged,
+    NextRound,
+    Started,
+    Starting,
+    Update,
+)
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
@@ -116,6 +122,13 @@ class Step:
             client.close()
             inspection.close()
 
+    def cancel_live(self) -> None:
+        """Cancel the runs that a killed attempt has left at work, as ``post`` does."""
+        client = self._world.client()
+        for run in self.case.live:
+            client.cancel(run.id, timeout=9.0)
+        client.close()
+
     @property
     def keys(self) -> Sequence[str]:
         """The suffixes that its runs' keys add to the step's own."""
@@ -129,27 +142,27 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
 @pytest.mark.parametrize(
     ("looks", "inputs", "expected", "keys", "why"),
     [
-        ([RED, LINT, GREEN], {}, ("success", "", 3), ["", "-r2", "-r3"], ""),
+        ([RED, LINT, GREEN], {}, ("success", "", 3), ["", "-r2-a1", "-r3-a1"], ""),
         ([GREEN], {}, ("success", "", 1), [""], ""),
         (
             [RED, LINT, RED],
             {},
             ("rejected", "CHECKS_FAILED", 3),
-            ["", "-r2", "-r3"],
+            ["", "-r2-a1", "-r3-a1"],
             "the same faults came twice",
         ),
         (
             [RED, RED],
             {},
             ("rejected", "CHECKS_FAILED", 2),
-            ["", "-r2"],
+            ["", "-r2-a1"],
             "the same faults came twice",
         ),
         (
             [RED, LINT],
             {"repair": "1"},
             ("rejected", "CHECKS_FAILED", 2),
-            ["", "-r2"],
+            ["", "-r2-a1"],
             "all rounds are used up",
         ),
         (
@@ -159,7 +172,7 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
             [""],
             "the agent can do nothing about the gate checks",
         ),
-        ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2"], ""),
+        ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2-a1"], ""),
         (
             [RED],
             {"timeout": "20s"},
@@ -214,73 +227,143 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert result.run.id == step.case.runs[-1].id
 
 
-def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api: GitHub) -> None:
-    """A re-run judges the first round again at its own commit, and follows the run of the second
-    one to its end.
-    """
-    step = Step(each_world, api, rounds(RED, GREEN), "quiet", timeout="3h")
+def test_a_new_attempt_is_named_in_the_keys_of_its_rounds_alone(world: World, api: GitHub) -> None:
+    """With ``on-rerun: new`` that of the first run names it as well."""
+    step = Step(world, api, rounds(RED, GREEN), on_rerun="new")
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.keys == ["-1", "-r2-a1"]
+
+
+@pytest.mark.parametrize("killed_at", ["-r2-a1", "-r3-a1"])
+def test_a_rerun_judges_the_tip_and_starts_rounds_of_its_own(
+    each_world: World, api: GitHub, killed_at: str
+) -> None:
+    """The attempt before was killed while a round of it worked, and ``post`` has cancelled that."""
+    step = Step(each_world, api, rounds(RED, LINT, GREEN), timeout="3h")
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill_at(killed_at))
+    step.cancel_live()
+    killed = len(step.case.runs)
+    step.case.attempt = 2
     updates: list[Update] = []
+    result = step.play(watch=updates.append)
+    assert (outcome(result), step.keys[killed:]) == (("success", "", 2), ["-r2-a2"])
+    assert result.rounds[0].commit == step.case.runs[killed - 2].commit_sha
+    first = next(each for each in updates if isinstance(each, Started))
+    assert (first.joined, first.run.is_terminal) == (True, True)
+    announced = [each for each in updates if isinstance(each, NextRound)]
+    assert [(each.most - 1, each.begins_rerun) for each in announced] == [(2, True)]
+
+
+def kill_at(key: str) -> Callable[[Update], None]:
+    """Kill the step when the run is started whose key ends like this."""
 
     def kill(update: Update) -> None:
-        if isinstance(update, Started) and update.key.endswith("-r2"):
+        if isinstance(update, Started) and update.key.endswith(key):
             raise worlds.Killed
 
-    with pytest.raises(worlds.Killed):
-        step.play(watch=kill)
-    step.case.attempt = 2
-    result = step.play(watch=updates.append)
-    assert (outcome(result), step.keys) == (("success", "", 2), ["", "-r2"])
-    starts = [update for update in updates if isinstance(update, Started)]
-    assert [(started.joined, started.run.is_terminal) for started in starts] == [
-        (True, True),
-        (True, False),
+    return kill
+
+
+@pytest.mark.parametrize(
+    ("killed_after", "number"),
+    [
+        *((kind, number) for kind in (Starting, Started, GateJudged) for number in (1, 2, 3)),
+        *((NextRound, number) for number in (1, 2)),
+    ],
+)
+def test_an_attempt_pays_one_run_and_its_rounds_wherever_the_runner_is_killed(
+    world: World, api: GitHub, killed_after: type, number: int
+) -> None:
+    """No round ever succeeds, and each attempt but the third is killed at the same place."""
+    names = [f"test {n}" for n in range(9)]
+    looks = [
+        Look([check(name, "failure" if name == red else "success") for name in names])
+        for red in names
     ]
+    step, paid = Step(world, api, rounds(*looks)), list[int]()
+    for step.case.attempt in (1, 2, 3):
+        seen: list[Update] = []
+
+        def kill(update: Update, seen: list[Update] = seen) -> None:
+            seen.append(update)
+            count = sum(isinstance(each, killed_after) for each in seen)
+            if isinstance(update, killed_after) and count == number:
+                raise worlds.Killed
+
+        before = len(step.case.runs)
+        if step.case.attempt < 3:
+            with pytest.raises(worlds.Killed):
+                step.play(watch=kill)
+        else:
+            assert step.play().result.value == "rejected"
+        step.cancel_live()
+        paid.append(len(step.case.runs) - before)
+    assert max(paid) <= 1 + step.inputs.repair
+    assert len(set(step.keys)) == sum(paid)
 
 
 @pytest.mark.parametrize("require", ["checks", "change, pull-request, checks"])
 def test_a_finished_repair_is_found_again(each_world: World, api: GitHub, require: str) -> None:
-    """Each round is judged at its own commit, though the branch and its pull request have moved on
-    since.
-    """
     step = Step(each_world, api, rounds(RED, LINT, GREEN), require=require)
-    first = step.play()
+    step.play()
     step.case.attempt = 2
     second = step.play()
-    assert (outcome(second), step.keys) == (("success", "", 3), ["", "-r2", "-r3"])
-    assert second.rounds == first.rounds
+    assert (outcome(second), step.keys) == (("success", "", 1), ["", "-r2-a1", "-r3-a1"])
+    assert second.rounds[0].commit == step.case.runs[-1].commit_sha
 
 
-def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(
-    old_world: World, api: GitHub
-) -> None:
-    step = Step(old_world, api, rounds(RED, GREEN))
-    step.play()
-    api.activity = None
+def test_a_rerun_that_attaches_starts_no_round(world: World, api: GitHub) -> None:
+    """The first attempt does: it has started the run itself."""
+    step = Step(world, api, rounds(RED, LINT), repair="1", on_rerun="attach")
+    assert outcome(step.play()) == ("rejected", "CHECKS_FAILED", 2)
     step.case.attempt = 2
-    assert outcome(step.play()) == ("rejected", "NOT_JUDGED", 1)
-    assert step.keys == ["", "-r2"]
+    again = step.play()
+    assert (outcome(again), step.keys) == (("rejected", "CHECKS_FAILED", 1), ["", "-r2-a1"])
+    assert again.rounds[0].ended == "[[on-rerun: attach]] starts no run"
 
 
-def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: GitHub) -> None:
-    works = [Work({REPORT: "[1]"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)]
-    step = Step(world, api, works, artifact="report")
-    step.play()
-    api.checks[step.case.runs[0].commit_sha] = LINT
-    step.case.attempt = 2
+def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHub) -> None:
+    """A round of the killed attempt may still be at work there."""
+    works = rounds(Look([check("scenario: push-refused", "failure")]), GREEN)
+    step = Step(world, api, works, prompt="Fix it")
     result = step.play()
-    assert outcome(result) == ("error", "ROUND_UNKNOWN", 1)
-    assert (result.exit_code, step.keys) == (1, ["", "-r2"])
-    assert result.detail is not None
-    assert result.detail.text == step.case.runs[0].request.working_branch
-    first = step.case.runs[0]
-    assert result.run is not None
-    assert (result.run.id, result.artifact) == (first.id, Untrusted([1]))
-    assert (result.key, result.joined, result.gates) == (first.key, True, result.rounds[0].gates)
-    assert result.repo is not None
-    assert result.repo.full_name.text == first.repo.full_name
-    assert result.timeline.event_count > 0
-    assert result.delivery is not None
-    assert result.delivery.commit == first.commit_sha
+    branch = step.case.runs[0].request.working_branch
+    assert outcome(result) == ("failed", "RUN_FAILED", 1)
+    assert (
+        result.remedy == f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
+    )
+
+
+@pytest.mark.parametrize(("scenario", "number"), [("push-refused", 1), ("delivery-failure", 2)])
+def test_no_other_failed_delivery_names_another_run(
+    world: World, api: GitHub, scenario: str, number: int
+) -> None:
+    """A first run has a branch of its own, and a protected branch refuses everybody's push."""
+    works = rounds(Look([check(f"scenario: {scenario}", "failure")]), GREEN)
+    step = Step(world, api, works, prompt="Fix it" if number == 2 else f"scenario: {scenario}")
+    result = step.play()
+    assert (outcome(result), result.remedy) == (
+        ("failed", "RUN_FAILED", number - 1),
+        "Check that the Mogplex GitHub App may push here.",
+    )
+
+
+def test_a_lost_start_of_a_round_is_sent_again_with_the_same_body(
+    world: World, api: GitHub
+) -> None:
+    """The report is built once, also if the check says something else by then."""
+    step = Step(world, api, rounds(RED, GREEN))
+
+    def lose(update: Update) -> None:
+        if isinstance(update, NextRound):
+            step.case.inject("start", when="after", drop=True, times=2)
+            api.annotations["test"] = ["something else"]
+
+    before = len(world.emulator.requests)
+    assert outcome(step.play(watch=lose)) == ("success", "", 2)
+    starts = [each.body for each in world.emulator.requests[before:] if each.route == "start"]
+    assert (len(starts), len({str(body) for body in starts}), step.keys) == (4, 2, ["", "-r2-a1"])
 
 
 def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitHub) -> None:
@@ -305,11 +388,11 @@ def test_a_stop_signal_while_a_second_round_works_does_not_hand_on_the_first_one
     step, stop = Step(world, api, rounds(RED, GREEN)), Stop()
 
     def interrupt(update: Update) -> None:
-        if isinstance(update, Started) and update.key.endswith("-r2"):
+        if isinstance(update, Started) and update.key.endswith("-r2-a1"):
             stop.request(SIGINT)
 
     result = step.play(watch=interrupt, stop=stop)
-    assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), ["", "-r2"])
+    assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), ["", "-r2-a1"])
     assert result.delivery is None
 
 
@@ -342,7 +425,7 @@ def test_retries_and_rounds_count_apart(api: GitHub) -> None:
         works = rounds(Look(), RED, GREEN)
         step = Step(world, api, works, "queue-fails-once", retries="1")
         assert outcome(step.play()) == ("success", "", 2)
-    assert step.keys == ["", "-g2", "-r2"]
+    assert step.keys == ["", "-g2", "-r2-a1"]
 
 
 def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_started(
@@ -407,7 +490,7 @@ def test_a_round_whose_run_fails_or_pauses_is_the_last(
     works = rounds(Look([check(f"scenario: {scenario}", "failure")]), GREEN)
     step = Step(world, api, works, prompt="Fix it")
     result = step.play()
-    assert (outcome(result), step.keys, result.gates) == (expected, ["", "-r2"], ())
+    assert (outcome(result), step.keys, result.gates) == (expected, ["", "-r2-a1"], ())
     assert [run.id for run in step.case.runs[1:]] == [result.run and result.run.id]
     assert result.rounds[0].faults != ()
 

@@ -233,7 +233,7 @@ class Case:
             else:
                 cancel_unanswered(
                     client,
-                    [self.plan().request(left.repo_id, None)],
+                    self.plan().request(left.repo_id, None),
                     left.key,
                     may_be_foreign=self.explicit,
                     clock=clock,

@@ -82,8 +82,6 @@ class Look:
     """All that were made, the oldest first."""
     missing: int = 0
     """Runs that GitHub counts and does not list yet."""
-    earlier_runs: list[dict[str, Any]] = field(default_factory=list)
-    """Runs of earlier attempts, which GitHub lists when all are asked for."""
     workflow_runs: list[dict[str, Any]] = field(default_factory=list)
 
     def all_suites(self) -> list[dict[str, Any]]:

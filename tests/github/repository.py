@@ -76,10 +76,8 @@ class Repository:
         """Annotations by the name of a check run: fields, or a title alone; None is one that has
         only a message.
         """
-        self.jobs: dict[int, list[dict[str, Any]]] = {}
-        """The steps of jobs of GitHub Actions, by the id of their check run."""
         self.logs: dict[int, bytes] = {}
-        """Their logs."""
+        """Logs of jobs of GitHub Actions, by the id of their check run."""
         self.permissions: dict[str, str] = {}
         """The permission of each user; others may read the repository."""
         self.default_branch = "main"
@@ -386,12 +384,9 @@ class Repository:
                 sha = self.resolve(name)
                 return sha and self.commits.shown(sha)
             case ["commits", sha, "check-suites" | "check-runs" | "status" | "statuses" as kind]:
-                every = query.get("filter") == "all"
-                return self._checks(self.checks.get(sha, Look()), kind, every=every)
+                return self._checks(self.checks.get(sha, Look()), kind)
             case ["check-runs", number, "annotations"]:
                 return self._annotations(number)
-            case ["actions", "jobs", number] if int(number) in self.jobs:
-                return {"id": int(number), "steps": self.jobs[int(number)]}
             case ["actions", "runs"]:
                 runs = self.checks.get(query.get("head_sha", ""), Look()).workflow_runs
                 return {"total_count": len(runs), "workflow_runs": runs}
@@ -487,13 +482,12 @@ class Repository:
         ]
 
     @staticmethod
-    def _checks(look: Look, kind: str, *, every: bool) -> object:
+    def _checks(look: Look, kind: str) -> object:
         if kind == "check-suites":
             suites = look.all_suites()
             return {"total_count": len(suites), "check_suites": suites}
         if kind == "check-runs":
-            runs = look.runs + look.earlier_runs if every else look.runs
-            return {"total_count": len(runs) + look.missing, "check_runs": runs}
+            return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
         if kind == "statuses":
             return look.statuses[::-1]
         newest = look.newest_statuses()

@@ -39,8 +39,8 @@ ROWS: dict[str, tuple[float, ...]] = {
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
     "what `repair` tells": (
-        *(repair.REPORT_LIMIT, evidence.MOST_CHECKS, evidence.MOST_ANNOTATIONS),
-        *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS, evidence.EVIDENCE_SECONDS),
+        *(repair.REPORT_LIMIT, evidence.MAX_CHECKS, evidence.MAX_ANNOTATIONS),
+        *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS),
     ),
     "run file, prompt file": (run_file.BYTES,),
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),

@@ -49,7 +49,6 @@ RUN = {
     "app": {"id": 15368, "slug": "github-actions", "name": "GitHub Actions"},
     "check_suite": {"id": 3},
     "output": {"title": "2 failed", "summary": "See below"},
-    "started_at": TIME,
 }
 SUITE = {
     "id": 3,
@@ -68,7 +67,6 @@ STATUS = {
     "created_at": TIME,
 }
 ANNOTATION = {"path": "a.ts", "start_line": 3, "message": "It is 2", "title": "Wrong"}
-JOB_STEP = {"conclusion": "failure", "started_at": TIME, "completed_at": "2026-11-25T00:00:00Z"}
 WORKFLOW_RUN = {
     "id": 10,
     "check_suite_id": 3,
@@ -140,6 +138,8 @@ def shown(value: Any) -> Any:
                 "runs": 0,
                 "app_id": 15368,
                 "created_at": None,
+                "title": "2 failed",
+                "summary": "See below",
             },
         ),
         (
@@ -158,6 +158,8 @@ def shown(value: Any) -> Any:
                 "runs": 5,
                 "app_id": 15368,
                 "created_at": MOMENT,
+                "title": None,
+                "summary": None,
             },
         ),
         (
@@ -176,32 +178,11 @@ def shown(value: Any) -> Any:
                 "runs": 0,
                 "app_id": 999,
                 "created_at": MOMENT,
-            },
-        ),
-        (
-            answers.check_run,
-            RUN,
-            {
-                "id": 7,
-                "suite": 3,
-                "name": "test",
-                "conclusion": "failure",
-                "title": "2 failed",
-                "summary": "See below",
-                "started_at": MOMENT,
-                "is_job": True,
+                "title": None,
+                "summary": None,
             },
         ),
         (answers.annotation, ANNOTATION, {"path": "a.ts", "line": 3, "message": "It is 2"}),
-        (
-            answers.job_step,
-            JOB_STEP,
-            {
-                "conclusion": "failure",
-                "started_at": MOMENT,
-                "completed_at": datetime(2026, 11, 25, tzinfo=UTC),
-            },
-        ),
         (
             answers.workflow_run,
             WORKFLOW_RUN,
@@ -215,6 +196,17 @@ def test_every_field_is_read(
 ) -> None:
     found = read(item)._asdict()
     assert {name: shown(value) for name, value in found.items()} == fields
+
+
+@pytest.mark.parametrize(
+    ("without", "is_job"),
+    [({}, True), ({"html_url": None}, False), ({"app": {"slug": "scanner"}}, False)],
+)
+def test_a_job_is_known_by_the_page_that_github_gives_it(
+    without: dict[str, Any], *, is_job: bool
+) -> None:
+    found = check_run(RUN | without)
+    assert (found.number, found.is_job) == ("7", is_job)
 
 
 @pytest.mark.parametrize(
@@ -260,26 +252,13 @@ def test_every_field_is_read(
         (status, STATUS, {"state": "failure"}, {"is_complete": True, "conclusion": "failure"}),
         (status, STATUS, {"avatar_url": f"{AVATAR}/u/999?v=4"}, {"app_id": NO_APP}),
         (status, STATUS, {"avatar_url": None}, {"app_id": 0}),
-        (
-            answers.check_run,
-            RUN,
-            {"check_suite": None, "conclusion": None, "output": None, "started_at": None},
-            {"suite": 0, "conclusion": "", "title": None, "summary": None, "started_at": None},
-        ),
-        (answers.check_run, RUN, {"html_url": None}, {"is_job": False}),
-        (answers.check_run, RUN, {"app": {"slug": "scanner"}}, {"is_job": False}),
+        (check_run, RUN, {"output": None}, {"title": None, "summary": None}),
         (answers.annotation, ANNOTATION, {"message": None}, {"message": "Wrong"}),
         (
             answers.annotation,
             ANNOTATION,
             {"path": None, "start_line": None, "message": None, "title": None},
             {"path": "", "line": 1, "message": ""},
-        ),
-        (
-            answers.job_step,
-            JOB_STEP,
-            {"conclusion": None, "started_at": None, "completed_at": None},
-            {"conclusion": "", "started_at": None, "completed_at": None},
         ),
         (
             answers.workflow_run,

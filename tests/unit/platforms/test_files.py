@@ -16,7 +16,7 @@ from mogplex_ci.outputs import ALSO_VARIABLES
 from mogplex_ci.platforms import base, detect
 from mogplex_ci.platforms.base import Platform, dotenv, variables
 from mogplex_ci.report.outputs import OUTPUT_NAMES
-from mogplex_ci.run.updates import NextForm, Started, Starting
+from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.step.ledger import Ledger, saved_state
 from tests.ci_environments import environment
@@ -241,16 +241,15 @@ def test_the_state_has_a_run_that_something_else_started(tmp_path: Path) -> None
     assert [(each.run_id, each.key) for each in saved.runs] == [(RUN_ID, "")]
 
 
-def test_the_state_has_the_form_of_a_rounds_report_that_was_asked_with_last(tmp_path: Path) -> None:
+def test_the_state_has_the_report_of_a_round_as_it_was_sent(tmp_path: Path) -> None:
     system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
     ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
-    first, other = (Repair("branch", "main", report) for report in ("all of it", "names"))
-    ledger.on(None, "", Starting("repo", None, "key-r2", first))
-    ledger.on(None, "", NextForm(other))
-    ledger.doubt(None, "key-r2")
+    repair = Repair("branch", "main", "report")
+    ledger.on(None, "", Starting("repo", None, "key-r2-a1", repair))
+    ledger.doubt(None, "key-r2-a1")
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
-    assert [(run.key, Repair(*run.repair)) for run in saved.runs] == [("key-r2", other)]
+    assert [(run.key, Repair(*run.repair)) for run in saved.runs] == [("key-r2-a1", repair)]
 
 
 def test_a_steps_own_state_is_found_beside_one_of_another_job(tmp_path: Path) -> None:

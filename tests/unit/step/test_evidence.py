@@ -1,25 +1,18 @@
-"""The failed step's part of a log, however it arrives, and how checks share a report."""
+"""A job's log up to its last error, however it arrives, and how checks share a report."""
 
 from __future__ import annotations
 
 import tracemalloc
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.github_api import GitHubApi, JobStep
-from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, StepLog, shared_out
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, JobLog, shared_out
 from tests.github import TOKEN, GitHub
 from tests.waits import LONG
 
-BEGAN = datetime(2026, 1, 1, 0, 0, 10, tzinfo=UTC)
-STEPS = [
-    JobStep("success", BEGAN.replace(second=1), BEGAN.replace(second=9)),
-    JobStep("failure", BEGAN, BEGAN.replace(second=20)),
-    JobStep("skipped", BEGAN.replace(second=20), BEGAN.replace(second=20)),
-]
 LOG = (
     b"\xef\xbb\xbf2026-01-01T00:00:05.0000001Z before\n"
     b"2026-01-01T00:00:10.0000001Z ##[group]Run make\n"
@@ -30,12 +23,12 @@ LOG = (
     b"2026-01-01T00:00:20.0000001Z Post job\n"
     b"2026-01-01T00:00:30.0000001Z after"
 )
-TITLE = "The last lines of the step that failed:"
-SHOWN = "Run make\nred\n[error] of several lines: ##[error]\nit failed"
+TITLE = "The log up to its last error:"
+SHOWN = "before\nRun make\nred\n[error] of several lines: ##[error]\nit failed"
 
 
-def read(pieces: list[bytes], steps: list[JobStep] | None = None) -> str:
-    log = StepLog(STEPS if steps is None else steps)
+def read(*pieces: bytes) -> str:
+    log = JobLog()
     for piece in pieces:
         log.take(piece)
     return log.end()
@@ -44,20 +37,28 @@ def read(pieces: list[bytes], steps: list[JobStep] | None = None) -> str:
 @given(st.lists(st.integers(0, len(LOG)), max_size=9).map(sorted))
 def test_pieces_of_any_size_make_the_same_log(cuts: list[int]) -> None:
     ends = [*cuts, len(LOG)]
-    assert read([LOG[start:end] for start, end in zip([0, *cuts], ends, strict=True)]) == SHOWN
+    assert read(*(LOG[start:end] for start, end in zip([0, *cuts], ends, strict=True))) == SHOWN
 
 
-def test_without_a_failed_step_the_lines_before_the_last_error_are_shown() -> None:
-    assert read([LOG], []) == f"before\n{SHOWN}"
-    assert read([b"all of it"], []) == "all of it"
+def test_a_log_without_an_error_is_shown_to_its_end() -> None:
+    assert read(b"all of it") == "all of it"
+    assert read(b"an ##[error] that begins no line\nand more") == (
+        "an ##[error] that begins no line\nand more"
+    )
 
 
-def test_a_log_without_end_is_kept_in_part_and_from_the_beginning_of_a_line() -> None:
+def test_the_last_of_several_errors_counts_however_much_is_cleaned_up_after_it() -> None:
+    clean_up = b"2026-01-01T00:00:12.0000001Z " + b"x" * 999 + b"\n"
+    log = b"##[error]first\n2\n##[error]last\n"
+    assert read(log, *[clean_up * 100] * 10) == "first\n2\nlast"
+
+
+@pytest.mark.parametrize("end", [b"", b"##[error]x\n"])
+def test_a_log_without_end_is_kept_in_part(end: bytes) -> None:
     line = b"2026-01-01T00:00:12.0000001Z " + b"x" * 999 + b"\n"
-    shown = read([line * 100] * 10)
+    shown = read(*[line * 100] * 10, end)
     assert LOG_BYTES - 2_000 < len(shown) <= LOG_BYTES
-    assert {len(each) for each in shown.split("\n")} == {999}
-    assert read([b"y" * 65_536] * 20, []) == ""
+    assert len(read(*[b"y" * 65_536] * 20, end)) <= LOG_BYTES
 
 
 def test_reading_a_long_log_takes_the_memory_of_what_is_kept() -> None:
@@ -67,10 +68,10 @@ def test_reading_a_long_log_takes_the_memory_of_what_is_kept() -> None:
         with GitHub() as github:
             github.logs[1] = content
             api = GitHubApi(github.url, TOKEN, "acme/web")
-            log = StepLog([])
+            log = JobLog()
             tracemalloc.start()
             try:
-                api.within(LONG).read_log(1, log.take)
+                api.within(LONG).read_log("1", log.take)
                 log.end()
                 _, peak = tracemalloc.get_traced_memory()
             finally:
@@ -102,16 +103,16 @@ def test_a_long_check_takes_nothing_from_a_short_one() -> None:
     whole = short.text
     shown = shared_out([long, short], 500)
     assert shown.endswith(f"\n\n{whole}")
-    assert shown.startswith("long\nThe last lines")
+    assert shown.startswith("long\nThe log")
     assert len(shown) > 400
 
 
 @pytest.mark.parametrize(
     ("most", "shown"),
     [
-        (70, ["head", "a:1: one", "a:2: two", TITLE, "  1", "  2"]),
-        (69, ["head", "a:1: one", "a:2: two", TITLE, "  2"]),
-        (65, ["head", "a:1: one", "a:2: two"]),
+        (60, ["head", "a:1: one", "a:2: two", TITLE, "  1", "  2"]),
+        (59, ["head", "a:1: one", "a:2: two", TITLE, "  2"]),
+        (55, ["head", "a:1: one", "a:2: two"]),
         (21, ["head", "a:1: one"]),
         (12, ["head"]),
         (3, ["hea"]),
@@ -122,36 +123,9 @@ def test_what_is_least_needed_is_cut_first(most: int, shown: list[str]) -> None:
     """The first lines of the log, then the last annotations."""
     check = FailedCheck(["head"], ["a:1: one", "a:2: two"], ["1", "2"])
     assert check.cut(most) == "\n".join(shown)
-    assert check.text.split("\n") == (shown if most > 3 else ["head"])
-
-
-@pytest.mark.parametrize(
-    ("conclusions", "shown"),
-    [
-        (["success", "failure", "success"], "1"),
-        (["", "skipped", "neutral"], "0\n1\n2"),
-        (["success", "cancelled", "failure"], "1"),
-        (["success", "neutral", "timed_out"], "2"),
-    ],
-)
-def test_the_first_step_that_failed_is_shown(conclusions: list[str], shown: str) -> None:
-    times = [BEGAN.replace(second=10 * number) for number in range(3)]
-    steps = [
-        JobStep(conclusion, began, began.replace(second=began.second + 5))
-        for conclusion, began in zip(conclusions, times, strict=True)
-    ]
-    lines = [f"2026-01-01T00:00:{10 * number + 1:02}.1Z {number}\n" for number in range(3)]
-    assert read(["".join(lines).encode()], steps) == shown
 
 
 @pytest.mark.parametrize("mark", ["group", "section", "error", "warning", "notice", "debug"])
 def test_the_runners_marks_are_no_text(mark: str) -> None:
-    assert read([f"##[{mark}]##[{mark}]it".encode()], []) == f"##[{mark}]it"
-    assert read([b"[command]make\r\n##[other]it\n"], []) == "make\n##[other]it"
-
-
-def test_a_step_whose_times_are_not_told_is_shown_from_its_beginning_or_to_the_end() -> None:
-    log = [b"2026-01-01T00:00:01.1Z 1\n2026-01-01T00:00:11.1Z 2\n2026-01-01T00:00:21.1Z 3\n"]
-    end = BEGAN.replace(second=19)
-    assert read(log, [JobStep("failure", None, end)]) == "1\n2"
-    assert read(log, [JobStep("failure", BEGAN, None)]) == "2\n3"
+    assert read(f"##[{mark}]##[{mark}]it".encode()) == f"##[{mark}]it"
+    assert read(b"[command]make\r\n##[other]it\n") == "make\n##[other]it"

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from mogplex_ci.models import Repair
-from mogplex_ci.run.updates import Cancelling, NextForm, Started, Starting
+from mogplex_ci.run.updates import Cancelling, Started, Starting
 from mogplex_ci.step.ledger import Ledger, OpenRun
 from tests.unit.report.events import RUN_ID, repo, run
 
-ALL, NAMES = Repair("branch", "main", "all of it"), Repair("branch", "main", "names")
+REPAIR = Repair("branch", "main", "report")
 
 
 class Kept:
@@ -46,14 +46,13 @@ class Kept:
 
 def test_a_later_round_is_asked_for_with_its_report_until_its_id_is_known() -> None:
     kept, asked = Kept(), OpenRun("key-r2", "repo-1", "task 1")
-    kept.start(1, "key-r2", ALL)
-    kept.ledger.on(1, "task 1", NextForm(NAMES))
+    kept.start(1, "key-r2", REPAIR)
     kept.ledger.doubt(1, "key-r2-g2")
     kept.started(1, "key-r2-g2")
     kept.ledger.close(1)
     assert kept.runs == [
-        [asked._replace(repair=tuple(ALL))],
-        [asked._replace(key="key-r2-g2", repair=tuple(NAMES))],
+        [asked._replace(repair=tuple(REPAIR))],
+        [asked._replace(key="key-r2-g2", repair=tuple(REPAIR))],
         [asked._replace(key="key-r2-g2", run_id=RUN_ID)],
         [],
     ]

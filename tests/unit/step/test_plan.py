@@ -4,6 +4,7 @@ token.
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,13 @@ def test_a_key_is_somebody_elses_only_if_it_was_given(tmp_path: Path) -> None:
     assert not any(key.explicit for key in keys)
     assert keys[1].base != keys[2].base
     assert key_of(typed_inputs(idempotency_key="mine"), named).explicit
+
+
+def test_the_key_of_a_round_names_the_attempt_or_has_a_random_word(tmp_path: Path) -> None:
+    env = environment("github", tmp_path) | {"GITHUB_RUN_ATTEMPT": "3"}
+    counted = key_of(typed_inputs(), detect(env, StringIO()))
+    assert counted.of_round(2).base == f"{counted.base}-r2-a3"
+    given = typed_inputs(idempotency_key="mine")
+    bases = [key_of(given, detect({}, StringIO())).of_round(2).base for _ in range(2)]
+    assert all(re.fullmatch("mine-r2-a[0-9a-f]{32}", base) for base in bases)
+    assert bases[0] != bases[1]
