@@ -44,6 +44,13 @@ WRITTEN_BIT_BY_BIT: Final = (EVENTS_FILE, DIAGNOSTICS_FILE)
 
 def output_variable(name: str) -> str:
     """Return the variable of the output ``name`` on systems other than GitHub, such as
-    ``MOGPLEX_RUN_ID``.
+    ``MOGPLEX_OUT_RUN_ID``.
+
+    No input has such a name: GitLab loads the dotenv file of each earlier stage into every later
+    job, where ``MOGPLEX_BRANCH`` would be taken for the input ``branch``.
     """
-    return "MOGPLEX_" + name.upper().replace("-", "_")
+    return "MOGPLEX_OUT_" + name.upper().replace("-", "_")
+
+
+OUTPUT_VARIABLES: Final = frozenset(map(output_variable, ALSO_VARIABLES))
+"""As an earlier job may hand them to this one. They are not inputs, and no mistake."""

@@ -81,7 +81,7 @@ file](../mogplex_ci/schemas/run-file.schema.json) must not set
 
 ## Outputs
 
-On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_NAME` in a
+On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_OUT_NAME` in a
 dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another ([platforms](platforms.md)). The step writes
 {early} as soon as the run is started, and all of
 them at the end; those without a value are empty.

@@ -16,4 +16,4 @@ docker run --rm "${variables[@]/#/--env=}" --volume "$PWD:/work" --workdir /work
 # The workspace keeps the outputs for later steps.
 # shellcheck source=/dev/null
 . ./mogplex.env
-echo "Please review $MOGPLEX_PULL_REQUEST_URL"
+echo "Please review $MOGPLEX_OUT_PULL_REQUEST_URL"

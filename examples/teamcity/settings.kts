@@ -15,7 +15,7 @@ object Agent : BuildType({
     params {
         password("env.MOGPLEX_API_KEY", "credentialsJSON:00000000-0000-0000-0000-000000000000")
         param("env.MOGPLEX_REPO", "acme/web")
-        param("MOGPLEX_PULL_REQUEST_URL", "")
+        param("MOGPLEX_OUT_PULL_REQUEST_URL", "")
     }
 
     steps {
@@ -32,7 +32,7 @@ object Agent : BuildType({
         }
         script {
             name = "Ask for a review"
-            scriptContent = "echo 'Please review %MOGPLEX_PULL_REQUEST_URL%'"
+            scriptContent = "echo 'Please review %MOGPLEX_OUT_PULL_REQUEST_URL%'"
         }
     }
 

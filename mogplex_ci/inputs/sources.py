@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
-from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
+from mogplex_ci.outputs import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
@@ -25,18 +25,12 @@ from mogplex_ci.workspace import decode, read_text
 if TYPE_CHECKING:
     from mogplex_ci.inputs.run_file import RunFile
 
-OUTPUT_VARIABLES: Final = frozenset(map(output_variable, ALSO_VARIABLES))
-"""Outputs as other CI systems hand them to later jobs."""
 STANDARD_INPUT: Final = "-"
 """As ``prompt-file``."""
 ALL_TASKS: Final = "all"
 """As ``task``: every task of the run file."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
-_RESULT: Final = output_variable("result")
-_RUN_ID: Final = output_variable("run-id")
-_STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
-"""Inputs that say that a run shall be started."""
 
 
 class Sources(NamedTuple):
@@ -108,6 +102,12 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
     """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
     flags, wrong_flags = _flags_of(argv)
     problems = list(wrong_flags)
+    has_blank_run_id = flags is not None and flags.get("run-id", "-").strip() == ""
+    if has_blank_run_id:
+        # The output of an earlier job that started nothing. Counted as not given it would start a
+        # run wherever the project's variables have a prompt.
+        remedy = "See the log of the job that should have started the run, or remove the flag."
+        problems.append(Problem("run-id", "is blank", remedy))
     texts = given_texts(argv, platform.env)
     run_file = None
     faults: Sequence[Problem] = []
@@ -123,8 +123,7 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
         problems.append(Problem("task", "is given without [[run-file]]", remedy))
     problems += faults
     warnings = list(_unknown_variables(platform.env))
-    warnings += _ignored_outputs(platform.env, run_id=texts.get("run-id"))
-    is_complete = flags is not None and not faults
+    is_complete = flags is not None and not has_blank_run_id and not faults
     return Sources(platform, texts, run_file, problems, warnings, is_complete)
 
 
@@ -142,11 +141,6 @@ def given_texts(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     texts = {name: text for name, (_, text) in given_places(argv, env).items()}
     if "prompt" in texts:
         texts["prompt"] = as_utf8(texts["prompt"])
-    earlier_run = env.get(_RUN_ID, "").strip()
-    if earlier_run and "run-id" not in texts and _STARTS.isdisjoint(texts):
-        # An earlier job's output, and nothing else says what this job shall do: it follows that
-        # job's run.
-        texts["run-id"] = earlier_run
     return texts
 
 
@@ -155,18 +149,13 @@ def given_places(argv: Sequence[str], env: Mapping[str, str]) -> Mapping[str, tu
     ``--timeout``, ``timeout`` below ``with:``, or ``MOGPLEX_TIMEOUT``.
     """
     flags, _ = _flags_of(argv)
-    ignored = _variables_from_outputs(env)
     given: dict[str, tuple[str, str]] = {}
     for name, spec in inputs().items():
         places = {f"--{name}": (flags or {}).get(name, "")}
         if spec.is_for_action:
             # GitHub's name for an input of ``with:`` keeps its hyphens.
             places[name] = env.get(f"INPUT_{name.upper()}", "")
-        places |= {
-            variable: env.get(variable, "")
-            for variable in spec.variables
-            if variable not in ignored
-        }
+        places |= {variable: env.get(variable, "") for variable in spec.variables}
         for place, text in places.items():
             if text.strip():
                 given[name] = (place, text.strip())
@@ -225,33 +214,6 @@ def _content(name: str) -> bytes:
 
     with stop_of_process().interrupting():
         return bounded(read, MAX_SECONDS)
-
-
-def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
-    """Return the variables that hold outputs of an earlier job and must not count as inputs of this
-    one.
-
-    Outputs and inputs share names (``MOGPLEX_BRANCH``, ``MOGPLEX_IDEMPOTENCY_KEY``). Where
-    ``MOGPLEX_RESULT``, which is no input, or ``MOGPLEX_RUN_ID`` is set, an earlier job's dotenv
-    file was loaded: its key would join that job's run, and its repository is not this job's.
-    """
-    if any(env.get(variable, "").strip() for variable in (_RESULT, _RUN_ID)):
-        return set(OUTPUT_VARIABLES & env.keys())
-    return set()
-
-
-def _ignored_outputs(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
-    """Return one warning of all variables that look like inputs and are not used; ``run_id`` is the
-    one in use.
-    """
-    of_inputs = {variable for spec in inputs().values() for variable in spec.variables}
-    ignored = _variables_from_outputs(env) & of_inputs
-    if run_id is not None and env.get(_RUN_ID, "").strip() == run_id:
-        ignored.discard(_RUN_ID)
-    if not ignored:
-        return []
-    fault = "set by an earlier job as outputs, and ignored as inputs"
-    return [Problem(", ".join(sorted(ignored)), fault, "Set this job's inputs with flags.")]
 
 
 def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:

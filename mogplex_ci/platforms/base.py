@@ -402,7 +402,7 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
 
 
 def dotenv(values: Mapping[str, str], line: str = "{}={}\n") -> str:
-    """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank
+    """Return variables as a dotenv file: one ``NAME=value`` a line, without quotes or blank
     lines.
     """
     return "".join(line.format(name, value) for name, value in values.items())

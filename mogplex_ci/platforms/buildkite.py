@@ -101,7 +101,7 @@ class Buildkite(Platform):
                 self._annotate(level.value, f"-{level.value}", content)
 
     def _set_variable(self, name: str, value: str) -> None:
-        """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
+        """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_OUT_RUN_ID`` and so on."""
         # Meta-data cannot be empty, and each call is a request.
         if not value or self._meta_data.get(name) == value:
             return

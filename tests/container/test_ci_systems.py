@@ -149,7 +149,7 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
         log = docker("exec", container, "bash", "-exc", "\n".join(step["script"]))
         docker("exec", container, "bash", "-exc", "\n".join(step["after-script"]))
     assert "Fix the failing test." in log
-    assert "MOGPLEX_PULL_REQUEST_URL=" in (tmp_path / "variables").read_text()
+    assert "MOGPLEX_OUT_PULL_REQUEST_URL=" in (tmp_path / "variables").read_text()
 
 
 def test_circleci(image: str) -> None:

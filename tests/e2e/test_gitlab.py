@@ -23,7 +23,7 @@ SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
 SHOWN = claim("README.md", "\n  script: mogplex-ci action")
 EXAMPLES = {
     name: claim(f"examples/gitlab/{name}.gitlab-ci.yml").code
-    for name in ("component", "downstream", "job", "matrix", "scheduled")
+    for name in ("component", "downstream", "job", "matrix", "scheduled", "start-and-wait")
 }
 COMPONENT = claim("docs/platforms.md", "- component:")
 TEMPLATE = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
         assert [prompt.rsplit(" ", 1)[1] for prompt in prompts] == ["French.", "German."]
     else:
         outputs = (project.folder / "mogplex.env").read_text(encoding="utf-8")
-        assert f"MOGPLEX_RUN_ID={emulator.runs[0].id}\n" in outputs
+        assert f"MOGPLEX_OUT_RUN_ID={emulator.runs[0].id}\n" in outputs
         annotations = json.loads(
             (project.folder / "mogplex-annotations.json").read_text(encoding="utf-8")
         )
@@ -101,21 +101,44 @@ def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
     ]
 
 
-def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(
-    tmp_path: Path, emulator: Emulator
-) -> None:
+def test_two_agents_in_two_stages(tmp_path: Path, emulator: Emulator) -> None:
+    """GitLab loads the outputs of the first into the job of the second."""
     pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
     assert pipeline.code == 0, pipeline.log
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
     first, second = emulator.runs
     assert first.key != second.key
     start, later_start = started(emulator)
+    assert [body["prompt"] for body in (start, later_start)] == [
+        "Fix the failing test.",
+        "Document the change.",
+    ]
     assert "baseBranch" not in start
     assert later_start["baseBranch"] == first.request.working_branch
     assert "workingBranch" not in later_start
-    said = "\n".join(pipeline.lines("document"))
-    assert "MOGPLEX_IDEMPOTENCY_KEY" in said
-    assert said.count("set by an earlier job as outputs, and ignored as inputs") == 1
+    assert "WARNING" not in "\n".join(pipeline.lines("document"))
+
+
+def test_no_second_agent_without_a_change(tmp_path: Path) -> None:
+    with Emulator("no-change", speed=1e9) as emulator:
+        pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
+        (only,) = emulator.runs
+    assert pipeline.code == 0, pipeline.log
+    assert pipeline.lines("announce") == [f"Run {only.id} changed nothing"]
+
+
+@pytest.mark.slow
+def test_one_job_starts_a_run_and_a_later_one_waits_for_it(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    project = Project(tmp_path, EXAMPLES["start-and-wait"])
+    pipeline = run(project, emulator)
+    assert pipeline.code == 0, pipeline.log
+    (only,) = emulator.runs
+    outputs = (project.folder / "mogplex.env").read_text(encoding="utf-8")
+    assert f"MOGPLEX_OUT_RUN_ID={only.id}\n" in outputs
+    assert "MOGPLEX_OUT_RESULT=success\n" in outputs
+    assert f"run {only.id}" in "\n".join(pipeline.lines("wait"))
 
 
 @pytest.mark.parametrize("name", mostly_slow(EXAMPLES, every=len(EXAMPLES)))

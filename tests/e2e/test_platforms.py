@@ -153,7 +153,7 @@ def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
     }
     log = Job("gitlab", tmp_path).run("pull-request", **(variables | given))
     assert log.startswith("exit code 0\n"), log
-    assert f"MOGPLEX_RESULT={result}\n" in log
+    assert f"MOGPLEX_OUT_RESULT={result}\n" in log
     assert ("Starting a run" in log) is (result == "success")
     notice = "Not started: an agent made this job's branch, mogplex/agent-<branch>."
     assert (notice in log) is (result == "skipped")
@@ -270,4 +270,4 @@ def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_han
         done = shell(BY_HAND.code, tmp_path, env)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert emulator.runs[0].key.startswith("jenkins-")
-    assert "MOGPLEX_REPO=acme/web\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
+    assert "MOGPLEX_OUT_REPO=acme/web\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")

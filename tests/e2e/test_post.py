@@ -220,7 +220,7 @@ def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_
     code = job.stopped_when(asked(emulator, "stream"), by=signal.SIGTERM)
     (run,) = emulator.runs
     assert (code, job.kept, run.status == "cancelled") == (143, refused, not refused)
-    assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(
+    assert "MOGPLEX_OUT_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(
         encoding="utf-8"
     )
     assert (job.post().code, run.status) == (0, "cancelled")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mogplex_ci.inputs.declared import check, inputs
-from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
+from mogplex_ci.outputs import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import blocks

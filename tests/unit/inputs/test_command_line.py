@@ -10,7 +10,9 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given_texts
+from mogplex_ci.inputs.read import read_step
+from mogplex_ci.inputs.sources import gather, given_texts
+from mogplex_ci.outputs import OUTPUT_VARIABLES
 from tests.typed_inputs import job
 
 WORD = "arguments contain a word that is not expected"
@@ -94,21 +96,7 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         (dict.fromkeys(OUTPUT_VARIABLES, ""), []),
         ({f"MOGPLEX_{'Z' * 200}": ""}, [f"MOGPLEX_{'Z' * 92}: {SEE_INPUTS}"]),
         ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: {SEE_INPUTS}"]),
-        ({"MOGPLEX_RUN_ID": "run-1"}, []),
-        ({"MOGPLEX_RUN_ID": " run-1 "}, []),
-        (
-            {"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"},
-            ["MOGPLEX_RUN_ID: Set this job's inputs with flags."],
-        ),
-        (
-            {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_BRANCH": "theirs", "INPUT_RUN-ID": "run-2"},
-            ["MOGPLEX_BRANCH, MOGPLEX_RUN_ID: Set this job's inputs with flags."],
-        ),
-        ({"MOGPLEX_BRANCH": "mine"}, []),
-        (
-            {"MOGPLEX_RUN_ID": "", "MOGPLEX_RESULT": "error", "MOGPLEX_REPO": "acme/other"},
-            ["MOGPLEX_REPO, MOGPLEX_RUN_ID: Set this job's inputs with flags."],
-        ),
+        ({"MOGPLEX_OUT_ERROR": "x"}, [f"MOGPLEX_OUT_ERROR: {SEE_INPUTS}"]),
         ({"INPUT_PROTECTED_PATHS": "a"}, ["protected_paths: Did you mean protected-paths?"]),
         ({"INPUT_PROTECTED_PATHS": "a", "INPUT_PROTECTED-PATHS": "a"}, []),
     ],
@@ -120,24 +108,21 @@ def test_which_variables_are_warned_of(
     assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
 
 
-def test_the_outputs_of_a_start_that_failed_name_no_repository_for_this_job() -> None:
-    left = {"MOGPLEX_RUN_ID": "", "MOGPLEX_RESULT": "error", "MOGPLEX_REPO": "acme/other"}
-    assert "repo" not in given_texts((), left)
-    assert given_texts((), {"MOGPLEX_REPO": "acme/mine"})["repo"] == "acme/mine"
+def test_no_output_has_the_name_of_an_input() -> None:
+    of_inputs = {variable for spec in inputs().values() for variable in spec.variables}
+    assert OUTPUT_VARIABLES.isdisjoint(of_inputs)
+    assert given_texts((), dict.fromkeys(OUTPUT_VARIABLES, "theirs")) == {}
 
 
-@pytest.mark.parametrize(
-    ("argv", "env", "run_id"),
-    [
-        ([], {}, None),
-        ([], {"MOGPLEX_RUN_ID": "run-1"}, "run-1"),
-        ([], {"MOGPLEX_RUN_ID": " "}, None),
-        (["--run-id=run-2"], {"MOGPLEX_RUN_ID": "run-1"}, "run-2"),
-        (["--harness=codex"], {"MOGPLEX_RUN_ID": "run-1"}, "run-1"),
-        (["--prompt=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
-        (["--prompt-file=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
-        (["--run-file=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
-    ],
-)
-def test_whose_run_is_followed(argv: list[str], env: dict[str, str], run_id: str | None) -> None:
-    assert given_texts(argv, env).get("run-id") == run_id
+@pytest.mark.parametrize("blank", [["--run-id="], ["--run-id", " "]])
+def test_a_blank_run_id_starts_no_run(blank: list[str], tmp_path: Path) -> None:
+    """The job that should have started the run did not; the project has a prompt for all jobs."""
+    platform = job(tmp_path, {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_REPO": "acme/web"})
+    with pytest.raises(UsageError) as caught:
+        read_step(blank, platform)
+    (problem,) = caught.value.problems
+    assert (problem.input, problem.fault) == ("run-id", "is blank")
+
+
+def test_a_blank_variable_for_the_run_id_counts_as_not_given() -> None:
+    assert "run-id" not in given_texts((), {"MOGPLEX_RUN_ID": " "})

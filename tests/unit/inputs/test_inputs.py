@@ -25,9 +25,9 @@ from tests.typed_inputs import job
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
 REPO_ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 OUTPUTS = {
-    "MOGPLEX_RUN_ID": RUN_ID,
-    "MOGPLEX_IDEMPOTENCY_KEY": "theirs",
-    "MOGPLEX_BRANCH": "theirs",
+    "MOGPLEX_OUT_RUN_ID": RUN_ID,
+    "MOGPLEX_OUT_IDEMPOTENCY_KEY": "theirs",
+    "MOGPLEX_OUT_BRANCH": "theirs",
 }
 
 
@@ -121,7 +121,7 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
         ([], OUTPUTS, {"idempotency_key": None, "branch": None, "run_id": None}),
         (
             [],
-            OUTPUTS | {"MOGPLEX_PROMPT": ""},
+            {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_PROMPT": ""},
             {"run_id": RUN_ID, "prompt": "", "on_interrupt": "detach"},
         ),
         (

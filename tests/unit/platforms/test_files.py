@@ -60,7 +60,7 @@ def test_azure_without_its_folder_gets_no_summary_in_some_other(
 
 
 def test_an_unknown_value_is_empty_and_free_text_is_left_out() -> None:
-    assert variables({"changed": None, "error": safe_text("boom")}) == {"MOGPLEX_CHANGED": ""}
+    assert variables({"changed": None, "error": safe_text("boom")}) == {"MOGPLEX_OUT_CHANGED": ""}
 
 
 def test_gitlab_takes_the_whole_file() -> None:
@@ -76,9 +76,9 @@ def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(
     value: str, tmp_path: Path
 ) -> None:
     """A value that could be more than text is left out."""
-    assert variables(outputs(value)) == ({"MOGPLEX_BRANCH": value} if value in PLAIN else {})
+    assert variables(outputs(value)) == ({"MOGPLEX_OUT_BRANCH": value} if value in PLAIN else {})
     (tmp_path / "mogplex.env").write_text(dotenv(variables(outputs(value))), encoding="utf-8")
-    script = '. ./mogplex.env; printf %s "${MOGPLEX_BRANCH-}"; ls'
+    script = '. ./mogplex.env; printf %s "${MOGPLEX_OUT_BRANCH-}"; ls'
     done = subprocess.run(
         ["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -86,14 +86,15 @@ def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(
 
 
 FILES = [
-    ("circleci", "BASH_ENV", "export MOGPLEX_BRANCH='agent/two'\n"),
-    ("bitbucket", "BITBUCKET_PIPELINES_VARIABLES_PATH", "MOGPLEX_BRANCH=agent/two\n"),
+    ("circleci", "BASH_ENV", "export MOGPLEX_OUT_BRANCH='agent/two'\n"),
+    ("bitbucket", "BITBUCKET_PIPELINES_VARIABLES_PATH", "MOGPLEX_OUT_BRANCH=agent/two\n"),
 ]
 
 
 @pytest.mark.parametrize(("name", "variable", "ours"), FILES)
 @pytest.mark.parametrize(
-    "theirs", [b"", b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"]
+    "theirs",
+    [b"", b"export MOGPLEX_OUT_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"],
 )
 def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
     name: str,
