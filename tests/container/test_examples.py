@@ -42,8 +42,7 @@ EXAMPLES = {
             "release-notes",
             "review",
             "artifact",
-            "dependencies",
-            "issue",
+            "merge",
             "start-and-wait",
             "until-green",
             "fleet",
@@ -61,7 +60,7 @@ CALLER = """
 on: {on}
 jobs:
   agent:
-    permissions: {{issues: write, pull-requests: read}}
+    permissions: {{checks: read, contents: read, issues: write, pull-requests: read, statuses: read}}
     uses: acme/.github/.github/workflows/{name}.yml@main
     with: {inputs}
     secrets:
@@ -113,7 +112,7 @@ STAND_INS = {
 }
 WEB = {"id": 1, "full_name": "acme/web"}
 HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
-PULL_REQUEST = {"number": 7, "head": HEAD, "base": {"ref": "main", "repo": WEB}}
+PULL_REQUEST = {"number": 7, "state": "open", "head": HEAD, "base": {"ref": "main", "repo": WEB}}
 PERSON = {"id": 11, "login": "ada", "type": "User"}
 STRANGER = {"id": 13, "login": "mallory", "type": "User"}
 APP = {"id": 12, "type": "Bot"}
@@ -156,7 +155,14 @@ def run_example(
 
 FORK = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
 ISSUE = {"title": "Login `$(id)`", "body": "It fails.\n"}
-ASKED = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
+ASKED = {
+    "number": 12,
+    "state": "open",
+    **ISSUE,
+    "node_id": "I",
+    "author_association": "NONE",
+    "user": STRANGER,
+}
 
 
 def pushed(sender: Mapping[str, object], **head: object) -> dict[str, object]:
@@ -235,19 +241,20 @@ COMMENT = "/agent Mend `$(id)` here"
 COMMENTED = Started(
     *(EXAMPLES["comment"], "issue_comment", commented(COMMENT, "MEMBER")),
     prompt=["\n\nIt fails.\n```", f"```text\n{COMMENT}\n```"],
-    answer="ended with success. https://github.com/acme/web/pull/42 See",
+    comment="https://github.com/acme/web/pull/42",
 )
 LABELED = Started(
     *(EXAMPLES["label"], "issues", labeled("agent", PERSON)),
     prompt=["Solve issue #12 of this repository", "```text\nLogin `$(id)`\n\nIt fails.\n```"],
-    answer="gh: <issue> <comment> <12> <--repo> <acme/web>"
-    " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>",
+    comment="https://github.com/acme/web/pull/42",
 )
 CHOSEN_LABEL = CALLER.format(
     on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}"
 )
 OWN_PROMPT = CALLER.format(
-    on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}"
+    on="{schedule: [{cron: 17 3 * * *}]}",
+    name="nightly",
+    inputs="{name: tests, prompt: Run the tests., checks: test}",
 )
 STARTED = {
     "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Bring the dependencies up to date"]),
@@ -263,7 +270,7 @@ STARTED = {
 SELDOM_STARTED = {
     "nightly, the caller's prompt": Started(OWN_PROMPT, "schedule", {}, ["Run the tests."]),
     "the caller's label": Started(
-        CHOSEN_LABEL, "issues", labeled("robot", PERSON), answer=LABELED.answer
+        CHOSEN_LABEL, "issues", labeled("robot", PERSON), comment=LABELED.comment
     ),
     # As the event has it when the membership is private.
     "a private member's comment": COMMENTED._replace(payload=commented(COMMENT, "CONTRIBUTOR")),
@@ -274,6 +281,8 @@ SELDOM_STARTED = {
             reviewed(),
             ["```text\n/agent Handle the empty list.\n```"],
             ON_FEATURE,
+            "",
+            "**Run succeeded**",
         )
     ),
     "a fork's pull request": Started(
@@ -287,7 +296,7 @@ SELDOM_STARTED = {
         comment="all 24 tests pass",
     ),
     "a bot's pull request": Started(
-        *(EXAMPLES["bot"], "pull_request", of_bot("agent"), (), ON_FEATURE),
+        *(EXAMPLES["bot"], "pull_request", of_bot("adapt"), (), ON_FEATURE),
     ),
     "a comment with a line break": COMMENTED._replace(
         payload=commented(f"/agent\r\n{COMMENT[7:]}", "MEMBER"), prompt=["/agent\nMend"]
@@ -384,6 +393,27 @@ def test_an_event_starts_one_run_and_is_answered(
         pytest.param(
             EXAMPLES["bot"], "pull_request", of_bot("dependencies"), False, id="a bot's own label"
         ),
+        pytest.param(
+            RECIPES["fix-build"],
+            "pull_request",
+            {**pushed(PERSON), "action": "labeled", "label": {"name": "docs"}},
+            True,
+            id="another label of a failing build",
+        ),
+        pytest.param(
+            EXAMPLES["label"],
+            "issues",
+            {**labeled("agent", PERSON), "issue": {**ASKED, "state": "closed"}},
+            False,
+            id="a label of a closed issue",
+        ),
+        pytest.param(
+            EXAMPLES["fork-review"],
+            "pull_request_target",
+            {**to_review(), "pull_request": PULL_REQUEST},
+            False,
+            id="the repository's own pull request",
+        ),
     ],
 )
 def test_an_event_starts_nothing(
@@ -401,6 +431,57 @@ def test_an_event_starts_nothing(
         assert emulator.requests == []
     assert (done.exit_code != 0) is job_fails, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("started", "scenario", "said"),
+    [(LABELED, "paused", "**Run paused**"), (COMMENTED, "failed", "**Run failed**")],
+    ids=["a label", "a comment"],
+)
+def test_who_asked_is_answered_in_every_ending(
+    image: str, tmp_path: Path, api: GitHub, started: Started, scenario: str, said: str
+) -> None:
+    api.words, api.permissions["ada"] = {"I": ISSUE, "IC": {"body": COMMENT}}, "write"
+    with Emulator(scenario, speed=20) as emulator:
+        workflow, event, payload = started.workflow, started.event, started.payload
+        done = run_example(image, tmp_path, workflow, emulator, event, payload, api=api)
+    assert done.exit_code == 1
+    (comment,) = api.comments
+    assert said in str(comment["body"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "event", "payload"),
+    [
+        ("merge", "workflow_dispatch", {"inputs": {"task": "Fix it"}}),
+        ("fleet", "workflow_dispatch", {"inputs": {"repositories": "acme/web", "prompt": "Fix"}}),
+    ],
+)
+def test_a_rehearsal_does_nothing_outside(
+    image: str, tmp_path: Path, api: GitHub, name: str, event: str, payload: dict[str, object]
+) -> None:
+    key = "          api-key: ${{ secrets.MOGPLEX_API_KEY }}\n"
+    workflow = EXAMPLES[name]
+    with Emulator("success", speed=20) as emulator:
+        dry = f"{key}          dry-run: true\n"
+        done = run_example(
+            image, tmp_path, workflow.replace(key, dry), emulator, event, payload, api=api
+        )
+        assert emulator.requests == []
+    assert not any(line.startswith("gh: ") for line in done.lines()), done.log
+    assert "pull/" not in "".join(line for line in done.lines() if line.startswith("acme/web "))
+
+
+@pytest.mark.slow
+def test_a_run_is_followed_whatever_became_of_the_build(image: str, tmp_path: Path) -> None:
+    workflow = EXAMPLES["start-and-wait"].replace('echo "Here the build does its work"', "exit 1")
+    assert "exit 1" in workflow
+    with Emulator("success", speed=20) as emulator:
+        done = run_example(image, tmp_path, workflow, emulator)
+    assert done.exit_code == 1
+    assert REVIEW in done.lines()
 
 
 @pytest.mark.slow
@@ -482,22 +563,6 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
     ] == []
 
 
-def test_a_labeled_issue_gets_one_comment_with_the_pull_request(
-    image: str, tmp_path: Path, api: GitHub
-) -> None:
-    api.words, api.permissions["ada"] = {"I": ISSUE}, "write"
-    with Emulator("success", speed=20) as emulator:
-        label = labeled("agent", PERSON)
-        done = run_example(image, tmp_path, EXAMPLES["issue"], emulator, "issues", label, api=api)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert "issue #12" in run.prompt
-    (comment,) = api.comments
-    assert comment["issue"] == 12
-    assert "**Run succeeded**" in comment["body"]
-    assert "https://github.com/acme/web/pull/42" in comment["body"]
-
-
 @pytest.mark.parametrize(
     ("scenario", "work", "said"),
     [
@@ -516,7 +581,7 @@ def test_an_update_without_the_right_change_fails_the_job(
 ) -> None:
     with Emulator(scenario, speed=20) as emulator:
         done = run_example(
-            image, tmp_path, EXAMPLES["dependencies"], emulator, "schedule", api=api, works=[work]
+            image, tmp_path, EXAMPLES["nightly"], emulator, "schedule", api=api, works=[work]
         )
     assert done.exit_code == 1
     assert said in done.log

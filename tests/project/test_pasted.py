@@ -119,7 +119,7 @@ def event_faults(events: Mapping[str, Any], job: Mapping[str, Any]) -> Iterator[
     ):
         yield "each night opens one more pull request"
     for values in job.get("strategy", {}).get("matrix", {}).values():
-        made_by = re.search(r"fromJSON\((needs\.[\w.-]+)\)", str(values))
+        made_by = re.search(r"fromJSON\((needs\.[\w.-]+)", str(values))
         if made_by and f"{made_by[1]} != '[]'" not in job.get("if", ""):
             yield "an empty list fails the job"
 
@@ -265,10 +265,10 @@ PUT_BACK = {
         "      # allow_failure: true",
         "a manual job blocks the pipeline until somebody starts it",
     ),
-    "issue": ("examples/workflows/issue.yml", "jobs:\n", CONCURRENCY, ABOVE),
-    "issue, any label": (
-        "examples/workflows/issue.yml",
-        "    if: github.event.label.name == 'agent'\n",
+    "label": ("examples/workflows/label.yml", "\njobs:\n", f"\n{CONCURRENCY}", ABOVE),
+    "label, any label": (
+        "examples/workflows/label.yml",
+        "    if: github.event.label.name == (inputs.label || 'agent') && github.event.issue.state == 'open'\n",
         "",
         "issues starts a run",
     ),
@@ -310,8 +310,8 @@ PUT_BACK = {
         "",
         "the word before a line break is missed",
     ),
-    "dependencies": (
-        "examples/workflows/dependencies.yml",
+    "nightly, each night": (
+        "examples/workflows/nightly.yml",
         "      - if: steps.earlier.outputs.none == 'true'\n        uses",
         "      - uses",
         "each night opens one more pull request",

@@ -107,6 +107,7 @@ def test_no_attempt_is_made_when_they_cannot_be_counted(tmp_path: Path) -> None:
             "An agent looked at the failing build; whether it changed this branch is not known.",
         ),
         ("timeout", "", "An agent could not fix the build (timeout)."),
+        ("paused", "", "An agent has a question before it goes on with the failing build."),
     ],
 )
 def test_the_comment_calls_no_unknown_change_none(
@@ -126,7 +127,8 @@ def test_the_comment_calls_no_unknown_change_none(
     done = subprocess.run(
         ["bash", "-e", "-c", comment], env=env, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). <!-- fix-build -->"
+    mark = "" if result == "paused" else "<!-- fix-build -->"  # a question is no attempt
+    assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). {mark}"
 
 
 def pull(head: str, title: str = "Solve issue #12 of this repository", body: str = "") -> Any:
@@ -207,6 +209,7 @@ def test_a_comment_on_a_pull_request_finds_its_branch(
     done, outputs, asked = asking(tmp_path, step("comment", "head"), answer)
     assert (done.returncode, asked) == (0, "api\nrepos/acme/web/pulls/12\n")
     assert outputs == f"is-fork={is_fork}\nbranch=feature/login\nbase=main\n"
+    assert done.stdout.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
 
 
 def open_pull(ref: str, repo: dict[str, int] | None = WEB) -> dict[str, object]:
@@ -217,18 +220,18 @@ def open_pull(ref: str, repo: dict[str, int] | None = WEB) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize(
-    ("example", "branch"), [("nightly", "nightly-upkeep/7"), ("dependencies", "dependencies/7")]
-)
+@pytest.mark.parametrize("name", ["nightly-upkeep", "unused-code"])
 def test_nothing_starts_at_night_while_the_last_pull_request_is_open(
-    tmp_path: Path, example: str, branch: str
+    tmp_path: Path, name: str
 ) -> None:
-    look = step(example, "earlier")
+    look, branch = step("nightly", "earlier"), f"{name}/7"
+    look["env"]["NAME"] = name
     done, outputs, asked = asking(tmp_path, look, [open_pull("fix"), open_pull(branch)])
     assert (done.returncode, outputs) == (0, "")
     assert done.stdout.startswith("::notice::Nothing started: https://github.com/acme/web/pull/7 ")
     assert "repos/acme/web/pulls?state=open&per_page=100" in asked
-    others = [open_pull("fix"), open_pull(branch, FORK), open_pull(branch, None)]
+    others = [open_pull("fix"), open_pull(f"other-{branch}"), open_pull(branch, FORK)]
+    others.append(open_pull(branch, None))
     done, outputs, _ = asking(tmp_path, look, others)
     assert (done.returncode, outputs) == (0, "none=true\n"), "nobody else's counts"
     (tmp_path / "output").unlink()
