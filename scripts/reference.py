@@ -134,6 +134,9 @@ def _action() -> str:
 def _page() -> str:
     """Return the reference page."""
     outputs = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["outputs"]
+    for name in OUTPUT_NAMES:
+        if name not in outputs:
+            sys.exit(f"Describe the output {name} under `outputs` in action.yml, then try again.")
     own = [
         f"`{spec.name}`"
         for spec in inputs().values()

@@ -4,6 +4,7 @@ needs an engine.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -78,7 +79,7 @@ def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path)
 
 
 def test_the_first_change_does_what_the_page_says(tmp_path: Path) -> None:
-    """In a copy of the package."""
+    """In a copy of the package, from which the change is taken if it is made already."""
     _, command = FIRST_CALL.code.splitlines()
     page = (ROOT / FIRST_CALL.page).read_text(encoding="utf-8")
     schema = tmp_path / "mogplex_ci" / "schemas" / "inputs.schema.json"
@@ -91,8 +92,11 @@ def test_the_first_change_does_what_the_page_says(tmp_path: Path) -> None:
         )
         return done.stdout + done.stderr
 
+    document = json.loads(schema.read_text(encoding="utf-8"))
+    document["x-instead"].pop("instructions", None)
+    text = json.dumps(document, indent=2)
+    schema.write_text(text, encoding="utf-8")
     before = said()
-    text = schema.read_text(encoding="utf-8")
     start = '"x-instead": {\n'
     assert start in text
     schema.write_text(text.replace(start, start + FIRST_LINE.code), encoding="utf-8")

@@ -22,11 +22,13 @@ COLOURS = {"white", "yellow", "blue", "green", "orange", "red", "purple", "gray-
 def test_the_inputs_are_the_program_s_in_the_same_order() -> None:
     assert list(ACTION["inputs"]) == [
         name for name, field in SCHEMA.items() if field.get("x-is-for-action", True)
-    ]
+    ], "run `make docs`"
 
 
 def test_the_outputs_are_the_program_s_in_the_same_order() -> None:
-    assert list(ACTION["outputs"]) == list(OUTPUT_NAMES)
+    assert list(ACTION["outputs"]) == list(OUTPUT_NAMES), (
+        "describe each output in action.yml, in the order of mogplex_ci/report/outputs.py"
+    )
 
 
 def test_only_what_github_s_contexts_fill_has_a_default() -> None:

@@ -42,6 +42,8 @@ def test_the_machines_variables_and_umask_are_cleared_and_its_tools_keep_them() 
         check=True,
     )
     left, umask, of_tools = json.loads(done.stdout)
-    assert left.keys() & brought.keys() == {"LANG"}
+    assert left.keys() & brought.keys() == {"LANG"}, (
+        "add how the variables of a new CI system begin to _OF_CI in tests/machine.py"
+    )
     assert (left["LANG"], umask) == ("C.UTF-8", 0o022)
     assert {name: of_tools[name] for name in brought} == brought

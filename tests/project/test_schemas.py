@@ -98,7 +98,9 @@ def test_a_document_takes_what_it_took(name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_have_every_field(name: str) -> None:
     used = {key for example in EXAMPLES[name] for key in keys_of(example)}
-    assert declared(load_schema(name)) - used == set()
+    assert declared(load_schema(name)) - used == set(), (
+        f"give each a value in an example of {name} in tests/project/documents.yaml"
+    )
 
 
 def test_an_input_of_each_kind_takes_what_it_took() -> None:

@@ -39,8 +39,15 @@ def nodes(*patterns: str) -> Iterator[ast.AST]:
 
 
 def test_each_error_code_has_one_row_with_its_anchor() -> None:
-    assert [code for _, code, _ in ROWS] == sorted(ERROR_CODES)
-    assert [anchor for anchor, _, _ in ROWS] == [code.lower() for _, code, _ in ROWS]
+    rows = [code for _, code, _ in ROWS]
+    assert set(ERROR_CODES) - set(rows) == set(), (
+        "give each a row in docs/troubleshooting.md, with its anchor and exit code"
+    )
+    assert set(rows) - set(ERROR_CODES) == set(), (
+        "add each to ERROR_CODES in mogplex_ci/errors.py, or remove its row"
+    )
+    assert rows == sorted(rows), "the rows of docs/troubleshooting.md are in alphabetical order"
+    assert [anchor for anchor, _, _ in ROWS] == [code.lower() for code in rows]
 
 
 def test_every_code_that_is_written_is_declared() -> None:
