@@ -57,6 +57,8 @@ def judge_run(
         artifact = artifact or finding.artifact
         gates.append(_gate(kind, finding, inspection))
         yield GateJudged(gates[-1])
+    if BRANCH in wanted and all(gate.passed for gate in gates):
+        gates = yield from _judged_with_new_base(gates, wanted, inspection)
     delivery = inspection.delivery
     judged = result._replace(gates=tuple(gates), artifact=artifact, delivery=delivery)
     yield from _warnings(judged, inspection)
@@ -72,6 +74,27 @@ def judge_run(
         detail=first.items[0] if first.items else None,
         error_code=first.error_code,
     )
+
+
+def _judged_with_new_base(
+    gates: list[Gate], wanted: list[GateKind], inspection: Inspection
+) -> Generator[Update, None, list[Gate]]:
+    """Return the gates, all of which passed. If the base moved while they were judged, those that
+    depend on it are judged again.
+    """
+    if not any(kind.depends_on_base for kind in wanted):
+        return gates
+    if not (yield from inspection.compare_again()):
+        return gates
+    judged = []
+    for kind, gate in zip(wanted, gates, strict=True):
+        again = gate
+        if kind.depends_on_base:
+            again = _gate(kind, (yield from _find(kind, inspection)), inspection)
+        if not again.passed:
+            yield GateJudged(again)
+        judged.append(again)
+    return judged
 
 
 def _wanted_gates(inspection: Inspection) -> list[GateKind]:
@@ -103,7 +126,8 @@ def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
     outcome = finding.outcome
     words = outcome.value
     number = finding.number or len(finding.items)
-    found = outcome.words(number).format(number=number, cause=finding.cause)
+    values = {"number": number, "cause": finding.cause, "base": inspection.base}
+    found = outcome.words(number).format(**values)
     return Gate(
         kind.name,
         outcome.passes,

@@ -6,18 +6,23 @@ agent's side.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import Finding, Outcome, Words
 from mogplex_ci.run.updates import Update
+from mogplex_ci.untrusted import Untrusted
 
 READ_WHY: Final = (
     "Read what the agent said; the task may be done already, or needs to be more specific."
 )
 _READ_BRANCH: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
+_BASE_CHANGED: Final = (
+    "{base} changed during the run, and GitHub does not show that people approved it"
+)
+_NEW_BRANCH: Final = "Start a new run on a new branch"
 _TOO_MANY: Final = "it changed 300 files or more, and GitHub lists no more"
 _LOOK_BY_HAND: Final = "Look at the branch by hand, or make the task smaller."
 _IS_AHEAD: Final = (
@@ -43,6 +48,7 @@ class AllowedPaths(Outcome):
         _READ_BRANCH,
         several="it changed {number} paths outside the allowed ones",
     )
+    BASE_CHANGED = Words(_BASE_CHANGED, "{remedy}", is_for_people=True)
     TOO_MANY = Words(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
 
 
@@ -56,6 +62,7 @@ class ProtectedPaths(Outcome):
         _READ_BRANCH,
         several="it changed {number} protected paths",
     )
+    BASE_CHANGED = Words(_BASE_CHANGED, "{remedy}", is_for_people=True)
     TOO_MANY = Words(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
 
 
@@ -64,7 +71,8 @@ def judge_change(inspection: Inspection) -> Generator[Update, None, Finding]:
     yield from ()
     if inspection.github is None:
         return _told_change(inspection)
-    return Finding(Change.NOTHING if inspection.changes().is_empty else Change.CHANGED)
+    inspection.changes()
+    return Finding(Change.NOTHING if inspection.is_unchanged else Change.CHANGED)
 
 
 def _told_change(inspection: Inspection) -> Finding:
@@ -84,26 +92,42 @@ def _told_change(inspection: Inspection) -> Finding:
 
 
 def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
-    """Judge whether all paths that differ are inside; a renamed file counts with both names."""
+    """Judge whether all changed paths are inside; a renamed file counts with both names."""
     yield from ()
     changes = inspection.changes()
     allowed = inspection.inputs.allowed_paths
     bad = [path for path in changes.paths if allowed is None or not allowed.allow(path.text)]
     if bad:
-        return Finding(AllowedPaths.OUTSIDE, tuple(sorted(bad, key=lambda path: path.text)))
+        return _closed(AllowedPaths.OUTSIDE, AllowedPaths.BASE_CHANGED, bad, inspection)
     if not changes.is_complete:
         return Finding(AllowedPaths.TOO_MANY)
-    return Finding(AllowedPaths.NOTHING if changes.is_empty else AllowedPaths.INSIDE)
+    return Finding(AllowedPaths.INSIDE if changes.paths else AllowedPaths.NOTHING)
 
 
 def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
-    """Judge whether no path that differs is inside; a renamed file counts with both names."""
+    """Judge whether no changed path is inside; a renamed file counts with both names."""
     yield from ()
     changes = inspection.changes()
     protected = inspection.inputs.protected_paths
     bad = [path for path in changes.paths if protected is None or protected.protect(path.text)]
     if bad:
-        return Finding(ProtectedPaths.CHANGED, tuple(sorted(bad, key=lambda path: path.text)))
+        return _closed(ProtectedPaths.CHANGED, ProtectedPaths.BASE_CHANGED, bad, inspection)
     if not changes.is_complete:
         return Finding(ProtectedPaths.TOO_MANY)
-    return Finding(ProtectedPaths.NOTHING if changes.is_empty else ProtectedPaths.NONE)
+    return Finding(ProtectedPaths.NONE if changes.paths else ProtectedPaths.NOTHING)
+
+
+def _closed(
+    by_run: Outcome, by_base: Outcome, bad: Sequence[Untrusted], inspection: Inspection
+) -> Finding:
+    """Return the finding on paths that close a gate. Merging the commit may change none of them:
+    then the run may have brought them into the base, and so may others.
+    """
+    changes = inspection.changes()
+    items = tuple(sorted(bad, key=lambda path: path.text))
+    if not set(bad).isdisjoint(changes.since_now.paths):
+        return Finding(by_run, items)
+    remedy = f"{_NEW_BRANCH}."
+    if not changes.requires_approval:
+        remedy = f"{_NEW_BRANCH}, or require an approval on {inspection.base}."
+    return Finding(by_base, items, remedy=remedy)

@@ -1,5 +1,8 @@
-"""What a run changed, by GitHub's comparisons: told apart from what others brought to the base
-meanwhile, and with what a rewritten history dropped.
+"""What a run changed, by GitHub's comparisons and its activity.
+
+The rules, and what they do not prove, are in docs/security.md. In the names below C is the judged
+commit, B the base's tip before the run was started, NOW its tip when the run has ended, and T what
+the branch was before the run, or an earlier one, pushed to it.
 """
 
 from __future__ import annotations
@@ -7,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.github_api import BEGINNING_OF_TIME, NO_COMMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from datetime import datetime
 
     from mogplex_ci.github_api import ChangedFile, Comparison, GitHubApi, Move
@@ -18,71 +22,86 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NEW_BRANCH: Final = ""
+"""The tip before the first push to a branch that did not exist."""
 _OWN_BRANCH: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
-_NAME_BASE: Final = "Set [[base-branch]] to a branch that is there."
-_WORKFLOWS: Final = "github-actions[bot]"
-"""Who pushes with a workflow's token: a run can push a workflow that does."""
-_NOBODY: Final = ""
-_MERGE_QUEUE: Final = "merge_queue_merge"
-"""A move of a merge queue, of which GitHub tells nobody's name."""
+_NAME_BASE: Final = "Set [[base-branch]] to an existing branch."
 
 
 class Ask(Protocol):
-    """Asks GitHub until it answers."""
+    """Queries GitHub until it responds."""
 
     def __call__(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
-        """Return what ``call`` returns."""
+        """Return the result of ``call``."""
         ...
 
 
 class Beginning(NamedTuple):
-    """What branch and base were before the first run."""
+    """Branch and base before the first run."""
 
     branch: str
     base: str
-    branch_tip: str
-    """Empty if there was no such branch."""
+    branch_tip: str | None
+    """Empty if the branch did not exist; None if that is unknown."""
     base_tip: str
     since: datetime
     """When the first run was started, or before that."""
 
 
-class Changes(NamedTuple):
-    """What a run changed."""
+class PathList(NamedTuple):
+    """Paths that a comparison with one tip of the base lists as the run's."""
 
     paths: tuple[Untrusted, ...] = ()
     """Both names of a renamed file."""
-    has_commits: bool = False
     is_complete: bool = True
     """Whether ``paths`` holds every path."""
 
+
+class Changes(NamedTuple):
+    """What a run changed."""
+
+    base_now: str = ""
+    """The base's tip that it was compared with; empty if the branch is its own base."""
+    since_now: PathList = PathList()
+    """By NOW's list: what merging the commit into the base would change."""
+    since_noted: PathList = PathList()
+    """By B's list: it also holds what the run may have brought into the base itself."""
+    is_approved: bool = False
+    """Whether B's list is left out: people approved what the base brought meanwhile."""
+    requires_approval: bool = False
+    """Whether the base requires an approval, if that was asked."""
+    is_old_commit: bool = False
+    """Whether the commit was the branch's tip before the run."""
+
     @property
-    def is_empty(self) -> bool:
-        """Whether there is neither a commit nor a file."""
-        return not self.has_commits and not self.paths
+    def paths(self) -> tuple[Untrusted, ...]:
+        """The paths that count."""
+        if self.is_approved:
+            return self.since_now.paths
+        return tuple(dict.fromkeys((*self.since_now.paths, *self.since_noted.paths)))
 
-    @classmethod
-    def of(cls, comparison: Comparison) -> Changes:
-        """Return what a comparison shows."""
-        return cls(comparison.paths, comparison.ahead_by > 0, comparison.is_complete)
+    @property
+    def is_complete(self) -> bool:
+        """Whether ``paths`` holds every path that counts."""
+        return self.since_now.is_complete and (self.is_approved or self.since_noted.is_complete)
 
-    def __or__(self, other: Changes) -> Changes:
-        """Return both."""
-        return Changes(
-            tuple(dict.fromkeys((*self.paths, *other.paths))),
-            self.has_commits or other.has_commits,
-            self.is_complete and other.is_complete,
-        )
+    def is_empty(self, *, is_merged: bool) -> bool:
+        """Return whether the run changed nothing. ``is_merged``: a pull request has merged the
+        commit, so that the base holds its changes.
+        """
+        if self.is_old_commit or not self.since_noted.paths:
+            return True
+        return not self.since_now.paths and not is_merged
 
 
 class History:
-    """What GitHub tells of the history of a run's branch and its base."""
+    """The history of a run's branch and its base, as GitHub shows it."""
 
     def __init__(
         self, ask: Ask, beginning: Beginning, commit: str, wait: Callable[[], bool]
     ) -> None:
-        """``ask`` asks GitHub; ``commit`` is the judged one. ``wait`` waits until GitHub may have
-        noted more, and returns False when that has lasted long enough.
+        """``ask`` queries GitHub; ``commit`` is the judged one. ``wait`` waits until GitHub may
+        show more activity, and returns False when that has lasted long enough.
         """
         self._ask = ask
         self._begin = beginning
@@ -94,112 +113,172 @@ class History:
         """Return what the run changed.
 
         Raises:
-            GitHubError: GitHub does not tell.
+            GitHubError: GitHub does not show it.
             StopRequested: a stop signal came.
         """
         begin = self._begin
-        if self._commit == begin.branch_tip:
-            return Changes()
         if begin.base in ("", begin.branch):
             return (yield from self._changes_without_base())
-        held = yield from self._base_held()
-        if not begin.branch_tip:
-            compared = yield from self._changed_since(held.base, self._commit)
-            return held.by_run | Changes.of(compared)
-        since = yield from self._compare(begin.branch_tip, self._commit)
-        if since.is_descendant and (yield from self._holds(begin.branch_tip, held.newest)):
-            return Changes.of(since)
-        # History was rewritten, or the base was merged into the branch: what the branch had of its
-        # own is compared with what it has of its own now.
-        old = yield from self._changed_since(held.base, begin.branch_tip)
-        new = yield from self._changed_since(held.base, self._commit)
-        is_complete = old.is_complete and new.is_complete
-        has_commits = new.ahead_by > 0
-        return held.by_run | Changes(_differing(old.files, new.files), has_commits, is_complete)
+        now = yield from self._base_now()
+        tip = yield from self._tip_before_pushes()
+        is_old_commit = self._commit in (tip, begin.branch_tip)
+        if tip != _NEW_BRANCH:
+            since_tip = yield from self._compare(tip, self._commit)
+            if since_tip.is_descendant and not (yield from self._brings_base(now, tip, since_tip)):
+                own = PathList(since_tip.paths, since_tip.is_complete)
+                return Changes(now, own, own, is_old_commit=is_old_commit)
+        since_now = yield from self._list(now, tip)
+        since_noted = yield from self._list(begin.base_tip, tip)
+        changes = Changes(now, since_now, since_noted, is_old_commit=is_old_commit)
+        if set(since_noted.paths) <= set(since_now.paths) and since_noted.is_complete:
+            return changes
+        return (yield from self._without_approved(changes))
 
     def _changes_without_base(self) -> Generator[Update, None, Changes]:
-        """Compare with what the branch was: it is its own base."""
-        if self._begin.branch_tip:
-            since = yield from self._compare(self._begin.branch_tip, self._commit)
-            if since.is_descendant:
-                return Changes.of(since)
+        """Compare with the branch's tip before the run: the branch is its own base."""
+        tip = self._begin.branch_tip
+        if tip:
+            since_tip = yield from self._compare(tip, self._commit)
+            if since_tip.is_descendant:
+                own = PathList(since_tip.paths, since_tip.is_complete)
+                return Changes("", own, own, is_old_commit=self._commit == tip)
         raise GitHubError("no comparison shows what it changed", remedy=_OWN_BRANCH)
 
-    def _base_held(self) -> Generator[Update, None, _Held]:
-        """Return the base as the branch holds it, and what the run itself brought there."""
-        begin = self._begin
-        base_now = (yield from self._ask(lambda github: github.tip(begin.base))) or begin.base_tip
-        if not base_now:
+    def _base_now(self) -> Generator[Update, None, str]:
+        """Return NOW; B if the base is gone."""
+        base = self._begin.base
+        tip = yield from self._ask(lambda github: github.tip(base))
+        if tip is None and not self._begin.base_tip:
             raise GitHubError("GitHub has no branch of its base's name", remedy=_NAME_BASE)
-        newest = (yield from self._compare(base_now, self._commit)).merge_base
-        if (yield from self._holds(begin.base_tip, newest)):
-            return _Held(begin.base_tip, newest, Changes())
-        moves = yield from self._moves_of_base(base_now)
-        if moves is None:
-            return _Held(begin.base_tip, newest, Changes())
-        by_run = yield from self._changes_by(moves.by_run)
-        base = newest
-        if newest == self._commit:
-            base = yield from self._base_before_merge(moves.all)
-        return _Held(base, newest, by_run)
+        return tip or self._begin.base_tip
 
-    def _base_before_merge(self, moves: Sequence[Move]) -> Generator[Update, None, str]:
-        """Return the base before the judged commit came into it; the commit itself if it is nothing
-        but a tip that the base had.
+    def _tip_before_pushes(self) -> Generator[Update, None, str]:
+        """Return T, or ``_NEW_BRANCH`` if there was no such branch or that is unknown.
+
+        It is the branch's tip before the first push by an account that pushed the branch since the
+        run was started, so that a second run does not cover what a first one left. If nobody pushed
+        it, the tip before the first push by an app.
         """
-        for move in moves:
-            if move.after == self._commit:
-                return self._commit
-            if not (yield from self._holds(move.before, self._commit)):
-                return move.before
-        return self._begin.base_tip
+        if self._begin.branch_tip == _NEW_BRANCH:
+            return _NEW_BRANCH
+        moves = yield from self._moves_of_branch()
+        if moves is None:
+            return _NEW_BRANCH
+        pushers = self._pushers(moves)
+        own = [move for move in moves if move.actor in pushers]
+        if not pushers:
+            own = [move for move in moves if not move.by_person]
+        if not own:
+            return self._commit
+        first = own[-1].before
+        return _NEW_BRANCH if first == NO_COMMIT else first
 
-    def _changes_by(self, moves: Iterable[Move]) -> Generator[Update, None, Changes]:
-        """Return what some moves of the base changed."""
-        found = Changes()
-        for move in moves:
-            found |= Changes.of((yield from self._changed_since(move.before, move.after)))
-            if move.kind == "force_push":
-                found |= Changes.of((yield from self._changed_since(move.after, move.before)))
-        return found
+    def _brings_base(
+        self, now: str, tip: str, since_tip: Comparison
+    ) -> Generator[Update, None, bool]:
+        """Return whether the commit holds commits of the base that T lacks."""
+        own = yield from self._compare(now, self._commit)
+        own_before = yield from self._compare(now, tip)
+        return own.ahead_by - own_before.ahead_by != since_tip.ahead_by
 
-    def _moves_of_base(self, base_now: str) -> Generator[Update, None, _Moves | None]:
-        """Return how the base came from its tip before the run to its tip now; None if GitHub does
-        not tell all of it, also after some time.
+    def _list(self, base: str, tip: str) -> Generator[Update, None, PathList]:
+        """Return the paths that are the run's, compared with one tip of the base."""
+        after = yield from self._changed_since(base, self._commit)
+        if tip == _NEW_BRANCH:
+            return PathList(after.paths, after.is_complete)
+        before = yield from self._changed_since(base, tip)
+        differing, alike = _sorted_out(before.files, after.files)
+        is_complete = before.is_complete and after.is_complete
+        if alike and before.merge_base != after.merge_base:
+            # A file may be the same, and what it replaces in the base another one.
+            differing += yield from self._replacing_others(alike, before, after)
+        return PathList(_names(differing), is_complete)
+
+    def _replacing_others(
+        self, files: list[ChangedFile], before: Comparison, after: Comparison
+    ) -> Generator[Update, None, list[ChangedFile]]:
+        """Return the files in which the merge bases of two comparisons differ."""
+        forth = yield from self._compare(before.merge_base, after.merge_base)
+        back = yield from self._compare(after.merge_base, before.merge_base)
+        if not (forth.is_complete and back.is_complete):
+            return files
+        moved = {*forth.paths, *back.paths}
+        return [file for file in files if moved & {file.path, file.previous_path}]
+
+    def _without_approved(self, changes: Changes) -> Generator[Update, None, Changes]:
+        """Return the changes without B's list, if people approved what the base brought."""
+        now = changes.base_now
+        base_tip = self._begin.base_tip
+        compared = yield from self._compare(now, self._commit)
+        if compared.ahead_by == 0:  # the base holds the commit
+            return changes
+        taken_in = yield from self._compare(base_tip, compared.merge_base)
+        if taken_in.ahead_by == 0:
+            return changes
+        if not (yield from self._requires_approval()):
+            return changes
+        is_approved = yield from self._is_moved_by_people(now)
+        return changes._replace(is_approved=is_approved, requires_approval=True)
+
+    def _requires_approval(self) -> Generator[Update, None, bool]:
+        """Return whether the base requires that a person approves a change."""
+        base = self._begin.base
+        try:
+            return (yield from self._ask(lambda github: github.requires_approval(base)))
+        except GitHubUnavailableError:
+            raise
+        except GitHubError:
+            return False
+
+    def _is_moved_by_people(self, now: str) -> Generator[Update, None, bool]:
+        """Return whether GitHub's activity leads from B to NOW without a gap, and each move is a
+        person's who did not push the branch.
         """
         begin = self._begin
+        own = yield from self._moves_of_branch()
+        if own is None:
+            return False
+        pushers = self._pushers(own)
         while True:
-            try:
-                listed = yield from self._ask(lambda github: github.moves(begin.base, begin.since))
-                pushed = yield from self._ask(
-                    lambda github: github.moves(begin.branch, begin.since)
-                )
-            except GitHubUnavailableError:
-                raise
-            except GitHubError:
+            listed = yield from self._moves(begin.base, begin.since)
+            if listed is None:
+                return False
+            chain = _chain(listed, begin.base_tip, now)
+            if chain:
+                return all(move.by_person and move.actor not in pushers for move in chain)
+            if not self._wait():
+                return False
+
+    def _moves_of_branch(self) -> Generator[Update, None, list[Move] | None]:
+        """Return all moves of the branch, the newest first; None if GitHub does not show who pushed
+        the commit, also after some time.
+        """
+        while True:
+            moves = yield from self._moves(self._begin.branch, BEGINNING_OF_TIME)
+            if moves is None:
                 return None
-            moves = _chain(listed, begin.base_tip, base_now)
-            pushers = {move.actor for move in self._own_moves(pushed)}
-            if moves and pushers:
-                break
+            is_shown = any(move.after == self._commit for move in moves)
+            if is_shown or self._commit == self._begin.branch_tip:
+                # Without an account it could be anybody's.
+                return None if "" in self._pushers(moves) else moves
             if not self._wait():
                 return None
-        suspects = {*pushers, _WORKFLOWS, _NOBODY}
-        by_run = [move for move in moves if move.actor in suspects and move.kind != _MERGE_QUEUE]
-        return _Moves(moves, by_run)
 
-    def _own_moves(self, listed: Iterable[Move]) -> Iterator[Move]:
-        """Yield the moves of the branch since the first run was started."""
-        for move in listed:
-            if move.after == self._begin.branch_tip or move.at < self._begin.since:
-                return
-            yield move
+    def _moves(self, branch: str, since: datetime) -> Generator[Update, None, list[Move] | None]:
+        """Return the moves of a branch; None if GitHub does not show them."""
+        try:
+            return (yield from self._ask(lambda github: github.moves(branch, since)))
+        except GitHubUnavailableError:
+            raise
+        except GitHubError:  # such as an older GitHub Enterprise Server
+            return None
 
-    def _holds(self, commit: str, other: str) -> Generator[Update, None, bool]:
-        """Return whether ``other`` is ``commit``, or is in its history."""
-        if commit == other:
-            return True
-        return (yield from self._compare(commit, other)).ahead_by == 0
+    def _pushers(self, moves: Iterable[Move]) -> set[str]:
+        """Return the accounts that pushed the branch since the run was started."""
+        begin = self._begin
+        since = [move for move in moves if move.at >= begin.since]
+        # GitHub's times are whole seconds. The push of the noted tip is not the run's.
+        return {move.actor for move in since if move.after != begin.branch_tip}
 
     def _changed_since(self, base: str, head: str) -> Generator[Update, None, Comparison]:
         """Return a comparison that lists every change that merging ``head`` into ``base`` makes.
@@ -230,27 +309,6 @@ class History:
         return self._comparisons[base, head]
 
 
-class _Held(NamedTuple):
-    """The base as a branch holds it."""
-
-    base: str
-    """What the branch is compared with."""
-    newest: str
-    """The newest commit of the base that the branch has."""
-    by_run: Changes
-    """What the run itself brought to the base."""
-
-
-class _Moves(NamedTuple):
-    """How the base moved, the newest move first."""
-
-    all: list[Move]
-    by_run: list[Move]
-    """Those that the run may have made: by who pushed its branch, by a workflow, or by nobody
-    known.
-    """
-
-
 def _chain(listed: Sequence[Move], oldest: str, newest: str) -> list[Move]:
     """Return the moves that led a branch from one tip to another, the newest first; none if some
     are missing.
@@ -266,14 +324,18 @@ def _chain(listed: Sequence[Move], oldest: str, newest: str) -> list[Move]:
     return moves if tip == oldest else []
 
 
-def _differing(old: Iterable[ChangedFile], new: Iterable[ChangedFile]) -> tuple[Untrusted, ...]:
-    """Return the paths that two comparisons with one base do not list alike: one that only the
-    older lists was dropped.
-    """
-    before = {(file.path, file.status, file.content): file for file in old}
-    after = {(file.path, file.status, file.content): file for file in new}
-    changed = [file for key, file in after.items() if key not in before]
-    changed += [file for key, file in before.items() if key not in after]
-    names = [file.path for file in changed]
-    names += [file.previous_path for file in changed if file.previous_path is not None]
-    return tuple(dict.fromkeys(names))
+def _sorted_out(
+    before: Iterable[ChangedFile], after: Iterable[ChangedFile]
+) -> tuple[list[ChangedFile], list[ChangedFile]]:
+    """Return the files that two comparisons list differently, and those that they list alike."""
+    old = {(file.path, file.status, file.content): file for file in before}
+    new = {(file.path, file.status, file.content): file for file in after}
+    differing = [file for key, file in new.items() if key not in old]
+    differing += [file for key, file in old.items() if key not in new]
+    return differing, [file for key, file in new.items() if key in old]
+
+
+def _names(files: Iterable[ChangedFile]) -> tuple[Untrusted, ...]:
+    """Return the paths of files; both names of a renamed one."""
+    names = [name for file in files for name in (file.path, file.previous_path)]
+    return tuple(dict.fromkeys(name for name in names if name is not None))

@@ -106,6 +106,11 @@ class Inspection:
         """Why GitHub does not tell the commit."""
         self._changes: Changes | GitHubError | None = None
         """None when the run pushed no commit."""
+        self._changes_again: Changes | GitHubError | None = None
+        """The same, compared with the base as it is after the slowest gate; None as long as it did
+        not move.
+        """
+        self._history: History | None = None
         self._no_pull_requests: GitHubError | None = None
         """Why GitHub does not tell the pull requests."""
         self._judged_at: datetime | None = None
@@ -149,6 +154,8 @@ class Inspection:
         self.judged_checks = ()
         self.rejected_checks = ()
         self._changes = None
+        self._changes_again = None
+        self._history = None
         self._trouble = None
         self._no_pull_requests = None
         self._before.note_branch_used(self.branch, result.run)
@@ -170,7 +177,8 @@ class Inspection:
             self.known_at = self.sources.service.now
         if self.commit is not None:
             try:
-                self._changes = yield from self._history(self.commit)
+                self._history = yield from self._history_of(self.commit)
+                self._changes = yield from self._history.changes()
             except GitHubError as error:
                 self._changes = error
         self._judged_at = github.time
@@ -184,8 +192,7 @@ class Inspection:
         """The record; None when it is not complete, or GitHub cannot be asked."""
         if self.github is None or not self._is_complete:
             return None
-        changes = self._changes
-        changed = not changes.is_empty if isinstance(changes, Changes) else None
+        changed = True if isinstance(self._changes, Changes) else None
         if self.is_unchanged and self._trouble is None:
             changed = False
         url = None if self.pull_request is None else self.pull_request.url
@@ -213,9 +220,10 @@ class Inspection:
             GitHubError: GitHub does not tell, or cannot be asked.
         """
         self.check_is_known()
-        if isinstance(self._changes, GitHubError):
-            raise self._changes
-        return self._changes or Changes()
+        changes = self._changes_again or self._changes
+        if isinstance(changes, GitHubError):
+            raise changes
+        return changes or Changes()
 
     def check_is_known(self) -> None:
         """Make sure that GitHub told the judged commit, or that there is none.
@@ -243,7 +251,13 @@ class Inspection:
             return False
         if self.commit is None or self.commit == self._before.tip_of(self.branch):
             return True
-        return isinstance(self._changes, Changes) and self._changes.is_empty
+        if not isinstance(self._changes, Changes):
+            return False
+        is_merged = any(
+            item.merged_at is not None and item.head[2] == self.commit
+            for item in self.pull_requests
+        )
+        return self._changes.is_empty(is_merged=is_merged)
 
     @property
     def branch(self) -> str | None:
@@ -409,8 +423,26 @@ class Inspection:
             raise GitHubError("its branch is gone", remedy=_WHO_DELETED)
         return tip
 
-    def _history(self, commit: str) -> Generator[Update, None, Changes]:
-        """Return what the judged commit changes."""
+    def compare_again(self) -> Generator[Update, None, bool]:
+        """Compare with the base as it is now; return False if it did not move.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        if self._history is None or not isinstance(self._changes, Changes):
+            return False
+        try:
+            changes = yield from self._history.changes()
+        except GitHubError as error:
+            self._changes_again = error
+            return True
+        if changes.base_now == self._changes.base_now:
+            return False
+        self._changes_again = changes
+        return True
+
+    def _history_of(self, commit: str) -> Generator[Update, None, History]:
+        """Return the history that the judged commit is compared by."""
         branch = self.branch or ""
         base = self.base
         run = self.result.run
@@ -422,14 +454,23 @@ class Inspection:
         if tip is None and (run.creates_branch or branch == run.fallback_branch):
             tip = ""
         if tip is None:
-            tip = (yield from self.ask_github(lambda github: github.tip_at(branch, since))) or ""
+            tip = yield from self._branch_at(branch, since)
         before.branch = branch
         before.branch_tip = tip
         if before.base_tip is None and base not in ("", branch):
             before.base_tip = yield from self._base_at(base, since)
         beginning = Beginning(branch, base, tip, before.base_tip or "", since)
-        history = History(self.ask_github, beginning, commit, self.may_settle)
-        return (yield from history.changes())
+        return History(self.ask_github, beginning, commit, self.may_settle)
+
+    def _branch_at(self, branch: str, since: datetime) -> Generator[Update, None, str | None]:
+        """Return the branch's tip at a time, empty if there was none; None if it is unknown."""
+        try:
+            tip = yield from self.ask_github(lambda github: github.tip_at(branch, since))
+        except GitHubUnavailableError:
+            raise
+        except GitHubError:
+            return None
+        return tip or ""
 
     def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
         """Return the base's tip at a time. One that nobody has moved for long is where it is."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Words(NamedTuple):
     """What is said of an outcome. ``{number}``, ``{cause}`` and ``{remedy}`` stand for values of
-    the finding.
+    the finding, ``{base}`` for the base's name.
     """
 
     found: str

@@ -45,6 +45,8 @@ class GateKind(NamedTuple):
     """
     is_for_github: bool = False
     """Whether nothing but GitHub can tell."""
+    depends_on_base: bool = False
+    """Whether it is judged again if the base moved while the slowest gate was judged."""
 
     @property
     def outcomes(self) -> Iterable[Outcome]:
@@ -76,6 +78,7 @@ GATES: Final = (
         AllowedPaths.INSIDE,
         AllowedPaths.OUTSIDE,
         is_for_github=True,
+        depends_on_base=True,
     ),
     GateKind(
         "protected-paths",
@@ -86,6 +89,7 @@ GATES: Final = (
         ProtectedPaths.NONE,
         ProtectedPaths.CHANGED,
         is_for_github=True,
+        depends_on_base=True,
     ),
     GateKind(
         "artifact",

@@ -7,6 +7,7 @@ docs.github.com/rest, API version 2022-11-28.
 
 from mogplex_ci.github_api.answers import (
     MAX_COMPARED_FILES,
+    NO_COMMIT,
     Annotation,
     ChangedFile,
     Check,
@@ -16,10 +17,12 @@ from mogplex_ci.github_api.answers import (
     RequiredCheck,
     WorkflowRun,
 )
-from mogplex_ci.github_api.client import GitHubApi
+from mogplex_ci.github_api.client import BEGINNING_OF_TIME, GitHubApi
 
 __all__ = [
+    "BEGINNING_OF_TIME",
     "MAX_COMPARED_FILES",
+    "NO_COMMIT",
     "Annotation",
     "ChangedFile",
     "Check",

@@ -15,6 +15,8 @@ from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
 
+NO_COMMIT: Final = "0" * 40
+"""The commit of a branch before it was created, in its activity."""
 MAX_COMPARED_FILES: Final = 300
 """Most files in GitHub's answer to a comparison; it has no further pages of them."""
 
@@ -67,7 +69,9 @@ class Move(NamedTuple):
     kind: str
     """GitHub's word, such as ``push``, ``force_push`` or ``merge_queue_merge``."""
     actor: str
-    """Login of who did it; empty if GitHub does not tell."""
+    """Login of the account; empty if GitHub does not show it, as of a merge queue."""
+    by_person: bool
+    """Whether the account is a user, and not an app."""
 
 
 class PullRequest(NamedTuple):
@@ -206,6 +210,7 @@ def move(item: object) -> Move:
         at=need(item, time, "timestamp"),
         kind=str(find(item, "activity_type") or ""),
         actor=login(find(item, "actor")),
+        by_person=find(item, "actor", "type") == "User",
     )
 
 
@@ -276,6 +281,13 @@ def required_by_rule(rule: object) -> Iterator[RequiredCheck]:
     for item in as_list(find(rule, "parameters", "required_status_checks")) or ():
         name = need(item, text, "context").text
         yield RequiredCheck(name, as_number(find(item, "integration_id")))
+
+
+def approvals_by_rule(rule: object) -> int:
+    """Return how many approvals a rule requires."""
+    if find(rule, "type") != "pull_request":
+        return 0
+    return as_number(find(rule, "parameters", "required_approving_review_count")) or 0
 
 
 def required_by_protection(branch: object) -> Iterator[RequiredCheck]:

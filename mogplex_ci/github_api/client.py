@@ -20,6 +20,7 @@ from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
 from mogplex_ci.github_api import answers
 from mogplex_ci.github_api.answers import (
+    NO_COMMIT,
     Annotation,
     Check,
     Comparison,
@@ -61,7 +62,12 @@ _ACTIONS: Final = "actions: read"
 _CHECKS_PERMISSION: Final = "checks: read"
 _STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
-_NO_COMMIT: Final = "0" * 40
+BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands for all the activity that GitHub still lists, of a year at least."""
+_APPROVALS: Final = (
+    "query($owner:String!,$name:String!,$ref:String!){repository(owner:$owner,name:$name)"
+    "{ref(qualifiedName:$ref){refUpdateRule{requiredApprovingReviewCount}}}}"
+)
 
 
 class _Received(NamedTuple):
@@ -149,7 +155,7 @@ class GitHubApi:
             raise errors.GitHubError(
                 "GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY
             )
-        return None if tip == _NO_COMMIT else tip
+        return None if tip == NO_COMMIT else tip
 
     def moves(self, branch: str, since: datetime) -> list[Move]:
         """Return the moves of a branch, the newest first: all since a time, and the last one before
@@ -265,17 +271,40 @@ class GitHubApi:
         are any; in a private repository on the free plan there are none.
         """
         try:
-            pages = self._pages(f"{self._repo}/rules/branches/{_in_path(branch)}", "metadata: read")
-            rules = [rule for page, _ in pages for rule in page]
+            rules = self._rules(branch)
         except _NotInPlanError:
             return []
-        except errors.GitHubNotFoundError:
-            rules = []  # an older GitHub Enterprise Server has none
         found = [check for rule in rules for check in answers.required_by_rule(rule)]
         with contextlib.suppress(errors.GitHubNotFoundError):  # the branch is gone
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
             found += answers.required_by_protection(protected)
         return list(dict.fromkeys(found))
+
+    def requires_approval(self, branch: str) -> bool:
+        """Return whether rules or classic protection require that others approve what is merged
+        into a branch.
+        """
+        try:
+            rules = self._rules(branch)
+        except _NotInPlanError:
+            return False
+        if any(answers.approvals_by_rule(rule) > 0 for rule in rules):
+            return True
+        # REST has classic protection's approvals for administrators alone.
+        _, _, owner, name = unquote(self._repo).split("/")
+        variables = {"owner": owner, "name": name, "ref": f"refs/heads/{_branch(branch)}"}
+        body = {"query": _APPROVALS, "variables": variables}
+        answer = self._send("POST", self._graphql, _CONTENTS, body)
+        path = ("data", "repository", "ref", "refUpdateRule", "requiredApprovingReviewCount")
+        return (as_number(find(answer, *path)) or 0) > 0
+
+    def _rules(self, branch: str) -> list[object]:
+        """Return the active rules of a branch; none on an older GitHub Enterprise Server."""
+        try:
+            pages = self._pages(f"{self._repo}/rules/branches/{_in_path(branch)}", "metadata: read")
+            return [rule for page, _ in pages for rule in page]
+        except errors.GitHubNotFoundError:
+            return []
 
     def workflow_runs(self, sha: str) -> list[WorkflowRun]:
         """Return the runs of workflows on a commit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +74,228 @@ def test_a_branch_that_is_merged_and_deleted_has_not_changed_nothing(
     assert outcome(result) == (REJECTED if api == "2026-11" else ("rejected", "NOT_JUDGED"))
 
 
-@pytest.mark.parametrize("by", [AGENT, "github-actions[bot]", None], ids=str)
-def test_a_commit_that_the_run_pushes_to_the_base_first_is_judged(
-    story: Story, by: str | None
+NOT_APPROVED = (
+    "the run succeeded, but main changed during the run, and GitHub does not show that people"
+    " approved it"
+)
+
+
+def evil_into_base(github: GitHub, by: str | None, *, is_merged: bool) -> None:
+    """Push to the base, or merge into it, what the gates must not let pass."""
+    if is_merged:
+        github.push("other", EVIL, by=AGENT)
+        github.merge("other", by=by)
+    else:
+        github.push("main", EVIL, by=by)
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["pushed", "merged"])
+@pytest.mark.parametrize("by", [AGENT, "github-actions[bot]", None, ADA], ids=str)
+@pytest.mark.parametrize("inputs", [PROTECTS, ALLOWS], ids=["protected", "allowed"])
+def test_what_comes_into_a_base_without_reviews_and_is_taken_in_is_judged(
+    story: Story, by: str | None, is_merged: bool, inputs: dict[str, Any]
 ) -> None:
-    """Its branch begins there, so that a comparison with the base shows only the rest."""
-    work = Work(GOOD, before=lambda: story.github.push("main", EVIL, by=by))
-    result = story.play(work, **PROTECTS)
+    """The branch begins there, so a comparison with the base lists only the rest."""
+    github = story.github
+    work = Work(GOOD, before=lambda: evil_into_base(github, by, is_merged=is_merged))
+    result = story.play(work, **inputs)
     assert outcome(result) == REJECTED
     assert [item.text for item in result.gates[0].items] == [".github/workflows/ci.yml"]
+    assert result.cause == NOT_APPROVED
+    assert result.remedy == "Start a new run on a new branch, or require an approval on main."
+    assert not result.gates[0].can_be_repaired
+
+
+APPROVAL = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["pushed", "merged"])
+@pytest.mark.parametrize("by", [AGENT, "github-actions[bot]", "renovate[bot]", None], ids=str)
+def test_what_an_app_brings_into_a_reviewed_base_is_judged(
+    story: Story, by: str | None, is_merged: bool
+) -> None:
+    """A workflow that the run pushed can approve and merge, where Actions may."""
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+    work = Work(GOOD, before=lambda: evil_into_base(github, by, is_merged=is_merged))
+    result = story.play(work, **PROTECTS)
+    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+    assert result.remedy == "Start a new run on a new branch."
+
+
+def test_a_move_of_a_reviewed_base_that_the_activity_lacks_excuses_nothing(story: Story) -> None:
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+
+    def hides_the_last_move() -> None:
+        github.push("main", {"docs/new.md": "new"}, by=ADA)
+        github.push("main", EVIL, by=ADA)
+        assert github.activity
+        del github.activity[-1]
+
+    result = story.play(Work(GOOD, before=hides_the_last_move), **PROTECTS)
+    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+
+
+def test_a_person_whose_account_pushed_the_branch_excuses_nothing(story: Story) -> None:
+    """The agent may use a token of theirs."""
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+
+    def pushes_both() -> None:
+        github.push("main", EVIL, by=ADA)
+        github.push("evil", commit=github.branches["main"], by=ADA)
+
+    work = Work(GOOD, before=pushes_both)
+    result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
+    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+
+
+HARDENED: Files = {".github/ci.yml": "on: push # no secrets"}
+OLD: Files = {".github/ci.yml": "on: push"}
+
+
+def test_a_hardening_of_the_base_that_the_runs_merge_takes_back_is_judged(story: Story) -> None:
+    """A comparison with the noted tip does not list it: the file is as it was then."""
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+
+    def takes_back() -> None:
+        github.push("evil", commit=github.branches["main"], by=AGENT)
+        github.push("main", HARDENED, by=ADA)
+        github.push("evil", commit=github.commit("evil", OLD, merging="main"), by=AGENT)
+
+    work = Work(GOOD, before=takes_back)
+    result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
+    assert outcome(result) == REJECTED
+    assert result.cause == "the run succeeded, but it changed a protected path"
+
+
+@pytest.mark.parametrize("by", [ADA, AGENT])
+def test_a_commit_that_is_merged_while_it_is_judged_is_judged(story: Story, by: str) -> None:
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+    work = Work(EVIL, after=lambda: github.merge_pull_request(by=by))
+    assert outcome(story.play(work, **PROTECTS)) == REJECTED
+
+
+def test_a_hardened_file_of_the_noted_base_that_an_old_branch_puts_back_is_judged(
+    story: Story,
+) -> None:
+    github = story.github
+    github.push("fix", {"src/b.ts": "b"})
+    github.push("main", HARDENED)
+
+    def merges() -> None:
+        github.push("fix", commit=github.commit("fix", OLD, merging="main"), by=AGENT)
+
+    result = story.play(Work(GOOD, before=merges), branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
+def test_an_older_file_of_the_branch_that_a_merge_keeps_over_the_bases_is_judged(
+    story: Story,
+) -> None:
+    """Before and after the merge the branch lists the file alike."""
+    github = story.github
+    of_branch: Files = {".github/ci.yml": "on: pull_request"}
+    github.push("fix", {**of_branch, "src/b.ts": "b"})
+    github.push("main", HARDENED)
+
+    def merges() -> None:
+        github.push("fix", commit=github.commit("fix", of_branch, merging="main"), by=AGENT)
+
+    result = story.play(Work(GOOD, before=merges), branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
+def test_an_existing_branch_that_is_set_back_to_the_base_is_judged(tmp_path: Path) -> None:
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+        github.push("fix", HARDENED)
+
+        def sets_back() -> None:
+            github.push("fix", commit=github.branches["main"], by=AGENT)
+
+        work = Work({}, opens_pull_request=False, before=sets_back)
+        assert outcome(story.play(work, branch="fix", **PROTECTS)) == REJECTED
+
+
+@pytest.mark.parametrize("files", [{}, GOOD], ids=["nothing", "other files"])
+@pytest.mark.parametrize("is_created_by_run", [False, True])
+def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
+    tmp_path: Path, files: Files, is_created_by_run: bool
+) -> None:
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+        if not is_created_by_run:
+            github.push("fix", {"src/b.ts": "b"}, by=ADA)
+        github.push("fix", EVIL, by=AGENT)
+        github.push("fix", {"src/c.ts": "c"}, by=ADA)
+        work = Work(files, opens_pull_request=False)
+        result = story.play(work, branch="fix", **PROTECTS)
+    assert outcome(result) == REJECTED
+
+
+def test_a_colleagues_branch_that_is_merged_while_checks_run_is_not_undone(story: Story) -> None:
+    """Compared with the base before that merge, the file is as it was."""
+    github = story.github
+    github.push("harden", HARDENED)
+
+    def undoes() -> None:
+        evil = github.commit("harden", OLD, by=AGENT)
+        github.push("evil", commit=evil, by=AGENT)
+
+    def then() -> None:
+        sha = github.branches["evil"]
+        github.later(30.0, lambda: github.merge("harden"))
+        github.later(60.0, lambda: github.checks.update({sha: GREEN}))
+
+    work = Work(GOOD, checks=Look([check("test", None)]), before=undoes, after=then)
+    inputs: dict[str, Any] = {"branch": "evil", "create_branch": "true"}
+    result = story.play(work, require="change, checks", **inputs, **PROTECTS)
+    assert outcome(result) == REJECTED
+    assert [gate.name for gate in result.gates if not gate.passed] == ["protected-paths"]
+
+
+def nothing(github: GitHub) -> None:
+    github.push("idle", commit=github.branches["main"], by=AGENT)
+
+
+def empty_commit(github: GitHub) -> None:
+    github.push("idle", commit=github.commit("main", {}), by=AGENT)
+
+
+def change_and_revert(github: GitHub) -> None:
+    github.push("idle", commit=github.commit("main", GOOD), by=AGENT)
+    github.push("idle", {"src/login.tsx": None}, by=AGENT)
+
+
+@pytest.mark.parametrize("base_moves", [False, True])
+@pytest.mark.parametrize(
+    "work", [nothing, empty_commit, change_and_revert], ids=lambda it: it.__name__
+)
+def test_no_work_is_no_change(
+    tmp_path: Path, work: Callable[[GitHub], None], base_moves: bool
+) -> None:
+    """Also on top of a newer base."""
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+
+        def idles() -> None:
+            if base_moves:
+                github.push("main", {"src/new.ts": "new"}, by=ADA)
+            work(github)
+            if base_moves:
+                github.push("main", {"src/new.ts": "newer"}, by=ADA)
+
+        result = story.play(
+            Work({}, opens_pull_request=False, before=idles),
+            branch="idle",
+            create_branch="true",
+            require="change",
+        )
+    assert (outcome(result), result.changed) == (("rejected", "NO_CHANGE"), False)
 
 
 def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Story) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from mogplex_ci.errors import GitHubError
@@ -15,8 +15,8 @@ from mogplex_ci.gates.history import Beginning, Changes, History
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.updates import Update
 from tests.gates.histories import Step, histories, written
-from tests.github import TOKEN, GitHub
-from tests.github.git import Commits
+from tests.github import AGENT, TOKEN, GitHub
+from tests.github.git import Commits, Tree
 
 T = TypeVar("T")
 CRISS_CROSS = [
@@ -26,45 +26,90 @@ CRISS_CROSS = [
     Step(1, 2, {".github/ci.yml": "0"}),
 ]
 """Two merges of the same two commits; the newer one keeps the old version of a file."""
+TAKEN_BACK = [
+    Step(0, None, {".github/ci.yml": "1"}),
+    Step(0, None, {"a": "1"}),
+    Step(2, 1, {".github/ci.yml": "0"}),
+]
+"""A merge of the newer base that puts the noted version of a file back."""
+KEPT_OLD = [
+    Step(0, None, {".github/ci.yml": "1"}),
+    Step(0, None, {".github/ci.yml": "2"}),
+    Step(1, 2, {".github/ci.yml": "1"}),
+]
+"""A merge of the newer base that keeps the branch's version of a file."""
+
+
+Case = tuple[list[Step], int, int, int]
+"""A history, and the numbers of three of its commits: the noted tip of the base, its tip now, and
+the branch's before the run. The judged commit is the last one.
+"""
+cases = st.tuples(histories, *(st.integers(0, 9) for _ in range(3)))
 
 
 def merge_changes(commits: Commits, base: str, head: str) -> set[str]:
     """Return the paths that merging ``head`` into ``base`` changes."""
-    before, after = commits[base].tree, commits.merged(base, head)
+    return differing(commits[base].tree, commits.merged(base, head))
+
+
+def differing(before: Tree, after: Tree) -> set[str]:
     return {path for path in {*before, *after} if before.get(path) != after.get(path)}
 
 
-def listed(github: GitHub, base: str, commit: str) -> Changes | None:
-    """Return what a new branch at ``commit`` changes; None if that cannot be determined."""
+def play(github: GitHub, case: Case) -> tuple[str, str, str, str]:
+    """Write a history; return the noted base, the base now, the branch before, and the commit."""
+    steps, *numbers = case
+    made = written(github.commits, steps)
+    noted, now, tip = (made[min(number, len(made) - 1)] for number in numbers)
+    github.branches |= {"main": now, "fix": tip}
+    github.activity = []
+    github.push("fix", commit=made[-1], by=AGENT)
+    return noted, now, tip, made[-1]
+
+
+def changed(github: GitHub, noted: str, tip: str, commit: str) -> set[str] | None:
+    """Return the paths that count as the run's; None if the changes cannot be determined."""
     api = GitHubApi(github.url, TOKEN, github.name)
-    github.branches["main"] = base
 
     def ask(call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
         yield from ()
         return call(api)
 
-    beginning = Beginning("fix", "main", "", base, datetime.now(UTC))
+    beginning = Beginning("fix", "main", tip, noted, datetime.min.replace(tzinfo=UTC))
     work = History(ask, beginning, commit, lambda: False).changes()
     try:
         next(work)
     except StopIteration as end:
         changes: Changes = end.value
-        return changes
+        return {path.text for path in changes.paths}
     except GitHubError:
         return None
     finally:
         api.close()
-    pytest.fail("nothing is said while GitHub answers")
+    pytest.fail("nothing is said while GitHub responds")
 
 
-@given(steps=histories, number=st.integers(0, 8))
-@example(steps=CRISS_CROSS, number=3)
-def test_a_comparison_that_counts_lists_every_path_that_a_merge_changes(
-    github: GitHub, steps: list[Step], number: int
-) -> None:
-    commits = written(github.commits, steps)
-    head = commits[-1]
-    base = commits[min(number, len(commits) - 1)]
-    found = listed(github, base, head)
+@given(cases)
+@example((CRISS_CROSS, 3, 3, 0))
+@example((TAKEN_BACK, 0, 1, 0))
+def test_every_path_that_merging_a_new_branch_changes_counts(github: GitHub, case: Case) -> None:
+    """Into the base as it was noted, and as it is now."""
+    noted, now, _, commit = play(github, case)
+    found = changed(github, noted, "", commit)
     if found is not None:
-        assert merge_changes(github.commits, base, head) <= {path.text for path in found.paths}
+        assert merge_changes(github.commits, noted, commit) <= found
+        assert merge_changes(github.commits, now, commit) <= found
+
+
+@given(cases)
+@example((KEPT_OLD, 2, 2, 1))
+def test_every_path_that_merging_an_existing_branch_now_changes_otherwise_counts(
+    github: GitHub, case: Case
+) -> None:
+    """Than merging the branch as it was before the run would."""
+    noted, now, tip, commit = play(github, case)
+    commits = github.commits
+    assume(not commits.conflict(now, tip) and not commits.conflict(now, commit))
+    found = changed(github, noted, tip, commit)
+    if found is not None:
+        assert differing(commits.merged(now, tip), commits.merged(now, commit)) <= found

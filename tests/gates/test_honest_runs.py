@@ -42,51 +42,89 @@ def by_merge_queue(github: GitHub) -> None:
     github.merge("docs", by=None, kind="merge_queue_merge")
 
 
-MOVES = [by_person, by_other_app, by_pull_request, by_merge_queue]
-each_move = pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+each_move = pytest.mark.parametrize(
+    "move", [by_person, by_other_app, by_pull_request, by_merge_queue], ids=lambda it: it.__name__
+)
+each_persons_move = pytest.mark.parametrize(
+    "move", [by_person, by_pull_request], ids=lambda it: it.__name__
+)
+APPROVAL = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
+
+
+def by_rule(github: GitHub) -> None:
+    github.rules["main"] = [APPROVAL]
+
+
+def by_classic_protection(github: GitHub) -> None:
+    github.approvals["main"] = 1
+
+
+each_review = pytest.mark.parametrize(
+    "review", [by_rule, by_classic_protection], ids=lambda it: it.__name__
+)
 
 
 @each_move
-@pytest.mark.parametrize("is_cloned_later", [True, False])
-def test_the_base_moves_while_the_run_works(
-    story: Story, move: Callable[[GitHub], None], is_cloned_later: bool
+def test_the_base_moves_after_the_run_has_cloned_it(
+    story: Story, move: Callable[[GitHub], None]
 ) -> None:
-    """Before the sandbox cloned it, so that the branch has it; or after that."""
     github = story.github
     tip = github.branches["main"]
     work = Work({"src/a.ts": "a"}, after=lambda: move(github))
-    if is_cloned_later:
-        work = Work({"src/a.ts": "a"}, before=lambda: move(github))
     result = story.play(work, require="change", **PROTECTS)
     assert (outcome(result), result.changed) == (PASSED, True)
     assert result.delivery is not None
     assert (result.delivery.base_before, result.delivery.branch_before) == (tip, "")
 
 
-@each_move
-def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(
-    tmp_path: Path, move: Callable[[GitHub], None]
+@each_persons_move
+@each_review
+def test_people_change_protected_files_on_a_reviewed_base_that_the_run_takes_in(
+    story: Story, move: Callable[[GitHub], None], review: Callable[[GitHub], None]
 ) -> None:
+    """Between the note of its tip and the sandbox's clone."""
+    github = story.github
+    review(github)
+    work = Work({"src/a.ts": "a"}, before=lambda: move(github))
+    result = story.play(work, require="change", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, True)
+
+
+@pytest.mark.parametrize("is_reviewed", [True, False])
+@pytest.mark.parametrize("by", [ADA, "renovate[bot]"])
+def test_the_run_takes_in_a_base_that_changed_in_other_paths(
+    story: Story, by: str, is_reviewed: bool
+) -> None:
+    github = story.github
+    if is_reviewed:
+        by_rule(github)
+    work = Work({"src/a.ts": "a"}, before=lambda: github.push("main", {"src/b.ts": "b"}, by=by))
+    result = story.play(work, require="change", **PROTECTS)
+    assert (outcome(result), result.changed) == (PASSED, True)
+
+
+def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(tmp_path: Path) -> None:
     """An older service does not tell the commit; the tip is the base's."""
     with Story(tmp_path, api="2026-08") as story:
         github = story.github
 
         def clones() -> None:
-            move(github)
+            github.push("main", {"src/other.ts": "other"}, by=ADA)
             github.push("mogplex/nightly", commit=github.branches["main"], by=AGENT)
-            github.push("main", {"docs/other.md": "other"}, by=ADA)
+            by_pull_request(github)
 
         work = Work({}, opens_pull_request=False, before=clones)
         result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
     assert (outcome(result), result.changed) == (PASSED, False)
 
 
-@each_move
+@each_persons_move
 @pytest.mark.parametrize("is_rebased", [False, True], ids=["merged", "rebased"])
 def test_a_branch_that_existed_gets_the_new_base(
     story: Story, move: Callable[[GitHub], None], is_rebased: bool
 ) -> None:
     github = story.github
+    by_rule(github)
     github.push("fix", {".github/old.yml": "somebody's", "src/b.ts": "b"})
     github.push("main", {"README.md": "# new"})
 

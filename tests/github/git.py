@@ -142,6 +142,12 @@ class Commits:
             files[path] = contents.get(blob) or git("cat-file", "blob", blob)
         return files
 
+    def conflict(self, ours: str, theirs: str) -> bool:
+        """Return whether a merge has conflicts."""
+        heads = self[ours].git_id, self[theirs].git_id
+        said = git("merge-tree", "--write-tree", "--name-only", "--no-messages", *heads, fails=1)
+        return len(said.splitlines()) > 1
+
     def history(self, sha: str) -> Iterator[str]:
         """Yield a commit and its ancestors, the nearest ones first."""
         seen: set[str] = set()

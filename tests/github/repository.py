@@ -69,6 +69,8 @@ class Repository:
         """Rules by branch."""
         self.protection: dict[str, dict[str, Any]] = {}
         """Classic protection by branch: its ``required_status_checks``."""
+        self.approvals: dict[str, int] = {}
+        """How many approvals classic protection requires, by branch."""
         self.has_rules = True
         """False for a private repository on the free plan."""
         self.comments: list[dict[str, Any]] = []

@@ -152,8 +152,7 @@ class GitHub(Repository):
     def respond(self, method: str, path: str, query: Mapping[str, str], body: Any) -> _Answer:
         """Return the right answer to a request of somebody with the token."""
         if path == f"{self.base_path.removesuffix('/v3')}/graphql":
-            nodes = [self.words.get(node_id) for node_id in body["variables"]["ids"]]
-            return _Answer(200, {"data": {"nodes": nodes}}, {})
+            return self._graphql(body["variables"])
         match path.removeprefix(self.base_path).split("/"):
             case ["", "repos", owner, name, *parts]:
                 full_name = f"{owner}/{name}".lower()
@@ -175,6 +174,19 @@ class GitHub(Repository):
         if data is None:
             return _NOT_FOUND
         return self._page(data, query, path, by_cursor=parts == ["activity"])
+
+    def _graphql(self, variables: Mapping[str, Any]) -> _Answer:
+        """Return titles and bodies by node ids, or how many approvals a branch's classic protection
+        requires.
+        """
+        if "ids" in variables:
+            nodes = [self.words.get(node_id) for node_id in variables["ids"]]
+            return _Answer(200, {"data": {"nodes": nodes}}, {})
+        full_name = f"{variables['owner']}/{variables['name']}".lower()
+        repository = self if full_name == self.name else self.others[full_name]
+        approvals = repository.approvals.get(variables["ref"].removeprefix("refs/heads/"))
+        rule = None if approvals is None else {"requiredApprovingReviewCount": approvals}
+        return _Answer(200, {"data": {"repository": {"ref": {"refUpdateRule": rule}}}}, {})
 
     def _refusal(self, parts: list[str], repository: Repository) -> _Answer | None:
         """Return why the token may not do this, if it may not."""
