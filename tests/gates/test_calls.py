@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, outcome
-from tests.github import Look, Work, check
+from tests.github import AGENT, Look, Work, check
 from tests.program import ROOT
 
 GREEN = Look([check("test", "success")])
@@ -23,6 +23,13 @@ def told(row: str) -> int:
     """Return the number of calls that the page has for a gate."""
     match = re.search(rf"^\| {re.escape(row)} \| (\d+)", LIMITS, re.MULTILINE)
     assert match, f"docs/limits.md has no row that begins with {row}"
+    return int(match[1])
+
+
+def told_of_moves() -> int:
+    """Return how many calls more the page has for a base that moves."""
+    match = re.search(r"some (\d+) more find out", LIMITS)
+    assert match, "docs/limits.md does not say how many calls a base that moves takes"
     return int(match[1])
 
 
@@ -41,6 +48,25 @@ def test_a_run_takes_as_many_calls_as_the_page_says(
     assert outcome(story.play(Work(checks=GREEN), **inputs)) == PASSED
     counted = [asked for asked in story.github.asked if asked.status != 304]
     assert len(counted) == told(row)
+
+
+def test_a_branch_with_a_past_takes_as_many_more_calls_as_the_page_says(story: Story) -> None:
+    """It keeps a file of its own over the base's newer one, and people move the base twice."""
+    github = story.github
+    github.approvals["main"] = 1
+    github.push("fix", {"src/a.ts": "a"})
+    github.push("main", {"src/a.ts": "b"})
+
+    def merges() -> None:
+        github.push("main", {".github/new.yml": "on: push"})
+        merged = github.commit("fix", {"src/a.ts": "a"}, merging="main")
+        github.push("fix", commit=merged, by=AGENT)
+        github.push("main", {"src/c.ts": "c"})
+
+    inputs: dict[str, Any] = {"require": "change", "protected_paths": ".github/"}
+    assert outcome(story.play(Work(before=merges), branch="fix", **inputs)) == PASSED
+    counted = [asked for asked in story.github.asked if asked.status != 304]
+    assert len(counted) == told("`change`, paths") + told_of_moves()
 
 
 def test_waiting_for_checks_costs_nothing_while_nothing_changes(story: Story) -> None:
