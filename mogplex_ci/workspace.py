@@ -56,9 +56,30 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
         UsageError: the file does not exist, is outside the workspace, too large, or not UTF-8.
     """
     path = inside(workspace, name, input_name=input_name)
-    with usable(input_name, "read", path, name), os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
-        content = file.read(max_bytes + 1)
+    return read_file(path, name, input_name=input_name, max_bytes=max_bytes)
+
+
+def read_file(path: Path, name: str, *, input_name: str, max_bytes: int) -> str:
+    """Return the UTF-8 text of the regular file at ``path``, an absolute path without links, which
+    the user calls ``name``.
+
+    Raises:
+        UsageError: the file does not exist, is a link, too large, or not UTF-8.
+    """
+    with usable(input_name, "read", path, name):
+        content = read_head(path, max_bytes + 1)
     return decode(content, name, input_name=input_name, max_bytes=max_bytes)
+
+
+def read_head(path: Path, max_bytes: int) -> bytes:
+    """Return up to ``max_bytes`` from the beginning of the regular file at ``path``, an absolute
+    path without links.
+
+    Raises:
+        OSError: it cannot be read, or part of the path is a link.
+    """
+    with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
+        return file.read(max_bytes)
 
 
 def decode(content: bytes, name: str, *, input_name: str, max_bytes: int) -> str:

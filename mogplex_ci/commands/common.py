@@ -24,12 +24,13 @@ from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import is_uuid
+from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import Sanitizer, Value, duration, secrets_of
+from mogplex_ci.sanitize import Sanitizer, Value, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 
@@ -95,7 +96,7 @@ class Console:
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """``argv`` are the arguments of the command, ``env`` is the process environment."""
-        self.safe = Sanitizer(secrets_of(env), NamesHere(argv, env))
+        self.safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
         self.terminal: TextIO | None = None
         """Stdout when it is a terminal that a person watches and on which lines can be

@@ -14,13 +14,13 @@ from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.models import Cancelled, Repair
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import Level, Platform, github_api_url
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import CANCEL, command_line, problem
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.sanitize import Markdown, Part, Sanitizer, count, secrets_of
+from mogplex_ci.sanitize import Markdown, Part, Sanitizer, count
 from mogplex_ci.step.guards import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.waiting import Clock, stop_of_process
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of this step is left running."""
     platform = detect(env, job_log(stop_of_process()))
-    safe = Sanitizer(secrets_of(env), NamesHere(argv, env))
+    safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
     try:
         parser().read(argv)
         key = given_texts(argv, env).get("idempotency-key")

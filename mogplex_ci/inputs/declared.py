@@ -21,6 +21,7 @@ field for, such as ``x-api-field`` for ``api_field``, and for a kind:
 """
 
 import json
+import os
 import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -281,6 +282,8 @@ def _prompt_fault(text: str) -> str | None:
     trimmed = text.lstrip("\ufeff" + string.whitespace)
     if not trimmed:
         return "is empty"
+    if trimmed.startswith("/") and os.path.isfile(trimmed):  # noqa: PTH113 - any text is no error
+        return "is a path; on GitLab set the variable's type to Variable"
     if trimmed.startswith("/"):
         return "begins with /, which would make its first word the name of a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)

@@ -139,7 +139,7 @@ def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     platform = sources.platform
     texts, unknown_task = sources.texts(task)
     given = {name: text for name, text in texts.items() if text != inputs()[name].default}
-    values, problems = read_values(texts, platform.workspace)
+    values, problems = read_values(texts, platform)
     problems = [
         with_advice(problem, texts.get(problem.input, ""), platform) for problem in problems
     ]

@@ -8,21 +8,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.declared import Input, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.declared import (
+    PROMPT_FILE_BYTES,
+    Input,
+    check,
+    enumeration,
+    inputs,
+    is_true,
+    nearest,
+)
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.own_words import all_named
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import inside, read_text, writable
+from mogplex_ci.workspace import inside, read_file, read_text, writable
 
 _SCHEMA_BYTES: Final = 1_000_000
 _ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
 
 
 def read_values(
-    texts: Mapping[str, str], workspace: Path
+    texts: Mapping[str, str], platform: Platform
 ) -> tuple[Mapping[str, Any], list[Problem]]:
     """Return the value of every input by name, and what is wrong with the texts and the files that
     they name.
@@ -37,7 +46,7 @@ def read_values(
         if text is None or name in wrong:
             continue
         try:
-            values[name] = _value(spec, text, workspace)
+            values[name] = _value(spec, text, platform)
         except UsageError as error:
             problems += error.problems
         except ValueError as error:
@@ -45,11 +54,11 @@ def read_values(
     return values, problems
 
 
-def _value(spec: Input, text: str, workspace: Path) -> object:
+def _value(spec: Input, text: str, platform: Platform) -> object:
     reader = _READERS.get(spec.kind.name)
     if reader is None:
         return spec.value(text)
-    return reader(workspace, text)
+    return reader(platform, text)
 
 
 def artifact_path(name: str) -> str:
@@ -60,14 +69,21 @@ def artifact_path(name: str) -> str:
     return f"{_ARTIFACT_FOLDER}{stem}.json"
 
 
-def _read_prompt(workspace: Path, name: str) -> str:
-    """Return the prompt in the file, or on standard input.
+def _read_prompt(platform: Platform, name: str) -> str:
+    """Return the prompt in the file, which may be a variable that the system keeps in a file, or on
+    standard input.
 
     Raises:
         UsageError: it cannot be read, or is no prompt.
         StopRequested: a stop signal came while standard input was read.
     """
-    text = read_prompt(name, input_name="prompt-file", workspace=workspace)
+    variable = platform.prompt_variable(name)
+    if variable is None:
+        text = read_prompt(name, input_name="prompt-file", workspace=platform.workspace)
+    else:
+        text = read_file(
+            variable, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES
+        ).strip()
     if not text:
         remedy = "Write the task for the agent into it."
         raise UsageError(Problem("prompt-file", "is empty", remedy, Untrusted(name)))
@@ -99,7 +115,7 @@ def _run_options(text: str) -> Mapping[str, Any]:
     return options
 
 
-def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
+def _read_schema(platform: Platform, name: str) -> Mapping[str, Any]:
     """Return the JSON Schema in the file.
 
     Raises:
@@ -108,7 +124,9 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     """
     from mogplex_ci.inputs.schema import schema_fault  # loads jsonschema, which few steps need
 
-    text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
+    text = read_text(
+        platform.workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES
+    )
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -121,7 +139,7 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     return schema
 
 
-def _dry_run(workspace: Path, text: str) -> bool | str | Path:
+def _dry_run(platform: Platform, text: str) -> bool | str | Path:
     """Return whether it is a dry run: the name of a scenario, or the path of one of the user's own,
     says which.
 
@@ -135,7 +153,7 @@ def _dry_run(workspace: Path, text: str) -> bool | str | Path:
     if text in SHIPPED:
         return text
     if "/" in text or Path(text).suffix:
-        return _scenario_file(workspace, text)
+        return _scenario_file(platform.workspace, text)
     near = tuple(map(Untrusted, nearest(text, SHIPPED)))
     remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace plays, too."
     raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
@@ -164,7 +182,7 @@ def _scenario_file(workspace: Path, name: str) -> Path:
     return path
 
 
-def _output_dir(workspace: Path, name: str) -> Path:
+def _output_dir(platform: Platform, name: str) -> Path:
     """Return the path of the folder. The files that are written bit by bit are created; the others
     appear when whole.
 
@@ -172,7 +190,7 @@ def _output_dir(workspace: Path, name: str) -> Path:
         UsageError: it is not in the workspace, or cannot be written.
     """
     files = [
-        writable(workspace, f"{name}/{file}", input_name="output-dir")
+        writable(platform.workspace, f"{name}/{file}", input_name="output-dir")
         for file in WRITTEN_BIT_BY_BIT
     ]
     return files[0].parent
@@ -188,7 +206,7 @@ def _matrix(text: str) -> tuple[str, ...]:
     return (json.dumps(matrix, sort_keys=True),)
 
 
-_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
+_READERS: Final[Mapping[str, Callable[[Platform, str], object]]] = {
     "artifact": lambda _, text: artifact_path(text),
     "dry-run": _dry_run,
     "matrix": lambda _, text: _matrix(text),
@@ -200,7 +218,7 @@ _READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
     "schema-file": _read_schema,
     "strategy": lambda _, text: json.loads(text) or {},  # GitHub may also say ``null``
 }
-"""How a valid text becomes a value, by kind. The path is the workspace.
+"""How a valid text becomes a value, by kind.
 
 A reader raises ``ValueError`` with another fault of the text, or ``UsageError`` with better advice
 than the kind's own.

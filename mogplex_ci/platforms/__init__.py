@@ -13,6 +13,7 @@ from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import System
 from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
+from mogplex_ci.sanitize import secrets_of
 
 PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
     (FORGEJO, GitHubActions),
@@ -36,6 +37,12 @@ def is_ci_job(env: Mapping[str, str]) -> bool:
     return bool(env.get("CI")) or not all(
         system is PLAIN for system, _ in PLATFORMS if system.matches(env)
     )
+
+
+def secrets_of_job(env: Mapping[str, str]) -> set[str]:
+    """Return the secrets in ``env``, and in the files in which the CI system keeps variables."""
+    system = next(system for system, _ in PLATFORMS if system.matches(env))
+    return secrets_of(env) | {*system.file_variables(env).values()}
 
 
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:

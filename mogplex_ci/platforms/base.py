@@ -153,6 +153,12 @@ class Platform:
             return Path(name)
         return Path.cwd()
 
+    def prompt_variable(self, name: str) -> Path | None:
+        """Return the file outside the workspace that ``prompt-file`` may name, if ``name`` is its
+        path: where the system keeps a variable in a file.
+        """
+        return None
+
     @property
     def cause(self) -> Cause:
         """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the

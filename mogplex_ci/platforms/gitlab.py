@@ -7,6 +7,8 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
@@ -20,6 +22,7 @@ from mogplex_ci.platforms.system import (
     has_all,
 )
 from mogplex_ci.sanitize import SafeText
+from mogplex_ci.workspace import read_head
 
 _LEVEL_COLOURS: Final = {
     Level.NOTICE: "\x1b[36m",
@@ -29,6 +32,28 @@ _LEVEL_COLOURS: Final = {
 _COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
+
+
+_PROMPT_FILE: Final = "MOGPLEX_PROMPT_FILE"
+_NOT_SECRET: Final = {_PROMPT_FILE, "CI_SERVER_TLS_CA_FILE", "GITLAB_ENV"}
+_FILE_BYTES: Final = 64 * 1024
+
+
+def _file_variables(env: Env) -> dict[str, str]:
+    """Return the contents of the job's variables of type File."""
+    # The runner writes each into a file of its name, and sets the variable to the file's path:
+    # https://docs.gitlab.com/ci/variables/#use-file-type-cicd-variables
+    folder = env.get("RUNNER_TEMP_PROJECT_DIR")
+    if not folder:
+        return {}
+    contents = {}
+    for variable, value in env.items():
+        path = Path(value)
+        if path.parent == Path(folder) and variable not in _NOT_SECRET:
+            with suppress(OSError):
+                content = read_head(path.parent.resolve() / path.name, _FILE_BYTES)
+                contents[variable] = content.decode(errors="replace").strip()
+    return contents
 
 
 def _attempt(env: Env) -> Attempt:
@@ -70,6 +95,7 @@ GITLAB: Final = System(
     ),
     is_local=equals("GITLAB_CI", "false"),  # gitlab-ci-local: one project, pipelines from 1000
     is_debug=equals("CI_DEBUG_TRACE", "true"),
+    file_variables=_file_variables,
 )
 
 
@@ -87,6 +113,15 @@ class GitLab(Platform):
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
         self._links: list[dict[str, object]] = []
+
+    def prompt_variable(self, name: str) -> Path | None:
+        """Return the file of ``MOGPLEX_PROMPT_FILE``, a variable of type File, if ``name`` is its
+        path. The folder also holds secrets, so it is that very file, and not a link.
+        """
+        folder = self.env.get("RUNNER_TEMP_PROJECT_DIR")
+        if not folder or Path(name) != Path(folder) / _PROMPT_FILE:
+            return None
+        return Path(folder).resolve() / _PROMPT_FILE
 
     def _group(self, title: SafeText) -> tuple[str, str]:
         """Return the markers of a collapsed section; no two sections of a job may have one name."""

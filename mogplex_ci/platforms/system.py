@@ -198,6 +198,10 @@ class System(NamedTuple):
     """
     has_clean_up: Condition = always
     """Whether ``post`` runs as it should."""
+    file_variables: Callable[[Env], Mapping[str, str]] = lambda env: {}
+    """The contents of variables that the system keeps in files outside the workspace; in the
+    environment they hold a path. All but the prompt are secrets.
+    """
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 

@@ -12,11 +12,11 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.execute import execute, result_of_block, service_of
 from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
 from mogplex_ci.step.plan import only_run
@@ -36,7 +36,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     platform = detect(env, job_log(stop))
     recorder = Recorder(
         platform,
-        Sanitizer(secrets_of(env), NamesHere(argv, env)),
+        Sanitizer(secrets_of_job(env), NamesHere(argv, env)),
         lambda: clock.monotonic() - began,
     )
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
