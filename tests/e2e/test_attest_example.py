@@ -27,7 +27,7 @@ GH = """#!/bin/sh
 # gh, as far as it verifies: the file must be the one that was signed, by this workflow.
 [ "$1 $2 $3" = "attestation verify record.json" ] || exit 2
 [ "$4 $5" = "--repo acme/web" ] || exit 2
-[ "$6 $7" = "--signer-workflow acme/web/.github/workflows/attest.yml" ] || exit 2
+[ "$6 $7" = "--signer-workflow acme/web/.github/workflows/a-copy.yml" ] || exit 2
 [ "$8 $9" = "--predicate-type {type}" ] || exit 2
 [ "$(sha256sum < record.json)" = "{signed}  -" ] || { echo "no attestations found" >&2; exit 1; }
 """
@@ -78,7 +78,7 @@ def test_the_record_that_was_signed_is_used_and_no_other(tmp_path: Path, is_chan
         job,
         GITHUB_REPOSITORY=repository,
         RECORD=record,
-        WORKFLOW=use["env"]["WORKFLOW"].replace("${{ github.repository }}", repository),
+        GITHUB_WORKFLOW_REF=f"{repository}/.github/workflows/a-copy.yml@refs/heads/main",
     )
     assert (verified.returncode == 0) is not is_changed, verified.stderr
     assert (f"Judged: {head}" in verified.stdout) is not is_changed
