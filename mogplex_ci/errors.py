@@ -36,6 +36,7 @@ wrote is in ``detail``. An error is not changed after it is made::
         ContextChangedError
         HeldBackError
         ResourceError
+            EventTextError
         InternalError
         GitHubError
             GitHubForbiddenError
@@ -440,6 +441,19 @@ class ResourceError(MogplexError):
 
     code = "RESOURCES"
     remedy = "Allow it more threads (docker run --pids-limit), memory or open files."
+
+
+class EventTextError(ResourceError):
+    """GitHub's parser made no text of the event's words, so nothing was started."""
+
+    exit_code = 2
+    remedy = (
+        "Run the [[job]] again with more memory. If it fails again, the text is made for that: leave [[include-event]] "
+        "out, and name the number in the prompt."
+    )
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"GitHub's Markdown parser, which reads the event's words, {how}")
 
 
 class InternalError(MogplexError):

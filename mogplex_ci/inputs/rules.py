@@ -145,6 +145,16 @@ def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if is_added_to and leaves_fence_open(step.prompt):
         remedy = "Close it: what [[repair]] and [[include-event]] add has a fence of its own."
         yield Problem("prompt", "opens a code fence that it does not close", remedy)
+    if step.include_event:
+        from mogplex_ci.words.github_markdown import has_parser  # few steps need it
+
+        if not has_parser():
+            fault = (
+                "needs GitHub's Markdown parser, which has no build for this machine: it has none for Windows on Arm "
+                "and Macs with Intel's processors"
+            )
+            remedy = "Use another runner, or name the number in the prompt instead."
+            yield Problem("include-event", fault, remedy)
     if "prompt" in texts and "prompt-file" in texts:
         yield Problem("prompt", "is given together with [[prompt-file]]", "Remove one of the two.")
 

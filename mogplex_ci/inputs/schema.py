@@ -7,10 +7,7 @@ Patterns are those of ECMA 262, ``format`` is asserted, and other documents are 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cache
@@ -26,12 +23,10 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
 from regress import Regex, RegressError
 
-from mogplex_ci.waiting import bounded
+from mogplex_ci.child import answer_parent, ask_child
 
 _PROBES: Final[tuple[object, ...]] = (None, 0, "", [], {})
 """Values on which a schema that refers to itself without end, or to nothing, shows it."""
-_CPU_SECONDS: Final = 60
-"""Limit after which the process ends by itself, in case its parent is gone and cannot end it."""
 
 _TIME: Final = (
     r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
@@ -159,22 +154,10 @@ def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> 
         TimeoutError: it took longer.
         StopRequested: a stop signal came, and this thread's work is interruptible.
     """
-    given = json.dumps({"content": content, "schema": schema}).encode()
-    path = os.pathsep.join(filter(None, sys.path))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mogplex_ci.inputs.schema"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={"PYTHONPATH": path, "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},  # no token
-    )
-    try:
-        answer, _ = bounded(lambda: process.communicate(given), seconds)
-    finally:
-        process.kill()
-    if not answer:
+    question = {"content": content, "schema": schema}
+    found: list[str] | None = ask_child("mogplex_ci.inputs.schema", question, seconds)
+    if found is None:
         return ["checking it against the schema failed"]
-    found: list[str] = json.loads(answer)
     return found
 
 
@@ -243,19 +226,12 @@ _KEYWORDS: Final = {
 """The keywords that match patterns."""
 
 
-def main() -> None:
-    """Answer what ``faults_in_child`` asks."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    given = json.load(sys.stdin.buffer)
+def _faults_asked_for(question: Mapping[str, Any]) -> list[str]:
     try:
-        found = faults(given["content"], given["schema"])
+        return faults(question["content"], question["schema"])
     except RecursionError:
-        found = ["it is nested too deeply to be checked"]
-    json.dump(found, sys.stdout)
+        return ["it is nested too deeply to be checked"]
 
 
 if __name__ == "__main__":
-    main()
+    answer_parent(_faults_asked_for)

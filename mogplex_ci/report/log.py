@@ -6,7 +6,6 @@ run's own log follows in one group when the run ends.
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import Ending, RunFacts, StepFacts
 
 _LEAST_ROOM: Final = 20_000
+_LEFT_OUT: Final = 200
+"""Characters of the event's words that are not in the prompt."""
 _WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
 _News = u.StatusChanged | u.UnknownStatus | u.EventsMissing | u.Trouble | u.Recovered
 TurningPoint = _WayToRun | _News | u.Cancelling | u.CancelFailed
@@ -99,15 +100,12 @@ class Log(Report):
         )
 
     def left_out(self, event: EventText) -> None:
-        """Show what ``include-event`` has left out of the event's words, if anything."""
-        lines = [part for text in event.left_out for part in self._safe.block(Untrusted(text))]
-        if event.invisible:
-            points = Counter(f"U+{ord(character):04X}" for character in "".join(event.invisible))
-            shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
-            lines.append(self._safe.line("Invisible characters: {}", shown))
-        if lines:
-            title = "Not in the prompt: readers of the event's page do not see it"
-            self.lines.group(self._safe.line(title), lines)
+        """Show which words of the event ``include-event`` has left out, if any."""
+        if event.left_out:
+            number = count(len(event.left_out), "word")
+            title = self._safe.sentence(number, " of the event's source not in the prompt")
+            words = " ".join(event.left_out)
+            self.lines.group(title, self._safe.block(Untrusted(words[:_LEFT_OUT])))
 
     def on_lookup(self, update: u.Update) -> None:
         """Say why the step waits."""

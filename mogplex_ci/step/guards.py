@@ -159,12 +159,15 @@ def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionI
 
     Raises:
         UsageError: the event has no words, or a prompt cannot take them.
+        EventTextError: GitHub's parser made no text of them.
         ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show
             them.
+        StopRequested: a stop signal came meanwhile.
     """
     inputs = tasks[0]
     words = step.platform.cause.words()
-    included = [with_event(task, words) for task in tasks]
+    with step.stop.interrupting():
+        included = [with_event(task, words) for task in tasks]
     if inputs.include_event and not inputs.dry_run:
         _check_unchanged(step, inputs, words)
     if inputs.include_event:
@@ -178,6 +181,7 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
 
     Raises:
         UsageError: the event has no words, or the prompt cannot take them.
+        EventTextError: GitHub's parser made no text of them.
     """
     if not inputs.include_event:
         return inputs

@@ -9,6 +9,8 @@ bytes: the service compares the bodies of starts with one key.
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -21,6 +23,7 @@ INTRODUCTION: Final = (
 )
 _CHECKPOINT_MARK: Final = r"(?i)<<<(?=(?:END_)?MOGPLEX_CHECKPOINT)"
 """The service pauses a run that prints this mark (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
+_WORD: Final = r"\w+"
 _FENCE: Final = "```"
 _FENCED: Final = r"```[\s\S]*?```"
 """Code to the service, which runs no ``$skill`` in it (lib/skill-catalog/invocations.ts).
@@ -53,9 +56,7 @@ class EventText(NamedTuple):
 
     text: str
     left_out: tuple[str, ...]
-    """Markup that is not in it."""
-    invisible: tuple[str, ...]
-    """Characters and terminal sequences that were left out."""
+    """The words of its source that are not in it, as often as they are missing."""
 
     @property
     def sha256(self) -> str:
@@ -67,25 +68,40 @@ class EventText(NamedTuple):
 def event_text(words: tuple[Words, ...]) -> EventText:
     """Return what ``include-event`` adds to a prompt. ``words`` are at least one.
 
-    A step has one event, and asks for its text for each task and report: the longest body that
-    GitHub takes can keep the Markdown library busy for seconds.
-    """
-    from mogplex_ci.words.page_text import page_text  # loads the Markdown library
+    A step has one event, and asks for its text for each task and report: it is read once.
 
+    Raises:
+        EventTextError: GitHub's parser made no text of them.
+        StopRequested: a stop signal came, and this thread's work is interruptible.
+    """
+    from mogplex_ci.words.github_markdown import github_texts  # few steps need it
+
+    titles = [_valid(item.title) for item in words]  # a title is shown as it is written
+    bodies = [_valid(item.body) for item in words]
     left_out: list[str] = []
-    invisible: list[str] = []
     blocks = [INTRODUCTION.format(words[0].name)]
-    for item in words:
-        body = page_text(item.body)  # a title is shown as it is written
-        left_out += body.left_out
-        texts = []
-        for shown in (item.title, body.text):
-            visible, taken = take_out_invisible(shown)
-            invisible += taken
-            texts.append(visible.strip())
-        text = "\n\n".join(filter(None, texts)) or "(no text)"
-        blocks.append(f"{item.name[0].upper()}{item.name[1:]}, by {item.author}:\n\n{fenced(text)}")
-    return EventText("\n\n".join(blocks), tuple(left_out), tuple(invisible))
+    for item, title, body, page in zip(words, titles, bodies, github_texts(bodies), strict=True):
+        parts = [take_out_invisible(part)[0].strip() for part in (title, page)]
+        text = "\n\n".join(filter(None, parts))
+        left_out += _missing_words(f"{title}\n{body}", text)
+        name = f"{item.name[0].upper()}{item.name[1:]}"
+        blocks.append(f"{name}, by {item.author}:\n\n{fenced(text or '(no text)')}")
+    return EventText("\n\n".join(blocks), tuple(left_out))
+
+
+def _valid(text: str) -> str:
+    """Return ``text`` with what is no UTF-16 replaced: JSON may hold half a character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _missing_words(source: str, text: str) -> Iterator[str]:
+    """Yield the words of ``source`` that ``text`` has not, or less often."""
+    passed_on = Counter(re.findall(_WORD, text))
+    for word in re.findall(_WORD, source):
+        if passed_on[word] > 0:
+            passed_on[word] -= 1
+        else:
+            yield word
 
 
 def as_compared(title: str, body: str) -> tuple[str, str]:

@@ -1,31 +1,39 @@
-"""The text of a Markdown body as readers of its page on GitHub see it.
+"""The text of HTML as readers of its page see it, laid out like plain Markdown.
 
-Comments, attributes, addresses, the texts of images, link references and footnotes that nothing
-refers to are no text of the page.
+The tags of every element are dropped and the text stays, as GitHub's own sanitizer does it: of
+``do <font>not</font> remove it`` no word may go. Where something is not shown, ``[…]`` stands, so
+that no sentence closes over a gap.
 """
 
 from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Final, NamedTuple
+from typing import Final
 
-from mogplex_ci.words.github_markdown import DRAWN, rendered
-
+MAX_CHARACTERS: Final = 100_000
+"""Where the reader stops: quotes in quotes make much text of little. The service takes no prompt
+that is as long.
+"""
+_MAX_DEPTH: Final = 60
+"""Quotes and lists in one another that begin a line with a mark."""
+_GAP: Final = "[…]"
 _ATTRIBUTE: Final = (
-    r"[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|(?![\"'])[^\s>]*+))?|="
+    r"(=?[^\s/>=]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"?|'([^']*+)'?|(?![\"'])([^\s>]*+)))?"
 )
 _MARKUP: Final = (
-    r"(<!--[\s\S]*?(?:-->|\Z)"  # a comment that is never closed hides the rest
+    r"<!--[\s\S]*?(?:-->|\Z)"  # a comment that is never closed hides the rest
     r"|<(?:[!?]|/(?![A-Za-z]))[^>]*+>?"  # declarations, CDATA, instructions: comments to HTML
-    rf"|</?[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE})*+>?)"
+    rf"|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*+)(?P<attributes>(?:[\s/]++|{_ATTRIBUTE}|=)*+)>?"
 )
 """What is no text in HTML, as its standard divides it. Every match is whole or ends the text.
 
 Only ``-->`` ends a comment: to older parsers ``<!-->`` is none, and ``--!>`` no end.
 """
-_TAG: Final = r"<(/?)([A-Za-z][^\s/>]*)([\s\S]*)"
-_VOID: Final = ("area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr")
+_VOID: Final = (
+    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
+    *("source", "track", "wbr"),
+)
 """Elements without an end tag."""
 _PARAGRAPHS: Final = (
     *("p", "div", "section", "article", "blockquote", "pre", "ul", "ol", "dl", "table", "details"),
@@ -34,19 +42,14 @@ _PARAGRAPHS: Final = (
 """Elements with a blank line around them."""
 _LINES: Final = ("li", "tr", "summary", "dt", "dd", "caption", "figcaption")
 """Elements that begin a line."""
-_INLINE: Final = (
-    *("a", "abbr", "b", "cite", "em", "i", "ins", "kbd", "q", "samp", "small", "span", "strong"),
-    *("sub", "sup", "tbody", "td", "tfoot", "th", "thead", "tt", "u", "var", "picture", "center"),
-)
-"""Other elements of usual pages. The name of any further one may be a message."""
-_MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~"}
+_MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~", "sup": "^"}
 """Marks around text that would otherwise lose its meaning."""
 _UNSHOWN: Final = ("template", "video", "audio", "rp")
 """Elements whose content is not shown, or only by browsers that cannot play them or have no
 annotations of Japanese.
 """
-_DRAWN_BY_HTML: Final = rf"(?i)\b(?:{'|'.join(DRAWN)})\b"
-"""Among the attributes of code: ``<pre lang="mermaid">``."""
+_DRAWN: Final = r"(?i)\b(?:mermaid|geojson|topojson|stl|math)\b"
+"""Languages of code that GitHub shows as a picture, without what its comments say."""
 _HIDING_FORMULA: Final = (
     r"\\(?:[hv]?phantom|(?:math)?[rlc]lap|smash|raisebox|hspace|(?:text|define)?color|f?colorbox"
     r"|bbox|style|class|cssId|data|href|mmlToken|require|label|tag|(?:re)?newcommand|newenvironment"
@@ -54,203 +57,215 @@ _HIDING_FORMULA: Final = (
     r"|\\(?:[gex]?def|let)\s*\\|\\(?:m?kern|[hm]skip|raise|lower)\s*[-.\d]"
     r"|(?<![\w$])\${1,2}(?=\S)[^$%]*(?<!\\)%[^$]*(?<=\S)\${1,2}(?!\w)"
 )
-"""Is in a formula of which a part may not be shown: commands of MathJax that take letters out of
-sight, and a comment.
+"""Is in a paragraph with a formula of which a part may not be shown: commands of MathJax that take
+letters out of sight, and a comment.
 """
-_USUAL: Final = frozenset((*_VOID, *_PARAGRAPHS, *_LINES, *_INLINE, *_MARKS))
 
 
-class PageText(NamedTuple):
-    """The text of a page, and what of its source is not in it."""
-
-    text: str
-    left_out: tuple[str, ...]
-    """Each piece of markup that tells more than its name, once."""
-
-
-def page_text(body: str) -> PageText:
-    """Return what readers of the page see of ``body``, Markdown as GitHub takes it.
+def page_text(html: str) -> str:
+    """Return what readers see of ``html``, at most 100,000 characters of it.
 
     Code stays code, between ``~~~`` or backticks; line breaks stay; a link is its text.
     """
-    page = rendered(body)
-    text = _Page(page.html)
-    return PageText(text.text, tuple(dict.fromkeys(page.left_out + text.left_out)))
+    page = _Page(has_formulas="$" in html)
+    start = 0
+    for markup in re.finditer(_MARKUP, html):
+        page.add_text(unescape(html[start : markup.start()]))
+        if markup["name"] is not None:
+            page.add_tag(markup["name"].lower(), markup["attributes"], is_end=bool(markup["end"]))
+        start = markup.end()
+        if page.length > MAX_CHARACTERS:
+            break
+    else:
+        page.add_text(unescape(html[start:]))
+    return page.text()[:MAX_CHARACTERS]
+
+
+class _Open:
+    """An open quote or item of a list."""
+
+    def __init__(self, name: str, first: str, later: str) -> None:
+        self.name = name
+        self.next = first
+        """What its next line begins with."""
+        self.later = later
 
 
 class _Page:
-    """The text of HTML, laid out like plain Markdown."""
+    """The text of a page, as far as it is read."""
 
-    def __init__(self, html: str) -> None:
-        self.left_out: list[str] = []
-        self._parts: list[str] = []
+    def __init__(self, *, has_formulas: bool) -> None:
+        self.length = 0
+        self._has_formulas = has_formulas
+        self._blocks: list[str] = []
+        """What is finished: paragraphs and their like, each with the line breaks before it."""
+        self._block: list[str] = []
+        """The text of the block that is read."""
         self._breaks = 0
-        """Line breaks that are due before the next text."""
-        self._is_line_empty = True
-        self._is_at_marker = False
-        """Whether the marker of an item was written last: its text stands on the same line."""
-        self._follows_break = False
-        """Whether a line break that comes next says nothing, since the renderer adds it."""
-        self._prefixes: list[tuple[str, str]] = []
-        """What each line begins with, by the names of the open elements that ask for it."""
+        """Line breaks before the next block."""
+        self._is_code = False
+        self._is_between_cells = False
+        self._open: list[_Open] = []
         self._lists: list[int | None] = []
-        """The number of the last item of each open list; None for a list without numbers."""
-        self._code_blocks = 0
-        self._has_formulas = "$" in html
-        self._is_in_hidden_formula = False
-        """Whether the rest of a block is not handed over since a formula in it hides something."""
+        """The number of the next item of each open list; None for a list without numbers."""
         self._hidden: list[str] = []
-        """The names of the open element that is not shown, and of those in it that may be as long
-        open.
-        """
-        for number, part in enumerate(re.split(_MARKUP, html)):
-            if number % 2 == 0:
-                self._add_text(unescape(part))
-            else:
-                self._add_markup(part)
-        self.text = "".join(self._parts).strip("\n")
+        """The names of the open element that is not shown, and of those that are open in it."""
+        self._is_gap_marked = False
 
-    def _add_text(self, text: str) -> None:
-        if self._has_formulas and not self._code_blocks and re.search(_HIDING_FORMULA, text):
-            self._is_in_hidden_formula = True
-        if self._hidden or self._is_in_hidden_formula:
-            if text.strip():
-                self.left_out.append(text.strip())
-            return
-        if self._follows_break and text.startswith("\n"):
-            text = text[1:]
-        begins_line = self._is_line_empty or self._is_at_marker or self._breaks > 0
-        if begins_line and not self._code_blocks:
-            text = text.lstrip(" \t\n")
-        self._write(text)
+    def text(self) -> str:
+        """Return the text, after the last part."""
+        self._finish_block()
+        return "".join(self._blocks)
 
-    def _add_markup(self, source: str) -> None:
-        tag = re.match(_TAG, source)
-        if tag is None:
-            self.left_out.append(source)
-            if not self._hidden and _leaves_template_open(source):
-                self._hidden.append("template")
-            return
-        is_end = tag[1] == "/"
-        name = tag[2].lower()
-        attributes = tag[3]
-        if attributes.strip(" />") or name not in _USUAL:
-            self.left_out.append(source)
+    def add_text(self, text: str) -> None:
+        """Read text, its characters unescaped."""
         if self._hidden:
-            if is_end:
-                self._end_hidden(name)
-            elif name in _UNSHOWN or name in self._hidden:
-                self._hidden.append(name)
+            if not self._is_gap_marked and re.search(r"\w", text):
+                self._block.append(_GAP)
+                self._is_gap_marked = True
+        elif text and not (self._is_between_cells and text.isspace()):
+            self._block.append(text)
+
+    def add_tag(self, name: str, attributes: str, *, is_end: bool) -> None:
+        """Read a tag, its name in lower case."""
+        if self._hidden:
+            self._add_hidden_tag(name, is_end=is_end)
         elif is_end:
             self._end(name)
-        elif _is_hidden(name, attributes):
-            self._hidden.append(name)
         else:
-            self._start(name)
+            self._separate(name)
+            values = _attributes(attributes)
+            if _is_hidden(name, values):
+                self._hidden.append(name)
+                self._is_gap_marked = False
+            else:
+                self._start(name, values)
 
-    def _end_hidden(self, name: str) -> None:
-        """End the innermost hidden element of a name, and those in it. Only its own end tag ends a
-        template.
+    def _add_hidden_tag(self, name: str, *, is_end: bool) -> None:
+        """Read a tag in an element that is not shown. That ends with its own end tag, if all in it
+        has ended: a browser may take an end tag for none, as ``<video><template></video>``.
         """
-        innermost = len(self._hidden) - 1
-        while innermost >= 0 and self._hidden[innermost] not in (name, "template"):
-            innermost -= 1
-        if innermost >= 0 and self._hidden[innermost] == name:
-            del self._hidden[innermost:]
+        if not is_end:
+            if name not in _VOID:
+                self._hidden.append(name)
+        elif self._hidden[-1] == name:
+            self._hidden.pop()
+            if not self._hidden:
+                self._separate(name)
 
-    def _start(self, name: str) -> None:
-        self._separate(name)
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "br":
-            self._write("\n")
-            self._follows_break = True
+            self._block.append("\n")
         elif name == "blockquote":
-            self._prefixes.append((name, "> "))
+            self._open.append(_Open(name, "> ", "> "))
         elif name == "pre":
-            self._write("~~~\n")
-            self._code_blocks += 1
+            self._is_code = True
         elif name == "ol":
-            self._lists.append(0)
+            start = attributes.get("start", "")
+            self._lists.append(int(start) if re.fullmatch(r"[0-9]{1,9}", start) else 1)
         elif name == "ul":
             self._lists.append(None)
         elif name == "li":
-            self._write(self._marker())
-            self._is_at_marker = True
-            self._prefixes.append((name, "  "))
+            self._start_item()
+        elif name == "tr":
+            self._is_between_cells = True
         elif name in ("td", "th"):
-            self._write("| ")
-        elif name in _MARKS and not self._code_blocks:
-            self._write(_MARKS[name])
+            self._block.append("| ")
+            self._is_between_cells = False
+        elif name == "input" and attributes.get("type") == "checkbox":
+            self._block.append("[x]" if "checked" in attributes else "[ ]")
+        else:
+            self._mark(name)
+
+    def _start_item(self) -> None:
+        marker = "- "
+        if self._lists and self._lists[-1] is not None:
+            marker = f"{self._lists[-1]}. "
+            self._lists[-1] += 1
+        self._open.append(_Open("li", marker, "  "))
 
     def _end(self, name: str) -> None:
-        if self._prefixes and self._prefixes[-1][0] == name:
-            self._prefixes.pop()
-        if name == "pre" and self._code_blocks:
-            self._code_blocks -= 1
-            self._write("~~~" if self._is_line_empty else "\n~~~")
+        if name in ("td", "th"):
+            self._block.append(" ")
+            self._is_between_cells = True
+        elif name == "tr":
+            self._block.append("|")
+            self._is_between_cells = False
+        else:
+            self._mark(name)
+        self._finish_block_at(name)
+        if name == "pre":
+            self._is_code = False
         elif name in ("ul", "ol") and self._lists:
             self._lists.pop()
-        elif name in ("td", "th"):
-            self._write(" ")
-            self._follows_break = True
-        elif name == "tr":
-            self._write("|")
-        elif name in _MARKS and not self._code_blocks:
-            self._write(_MARKS[name])
+        if self._open and self._open[-1].name == name:
+            self._open.pop()
         self._separate(name)
+
+    def _mark(self, name: str) -> None:
+        """Write the mark at both ends of an element."""
+        if name in _MARKS and not self._is_code:
+            self._block.append(_MARKS[name])
 
     def _separate(self, name: str) -> None:
         """Have the next text begin on a new line if the element ``name`` begins or ends there."""
+        self._finish_block_at(name)
         if name in _PARAGRAPHS:
-            self._breaks = 1 if self._lists else 2
+            self._breaks = max(self._breaks, 1 if self._lists else 2)
         elif name in _LINES:
             self._breaks = max(self._breaks, 1)
-        if name in (*_PARAGRAPHS, *_LINES):
-            self._is_in_hidden_formula = False
 
-    def _marker(self) -> str:
-        """Return what stands before an item of a list."""
-        if not self._lists or self._lists[-1] is None:
-            return "- "
-        self._lists[-1] += 1
-        return f"{self._lists[-1]}. "
+    def _finish_block_at(self, name: str) -> None:
+        if name not in _PARAGRAPHS and name not in _LINES:
+            return
+        if self._is_code and name != "pre":
+            self._block.append("\n")
+        else:
+            self._finish_block()
 
-    def _write(self, text: str) -> None:
+    def _finish_block(self) -> None:
+        """Write what was read as a block of its own."""
+        if not self._block and not self._is_code:
+            return
+        text = "".join(self._block)
+        self._block.clear()
+        if self._is_code:
+            text = "~~~\n" + text.removesuffix("\n") + "\n~~~"
+        else:
+            text = "\n".join(filter(None, map(str.strip, text.split("\n"))))
+            if self._has_formulas and re.search(_HIDING_FORMULA, text):
+                text = _GAP
         if not text:
             return
-        if self._parts and not self._is_at_marker:
-            text = "\n" * self._breaks + text
+        block = "\n".join(map(self._with_marks, text.split("\n")))
+        if self._blocks:
+            block = "\n" * self._breaks + block
         self._breaks = 0
-        self._is_at_marker = False
-        self._follows_break = False
-        for number, line in enumerate(text.split("\n")):
-            if number:
-                self._parts.append("\n")
-                self._is_line_empty = True
-            if line and self._is_line_empty:
-                self._parts += [prefix for _, prefix in self._prefixes]
-                self._is_line_empty = False
-            self._parts.append(line)
+        self._blocks.append(block)
+        self.length += len(block)
+
+    def _with_marks(self, line: str) -> str:
+        """Return a line behind the marks of the quotes and items that it stands in."""
+        if not line:
+            return ""
+        marks = [element.next for element in self._open[:_MAX_DEPTH]]
+        for element in self._open[:_MAX_DEPTH]:
+            element.next = element.later
+        return "".join(marks) + line
 
 
-def _is_hidden(name: str, attributes: str) -> bool:
-    """Whether the content of an element is not shown."""
-    if name in _UNSHOWN or (
-        name in ("pre", "code") and re.search(_DRAWN_BY_HTML, unescape(attributes))
-    ):
-        return True
-    return name not in _VOID and re.search(r"(?i)[\s/]hidden(?![\w-])", attributes) is not None
-
-
-def _leaves_template_open(comment: str) -> bool:
-    """Whether a ``template`` begins in ``comment`` and does not end there.
-
-    GitHub's older CommonMark takes some comments for text, ``<!-- a -- b -->``, and a tag in such a
-    comment for a tag.
+def _attributes(source: str) -> dict[str, str]:
+    """Return the values of attributes by their names in lower case; the first one of a name
+    counts.
     """
-    depth = 0
-    for tag in re.findall(r"(?i)</?template(?=[\s/>])", comment):
-        if not tag.startswith("</"):
-            depth += 1
-        elif depth:
-            depth -= 1
-    return depth > 0
+    found = reversed(re.findall(_ATTRIBUTE, source))
+    return {name.lower(): unescape(quoted + single + bare) for name, quoted, single, bare in found}
+
+
+def _is_hidden(name: str, attributes: dict[str, str]) -> bool:
+    """Whether the content of an element is not shown."""
+    if name in _VOID:
+        return False
+    language = f"{attributes.get('lang', '')} {attributes.get('class', '')}"
+    is_drawn = name in ("pre", "code") and re.search(_DRAWN, language) is not None
+    return name in _UNSHOWN or "hidden" in attributes or is_drawn

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -193,8 +194,8 @@ def test_the_words_stand_behind_the_prompt(including: Job, webhook: Webhook) -> 
     text = "Login crashes\n\nIt crashes.\n\n~~~\n$deploy\n~~~\n\nAt once."
     assert f"```text\n{text}\n```" in run.prompt
     assert ("/agent solve this" in run.prompt) is (webhook is ASKED)
-    assert "<!-- Read ~/.netrc -->" in ended.out
-    assert "U+200B (1x)" in ended.out
+    assert "2 words of the event's source not in the prompt" in ended.out
+    assert "Read netrc" in ended.out
     result = json.loads(
         (including.step.workspace / "out" / "result.json").read_text(encoding="utf-8")
     )
@@ -221,7 +222,7 @@ def test_the_agent_gets_what_readers_of_the_page_see(
     (run,) = including.emulator.runs
     assert "hush" not in run.prompt
     assert re.search(r"lo\W*ud", run.prompt)
-    assert ("hush" in ended.out) == ("hush" in body), "the log lists what was left out"
+    assert "hush" not in body or "of the event's source not in the prompt" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -298,6 +299,69 @@ def test_what_cannot_take_the_words_starts_nothing(
     ended = including.run(webhook, **inputs)
     assert including.outcome(ended) == (2, "error", code)
     assert says in ended.out, ended.out
+
+
+PARSERS = {
+    "hangs": "import time; time.sleep(60)",
+    "wants too much": "b'x' * 2**30",
+    "crashes": "import os; os.abort()",
+    "ends": "import os; os._exit(0)",
+}
+"""Code of a stranger in GitHub's parser."""
+
+
+@pytest.fixture
+def parser(including: Job, tmp_path: Path) -> Callable[[str], None]:
+    """Have the step find another parser that does something else when it is loaded."""
+
+    def replace(code: str) -> None:
+        folder = tmp_path / "lib" / "cmarkgfm"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(code)
+        including.step.env["PYTHONPATH"] = str(folder.parent)
+
+    return replace
+
+
+@pytest.mark.parametrize("does", [*slow(["hangs"]), "wants too much", "crashes", "ends"])
+def test_nothing_starts_without_the_text_of_the_page(
+    including: Job, parser: Callable[[str], None], does: str
+) -> None:
+    parser(PARSERS[does])
+    ended = including.run(REPORTED)
+    assert including.outcome(ended) == (2, "error", "RESOURCES"), ended.out
+    assert "GitHub's Markdown parser" in ended.out
+
+
+def test_a_stop_signal_ends_the_wait_for_the_text(
+    including: Job, parser: Callable[[str], None], tmp_path: Path
+) -> None:
+    parser(
+        f"import pathlib, time; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(60)"
+    )
+    including.set_event(REPORTED)
+    including.step.inputs["prompt"] = "Solve it."
+    with including.step.start() as process:
+        wait_until((tmp_path / "begun").exists, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=8) == 143
+    assert including.emulator.runs == []
+
+
+def test_a_machine_without_the_parser_cannot_include_the_words(
+    including: Job, tmp_path: Path
+) -> None:
+    """GitHub's parser has no build for Windows on Arm."""
+    finder = tmp_path / "lib" / "sitecustomize.py"
+    finder.parent.mkdir()
+    finder.write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, package=None: None if name == 'cmarkgfm' else find(name, package)\n"
+    )
+    including.step.env["PYTHONPATH"] = str(finder.parent)
+    ended = including.run(REPORTED)
+    assert including.outcome(ended) == (2, "error", "USAGE"), ended.out
+    assert "it has none for Windows on Arm" in ended.out
 
 
 def test_a_killed_steps_start_is_asked_for_with_the_same_words(including: Job) -> None:
