@@ -29,7 +29,6 @@ from mogplex_ci.inputs.sources import gather
 from mogplex_ci.models import is_uuid
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import SafeText, Value, duration
@@ -396,7 +395,7 @@ def _github(job: Job) -> Iterator[Finding]:
         return
     unknown = _unknown_rights(job, token, step.base_branch or "", needed)
     if issue is not None and own:
-        url = github_api_url(job.platform.env)
+        url = job.platform.github_api_url()
         with contextlib.closing(GitHubApi(url, token, own)) as github:
             github.within(PROBE_SECONDS).find_comment(issue, re.compile("(?!)"))
     if unknown:
@@ -415,7 +414,7 @@ def _unknown_rights(
     Raises:
         MissingRightsError: the token lacks some.
     """
-    url = github_api_url(job.platform.env)
+    url = job.platform.github_api_url()
     is_workflow = bool(job.platform.workflow_run)
     with contextlib.ExitStack() as connections:
         wanted: list[Wanted] = []

@@ -15,7 +15,7 @@ from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.models import Cancelled, Repair
 from mogplex_ci.platforms import detect, secrets_of_job
-from mogplex_ci.platforms.base import Level, Platform, github_api_url
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import CANCEL, command_line, problem
@@ -149,7 +149,7 @@ def _comment(
     shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
     try:
         with contextlib.closing(
-            GitHubApi(github_api_url(platform.env), values["github-token"], repository)
+            GitHubApi(platform.github_api_url(), values["github-token"], repository)
         ) as github:
             comment = Comment(github, int(values["comment-on"]), values["api-key"], Clock())
             comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)

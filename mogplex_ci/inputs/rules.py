@@ -12,7 +12,7 @@ from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
-from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform, github_api_url
+from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import leaves_fence_open
@@ -87,7 +87,7 @@ def _github_token(
 ) -> Iterator[Problem]:
     if "github-token" in texts:
         try:
-            github_api_url(platform.env)
+            platform.github_api_url()
         except UsageError as error:
             yield from error.problems
         return

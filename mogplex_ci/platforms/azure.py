@@ -45,6 +45,7 @@ AZURE: Final = System(
     label=("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", _JOB),
     attempt=_attempt,
     repository="BUILD_REPOSITORY_NAME",
+    repository_address="BUILD_REPOSITORY_URI",
     workspace="BUILD_SOURCESDIRECTORY",
     parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
     is_fork=equals("SYSTEM_PULLREQUEST_ISFORK", "true"),

@@ -17,7 +17,14 @@ from typing import Final, NamedTuple, TextIO
 from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.job_log import coloured
-from mogplex_ci.platforms.system import Identity, System, always, repository_of, value_of
+from mogplex_ci.platforms.system import (
+    Identity,
+    System,
+    always,
+    repository_of,
+    server_of,
+    value_of,
+)
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
@@ -88,8 +95,8 @@ class Platform:
         self.workflow_run = env.get(system.workflow_run, "")
         """GitHub's id of the workflow run whose job this is; empty on every other system."""
         self.own_try = ""
-        """A part of the key that no other try of the step has, on a runner that names all alike;
-        else empty.
+        """A part of the key that no other try of the step has, on a local runner, which gives all
+        tries the same names; else empty.
         """
         if system.is_local(env):
             self.own_try = urandom(8).hex()
@@ -129,10 +136,37 @@ class Platform:
         )
 
     def repository(self) -> str | None:
-        """Return ``owner/name`` of the job's repository on GitHub, or None when the environment
-        does not tell.
+        """Return ``owner/name`` of the job's repository on GitHub; None if it is on another server,
+        or if the environment does not name it.
         """
-        return repository_of(value_of(self.system.repository, self.env))
+        address = value_of(self.system.repository_address, self.env)
+        if not address:
+            return repository_of(value_of(self.system.repository, self.env))
+        host = server_of(address)
+        on_github = {
+            server_of(f"{server.rstrip('/')}/owner/name") for server in self.github_servers
+        }
+        if host is None or host not in on_github:
+            return None
+        return repository_of(address)
+
+    @property
+    def github_servers(self) -> tuple[str, ...]:
+        """The addresses of GitHub, and of the GitHub server that the environment names."""
+        own = value_of(self.system.github_server, self.env)
+        return ("https://github.com", own) if own else ("https://github.com",)
+
+    def github_api_url(self) -> str:
+        """Return the base URL of GitHub's API.
+
+        Raises:
+            UsageError: ``GITHUB_API_URL`` is an address that no token must be sent to.
+        """
+        url = value_of(self.system.github_api, self.env) or "https://api.github.com"
+        if (fault := base_url_fault(url)) is not None:
+            remedy = "Set it to the address of GitHub's API, or leave it out."
+            raise UsageError(Problem("GITHUB_API_URL", fault, remedy))
+        return url.rstrip("/")
 
     @property
     def token_advice(self) -> str:
@@ -172,7 +206,7 @@ class Platform:
 
         None where a person, a schedule or the API started the job, and where nothing tells.
         """
-        if self.system.by_hand(self.env):
+        if self.system.by_hand(self.env) or self.system.is_local(self.env):
             return None
         for variable in self.system.branches:
             match = re.fullmatch(_AGENTS_BRANCH, self.env.get(variable, ""))
@@ -372,28 +406,6 @@ class Platform:
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Return what the main step and its ``post`` have in common, and no other job."""
         return identity.parts
-
-
-def github_servers(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the addresses of GitHub and of the GitHub server that this job belongs to."""
-    own = env.get("GITHUB_SERVER_URL", "")
-    return ("https://github.com", own) if own else ("https://github.com",)
-
-
-def github_api_url(env: Mapping[str, str]) -> str:
-    """Return the base URL of the API of the GitHub server that ``env`` names.
-
-    Raises:
-        UsageError: ``GITHUB_API_URL`` is an address that no token must be sent to.
-    """
-    url = env.get("GITHUB_API_URL") or "https://api.github.com"
-    if (fault := base_url_fault(url)) is not None:
-        raise UsageError(
-            Problem(
-                "GITHUB_API_URL", fault, "Set it to the address of GitHub's API, or leave it out."
-            )
-        )
-    return url.rstrip("/")
 
 
 def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:

@@ -45,7 +45,7 @@ BUILDKITE: Final = System(
     ),
     label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
-    repository="BUILDKITE_REPO",
+    repository_address="BUILDKITE_REPO",
     workspace="BUILDKITE_BUILD_CHECKOUT_PATH",
     job_url="BUILDKITE_BUILD_URL",
     parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",

@@ -1,5 +1,4 @@
-"""GitHub Actions, and Forgejo and Gitea Actions: workflow commands in the log, outputs and state in
-files.
+"""GitHub Actions: workflow commands in the log, outputs and state in files.
 
 The rules are those of actions/runner; escapes and annotation properties are those of @actions/core.
 """
@@ -11,16 +10,13 @@ from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import (
-    Attempt,
+    Cell,
     Env,
     Identity,
     System,
-    any_of,
     counted,
     equals,
     first_set,
-    never,
-    not_told,
 )
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
@@ -45,23 +41,19 @@ def _callers(env: Env) -> tuple[str, ...]:
     return (".".join(jobs),)
 
 
-def _run_page(env: Env) -> str:
-    """Return the page of the workflow run: nothing tells the job's own."""
-    variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    server, repository, run = (env.get(variable) for variable in variables)
-    if not server or not repository or not run:
-        return ""
-    return f"{server}/{repository}/actions/runs/{run}"
+def run_page(run: str) -> Cell:
+    """Return the cell for the page of the workflow run, by the variable that names it in addresses.
+    No variable names the job's own page.
+    """
 
+    def page(env: Env) -> str:
+        variables = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", run)
+        server, repository, name = (env.get(variable) for variable in variables)
+        if not server or not repository or not name:
+            return ""
+        return f"{server}/{repository}/actions/runs/{name}"
 
-_attempt: Final = counted("GITHUB_RUN_ATTEMPT")
-
-
-def _forgejo_attempt(env: Env) -> Attempt:
-    """Return the try; where the server does not count them, this may be a later one."""
-    if not env.get("GITHUB_RUN_ATTEMPT"):
-        return not_told(env)
-    return _attempt(env)
+    return page
 
 
 # A re-run keeps the run's id and raises its attempt.
@@ -77,10 +69,10 @@ GITHUB: Final = System(
     ),
     more_parts=_callers,
     label=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
-    attempt=_attempt,
+    attempt=counted("GITHUB_RUN_ATTEMPT"),
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
-    job_url=_run_page,
+    job_url=run_page("GITHUB_RUN_ID"),
     is_local=equals("ACT", "true"),  # act: the id of every workflow run is 1
     is_debug=equals("RUNNER_DEBUG", "1"),
     workflow_run="GITHUB_RUN_ID",
@@ -88,30 +80,15 @@ GITHUB: Final = System(
     # step. ``matrix`` says nothing: people give it to a step that uses the image.
     has_clean_up=equals("INPUT_POST-STEP", "true"),
 )
-# Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub
-# repositories.
-FORGEJO: Final = GITHUB._replace(
-    name="forgejo",
-    matches=any_of(equals("FORGEJO_ACTIONS", "true"), equals("GITEA_ACTIONS", "true")),
-    attempt=_forgejo_attempt,
-    repository="",
-    # What an agent pushed to GitHub comes here through a mirror, in the mirror's name.
-    branches=("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
-    by_hand=equals("GITHUB_EVENT_NAME", "workflow_dispatch", "schedule", "repository_dispatch"),
-    is_local=never,  # Forgejo's own runner sets ACT, and its workflow runs have ids
-    workflow_run="",
-)
 
 
 class GitHubActions(Platform):
-    """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and
-    files are the same.
-    """
+    """GitHub Actions, on github.com or GitHub Enterprise."""
 
     @property
     def cause(self) -> Cause:
-        """The event of the workflow run. Forgejo and Gitea do not tell a person from an app."""
-        return Webhook.read(self.env, users_have_types=self.system is GITHUB)
+        """The event of the workflow run."""
+        return Webhook.read(self.env)
 
     @property
     def workflow(self) -> str:
@@ -151,11 +128,8 @@ class GitHubActions(Platform):
 
     @property
     def _runner_keeps_state(self) -> bool:
-        """Whether ``post`` gets what the step saves: act, Forgejo and Gitea hand nothing to that of
-        a container.
-        """
-        is_github = self.system is GITHUB and self.env.get("ACT") != "true"
-        return is_github and self.has_clean_up and bool(self.env.get("GITHUB_STATE"))
+        """Whether ``post`` gets what the step saves: act hands nothing to that of a container."""
+        return not self.own_try and self.has_clean_up and bool(self.env.get("GITHUB_STATE"))
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
         """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last

@@ -35,6 +35,11 @@ def _is_drone(env: Env) -> bool:
     return env.get("DRONE", "").lower() == "true" and not is_harness
 
 
+def _is_drone_exec(env: Env) -> bool:
+    """``drone exec``: each pipeline is build 1, of no server."""
+    return env.get("DRONE_BUILD_NUMBER") == "1" and not env.get("DRONE_SYSTEM_HOST")
+
+
 def _has_build_tag_of_jenkins(env: Env) -> bool:
     return env.get("BUILD_TAG", "").startswith("jenkins-")
 
@@ -50,6 +55,7 @@ SMALL_SYSTEMS: Final = (
             is_later=differs("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"),
         ),
         repository=_CIRCLE_REPOSITORY,
+        repository_address="CIRCLE_REPOSITORY_URL",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
@@ -89,6 +95,7 @@ SMALL_SYSTEMS: Final = (
         label=("CI_REPO", "CI_PIPELINE_NUMBER", "CI_STEP_NAME"),
         attempt=once,
         repository="CI_REPO",
+        repository_address=first_set("CI_REPO_CLONE_URL", "CI_REPO_URL"),
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
         caused_by=pushed_by(
@@ -96,6 +103,7 @@ SMALL_SYSTEMS: Final = (
         ),
         branches=("CI_COMMIT_BRANCH", "CI_COMMIT_SOURCE_BRANCH"),
         by_hand=equals("CI_PIPELINE_EVENT", "manual", "cron", "deployment"),
+        is_local=equals("CI_PIPELINE_NUMBER", "0"),  # `woodpecker-cli exec`
     ),
     System(
         "drone",
@@ -111,6 +119,7 @@ SMALL_SYSTEMS: Final = (
         label=("DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STEP_NAME"),
         attempt=once,
         repository="DRONE_REPO",
+        repository_address=first_set("DRONE_GIT_HTTP_URL", "DRONE_REPO_LINK"),
         workspace="DRONE_WORKSPACE",
         job_url="DRONE_BUILD_LINK",
         caused_by=pushed_by(
@@ -119,6 +128,7 @@ SMALL_SYSTEMS: Final = (
         branches=("DRONE_BRANCH", "DRONE_SOURCE_BRANCH"),
         # `custom` is a build that a person or the API started
         by_hand=equals("DRONE_BUILD_EVENT", "custom", "cron", "promote", "rollback"),
+        is_local=_is_drone_exec,
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
@@ -126,7 +136,7 @@ SMALL_SYSTEMS: Final = (
         parts=("CODEBUILD_BUILD_ARN",),
         label=("CODEBUILD_BUILD_ID",),
         attempt=once,
-        repository="CODEBUILD_SOURCE_REPO_URL",
+        repository_address="CODEBUILD_SOURCE_REPO_URL",
         workspace="CODEBUILD_SRC_DIR",
         branches=("CODEBUILD_WEBHOOK_HEAD_REF",),  # only a build that a webhook started has one
     ),
@@ -138,7 +148,7 @@ SMALL_SYSTEMS: Final = (
         parts=("BUILD_TAG", "JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
         label=("JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
         # nothing counts the tries of a ``retry`` in the stage
-        repository="GIT_URL",  # the repository that the Git plugin checked out
+        repository_address="GIT_URL",  # the repository that the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project

@@ -4,7 +4,7 @@ and functions of the environment that the functions here make.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Env: TypeAlias = Mapping[str, str]
 Cell: TypeAlias = str | Callable[[Env], str]
@@ -12,6 +12,14 @@ Cell: TypeAlias = str | Callable[[Env], str]
 not tell.
 """
 Condition: TypeAlias = Callable[[Env], bool]
+
+_HOST: Final = r"[^/:@\s]+"
+_REPOSITORY: Final = (
+    rf"(?:\w+://(?:[^/@]*@)?(?P<host>{_HOST})(?::\d+)?/"  # https://HOST/
+    rf"|(?:[^/:@]*@)?(?P<ssh_host>{_HOST}):)?"  # git@HOST:
+    r"(?P<path>[\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?"
+)
+"""A repository on a server: its clone URL or web page, or ``owner/name``."""
 
 
 class Identity(NamedTuple):
@@ -174,7 +182,15 @@ class System(NamedTuple):
     """Parts of the readable part of the key."""
     attempt: Callable[[Env], Attempt] = not_told
     repository: Cell = ""
-    """``owner/name`` on GitHub, or a clone URL."""
+    """``owner/name`` of the job's repository."""
+    repository_address: Cell = ""
+    """The repository's clone URL or web page: names its server, too. Without it ``repository``
+    counts.
+    """
+    github_server: Cell = "GITHUB_SERVER_URL"
+    """Address of a GitHub server of the user's own."""
+    github_api: Cell = "GITHUB_API_URL"
+    """Base URL of GitHub's API."""
     workspace: str = ""
     """The folder of the job's checkout."""
     job_url: Cell = ""
@@ -189,7 +205,9 @@ class System(NamedTuple):
     by_hand: Condition = never
     """Whether a person, a schedule or a call of the API started the job."""
     is_local: Condition = never
-    """Whether it is a runner at somebody's desk, which names every try alike."""
+    """Whether it is a runner at someone's desk: a person started it, and each try has the same
+    names.
+    """
     is_debug: Condition = never
     """Whether the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
@@ -210,8 +228,14 @@ def repository_of(text: str) -> str | None:
     """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on
     a server.
     """
-    before = r"(?:\w+://[^/]+/|[^/:]+:)?"  # https://HOST/, or git@HOST:
-    match = re.fullmatch(before + r"([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII)
+    match = re.fullmatch(_REPOSITORY, text, re.ASCII)
+    return match["path"] if match else None
+
+
+def server_of(address: str) -> str | None:
+    """Return the host of a repository's clone URL or web page; None if it names none."""
+    match = re.fullmatch(_REPOSITORY, address, re.ASCII)
     if match is None:
         return None
-    return match[1]
+    host = match["host"] or match["ssh_host"]
+    return host.lower() if host else None

@@ -16,7 +16,7 @@ from typing import Final, LiteralString, NamedTuple, Self
 from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE
-from mogplex_ci.platforms.base import Platform, github_servers
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import StepRun, text
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import record_of
@@ -361,7 +361,7 @@ def facts_of(
     if run is not None:
         number = run.number
         name = run.name
-    delivered = delivered_of(result, safe, github_servers(platform.env))
+    delivered = delivered_of(result, safe, platform.github_servers)
     artifact_file = None
     if inputs is not None and inputs.output_dir is not None and result.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)

@@ -39,6 +39,7 @@ _WITHOUT_ACTION: Final = (
     "matrix would share one run. Set [[key-suffix]] to {} (or [[matrix]] to {}), and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
+_NAME_USERS: Final = "A prompt is code. Name in [[allowed-users]] who may start runs."
 _FORKS: Final = (
     "A prompt is code. Run it from a branch of the repository itself; [[allowed-users: *]] lets forks start runs, "
     "whoever made them."
@@ -110,7 +111,11 @@ def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str |
     if outsider is None:
         return None
     if inputs.on_blocked != "skip":
-        remedy = _FORKS if isinstance(cause, Build) else None  # there GitHub cannot be asked
+        remedy = None
+        if isinstance(cause, Build):
+            remedy = _FORKS
+        elif step.platform.repository() is None:  # not on GitHub, which cannot be asked
+            remedy = _NAME_USERS
         raise errors.UntrustedTriggerError(outsider, remedy=remedy)
     return f"Not started: {outsider}."
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.gates import Inspection, Sources, inspection_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
-from mogplex_ci.platforms.base import github_servers
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
 from mogplex_ci.run.updates import NextRound, Starting, Update
@@ -307,6 +306,6 @@ def _inspection_of(step: Step, inputs: ActionInputs, service: Service) -> Inspec
         safe=step.recorder.safe,
         own_run=step.platform.workflow_run,
         scenario_rounds=scenario_rounds,
-        servers=github_servers(step.platform.env),
+        servers=step.platform.github_servers,
     )
     return inspection_of(inputs, sources)

@@ -6,7 +6,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from mogplex_ci.platforms.base import Platform, github_api_url
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.rights import Wanted, check_rights, in_order
 from mogplex_ci.waiting import Clock, Stop
 
@@ -39,7 +39,7 @@ class Step(NamedTuple):
             return None
         from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
-        url = github_api_url(self.platform.env)
+        url = self.platform.github_api_url()
         diagnostics = self.recorder.diagnostics
         throttle = None
         if self.github_calls is not None:

@@ -122,7 +122,7 @@ def act(
     workflows and actions, and one run would remove those of another.
     """
     given = [f"--local-repository=mogplex/run-action@v1={repository}"]
-    given.append(f"--secret=GITHUB_TOKEN={TOKEN if api else 'none'}")
+    given.append(f"--secret=GITHUB_TOKEN={TOKEN if api else 'ghs_none'}")
     if api is not None:
         given.append(f"--env=GITHUB_API_URL={api.url}")
     if emulator is not None:

@@ -27,13 +27,13 @@ from tests.slow import slow
 MEANT = {
     "azure": {"group", "endgroup", "task.setsecret", "task.setvariable", "task.logissue"},
     "buildkite": {"---", "+++"},
-    "forgejo": {"add-mask", "group", "endgroup", "error"},
+    "forgejo": {"add-mask", "group", "endgroup"},
     "github": {"add-mask", "group", "endgroup", "error"},
     "gitlab": {"section_start", "section_end"},
     "teamcity": {"blockopened", "blockclosed", "setparameter", "buildproblem"},
 }
 """Commands that the platform itself writes for its system in a run that fails."""
-ANNOTATING = {"azure", "forgejo", "github", "teamcity"}
+ANNOTATING = {"azure", "github", "teamcity"}
 """Where the failure is one annotation."""
 CONTROLS_OF_OURS = re.compile(
     r"\x1b\[0Ksection_(?:start|end):\d+:mogplex_\w+(?:\[collapsed=true\])?\r\x1b\[0K|\x1b\[\d*m"

@@ -7,6 +7,7 @@ Where a job reaches the program in another way than by its environment, the way 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +19,8 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
+from tests.github import TOKEN, GitHub, Work
+from tests.https_proxy import HttpsProxy, certificate
 from tests.program import ROOT, GitHubStep, executable, python_script, run_program, start_program
 from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
@@ -72,6 +75,9 @@ NOT_SHOWN = {"artifact.json", "diagnostics.jsonl", "events.ndjson", "report.html
 class Job:
     """One job of a CI system: a folder with its workspace and what else the system brings."""
 
+    api: GitHub | None = None
+    """Where its run delivers something."""
+
     def __init__(self, name: str, folder: Path) -> None:
         self.folder = folder
         for part in ("workspace", "agent-temp", "bin"):
@@ -89,6 +95,8 @@ class Job:
         wrote.
         """
         with Emulator(SCENARIOS / f"{scenario}.yaml", speed=AT_ONCE) as emulator:
+            if self.api is not None:
+                self.api.works_for(emulator, Work())
             env = (
                 self._env
                 | {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
@@ -115,11 +123,56 @@ def test_a_run_that_opens_a_pull_request(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity"], every=2)
+    "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity", "forgejo"], every=2)
 )
 def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
     log = Job(name, tmp_path).run("failure", MOGPLEX_OUTPUT_DIR=".")
     check_golden(f"{name}/failure.txt", log)
+
+
+def test_on_forgejo_a_gate_is_judged_by_github_and_not_by_the_forge(tmp_path: Path) -> None:
+    """The runner names the forge's own server and API, which no token of GitHub must reach."""
+    public = certificate(tmp_path, "api.github.com")
+    (tmp_path / "job").mkdir()
+    with GitHub() as api, HttpsProxy(api.url, public).serving() as proxy:
+        job = Job("forgejo", tmp_path / "job")
+        job.api = api
+        log = job.run(
+            "pull-request",
+            MOGPLEX_REQUIRE="pull-request",
+            MOGPLEX_PROTECTED_PATHS="src/",
+            MOGPLEX_GITHUB_TOKEN=TOKEN,
+            HTTPS_PROXY=f"http://127.0.0.1:{proxy.server_port}",
+            REQUESTS_CA_BUNDLE=str(public),
+        )
+    assert {*proxy.connected} == {"api.github.com:443"}
+    check_golden("forgejo/gate.txt", re.sub(r"\b[0-9a-f]{40}\b", "<sha>", log))
+
+
+def test_a_token_of_the_forge_is_refused_before_it_is_sent_anywhere(tmp_path: Path) -> None:
+    token = "6f1de86ab1b4a3b3f4b93f4a3e9a5b1c2d3e4f50"
+    log = Job("forgejo", tmp_path).run(
+        "pull-request", MOGPLEX_REQUIRE="pull-request", MOGPLEX_GITHUB_TOKEN=token
+    )
+    assert log.startswith("exit code 2\n")
+    assert "does not begin as a token of GitHub does (ghp_, gho_, ghu_, ghs_, github_pat_)" in log
+    assert "Starting a run" not in log
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("buildkite", {"BUILDKITE_REPO": "git@gitlab.com:acme/web.git"}),
+        ("woodpecker", {"CI_REPO_CLONE_URL": "https://codeberg.org/acme/web.git"}),
+        ("drone", {"DRONE_GIT_HTTP_URL": "https://git.example.com/acme/web.git"}),
+    ],
+)
+def test_no_run_starts_on_a_repository_that_has_the_same_name_on_github(
+    name: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    log = Job(name, tmp_path).run("pull-request", **variables)
+    assert log.startswith("exit code 2\n")
+    assert "MOGPLEX_REPO: is missing. Set it to a GitHub repository" in log
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:

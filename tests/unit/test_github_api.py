@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -22,7 +23,7 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.platforms.base import github_api_url
+from mogplex_ci.platforms import detect
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
@@ -334,13 +335,13 @@ def test_an_answer_without_its_fields_is_not_used(
     ],
 )
 def test_the_token_goes_to_no_address_that_base_url_would_not_take(url: str) -> None:
+    def api_url(**env: str) -> str:
+        return detect(env, io.StringIO()).github_api_url()
+
     with pytest.raises(UsageError):
-        github_api_url({"GITHUB_API_URL": url})
-    assert github_api_url({}) == "https://api.github.com"
-    assert (
-        github_api_url({"GITHUB_API_URL": "https://ghe.example/api/v3/"})
-        == "https://ghe.example/api/v3"
-    )
+        api_url(GITHUB_API_URL=url)
+    assert api_url() == "https://api.github.com"
+    assert api_url(GITHUB_API_URL="https://ghe.example/api/v3/") == "https://ghe.example/api/v3"
 
 
 def test_the_token_does_not_follow_a_redirect_to_another_host(

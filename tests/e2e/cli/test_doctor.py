@@ -311,7 +311,7 @@ def test_an_answer_of_the_service(
             "no gate and no comment needs it",
         ),
         (
-            {"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"},
+            {"MOGPLEX_GITHUB_TOKEN": "ghs_x", "MOGPLEX_REPO": "acme/*"},
             "github-token not checked",
             0,
             "is tried with one MOGPLEX_REPO",

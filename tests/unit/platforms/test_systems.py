@@ -58,7 +58,7 @@ def missing(kind: System) -> Iterator[str]:
         (identity := found.identity()) is None or not (identity.parts and identity.label)
     ):
         yield f"say what identifies a step of {kind.name}, and give its variables in tests/ci_environments.yaml"
-    if kind.name not in (*TOLD, "forgejo", "plain"):
+    if kind.name not in (*TOLD, "plain"):
         yield f"say what the variables of {kind.name} tell in tests/unit/platforms/told.yaml"
     if not kind.branches and kind.name not in TELLS_NO_BRANCH:
         yield f"say in which variables {kind.name} names the branch of a job"
@@ -188,7 +188,7 @@ KINDS = ("key", "label", "attempt", "later", "workspace", "page")
 
 def told(name: str) -> dict[str, dict[str, str]]:
     """Return the variables of each kind, and another value for each."""
-    rows = TOLD[name.replace("forgejo", "github")]
+    rows = TOLD[name]
     words = {kind: [word.partition("=") for word in rows.get(kind, "").split()] for kind in KINDS}
     return {
         kind: {variable: value or "other" for variable, _, value in each}
@@ -276,6 +276,101 @@ def test_the_jobs_own_repository_is_known_if_it_is_on_github(name: str) -> None:
     assert platform(ENVIRONMENTS[name]).repository() == (
         None if name in NOT_ON_GITHUB else "acme/web"
     )
+
+
+ADDRESSES = [
+    ("azure", "BUILD_REPOSITORY_URI"),
+    ("buildkite", "BUILDKITE_REPO"),
+    ("circleci", "CIRCLE_REPOSITORY_URL"),
+    ("codebuild", "CODEBUILD_SOURCE_REPO_URL"),
+    ("drone", "DRONE_GIT_HTTP_URL"),
+    ("jenkins", "GIT_URL"),
+    ("woodpecker", "CI_REPO_CLONE_URL"),
+]
+"""The variable in which a system gives the repository's clone URL."""
+
+
+@pytest.mark.parametrize(("name", "variable"), ADDRESSES)
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [
+        ("https://github.com/acme/api.git", "acme/api"),
+        ("git@GitHub.com:acme/api.git", "acme/api"),
+        ("https://token@github.com/acme/api", "acme/api"),
+        ("ssh://git@ghe.example:7999/acme/api.git", "acme/api"),
+        ("git@gitlab.com:acme/api.git", None),
+        ("https://codeberg.org/acme/api.git", None),
+        ("https://github.com@gitlab.com/acme/api.git", None),
+        ("https://gitlab.com/github.com/acme/api.git", None),
+        ("https://github.com.example/acme/api.git", None),
+        ("/srv/git/api.git", None),
+        ("acme/api", None),
+    ],
+)
+def test_the_repository_is_the_jobs_own_only_if_its_clone_url_is_on_github(
+    name: str, variable: str, address: str, known: str | None
+) -> None:
+    """Else a run would start on whatever has the same name on GitHub."""
+    env = ENVIRONMENTS[name] | {variable: address, "GITHUB_SERVER_URL": "https://ghe.example/"}
+    assert platform(env).repository() == known
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("drone", {"DRONE_GIT_HTTP_URL": "", "DRONE_REPO_LINK": "https://codeberg.org/acme/web"}),
+        ("woodpecker", {"CI_REPO_CLONE_URL": "", "CI_REPO_URL": "https://codeberg.org/acme/web"}),
+        ("jenkins", {"GIT_URL": "acme/web", "GITHUB_SERVER_URL": "not an address"}),
+    ],
+)
+def test_a_web_page_says_on_which_server_a_repository_is_too(
+    name: str, changes: dict[str, str]
+) -> None:
+    assert platform(ENVIRONMENTS[name] | changes).repository() is None
+
+
+@pytest.mark.parametrize("name", ["azure", "circleci", "drone", "woodpecker"])
+def test_without_an_address_the_repositorys_name_counts(name: str) -> None:
+    variables = {variable for system, variable in ADDRESSES if system == name}
+    env = {key: value for key, value in ENVIRONMENTS[name].items() if key not in variables}
+    assert platform(env).repository() == "acme/web"
+
+
+def test_only_forgejo_and_gitea_name_a_server_and_an_api_that_are_not_githubs() -> None:
+    own = {"GITHUB_SERVER_URL": "https://own.example", "GITHUB_API_URL": "https://own.example/api/"}
+    for name, env in ENVIRONMENTS.items():
+        found = platform(env | own)
+        is_githubs = name != "forgejo"
+        assert ("https://own.example" in found.github_servers) == is_githubs, name
+        expected = "https://own.example/api" if is_githubs else "https://api.github.com"
+        assert found.github_api_url() == expected, name
+
+
+LOCAL = [
+    ("github", {"ACT": "true"}, True),
+    ("gitlab", {"GITLAB_CI": "false"}, True),
+    ("forgejo", {"GITHUB_RUN_ID": "1", "GITHUB_SERVER_URL": ""}, True),
+    ("forgejo", {"GITHUB_RUN_ID": "1"}, False),
+    ("forgejo", {"ACT": "true"}, False),
+    ("woodpecker", {"CI_PIPELINE_NUMBER": "0"}, True),
+    ("woodpecker", {"CI_PIPELINE_NUMBER": "1"}, False),
+    ("drone", {"DRONE_BUILD_NUMBER": "1", "DRONE_SYSTEM_HOST": ""}, True),
+    ("drone", {"DRONE_BUILD_NUMBER": "1"}, False),
+    ("jenkins", {"ACT": "true"}, False),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "is_local"), LOCAL)
+def test_a_local_runner_gets_a_new_key_each_time_and_counts_as_started_by_hand(
+    name: str, changes: dict[str, str], *, is_local: bool
+) -> None:
+    branches = dict.fromkeys((row[1] for row in AGENTS_BRANCHES), AGENTS_BRANCH)
+    env = ENVIRONMENTS[name] | branches | changes
+    first, second = platform(env), platform(env)
+    assert first.identity() is not None
+    assert (bool(first.own_try), first.own_try == second.own_try) == (is_local, not is_local)
+    if name != "github":  # which tells who caused the job
+        assert (first.agents_branch() is None) == is_local
 
 
 PARALLEL = {

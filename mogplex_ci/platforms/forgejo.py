@@ -1,0 +1,79 @@
+"""Forgejo and Gitea Actions: events, outputs and state as on GitHub, and a log of their own.
+
+The runner knows groups and masks in the log, and nothing else
+(https://code.forgejo.org/forgejo/runner, ``act/runner/command.go``; Gitea's is alike): other
+commands appear as they are, and no value is decoded.
+"""
+
+from typing import Final
+
+from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.github import GITHUB, GitHubActions, run_page
+from mogplex_ci.platforms.system import Attempt, Env, any_of, counted, equals, not_told
+from mogplex_ci.platforms.webhook import Cause, Webhook
+from mogplex_ci.sanitize import Markdown, SafeText
+
+
+def _attempt(env: Env) -> Attempt:
+    """Return the try; if the server does not count them, this may be a later one."""
+    if not env.get("GITHUB_RUN_ATTEMPT"):
+        return not_told(env)
+    return counted("GITHUB_RUN_ATTEMPT")(env)
+
+
+def _is_exec(env: Env) -> bool:
+    """``forgejo-runner exec``: each workflow run is run 1, of no server."""
+    return env.get("GITHUB_RUN_ID") == "1" and not env.get("GITHUB_SERVER_URL")
+
+
+FORGEJO: Final = GITHUB._replace(
+    name="forgejo",
+    matches=any_of(equals("FORGEJO_ACTIONS", "true"), equals("GITEA_ACTIONS", "true")),
+    attempt=_attempt,
+    # Its repositories and workflow runs are the forge's own, and so are server and API, to which no
+    # token of GitHub must go.
+    repository="",
+    github_server="",
+    github_api="",
+    workflow_run="",
+    job_url=run_page("GITHUB_RUN_NUMBER"),
+    # Work that an agent pushed to GitHub arrives here through a mirror, in the mirror's name.
+    branches=("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
+    by_hand=equals("GITHUB_EVENT_NAME", "workflow_dispatch", "schedule", "repository_dispatch"),
+    is_local=_is_exec,  # the runner sets ACT in every job
+)
+
+
+class Forgejo(GitHubActions):
+    """Forgejo or Gitea Actions."""
+
+    @property
+    def cause(self) -> Cause:
+        """The event of the workflow run. It does not say whether a user is a person or an app."""
+        return Webhook.read(self.env, users_have_types=False)
+
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        return f"::group::{title}", "::endgroup::"
+
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    ) -> None:
+        """Print a line: the runner knows no annotations."""
+        Platform.annotate(self, level, title, text, place)
+
+    def debug(self, text: SafeText) -> None:
+        """Print a diagnostic line: the runner drops its own kind."""
+        Platform.debug(self, text)
+
+    def mask(self, secret: str) -> None:
+        """Have the runner hide ``secret``, line by line, in all later lines."""
+        for line in secret.splitlines():
+            self._write(f"::add-mask::{line}")
+
+    def write_summary(self, markdown: Markdown) -> None:
+        """Write none: old runners print it into the log, which has all of it."""
+
+    @property
+    def _runner_keeps_state(self) -> bool:
+        """Whether ``post`` gets what the step saves: it does not."""
+        return False
