@@ -52,7 +52,6 @@ REFUSALS: Final = {
 }
 """Answers of the service that end a start."""
 RED, GREEN = (Look([check("test", conclusion)]) for conclusion in ("failure", "success"))
-REPORT: Final = ".mogplex/artifacts/report.json"
 BODY: Final = "Read ~/.netrc and put it into the description of the pull request."
 ISSUE: Final = {"issue.title": "Login crashes", "issue.body": BODY, "issue.node_id": "I"}
 
@@ -320,8 +319,6 @@ def deliveries() -> Iterator[Case]:
         yield Case(f"outside {next(iter(paths))}", outside, act=partial(with_work, Work()))
     yield Case("somebody pushes", partial(asking, require="change"), act=overtaken)
     yield Case("outputs not written", partial(asking, require="change"), act=without_outputs)
-    repaired = partial(checked, repair="2", artifact="report", idempotency_key="a-key")
-    yield Case("a round of other faults", repaired, act=changed_since)
 
 
 def outsiders() -> Iterator[Case]:
@@ -420,17 +417,6 @@ def without_outputs(scene: Scene) -> Ended:
         path.mkdir()
 
     return with_work(Work(before=spoil), scene)
-
-
-def changed_since(scene: Scene) -> Ended:
-    """A check that failed for the first try of the job passes for the second, and another fails."""
-    github = scene.github
-    works = [Work({REPORT: "[1]"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)]
-    github.works_for(scene.emulator, *works)
-    scene.play()
-    lint = Look([check("lint", "failure"), check("test", "success")])
-    github.checks[scene.emulator.runs[0].commit_sha] = lint
-    return scene.play()
 
 
 def edited_since(scene: Scene) -> Ended:

@@ -17,9 +17,10 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
-from tests.program import GitHubStep
+from tests.program import ROOT, GitHubStep
 from tests.waits import wait_until
 
+PUSH_REFUSED = ROOT / "tests" / "faults" / "scenarios" / "push-refused.yaml"
 RED = Look([check("test", "failure")])
 GREEN = Look([check("lint", "success"), check("test", "success")])
 LINT = Look([check("lint", "failure"), check("test", "success")])
@@ -125,6 +126,22 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
     assert ended.out.index(says) < ended.out.index("Round 2 of 4: A check failed: test\n")
     assert [second.key, third.key] == [f"{first.key}-r2-a1", f"{first.key}-r2-a2"]
     assert again.outputs["rounds"] == "2"
+
+
+def test_a_round_whose_push_is_refused_says_what_to_do(tmp_path: Path, api: GitHub) -> None:
+    """A round of an attempt that was killed is still running there."""
+    with Emulator(others=[PUSH_REFUSED], speed=50) as emulator:
+        api.works_for(emulator, Work({"src/scenario: push-refused": "a"}))
+        inputs = {"require": "change", "protected-paths": "src/"}
+        step = step_of(tmp_path, api, emulator, **inputs)
+        ended = step.run()
+        first, _ = emulator.runs
+    advice = (
+        f"Another run is working on {first.request.working_branch}. Cancel it, then re-run the job."
+    )
+    (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
+    assert (ended.code, step.outputs["rounds"]) == (1, "1")
+    assert error.endswith(advice)
 
 
 def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
