@@ -12,8 +12,10 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.inspection import Inspection, Sources
+from mogplex_ci.gates.inspection import Inspection
+from mogplex_ci.gates.inspector import Inspector
 from mogplex_ci.gates.outcome import Finding
+from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind
 from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Result, RunResult
@@ -23,18 +25,20 @@ from mogplex_ci.untrusted import Untrusted
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
 
-__all__ = ["Inspection", "Sources", "inspection_of", "judge_run"]
+__all__ = ["Inspector", "Queries", "Sources", "inspector_of", "judge_run"]
 
 
-def inspection_of(inputs: ActionInputs, sources: Sources) -> Inspection:
-    """Return what judges the runs of one task. GitHub is asked if a gate or ``repair`` needs it."""
+def inspector_of(inputs: ActionInputs, sources: Sources) -> Inspector:
+    """Return who inspects the runs of one task. GitHub is queried if a gate or ``repair`` needs
+    it.
+    """
     gates = [kind for kind in GATES if kind.name in inputs.gates]
     asks_github = inputs.repair > 0 or any(kind.needs for kind in gates)
-    return Inspection(inputs, sources, asks_github=asks_github)
+    return Inspector(inputs, sources, asks_github=asks_github)
 
 
 def judge_run(
-    result: RunResult, inspection: Inspection, failed_before: frozenset[str] = frozenset()
+    result: RunResult, inspector: Inspector, failed_before: frozenset[str] = frozenset()
 ) -> Generator[Update, None, RunResult]:
     """Judge a successful run by every gate and return its result, rejected if one does not hold.
     ``failed_before``: names of the checks that failed in earlier rounds. Yields updates.
@@ -44,9 +48,9 @@ def judge_run(
     """
     if result.result is not Result.SUCCESS:
         return result
-    yield from inspection.complete(result, failed_before)
+    inspection = yield from inspector.inspect(result, failed_before)
     wanted = _wanted_gates(inspection)
-    if inspection.github is not None:
+    if inspection.queries.github is not None:
         wanted.append(BRANCH)
     gates: list[Gate] = []
     artifact = None
@@ -54,6 +58,7 @@ def judge_run(
         if kind is BRANCH and not all(gate.passed for gate in gates):
             break
         finding = yield from _find(kind, inspection)
+        inspection = inspector.learn(inspection, finding)
         artifact = artifact or finding.artifact
         gates.append(_gate(kind, finding, inspection))
         yield GateJudged(gates[-1])
@@ -84,8 +89,11 @@ def _judged_with_new_base(
     """
     if not any(kind.depends_on_base for kind in wanted):
         return gates
-    if not (yield from inspection.compare_again()):
+    before = inspection.candidate
+    candidate = yield from before.with_changes(inspection.baseline, inspection.queries)
+    if candidate.base_now == before.base_now:
         return gates
+    inspection = inspection._replace(candidate=candidate)
     judged = []
     for kind, gate in zip(wanted, gates, strict=True):
         again = gate
@@ -126,7 +134,7 @@ def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
     outcome = finding.outcome
     words = outcome.value
     number = finding.number or len(finding.items)
-    values = {"number": number, "cause": finding.cause, "base": inspection.base}
+    values = {"number": number, "cause": finding.cause, "base": inspection.baseline.base}
     found = outcome.words(number).format(**values)
     return Gate(
         kind.name,

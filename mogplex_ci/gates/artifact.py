@@ -82,7 +82,7 @@ def judge_artifact(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed
     on.
     """
-    reads_github = inspection.inputs.repair > 0 and inspection.github is not None
+    reads_github = inspection.inputs.repair > 0 and inspection.queries.github is not None
     read = _read_from_github if reads_github else _read_from_service
     content = yield from read(inspection)
     if isinstance(content, Finding):
@@ -130,7 +130,7 @@ def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[st
 
 def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run = inspection.result.run
+    run = inspection.candidate.result.run
     path = inspection.inputs.artifact or ""
     service = inspection.sources.service
     if run is None:
@@ -142,7 +142,7 @@ def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrus
         )
     except MogplexError as error:
         return _not_read(error)
-    commit = inspection.commit
+    commit = inspection.candidate.commit
     sha = artifact.commit_sha
     if commit is not None and sha is not None and sha.text != commit:
         return Finding(Artifact.OTHER_COMMIT, items=(sha,))
@@ -153,12 +153,12 @@ def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrust
     """Return the same from the judged commit: the service has artifacts only of runs that created
     their branch.
     """
-    inspection.check_is_known()
-    commit = inspection.commit
+    inspection.require_commit()
+    commit = inspection.candidate.commit
     path = inspection.inputs.artifact or ""
     if commit is None:
         return Finding(Artifact.MISSING)
-    content = yield from inspection.ask_github(lambda github: github.file(path, commit))
+    content = yield from inspection.queries.ask(lambda github: github.file(path, commit))
     if content is None:
         return Finding(Artifact.MISSING)
     try:

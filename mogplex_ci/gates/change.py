@@ -69,7 +69,7 @@ class ProtectedPaths(Outcome):
 def judge_change(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether the run changed the repository."""
     yield from ()
-    if inspection.github is None:
+    if inspection.queries.github is None:
         return _told_change(inspection)
     inspection.changes()
     return Finding(Change.NOTHING if inspection.is_unchanged else Change.CHANGED)
@@ -79,15 +79,15 @@ def _told_change(inspection: Inspection) -> Finding:
     """Judge by the run's delivery event. Of a branch that existed, it does not tell whose commits
     are ahead of the base.
     """
-    changed = inspection.result.timeline.outcome.changed
-    run = inspection.result.run
+    changed = inspection.candidate.result.timeline.outcome.changed
+    run = inspection.candidate.result.run
     if changed is None or run is None:
-        raise inspection.not_asked
+        raise inspection.queries.not_asked
     if not changed:
         return Finding(Change.NOTHING)
-    is_new = run.creates_branch or inspection.branch == run.fallback_branch
+    is_new = run.creates_branch or inspection.candidate.branch == run.fallback_branch
     if not is_new:
-        raise GitHubError(_IS_AHEAD, remedy=inspection.not_asked.remedy)
+        raise GitHubError(_IS_AHEAD, remedy=inspection.queries.not_asked.remedy)
     return Finding(Change.TOLD)
 
 
@@ -129,5 +129,5 @@ def _closed(
         return Finding(by_run, items)
     remedy = f"{_NEW_BRANCH}."
     if not changes.requires_approval:
-        remedy = f"{_NEW_BRANCH}, or require an approval on {inspection.base}."
+        remedy = f"{_NEW_BRANCH}, or require an approval on {inspection.baseline.base}."
     return Finding(by_base, items, remedy=remedy)

@@ -18,8 +18,9 @@ from mogplex_ci.gates.check_list import (
     list_checks,
     superseded_suites,
 )
-from mogplex_ci.gates.inspection import LOOK_SECONDS, Inspection
+from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import Finding, Outcome, Words
+from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
 from mogplex_ci.untrusted import Untrusted
@@ -116,10 +117,10 @@ def judge_checks(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Wait until every check of the judged commit is complete and all that must be there are, and
     judge whether all passed.
     """
-    inspection.check_is_known()
-    if inspection.commit is None:
+    inspection.require_commit()
+    if inspection.candidate.commit is None:
         return Finding(Checks.NO_COMMIT)
-    judge = _ChecksJudge(inspection, inspection.commit)
+    judge = _ChecksJudge(inspection, inspection.candidate.commit)
     finding = yield from judge.finding()
     if finding.outcome is Checks.PASSED:
         yield from _warn_of_workflows(inspection)
@@ -144,6 +145,8 @@ class _ChecksJudge:
         self._service = inspection.sources.service
         self._commit = commit
         self._wanted = Wanted()
+        self._by_base: tuple[RequiredCheck, ...] | None = None
+        """Those that the base requires; None if GitHub does not show them."""
         self._before: CheckList | None = None
         self._complete_since: float | None = None
         """Since when all that is listed is complete, as a time of the clock."""
@@ -158,19 +161,16 @@ class _ChecksJudge:
         said_at = 0.0
         while True:
             now = yield from self._look()
-            self._inspection.judged_checks = tuple(
-                JudgedCheck(check.name, check.conclusion) for check in now.leaves
-            )
             time = service.now
             if not now.is_complete:
                 self._complete_since = None
             elif self._complete_since is None:
                 self._complete_since = time
             finding = yield from self._certain(now)
+            if finding is None and time + LOOK_SECONDS >= service.deadline:
+                finding = self._out_of_time(now)
             if finding is not None:
-                return finding
-            if time + LOOK_SECONDS >= service.deadline:
-                return self._out_of_time(now)
+                return finding._replace(judged_checks=_judged(now), required_checks=self._by_base)
             before = self._before
             has_changed = before is None or (now.ids, now.open) != (before.ids, before.open)
             if has_changed or time >= said_at + SAY_SECONDS:
@@ -200,6 +200,8 @@ class _ChecksJudge:
             raise
         except GitHubError as error:
             yield GateWarns(f"which checks the base requires is not known: {error.cause}")
+        else:
+            self._by_base = required
         names = set(inspection.failed_before)
         tip = inspection.branch_tip_before
         if tip:
@@ -218,7 +220,7 @@ class _ChecksJudge:
     def _listed(self, commit: str) -> Generator[Update, None, CheckList]:
         """Return the checks of a commit that count."""
         inspection = self._inspection
-        checks, are_all_listed = yield from inspection.ask_github(
+        checks, are_all_listed = yield from inspection.queries.ask(
             lambda github: github.checks(commit)
         )
         superseded: set[int] = set()
@@ -234,7 +236,7 @@ class _ChecksJudge:
         if not self._knows_runs:
             return set()
         try:
-            runs = yield from self._inspection.ask_github(
+            runs = yield from self._inspection.queries.ask(
                 lambda github: github.workflow_runs(commit)
             )
         except GitHubUnavailableError:
@@ -269,11 +271,11 @@ class _ChecksJudge:
 
     def _failed(self, now: CheckList) -> Finding:
         inspection = self._inspection
-        inspection.rejected_checks = now.failed
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
         is_unsure = was_cancelled and not self._knows_runs
         outcome = Checks.CANCELLED if is_unsure else Checks.FAILED
-        return _listed(outcome, now.failed, _titles(now.failed, inspection))
+        finding = _listed(outcome, now.failed, _titles(now.failed, inspection))
+        return finding._replace(rejected_checks=now.failed)
 
     def _missing(self, names: list[str]) -> Finding | None:
         """Return that checks are missing, when they have had time enough."""
@@ -284,7 +286,7 @@ class _ChecksJudge:
 
     def _nothing_listed(self, now: CheckList) -> Generator[Update, None, Finding | None]:
         """Return why there are no checks at all, when they have had time enough."""
-        if self._service.now < self._inspection.known_at + FIRST_CHECK_SECONDS:
+        if self._service.now < self._inspection.candidate.known_at + FIRST_CHECK_SECONDS:
             return None
         if not now.has_actions and (yield from self._skips_ci()):
             return Finding(Checks.SKIPS_CI)
@@ -292,7 +294,7 @@ class _ChecksJudge:
         if item is not None and item.is_open:
             with contextlib.suppress(GitHubError):
                 number = item.number
-                current = yield from self._inspection.ask_github(
+                current = yield from self._inspection.queries.ask(
                     lambda github: github.pull_request(number)
                 )
                 if current.has_conflict:
@@ -305,8 +307,7 @@ class _ChecksJudge:
         """
         if self._wanted.tells_all:
             return True
-        inspection = self._inspection
-        time = inspection.github_time
+        time = self._time()
         if self._pushed_at is None:
             self._pushed_at = min(now.suites_began, default=None)
         if self._pushed_at is None:
@@ -314,6 +315,12 @@ class _ChecksJudge:
         newest = max(now.suites_began, default=self._pushed_at)
         is_old = time - self._pushed_at >= timedelta(seconds=SETTLE_SECONDS)
         return is_old and time - newest >= timedelta(seconds=NEW_SUITE_SECONDS)
+
+    def _time(self) -> datetime:
+        queries = self._inspection.queries
+        if queries.github is None:
+            raise queries.not_asked
+        return queries.github.time
 
     def _push_noted(self) -> Generator[Update, None, datetime | None]:
         """Return when the commit was pushed, if GitHub's activity tells it."""
@@ -325,7 +332,7 @@ class _ChecksJudge:
     def _skips_ci(self) -> Generator[Update, None, bool]:
         """Return whether the commit's message tells GitHub Actions not to run."""
         commit = self._commit
-        message = yield from self._inspection.ask_github(lambda github: github.message(commit))
+        message = yield from self._inspection.queries.ask(lambda github: github.message(commit))
         return _SKIPS_CI.search(message) is not None
 
     def _passed(self, now: CheckList) -> Generator[Update, None, Finding]:
@@ -355,7 +362,9 @@ class _ChecksJudge:
         if not statuses:
             return True
         commit = self._commit
-        makers = yield from self._inspection.ask_github(lambda github: github.status_makers(commit))
+        makers = yield from self._inspection.queries.ask(
+            lambda github: github.status_makers(commit)
+        )
         # One that newer ones pushed off the pages that are read is nobody's word.
         known = {makers[check.id] for check in statuses if check.id in makers}
         return known <= apps
@@ -380,6 +389,10 @@ class _ChecksJudge:
         return ChecksAwaited(self._commit, complete, total, tuple(names))
 
 
+def _judged(now: CheckList) -> tuple[JudgedCheck, ...]:
+    return tuple(JudgedCheck(check.name, check.conclusion) for check in now.leaves)
+
+
 def _titles(failed: tuple[Check, ...], inspection: Inspection) -> dict[str, str]:
     """Return the titles of the annotations of failed checks, by their ids, as far as GitHub tells
     them at once.
@@ -391,8 +404,9 @@ def _titles(failed: tuple[Check, ...], inspection: Inspection) -> dict[str, str]
             seconds = min(EXPLAIN_SECONDS, service.deadline - service.now)
             if seconds <= 0:
                 break
-            if check.kind == "run" and inspection.github is not None:
-                found = inspection.github.within(seconds).annotations(check)
+            github = inspection.queries.github
+            if check.kind == "run" and github is not None:
+                found = github.within(seconds).annotations(check)
                 titles[check.id] = "; ".join(title.text for title in found)
     return titles
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from mogplex_ci.errors import GitHubError
+    from mogplex_ci.github_api import Check, PullRequest, RequiredCheck
+    from mogplex_ci.run.delivery import JudgedCheck
     from mogplex_ci.untrusted import Untrusted
 
 
@@ -73,6 +75,13 @@ class Finding(NamedTuple):
     """Advice in place of the row's."""
     artifact: Untrusted | None = None
     """Content of an artifact that passed."""
+    pull_requests: tuple[PullRequest, ...] | None = None
+    """The branch's pull requests, if the judge has read them again."""
+    required_checks: tuple[RequiredCheck, ...] | None = None
+    """The checks that the base requires, if the judge has read them."""
+    judged_checks: tuple[JudgedCheck, ...] = ()
+    rejected_checks: tuple[Check, ...] = ()
+    """The judged checks that failed, if the gate rejects them."""
 
     @classmethod
     def unknown(cls, error: GitHubError) -> Finding:

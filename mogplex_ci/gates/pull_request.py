@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.gates.candidate import own_pull_requests
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import Finding, Outcome, Words
 from mogplex_ci.run.delivery import is_own_pull_request
@@ -74,50 +75,52 @@ class BranchIs(Outcome):
 
 def judge_pull_request(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether a pull request is open that would merge the judged commit into the base."""
-    if inspection.github is None:
+    if inspection.queries.github is None:
         return _told_pull_request(inspection)
-    inspection.check_is_known()
-    if inspection.branch is None or inspection.commit is None:
+    inspection.require_commit()
+    candidate = inspection.candidate
+    if candidate.branch is None or candidate.commit is None:
         return Finding(PullRequestIs.MISSING)
     while True:
-        yield from inspection.look_at_pull_requests()
-        own = inspection.pull_requests
+        own = yield from own_pull_requests(candidate, inspection.queries)
         for item in own:
-            if (outcome := (yield from _fits(item, inspection))) is not None:
-                inspection.pull_request = item
-                return Finding(outcome, items=(item.url,))
+            outcome = yield from _fits(item, inspection)
+            if outcome is not None:
+                return Finding(outcome, items=(item.url,), pull_requests=own)
         is_open = [item for item in own if item.is_open]
-        if not is_open or not inspection.may_settle():
+        if not is_open or not inspection.queries.may_settle(candidate.known_at):
             break
     if is_open:
-        has_base = any(item.base == inspection.base for item in is_open)
+        has_base = any(item.base == inspection.baseline.base for item in is_open)
         outcome = PullRequestIs.OTHER_COMMIT if has_base else PullRequestIs.OTHER_BASE
-        return Finding(outcome, items=(is_open[0].url,))
+        return Finding(outcome, items=(is_open[0].url,), pull_requests=own)
     outcome = PullRequestIs.NOT_OPEN if own else PullRequestIs.MISSING
-    return Finding(outcome, items=tuple(item.url for item in own[:1]))
+    return Finding(outcome, items=tuple(item.url for item in own[:1]), pull_requests=own)
 
 
 def _fits(
     item: PullRequest, inspection: Inspection
 ) -> Generator[Update, None, PullRequestIs | None]:
     """Return how a pull request holds the judged commit, if it does."""
-    if item.base != inspection.base:
+    if item.base != inspection.baseline.base:
         return None
     if item.is_open:
-        return PullRequestIs.OPEN if item.head[2] == inspection.commit else None
+        has_commit = item.head.commit == inspection.candidate.commit
+        return PullRequestIs.OPEN if has_commit else None
     is_merged = yield from inspection.is_merged_well(item)
     return PullRequestIs.MERGED if is_merged else None
 
 
 def _told_pull_request(inspection: Inspection) -> Finding:
-    """Judge by the run's events alone; facts that they do not tell stay unknown."""
-    timeline = inspection.result.timeline
+    """Judge by the run's events alone; facts that they do not report stay unknown."""
+    candidate = inspection.candidate
+    timeline = candidate.result.timeline
     url = timeline.outcome.pull_request_url
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
         return Finding(PullRequestIs.MISSING)
-    if url is None or inspection.repository is None:
-        raise inspection.not_asked
-    is_own = is_own_pull_request(url, inspection.repository, inspection.sources.servers)
+    if url is None or candidate.repository is None:
+        raise inspection.queries.not_asked
+    is_own = is_own_pull_request(url, candidate.repository, inspection.sources.servers)
     return Finding(PullRequestIs.TOLD if is_own else PullRequestIs.FOREIGN, items=(url,))
 
 
@@ -125,24 +128,28 @@ def judge_branch(inspection: Inspection) -> Generator[Update, None, Finding]:
     """Judge whether the judged commit is still the tip of the branch, and still that of the pull
     request if one is required.
     """
-    branch = inspection.branch
-    item = inspection.pull_request
-    inspection.check_is_known()
+    inspection.require_commit()
+    candidate = inspection.candidate
+    queries = inspection.queries
+    branch = candidate.branch
     if branch is None:
-        raise inspection.not_asked
+        raise queries.not_asked
     is_merged = False
-    if "pull-request" in inspection.inputs.gates and item is not None:
-        number = item.number
-        item = yield from inspection.ask_github(lambda github: github.pull_request(number))
-        inspection.pull_request = item
+    pull_requests = None
+    known = inspection.pull_request
+    if "pull-request" in inspection.inputs.gates and known is not None:
+        item = yield from queries.ask(lambda github: github.pull_request(known.number))
+        pull_requests = (item,)
         is_merged = yield from inspection.is_merged_well(item)
         if not item.is_open and not is_merged:
-            return Finding(BranchIs.CLOSED, items=(item.url,))
-        if item.base != inspection.base:
-            return Finding(BranchIs.RETARGETED, items=(item.url, Untrusted(item.base)))
-    tip = yield from inspection.ask_github(lambda github: github.tip(branch))
-    if tip == inspection.commit:
-        return Finding(BranchIs.UNMOVED)
+            return Finding(BranchIs.CLOSED, items=(item.url,), pull_requests=pull_requests)
+        if item.base != inspection.baseline.base:
+            items = (item.url, Untrusted(item.base))
+            return Finding(BranchIs.RETARGETED, items=items, pull_requests=pull_requests)
+    tip = yield from queries.ask(lambda github: github.tip(branch))
+    if tip == candidate.commit:
+        return Finding(BranchIs.UNMOVED, pull_requests=pull_requests)
     if tip is None:
-        return Finding(BranchIs.MERGED if is_merged else BranchIs.GONE)
-    return Finding(BranchIs.MOVED, items=(Untrusted(tip),))
+        outcome = BranchIs.MERGED if is_merged else BranchIs.GONE
+        return Finding(outcome, pull_requests=pull_requests)
+    return Finding(BranchIs.MOVED, items=(Untrusted(tip),), pull_requests=pull_requests)

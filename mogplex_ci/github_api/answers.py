@@ -74,14 +74,22 @@ class Move(NamedTuple):
     """Whether the account is a user, and not an app."""
 
 
+class Head(NamedTuple):
+    """The branch that a pull request would merge."""
+
+    repository: str
+    """``owner/name`` in lower case."""
+    branch: str
+    commit: str
+
+
 class PullRequest(NamedTuple):
     """A pull request, as GitHub has it now."""
 
     number: int
     url: Untrusted
     is_open: bool
-    head: tuple[str, str, str]
-    """Repository as ``owner/name`` in lower case, branch, and commit."""
+    head: Head
     base: str
     """Name of the branch that it would be merged into."""
     created_at: datetime | None
@@ -179,7 +187,7 @@ def pull_request(item: object) -> PullRequest:
         number=need(item, as_number, "number"),
         url=need(item, text, "html_url"),
         is_open=find(item, "state") == "open",
-        head=(str(name).lower(), branch.text, commit),
+        head=Head(str(name).lower(), branch.text, commit),
         base=need(item, text, "base", "ref").text,
         created_at=time(find(item, "created_at")),
         merged_at=time(find(item, "merged_at")),

@@ -16,7 +16,7 @@ from mogplex_ci.untrusted import Untrusted
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from mogplex_ci.gates import Inspection
+    from mogplex_ci.gates.inspection import Inspection
     from mogplex_ci.github_api import Check, GitHubApi
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Sanitizer
@@ -105,7 +105,7 @@ class _Reader:
     """Reads the evidence of a commit's checks, within a time for all."""
 
     def __init__(self, inspection: Inspection, safe: Sanitizer) -> None:
-        self._inspection = inspection
+        self._ask_github = inspection.queries.ask
         self._safe = safe
         self._ends = inspection.sources.service.now + EVIDENCE_SECONDS
         self._refusal: GitHubError | None = None
@@ -165,7 +165,7 @@ class _Reader:
     def _ask(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T | None]:
         """Return what ``call`` returns; None if GitHub does not give it in time."""
         try:
-            return (yield from self._inspection.ask_github(call, self._ends))
+            return (yield from self._ask_github(call, self._ends))
         except GitHubError as error:
             self._refusal = self._refusal or error
             return None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.gates import Inspection, Sources, inspection_of, judge_run
+from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
 from mogplex_ci.run.one import Execution, Plan
@@ -25,6 +25,8 @@ from mogplex_ci.step.rights import Wanted, asks_at_once, rights_needed
 from mogplex_ci.words.event_words import fenced
 
 if TYPE_CHECKING:
+    from mogplex_ci.gates import Queries
+    from mogplex_ci.gates.inspection import Inspection
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.report import StepRun
     from mogplex_ci.run.service import Service
@@ -57,7 +59,7 @@ class Rounds:
     def __init__(
         self,
         plan: Plan,
-        inspection: Inspection,
+        inspector: Inspector,
         safe: Sanitizer,
         save: Callable[[Update], None],
         on_doubt: Callable[[str | None], None],
@@ -68,13 +70,13 @@ class Rounds:
         there is to be none.
         """
         self._plan = plan
-        self._inspection = inspection
+        self._inspector = inspector
         self._safe = safe
         self._save = save
         self._on_doubt = on_doubt
         self._check_rights = check_rights
         self._has_checked_rights = False
-        self._execution = Execution(inspection.sources.service, plan, on_doubt)
+        self._execution = Execution(inspector.sources.service, plan, on_doubt)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
         """Of the last round that was judged."""
@@ -88,8 +90,8 @@ class Rounds:
         Raises:
             StopRequested: a stop signal came while a run was judged.
         """
-        inspection = self._inspection
-        inputs = inspection.inputs
+        inspector = self._inspector
+        inputs = inspector.inputs
         most = inputs.repair + 1
         while True:
             result = yield from self._execute()
@@ -98,16 +100,17 @@ class Rounds:
                 # It is open since an earlier round.
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
             if inputs.gates:
-                result = yield from judge_run(result, inspection, self._failed_checks)
+                result = yield from judge_run(result, inspector, self._failed_checks)
             if most == 1:
                 return result
-            if not result.gates:  # it failed, paused, or was not started
+            inspection = inspector.inspection
+            if not result.gates or inspection is None:  # it failed, paused, or was not started
                 return self._with_rounds(self._with_refused_push(result))
-            self._note(result)
+            self._note(result, inspection)
             self._last = self._with_rounds(result)
             if result.result is not Result.REJECTED:
                 return self._last
-            repair = yield from self._repair(result)
+            repair = yield from self._repair(result, inspection)
             if repair is None:
                 return self._with_rounds(result)
             number = len(self._rounds) + 1
@@ -121,7 +124,7 @@ class Rounds:
                 found=result.repo or self._plan.found,
                 repair=repair,
             )
-            self._execution = Execution(inspection.sources.service, plan, self._on_doubt)
+            self._execution = Execution(inspector.sources.service, plan, self._on_doubt)
 
     def _execute(self) -> Generator[Update, None, RunResult]:
         """Execute one run and return its result."""
@@ -130,15 +133,15 @@ class Rounds:
                 self._check_rights(update)
                 self._has_checked_rights = True
             self._save(update)
-            if self._inspection.inputs.gates:
-                yield from self._inspection.watch(update)
+            if self._inspector.inputs.gates:
+                yield from self._inspector.watch(update)
             yield update
         return self._execution.result
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""
         known = self._execution.with_known(result)
-        return self._with_rounds(known._replace(delivery=self._inspection.delivery))
+        return self._with_rounds(known._replace(delivery=self._inspector.delivery))
 
     def _with_rounds(self, result: RunResult) -> RunResult:
         last = self._last
@@ -166,33 +169,34 @@ class Rounds:
         """
         error = result.run.error if result.run is not None else None
         is_refused = error is not None and re.search(_PUSH_REFUSED, error.text) is not None
-        if not self._rounds or result.result is not Result.FAILED or not is_refused:
+        inspection = self._inspector.inspection
+        if inspection is None or result.result is not Result.FAILED or not is_refused:
             return result
-        branch = self._inspection.branch
+        branch = inspection.candidate.branch
         remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
         return result._replace(remedy=remedy)
 
-    def _note(self, result: RunResult) -> None:
+    def _note(self, result: RunResult, inspection: Inspection) -> None:
         """Note the round that was judged."""
-        inspection = self._inspection
         if not self._rounds:
             self._is_rerun = result.joined
         failed = [check.name.text for check in inspection.rejected_checks if check.kind != "suite"]
         run_id = result.run.id if result.run else ""
-        self._rounds.append(Round(run_id, inspection.commit, result.gates, tuple(failed)))
+        self._rounds.append(Round(run_id, inspection.candidate.commit, result.gates, tuple(failed)))
 
-    def _repair(self, result: RunResult) -> Generator[Update, None, Repair | None]:
+    def _repair(
+        self, result: RunResult, inspection: Inspection
+    ) -> Generator[Update, None, Repair | None]:
         """Return the next round's part of the request. None if there is to be none, which the last
         round then gives the reason for.
         """
-        inspection = self._inspection
         last = self._rounds[-1]
-        reason = self._reason_to_end()
+        reason = self._reason_to_end(inspection)
         if not reason:
             evidence = yield from evidence_of(inspection, self._safe)
             report = report_of(last.faults, self._safe, evidence)
             base = result.base_branch.text if result.base_branch is not None else ""
-            repair = Repair(inspection.branch or "", base, report)
+            repair = Repair(inspection.candidate.branch or "", base, report)
             if self._has_room(repair):
                 return repair
             reason = "the prompt leaves no room for the report"
@@ -204,9 +208,8 @@ class Rounds:
         prompt = str(self._plan.request("", repair)["prompt"])
         return not declared()["prompt"].kind.fault(prompt)
 
-    def _reason_to_end(self) -> str:
+    def _reason_to_end(self, inspection: Inspection) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one may."""
-        inspection = self._inspection
         inputs = inspection.inputs
         service = inspection.sources.service
         *earlier, last = self._rounds
@@ -224,7 +227,7 @@ class Rounds:
         # A run that a cancel at the deadline found ended is judged after it.
         if inputs.timeout - service.elapsed < LEAST_TIME * inputs.timeout:
             return "less than a tenth of the timeout is left"
-        if inspection.branch is None:
+        if inspection.candidate.branch is None:
             return "its branch is not known"
         if inspection.pull_requests and not inspection.pull_requests[0].is_open:
             return (
@@ -259,18 +262,18 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCh
 def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
     """Yield the rounds of one of the step's runs."""
     recorder = step.recorder
-    with contextlib.closing(_inspection_of(step, run.plan.inputs, service)) as inspection:
+    with contextlib.closing(_inspector_of(step, run.plan.inputs, service)) as inspector:
         yield Rounds(
             run.plan,
-            inspection,
+            inspector,
             recorder.safe,
             partial(recorder.save, run),
             partial(recorder.save_key, run),
-            partial(_check_rights, step, run.plan, inspection),
+            partial(_check_rights, step, run.plan, inspector.queries),
         )
 
 
-def _check_rights(step: Step, plan: Plan, inspection: Inspection, starting: Starting) -> None:
+def _check_rights(step: Step, plan: Plan, queries: Queries, starting: Starting) -> None:
     """Check what gates and ``repair`` need in the repository of a run that is about to start, if
     that was not asked for when the step began.
 
@@ -283,17 +286,17 @@ def _check_rights(step: Step, plan: Plan, inspection: Inspection, starting: Star
     names_one_run = plan.found is None
     if not rights or repo is None or asks_at_once(inputs, names_one_run=names_one_run):
         return
-    inspection.connect(repo)
-    if inspection.github is None:
+    queries.connect(repo)
+    if queries.github is None:
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
-    step.ask_for([Wanted(repo.full_name.text, rights, branch, inspection.github)])
+    step.ask_for([Wanted(repo.full_name.text, rights, branch, queries.github)])
 
 
-def _inspection_of(step: Step, inputs: ActionInputs, service: Service) -> Inspection:
-    """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the
-    scenario tells.
+def _inspector_of(step: Step, inputs: ActionInputs, service: Service) -> Inspector:
+    """Return who inspects the runs of a task. A dry run skips the gates that only GitHub can judge,
+    unless the scenario has them.
     """
     scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
     if inputs.dry_run:
@@ -308,4 +311,4 @@ def _inspection_of(step: Step, inputs: ActionInputs, service: Service) -> Inspec
         scenario_rounds=scenario_rounds,
         servers=step.platform.github_servers,
     )
-    return inspection_of(inputs, sources)
+    return inspector_of(inputs, sources)

@@ -11,7 +11,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from mogplex_ci.errors import MissingRightsError
-from mogplex_ci.gates import Sources, inspection_of
+from mogplex_ci.gates import Sources, inspector_of
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -103,10 +103,10 @@ class Step:
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
             Sanitizer(self.secrets),
         )
-        inspection = inspection_of(self.inputs, sources)
+        inspector = inspector_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
         rounds = Rounds(
-            plan, inspection, sources.safe, lambda _: None, lambda _: None, self.check_rights
+            plan, inspector, sources.safe, lambda _: None, lambda _: None, self.check_rights
         )
         work = rounds.perform()
         try:
@@ -120,7 +120,7 @@ class Step:
         finally:
             clock.leave()
             client.close()
-            inspection.close()
+            inspector.close()
 
     def cancel_live(self) -> None:
         """Cancel the runs that a killed attempt has left at work, as ``post`` does."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from mogplex_ci.api.budget import GITHUB_CALLS, Throttle, TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Inspection, Sources, inspection_of
+from mogplex_ci.gates import Inspector, Sources, inspector_of
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs, read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -101,7 +101,7 @@ class Story:
         self._case.attempt = attempt
         clock, client = self.world.time.clock(), self.world.client()
         service = Service(client, clock, Stop(), clock.monotonic(), typed.timeout)
-        work, inspection = self._rounds(self._case, typed, service, own_run=own_run)
+        work, inspector = self._rounds(self._case, typed, service, own_run=own_run)
         self.said = []
         try:
             while True:
@@ -113,7 +113,7 @@ class Story:
         finally:
             clock.leave()
             client.close()
-            inspection.close()
+            inspector.close()
 
     def play_fleet(self, **inputs: Any) -> dict[str, RunResult]:
         """Play one step with a run in each of the repositories besides ``acme/web``, within the
@@ -135,9 +135,9 @@ class Story:
             own = Service(client, own_clock, halt, began, its.timeout)
             throttle = partial(calls.turn, clock=own_clock)
             case = self.world.new_case("story")
-            work, inspection = self._rounds(case, its, own, throttle=throttle)
+            work, inspector = self._rounds(case, its, own, throttle=throttle)
             at_end.callback(client.close)
-            at_end.callback(inspection.close)
+            at_end.callback(inspector.close)
             return work
 
         began = clock.monotonic()
@@ -164,7 +164,7 @@ class Story:
         *,
         own_run: str = "",
         throttle: Throttle | None = None,
-    ) -> tuple[Generator[Update, None, RunResult], Inspection]:
+    ) -> tuple[Generator[Update, None, RunResult], Inspector]:
         """Return the runs of one task, and what judges them."""
         safe = Sanitizer()
 
@@ -172,9 +172,9 @@ class Story:
             return GitHubApi(self.github.url, TOKEN, repo.full_name.text, throttle=throttle)
 
         sources = Sources(service, connect, safe=safe, own_run=own_run)
-        inspection = inspection_of(typed, sources)
+        inspector = inspector_of(typed, sources)
         plan = case.plan(inputs=typed, request=typed.start_request)
-        return Rounds(plan, inspection, safe, lambda _: None, lambda _: None).perform(), inspection
+        return Rounds(plan, inspector, safe, lambda _: None, lambda _: None).perform(), inspector
 
     @property
     def runs(self) -> list[Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Sources, inspection_of, judge_run
+from mogplex_ci.gates import Sources, inspector_of, judge_run
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.read import ActionInputs
@@ -94,7 +94,7 @@ def judged(
     clock = clock or own_clock
     assert clock is not None
     service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
-    inspection = inspection_of(
+    inspector = inspector_of(
         wanted._replace(branch=branch), Sources(service, connect, Sanitizer(), **fields)
     )
     said = [] if said is None else said
@@ -102,21 +102,21 @@ def judged(
     try:
         if api is not None and was_there:
             _happens(api)
-        said += () if attached else inspection.watch(starting())
+        said += () if attached else inspector.watch(starting())
         if success.run is not None:
-            said += inspection.watch(
+            said += inspector.watch(
                 Started(success.run, "key", joined=was_there, owned=not attached)
             )
         if api is not None:
             _happens(api)
-        work = judge_run(success, inspection)
+        work = judge_run(success, inspector)
         while True:
             said.append(next(work))
     except StopIteration as end:
         judgement: RunResult = end.value
         return judgement
     finally:
-        inspection.close()
+        inspector.close()
         if own_clock is not None:
             own_clock.leave()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.gates.inspection import LOOK_SECONDS
+from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from tests.github import Look, check, status, suite

@@ -1,0 +1,173 @@
+"""What a run delivered and the gates judge, by GitHub's word: a commit, its changes, and the pull
+requests of its branch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.history import Beginning, Changes, History
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    from mogplex_ci.gates.baseline import Baseline
+    from mogplex_ci.gates.queries import Queries
+    from mogplex_ci.github_api import PullRequest
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+
+_WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
+_NO_START: Final = "the service does not tell when the run was started"
+
+
+class Candidate(NamedTuple):
+    """What the newest run delivered."""
+
+    result: RunResult
+    branch: str | None
+    """The branch that the run really used; None if it is unknown."""
+    had_ended: bool
+    """Whether the run had ended before this step asked for it: a later round may have pushed
+    since.
+    """
+    known_at: float = 0.0
+    """When the commit was known, as a time of the clock."""
+    commit: str | None = None
+    """The judged commit, or the service's word if GitHub is not queried; None when the run pushed
+    none, or it is unknown.
+    """
+    commit_error: GitHubError | None = None
+    """Why the commit is unknown."""
+    changes: Changes | GitHubError = Changes()
+    """Empty if there is no commit. An error if GitHub does not show them."""
+    judged_at: datetime | None = None
+    """GitHub's time when the changes were known."""
+    pull_requests: tuple[PullRequest, ...] | GitHubError = ()
+    """The branch's own, the newest first. An error if GitHub does not show them."""
+
+    @property
+    def repository(self) -> str | None:
+        """``owner/name`` of the run's repository, in lower case."""
+        if self.result.repo is None:
+            return None
+        return self.result.repo.full_name.text.lower()
+
+    @property
+    def base_now(self) -> str | None:
+        """The base's tip that the commit was compared with; None if GitHub did not show it."""
+        return self.changes.base_now if isinstance(self.changes, Changes) else None
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether a pull request has merged the commit."""
+        if isinstance(self.pull_requests, GitHubError):
+            return False
+        return any(
+            item.merged_at is not None and item.head.commit == self.commit
+            for item in self.pull_requests
+        )
+
+    def with_changes(
+        self, baseline: Baseline, queries: Queries
+    ) -> Generator[Update, None, Candidate]:
+        """Return it with the changes compared with the base as it is now.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        if self.commit is None:
+            return self
+        try:
+            changes = yield from self._changes(self.commit, baseline, queries)
+        except GitHubError as error:
+            return self._replace(changes=error)
+        return self._replace(changes=changes)
+
+    def _changes(
+        self, commit: str, baseline: Baseline, queries: Queries
+    ) -> Generator[Update, None, Changes]:
+        if baseline.since is None or baseline.branch is None:
+            raise GitHubError(_NO_START)
+        beginning = Beginning(
+            baseline.branch,
+            baseline.base,
+            baseline.branch_tip,
+            baseline.base_tip or "",
+            baseline.since,
+        )
+        history = History(queries.ask, beginning, commit, lambda: queries.may_settle(self.known_at))
+        return (yield from history.changes())
+
+    def with_pull_requests(self, queries: Queries) -> Generator[Update, None, Candidate]:
+        """Return it with the pull requests of the branch as they are now."""
+        try:
+            own = yield from own_pull_requests(self, queries)
+        except GitHubError as error:
+            return self._replace(pull_requests=error)
+        return self._replace(pull_requests=own)
+
+
+def own_pull_requests(
+    candidate: Candidate, queries: Queries
+) -> Generator[Update, None, tuple[PullRequest, ...]]:
+    """Return the pull requests of the branch, the newest first.
+
+    Raises:
+        GitHubError: GitHub does not show them.
+    """
+    branch = candidate.branch
+    if branch is None:
+        return ()
+    listed = yield from queries.ask(lambda github: github.pull_requests_of(branch))
+    place = (candidate.repository, branch)
+    return tuple(item for item in listed if (item.head.repository, item.head.branch) == place)
+
+
+def branch_of(result: RunResult) -> str | None:
+    """Return the branch that a run really used; None if it is unknown."""
+    if result.run is None:
+        return None
+    used = result.run.branch_used(result.timeline.branch)
+    if used is None or not used.text:
+        return None
+    return used.text
+
+
+def with_commit(
+    candidate: Candidate, inputs: ActionInputs, baseline: Baseline, queries: Queries
+) -> Generator[Update, None, Candidate]:
+    """Return the candidate with the commit to judge, or with the reason why it is unknown."""
+    try:
+        commit = yield from _judged_commit(candidate, inputs, baseline, queries)
+    except GitHubError as error:
+        return candidate._replace(commit_error=error)
+    return candidate._replace(commit=commit)
+
+
+def _judged_commit(
+    candidate: Candidate, inputs: ActionInputs, baseline: Baseline, queries: Queries
+) -> Generator[Update, None, str | None]:
+    """Return the commit to judge: the one that the service reports of the branch worked on, else
+    the tip.
+
+    With ``repair`` an earlier attempt of the job may have pushed further rounds to the branch of a
+    run that it started: the tip is judged.
+    """
+    run = candidate.result.run
+    branch = candidate.branch
+    if run is None or branch is None:
+        return None
+    told = run.commit_of(candidate.result.branch)
+    if told is not None and not (inputs.repair and candidate.had_ended):
+        return told
+    tip = yield from queries.ask(lambda github: github.tip(branch))
+    if tip is not None or baseline.since is None:
+        return tip
+    if (yield from queries.moves_since(branch, baseline.since)):
+        # A run that merges its branch and deletes it has not done nothing.
+        raise GitHubError("its branch is gone", remedy=_WHO_DELETED)
+    return None

@@ -1,0 +1,123 @@
+"""Who inspects the runs of one task, from before the first start to the last round."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.baseline import Baseline, Notary
+from mogplex_ci.gates.candidate import Candidate, branch_of, with_commit
+from mogplex_ci.gates.inspection import Inspection
+from mogplex_ci.gates.queries import Queries, Sources
+from mogplex_ci.run.updates import Started, Starting, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from mogplex_ci.gates.outcome import Finding
+    from mogplex_ci.github_api import GitHubApi
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.run.delivery import Delivery
+    from mogplex_ci.run.result import RunResult
+
+
+class Inspector:
+    """Notes the baseline, then builds the inspection of each run that succeeded."""
+
+    def __init__(self, inputs: ActionInputs, sources: Sources, *, asks_github: bool) -> None:
+        """``asks_github``: whether anything needs GitHub's word."""
+        self.inputs = inputs
+        self.sources = sources
+        has_token = inputs.github_token is not None
+        self.queries = Queries(sources, is_needed=asks_github, has_token=has_token)
+        self.baseline = Baseline()
+        self.inspection: Inspection | None = None
+        """That of the newest run; None before it succeeded."""
+        self._notary = Notary(inputs, sources, self.queries)
+        self._round = 0
+        self._had_ended = False
+
+    def close(self) -> None:
+        """Give GitHub's connections back."""
+        self.queries.close()
+
+    def watch(self, update: Update) -> Generator[Update, None, None]:
+        """Note the baseline before the first run works; that of a later round stays."""
+        match update:
+            case Starting():
+                self.queries.connect(update.repo)
+                github = self.queries.github
+                if github is not None and self._round == 0 and self.baseline.since is None:
+                    self.baseline = yield from self._notary.before_start(github, update.repo)
+            case Started():
+                self._had_ended = update.joined and update.run.is_terminal
+                github = self.queries.github
+                if self._round == 0 and update.joined:
+                    self.baseline = self.baseline.of_joined_run(self.inputs, update.run)
+                elif self._round == 0 and github is not None:
+                    self.baseline = yield from self._notary.at_start(
+                        self.baseline, github, update.run
+                    )
+
+    def inspect(
+        self, result: RunResult, failed_before: frozenset[str]
+    ) -> Generator[Update, None, Inspection]:
+        """Return the inspection of a run that has succeeded. ``failed_before``: names of the checks
+        that failed in earlier rounds.
+
+        Raises:
+            StopRequested: a stop signal came. There is no inspection then.
+        """
+        self._round += 1
+        self.inspection = None
+        branch = branch_of(result)
+        self.baseline = self.baseline.with_branch_used(branch, result.run)
+        self.queries.connect(result.repo)
+        candidate = Candidate(result, branch, self._had_ended)
+        github = self.queries.github
+        if github is None:
+            candidate = candidate._replace(commit=result.commit)
+        else:
+            candidate = yield from self._delivered(candidate, github)
+        self.inspection = Inspection(
+            self.inputs,
+            self.sources,
+            self.queries,
+            self.baseline,
+            candidate,
+            self._round,
+            failed_before,
+        )
+        return self.inspection
+
+    def learn(self, inspection: Inspection, finding: Finding) -> Inspection:
+        """Keep what a judge learned; return the inspection with it."""
+        self.inspection = inspection.after(finding)
+        self.baseline = self.inspection.baseline
+        return self.inspection
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What the newest run delivered; None before it was inspected."""
+        return None if self.inspection is None else self.inspection.delivery
+
+    def _delivered(
+        self, candidate: Candidate, github: GitHubApi
+    ) -> Generator[Update, None, Candidate]:
+        """Return the candidate with what GitHub shows of it."""
+        queries = self.queries
+        candidate = yield from with_commit(candidate, self.inputs, self.baseline, queries)
+        candidate = candidate._replace(known_at=self.sources.service.now)
+        if candidate.commit_error is not None:
+            return candidate
+        if candidate.commit is not None:
+            try:
+                self.baseline = yield from self._notary.from_activity(
+                    self.baseline, candidate.branch, candidate.result.run
+                )
+            except GitHubError as error:
+                candidate = candidate._replace(changes=error)
+            else:
+                candidate = yield from candidate.with_changes(self.baseline, queries)
+        candidate = candidate._replace(judged_at=github.time)
+        return (yield from candidate.with_pull_requests(queries))
