@@ -36,6 +36,7 @@ wrote is in ``detail``. An error is not changed after it is made::
         ContextChangedError
         HeldBackError
         ResourceError
+            OutputsError
             EventTextError
         InternalError
         GitHubError
@@ -441,6 +442,12 @@ class ResourceError(MogplexError):
 
     code = "RESOURCES"
     remedy = "Allow it more threads (docker run --pids-limit), memory or open files."
+
+
+class OutputsError(ResourceError):
+    """The CI system does not take the outputs, so nothing was started."""
+
+    exit_code = 2
 
 
 class EventTextError(ResourceError):

@@ -82,11 +82,12 @@ class Azure(Platform):
         """Have the agent hide ``secret`` in all later lines."""
         self._command("task.setsecret", {}, secret)
 
-    def _set_variable(self, name: str, value: str) -> None:
-        """Set an output variable of the step, which later jobs can read as well."""
-        self._command("task.setvariable", {"variable": name, "isoutput": "true"}, value)
+    def _share(self, values: Mapping[str, str]) -> None:
+        """Set output variables of the step, which later jobs can read as well."""
+        for name, value in values.items():
+            self._command("task.setvariable", {"variable": name, "isoutput": "true"}, value)
 
-    def write_summary(self, markdown: Markdown) -> None:
+    def write_summary(self, markdown: Markdown, mark: str) -> None:
         """Attach the summary to the run. The agent reads it from a folder that has the same path in
         a container.
         """

@@ -108,6 +108,8 @@ class Platform:
         """
         self.is_dry_run = False
         """Whether the step only plays a run; set once its inputs are read."""
+        self.key_suffix = ""
+        """The step's input ``key-suffix``; set once its inputs are read."""
         self.terminal: TextIO | None = None
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self._stream = stream
@@ -251,12 +253,21 @@ class Platform:
         """Ask the system to hide ``secret`` in the log from now on, where it can."""
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Hand outputs to later steps. Called early with a few of them, and at the end with all.
+        """Hand outputs to later steps.
 
         Raises:
-            OSError, UsageError: a file for them cannot be written.
+            OSError, UsageError: they cannot be written.
         """
         values = variables(outputs)
+        self._write_variables(values)
+        self._share(values)
+
+    def _write_variables(self, values: Mapping[str, str]) -> None:
+        """Write variables into the dotenv file, and into the system's own.
+
+        Raises:
+            OSError, UsageError: one of them cannot be written.
+        """
         self._write_file("MOGPLEX_DOTENV", dotenv(values), default="mogplex.env")
         variable_of_file, line = self.system.exports
         if self.env.get(variable_of_file):
@@ -265,18 +276,33 @@ class Platform:
             with usable(variable_of_file, "written", path):
                 replace_block(path, self._exported, exported)
             self._exported = exported
-        for variable, value in values.items():
-            self._set_variable(variable, value)
 
-    def _set_variable(self, name: str, value: str) -> None:
-        """Hand a variable to later steps, where the system has a command for that.
+    def _share(self, values: Mapping[str, str]) -> None:
+        """Hand variables to later steps, if the system has a command for that.
 
         Raises:
-            OSError: it cannot be handed on.
+            OSError: they cannot be handed on.
         """
 
-    def write_summary(self, markdown: Markdown) -> None:
-        """Show the finished summary beside the job, where the system can.
+    def set_early_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
+        """Hand outputs of a run that was just started to later steps, while it is followed if that
+        takes time.
+
+        Raises:
+            OSError, UsageError: they cannot be written.
+        """
+        self.set_outputs(outputs)
+
+    def finish_early_outputs(self) -> None:
+        """Wait until the early outputs are written.
+
+        Raises:
+            OSError: they could not be written.
+        """
+
+    def write_summary(self, markdown: Markdown, mark: str) -> None:
+        """Show the finished summary beside the job, where the system can. ``mark`` is that of the
+        step's result.
 
         Raises:
             OSError: it cannot be written.
@@ -290,14 +316,17 @@ class Platform:
             OSError, UsageError: it cannot be written.
         """
 
-    def check_files(self, *, key: str | None = None) -> None:
+    def check_files(
+        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
+    ) -> None:
         """Find out whether outputs and the state for ``post`` can be written, and whether there is
-        room for them. ``key``: see ``save_state``.
+        room for them. ``outputs`` are those that are known by now; ``key``: see ``save_state``.
 
         Raises:
             UsageError: a file cannot be written.
+            OutputsError: the system does not take the outputs.
         """
-        self.set_outputs({})
+        self.set_outputs(outputs)
         for variable, path in self._files_to_append_to():
             if path.is_file():  # a runner may have put a device in its place
                 with usable(variable, "written", path):

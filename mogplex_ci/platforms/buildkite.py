@@ -1,38 +1,41 @@
-"""Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is
-there.
+"""Buildkite: log groups, and, if ``buildkite-agent`` is there, outputs as one value of the build's
+meta-data and the summary as one annotation of the build.
 """
-
-from __future__ import annotations
 
 import errno
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TextIO
+from queue import SimpleQueue
+from typing import Final, TextIO
 
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.errors import OutputsError
+from mogplex_ci.platforms.base import Platform, dotenv, variables
 from mogplex_ci.platforms.system import System, counted, differs, equals
-from mogplex_ci.sanitize import Markdown, SafeText
-from mogplex_ci.waiting import stop_of_process
-
-if TYPE_CHECKING:
-    import subprocess
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
-"""How long one call of it may take. The run is not followed meanwhile."""
-_STOPPED_SECONDS: Final = 0.5
-"""How long all calls together may take after a stop signal: the CI system kills the job five
-seconds after it.
+"""Longest time for one call of it."""
+_STOPPED_SECONDS: Final = 2.0
+"""Longest time for all calls together after a stop signal: Buildkite kills the job nine seconds
+after it.
 """
-_GLANCE_SECONDS: Final = 0.1
-"""Until the wait for a call notices a stop signal."""
 _GROUP_HEADER: Final = "--- "
 """Begins a group. No line of an agent does."""
+_NOTHING_STARTED: Final = (
+    f"This try started nothing. Let the job use {_AGENT}, or do not mount it: "
+    "mogplex.env has the outputs, too."
+)
+_STYLES: Final = {"✔": "success", "⏸": "warning", "✘": "error"}
+"""The style of an annotation by the mark of a result."""
 
 
-# A retry is a new job of the same step. Label and command carry the values of a matrix.
+# A retry is a new job of the same step. Label, command and the configuration of plugins carry the
+# values of a matrix.
 BUILDKITE: Final = System(
     "buildkite",
     equals("BUILDKITE", "true"),
@@ -42,6 +45,7 @@ BUILDKITE: Final = System(
         "BUILDKITE_PARALLEL_JOB",
         "BUILDKITE_LABEL",
         "BUILDKITE_COMMAND",
+        "BUILDKITE_PLUGINS",
     ),
     label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
@@ -60,128 +64,160 @@ class Buildkite(Platform):
 
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
-        self._after_group = False
-        self._meta_data: dict[str, str] = {}
-        self._left_after_stop = _STOPPED_SECONDS
-        self._agent_hangs = False
-        """Whether a call took too long. The agent is not asked again, which would hold up the
-        step.
+        self._needs_header = True
+        """Whether the next line would be in a group that is closed: that of an earlier command or
+        of the last fold.
         """
+        self._early: _Call | None = None
+        """The call that writes the early outputs."""
+        self._last_moment: float | None = None
+        """When calls end after a stop signal; None before it."""
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Print a group; it ends at the next header."""
         super().fold(title, lines)
-        self._after_group = True
+        self._needs_header = True
 
     def _group(self, title: SafeText) -> tuple[str, str]:
         return f"{_GROUP_HEADER}{title}", ""
 
     def _write(self, text: str) -> None:
-        """Write a line. After a group it needs a header of its own, or it would be folded with the
-        group.
-        """
-        if self._after_group and not text.startswith(_GROUP_HEADER):
+        if self._needs_header and not text.startswith(_GROUP_HEADER):
             super()._write("+++ Mogplex")
-        self._after_group = False
+        self._needs_header = False
         super()._write(text)
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
+    def check_files(
+        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
     ) -> None:
-        """Print a line, and annotate the build with warnings and errors; the summary there has the
-        notices.
-        """
-        super().annotate(level, title, text, place)
-        if level is not Level.NOTICE:
-            where = ""
-            if place is not None:
-                where = f" {Markdown.code(place.file)}"
-            content = f"**{title}**{where}: {Markdown.code(text)}\n\n"
-            with suppress(OSError):  # the line is in the log
-                self._annotate(level.value, f"-{level.value}", content)
+        """See ``Platform``."""
+        try:
+            super().check_files(outputs, key=key)
+        except _AgentError as error:
+            stop_of_process().check()
+            raise OutputsError(
+                f"the outputs cannot be written with {_AGENT}",
+                detail=Untrusted(error.strerror or ""),
+                remedy=_NOTHING_STARTED,
+            ) from error
 
-    def _set_variable(self, name: str, value: str) -> None:
-        """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_OUT_RUN_ID`` and so on."""
-        # Meta-data cannot be empty, and each call is a request.
-        if not value or self._meta_data.get(name) == value:
-            return
-        job = [self.env.get("BUILDKITE_STEP_KEY"), self.env.get("BUILDKITE_PARALLEL_JOB")]
-        step = "-".join(filter(None, job))
-        key = ":".join(filter(None, ("mogplex", step, name)))
-        self._run_agent("meta-data", "set", key, text=value)
-        self._meta_data[name] = value
+    def set_early_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
+        """See ``Platform``. The call runs while the run is followed."""
+        values = variables(outputs)
+        self._write_variables(values)
+        self._early = self._call("meta-data", "set", self._name, text=dotenv(values))
 
-    def write_summary(self, markdown: Markdown) -> None:
-        """Annotate the build with the summary."""
-        self._annotate("info", "", markdown)
+    def finish_early_outputs(self) -> None:
+        """See ``Platform``."""
+        early, self._early = self._early, None
+        self._finish(early)
 
-    def _annotate(self, style: str, suffix: str, markdown: str) -> None:
-        context = f"mogplex-{self.env.get('BUILDKITE_JOB_ID', '')}{suffix}"
-        self._run_agent(
-            "annotate", "--style", style, "--context", context, "--append", text=markdown
-        )
+    def _share(self, values: Mapping[str, str]) -> None:
+        """Set meta-data of the build: the text of the dotenv file."""
+        self._finish(self._call("meta-data", "set", self._name, text=dotenv(values)))
 
-    def _run_agent(self, *arguments: str, text: str) -> None:
-        """Run ``buildkite-agent`` with ``text`` as its input; do nothing where there is none.
+    def write_summary(self, markdown: Markdown, mark: str) -> None:
+        """Annotate the build with the summary; that of a retry replaces it."""
+        style = _STYLES.get(mark, "info")
+        call = self._call("annotate", "--style", style, "--context", self._name, text=markdown)
+        self._finish(call)
+
+    @property
+    def _name(self) -> str:
+        """The name of the step's meta-data and annotation, such as ``mogplex:agent-3``."""
+        step = self.env.get("BUILDKITE_STEP_KEY") or self.env.get("BUILDKITE_STEP_ID")
+        parts = (step, self.env.get("BUILDKITE_PARALLEL_JOB"), self.key_suffix)
+        return f"mogplex:{'-'.join(filter(None, parts))}"
+
+    def _call(self, *arguments: str, text: str) -> "_Call | None":
+        """Call ``buildkite-agent`` with ``text`` as its input; do nothing if it is not there.
 
         Raises:
-            OSError: it failed, or did not end in time. ``strerror`` says why, which may be the
-                agent's words.
+            _AgentError: it cannot be started.
         """
-        import subprocess  # 6 ms at each start, and only this system needs it
-
         agent = shutil.which(_AGENT, path=self.env.get("PATH"))
         if agent is None:
+            return None
+        try:
+            return _Call([agent, *arguments], text)
+        except OSError as error:
+            raise _AgentError(error.errno, error.strerror) from error
+
+    def _finish(self, call: "_Call | None") -> None:
+        """Wait for a call to end; after a stop signal, for two seconds at most in all.
+
+        Raises:
+            _AgentError: it failed. ``strerror`` says why, which may be the agent's words.
+        """
+        if call is None:
             return
-        if self._agent_hangs:
-            raise _too_slow()
-        with subprocess.Popen(
-            [agent, *arguments],
+        try:
+            with stop_of_process().interrupting():
+                call.wait(_AGENT_SECONDS + 1)
+        except StopRequested:
+            now = time.monotonic()
+            if self._last_moment is None:
+                self._last_moment = now + _STOPPED_SECONDS
+            call.wait(max(self._last_moment - now, 0.0))
+
+
+class _AgentError(OSError):
+    """A call of ``buildkite-agent`` failed, or has not ended in time."""
+
+
+class _Call:
+    """A call of ``buildkite-agent``, on a thread of its own that does not keep the program from
+    exiting.
+    """
+
+    def __init__(self, command: list[str], text: str) -> None:
+        import subprocess  # 6 ms at each start, and only this system needs it
+
+        self._ended: SimpleQueue[object] = SimpleQueue()
+        self._process = subprocess.Popen(
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-        ) as process:
-            try:
-                said = self._words_of(process, text)
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode != 0:
-            # Above the reason stand what it was about to do, and attempts that it repeated.
-            reason = said.strip().rpartition("\n")[2]
-            raise OSError(errno.EIO, reason or f"{_AGENT} failed with code {process.returncode}")
+        )
+        threading.Thread(target=self._run, args=(text,), daemon=True).start()
 
-    def _words_of(self, process: subprocess.Popen[str], text: str) -> str:
-        """Hand ``text`` to the agent, wait for its end, and return what it wrote to stderr.
-
-        Raises:
-            TimeoutError: it takes too long.
-        """
+    def _run(self, text: str) -> None:
         import subprocess
 
-        stop = stop_of_process()
-        left = _AGENT_SECONDS
-        given: str | None = text
-        while True:
-            if stop.requested:
-                left = min(left, self._left_after_stop)
-            if left <= 0:
-                self._agent_hangs = True
-                raise _too_slow()
-            began = time.monotonic()
-            try:
-                _, said = process.communicate(given, timeout=min(left, _GLANCE_SECONDS))
-                return said
-            except subprocess.TimeoutExpired:
-                given = None  # later calls go on with the text of the first
-            finally:
-                spent = time.monotonic() - began
-                left -= spent
-                if stop.requested:
-                    self._left_after_stop -= spent
+        try:
+            _, said = self._process.communicate(text, timeout=_AGENT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._ended.put(_too_slow())
+        else:
+            self._ended.put(_fault(self._process.returncode, said) or True)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, for ``seconds`` at most.
+
+        Raises:
+            _AgentError: it failed, or has not ended by then.
+            StopRequested: a stop signal came, and this thread's work is interruptible.
+        """
+        ended = Clock().next_item(self._ended, seconds)
+        if ended is None:
+            self._process.kill()
+            raise _too_slow()
+        if isinstance(ended, _AgentError):
+            raise ended
 
 
-def _too_slow() -> OSError:
-    return OSError(errno.ETIMEDOUT, f"{_AGENT} did not answer in time")
+def _fault(code: int, said: str) -> _AgentError | None:
+    """Return why a call that ended with ``code`` failed; None if it did not."""
+    if code == 0:
+        return None
+    # Above the reason are what it was about to do, and attempts that it repeated.
+    reason = said.strip().rpartition("\n")[2]
+    return _AgentError(errno.EIO, reason or f"{_AGENT} failed with code {code}")
+
+
+def _too_slow() -> _AgentError:
+    return _AgentError(errno.ETIMEDOUT, f"{_AGENT} did not answer in time")

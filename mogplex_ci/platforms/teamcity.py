@@ -1,5 +1,6 @@
 """TeamCity: service messages, which it recognizes anywhere in a line."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
@@ -49,9 +50,10 @@ class TeamCity(Platform):
         else:
             self._write(_message("message", text=shown, status=_STATUS[level]))
 
-    def _set_variable(self, name: str, value: str) -> None:
-        """Set a parameter of the build. A single ``%`` would refer to another parameter."""
-        self._write(_message("setParameter", name=name, value=value.replace("%", "%%")))
+    def _share(self, values: Mapping[str, str]) -> None:
+        """Set parameters of the build. A single ``%`` would refer to another parameter."""
+        for name, value in values.items():
+            self._write(_message("setParameter", name=name, value=value.replace("%", "%%")))
 
 
 def _message(kind: str, **properties: str) -> str:

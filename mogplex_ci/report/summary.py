@@ -88,7 +88,7 @@ class Summary(Report):
                 parts.append(Markdown.of(rest))
                 break
             parts.append(part)
-        self._platform.write_summary(Markdown.joined("\n", parts))
+        self._platform.write_summary(Markdown.joined("\n", parts), step.whole.ending.mark)
 
 
 def _overview(step: "StepFacts", safe: Sanitizer) -> Iterator[Markdown]:

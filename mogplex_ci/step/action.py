@@ -16,7 +16,7 @@ from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.execute import execute, result_of_block, service_of
 from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
 from mogplex_ci.step.plan import only_run
@@ -64,10 +64,11 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
         return RunResult.of(Result.SKIPPED, remedy=reason)
     check_rights(step, tasks, names_one_run=names_one_run)
     tasks = include_event(step, tasks)
-    step.platform.check_files(key=tasks[0].idempotency_key)
+    run = only_run(tasks[0], step.platform) if names_one_run else None
+    step.platform.check_files(_known_outputs(step, run), key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:
-        if names_one_run:
-            return _perform_one(step, only_run(tasks[0], step.platform), connect)
+        if run is not None:
+            return _perform_one(step, run, connect)
         from mogplex_ci.step.fleet import SharedToken, find_runs, perform_fleet
 
         token = SharedToken(connect, step.clock)
@@ -75,6 +76,16 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
         if len(runs) == 1:
             return _perform_one(step, runs[0], connect)
         return perform_fleet(step, runs, token)
+
+
+def _known_outputs(step: Step, run: StepRun | None) -> Mapping[str, CleanText | None]:
+    """Return the outputs that are known before the start of ``run``, the only one of the step: its
+    key, with which a run can be found if the step is killed before the start is answered.
+    """
+    key = None
+    if run is not None and run.inputs.run_id is None:
+        key = run.plan.key.chain(run.inputs.on_rerun)[0]
+    return {"idempotency-key": step.recorder.safe.key(key)}
 
 
 def _perform_one(step: Step, run: StepRun, connect: Callable[[], Client]) -> RunResult:

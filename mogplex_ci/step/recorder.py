@@ -89,6 +89,7 @@ class Recorder:
                 self._platform.mask(secret)
         self._inputs = inputs
         self._platform.is_dry_run = bool(inputs.dry_run)
+        self._platform.key_suffix = inputs.key_suffix
         self._names_one_run = names_one_run
         self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run:
@@ -205,7 +206,7 @@ class Recorder:
         from mogplex_ci.report.outputs import early_outputs  # not before the first request
 
         values = early_outputs(self._facts_of(known, None), self.safe)
-        self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
+        self._guarded(partial(self._platform.set_early_outputs, values), "the outputs", "Outputs")
 
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
@@ -314,6 +315,7 @@ class Recorder:
         """Write the outputs, and return how the step ends with them, or without."""
         from mogplex_ci.report.outputs import outputs_of
 
+        self._guarded(self._platform.finish_early_outputs, "the early outputs", "Outputs")
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:

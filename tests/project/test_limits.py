@@ -64,7 +64,7 @@ TIMES: dict[str, tuple[float, ...]] = {
     "A comment holds the step up for N s at most, and for N s after a signal": (
         *(comment.CALLS_SECONDS, comment.STOPPED_SECONDS),
     ),
-    "what it was to hand on counts as not written | after N s; N s after a signal": (
+    "before the start nothing is started | N s for a call; N s for all after a signal": (
         *(buildkite._AGENT_SECONDS, buildkite._STOPPED_SECONDS),
     ),
     "which decides whether an event may start a run, is asked for N s at most": (

@@ -55,7 +55,7 @@ def test_azure_without_its_folder_gets_no_summary_in_some_other(
     (work / "missing").mkdir(parents=True)
     monkeypatch.chdir(work)
     azure = job("azure", tmp_path, AGENT_TEMPDIRECTORY=missing)
-    azure.write_summary(Markdown.code(safe_text("done")))
+    azure.write_summary(Markdown.code(safe_text("done")), "✔")
     assert [path.name for path in work.rglob("*")] == ["missing"]
 
 
@@ -129,7 +129,7 @@ def test_a_folder_that_takes_no_new_file_is_named_with_its_owner(
         UsageError,
         match=r"\(Permission denied\): this step runs as user \d+, workspace belongs to \d+",
     ):
-        job("jenkins", tmp_path).check_files()
+        job("jenkins", tmp_path).check_files({})
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=rf"{variable} is a folder"):
-        job(name, tmp_path, **{variable: str(tmp_path)}).check_files()
+        job(name, tmp_path, **{variable: str(tmp_path)}).check_files({})
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"])
@@ -150,10 +150,10 @@ def test_a_step_works_without_a_file_that_the_runner_did_not_name(
 ) -> None:
     """Other programs that run workflows do not set all of them."""
     platform = job("github", tmp_path, **{missing: ""})
-    platform.check_files()
+    platform.check_files({})
     platform.save_state("state")
     platform.set_outputs(outputs("agent/one"))
-    platform.write_summary(Markdown.of("Done"))
+    platform.write_summary(Markdown.of("Done"), "✔")
     written = {
         "GITHUB_OUTPUT": "output",
         "GITHUB_STATE": "state",

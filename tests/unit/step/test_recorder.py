@@ -56,7 +56,7 @@ class Broken(Job):
     def save_state(self, state: str, *, key: str | None = None) -> None:
         self._fail("state")
 
-    def write_summary(self, markdown: Markdown) -> None:
+    def write_summary(self, markdown: Markdown, mark: str) -> None:
         self._fail("summary")
 
     def close(self) -> None:
