@@ -9,14 +9,16 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
 # What is locked, as it is: pip resolves nothing, and runs no package's own build script. Of rich, only a table is drawn: what
-# its coloured code and its Markdown need is never loaded, and goes. So does what of cffi only serves to build C code.
+# its coloured code and its Markdown need is never loaded, and goes. So does what of cffi only serves to build C code, and
+# what libraries test themselves with.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
  && pip --python /app/bin/python check \
  && pip --python /app/bin/python uninstall --quiet --yes markdown-it-py mdurl pycparser pygments \
- && rm -r /app/lib/python3*/site-packages/cffi \
+ && rm -r /app/lib/python3*/site-packages/cffi /app/lib/python3*/site-packages/*/tests \
+      /app/lib/python3*/site-packages/jsonschema/benchmarks \
  && python -m compileall -q -f --invalidation-mode unchecked-hash /app/lib \
  && find /app -exec touch --no-dereference --date 2025-01-01 {} +
 

@@ -129,6 +129,11 @@ def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
     assert "✔ Dry run after" in shown
 
 
+def test_githubs_parser_works_without_what_is_left_out(image: str) -> None:
+    code = "from mogplex_ci.words.github_markdown import github_texts; print(github_texts(['*a* `b`']))"
+    assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "['a `b`']"
+
+
 @pytest.mark.slow
 def test_every_program_finds_its_libraries(image: str) -> None:
     """Nothing that stayed needs a removed file."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mogplex_ci.words.github_markdown import github_html
 from mogplex_ci.words.page_text import page_text
 from tests.browser import chromium
+from tests.unit.words.markup import PIECES
 from tests.unit.words.test_page_text import HIDDEN, SHOWN
 
 pytestmark = [pytest.mark.browser]
@@ -34,61 +35,6 @@ def inner_text() -> Iterator[Callable[[str], str]]:
 def words(text: str) -> Counter[str]:
     """Return how often the words stand in a text that tests look for, its marks left out."""
     return Counter(re.findall(r"loud|hush|w\d+q", re.sub(r"[*_`~^]", "", text)))
-
-
-PIECES = [
-    *(
-        " WORD ",
-        "WORD",
-        "\n",
-        "\n",
-        "\n\n",
-        "    ",
-        "  ",
-        "> ",
-        "- ",
-        "1. ",
-        "# ",
-        "---\n",
-        "===\n",
-    ),
-    *("`", "```\n", "```WORD WORD\n", "~~~\n", "*", "**", "_", "~~", "\\", "&lt;", "<", ">", "\t"),
-    *(
-        "[",
-        "]",
-        "](u)",
-        "](javascript:WORD)",
-        '](u "WORD")',
-        "[WORD][WORD]",
-        "![WORD](u)",
-        "[a]",
-        "[WORD][a]",
-    ),
-    *('[a]: u "WORD"\n', "[a]: u\n", "[a]: WORD\n", "[^a]", "[^a]: WORD\n", "[^b]: WORD ", "[^b]"),
-    *(
-        "<!-- WORD -->",
-        "<?WORD ?>",
-        "<!WORD >",
-        "<!W WORD>",
-        "<![CDATA[WORD]]>",
-        "<b WORD>",
-        "</b>",
-    ),
-    *(
-        "<b title='WORD'>",
-        "<template>",
-        "</template>",
-        "<video>",
-        "</video>",
-        "<div>",
-        "</div>",
-        "<pre>",
-        "</pre>",
-        "<br>",
-    ),
-    *("<details><summary>WORD</summary>\n", "</details>", "<script>", "</script>", "<x-WORD>"),
-    *("| WORD | WORD |\n", "|--|--|\n", "|WORD|WORD|WORD|\n", "- [ ] WORD\n", "<https://WORD>"),
-]
 
 
 def numbered(pieces: list[str]) -> str:

@@ -1,25 +1,30 @@
-"""Let atheris change text, guided by which lines of the sanitizer it reaches, until some of it does
-harm.
+"""Let atheris change text, guided by which lines of the sanitizer and of the reader of pages it
+reaches, until some of it does harm.
 
 Harm is defined as in the tests: a command that an oracle obeys, a character that steers, a known
-secret that is left, JSON that is none. A text that does harm is written to `.cache/fuzz/`.
+secret that is left, JSON that is none, a word of a page that is hidden. A text that does harm is
+written to `.cache/fuzz/`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["mogplex_ci.sanitize"]):
+with atheris.instrument_imports(include=["mogplex_ci.sanitize", "mogplex_ci.words.page_text"]):
     from mogplex_ci.sanitize import Sanitizer
     from mogplex_ci.untrusted import Untrusted
+    from mogplex_ci.words.page_text import MAX_CHARACTERS, page_text
+from mogplex_ci.words.github_markdown import github_html
 from tests.oracles.ci_logs import obeyed, steering
 from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, WORDS
 from tests.unit.sanitize.secret_samples import STANDALONE, seeded
+from tests.unit.words.markup import PIECES as MARKUP
 
 SECRET = "Zq8vXr2LmN5tB7wK"
 SANITIZER = Sanitizer([SECRET])
@@ -38,6 +43,7 @@ PIECES = (
     *INVISIBLE,
     *SKIPPED,
     *WORDS,
+    *MARKUP,
     *(make(seeded(1)) for make in STANDALONE.values()),
     *(
         SECRET,
@@ -91,6 +97,25 @@ def do_no_harm(data: bytes) -> None:
     assert json.loads(safe.json(value)) == safe.data(value)
 
 
+def hide_what_is_hidden(data: bytes) -> None:
+    """Raise when the reader of pages shows what ``data`` says in an element or a comment that hides
+    it, or reads without end.
+    """
+    text = text_of(data)
+    html = github_html(text.encode(errors="replace").decode())
+    assert len(page_text(html)) <= MAX_CHARACTERS, html
+    for name in ("template", "video"):
+        inside = re.sub(f"(?i)</{name}", "<", html)
+        assert page_text(f"<{name}>{inside}") in ("", "[…]"), inside
+    assert page_text(f"<!--{html.replace('-->', '')}") == "", html
+
+
+def try_all(data: bytes) -> None:
+    """Raise when the text that ``data`` makes does harm."""
+    do_no_harm(data)
+    hide_what_is_hidden(data)
+
+
 def main() -> None:
     """Run until the time is over or harm is done."""
     parser = argparse.ArgumentParser(description="Look for text that does harm.")
@@ -104,7 +129,7 @@ def main() -> None:
         f"-artifact_prefix={CORPUS}/harm-",
         str(CORPUS),
     ]
-    atheris.Setup([sys.argv[0], *options], do_no_harm)
+    atheris.Setup([sys.argv[0], *options], try_all)
     atheris.Fuzz()
 
 
