@@ -1,5 +1,5 @@
-r"""Write digests into action.yml, the Dockerfile and native/wheel.txt: what a release commit
-changes.
+r"""Write digests into action.yml, the component, the Dockerfile and native/wheel.txt: what a
+release commit changes.
 
     pin_release.py --image ghcr.io/mogplex/run-action:1.2.3@sha256:… --base
         python:3.13-slim-trixie@sha256:… \ --wheel dist/mogplex_ci-1.2.3-py3-none-any.whl
@@ -22,6 +22,9 @@ _IMAGE = re.compile(
     r"(?P<name>(?P<repository>[a-z0-9._/-]+(?::\d+/[a-z0-9._/-]+)?):(?P<tag>[\w.-]+))@(?P<digest>sha256:[0-9a-f]{64})"
 )
 _BUILT_IMAGE = re.compile(r"^  image: Dockerfile$", re.MULTILINE)
+_COMPONENT_IMAGE = re.compile(
+    r"^      default: ghcr\.io/mogplex/run-action:1$", re.MULTILINE | re.ASCII
+)
 _WHEEL = re.compile(r"mogplex_ci-(?P<version>\d+\.\d+\.\d+)-py3-none-any\.whl", re.ASCII)
 _BASE_BY_TAG = re.compile(r"^ARG PYTHON_IMAGE=(?P<name>[^@\s]+)$", re.MULTILINE)
 
@@ -61,6 +64,17 @@ def pinned_dockerfile(dockerfile: str, base: str) -> str:
     )
 
 
+def pinned_component(template: str, image: str) -> str:
+    """Return the text of the component with ``image`` (name and digest) as its default image.
+
+    Raises:
+        ValueError: ``image`` has no digest, or the text does not name the image exactly once.
+    """
+    _parts(image)
+    line = f"      default: {image}"
+    return _replaced_once(_COMPONENT_IMAGE, line, template, "templates/run/template.yml: the image")
+
+
 def wheel_requirement(wheel: Path) -> str:
     """Return the line for pip's ``--require-hashes`` that accepts this wheel file and no other.
 
@@ -85,9 +99,11 @@ def main() -> int:
     parser.add_argument("--wheel", required=True, type=Path, help="the published wheel, as a file")
     arguments = parser.parse_args()
     action, dockerfile = Path("action.yml"), Path("Dockerfile")
+    component = Path("templates/run/template.yml")
     try:
         texts = {
             action: pinned_action(action.read_text(encoding="utf-8"), arguments.image),
+            component: pinned_component(component.read_text(encoding="utf-8"), arguments.image),
             dockerfile: pinned_dockerfile(dockerfile.read_text(encoding="utf-8"), arguments.base),
             Path("native/wheel.txt"): wheel_requirement(arguments.wheel),
         }

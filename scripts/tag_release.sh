@@ -10,7 +10,7 @@ set -euo pipefail
 version=${1:?usage: tag_release.sh VERSION}
 tag=v$version
 
-git add action.yml Dockerfile native/wheel.txt
+git add action.yml Dockerfile native/wheel.txt templates/run/template.yml
 git commit --quiet --message "Release $version"
 if [ -n "$(git ls-remote --tags origin "refs/tags/$tag")" ]; then
   git fetch --quiet --depth 2 origin "refs/tags/$tag"

@@ -37,6 +37,10 @@ class Block:
 
 NOT_RUN = {
     (
+        "docs/gitlab.md",
+        "runner_system_failure",
+    ): "gitlab-ci-local loses no job's runner",
+    (
         "docs/recipes.md",
         "concurrency:\n  group: agent-",
     ): "act ignores `concurrency`; actionlint reads it",

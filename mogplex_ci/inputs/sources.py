@@ -108,6 +108,7 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
         # run wherever the project's variables have a prompt.
         remedy = "See the log of the job that should have started the run, or remove the flag."
         problems.append(Problem("run-id", "is blank", remedy))
+    problems += _two_addresses(flags or {}, platform.env)
     texts = given_texts(argv, platform.env)
     run_file = None
     faults: Sequence[Problem] = []
@@ -214,6 +215,26 @@ def _content(name: str) -> bytes:
 
     with stop_of_process().interrupting():
         return bounded(read, MAX_SECONDS)
+
+
+def _two_addresses(flags: Mapping[str, str], env: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the problem of a flag and a variable with different addresses: the token goes to one of
+    them.
+
+    The component always passes the flag, so that no pipeline variable sends the token elsewhere.
+    """
+    flag, variable = flags.get("base-url", "").strip(), env.get("MOGPLEX_URL", "").strip()
+    if not flag or not variable or flag.rstrip("/") == variable.rstrip("/"):
+        return
+    fault = f"is {_host(flag)}, and MOGPLEX_URL is {_host(variable)}"
+    remedy = "If MOGPLEX_URL is right, set the input `base-url`, too; else remove the variable."
+    yield Problem("base-url", fault, remedy)
+
+
+def _host(url: str) -> str:
+    """Return scheme and host of an address, which may hold a password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
 
 def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:

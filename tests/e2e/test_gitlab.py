@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +25,13 @@ from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
-SHOWN = claim("README.md", "\n  script: mogplex-ci action")
+SHOWN = claim("README.md", "\n  script: mogplex-ci action || exit $?")
 EXAMPLES = {
     name: claim(f"examples/gitlab/{name}.gitlab-ci.yml").code
-    for name in ("component", "downstream", "job", "matrix", "scheduled", "start-and-wait")
+    for name in ("component", "downstream", "form", "job", "matrix", "scheduled", "start-and-wait")
 }
-COMPONENT = claim("docs/platforms.md", "- component:")
+COMPONENT = claim("docs/gitlab.md", "- component:")
+REMOTE = claim("docs/gitlab.md", "- remote:")
 TEMPLATE = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
 TYPED: dict[str, dict[str, Any]] = next(yaml.safe_load_all(TEMPLATE))["spec"]["inputs"]
 """The inputs of the component, with their rules."""
@@ -50,6 +56,26 @@ def emulator() -> Iterator[Emulator]:
 def run(project: Project, emulator: Emulator, *options: str, source: str = "web") -> Pipeline:
     options = (*options, f"--variable=CI_PIPELINE_SOURCE={source}")
     return project.run(*options, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token)
+
+
+@contextlib.contextmanager
+def served(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Serve files by path over HTTP; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = files.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def started(emulator: Emulator) -> list[dict[str, object]]:
@@ -150,11 +176,21 @@ def test_a_push_starts_no_run(tmp_path: Path, emulator: Emulator, name: str) -> 
     assert emulator.runs == []
 
 
+def served_by(emulator: Emulator, pipeline: str) -> str:
+    """Return a pipeline whose component uses the emulator: no variable can say so."""
+    return pipeline.replace("    inputs:\n", f"    inputs:\n      base-url: {emulator.url}\n")
+
+
+def run_component(project: Project, emulator: Emulator, *options: str) -> Pipeline:
+    project.serve_components()
+    source = "--variable=CI_PIPELINE_SOURCE=web"
+    return project.run(source, *options, MOGPLEX_API_KEY=emulator.token)
+
+
 @pytest.mark.slow
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
-    project = Project(tmp_path, EXAMPLES["component"])
-    project.serve_components()
-    pipeline = run(project, emulator)
+    project = Project(tmp_path, served_by(emulator, EXAMPLES["component"]))
+    pipeline = run_component(project, emulator)
     assert pipeline.code == 0, pipeline.log
     (body,) = started(emulator)
     assert str(body["prompt"]).endswith("less than $5.")
@@ -163,11 +199,56 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
 
 @pytest.mark.slow
 def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulator) -> None:
-    project = Project(tmp_path, COMPONENT.code)
-    project.serve_components()
-    pipeline = run(project, emulator)
+    code = served_by(emulator, COMPONENT.code.replace("@1.2.3", "@1.0.0"))
+    pipeline = run_component(Project(tmp_path, code), emulator)
     assert pipeline.code == 0, pipeline.log
     assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
+
+
+def test_the_component_twice_in_a_pipeline(tmp_path: Path, emulator: Emulator) -> None:
+    """The second is in a later stage, into whose jobs GitLab loads the outputs of the first."""
+    first = served_by(emulator, COMPONENT.code.replace("@1.2.3", "@1.0.0"))
+    second = first.removeprefix("include:\n").replace(
+        "    inputs:\n", "    inputs:\n      job-name: second\n      stage: deploy\n"
+    )
+    pipeline = run_component(Project(tmp_path, first + second), emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert len({one.key for one in emulator.runs}) == 2
+    for job in ("mogplex", "second"):
+        said = "\n".join(pipeline.lines(job))
+        assert "Run succeeded" in said, said
+        assert "WARNING" not in said
+
+
+def test_no_variable_sends_the_components_token_elsewhere(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    project = Project(tmp_path, COMPONENT.code.replace("@1.2.3", "@1.0.0"))
+    pipeline = run_component(project, emulator, f"--variable=MOGPLEX_URL={emulator.url}")
+    said = "\n".join(pipeline.lines("mogplex"))
+    assert "flag --base-url: is https://mogplex.com, and MOGPLEX_URL is http://127.0.0.1" in said
+    assert "set the input `base-url`, too" in said
+    assert emulator.requests == []
+
+
+def test_the_component_without_a_mirror(tmp_path: Path, emulator: Emulator) -> None:
+    template = TEMPLATE.encode()
+    digest = base64.b64encode(hashlib.sha256(template).digest()).decode()
+    with served({"/templates/run/template.yml": template}) as address:
+        code = re.sub(r"https://\S+/COMMIT", address, REMOTE.code).replace("DIGEST", digest)
+        project = Project(tmp_path, served_by(emulator, code))
+        pipeline = run_component(project, emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
+
+
+@pytest.mark.slow
+def test_the_form_asks_for_the_task(tmp_path: Path, emulator: Emulator) -> None:
+    task = "Lower the price from $5 to $HOME."
+    project = Project(tmp_path, EXAMPLES["form"])
+    pipeline = run(project, emulator, f"--input=task={task}")
+    assert pipeline.code == 0, pipeline.log
+    assert [body["prompt"] for body in started(emulator)] == [task]
 
 
 def test_the_component_takes_what_the_program_takes() -> None:
@@ -195,7 +276,7 @@ def test_the_component_asks_for_the_repository_and_nothing_else() -> None:
 
 def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
     handed = job_of()["variables"]
-    of_the_job = {"job-name", "stage", "image", "junit"}
+    of_the_job = {"job-name", "stage", "image", "junit", "base-url"}
     expected: dict[str, Any] = {
         f"MOGPLEX_{name.upper().replace('-', '_')}": f"<{name}>"
         for name in TYPED
@@ -203,19 +284,32 @@ def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
     }
     prompt = {"value": expected["MOGPLEX_PROMPT"], "expand": False}
     assert handed == expected | {"MOGPLEX_PROMPT": prompt, "MOGPLEX_OUTPUT_DIR": "mogplex"}
+    assert job_of()["script"] == ['mogplex-ci action --base-url "<base-url>" || exit $?']
+
+
+@pytest.mark.parametrize(
+    ("address", "is_accepted"),
+    [
+        ("https://mogplex.com", True),
+        ("http://127.0.0.1:8787", True),
+        ("https://mogplex.example/api_v1/", True),
+        ('https://x" --api-key', False),
+        ("https://$(id).example", False),
+        ("https://user:password@host", False),
+        ("mogplex.com", False),
+    ],
+)
+def test_an_address_of_the_component_is_no_code(address: str, *, is_accepted: bool) -> None:
+    assert (re.search(TYPED["base-url"]["regex"], address) is not None) is is_accepted
 
 
 def test_the_job_of_the_component() -> None:
-    """By hand or by a schedule it runs the program and cancels what a killed job left; a newer
-    pipeline may end it, and its files are kept however it ends.
+    """It runs the program, and cancels what a killed job left; its files are kept however it
+    ends.
     """
     job = job_of()
     assert (job["stage"], job["image"]) == ("<stage>", "<image>")
-    assert [rule["if"] for rule in job["rules"]] == [
-        f'$CI_PIPELINE_SOURCE == "{source}"' for source in ("web", "schedule")
-    ]
-    assert (job["script"], job["after_script"]) == (["mogplex-ci action"], ["mogplex-ci post"])
-    assert job["interruptible"] is True
+    assert job["after_script"] == ["mogplex-ci post"]
     assert job["artifacts"] == {
         "when": "always",
         "paths": ["mogplex/"],

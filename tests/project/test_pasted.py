@@ -19,7 +19,6 @@ from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import Block, blocks
 from tests.program import ROOT
 
-TEMPLATE = "templates/run/template.yml"
 BY_HAND = {"workflow_dispatch", "schedule", "workflow_call", "repository_dispatch"}
 """Events that a person, a schedule, another workflow or a program with a token causes."""
 LABEL_IS_SET = re.compile(r"github\.event\.label\.name == ")
@@ -75,8 +74,6 @@ def faults_of(page: str, text: str) -> list[str]:
             found += step_faults({"steps": document}, {})
         elif isinstance(document, dict) and "jobs" in document:
             found += workflow_faults(document)
-        elif isinstance(document, dict):
-            found += gitlab_faults(document)
     return found
 
 
@@ -176,34 +173,15 @@ def has_pipe(script: str) -> bool:
         return " | " in code
 
 
-def gitlab_faults(pipeline: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the faults of a pipeline for GitLab, and of any other YAML none."""
-    for job in pipeline.values():
-        if not isinstance(job, dict) or "mogplex-ci action" not in str(job.get("script")):
-            continue
-        if "http://emulator:" in str(job.get("variables")):
-            continue
-        parent = pipeline.get(str(job.get("extends")), {})
-        rules = job.get("rules", parent.get("rules", [{}]))
-        for rule in rules:
-            if rule.get("when") == "manual":
-                if rule.get("allow_failure") is not True:
-                    yield "a manual job blocks the pipeline until somebody starts it"
-            elif not re.fullmatch(
-                r'\$CI_PIPELINE_SOURCE == "(?:web|schedule)"', rule.get("if", "")
-            ):
-                yield "a push starts a run"
-
-
 def pasted() -> list[Block]:
-    """Every example, and every block of YAML in a page."""
-    template = Block(TEMPLATE, 1, "", "yml", (ROOT / TEMPLATE).read_text(encoding="utf-8"))
-    shown = [
+    """Every example, and every block of YAML in a page. GitLab's have a test of their own,
+    `test_gitlab_snippets.py`.
+    """
+    return [
         block
         for block in blocks()
         if block.page.startswith("examples/") or block.language in ("yaml", "yml")
     ]
-    return [*shown, template]
 
 
 @pytest.mark.parametrize("block", pasted(), ids=str)
@@ -230,7 +208,6 @@ POST = """
         env:
           REVIEW: ${{ steps.agent.outputs.message }}
 """
-WEB_RULE = '  rules:\n    - if: $CI_PIPELINE_SOURCE == "web"\n'
 BY_UI = '    if: build.source == "ui" || build.source == "schedule"\n'
 PUT_BACK = {
     "azure": ("examples/azure/azure-pipelines.yml", "pr: none", "# pr: none", A_PUSH),
@@ -256,14 +233,6 @@ PUT_BACK = {
         "  custom:",
         "  default: []\n  custom:",
         A_PUSH,
-    ),
-    "component": (TEMPLATE, '$CI_PIPELINE_SOURCE == "web"', "$CI_COMMIT_BRANCH", A_PUSH),
-    "gitlab": ("examples/gitlab/job.gitlab-ci.yml", WEB_RULE, "", A_PUSH),
-    "README": (
-        "README.md",
-        "      allow_failure: true",
-        "      # allow_failure: true",
-        "a manual job blocks the pipeline until somebody starts it",
     ),
     "label": ("examples/workflows/label.yml", "\njobs:\n", f"\n{CONCURRENCY}", ABOVE),
     "label, any label": (

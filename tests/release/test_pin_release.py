@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.pin_release import pinned_action, pinned_dockerfile, wheel_requirement
+from scripts.pin_release import (
+    pinned_action,
+    pinned_component,
+    pinned_dockerfile,
+    wheel_requirement,
+)
 from tests.program import ROOT
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -21,6 +26,7 @@ IMAGE = f"ghcr.io/mogplex/run-action:1.2.3@{DIGEST}"
 BASE = f"python:3.13-slim-trixie@{DIGEST}"
 ACTION = (ROOT / "action.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPONENT = (ROOT / "templates/run/template.yml").read_text()
 
 
 def test_only_the_image_of_the_action_changes_and_shows_its_version() -> None:
@@ -38,6 +44,12 @@ def test_only_the_base_of_the_dockerfile_changes() -> None:
     assert changed == [f"ARG PYTHON_IMAGE={BASE}"]
 
 
+def test_only_the_image_of_the_component_changes() -> None:
+    before, after = COMPONENT.splitlines(), pinned_component(COMPONENT, IMAGE).splitlines()
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == [f"      default: {IMAGE}"]
+
+
 @pytest.mark.parametrize(
     ("pinned", "text", "image", "fault"),
     [
@@ -51,9 +63,14 @@ def test_only_the_base_of_the_dockerfile_changes() -> None:
                 DIGEST,
                 "",
             )
-            for pinned, text in ((pinned_action, ACTION), (pinned_dockerfile, DOCKERFILE))
+            for pinned, text in (
+                (pinned_action, ACTION),
+                (pinned_component, COMPONENT),
+                (pinned_dockerfile, DOCKERFILE),
+            )
         ),
         (pinned_action, pinned_action(ACTION, IMAGE), IMAGE, "0 times"),
+        (pinned_component, pinned_component(COMPONENT, IMAGE), IMAGE, "0 times"),
         (pinned_dockerfile, pinned_dockerfile(DOCKERFILE, BASE), BASE, "0 times"),
         (
             pinned_dockerfile,
@@ -87,10 +104,13 @@ def test_another_file_than_our_wheel_is_refused(tmp_path: Path, name: str) -> No
         wheel_requirement(tmp_path / name)
 
 
-def test_the_script_changes_nothing_when_one_of_the_three_is_wrong(tmp_path: Path) -> None:
+def test_the_script_changes_nothing_when_one_of_them_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "native").mkdir()
     (tmp_path / "action.yml").write_text(ACTION)
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    component = tmp_path / "templates/run/template.yml"
+    component.parent.mkdir(parents=True)
+    component.write_text(COMPONENT)
     wheel = tmp_path / "mogplex_ci-1.2.3-py3-none-any.whl"
     wheel.touch()
 
@@ -103,7 +123,9 @@ def test_the_script_changes_nothing_when_one_of_the_three_is_wrong(tmp_path: Pat
 
     assert pin("python:3.12") == 1
     assert (tmp_path / "action.yml").read_text() == ACTION
+    assert component.read_text() == COMPONENT
     assert not (tmp_path / "native/wheel.txt").exists()
     assert pin(BASE) == 0
     assert (tmp_path / "action.yml").read_text() == pinned_action(ACTION, IMAGE)
+    assert component.read_text() == pinned_component(COMPONENT, IMAGE)
     assert (tmp_path / "native/wheel.txt").read_text() == wheel_requirement(wheel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci import __version__
-from scripts.release_notes import notes
+from scripts.release_notes import include, notes
 from tests.program import ROOT
 
 PACKAGE = '"""Docs."""\n\n__version__ = "1.1.0"\n'
@@ -46,6 +46,13 @@ def test_the_notes_are_the_section_of_the_version_without_the_link_definitions()
 def test_what_does_not_agree_is_refused(version: str, changelog: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         notes(version, PACKAGE, changelog)
+
+
+def test_the_notes_say_how_gitlab_includes_the_component() -> None:
+    text = include("0123abcd", b"spec:\n")
+    assert "run-action/0123abcd/templates/run/template.yml\n" in text
+    # printf 'spec:\\n' | openssl dgst -sha256 -binary | base64
+    assert "    integrity: sha256-7pHlHOU47xIO4gy9+UFYus4cwReQb4ZP7S2U43EQyyY=\n" in text
 
 
 def test_the_changelog_knows_this_version() -> None:

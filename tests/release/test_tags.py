@@ -82,6 +82,8 @@ class Clone:
         (self.folder / "Dockerfile").write_text(f"base {version}\n")
         (self.folder / "native").mkdir(exist_ok=True)
         (self.folder / "native/wheel.txt").write_text(f"mogplex-ci=={version}\n")
+        (self.folder / "templates/run").mkdir(parents=True, exist_ok=True)
+        (self.folder / "templates/run/template.yml").write_text(f"spec: {version}\n")
 
     def at(self, tag: str) -> str:
         """Return action.yml at the remote's ``tag``."""
