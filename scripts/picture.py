@@ -19,7 +19,6 @@ from playwright.sync_api import sync_playwright
 
 from mogplex_ci.emulator import Emulator
 from tests.github_log import read_log
-from tests.npm import node_modules
 from tests.program import GitHubStep
 
 HERE = Path(__file__).resolve().parent
@@ -59,7 +58,7 @@ def _folded(log: str) -> list[str]:
 
 def _rendered(markdown: str) -> str:
     html: str = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
-    return html.replace('<pre><code class="language-mermaid">', '<pre class="mermaid"><code>')
+    return html
 
 
 def _photograph(page: str, chromium: str) -> None:
@@ -67,10 +66,6 @@ def _photograph(page: str, chromium: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 760, "height": 600}, device_scale_factor=2)
         tab.set_content(page)
-        tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
-        tab.evaluate(
-            "mermaid.initialize({startOnLoad: false}); mermaid.run({querySelector: 'pre.mermaid > code'})"
-        )
         for name in ("log", "summary"):
             tab.locator(f".{name}").screenshot(path=PICTURES / f"{name}.png", omit_background=True)
         browser.close()

@@ -144,9 +144,9 @@ def _page() -> str:
     ]
     return _PAGE.format(
         not_for_run_file=enumeration(own),
-        early=enumeration([f"`{name}`" for name, spec in OUTPUTS.items() if spec.early]).replace(
-            " or ", " and "
-        ),
+        early=enumeration(
+            [f"`{name}`" for name, row in OUTPUTS.items() if getattr(row, "early", False)]
+        ).replace(" or ", " and "),
         inputs="\n".join(
             _input_row(spec) for spec in inputs().values() if spec.github_expression is None
         ),

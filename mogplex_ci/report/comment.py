@@ -12,15 +12,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report, StepRun
+from mogplex_ci.report.blocks import Outcome
 from mogplex_ci.report.delivered import faults_line
-from mogplex_ci.report.facts import RunFacts, StepFacts
-from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
+from mogplex_ci.report.facts import StepFacts
+from mogplex_ci.report.markdown import markdown_of, outcome_line
+from mogplex_ci.report.story import Reader, story_of_run, told_to
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
@@ -33,10 +35,8 @@ CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""
 STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
-_DETAIL: Final = Detail(calls=0, tools=0, text=3_000)
-"""GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to
-sixfold length.
-"""
+COMMENT_LIMIT: Final = 60_000
+"""Bytes; GitHub takes 65,536 characters."""
 _MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
@@ -148,7 +148,7 @@ class CommentReport(Report):
         the newest one.
         """
         if isinstance(update, NextRound):
-            found = self.safe.markdown(faults_line(update.faults, self.safe))
+            found = faults_line(update.faults, self.safe)
             self.said = Markdown.of(
                 "**Round {} of {} is running** · {}", update.number, update.most, found
             )
@@ -158,12 +158,16 @@ class CommentReport(Report):
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
-        run = step.whole
-        if not self.run_id or not run.work.run_id:
+        run = step.subject
+        if not self.run_id or run is None or run.work is None:
             return
-        parts = [Markdown.of("{}{}\n", top_line(run, self.safe), self.link)]
-        for section in (why, rounds, gates, _agents_word, last_words):
-            parts += section(run, self.safe, _DETAIL)
+        blocks = told_to(Reader.COMMENT, story_of_run(run, self.safe))
+        parts: list[Markdown] = []
+        for block in blocks:
+            if isinstance(block, Outcome):
+                parts.append(Markdown.of("{}{}\n", outcome_line(block, self.safe), self.link))
+        rest = [block for block in blocks if not isinstance(block, Outcome)]
+        parts.append(markdown_of(rest, self.safe, limit=COMMENT_LIMIT))
         seconds = CALLS_SECONDS
         if run.ending.result is Result.INTERRUPTED:
             seconds = STOPPED_SECONDS
@@ -180,16 +184,6 @@ class CommentReport(Report):
                 self.warn(not_written(self.safe, error))
         except StopRequested:
             pass  # the loop that follows the run notices it next
-
-
-def _agents_word(run: RunFacts, _safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
-    """Yield what the run's events say otherwise than GitHub. As code: an address is no link."""
-    told = run.delivered.agents_word
-    if told is not None:
-        yield Markdown.of(
-            "- The agent's events say otherwise than GitHub, whose word was judged: {}\n",
-            Markdown.code(told),
-        )
 
 
 def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:

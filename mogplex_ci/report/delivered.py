@@ -85,6 +85,8 @@ class Delivered(NamedTuple):
     changed: bool | None
     has_work: bool
     """Whether there is, or may be, something on the branch to look at."""
+    pull_requests_are_known: bool
+    """Whether GitHub said which pull requests the branch has."""
     pull_request_url: SafeText | None
     branch_url: SafeText | None
     """GitHub's page of the branch, when it is one of its own."""
@@ -131,6 +133,9 @@ def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> 
         commit=safe.identifier(result.commit),
         changed=result.changed,
         has_work=branch is not None and _has_work(result),
+        pull_requests_are_known=(
+            result.delivery is not None and result.delivery.tells_pull_request
+        ),
         pull_request_url=safe.url(result.pull_request_url(servers)),
         branch_url=branch_url,
         compare_url=compare_url,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report, StepRun
+from mogplex_ci.run.updates import EventsArrived
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, write_whole
@@ -71,7 +72,9 @@ class Diagnostics(Report):
         self._log_update(update, {})
 
     def on(self, run: StepRun, update: Update) -> None:
-        """Log an update: a wait with its reason, or a decision."""
+        """Log an update: a wait with its reason, or a decision. Events are in the events file."""
+        if isinstance(update, EventsArrived):
+            return
         fields: dict[str, object] = {}
         if run.name is not None:
             fields["name"] = run.name
@@ -84,14 +87,12 @@ class Diagnostics(Report):
         }
         if (run := values.get("run")) is not None:
             fields["status"] = run.status
-        if (events := values.get("events")) is not None:
-            fields["count"] = len(events)
         self._log(type(update).__name__, **fields)
         self._tell_failure()
 
     def end(self, step: StepFacts) -> None:
         """Log how the step ended."""
-        self._log("end", result=step.whole.ending.result)
+        self._log("end", result=step.ending.result)
         self._tell_failure()
 
     def info(self, line: SafeText) -> None:

@@ -15,14 +15,16 @@ from typing import Final, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo
 from mogplex_ci.outputs import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import StepRun, text
+from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import record_of
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import AGENT_KNOWS_WHY, Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import event_text
 
@@ -30,14 +32,10 @@ MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
-_AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
-"""Results of which the agent's last line may tell the reason."""
-_REASON_LIMIT: Final = 100
-"""Characters of a reason in the table of runs."""
 
 
-class Ending(NamedTuple):
-    """How a run ended, or the step as a whole."""
+class EndingFacts(NamedTuple):
+    """How a step or a run ended."""
 
     result: Result
     exit_code: int
@@ -100,17 +98,14 @@ class Task(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The run and the agent's work in it. Without a run nothing of it is known."""
+    """The run at the service, and the agent's work in it."""
 
     run_id: SafeText | None
-    """None when no run was started."""
     status: SafeText | None
     harness: SafeText | None
     repo_id: SafeText | None
     sandbox_id: SafeText | None
-    key: SafeText | None
-    """The idempotency key."""
-    joined: bool | None
+    joined: bool
     cancelled_by_step: bool
     preview_url: SafeText | None
     """The preview of a paused run."""
@@ -142,28 +137,22 @@ class Times(NamedTuple):
     timeline: Timeline
 
 
-class NextStep(NamedTuple):
-    """Something that a person may want to do now."""
-
-    purpose: LiteralString
-    """Continues the word "To"."""
-    command: SafeText
-    """For a shell where the log is read."""
-
-
 class RunFacts(NamedTuple):
-    """One run that is over. The facts of a step as a whole have the same form."""
+    """A run of the step that is over."""
 
     number: int
-    """See ``StepRun``; 0 for a step as a whole."""
+    """See ``StepRun``."""
     name: SafeText | None
     """See ``StepRun``."""
-    ending: Ending
+    ending: EndingFacts
     task: Task
-    work: Work
+    key: SafeText | None
+    """The idempotency key under which the run was started."""
+    work: Work | None
+    """None when no run was started."""
     delivered: Delivered
     times: Times
-    next_steps: tuple[NextStep, ...]
+    next_steps: tuple[Command, ...]
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
     record: Mapping[str, object] | None
@@ -176,6 +165,11 @@ class RunFacts(NamedTuple):
             return self.task.repo_shown
         return self.name.strip("[]")
 
+    @property
+    def anchor(self) -> str:
+        """The id of its part of a page."""
+        return f"r{self.number}"
+
     def link(self, url: SafeText | None) -> SafeText | None:
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
@@ -184,33 +178,17 @@ class RunFacts(NamedTuple):
             return None
         return url
 
-    def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
-        """Return names and values of everything that is known, as far as it is short."""
-        work = self.work
-        values: dict[LiteralString, CleanText | LiteralString | int | None] = {
-            "Repository": self.task.repo,
-            "Branch": self.delivered.branch_shown,
-            "Base branch": self.delivered.base_shown,
-            "Agent's word": self.delivered.agents_word,
-            "Changed": _change(self.delivered),
-            "Commit": self.delivered.commit,
-            "Run": work.run_id,
-        }
-        if work.joined:
-            values["Joined"] = "an earlier attempt started it"
-        values |= {
-            "Status": work.status,
-            "Harness": work.harness,
-            "Started": self.times.started,
-            "Attempt": self.task.attempt,
-        }
-        if work.run_id:
-            values["Events"] = self.times.events
-        if self.times.events_missing:
-            values["More events"] = "the service does not list them"
-        if work.run_id:
-            values["Requests"] = self.ending.requests
-        return {name: value for name, value in values.items() if value is not None}
+    @property
+    def was_skipped(self) -> bool:
+        """Whether it was never started since others had failed."""
+        return self.ending.result is Result.SKIPPED
+
+    def ending_as(self, ending: EndingFacts) -> Self:
+        """Return the run with another ending."""
+        record = self.record
+        if record is not None:
+            record = {**record, "result": ending.result.value}
+        return self._replace(ending=ending, record=record)
 
     def without_timeline(self) -> Self:
         """Return what is kept once the run's reports are made: the timelines of all runs would be
@@ -220,157 +198,43 @@ class RunFacts(NamedTuple):
 
 
 class StepFacts(NamedTuple):
-    """How a step ended, and its runs."""
+    """A step that is over, and its runs."""
 
-    whole: RunFacts
-    """The run, if the inputs name one; else how the step ended, and nothing about a run."""
+    ending: EndingFacts
+    task: Task
     runs: Sequence[RunFacts]
-    """The runs that are over, in the order in which the step plans them."""
+    """Those that are over, in the order of the plan."""
     planned: int
-    """How many runs the step was to have."""
-    names_one_run: bool
-    """Whether the inputs name one run, so that the outputs are about it."""
-
-    @property
-    def shown(self) -> Sequence[RunFacts]:
-        """The runs; the step itself if it ended before any did."""
-        return self.runs or [self.whole]
+    """How many runs the step was to have; 0 if it ended before that was known."""
+    subject: RunFacts | None
+    """The run that the outputs are about; None if the inputs name several, or it has none."""
 
     @property
     def has_several(self) -> bool:
-        """Whether there are several runs, which need a table and a headline for all of them."""
+        """Whether the runs need a table and a headline of their own."""
         return self.planned > 1 and len(self.runs) > 0
-
-    @property
-    def only_run(self) -> RunFacts | None:
-        """The run, or the step itself if it ended before it had one; None if there are several."""
-        if self.has_several:
-            return None
-        return self.shown[0]
-
-    def headline(self, safe: Sanitizer) -> SafeText:
-        """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were
-        not started.
-        """
-        if not self.has_several:
-            return safe.line(self.shown[0].ending.headline)
-        is_detached = any(run.ending.result is Result.DETACHED for run in self.runs)
-        verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-        skipped = sum(run.ending.result is Result.SKIPPED for run in self.runs)
-        good = sum(run.ending.exit_code == 0 for run in self.runs) - skipped
-        runs = count(len(self.runs), "run")
-        said = safe.sentence(safe.message(str(good)), " of ", runs, " ", verb)
-        if not skipped:
-            return said
-        return safe.sentence(said, ", ", skipped, " not started")
-
-    @property
-    def why(self) -> SafeText | None:
-        """Why a step with several runs ended before all of them did; None when their own ends say
-        it all.
-        """
-        ending = self.whole.ending
-        if self.has_several and (ending.result is Result.INTERRUPTED or ending.remedy):
-            return ending.annotation
-        return None
-
-    def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
-        """Return a table of the runs: the cells by column. A column that would be empty is left
-        out.
-        """
-
-        def shown(value: CleanText | None) -> CleanText:
-            return safe.clean(value or "", limit=text.NAME_LIMIT)
-
-        columns: dict[LiteralString, list[CleanText]] = {
-            "Result": [_result_cell(run, safe) for run in self.runs],
-            "Repository": [shown(run.task.repo_shown) for run in self.runs],
-            "Task": [shown(run.task.name) for run in self.runs],
-            "Time": [_time_cell(run, safe) for run in self.runs],
-            "Pull request": [_pull_request_cell(run, safe) for run in self.runs],
-            "Reason": [_reason_cell(run, safe) for run in self.runs],
-        }
-        return {name: cells for name, cells in columns.items() if any(cells)}
-
-
-def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    cell = safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
-    if run.work.doubt is None:
-        return cell
-    return safe.sentence(cell, ", doubted")
-
-
-def _time_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    if run.work.run_id is None:
-        return safe.clean("")
-    return duration(run.ending.duration)
-
-
-def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    link = run.link(run.delivered.pull_request_url)
-    if link is not None:
-        return link
-    if run.delivered.changed is False:
-        return safe.line("no change")
-    return safe.clean("")
-
-
-def _reason_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    """Return the code and the first words of why a run did not succeed."""
-    ending = run.ending
-    why: CleanText | None = ending.cause
-    if not ending.says_more:  # the column with the result says the cause
-        if ending.detail and not text.says_nothing(ending.detail):
-            why = ending.detail
-        elif ending.result in _AGENT_KNOWS_WHY and run.work.message:
-            why = safe.clean(text.last_line(Untrusted(run.work.message))) or why
-    if ending.error_code is None or why is None:
-        return safe.clean("")
-    first = safe.clean(text.first_line(why), limit=_REASON_LIMIT)
-    return safe.sentence(ending.error_code, ": ", first)
-
-
-def _change(delivered: Delivered) -> LiteralString | None:
-    """Return whether something was changed, in a word; None when there is nothing to say of it."""
-    if delivered.changed:
-        return "yes"
-    if delivered.changed is False:
-        return "nothing"
-    if delivered.has_work:
-        return "unknown"
-    return None
 
 
 def facts_of(
-    result: RunResult,
-    safe: Sanitizer,
-    platform: Platform,
-    inputs: ActionInputs | None,
-    run: StepRun | None = None,
-    began: float = 0.0,
+    result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float = 0.0
 ) -> RunFacts:
-    """Return the facts of ``run``, which ended with ``result``; without it, of the step as a whole.
-
-    ``inputs`` is None when they could not be read; the run ``began`` so many seconds after the
-    step.
+    """Return the facts of ``run``, which began ``began`` seconds after the step and ended with
+    ``result``.
     """
-    if inputs is not None and inputs.dry_run:
+    inputs = run.inputs
+    if inputs.dry_run:
         result = result._replace(requests_sent=0)  # those to its own emulator are none
-    number = 0
-    name = None
-    if run is not None:
-        number = run.number
-        name = run.name
     delivered = delivered_of(result, safe, platform.github_servers)
     artifact_file = None
-    if inputs is not None and inputs.output_dir is not None and result.artifact is not None:
+    if inputs.output_dir is not None and result.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
     return RunFacts(
-        number=number,
-        name=name,
+        number=run.number,
+        name=run.name,
         ending=ending_of(result, safe, is_found_again=_is_found_again(result, platform, inputs)),
-        task=task_of(result, safe, platform, inputs),
-        work=work_of(result, safe, platform, inputs),
+        task=task_of(inputs, result.repo, safe, platform),
+        key=safe.key(result.key),
+        work=_work_of(result, safe, platform, inputs),
         delivered=delivered,
         times=times_of(result, began),
         next_steps=tuple(_next_steps(result, safe, delivered, inputs)),
@@ -379,19 +243,19 @@ def facts_of(
     )
 
 
-def _is_found_again(result: RunResult, platform: Platform, inputs: ActionInputs | None) -> bool:
+def _is_found_again(result: RunResult, platform: Platform, inputs: ActionInputs) -> bool:
     """Whether a re-run of the job follows the same run."""
-    if result.run is None or inputs is None or inputs.dry_run or inputs.on_rerun == "new":
+    if result.run is None or inputs.dry_run or inputs.on_rerun == "new":
         return False
     if inputs.run_id is not None or inputs.idempotency_key is not None:
         return True
     return platform.identity() is not None and not platform.own_try
 
 
-def ending_of(result: RunResult, safe: Sanitizer, *, is_found_again: bool = False) -> Ending:
+def ending_of(result: RunResult, safe: Sanitizer, *, is_found_again: bool = False) -> EndingFacts:
     """Return how a run, or the step, ended; ``is_found_again``: a re-run of the job follows it."""
     remedy = _remedy(result, safe, is_found_again=is_found_again)
-    return Ending(
+    return EndingFacts(
         result=result.result,
         exit_code=result.exit_code,
         cause=text.our_words(text.capitalized(result.cause), safe),
@@ -449,7 +313,7 @@ def _annotation(result: RunResult, remedy: SafeText | None, safe: Sanitizer) -> 
         return None
     error = text.reason(safe, result)
     said: list[Part] = [error, _full_stop(error)]
-    if result.result in _AGENT_KNOWS_WHY:
+    if result.result in AGENT_KNOWS_WHY:
         last = text.last_line(result.timeline.last_words)
         if last:
             said += [" The agent's last line: ", Untrusted(last), _full_stop(last)]
@@ -461,11 +325,13 @@ def _full_stop(words: str) -> LiteralString:
 
 
 def task_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
+    inputs: ActionInputs | None, repo: Repo | None, safe: Sanitizer, platform: Platform
 ) -> Task:
-    """Return what was asked for."""
+    """Return what was asked for. ``inputs`` is None when they could not be read, ``repo`` when it
+    was not found.
+    """
     identity = platform.identity()
-    found = result.repo.full_name if result.repo else None
+    found = repo.full_name if repo else None
     task = Task(
         name=None,
         title=safe.clean("Mogplex"),
@@ -512,37 +378,20 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
     return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 
 
-_NO_RUN: Final = Work(
-    run_id=None,
-    status=None,
-    harness=None,
-    repo_id=None,
-    sandbox_id=None,
-    key=None,
-    joined=None,
-    cancelled_by_step=False,
-    preview_url=None,
-    message=None,
-    doubted_claims=None,
-    doubt=None,
-    event_sha256=None,
-)
-
-
-def work_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
-) -> Work:
-    """Return what is known about the run itself."""
+def _work_of(
+    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs
+) -> Work | None:
+    """Return what is known about the run at the service."""
     run = result.run
     timeline = result.timeline
     if run is None:
-        return _NO_RUN
+        return None
     preview_url = None
     if run.is_paused and timeline.checkpoint is not None:
         preview_url = safe.url(timeline.checkpoint.preview_url)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
     event_sha256 = None
-    event_words = platform.cause.words() if inputs and inputs.include_event else ()
+    event_words = platform.cause.words() if inputs.include_event else ()
     if event_words:
         event_sha256 = safe.identifier(event_text(event_words).sha256)
     doubted_claims = None
@@ -556,7 +405,6 @@ def work_of(
         harness=safe.identifier(run.harness),
         repo_id=safe.identifier(run.repo_id),
         sandbox_id=safe.identifier(run.sandbox_id),
-        key=safe.key(result.key),
         joined=result.joined,
         cancelled_by_step=result.cancelled_by_step,
         preview_url=preview_url,
@@ -583,10 +431,10 @@ def times_of(result: RunResult, began: float) -> Times:
 
 
 def _next_steps(
-    result: RunResult, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs | None
-) -> Iterator[NextStep]:
+    result: RunResult, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs
+) -> Iterator[Command]:
     """Yield what may be done next. No service knows the run of a dry run."""
-    if result.run is None or inputs is None or inputs.dry_run:
+    if result.run is None or inputs.dry_run:
         return
 
     def command(arguments: LiteralString, run_id: str) -> SafeText:
@@ -595,14 +443,16 @@ def _next_steps(
     if delivered.has_work and delivered.branch is not None:
         branch = delivered.branch
         switch = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
-        yield NextStep("look at the work", switch)
+        yield Command("look at the work", switch)
+    run_id = result.run.id
+    yield Command("look at the run", command("runs get {}", run_id), is_in_log=True)
     if result.run_goes_on:
-        yield NextStep("follow the run", command(text.FOLLOW, result.run.id))
-        yield NextStep("cancel the run", command(text.CANCEL, result.run.id))
+        yield Command("follow the run", command(text.FOLLOW, run_id))
+        yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:
-        yield NextStep("read the run's events again", command("runs events {}", result.run.id))
+        yield Command("read the run's events again", command("runs events {}", run_id))
     if result.sandbox is not None:
         # The log may hold values of the repository's own variables: it is shown to whoever holds a
         # token, and not in a job's log.
         logs = command("sandboxes logs {}", result.sandbox.id)
-        yield NextStep("see why the set-up failed", logs)
+        yield Command("see why the set-up failed", logs, is_in_log=True)

@@ -8,7 +8,7 @@ from typing import Final
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.report import FileReport, StepRun
 from mogplex_ci.report.facts import RunFacts, StepFacts
-from mogplex_ci.report.outputs import result_of_run
+from mogplex_ci.report.outputs import result_of_run, result_of_step
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.sanitize import Sanitizer
@@ -156,10 +156,11 @@ class ResultFile(FileReport):
     def end(self, step: StepFacts) -> None:
         """Write the file."""
         runs = [self._runs[run.number] for run in step.runs]
-        whole = result_of_run(step.whole, self._safe)
-        if step.names_one_run and runs:
-            whole = runs[0]
-        write_json(self._path, whole | {"runs": runs})
+        if step.subject is not None:
+            content = self._runs[step.subject.number]
+        else:
+            content = result_of_step(step, self._safe)
+        write_json(self._path, content | {"runs": runs})
 
 
 def write_json(path: Path, value: object) -> None:
@@ -175,7 +176,7 @@ class ArtifactFile(FileReport):
         found = [_artifact_of(run) for run in step.runs if run.delivered.artifact is not None]
         if not found:
             discard(self._path)
-        elif step.names_one_run:
+        elif step.subject is not None:
             write_json(self._path, found[0]["artifact"])
         else:
             write_json(self._path, found)

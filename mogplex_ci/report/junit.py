@@ -1,11 +1,12 @@
 """The result as JUnit XML."""
 
+from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree
 
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.delivered import GateFacts
-from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 from mogplex_ci.workspace import write_whole
 
 _COUNTS: Final = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
@@ -24,16 +25,18 @@ class JUnitFile(FileReport):
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
-        whole = step.whole
+        ending = step.ending
         suites = ElementTree.Element("testsuites")
         suite = ElementTree.SubElement(
-            suites, "testsuite", name="Mogplex", time=f"{whole.ending.duration:.3f}"
+            suites, "testsuite", name="Mogplex", time=f"{ending.duration:.3f}"
         )
-        for run in step.shown:
+        for run in step.runs:
             _add_run(suite, run)
-        if step.has_several and whole.ending.remedy:
-            case = _add_case(suite, "mogplex", whole.task.title, whole.ending.duration)
-            _add_fault(case, "error", whole.ending.annotation, _code(whole))
+        if not step.runs or (step.has_several and ending.remedy):
+            class_name = step.task.repo_shown or "mogplex"
+            name = step.task.name or step.task.title
+            case = _add_case(suite, class_name, name, ending.duration)
+            _add_fault(case, ending.result.row.junit or "error", ending)
         for count, counted in _COUNTS.items():
             suite.set(count, str(len(suite.findall(f"testcase{counted}"))))
         ElementTree.indent(suites)
@@ -49,8 +52,8 @@ def _add_run(suite: ElementTree.Element, run: RunFacts) -> None:
     case = _add_case(suite, class_name, run.task.name or run.task.title, ending.duration)
     element = ending.result.row.junit
     if element:
-        _add_fault(case, element, ending.cause or ending.remedy, _code(run), ending.detail)
-    if run.work.run_id:
+        _add_fault(case, element, ending)
+    if run.work is not None:
         said = [f"Run {run.work.run_id}: {ending.result.value}"]
         for number, each in enumerate(run.delivered.rounds, 1):
             said.append(f"Round {number}, run {each.run_id}: {each.found}")
@@ -63,12 +66,19 @@ def _add_gate(suite: ElementTree.Element, class_name: str, gate: GateFacts) -> N
     case = _add_case(suite, class_name, gate.name, 0.0)
     if not gate.passed:
         message = f"{gate.found}. Expected: {gate.expected}."
-        items = "\n".join([*gate.items, gate.remedy or ""])
-        _add_fault(case, "failure", message, gate.error_code or "REJECTED", items)
+        code = gate.error_code or "REJECTED"
+        _add_text(case, "failure", code, [message, *gate.items, gate.remedy])
 
 
-def _code(run: RunFacts) -> str:
-    return run.ending.error_code or run.ending.result.value
+def _add_fault(case: ElementTree.Element, element: str, ending: EndingFacts) -> None:
+    code = ending.error_code or ending.result.value
+    message = ending.cause or ending.remedy
+    said: list[str | None] = [message, *ending.problems, ending.detail]
+    if ending.cause is not None:
+        said.append(ending.remedy)
+    if ending.error_code is not None and ending.help_url is not None:
+        said.append(f"{ending.error_code}, exit {ending.exit_code}: {ending.help_url}")
+    _add_text(case, element, code, said)
 
 
 def _add_case(
@@ -79,7 +89,10 @@ def _add_case(
     )
 
 
-def _add_fault(
-    case: ElementTree.Element, element: str, message: str | None, code: str, text: str | None = None
+def _add_text(
+    case: ElementTree.Element, element: str, code: str, said: Sequence[str | None]
 ) -> None:
-    ElementTree.SubElement(case, element, message=message or "", type=code).text = text or None
+    """Add what went wrong. Its text begins with the message: GitLab shows the text alone."""
+    lines = [line for line in said if line]
+    fault = ElementTree.SubElement(case, element, message=lines[0] if lines else "", type=code)
+    fault.text = "\n".join(lines) or None

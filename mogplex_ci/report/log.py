@@ -17,7 +17,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
-from mogplex_ci.report.run_log import RunLog, write_end
+from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
@@ -27,7 +27,7 @@ from mogplex_ci.words.event_words import EventText
 from mogplex_ci.workspace import discard, writable, write_whole
 
 if TYPE_CHECKING:
-    from mogplex_ci.report.facts import Ending, RunFacts, StepFacts
+    from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 
 _LEAST_ROOM: Final = 20_000
 _LEFT_OUT: Final = 200
@@ -161,7 +161,7 @@ class Log(Report):
         """
         ending = run.ending
         said: list[Part] = [run.name, " ", ending.mark, " ", ending.headline]
-        if run.work.run_id:
+        if run.work is not None:
             said += [" after ", duration(ending.duration)]
         said += text.behind(": ", run.link(run.delivered.pull_request_url))
         file = None
@@ -171,7 +171,8 @@ class Log(Report):
             said += [" (log: ", file, ")"]
         self.lines.say(*said)
         if ending.exit_code != 0 and ending.annotation:
-            self._annotate_failure(self._safe.sentence(run.name, " ", ending.annotation))
+            said_of_it = self._safe.sentence(run.name, " ", ending.annotation)
+            self._annotate_failure(said_of_it, was_started=run.work is not None)
         if kept and file is None:
             self.lines.fold(self._safe.sentence(run.name, " The run's log"), kept)
 
@@ -192,15 +193,15 @@ class Log(Report):
             return None
         return self._safe.path(path.relative_to(workspace.resolve()).as_posix())
 
-    def _annotate_failure(self, message: SafeText) -> None:
-        """Annotate that a run failed. The last annotation that the CI system shows waits for the
-        end of the step: it counts the failures that came after.
+    def _annotate_failure(self, message: SafeText, *, was_started: bool) -> None:
+        """Annotate that a run failed. Runs that were never started are counted in one annotation at
+        the end of the step; so are the failures for which the CI system has room for no more.
         """
-        if self.lines.is_last_annotation(Level.ERROR):
+        if not was_started or self.lines.is_last_annotation(Level.ERROR):
             self._failures_left.append(message)
             self.lines.say("Error: ", message)
         else:
-            self.lines.annotate(Level.ERROR, "Mogplex", message)
+            self.lines.annotate(Level.ERROR, text.PROGRAM, message)
 
     def _annotate_the_rest(self, why: SafeText | None) -> None:
         """Annotate why the step ended, and the failures that no annotation has said."""
@@ -216,32 +217,34 @@ class Log(Report):
             )
             message = self._safe.sentence(*text.join_present(" ", why, more))
         if message is not None:
-            self.lines.annotate(Level.ERROR, "Mogplex", message)
+            self.lines.annotate(Level.ERROR, text.PROGRAM, message)
 
     def end(self, step: "StepFacts") -> None:
         """Write how a step ended without a run, or with several; of an only run all is said."""
-        if not step.runs:
-            write_end(self.lines, step.whole)
-        if step.has_several:
-            self._end_of_several(step)
-        self._explain(step.whole.ending)
+        from mogplex_ci.report.blocks import Failure, RunsTable
+        from mogplex_ci.report.end_log import write_blocks
+        from mogplex_ci.report.story import Reader, story_of_step, told_to
 
-    def _explain(self, ending: "Ending") -> None:
+        blocks = told_to(Reader.LOG, story_of_step(step, self._safe))
+        if step.has_several:
+            # The table first: the log ends with the result. The failures that are left share an
+            # annotation with the step's own.
+            write_blocks(self.lines, [block for block in blocks if isinstance(block, RunsTable)])
+            failures = [block for block in blocks if isinstance(block, Failure)]
+            blocks = [block for block in blocks if not isinstance(block, Failure | RunsTable)]
+            write_blocks(self.lines, blocks)
+            self._annotate_the_rest(failures[0].annotation if failures else None)
+        else:
+            write_blocks(self.lines, blocks)
+        self._explain(step.ending)
+
+    def _explain(self, ending: "EndingFacts") -> None:
         """End the log of a step that failed with its code, its exit code, and where the code is
         explained.
         """
         if ending.exit_code != 0 and ending.error_code and ending.help_url:
             exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
             self.lines.say(exits, ": ", ending.help_url)
-
-    def _end_of_several(self, step: "StepFacts") -> None:
-        for row in _rows(step, self._safe):
-            self.lines.line(row)
-        ending = step.whole.ending
-        headline = self._safe.sentence(ending.mark, " ", step.headline(self._safe))
-        requests = count(ending.requests, "request")
-        self.lines.say(headline, " after ", duration(ending.duration), ", ", requests)
-        self._annotate_the_rest(step.why)
 
     def _is_turning_point(self, update: u.Update) -> bool:
         """Whether an update of one run of several is a line of its own. A wait that all runs share
@@ -252,13 +255,6 @@ class Log(Report):
                 return False
             self._wait_ends = self._elapsed() + update.seconds
         return isinstance(update, TurningPoint)
-
-
-def _rows(step: "StepFacts", safe: Sanitizer) -> list[SafeText]:
-    """Return the table of the runs, a line each."""
-    columns = [[safe.line(name), *cells] for name, cells in step.table(safe).items()]
-    padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
-    return [safe.sentence(*text.join_present("  ", *row)) for row in zip(*padded, strict=True)]
 
 
 class _StreamedLog:

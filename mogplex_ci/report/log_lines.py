@@ -67,6 +67,27 @@ class LogLines:
         """Write one line."""
         self.line(self.safe.sentence(*parts))
 
+    def annotate_each(
+        self, level: Level, title: LiteralString, messages: Sequence[SafeText], more: LiteralString
+    ) -> None:
+        """Annotate with each message. The last annotation that is shown counts the messages that
+        none has room for, which are lines; ``more`` is the noun for one of them.
+        """
+        for number, message in enumerate(messages):
+            left = len(messages) - number
+            if left > 1 and self.is_last_annotation(level):
+                self.annotate(
+                    level, title, self.safe.sentence(count(left, more), ": the log has them")
+                )
+                for rest in messages[number:]:
+                    self.say(level.value.capitalize(), ": ", rest)
+                return
+            self.annotate(level, title, message)
+
+    def is_last_annotation(self, level: Level) -> bool:
+        """Whether one more annotation of ``level`` is shown, and none after it."""
+        return False
+
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
         self.annotate(Level.WARNING, title, message)
@@ -149,10 +170,10 @@ class JobLogLines(LogLines):
             self._annotated[level] += 1
             self.platform.annotate(level, self.safe.line(title), message, place)
         elif place is None:
-            self.say(level.value.capitalize(), ": ", title, ": ", message)
+            self.say(*_titled(level, title), message)
 
     def is_last_annotation(self, level: Level) -> bool:
-        """Whether one more annotation of ``level`` is shown, and none after it."""
+        """See ``LogLines``."""
         return level in _LEVELS[self.wanted] and self._annotated[level] == ANNOTATIONS_LIMIT - 1
 
     def link(self, label: SafeText, url: SafeText) -> None:
@@ -192,7 +213,10 @@ class KeptLines(LogLines):
         self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
     ) -> None:
         """Keep the message as a line; ``Log`` annotates how the run ended."""
-        self.line(self.safe.sentence(title, ": ", message))
+        if title == text.PROGRAM:
+            self.say(*_titled(level, title), message)
+        else:
+            self.say(title, ": ", message)
 
     def all(self) -> list[SafeText]:
         """Return all lines that were kept."""
@@ -200,3 +224,11 @@ class KeptLines(LogLines):
             return list(self._lines)
         left_out = self.safe.sentence("… ", count(self._dropped, "line"), " left out")
         return [left_out, *self._lines]
+
+
+def _titled(level: Level, title: LiteralString) -> list[Part]:
+    """Return how a line begins that stands in place of an annotation."""
+    kind = level.value.capitalize()
+    if title == text.PROGRAM:
+        return [kind, ": "]
+    return [kind, ": ", title, ": "]

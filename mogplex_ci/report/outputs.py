@@ -3,11 +3,11 @@ file.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from mogplex_ci.report.delivered import GateFacts, RoundFacts
-from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.sanitize import CleanText, Sanitizer
@@ -22,99 +22,84 @@ _Part = PhaseSpan | ToolUse | GateFacts | RoundFacts | CleanText
 FileValue = OutputValue | tuple[_Part, ...]
 
 
-class OutputSpec(NamedTuple):
-    """An output: a value that is handed on about a run."""
+class StepRow(NamedTuple):
+    """A value about how a step ended; in ``results`` and in the result file also of each run."""
 
-    name: str
-    """Its name on GitHub."""
-    value: Callable[[RunFacts], OutputValue]
-    """Reads it from the facts of a run."""
+    value: Callable[[StepFacts | RunFacts], FileValue]
+    output: str = ""
+    """Name of the output on GitHub; empty if there is none."""
     file: str = ""
     """Its place in the result file: a name, or ``object.name``; empty when it is an output only."""
-    early: bool = False
-    """Whether it is set as soon as the run is started."""
-    of_several: bool = False
-    """Whether it is set, too, if the inputs name several runs: then it is about the step."""
     in_results: bool = False
     """Whether the output ``results`` has it of each run."""
 
 
-class FileSpec(NamedTuple):
-    """A value about a run that is in the result file only."""
+class RunRow(NamedTuple):
+    """A value about a run."""
 
-    file: str
-    """Its place: a name, or ``object.name``."""
     value: Callable[[RunFacts], FileValue]
-    """Reads it from the facts of a run."""
+    output: str = ""
+    file: str = ""
+    in_results: bool = False
+    """These as in ``StepRow``."""
+    early: bool = False
+    """Whether the output is set as soon as the run is started."""
+    without: FileValue = None
+    """What the result file has of a step that names no one run."""
 
 
-_ROWS: Final[tuple[OutputSpec | FileSpec, ...]] = (
-    OutputSpec(
-        "result", lambda run: run.ending.result.value, "result", of_several=True, in_results=True
+_ROWS: Final[tuple[StepRow | RunRow, ...]] = (
+    StepRow(lambda ended: ended.ending.result.value, "result", "result", in_results=True),
+    StepRow(lambda ended: ended.ending.exit_code, file="exit_code"),
+    StepRow(lambda ended: ended.ending.cause, file="error.cause"),
+    RunRow(lambda run: run.work and run.work.status, "status", "run.status", True, early=True),
+    RunRow(lambda run: run.work and run.work.run_id, "run-id", "run.id", True, early=True),
+    RunRow(lambda run: run.work and run.work.repo_id, "repo-id", "run.repo_id", early=True),
+    RunRow(lambda run: run.task.repo, "repo", "repo"),
+    RunRow(lambda run: run.work and run.work.harness, "harness", "run.harness", early=True),
+    RunRow(lambda run: run.delivered.branch, "branch", "branch", True, early=True),
+    RunRow(lambda run: run.delivered.base_branch, "base-branch", "base_branch"),
+    RunRow(
+        lambda run: run.delivered.pull_request_url, "pull-request-url", "pull_request_url", True
     ),
-    FileSpec("exit_code", lambda run: run.ending.exit_code),
-    FileSpec("error.cause", lambda run: run.ending.cause),
-    OutputSpec("status", lambda run: run.work.status, "run.status", early=True, in_results=True),
-    OutputSpec("run-id", lambda run: run.work.run_id, "run.id", early=True, in_results=True),
-    OutputSpec("repo-id", lambda run: run.work.repo_id, "run.repo_id", early=True),
-    OutputSpec("repo", lambda run: run.task.repo, "repo"),
-    OutputSpec("harness", lambda run: run.work.harness, "run.harness", early=True),
-    OutputSpec("branch", lambda run: run.delivered.branch, "branch", early=True, in_results=True),
-    OutputSpec("base-branch", lambda run: run.delivered.base_branch, "base_branch"),
-    OutputSpec(
-        "pull-request-url",
-        lambda run: run.delivered.pull_request_url,
-        "pull_request_url",
-        in_results=True,
+    RunRow(lambda run: run.delivered.compare_url, "compare-url", "compare_url"),
+    RunRow(lambda run: run.work and run.work.preview_url, "preview-url", "preview_url"),
+    RunRow(lambda run: run.delivered.commit, "commit-sha", "commit", True),
+    RunRow(lambda run: run.delivered.changed, "changed", "changed", True),
+    RunRow(lambda run: run.work and run.work.joined, "replayed", "run.joined", early=True),
+    RunRow(lambda run: run.key, "idempotency-key", "run.idempotency_key", early=True),
+    RunRow(lambda run: run.work and run.work.cancelled_by_step, file="run.cancelled_by_step"),
+    RunRow(lambda run: run.work and run.work.message, "message", "last_words"),
+    RunRow(lambda run: run.work and run.work.doubted_claims, file="doubted_claims"),
+    StepRow(lambda ended: ended.ending.error, "error"),
+    StepRow(lambda ended: ended.ending.error_code, "error-code", "error.code", True),
+    StepRow(lambda ended: ended.ending.help_url, file="error.help_url"),
+    StepRow(lambda ended: ended.ending.detail, file="error.detail"),
+    StepRow(lambda ended: ended.ending.remedy, file="error.remedy"),
+    StepRow(lambda ended: ended.ending.problems, file="error.problems"),
+    RunRow(lambda run: run.work and run.work.sandbox_id, file="run.sandbox_id"),
+    RunRow(lambda run: run.times.events, file="events.count", without=0),
+    RunRow(
+        lambda run: run.times.events_missing, "events-truncated", "events.truncated", without=False
     ),
-    OutputSpec("compare-url", lambda run: run.delivered.compare_url, "compare_url"),
-    OutputSpec("preview-url", lambda run: run.work.preview_url, "preview_url"),
-    OutputSpec("commit-sha", lambda run: run.delivered.commit, "commit", in_results=True),
-    OutputSpec("changed", lambda run: run.delivered.changed, "changed", in_results=True),
-    OutputSpec("replayed", lambda run: run.work.joined, "run.joined", early=True),
-    OutputSpec("idempotency-key", lambda run: run.work.key, "run.idempotency_key", early=True),
-    FileSpec("run.cancelled_by_step", lambda run: run.work.cancelled_by_step),
-    OutputSpec("message", lambda run: run.work.message, "last_words"),
-    FileSpec("doubted_claims", lambda run: run.work.doubted_claims),
-    OutputSpec("error", lambda run: run.ending.error, of_several=True),
-    OutputSpec(
-        "error-code",
-        lambda run: run.ending.error_code,
-        "error.code",
-        of_several=True,
-        in_results=True,
-    ),
-    FileSpec("error.help_url", lambda run: run.ending.help_url),
-    FileSpec("error.detail", lambda run: run.ending.detail),
-    FileSpec("error.remedy", lambda run: run.ending.remedy),
-    FileSpec("error.problems", lambda run: run.ending.problems),
-    FileSpec("run.sandbox_id", lambda run: run.work.sandbox_id),
-    FileSpec("events.count", lambda run: run.times.events),
-    OutputSpec("events-truncated", lambda run: run.times.events_missing, "events.truncated"),
-    OutputSpec(
-        "duration-seconds",
-        lambda run: run.ending.duration,
-        "duration_seconds",
-        of_several=True,
-        in_results=True,
-    ),
-    FileSpec("requests", lambda run: run.ending.requests),
-    FileSpec("phases", lambda run: run.times.spans),
-    FileSpec("tools", lambda run: run.times.tools),
-    FileSpec("gates", lambda run: run.delivered.gates),
-    OutputSpec("rounds", lambda run: len(run.delivered.rounds) or None),
-    FileSpec("rounds", lambda run: run.delivered.rounds),
-    FileSpec("event_sha256", lambda run: run.work.event_sha256),
-    OutputSpec("output-dir", lambda run: run.task.output_dir, of_several=True),
-    FileSpec("artifact_file", lambda run: run.artifact_file),
-    OutputSpec("artifact", lambda run: run.delivered.artifact_output),
+    StepRow(lambda ended: ended.ending.duration, "duration-seconds", "duration_seconds", True),
+    StepRow(lambda ended: ended.ending.requests, file="requests"),
+    RunRow(lambda run: run.times.spans, file="phases", without=()),
+    RunRow(lambda run: run.times.tools, file="tools", without=()),
+    RunRow(lambda run: run.delivered.gates, file="gates", without=()),
+    RunRow(lambda run: len(run.delivered.rounds) or None, "rounds"),
+    RunRow(lambda run: run.delivered.rounds, file="rounds", without=()),
+    RunRow(lambda run: run.work and run.work.event_sha256, file="event_sha256"),
+    StepRow(lambda ended: ended.task.output_dir, "output-dir"),
+    RunRow(lambda run: run.artifact_file, file="artifact_file"),
+    RunRow(lambda run: run.delivered.artifact_output, "artifact"),
 )
 RESULTS: Final = "results"
 """The output that has every run of the step."""
-OUTPUTS: Final = {spec.name: spec for spec in _ROWS if isinstance(spec, OutputSpec)}
-"""The outputs about a run, by the name on GitHub, in the order of ``action.yml``."""
+OUTPUTS: Final = {row.output: row for row in _ROWS if row.output}
+"""By the name on GitHub, in the order of ``action.yml``."""
 OUTPUT_NAMES: Final = (*OUTPUTS, RESULTS)
-IN_FILE: Final = {spec.file: spec for spec in _ROWS if spec.file}
+IN_FILE: Final = {row.file: row for row in _ROWS if row.file}
 """By the place in the result file."""
 
 
@@ -122,7 +107,11 @@ def early_outputs(run: RunFacts, safe: Sanitizer) -> dict[str, CleanText | None]
     """Return the outputs that are known once the run is started, for later steps that always
     run.
     """
-    return {name: _as_text(spec.value(run), safe) for name, spec in OUTPUTS.items() if spec.early}
+    return {
+        name: _as_text(row.value(run), safe)
+        for name, row in OUTPUTS.items()
+        if isinstance(row, RunRow) and row.early
+    }
 
 
 def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
@@ -131,15 +120,17 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
     If the inputs name several runs, each run's are in ``results`` only.
     """
     outputs: dict[str, CleanText | None] = {}
-    for name, spec in OUTPUTS.items():
+    for name, row in OUTPUTS.items():
         outputs[name] = None
-        if spec.of_several or step.names_one_run:
-            outputs[name] = _as_text(spec.value(step.whole), safe)
-    outputs[RESULTS] = safe.json(Untrusted([_row(run) for run in step.runs]))
+        if isinstance(row, StepRow):
+            outputs[name] = _as_text(row.value(step), safe)
+        elif step.subject is not None:
+            outputs[name] = _as_text(row.value(step.subject), safe)
+    outputs[RESULTS] = safe.json(Untrusted([_result_row(run) for run in step.runs]))
     return outputs
 
 
-def _as_text(value: OutputValue, safe: Sanitizer) -> CleanText | None:
+def _as_text(value: FileValue, safe: Sanitizer) -> CleanText | None:
     """Return a value as the text that an output is."""
     match value:
         case CleanText():
@@ -148,41 +139,61 @@ def _as_text(value: OutputValue, safe: Sanitizer) -> CleanText | None:
             return safe.identifier(str(flag).lower())
         case int() | float():
             return safe.identifier(str(round(value)))
-        case word:
-            return safe.identifier(word)
+        case str() | None:
+            return safe.identifier(value)
+        case _:
+            raise TypeError("an output is one value")
 
 
-def _row(run: RunFacts) -> dict[str, object]:
+def _result_row(run: RunFacts) -> dict[str, object]:
     """Return a run as an object of the output ``results``."""
-    row: dict[str, object] = {"repo": run.task.repo, "task": run.task.name}
-    for name, spec in OUTPUTS.items():
-        if spec.in_results:
-            value = spec.value(run)
+    result: dict[str, object] = {"repo": run.task.repo, "task": run.task.name}
+    for name, row in OUTPUTS.items():
+        if row.in_results:
+            value = row.value(run)
             if isinstance(value, float):
                 value = round(value)
-            row[name] = value
-    return row
+            result[name] = value
+    return result
 
 
 def result_of_run(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
     """Return a run as the result file has it. Unknown values are null."""
-    content: dict[str, object] = {"version": FILE_VERSION}
-    objects: defaultdict[str, dict[str, object]] = defaultdict(dict)
-    for place, spec in IN_FILE.items():
-        value = _as_json(spec.value(run), safe)
-        object_name, dot, name = place.partition(".")
-        if dot:
-            objects[object_name][name] = value
-        else:
-            content[place] = value
-    content |= objects
-    if run.ending.cause is None:
-        content["error"] = None
-    elif run.ending.error_code is None:
-        content["error"] = objects["error"] | {"code": "ERROR"}
-    if run.work.run_id is None:
+    values = {place: row.value(run) for place, row in IN_FILE.items()}
+    content = _content(values, run.ending, safe)
+    if run.work is None:
         content["run"] = None
     return content | {"task": run.task.name, "record": run.record, "runs": []}
+
+
+def result_of_step(step: StepFacts, safe: Sanitizer) -> dict[str, object]:
+    """Return how a step ended that names no one run, as the result file has it."""
+    values = {
+        place: row.value(step) if isinstance(row, StepRow) else row.without
+        for place, row in IN_FILE.items()
+    }
+    content = _content(values, step.ending, safe)
+    return content | {"run": None, "task": step.task.name, "record": None, "runs": []}
+
+
+def _content(
+    values: Mapping[str, FileValue], ending: EndingFacts, safe: Sanitizer
+) -> dict[str, object]:
+    """Return values, by their place, as objects of the result file."""
+    content: dict[str, object] = {"version": FILE_VERSION}
+    objects: defaultdict[str, dict[str, object]] = defaultdict(dict)
+    for place, value in values.items():
+        object_name, dot, name = place.partition(".")
+        if dot:
+            objects[object_name][name] = _as_json(value, safe)
+        else:
+            content[place] = _as_json(value, safe)
+    content |= objects
+    if ending.cause is None:
+        content["error"] = None
+    elif ending.error_code is None:
+        content["error"] = objects["error"] | {"code": "ERROR"}
+    return content
 
 
 def _as_json(value: object, safe: Sanitizer) -> object:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.models import Run
     from mogplex_ci.report import StepRun
-    from mogplex_ci.report.facts import Ending, RunFacts
+    from mogplex_ci.report.facts import EndingFacts, RunFacts
     from mogplex_ci.run.updates import Update
 
 _OTHER_LINES: Final = 4
@@ -162,7 +162,7 @@ class _Row:
             case Started(run) | StatusChanged(run):
                 self._run(run, safe)
 
-    def end(self, ending: Ending, safe: Sanitizer) -> None:
+    def end(self, ending: EndingFacts, safe: Sanitizer) -> None:
         """Say how the run ended."""
         self.ended = time.monotonic()
         self.mark = ending.mark

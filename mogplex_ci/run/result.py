@@ -71,6 +71,8 @@ class Result(StrEnum):
     INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 10, 130, "error")
 
 
+AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
+"""Results of which the agent's last line may say the reason."""
 EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 

@@ -21,7 +21,7 @@ _MARKUP = (
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
     r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)](?!\S))"  # the end of a heading; the start of a line
 )
-"""Places in a text, and characters at the end of a match, where markdown may obey."""
+"""Places in a text where markdown may obey."""
 
 
 class _Text(str):
@@ -55,8 +55,9 @@ class SafeText(CleanText):
 
 
 class Markdown(_Text):
-    """Markdown whose markup is ours: text of others in it shows every character and is no link,
-    mention or HTML.
+    """Markdown whose markup is ours. Text of others stands in it as it is, in code if anything in
+    it means something to GitHub: so it is not a link, a mention or HTML, and the runner masks what
+    another step has told it to mask, which it would not know with a character escaped.
     """
 
     __slots__ = ()
@@ -65,9 +66,9 @@ class Markdown(_Text):
     def of(cls, template: LiteralString, *parts: Markdown | SafeText | int) -> Markdown:
         """Return ``template`` with ``parts`` filled into its ``{}``; without parts, as it is.
 
-        ``SafeText`` is escaped; ``Markdown`` and numbers go in as they are.
+        For ``SafeText`` see ``plain``; ``Markdown`` and numbers go in as they are.
         """
-        values = (escaped(part) if isinstance(part, SafeText) else part for part in parts)
+        values = (cls.plain(part) if isinstance(part, SafeText) else part for part in parts)
         return str.__new__(cls, template.format(*values) if parts else template)
 
     @classmethod
@@ -76,14 +77,33 @@ class Markdown(_Text):
         return str.__new__(cls, separator.join(parts))
 
     @classmethod
-    def code(cls, text: CleanText) -> Markdown:
-        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and
-        in HTML too.
+    def plain(cls, text: CleanText) -> Markdown:
+        """Return ``text`` on one line: as it is, or as code if GitHub would obey anything in it."""
+        if compiled(_MARKUP).search(text) or "\n" in text:
+            return cls.code(text)
+        return str.__new__(cls, text)
 
-        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links
-        of mentions, issue numbers and commits.
+    @classmethod
+    def html(cls, text: CleanText) -> Markdown:
+        """Return ``text`` for a place in HTML, where no code can stand: without the signs that mean
+        something there.
         """
-        return str.__new__(cls, f"<code>{escaped(text)}</code>")
+        return str.__new__(cls, re.sub(r"[<>&\s]+", " ", text))
+
+    @classmethod
+    def code(cls, text: CleanText) -> Markdown:
+        """Return ``text`` as code on one line; in a table it must hold no bar.
+
+        GitHub makes no link of a mention, an issue number or a commit in code.
+        """
+        words = text.replace("\n", " ")
+        if not words.strip():
+            return str.__new__(cls, "")
+        ticks = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
+        # A parser takes one space off both ends, if it is not all there is.
+        has_spaces = words.startswith(" ") and words.endswith(" ")
+        space = " " if has_spaces or words.startswith("`") or words.endswith("`") else ""
+        return str.__new__(cls, f"{ticks}{space}{words}{space}{ticks}")
 
 
 def duration(seconds: float) -> SafeText:
@@ -131,19 +151,3 @@ def _clock_parts(seconds: int) -> tuple[int, int, int]:
     """Return ``seconds`` as hours, minutes and seconds."""
     minutes, rest = divmod(seconds, 60)
     return *divmod(minutes, 60), rest
-
-
-def escaped(text: str) -> str:
-    """Return ``text`` on one line with its markup as character references, which markdown takes for
-    plain characters.
-
-    Addresses, mentions and issues are found after references are decoded: a ``wbr``, which only
-    allows a line break, keeps their parts apart.
-    """
-    return compiled(_MARKUP).sub(_reference, text.replace("\n", " "))
-
-
-def _reference(match: re.Match[str]) -> str:
-    if not match[0]:
-        return "<wbr>"
-    return f"{match[0][:-1]}&#{ord(match[0][-1])};"

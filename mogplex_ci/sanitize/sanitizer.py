@@ -14,7 +14,7 @@ from mogplex_ci.own_words import WriteInput, as_in_workflow, written
 from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.redactor import MASK, Redactor
-from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText, escaped
+from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText
 from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
@@ -48,7 +48,6 @@ _URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _FILE_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
-_NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """Characters that mermaid may take for syntax, and more."""
 
 _GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
@@ -191,10 +190,6 @@ class Sanitizer:
         text, missing = self._read(value, limit)
         return str.__new__(CleanText, _cut(text, limit, missing))
 
-    def markdown(self, value: Value) -> Markdown:
-        """Return ``value`` as inline code for markdown; it may stand in a table or in HTML."""
-        return Markdown.code(self.clean(value, limit=INLINE_LIMIT))
-
     def fence(
         self, value: Value, *, language: LiteralString = "text", limit: int = BLOCK_LIMIT
     ) -> Markdown:
@@ -205,17 +200,6 @@ class Sanitizer:
         bar = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
 
-    def quote(self, value: Value, *, limit: int = BLOCK_LIMIT) -> Markdown:
-        """Return ``value`` as a quote, whose lines wrap and stay apart; it has to stand on lines of
-        its own.
-        """
-        lines = []
-        for line in self.clean(value, limit=limit).split("\n"):
-            text = line.lstrip(" \t")
-            indent = len(line[: len(line) - len(text)].expandtabs(4))
-            lines.append(f"> {'&nbsp;' * min(indent, 40)}{escaped(text)}<br>" if text else ">")
-        return str.__new__(Markdown, "\n".join(lines))
-
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
         """Return a link with ``label``, or with the URL itself; None when it is no https URL
         without credentials.
@@ -224,14 +208,6 @@ class Sanitizer:
         if target is None:
             return None
         return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
-
-    def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
-        """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no
-        syntax there.
-        """
-        return str.__new__(
-            Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", self.clean(value, limit=limit)).strip() or "…"
-        )
 
     def data(self, value: Untrusted) -> object:
         """Return a JSON value like ``value``, every key and string in it clean, cut where it is too

@@ -47,7 +47,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             platform.is_dry_run = asks_for_dry_run(argv, env)
             recorder.open_files(error.output_dir)
             raise
-        recorder.begin(inputs.tasks, inputs.warnings, names_one_run=inputs.names_one_run)
+        recorder.begin(inputs.tasks, inputs.warnings)
         end.result = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
     return recorder.finish(end.result).exit_code
 
@@ -68,7 +68,7 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     step.platform.check_files(_known_outputs(step, run), key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:
         if run is not None:
-            return _perform_one(step, run, connect)
+            return _perform_one(step, run, connect, subject=run)
         from mogplex_ci.step.fleet import SharedToken, find_runs, perform_fleet
 
         token = SharedToken(connect, step.clock)
@@ -88,9 +88,13 @@ def _known_outputs(step: Step, run: StepRun | None) -> Mapping[str, CleanText | 
     return {"idempotency-key": step.recorder.safe.key(key)}
 
 
-def _perform_one(step: Step, run: StepRun, connect: Callable[[], Client]) -> RunResult:
-    """Start the only run of the step, follow it into the job log, and return how it ended."""
-    step.recorder.begin_runs([run])
+def _perform_one(
+    step: Step, run: StepRun, connect: Callable[[], Client], subject: StepRun | None = None
+) -> RunResult:
+    """Start the only run of the step, follow it into the job log, and return how it ended.
+    ``subject`` is the run if the outputs are about it.
+    """
+    step.recorder.begin_runs([run], subject)
     _comment_on(step, run)
     return step.recorder.follow(run, execute(step, run, connect))
 

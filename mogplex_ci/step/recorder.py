@@ -36,7 +36,7 @@ from mogplex_ci.waiting import Stop
 if TYPE_CHECKING:
     from mogplex_ci.report.comment import Comment
     from mogplex_ci.report.diagnostics import Diagnostics
-    from mogplex_ci.report.facts import RunFacts, StepFacts
+    from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 
 T = TypeVar("T")
 
@@ -69,17 +69,15 @@ class Recorder:
             for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")
         ):
             self._reports.append(Summary(platform, sanitizer))
-        self._names_one_run = True
-        """Whether the inputs name one run, so that the outputs are about it."""
         self._runs: Sequence[StepRun] = ()
+        self._subject: StepRun | None = None
+        """The run that the outputs are about; None if the inputs name several, or none yet."""
         self._started_at: dict[int, float] = {}
         """By the number of the run: seconds since the step began."""
         self._ended: dict[int, RunFacts] = {}
         """By the number of the run."""
 
-    def begin(
-        self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem], *, names_one_run: bool
-    ) -> None:
+    def begin(self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem]) -> None:
         """Mask the token, and open the reports that the inputs ask for. ``tasks`` are the inputs of
         each task.
         """
@@ -88,9 +86,12 @@ class Recorder:
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
+        if len(tasks) > 1:
+            prompts = {task.prompt for task in tasks}
+            prompt = "" if len(prompts) > 1 else inputs.prompt
+            self._inputs = inputs._replace(prompt=prompt, task=None)
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
-        self._names_one_run = names_one_run
         self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run:
             self._ledger = Ledger(
@@ -128,9 +129,12 @@ class Recorder:
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
 
-    def begin_runs(self, runs: Sequence[StepRun]) -> None:
-        """Record these runs from now on."""
+    def begin_runs(self, runs: Sequence[StepRun], subject: StepRun | None = None) -> None:
+        """Record these runs from now on. ``subject`` is the one that the outputs are about, if the
+        inputs name one.
+        """
         self._runs = runs
+        self._subject = subject
         self._each_report(lambda report: report.begin_runs(runs))
 
     def show_counts(self, counts: Callable[[], SafeText]) -> None:
@@ -199,13 +203,16 @@ class Recorder:
         case.
         """
         self._started_at.setdefault(run.number, self._elapsed())
-        if not self._names_one_run:
+        if run is not self._subject:
             return
         known = RunResult.of(Result.DETACHED)
         known = known._replace(run=started.run, key=started.key, joined=started.joined)
-        from mogplex_ci.report.outputs import early_outputs  # not before the first request
+        # Not before the first request.
+        from mogplex_ci.report.facts import facts_of
+        from mogplex_ci.report.outputs import early_outputs
 
-        values = early_outputs(self._facts_of(known, None), self.safe)
+        facts = facts_of(known, self.safe, self._platform, run)
+        values = early_outputs(facts, self.safe)
         self._guarded(partial(self._platform.set_early_outputs, values), "the outputs", "Outputs")
 
     def count_runs(self, counts: SafeText) -> None:
@@ -224,13 +231,15 @@ class Recorder:
         if len(self._runs) == 1:
             began = 0.0  # it takes the time of the step
         result = result._replace(duration=ended - began, repo=result.repo or run.plan.found)
-        facts = self._facts_of(result, run.inputs, run, began)
+        from mogplex_ci.report.facts import ending_of, facts_of
+
+        facts = facts_of(result, self.safe, self._platform, run, began)
         self._ended[run.number] = facts.without_timeline()
-        if self._names_one_run:
-            handed_on = self._hand_on(result, self._step_facts(facts))
-            if handed_on is not result:
-                result = handed_on
-                facts = self._facts_of(result, run.inputs, run, began)
+        if run is self._subject:
+            with_outputs = self._write_outputs(result, self._step_facts(facts.ending))
+            if with_outputs is not result:
+                result = with_outputs
+                facts = facts.ending_as(ending_of(result, self.safe))
                 self._ended[run.number] = facts.without_timeline()
         if self._ledger and not result.left_behind:
             self._ledger.close(run.number)
@@ -240,49 +249,30 @@ class Recorder:
 
     def finish(self, result: RunResult) -> RunResult:
         """Record how the step ended, and return how it did with its outputs."""
+        from mogplex_ci.report.facts import ending_of
+
         self._progress.stop()
-        if self._names_one_run and self._ended:
-            (whole,) = self._ended.values()  # whose outputs are written
-            step = self._step_facts(whole)
+        if self._subject is not None and self._subject.number in self._ended:
+            ending = self._ended[self._subject.number].ending  # with its outputs
         else:
             result = result.without_run()._replace(duration=self._elapsed())
-            step = self._facts_without_run(result)
-            handed_on = self._hand_on(result, step)
-            if handed_on is not result:
-                result = handed_on
-                step = self._facts_without_run(result)
+            ending = ending_of(result, self.safe)
+            result = self._write_outputs(result, self._step_facts(ending))
+            ending = ending_of(result, self.safe)
+        step = self._step_facts(ending)
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
         return result
 
-    def _facts_without_run(self, result: RunResult) -> StepFacts:
-        whole = self._facts_of(result, self._inputs_of_step())
-        return self._step_facts(whole)
-
-    def _facts_of(
-        self,
-        result: RunResult,
-        inputs: ActionInputs | None,
-        run: StepRun | None = None,
-        began: float = 0.0,
-    ) -> RunFacts:
-        from mogplex_ci.report.facts import facts_of  # not before the first request
-
-        return facts_of(result, self.safe, self._platform, inputs, run, began)
-
-    def _step_facts(self, whole: RunFacts) -> StepFacts:
-        from mogplex_ci.report.facts import StepFacts
+    def _step_facts(self, ending: EndingFacts) -> StepFacts:
+        from mogplex_ci.report.facts import StepFacts, task_of
 
         ended = [self._ended[run.number] for run in self._runs if run.number in self._ended]
-        return StepFacts(whole, ended, len(self._runs), self._names_one_run)
-
-    def _inputs_of_step(self) -> ActionInputs | None:
-        """Return the inputs, without a task if the step has several."""
-        if self._inputs is None or self._names_one_run:
-            return self._inputs
-        prompts = {run.inputs.prompt for run in self._runs}
-        prompt = "" if len(prompts) > 1 else self._inputs.prompt
-        return self._inputs._replace(prompt=prompt, task=None)
+        subject = self._ended.get(self._subject.number) if self._subject is not None else None
+        task = task_of(self._inputs, None, self.safe, self._platform)
+        if subject is not None:
+            task = subject.task
+        return StepFacts(ending, task, ended, len(self._runs), subject)
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
@@ -311,7 +301,7 @@ class Recorder:
         else:
             self.warn(title, "A report failed: {}", InternalError.of(error).cause)
 
-    def _hand_on(self, result: RunResult, step: StepFacts) -> RunResult:
+    def _write_outputs(self, result: RunResult, step: StepFacts) -> RunResult:
         """Write the outputs, and return how the step ends with them, or without."""
         from mogplex_ci.report.outputs import outputs_of
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport, StepRun
+from mogplex_ci.report.blocks import Block
 from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.story import (
+    Matter,
+    Reader,
+    headline_of,
+    story_of_run,
+    story_of_step,
+    told_to,
+)
 from mogplex_ci.report.text import NAME_LIMIT, EntryText, entry_text, long_lines
 from mogplex_ci.run.timeline import (
     AgentText,
@@ -101,14 +110,14 @@ class HtmlReport(FileReport):
         self._room = PAGE_LIMIT // len(runs)
 
     def end_run(self, run: RunFacts) -> None:
-        """Write the run's part of the page."""
+        """Write the run's part of the page; one that was never started has none."""
+        if run.was_skipped and run.name is not None:
+            return
         self._parts[run.number] = part_of(run, self._safe, room=self._room).encode()
 
     def end(self, step: StepFacts) -> None:
         """Write the page."""
-        parts: Iterable[str] = (self._parts[run.number].decode() for run in step.runs)
-        if not step.runs:
-            parts = [part_of(step.whole, self._safe)]
+        parts = (part.decode() for part in self._parts.values())
         write_whole(self._path, page(step, parts, self._safe))
 
 
@@ -116,16 +125,17 @@ def page(step: StepFacts, parts: Iterable[str], safe: Sanitizer) -> Iterator[str
     """Yield the page piece by piece: how the step ended, a table and a picture of several runs, and
     the finished ``parts`` of the runs below.
     """
+    story = story_of_step(step, safe)
     return (
         _templates()
         .get_template("page.html.j2")
         .generate(
             version=__version__,
             step=step,
-            whole=step.whole,
-            only_run=step.only_run,
-            headline=step.headline(safe),
-            table=step.table(safe),
+            only_run=step.runs[0] if len(step.runs) == 1 else None,
+            headline=headline_of(step, safe),
+            story=told_to(Reader.PAGE, story),
+            runs=[block for matter, block in story if matter is Matter.RUNS],
             picture=_picture_of_runs(step.runs),
             parts=parts,
             filter_classes=[f"f{number}" for number in range(_MOST_FILTERS)],
@@ -144,10 +154,10 @@ def part_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> str:
         .get_template("run.html.j2")
         .render(
             run=run,
-            anchor=_anchor(run),
+            anchor=run.anchor,
+            story=told_to(Reader.PAGE, story_of_run(run, safe)),
             entries=entries,
             filters=filters,
-            label_of=lambda gate: gate.label(safe),
             picture=_picture_of_run(run, entries, filters),
         )
     )
@@ -164,7 +174,7 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "sha256": _sha256}
+    environment.filters |= {"duration": duration, "sha256": _sha256, "kind": _kind_of_block}
     return environment
 
 
@@ -173,9 +183,9 @@ def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _anchor(run: RunFacts) -> str:
-    """Return the id of the run's part of the page; ids in it begin with it."""
-    return f"r{run.number}"
+def _kind_of_block(block: Block) -> str:
+    """Return the name of a block's type, for the macro that writes it."""
+    return type(block).__name__
 
 
 def _filters_of(tools: Sequence[ToolUse], safe: Sanitizer) -> Sequence[tuple[str, int]]:
@@ -328,13 +338,13 @@ def _picture_of_runs(runs: Iterable[RunFacts]) -> Picture:
     """Return a drawing of all runs; times count from the beginning of the step."""
     picture = Picture(max((run.times.ended for run in runs), default=0.0))
     for run in runs:
-        if run.work.run_id is None:
+        if run.work is None:
             continue
         took = duration(run.ending.duration)
         title = f"{run.label}: {run.ending.headline} after {took}"
         kind = "bad" if run.ending.exit_code else ""
         times = run.times
-        picture.add(run.label, [picture.bar(times.began, times.ended, kind, title, _anchor(run))])
+        picture.add(run.label, [picture.bar(times.began, times.ended, kind, title, run.anchor)])
     return picture
 
 
@@ -357,7 +367,7 @@ def _picture_of_run(
             kind = "call"
             if shown.is_bad:
                 kind = "call bad"
-            bar = picture.bar(entry.at, ended, kind, title, f"{_anchor(run)}e{number}")
+            bar = picture.bar(entry.at, ended, kind, title, f"{run.anchor}e{number}")
             calls.setdefault(shown.filter, []).append(bar)
     for number, (name, _) in enumerate(filters):
         picture.add(name, calls.get(number, ()))

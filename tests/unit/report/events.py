@@ -206,12 +206,12 @@ def planned(**fields: Any) -> StepRun:
 
 def alone(run: RunFacts) -> StepFacts:
     """A step with this one run."""
-    return StepFacts(run, [run], planned=1, names_one_run=True)
+    return StepFacts(run.ending, run.task, [run], planned=1, subject=run)
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> RunFacts:
     run = planned(**fields)
-    return facts_of(ended or result(), Sanitizer(), github(), run.inputs, run)
+    return facts_of(ended or result(), Sanitizer(), github(), run)
 
 
 SUCCESSFUL = (
@@ -292,11 +292,11 @@ def written(
     job = Job(stream, folder)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
     tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
-    recorder.begin(tasks, [], names_one_run=not is_fleet)
+    recorder.begin(tasks, [])
     found = [(task, repo(one.repo)) for task, one in zip(tasks, runs, strict=True)]
     steps = planned_runs(found, job, recorder.safe)
     if is_fleet or runs[0].updates or runs[0].ended.run:
-        recorder.begin_runs(steps)
+        recorder.begin_runs(steps, None if is_fleet else steps[0])
     else:
         broke = runs[0].ended  # the step ended before it had a run
     for step, one in zip(steps, () if broke else runs, strict=not broke):

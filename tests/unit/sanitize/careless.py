@@ -26,7 +26,7 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.line(title + " and more")  # type: ignore[arg-type]
     platform.line(title.upper())  # type: ignore[arg-type]
     platform.line(safe.clean(event.type))  # type: ignore[arg-type]
-    platform.line(safe.markdown(event.type))  # type: ignore[arg-type]
+    platform.line(Markdown.code(safe.clean(event.type)))  # type: ignore[arg-type]
     platform.line(data["message"])  # type: ignore[arg-type]
     platform.fold(event.type, [])  # type: ignore[arg-type]
     platform.debug(str(42))  # type: ignore[arg-type]
@@ -79,5 +79,5 @@ def careful(platform: Platform, event: Event, safe: Sanitizer, level: Level, is_
         platform.line(line)
     platform.annotate(Level.ERROR, safe.line("Agent"), safe.line("It says {}", event.type))
     platform.set_outputs({"branch": safe.branch(event.data.at("working_branch"))})
-    table = Markdown.of("| {} | {} |", safe.markdown(event.type), count(3, "event"))
+    table = Markdown.of("| {} | {} |", Markdown.code(safe.clean(event.type)), count(3, "event"))
     platform.write_summary(Markdown.joined("\n", [table, safe.fence(event.data)]), "✔")

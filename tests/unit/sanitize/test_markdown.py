@@ -10,6 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mogplex_ci.report.blocks import Table
+from mogplex_ci.report.markdown import markdown_of
 from mogplex_ci.sanitize import Markdown, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.github_markdown import rendered
@@ -97,10 +99,13 @@ markup = st.lists(st.sampled_from(HTML + FRAGMENTS) | hostile, max_size=8).map("
 @example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
 @example("</code><b>")
 def test_inline_text_is_code_and_nothing_else(text: str) -> None:
-    shown = SANITIZER.line("a {}", Untrusted(text)).removeprefix("a ")
-    page = rendered(f"before {SANITIZER.markdown(Untrusted(text))} after")
-    assert page.elements == ["p", "code"]
-    assert page.code == shown
+    shown = SANITIZER.clean(Untrusted(text)).replace("\n", " ")
+    page = rendered(f"before {Markdown.code(SANITIZER.clean(Untrusted(text)))} after")
+    if shown.strip():
+        assert page.elements == ["p", "code"]
+        assert page.code == shown
+    else:
+        assert page.elements == ["p"]
 
 
 @given(markup)
@@ -115,45 +120,29 @@ def test_a_sentence_is_nothing_but_a_sentence(text: str) -> None:
         rendered(Markdown.of("{}\n", shown)),
         rendered(Markdown.of("{}\n", SANITIZER.message(text))),
     ):
-        assert page.elements == ["p"]
-    assert (
-        "".join(text for _, text in rendered(Markdown.of("{}", shown)).texts).strip()
-        == shown.strip()
-    )
-
-
-@given(markup)
-@example("1. one\n- two\n===\n:-:\n    four\n---\n#\n> five")
-@example("a\n\n\nb\n")
-def test_a_quote_keeps_its_lines_and_nothing_else(text: str) -> None:
-    page = rendered(SANITIZER.quote(Untrusted(text)))
-    assert {re.sub(" .*", "", element) for element in page.elements} <= {"blockquote", "p", "br"}
-    lines = [
-        line.replace("\xa0", " ").strip()
-        for line in "".join(text for _, text in page.texts).split("\n")
-    ]
-    clean = SANITIZER.clean(Untrusted(text)).replace("\xa0", " ")
-    assert [line for line in lines if line] == [
-        line.strip() for line in clean.split("\n") if line.strip()
-    ]
+        assert page.elements in (["p"], ["p", "code"])
+    page = rendered(Markdown.of("{}", shown))
+    assert "".join(text for _, text in page.texts).strip() == shown.strip()
 
 
 def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
     plain = 'It\'s "50 %" (a/b, c-d; e.f = g + h): MOGPLEX_API_KEY & C:\\Users! # x? {y} ^'
     assert Markdown.of("{}", SANITIZER.line(plain)) == plain
     assert Markdown.of("{}", SANITIZER.line("1.2s")) == "1.2s"
-    assert Markdown.of("{}", SANITIZER.line("3. *a* @b #1")) == "3&#46; &#42;a&#42; @<wbr>b #<wbr>1"
+    assert Markdown.of("{}", SANITIZER.line("3. *a* @b #1")) == "`3. *a* @b #1`"
 
 
 @given(markup)
 @example("a|b")
+@example("a\\")
 def test_inline_text_stays_in_its_cell(text: str) -> None:
-    cell = SANITIZER.markdown(Untrusted(text))
-    page = rendered(f"| a | b |\n| - | - |\n| {cell} | end |\n")
-    assert page.elements == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "code", "td"]
-    assert [text for inside, text in page.texts if inside[-1:] == ("td",) and text.strip()] == [
-        "end"
-    ]
+    rows = [(SANITIZER.clean(Untrusted(f"x{text}")), "end")]
+    page = rendered(
+        markdown_of([Table("Tools", ("Tool", "Calls"), rows)], SANITIZER, limit=100_000)
+    )
+    cells = [inside for inside in page.elements if inside in ("td", "th")]
+    assert cells == ["th", "th", "td", "td"]
+    assert "end" in [text.strip() for _, text in page.texts]
 
 
 @given(markup)
@@ -176,7 +165,7 @@ def test_the_samples_are_markup(text: str) -> None:
 def test_code_is_where_githubs_second_pass_makes_no_links() -> None:
     """Mentions, issues and commits become links in plain text, and never inside `code` or `pre`."""
     text = Untrusted("@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b")
-    for markdown in (SANITIZER.markdown(text), SANITIZER.fence(text)):
+    for markdown in (Markdown.code(SANITIZER.clean(text)), SANITIZER.fence(text)):
         assert (
             rendered(markdown).code.strip()
             == "@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b"

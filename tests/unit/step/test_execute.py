@@ -150,8 +150,8 @@ def executed(
     step = step_of(job)
     step = step._replace(began=step.clock.monotonic() - began)
     run = only_run(inputs, job)
-    step.recorder.begin([inputs], [], names_one_run=True)
-    step.recorder.begin_runs([run])
+    step.recorder.begin([inputs], [])
+    step.recorder.begin_runs([run], run)
     updates: list[Update] = []
     with service_of(step, [inputs]) as connect:
         ended = finish(execute(step, run, connect), updates.append)

@@ -75,10 +75,10 @@ class Broken(Job):
         ]
 
 
-def recorder_of(job: Job, *, names_one_run: bool = True, **inputs: Any) -> Recorder:
+def recorder_of(job: Job, **inputs: Any) -> Recorder:
     seconds = count(0, 60)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(seconds)))
-    recorder.begin([typed_inputs(**inputs)], [], names_one_run=names_one_run)
+    recorder.begin([typed_inputs(**inputs)], [])
     return recorder
 
 
@@ -86,7 +86,7 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> RunResult:
     """Return how a step ends whose run ended with ``end``; None of its work is told."""
     recorder = recorder_of(job, **inputs)
     only = only_run(typed_inputs(), job)
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     return recorder.finish(recorder.end_run(only, end))
 
 
@@ -128,7 +128,7 @@ def test_a_step_that_would_be_green_fails_without_its_outputs(
     if names_one_run:
         failed = ended(job, end)
     else:
-        failed = recorder_of(job, names_one_run=False).finish(end)
+        failed = recorder_of(job).finish(end)
         told = (*told[:3], told[3].removesuffix(" The run itself has succeeded."))
     assert (failed.result, failed.exit_code) == (Result.ERROR, 1)
     code, cause, detail, remedy = told
@@ -164,7 +164,7 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     """The ids of a run, the state for ``post``, and what the CI system reads in the end."""
     job = Broken(A_FOLDER, "outputs", "state", "summary", "files of the CI system")
     recorder, only = recorder_of(job), only_run(typed_inputs(), job)
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     started = Started(run(), "key", joined=False, owned=True)
     recorder.save(only, started)
     recorder.on(only, started)
@@ -189,7 +189,7 @@ def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
     warning = Problem("branch", "is new", "Look.")
     recorder = Recorder(job, Sanitizer(), lambda: 0.0)
     tokens = {"api_key": "mog_1", "github_token": "ghs_1"}
-    recorder.begin([typed_inputs(**tokens)], [warning], names_one_run=True)
+    recorder.begin([typed_inputs(**tokens)], [warning])
     *hidden, said = log.getvalue().splitlines()
     assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
     assert said.startswith("::warning title=Inputs::branch: is new")
@@ -264,7 +264,7 @@ def test_post_is_told_of_each_start_and_of_its_end(
     job = Saving()
     recorder = recorder_of(job, base_url=BASE, api_key="mog_1", **fields)
     only = only_run(typed_inputs(task="docs"), job)
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     recorder.save(only, Starting("repo-1", repo(), "key-1"))
     recorder.save_key(only, "key-1")
     recorder.save(only, STARTED)
@@ -280,7 +280,7 @@ def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_beh
 ):
     job = Saving()
     recorder, only = recorder_of(job, base_url=BASE), only_run(typed_inputs(), job)
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     recorder.save(only, Starting("repo-1", repo(), "key-1"))
     recorder.save_key(only, "key-1")
     recorder.save_key(only, None)
@@ -296,8 +296,8 @@ def test_the_ids_of_the_run_that_the_inputs_name_are_outputs_at_once(
     *, names_one_run: bool, joined: bool
 ) -> None:
     job = Job(io.StringIO())
-    recorder, only = recorder_of(job, names_one_run=names_one_run), only_run(typed_inputs(), job)
-    recorder.begin_runs([only])
+    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
+    recorder.begin_runs([only], only if names_one_run else None)
     recorder.on(only, STARTED._replace(joined=joined))
     told = {name: value for name, value in job.outputs.items() if value}
     known = {
@@ -320,9 +320,9 @@ def test_an_only_run_takes_the_time_of_the_step_and_others_that_since_their_star
     """Each look at the clock takes a minute."""
     job = Job(io.StringIO())
     tasks = [typed_inputs(task=f"task {number}") for number in range(count_of_runs)]
-    recorder = recorder_of(job, names_one_run=count_of_runs == 1)
+    recorder = recorder_of(job)
     runs = planned_runs([(task, repo()) for task in tasks], job, recorder.safe)
-    recorder.begin_runs(runs)
+    recorder.begin_runs(runs, runs[0] if count_of_runs == 1 else None)
     for each in runs:
         recorder.on(each, STARTED)
     ended = [recorder.end_run(each, result(repo=None)) for each in runs]
@@ -341,7 +341,7 @@ def test_a_comment_that_no_repository_is_known_for_is_warned_of() -> None:
     job = Broken(FULL)
     recorder, only = recorder_of(job), only_run(typed_inputs(), job)
     recorder.comment_on(None, Stop())
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     recorder.on(only, STARTED)
     ((title, text),) = job.warnings
     assert title == "Comment"
@@ -367,9 +367,9 @@ class Terminal(io.StringIO):
 def test_what_a_run_does_is_redrawn_on_a_terminal_that_has_no_debug_log(debug: str) -> None:
     platform = detect({"TERM": "xterm", "MOGPLEX_DEBUG": debug}, shown := Terminal())
     recorder = Recorder(platform, Sanitizer(), lambda: 0.0)
-    recorder.begin([typed_inputs()], [], names_one_run=True)
+    recorder.begin([typed_inputs()], [])
     only = only_run(typed_inputs(), platform)
-    recorder.begin_runs([only])
+    recorder.begin_runs([only], only)
     recorder.on(only, STARTED)
     recorder.finish(recorder.end_run(only, result()))
     assert ("Run running" in shown.getvalue()) is (debug == "0")

@@ -1,0 +1,454 @@
+"""The story of a step and of each of its runs, told once: a function for each matter makes blocks
+of the facts, and log, summary, comment and page render them.
+
+``LEFT_OUT`` says which matters a report leaves out. A fact that all reports are to have is a field
+of ``report/facts.py`` and a line of the function of its matter here.
+"""
+
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
+# every start.
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import Final, LiteralString
+
+from mogplex_ci.platforms.base import Level
+from mogplex_ci.report import text
+from mogplex_ci.report.blocks import (
+    Aside,
+    Block,
+    Commands,
+    Failure,
+    Finding,
+    Findings,
+    Heading,
+    Link,
+    Outcome,
+    Quotation,
+    Rounds,
+    RunsTable,
+    Section,
+    Sentence,
+    Table,
+)
+from mogplex_ci.report.delivered import ARTIFACT_LIMIT, Delivered
+from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts, Task
+from mogplex_ci.run.result import AGENT_KNOWS_WHY, Result
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.untrusted import Untrusted
+
+_REASON_LIMIT: Final = 100
+"""Characters of a reason in the table of runs."""
+
+
+class Matter(StrEnum):
+    """What a part of the story is about, in the order in which it is told."""
+
+    TASK = "task"
+    OUTCOME = "outcome"
+    FAILURE = "failure"
+    PREVIEW = "preview"
+    ROUNDS = "rounds"
+    GATES = "gates"
+    AGENTS_WORD = "agent's word"
+    LAST_WORDS = "last words"
+    DOUBT = "doubt"
+    ARTIFACT = "artifact"
+    NEXT_STEPS = "next steps"
+    TIMES = "times"
+    TOOLS = "tools"
+    IDENTIFIERS = "identifiers"
+    RUNS = "runs"
+
+
+class Reader(StrEnum):
+    """A report that renders the story."""
+
+    LOG = "log"
+    SUMMARY = "summary"
+    COMMENT = "comment"
+    PAGE = "page"
+
+
+LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
+    # The log has told what the agent said and did, and every gate as it was judged.
+    Reader.LOG: frozenset(
+        {
+            Matter.TASK,
+            Matter.AGENTS_WORD,
+            Matter.LAST_WORDS,
+            Matter.TIMES,
+            Matter.TOOLS,
+            Matter.IDENTIFIERS,
+        }
+    ),
+    # What events say otherwise than GitHub stands among the identifiers.
+    Reader.SUMMARY: frozenset({Matter.AGENTS_WORD, Matter.ARTIFACT}),
+    # People come by for the outcome; the job's log is one link away.
+    Reader.COMMENT: frozenset(
+        {
+            Matter.TASK,
+            Matter.ARTIFACT,
+            Matter.NEXT_STEPS,
+            Matter.TIMES,
+            Matter.TOOLS,
+            Matter.IDENTIFIERS,
+        }
+    ),
+    # The page has a header of its own, and draws the times and tools.
+    Reader.PAGE: frozenset(
+        {
+            Matter.TASK,
+            Matter.OUTCOME,
+            Matter.AGENTS_WORD,
+            Matter.ARTIFACT,
+            Matter.TIMES,
+            Matter.TOOLS,
+            Matter.RUNS,
+        }
+    ),
+}
+Story = Sequence[tuple[Matter, Block]]
+
+
+def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
+    """Return the story of one run."""
+    matters: tuple[tuple[Matter, Callable[[RunFacts, Sanitizer], Iterator[Block]]], ...] = (
+        (Matter.TASK, lambda run, _: _task(run.ending, run.task)),
+        (Matter.OUTCOME, _outcome),
+        (Matter.FAILURE, lambda run, _: _failure(run.ending)),
+        (Matter.PREVIEW, _preview),
+        (Matter.ROUNDS, _rounds),
+        (Matter.GATES, _gates),
+        (Matter.AGENTS_WORD, _agents_word),
+        (Matter.LAST_WORDS, _last_words),
+        (Matter.DOUBT, _doubt),
+        (Matter.ARTIFACT, _artifact),
+        (Matter.NEXT_STEPS, _next_steps),
+        (Matter.TIMES, _times),
+        (Matter.TOOLS, _tools),
+        (Matter.IDENTIFIERS, _identifiers),
+    )
+    return [(matter, block) for matter, tell in matters for block in tell(run, safe)]
+
+
+def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
+    """Return what there is to say of the step itself: all of it if it ended before it had a run,
+    and what its several runs have in common. An only run has the whole story.
+    """
+    if len(step.runs) == 1 and not step.has_several:
+        return []
+    ending = step.ending
+    requests = count(ending.requests, "request")
+    took = duration(ending.duration)
+    outcome = Outcome(ending.mark, headline_of(step, safe), took, [], [])
+    if step.runs:
+        outcome = outcome._replace(figures=[requests], asides=[Aside(requests)])
+    story: list[tuple[Matter, Block]] = []
+    story += [(Matter.TASK, block) for block in _task(ending, step.task)]
+    story.append((Matter.OUTCOME, outcome))
+    if not step.runs:
+        story += [(Matter.FAILURE, block) for block in _failure(ending)]
+        rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
+        if rows:
+            story.append((Matter.IDENTIFIERS, Table("Ids and counts", (), rows)))
+        return story
+    # Several runs: each tells why it failed, and only what stopped them all is left to say.
+    if ending.result is Result.INTERRUPTED or ending.remedy:
+        story += [(Matter.FAILURE, block) for block in _failure_of_several(ending)]
+    story.append((Matter.RUNS, _runs(step, safe)))
+    names = [run.name for run in step.runs if run.was_skipped]
+    if names:
+        said = safe.sentence("Not started: ", *text.join_present(", ", *names))
+        story.append((Matter.RUNS, Sentence(said)))
+    return story
+
+
+def told_to(reader: Reader, story: Story) -> list[Block]:
+    """Return the blocks of a story that a report renders."""
+    return [block for matter, block in story if matter not in LEFT_OUT[reader]]
+
+
+def headline_of(step: StepFacts, safe: Sanitizer) -> SafeText:
+    """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were not
+    started.
+    """
+    if not step.has_several:
+        return safe.line(step.ending.headline)
+    is_detached = any(run.ending.result is Result.DETACHED for run in step.runs)
+    verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
+    skipped = sum(run.ending.result is Result.SKIPPED for run in step.runs)
+    passed = sum(run.ending.exit_code == 0 for run in step.runs) - skipped
+    runs = count(len(step.runs), "run")
+    said = safe.sentence(safe.message(str(passed)), " of ", runs, " ", verb)
+    if not skipped:
+        return said
+    return safe.sentence(said, ", ", skipped, " not started")
+
+
+def _task(ending: EndingFacts, task: Task) -> Iterator[Block]:
+    yield Heading(ending.mark, task.title)
+    if task.dry_run:
+        yield Sentence(task.dry_run)
+
+
+def _outcome(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    ending = run.ending
+    figures: list[SafeText] = []
+    if run.work is not None:
+        figures = [count(run.times.events, "event"), count(ending.requests, "request")]
+    headline = safe.line(ending.headline)
+    asides = list(_delivery(run, safe))
+    yield Outcome(ending.mark, headline, duration(ending.duration), figures, asides)
+
+
+def _delivery(run: RunFacts, safe: Sanitizer) -> Iterator[Aside]:
+    """Yield the pull request, or what else is known of a change, and the branch."""
+    delivered = run.delivered
+    if run.work is not None:
+        yield from _change(run, delivered, safe)
+    if delivered.branch_shown:
+        yield Aside(delivered.branch_shown, url=run.link(delivered.branch_url))
+
+
+def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[Aside]:
+    pull_request = delivered.pull_request_url
+    compare = run.link(delivered.compare_url)
+    if pull_request is not None:
+        number = safe.identifier(pull_request.rpartition("/pull/")[2])
+        url = run.link(pull_request)
+        said = None
+        if url is not None:
+            said = Sentence(url, Level.NOTICE, "Pull request")
+        yield Aside("Pull request", number, url, said)
+        return
+    if delivered.changed is False:
+        words = safe.line("The run changed nothing in the repository")
+        yield Aside("no change", said=Sentence(words, Level.WARNING, "No change"))
+        return
+    is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
+    may_have_work = delivered.has_work or run.times.events_missing
+    if is_unknown and may_have_work:
+        why: LiteralString = "no event reports them"
+        if run.times.events_missing:
+            why = "events are missing"
+        words = safe.sentence("Pull request and change: unknown (", why, ")")
+        yield Aside("pull request and change unknown", url=compare, said=Sentence(words))
+    if compare is not None and may_have_work:
+        yield Aside("", url=compare, said=Sentence(safe.sentence("Compare: ", compare)))
+
+
+def _failure(ending: EndingFacts) -> Iterator[Block]:
+    """Yield why it failed. Of a rejected run the findings of its gates say that."""
+    if ending.cause is None and ending.remedy is None:
+        return
+    is_rejected = ending.result is Result.REJECTED
+    is_skipped = ending.result is Result.SKIPPED
+    annotation = ending.annotation
+    if is_rejected:
+        annotation = None
+    if is_skipped:
+        annotation = ending.remedy
+    yield Failure(
+        level=Level.NOTICE if is_skipped else Level.ERROR,
+        title="Skipped" if is_skipped else text.PROGRAM,
+        annotation=annotation,
+        problems=ending.problems,
+        cause=ending.cause if ending.says_more and not is_rejected else None,
+        code=ending.error_code,
+        help_url=ending.help_url,
+        exit_code=ending.exit_code,
+        detail=None if is_rejected else ending.detail,
+        remedy=None if is_rejected else ending.remedy,
+    )
+
+
+def _failure_of_several(ending: EndingFacts) -> Iterator[Block]:
+    yield Failure(
+        Level.ERROR, text.PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
+    )
+
+
+def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    if run.work is not None and run.work.preview_url is not None:
+        yield Link("Preview", run.work.preview_url)
+
+
+def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    rounds = run.delivered.rounds
+    if rounds:
+        yield Rounds([(each.mark, each.found) for each in rounds], rounds[-1].ended)
+
+
+def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    rows: list[Finding] = []
+    for gate in run.delivered.gates:
+        label = gate.label(safe)
+        found = safe.sentence(label, ": ", gate.with_items(safe))
+        said = safe.sentence(found, ". Expected: ", gate.expected, *text.behind(". ", gate.remedy))
+        rows.append(
+            Finding(
+                gate.mark,
+                gate.passed,
+                label,
+                gate.found,
+                gate.expected,
+                gate.remedy,
+                gate.items,
+                said,
+            )
+        )
+    if rows:
+        yield Findings(rows)
+
+
+def _agents_word(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    told = run.delivered.agents_word
+    if told is not None:
+        words: LiteralString = "The agent's events disagree with GitHub, whose answer was judged: "
+        yield Sentence(safe.sentence(words, told))
+
+
+def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    if run.work is not None and run.work.message:
+        yield Quotation("The agent's last words", run.work.message)
+
+
+def _doubt(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    if run.work is not None and run.work.doubt:
+        yield Sentence(run.work.doubt, Level.WARNING, "Doubted")
+
+
+def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    if run.delivered.artifact_is_long:
+        words: LiteralString = (
+            "The artifact is longer than {} characters: the output is empty, "
+            "and only [[output-dir]] gets it"
+        )
+        yield Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
+
+
+def _next_steps(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    if run.next_steps:
+        yield Commands(run.next_steps)
+
+
+def _times(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    took: list[Part] = []
+    for span in run.times.spans:
+        phase = safe.line(span.phase.value)
+        took.append(safe.sentence(phase, " ", duration(span.ended - span.started)))
+    if took:
+        words = safe.sentence(*text.join_present(" · ", *took))
+        yield Section("Where the time went", words)
+
+
+def _tools(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+    rows: list[tuple[CleanText | LiteralString | int, ...]] = []
+    for use in run.times.tools:
+        name = safe.clean(use.name, limit=text.NAME_LIMIT)
+        rows.append((name, len(use.calls), use.failed, duration(use.seconds)))
+    if rows:
+        yield Table("Tools", ("Tool", "Calls", "Failed", "Time"), rows)
+
+
+def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+    """Yield everything that is known and short."""
+    delivered = run.delivered
+    work = run.work
+    values: dict[LiteralString, CleanText | LiteralString | int | None] = {
+        "Repository": run.task.repo,
+        "Branch": delivered.branch_shown,
+        "Base branch": delivered.base_shown,
+        "Agent's word": delivered.agents_word,
+        "Changed": _changed_in_a_word(delivered),
+        "Commit": delivered.commit,
+    }
+    if work is not None:
+        values["Run"] = work.run_id
+        values["Joined"] = "an earlier attempt started it" if work.joined else None
+        values["Status"] = work.status
+        values["Harness"] = work.harness
+    values["Started"] = run.times.started
+    values["Attempt"] = run.task.attempt
+    if work is not None:
+        values["Events"] = run.times.events
+    if run.times.events_missing:
+        values["More events"] = "the service does not list them"
+    if work is not None:
+        values["Requests"] = run.ending.requests
+    rows = _known(values)
+    if rows:
+        yield Table("Ids and counts", (), rows)
+
+
+def _known(
+    values: dict[LiteralString, CleanText | LiteralString | int | None],
+) -> list[tuple[LiteralString, CleanText | LiteralString | int]]:
+    return [(name, value) for name, value in values.items() if value is not None]
+
+
+def _changed_in_a_word(delivered: Delivered) -> LiteralString | None:
+    if delivered.changed:
+        return "yes"
+    if delivered.changed is False:
+        return "nothing"
+    if delivered.has_work:
+        return "unknown"
+    return None
+
+
+def _runs(step: StepFacts, safe: Sanitizer) -> RunsTable:
+    """Return the table of the runs; a column that would be empty is left out."""
+
+    def shown(value: CleanText | None) -> CleanText:
+        return safe.clean(value or "", limit=text.NAME_LIMIT)
+
+    columns: dict[LiteralString, list[CleanText]] = {
+        "Result": [_result_cell(run, safe) for run in step.runs],
+        "Repository": [shown(run.task.repo_shown) for run in step.runs],
+        "Task": [shown(run.task.name) for run in step.runs],
+        "Time": [_time_cell(run, safe) for run in step.runs],
+        "Pull request": [_pull_request_cell(run, safe) for run in step.runs],
+        "Reason": [_reason_cell(run, safe) for run in step.runs],
+    }
+    anchors = [run.anchor for run in step.runs]
+    return RunsTable(anchors, {name: cells for name, cells in columns.items() if any(cells)})
+
+
+def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    cell = safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
+    if run.work is None or run.work.doubt is None:
+        return cell
+    return safe.sentence(cell, ", doubted")
+
+
+def _time_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    if run.work is None:
+        return safe.clean("")
+    return duration(run.ending.duration)
+
+
+def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    link = run.link(run.delivered.pull_request_url)
+    if link is not None:
+        return link
+    if run.delivered.changed is False:
+        return safe.line("no change")
+    return safe.clean("")
+
+
+def _reason_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
+    """Return the code and the first words of why a run did not succeed."""
+    ending = run.ending
+    why: CleanText | None = ending.cause
+    if not ending.says_more:  # the column with the result says the cause
+        message = run.work.message if run.work is not None else None
+        if ending.detail and not text.says_nothing(ending.detail):
+            why = ending.detail
+        elif ending.result in AGENT_KNOWS_WHY and message:
+            why = safe.clean(text.last_line(Untrusted(message))) or why
+    if ending.error_code is None or why is None:
+        return safe.clean("")
+    first = safe.clean(text.first_line(why), limit=_REASON_LIMIT)
+    return safe.sentence(ending.error_code, ": ", first)
