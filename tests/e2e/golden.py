@@ -46,6 +46,22 @@ def normalized(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
     return text.translate(_VISIBLE)
 
 
+def differences(shared: str, text: str) -> str:
+    """Return the lines in which `text` differs from `shared`, a block for each place. It holds no
+    line that both have, so that a sentence of all systems stands in one golden text.
+    """
+    old, new = shared.splitlines(), text.splitlines()
+    blocks = []
+    for tag, begins, ends, since, until in difflib.SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
+        if tag != "equal":
+            gone = [f"-{line}\n" for line in old[begins:ends]]
+            added = [f"+{line}\n" for line in new[since:until]]
+            blocks.append("".join(gone + added))
+    return "@@\n".join(blocks)
+
+
 def check_golden(name: str, text: str) -> None:
     """Compare with the golden text `name`, or write it where RUN_ACTION_GOLDEN is `write`."""
     path = GOLDEN / name

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
-from tests.e2e.golden import check_golden, normalized
+from tests.e2e.golden import check_golden, differences, normalized
 from tests.github import TOKEN, GitHub, Work
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (
@@ -121,17 +122,38 @@ class Job:
         ]
 
 
-@pytest.mark.parametrize("name", mostly_slow(sorted(ENVIRONMENTS), every=3))
-def test_a_run_that_opens_a_pull_request(name: str, tmp_path: Path) -> None:
-    check_golden(f"{name}/pull-request.txt", Job(name, tmp_path).run("pull-request"))
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What a job of no known system prints and writes, by the name of the golden text."""
+    texts = {}
+    for name, variables in (("pull-request", {}), ("failure", {"MOGPLEX_OUTPUT_DIR": "."})):
+        job = Job("plain", tmp_path_factory.mktemp(name))
+        texts[name] = job.run(name, **variables)
+    return texts
+
+
+@pytest.mark.parametrize("name", ["pull-request", "failure"])
+def test_what_all_systems_share(name: str, shared: Mapping[str, str]) -> None:
+    check_golden(f"plain/{name}.txt", shared[name])
+
+
+@pytest.mark.parametrize("name", mostly_slow(sorted({*ENVIRONMENTS} - {"plain"}), every=3))
+def test_a_run_that_opens_a_pull_request(
+    name: str, tmp_path: Path, shared: Mapping[str, str]
+) -> None:
+    """A system's golden text has what differs from a job of no known system."""
+    text = Job(name, tmp_path).run("pull-request")
+    check_golden(f"{name}/pull-request.txt", differences(shared["pull-request"], text))
 
 
 @pytest.mark.parametrize(
     "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity", "forgejo"], every=2)
 )
-def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
-    log = Job(name, tmp_path).run("failure", MOGPLEX_OUTPUT_DIR=".")
-    check_golden(f"{name}/failure.txt", log)
+def test_a_run_that_fails_with_every_report(
+    name: str, tmp_path: Path, shared: Mapping[str, str]
+) -> None:
+    text = Job(name, tmp_path).run("failure", MOGPLEX_OUTPUT_DIR=".")
+    check_golden(f"{name}/failure.txt", differences(shared["failure"], text))
 
 
 def test_on_forgejo_a_gate_is_judged_by_github_and_not_by_the_forge(tmp_path: Path) -> None:

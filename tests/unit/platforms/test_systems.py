@@ -15,12 +15,10 @@ import pytest
 import yaml
 
 from mogplex_ci import platforms
-from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import Identity, System, repository_of
-from mogplex_ci.report.outputs import IN_FILE, OUTPUT_NAMES
 from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
@@ -106,29 +104,6 @@ def test_the_examples_use_the_published_image_or_action() -> None:
         for path in examples
         if not any(use in path.read_text(encoding="utf-8") for use in USES)
     ] == []
-
-
-@pytest.mark.parametrize("name", OUTPUT_NAMES)
-def test_an_output_is_described(name: str) -> None:
-    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(
-        name, {}
-    )
-    assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
-    page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
-    assert f"| `{name}` |" in page, (
-        f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
-    )
-
-
-@pytest.mark.parametrize("place", IN_FILE)
-def test_what_the_result_file_has_is_in_its_schema(place: str) -> None:
-    rules = load_schema("result")
-    for name in place.split("."):
-        choices = [rules, *rules.get("oneOf", [])]
-        (rules,) = [
-            found for each in choices if (found := each.get("properties", {}).get(name))
-        ] or [None]
-        assert rules, f"describe {place} in mogplex_ci/schemas/result.schema.json"
 
 
 NAMED = sorted(set(ENVIRONMENTS) - {"plain"})

@@ -143,13 +143,6 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
             "error": {"type": "UnreachableError", "cause": "no answer"},
             "seconds": 3.0,
         },
-        {
-            "event": "EventsArrived",
-            "name": "[a]",
-            "elapsed": 1.0,
-            "status": "streaming",
-            "count": 1,
-        },
     ]
     assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
     assert end == {"event": "end", "result": "success"}

@@ -504,7 +504,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
     assert 19_000 < sum(map(len, group.lines)) < 20_100
     assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
-    assert group.lines[-1].startswith("To read the run's events again: ")
+    assert group.lines[-1].startswith("To look at the run: ")
 
 
 def finding(**payload: Any) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.facts import RunFacts
-from mogplex_ci.report.outputs import early_outputs, outputs_of
+from mogplex_ci.report.outputs import IN_FILE, OUTPUT_NAMES, early_outputs, outputs_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
+from tests.program import ROOT
 from tests.unit.report.events import (
     BRANCH,
     RUN_ID,
@@ -118,3 +121,26 @@ def test_the_message_is_the_last_one_and_not_too_long() -> None:
     assert message.startswith("éé")
     assert len(message) <= 10_000
     assert message.endswith(" more characters")
+
+
+@pytest.mark.parametrize("name", OUTPUT_NAMES)
+def test_an_output_is_described(name: str) -> None:
+    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(
+        name, {}
+    )
+    assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
+    page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in page, (
+        f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
+    )
+
+
+@pytest.mark.parametrize("place", IN_FILE)
+def test_what_the_result_file_has_is_in_its_schema(place: str) -> None:
+    rules = load_schema("result")
+    for name in place.split("."):
+        choices = [rules, *rules.get("oneOf", [])]
+        (rules,) = [
+            found for each in choices if (found := each.get("properties", {}).get(name))
+        ] or [None]
+        assert rules, f"describe {place} in mogplex_ci/schemas/result.schema.json"
