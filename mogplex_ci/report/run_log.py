@@ -12,7 +12,7 @@ from mogplex_ci.report.event_log import EventLog
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.sanitize import Part, duration
+from mogplex_ci.sanitize import Part, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
