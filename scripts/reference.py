@@ -41,7 +41,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 
 
 class DeclaredInputs(NamedTuple):

@@ -55,8 +55,9 @@ def judge_run(
     gates: list[Gate] = []
     artifact = None
     for kind in wanted:
-        if kind is BRANCH and not all(gate.passed for gate in gates):
-            break
+        has_failed = any(not gate.passed for gate in gates)
+        if has_failed and not _is_of_use(kind, inspection):
+            continue
         finding = yield from _find(kind, inspection)
         inspection = inspector.learn(inspection, finding)
         artifact = artifact or finding.artifact
@@ -113,6 +114,15 @@ def _wanted_gates(inspection: Inspection) -> list[GateKind]:
     return wanted
 
 
+def _is_of_use(kind: GateKind, inspection: Inspection) -> bool:
+    """Whether a gate is judged although another one has failed. Checks can take an hour, and only
+    ``repair`` has a use for all faults.
+    """
+    if kind.name == "checks":
+        return inspection.inputs.repair > 0
+    return kind is not BRANCH
+
+
 def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Finding]:
     """Return what a gate's judge finds; in a dry run, what the scenario says of this round, or of
     the last one.
@@ -146,6 +156,7 @@ def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
         finding.items[:MOST_LISTED],
         finding.details[:MOST_LISTED],
         not words.is_for_people,
+        finding.also_red,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.gates.check_names import required_by_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -94,7 +95,11 @@ class Notary:
     def before_start(
         self, github: GitHubApi, repo: Repo | None
     ) -> Generator[Update, None, Baseline]:
-        """Return branch and base as they are before the start call."""
+        """Return branch and base as they are before the start call.
+
+        Raises:
+            UsageError: checks are required, and nothing is known to name one.
+        """
         inputs = self._inputs
         noted = Baseline(inputs.base_branch or "")
         if not noted.base and repo is not None and repo.default_branch is not None:
@@ -107,8 +112,9 @@ class Notary:
         if noted.base:
             tip = yield from self._tip_now(noted.base)
             noted = noted._replace(base_tip=tip, since=github.time)
-        if noted.base_tip and "checks" in inputs.gates:
-            noted = yield from self._with_required(noted)
+        if noted.base and "checks" in inputs.gates:
+            required = yield from self._required(noted)
+            noted = noted._replace(required=required)
         return noted
 
     def at_start(
@@ -167,16 +173,23 @@ class Notary:
             return noted
         return noted.with_base(is_open[0].base)._replace(pull_request=is_open[0])
 
-    def _with_required(self, noted: Baseline) -> Generator[Update, None, Baseline]:
-        """Return it with the checks that the base requires. If GitHub does not give them, the judge
+    def _required(
+        self, noted: Baseline
+    ) -> Generator[Update, None, tuple[RequiredCheck, ...] | None]:
+        """Return the checks that the base requires. None if GitHub does not report them: the judge
         asks again, and says so.
+
+        Raises:
+            UsageError: neither the base nor ``checks`` is known to name a check.
         """
-        base = noted.base
-        try:
-            required = yield from self._ask_soon(lambda github: github.required_checks(base))
-        except GitHubError:
-            return noted
-        return noted._replace(required=tuple(required))
+        patterns = self._inputs.checks
+        is_named = patterns is not None and bool(patterns.required)
+        ends = self._service.now + BEFORE_SECONDS
+        return (
+            yield from required_by_base(
+                self._queries, noted.base, noted.base_tip, ends, is_named=is_named
+            )
+        )
 
     def _branch_at(self, branch: str, since: datetime) -> Generator[Update, None, str | None]:
         """Return the branch's tip at a time, empty if there was none; None if it is unknown."""

@@ -124,9 +124,11 @@ class Inspection(NamedTuple):
             return []
         return (yield from self.queries.moves_since(branch, since, ends))
 
-    def required_checks(self) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
+    def required_checks(
+        self, ends: float = inf
+    ) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
         """Return the checks that the base requires: as it did before the run was started, if they
-        were read then.
+        were read then. GitHub is queried until ``ends``, a time of the clock.
 
         Raises:
             GitHubError: GitHub does not show them.
@@ -134,7 +136,8 @@ class Inspection(NamedTuple):
         base = self.baseline.base
         if self.baseline.required is not None or not base:
             return self.baseline.required or ()
-        return tuple((yield from self.queries.ask(lambda github: github.required_checks(base))))
+        found = yield from self.queries.ask(lambda github: github.required_checks(base), ends)
+        return tuple(found)
 
     def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
         """Return whether a merged pull request counts as an open one: it merged the judged commit

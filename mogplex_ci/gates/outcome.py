@@ -82,6 +82,8 @@ class Finding(NamedTuple):
     judged_checks: tuple[JudgedCheck, ...] = ()
     rejected_checks: tuple[Check, ...] = ()
     """The judged checks that failed, if the gate rejects them."""
+    also_red: bool = False
+    """Whether some of them had failed on the base before the run, too."""
 
     @classmethod
     def unknown(cls, error: GitHubError) -> Finding:

@@ -99,8 +99,6 @@ class PullRequest(NamedTuple):
     """Login of who merged it; empty if nobody did, and in a list."""
     opened_by: str
     """Login of who opened it; empty if that account is gone."""
-    has_conflict: bool
-    """Whether GitHub says that it cannot be merged; a list does not tell."""
 
 
 class Check(NamedTuple):
@@ -127,8 +125,8 @@ class Check(NamedTuple):
     """Check runs of a suite."""
     app_id: int
     """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
-    created_at: datetime | None
-    """When a suite or a status was made; None for a check run."""
+    completed_at: datetime | None
+    """When a check run ended, or a status was made; None for a suite."""
     title: Untrusted | None = None
     """What a check run says of itself; None for all others."""
     summary: Untrusted | None = None
@@ -193,7 +191,6 @@ def pull_request(item: object) -> PullRequest:
         merged_at=time(find(item, "merged_at")),
         merged_by=login(find(item, "merged_by")),
         opened_by=login(find(item, "user")),
-        has_conflict=find(item, "mergeable") is False,
     )
 
 
@@ -244,7 +241,7 @@ def check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
         runs=as_number(find(item, "latest_check_runs_count")) or 0,
         page=str(find(item, "html_url") or ""),
         app_id=as_number(find(item, "app", "id")) or _app_of_status(item),
-        created_at=time(find(item, "created_at")),
+        completed_at=time(find(item, "created_at" if kind == "status" else "completed_at")),
         title=text(find(item, "output", "title")),
         summary=text(find(item, "output", "summary")),
     )

@@ -254,6 +254,19 @@ class GitHubApi:
             )
         return found, are_all_listed
 
+    def check_history(self, sha: str) -> list[Check]:
+        """Return the check runs of a commit with those of earlier attempts, and all its statuses,
+        up to 3,000 of each.
+        """
+        commit = f"{self._repo}/commits/{quote(sha, safe='')}"
+        runs = self._pages(f"{commit}/check-runs", _CHECKS_PERMISSION, "check_runs", filter="all")
+        statuses = self._pages(f"{commit}/statuses", _STATUSES_PERMISSION)
+        found = [
+            answers.check("run", item, ("check_suite", "id")) for page, _ in runs for item in page
+        ]
+        found += [answers.check("status", item, ()) for page, _ in statuses for item in page]
+        return found
+
     def status_makers(self, sha: str) -> dict[str, str]:
         """Return the login of who made each status of a commit, by the id that ``checks`` gives it;
         empty if that account is gone. The newest statuses, which ``checks`` lists, tell no maker.
@@ -311,11 +324,6 @@ class GitHubApi:
         query = {"head_sha": sha, "per_page": str(PAGE_SIZE)}
         found = self._ask(f"{self._repo}/actions/runs", _ACTIONS, query)
         return [answers.workflow_run(item) for item in need(found, as_list, "workflow_runs")]
-
-    def message(self, sha: str) -> str:
-        """Return a commit's message."""
-        data = self._ask(f"{self._repo}/commits/{quote(sha, safe='')}", _CONTENTS)
-        return need(data, text, "commit", "message").text
 
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its

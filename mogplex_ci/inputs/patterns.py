@@ -1,10 +1,13 @@
-"""Patterns in ``.gitignore`` style, for ``allowed-paths`` and ``protected-paths``."""
+"""Patterns: in ``.gitignore`` style for ``allowed-paths`` and ``protected-paths``, and with ``*``
+and ``?`` for ``checks``.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 import warnings
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -81,3 +84,37 @@ def _fold(text: str) -> str:
 
 def _is_deceptive(path: str) -> bool:
     return any(unicodedata.category(character) in _NOT_SHOWN for character in path)
+
+
+class CheckPatterns(NamedTuple):
+    """Patterns of the names of checks, for the input ``checks``."""
+
+    required: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> CheckPatterns:
+        """Parse one pattern a line; ``!`` before it leaves checks out. Blank lines are ignored.
+
+        Raises:
+            ValueError: a pattern has neither a letter nor a digit, so that it stands for any check.
+        """
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not all(any(map(str.isalnum, line)) for line in lines):
+            raise ValueError("holds a pattern without a letter or digit")
+        return cls(
+            tuple(line for line in lines if not line.startswith("!")),
+            tuple(line[1:].strip() for line in lines if line.startswith("!")),
+        )
+
+    def ignore(self, name: str) -> bool:
+        """Return whether the check ``name`` is left out."""
+        return any(is_check(pattern, name) for pattern in self.ignored)
+
+
+def is_check(pattern: str, name: str) -> bool:
+    """Return whether ``pattern`` stands for the check ``name``: ``*`` for any characters, ``?`` for
+    one.
+    """
+    # Brackets are not special: the jobs of a matrix have names such as "build [linux]".
+    return fnmatchcase(name, pattern.replace("[", "[[]"))

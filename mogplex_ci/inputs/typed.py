@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 
 
 class DeclaredInputs(NamedTuple):
@@ -39,7 +39,7 @@ class DeclaredInputs(NamedTuple):
     require: frozenset[str]
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
-    checks: tuple[str, ...] | None
+    checks: CheckPatterns | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
     repair: int

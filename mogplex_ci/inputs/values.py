@@ -17,7 +17,7 @@ from mogplex_ci.inputs.declared import (
     is_true,
     nearest,
 )
-from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.own_words import all_named
@@ -211,7 +211,7 @@ _READERS: Final[Mapping[str, Callable[[Platform, str], object]]] = {
     "dry-run": _dry_run,
     "matrix": lambda _, text: _matrix(text),
     "output-dir": _output_dir,
-    "check-names": lambda _, text: tuple(filter(None, map(str.strip, text.splitlines()))),
+    "check-names": lambda _, text: CheckPatterns.parse(text),
     "patterns": lambda _, text: Patterns.parse(text),
     "prompt-file": _read_prompt,
     "run-options": lambda _, text: _run_options(text),

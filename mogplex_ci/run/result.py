@@ -105,6 +105,8 @@ class Gate(NamedTuple):
     """The items with their addresses and the titles of annotations; empty when they have none."""
     can_be_repaired: bool = True
     """Whether the agent can do something about it."""
+    also_red: bool = False
+    """Whether some of the items, which say so, had failed on the base before the run, too."""
 
 
 class Round(NamedTuple):

@@ -310,7 +310,7 @@ def deliveries() -> Iterator[Case]:
     yield Case(
         "GitHub is down", partial(gated, timeout="2m"), act=partial(refused_by_github, 500, 2)
     )
-    checked = partial(asking, require="checks")
+    checked = partial(asking, checks="test")
     yield Case("a check fails", checked, act=partial(with_work, Work(checks=RED)))
     named = partial(asking, checks="deploy")
     yield Case("a check is missing", named, act=partial(with_work, Work(checks=GREEN)))

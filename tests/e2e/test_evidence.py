@@ -73,7 +73,7 @@ def works() -> list[Work]:
 def step_of(folder: Path, api: GitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
     given = {
         "prompt": "Fix it",
-        "require": "checks",
+        "checks": "test",
         "repair": "1",
         "timeout": "3h",
         "github-token": TOKEN,

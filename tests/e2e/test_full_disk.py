@@ -149,7 +149,7 @@ def test_a_disk_that_fills_up_between_rounds(tmp_path: Path, pages: int) -> None
     work = [Work({"login.tsx": f"try {n}"}, checks=look) for n, look in enumerate(looks)]
     with GitHub() as api, Emulator(speed=50) as emulator:
         api.works_for(emulator, *work)
-        gates = {"require": "checks", "repair": "3", "github-token": TOKEN}
+        gates = {"checks": "test", "repair": "3", "github-token": TOKEN}
         step = step_against(emulator, tmp_path, **gates)
         step.env["GITHUB_API_URL"] = api.url
         out = step.workspace / "out"

@@ -108,7 +108,7 @@ def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown
         {"allowed_paths": "src/**\n*.md", "protected_paths": ".github/"},
     )
     job.work = Work(checks=Look([PASSED, OWN_JOB]))
-    ended = job.run(require="change, pull-request, checks", comment_on="7", **paths)
+    ended = job.run(require="change, pull-request", checks="test", comment_on="7", **paths)
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks", "branch"]
     assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [
@@ -189,7 +189,7 @@ NEEDS = "Give github-token the permission contents: read"
         (
             "success",
             RED,
-            {"require": "checks"},
+            {"checks": "test"},
             "CHECKS_FAILED",
             "checks: A check failed: e2e https://ci.example/2.",
         ),
@@ -328,7 +328,7 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
     job = Job(tmp_path, api)
     job.work = Work(checks=Look([check("test", None)]))
     with Emulator("success", speed=50) as emulator:
-        step = job.against(emulator, require="checks")
+        step = job.against(emulator, checks="test")
         with step.start() as process:
             wait_until(lambda: any("check-runs" in asked.path for asked in api.asked), process)
             process.terminate()
@@ -343,6 +343,56 @@ def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run
         "status": "success",
         "pull-request-url": pull_request,
     }
+
+
+def test_without_a_named_check_nothing_starts_and_the_line_to_add_is_said(
+    tmp_path: Path, api: GitHub
+) -> None:
+    api.checks[api.branches["main"]] = Look([PASSED, check("::error::lint", "success")])
+    job = Job(tmp_path, api)
+    with Emulator("success") as emulator:
+        ended = job.against(emulator, require="checks").run()
+        assert emulator.runs == []
+    assert (ended.code, job.step.outputs["error-code"]) == (2, "USAGE")
+    (error,) = errors(ended)
+    said = (
+        'checks: "main" requires no check, and no name is given here. Did you mean '
+        "::error::lint or test? Add a line such as checks: test with the checks that must pass."
+    )
+    assert said in error
+
+
+def test_in_a_fleet_only_the_run_without_a_named_check_ends(tmp_path: Path, api: GitHub) -> None:
+    rule = {"required_status_checks": [{"context": "test"}]}
+    api.rules["main"] = [{"type": "required_status_checks", "parameters": rule}]
+    others = [api.add_repository(name) for name in ("acme/api", "acme/mono")]
+    job = Job(tmp_path, api)
+    with Emulator("success", speed=50) as emulator:
+        step = job.against(emulator, require="checks", repo="acme/*")
+        for repository in others:
+            repository.works_for(emulator, job.work)
+        ended = step.run()
+        assert [run.repo.full_name for run in emulator.runs] == ["acme/web"]
+    results = json.loads(job.step.outputs["results"])
+    found = {row["repo"]: (row["result"], row["error-code"]) for row in results}
+    no_names = dict.fromkeys(("acme/api", "acme/mono"), ("error", "USAGE"))
+    assert found == {"acme/web": ("success", None), **no_names}, ended.out
+
+
+def test_a_check_that_was_red_before_is_said_to_be_everywhere(tmp_path: Path, api: GitHub) -> None:
+    base = api.branches["main"]
+    api.checks[base] = Look([check("e2e", "failure")])
+    job = Job(tmp_path, api)
+    job.work = RED
+    ended = job.run(checks="test")
+    assert ended.code == 1
+    said = f"e2e (also red on main at {base[:7]})"
+    assert any(said in error for error in errors(ended))
+    summary = job.step.summary
+    (gate,) = job.result["gates"]
+    assert gate["items"] == [f"{said} https://ci.example/2"]
+    assert said in summary
+    assert said in str(ElementTree.tostring(junit(job)))
 
 
 def test_a_comment_that_was_written_without_an_answer_is_found_again(

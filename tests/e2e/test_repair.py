@@ -40,7 +40,7 @@ def rounds(*looks: Look) -> list[Work]:
 def step_of(folder: Path, api: GitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
     given = {
         "prompt": "Fix it",
-        "require": "checks",
+        "checks": "test",
         "repair": "3",
         "github-token": TOKEN,
         "output-dir": ".",
@@ -170,7 +170,7 @@ def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: GitHub) -> None
     mended = Work({".github/ci.yml": "on: push", "src/a.ts": "a"})
     with Emulator(speed=50) as emulator:
         api.works_for(emulator, good, bad, mended, good)
-        inputs = {"require": "", "protected-paths": ".github/", "max-parallel": "1", "prompt": ""}
+        inputs = {"checks": "", "protected-paths": ".github/", "max-parallel": "1", "prompt": ""}
         step = step_of(
             tmp_path, api, emulator, **inputs, **{"run-file": "tasks.yaml", "task": "all"}
         )

@@ -22,7 +22,7 @@ ARTIFACT = {"artifact": "report"}
 INPUTS = {
     "change": {"require": "change"},
     "pull-request": {"require": "pull-request"},
-    "checks": {"require": "checks"},
+    "checks": {"checks": "test"},
     "allowed-paths": {"allowed-paths": "src/"},
     "protected-paths": {"protected-paths": ".github/"},
     "artifact": {**ARTIFACT, "repair": "1"},
@@ -35,7 +35,12 @@ NEEDED = [
         (gate.needs or "contents: read").split(", ") for gate in GATES if gate.name == name
     )
 ]
-ALL = {"require": "change, pull-request, checks", "protected-paths": ".github/", "repair": "2"}
+ALL = {
+    "require": "change, pull-request",
+    "checks": "test",
+    "protected-paths": ".github/",
+    "repair": "2",
+}
 LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
 REMEDY = (
     "Add that to permissions:, then start the workflow anew: a re-run keeps the old permissions. "

@@ -15,7 +15,7 @@ from tests.github import Look, check
 from tests.slow import mostly_slow
 from tests.unit.gates.judging import BRANCH, HEAD, VirtualGitHub, ended, judged, requires
 
-ALL = requires("change", "pull-request", "checks", allowed="src/", protected=".github/")
+ALL = requires("change", "pull-request", allowed="src/", protected=".github/", checks="test")
 RUNNING, PASSED = Look([check("test", None)]), Look([check("test", "success")])
 PASSING: list[dict[str, Any]] = [
     {"status": 500},
@@ -59,7 +59,7 @@ def test_what_passes_changes_nothing(
 def test_what_cannot_be_judged_does_not_pass(api: VirtualGitHub, fault: dict[str, Any]) -> None:
     api.fail(**fault, times=10_000)
     clock = api.time.clock()
-    judgement = judged(api, ended(), ALL, clock, timeout=100.0)
+    judgement = judged(api, ended(), ALL._replace(repair=1), clock, timeout=100.0)
     assert (judgement.result, judgement.exit_code) == (Result.REJECTED, 1)
     assert [(gate.error_code, gate.remedy != "") for gate in judgement.gates] == [
         ("NOT_JUDGED", True)

@@ -40,6 +40,7 @@ GREEN = Look([check("lint", "success"), check("test", "success")])
 LINT = Look([check("lint", "failure"), check("test", "success")])
 REPORT = ".mogplex/artifacts/report.json"
 NEVER = Look([check("test", None)])
+OWN_WORD = Look([check("test", "success", app={"slug": "mogplex", "name": "Mogplex"})])
 FULL = "scenario: brief\n".ljust(100_000, "x")
 
 
@@ -69,7 +70,7 @@ class Step:
         api.works_for(self.case, *works)
         given = {
             "repair": "2",
-            "require": "checks",
+            "checks": "test",
             "timeout": "30m",
             "prompt": f"scenario: {scenario}",
         } | inputs
@@ -166,7 +167,7 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
             "all rounds are used up",
         ),
         (
-            [Look()],
+            [OWN_WORD],
             {},
             ("rejected", "CHECKS_FAILED", 1),
             [""],
@@ -406,6 +407,17 @@ def test_a_stop_signal_while_checks_are_waited_for_tells_what_was_pushed(
     assert result.delivery.commit == step.case.run.commit_sha
 
 
+def test_a_stop_signal_while_checks_are_waited_for_keeps_the_gates_that_have_failed(
+    world: World, api: GitHub
+) -> None:
+    step = Step(world, api, rounds(NEVER), require="change", protected_paths="src/")
+    result = step.play(stop_after=90.0)
+    assert outcome(result) == ("interrupted", "INTERRUPTED", 0)
+    assert [(gate.name, gate.error_code) for gate in result.gates] == [
+        ("protected-paths", "PATH_NOT_ALLOWED")
+    ]
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_round_that_pushed_nothing_is_the_last(
     old_world: World, api: GitHub, number: int
@@ -457,7 +469,7 @@ def test_an_artifact_of_any_round_is_read_at_its_commit(
     expected: tuple[str, str, int],
 ) -> None:
     works = [Work({"src/a.ts": str(n), **each}) for n, each in enumerate(contents)]
-    step = Step(world, api, works, require="", artifact="report", repair="1")
+    step = Step(world, api, works, checks="", artifact="report", repair="1")
     result = step.play()
     assert outcome(result) == expected
     assert (result.artifact is not None) is (expected[0] == "success")
@@ -474,7 +486,7 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Git
     """The emulator picks the scenario of the second round by the name of the check that failed."""
     name = "scenario: no-last-event"
     works = rounds(Look([check(name, "failure")]), Look([check(name, "success")]))
-    result = Step(world, api, works, prompt="Fix it").play()
+    result = Step(world, api, works, prompt="Fix it", checks=name).play()
     assert outcome(result) == ("success", "", 2)
     assert result.timeline.outcome.changed is None
     assert result.timeline.outcome.pull_request_url is not None

@@ -253,7 +253,7 @@ def test_a_colleagues_branch_that_is_merged_while_checks_run_is_not_undone(story
 
     work = Work(GOOD, checks=Look([check("test", None)]), before=undoes, after=then)
     inputs: dict[str, Any] = {"branch": "evil", "create_branch": "true"}
-    result = story.play(work, require="change, checks", **inputs, **PROTECTS)
+    result = story.play(work, require="change", checks="test", **inputs, **PROTECTS)
     assert outcome(result) == REJECTED
     assert [gate.name for gate in result.gates if not gate.passed] == ["protected-paths"]
 
@@ -306,7 +306,7 @@ def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Stor
         github.merge("main", branch_of(github), by=AGENT, kind="push")
 
     works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN, before=merges_evil_base)
-    result = story.play(*works, require="checks", repair="1", **PROTECTS)
+    result = story.play(*works, checks="test", repair="1", **PROTECTS)
     assert len(result.rounds) == 2
     assert outcome(result) == REJECTED
 
@@ -343,7 +343,7 @@ def test_a_branch_that_an_event_names_is_neither_judged_nor_handed_on(
 def test_the_next_round_does_not_work_on_a_branch_that_an_event_names(tmp_path: Path) -> None:
     with Story(tmp_path, says(working_branch="main-2")) as story:
         works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN)
-        result = story.play(*works, require="checks", repair="1")
+        result = story.play(*works, checks="test", repair="1")
         first, second = story.runs
     assert outcome(result) == PASSED
     assert second.request.working_branch == first.request.working_branch
@@ -412,7 +412,7 @@ def test_a_pull_request_that_changes_while_checks_run_is_read_again(
         github.later(60.0, lambda: github.checks.update({sha: GREEN}))
 
     work = Work(GOOD, checks=Look([check("test", None)]), after=then)
-    result = story.play(work, require="pull-request, checks")
+    result = story.play(work, require="pull-request", checks="test")
     assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
 
 
@@ -436,7 +436,7 @@ def test_a_pull_request_that_the_run_merges_itself_is_not_open(story: Story) -> 
 def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -> None:
     github = story.github
     works = Work(GOOD, checks=RED, after=github.close_pull_request), Work(EVIL, checks=GREEN)
-    result = story.play(*works, require="checks", repair="2")
+    result = story.play(*works, checks="test", repair="2")
     assert (len(story.runs), outcome(result)) == (1, ("rejected", "CHECKS_FAILED"))
     assert "begin from the base" in result.rounds[0].ended
 

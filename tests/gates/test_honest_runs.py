@@ -155,14 +155,14 @@ def test_a_person_lets_the_pull_request_merge_itself(
         github.later(31.0, merge)
 
     work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
-    result = story.play(work, require="change, pull-request, checks", **PROTECTS)
+    result = story.play(work, require="change, pull-request", checks="test", **PROTECTS)
     assert (outcome(result), result.changed) == (PASSED, True)
 
 
 def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story) -> None:
     github = story.github
     work = Work({"src/a.ts": "a"}, checks=RED)
-    inputs = {"require": "change, pull-request, checks", **PROTECTS}
+    inputs = {"require": "change, pull-request", "checks": "test", **PROTECTS}
     assert outcome(story.play(work, **inputs)) == ("rejected", "CHECKS_FAILED")
     sha = story.runs[0].commit_sha
     github.checks[sha] = GREEN
@@ -205,13 +205,13 @@ def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) 
         Work({"src/a.ts": "broken"}, checks=RED),
         Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: by_person(github)),
     )
-    result = story.play(*works, require="change, checks", repair="1", **PROTECTS)
+    result = story.play(*works, require="change", checks="test", repair="1", **PROTECTS)
     assert (outcome(result), len(result.rounds)) == (PASSED, 2)
 
 
 def test_a_rerun_judges_the_tip_that_round_two_has_pushed(story: Story) -> None:
     works = Work({"src/a.ts": "broken"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)
-    inputs = {"require": "change, pull-request, checks", "repair": "1", **PROTECTS}
+    inputs = {"require": "change, pull-request", "checks": "test", "repair": "1", **PROTECTS}
     first = story.play(*works, **inputs)
     second = story.play(attempt=2, **inputs)
     assert outcome(first) == outcome(second) == PASSED
@@ -224,7 +224,7 @@ def test_an_older_github_enterprise_server_has_neither_activity_nor_rules(tmp_pa
         story.github.activity = None
         story.github.fail(status=404, path="/rules/branches/", times=99)
         work = Work({"src/a.ts": "a"}, checks=GREEN)
-        result = story.play(work, require="change, pull-request, checks", **PROTECTS)
+        result = story.play(work, require="change, pull-request", checks="test", **PROTECTS)
     assert outcome(result) == PASSED
 
 

@@ -23,6 +23,7 @@ def check(name: str, conclusion: str | None, **fields: Any) -> dict[str, Any]:
         "name": name,
         "status": "completed" if conclusion else "in_progress",
         "conclusion": conclusion,
+        "completed_at": LONG_AGO if conclusion else None,
         "html_url": f"https://github.com/{REPOSITORY}/actions/runs/31/job/{crc32(name.encode())}",
         "app": {"id": 15368, "slug": ACTIONS, "name": "GitHub Actions"},
         "check_suite": {"id": 1},
@@ -82,6 +83,8 @@ class Look:
     """All that were made, the oldest first."""
     missing: int = 0
     """Runs that GitHub counts and does not list yet."""
+    earlier_runs: list[dict[str, Any]] = field(default_factory=list)
+    """Runs of earlier attempts, which GitHub lists if all are asked for."""
     workflow_runs: list[dict[str, Any]] = field(default_factory=list)
 
     def all_suites(self) -> list[dict[str, Any]]:

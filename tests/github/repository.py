@@ -244,7 +244,8 @@ class Repository:
         if not known:
             self.start_check(commit, name, app=app, **options)
             known = look.runs[-1:]
-        known[-1] |= {"status": "completed", "conclusion": conclusion}
+        end = {"conclusion": conclusion, "completed_at": _stamp(self.clock())}
+        known[-1] |= {"status": "completed", **end}
         self._settle(look, known[-1]["check_suite"]["id"])
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
@@ -386,7 +387,8 @@ class Repository:
                 sha = self.resolve(name)
                 return sha and self.commits.shown(sha)
             case ["commits", sha, "check-suites" | "check-runs" | "status" | "statuses" as kind]:
-                return self._checks(self.checks.get(sha, Look()), kind)
+                every = query.get("filter") == "all"
+                return self._checks(self.checks.get(sha, Look()), kind, every=every)
             case ["check-runs", number, "annotations"]:
                 return self._annotations(number)
             case ["actions", "runs"]:
@@ -484,12 +486,13 @@ class Repository:
         ]
 
     @staticmethod
-    def _checks(look: Look, kind: str) -> object:
+    def _checks(look: Look, kind: str, *, every: bool) -> object:
         if kind == "check-suites":
             suites = look.all_suites()
             return {"total_count": len(suites), "check_suites": suites}
         if kind == "check-runs":
-            return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
+            runs = look.runs + look.earlier_runs if every else look.runs
+            return {"total_count": len(runs) + look.missing, "check_runs": runs}
         if kind == "statuses":
             return look.statuses[::-1]
         newest = look.newest_statuses()

@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci import durations, errors, github_api, models
 from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
-from mogplex_ci.gates import artifact, checks
+from mogplex_ci.gates import artifact, baseline, checks
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.platforms import buildkite
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
@@ -45,8 +45,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "run file, prompt file": (run_file.BYTES,),
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
-    "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
-    "age of a commit": (checks.SETTLE_SECONDS, checks.NEW_SUITE_SECONDS),
+    "reading, before a start": (baseline.BEFORE_SECONDS,),
     "wait for a required check": (checks.MISSING_SECONDS / 60,),
     "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,

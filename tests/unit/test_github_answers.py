@@ -29,7 +29,6 @@ PULL = {
     "merged_at": "2026-11-25T00:00:00Z",
     "merged_by": {"login": "ada"},
     "user": {"login": "mogplex[bot]"},
-    "mergeable": False,
 }
 FILE = {"filename": "new.py", "previous_filename": "old.py", "status": "renamed", "sha": SHA}
 MOVE = {
@@ -49,6 +48,7 @@ RUN = {
     "app": {"id": 15368, "slug": "github-actions", "name": "GitHub Actions"},
     "check_suite": {"id": 3},
     "output": {"title": "2 failed", "summary": "See below"},
+    "completed_at": "2026-11-25T00:00:00Z",
 }
 SUITE = {
     "id": 3,
@@ -109,7 +109,6 @@ def shown(value: Any) -> Any:
                 "merged_at": datetime(2026, 11, 25, tzinfo=UTC),
                 "merged_by": "ada",
                 "opened_by": "mogplex[bot]",
-                "has_conflict": True,
             },
         ),
         (
@@ -137,7 +136,7 @@ def shown(value: Any) -> Any:
                 "suite": 3,
                 "runs": 0,
                 "app_id": 15368,
-                "created_at": None,
+                "completed_at": datetime(2026, 11, 25, tzinfo=UTC),
                 "title": "2 failed",
                 "summary": "See below",
             },
@@ -157,7 +156,7 @@ def shown(value: Any) -> Any:
                 "suite": 3,
                 "runs": 5,
                 "app_id": 15368,
-                "created_at": MOMENT,
+                "completed_at": None,
                 "title": None,
                 "summary": None,
             },
@@ -177,7 +176,7 @@ def shown(value: Any) -> Any:
                 "suite": 0,
                 "runs": 0,
                 "app_id": 999,
-                "created_at": MOMENT,
+                "completed_at": MOMENT,
                 "title": None,
                 "summary": None,
             },
@@ -213,8 +212,6 @@ def test_a_job_is_known_by_the_page_that_github_gives_it(
     ("read", "item", "without", "fields"),
     [
         (answers.pull_request, PULL, {"state": "closed"}, {"is_open": False}),
-        (answers.pull_request, PULL, {"mergeable": None}, {"has_conflict": False}),
-        (answers.pull_request, PULL, {"mergeable": True}, {"has_conflict": False}),
         (
             answers.pull_request,
             PULL,
@@ -236,7 +233,7 @@ def test_a_job_is_known_by_the_page_that_github_gives_it(
         (
             check_run,
             RUN,
-            {"html_url": None, "conclusion": None, "status": "in_progress"},
+            {"html_url": None, "conclusion": None, "status": "in_progress", "completed_at": None},
             {"url": "https://ci.example/7", "page": "", "is_complete": False, "conclusion": ""},
         ),
         (

@@ -531,17 +531,19 @@ def test_who_may_write(api: GitHub, github: GitHubApi) -> None:
 def test_what_checks_and_jobs_say(api: GitHub, github: GitHubApi) -> None:
     failed = check("test", "failure", output={"title": "2 failed", "summary": None})
     look = Look([failed], None, [status("ci/old", "pending", by="ada", id=7)])
+    look.earlier_runs.append(check("test", "cancelled", id=5))
     look.workflow_runs.append(workflow_run(10, 3))
     api.checks[HEAD] = look
     api.annotations["test"] = ["Wrong", None, *[{"message": str(number)} for number in range(120)]]
     assert github.status_makers(HEAD) == {"status 7": "ada"}
+    history = github.check_history(HEAD)
+    assert [each.id for each in history] == [f"run {failed['id']}", "run 5", "status 7"]
     assert [run.id for run in github.workflow_runs(HEAD)] == [10]
     assert github.workflow_runs("0" * 40) == []
     (listed,) = (each for each in github.checks(HEAD)[0] if each.kind == "run")
     titles = github.annotations(listed)
     assert [title.text for title in titles] == ["Wrong", "It is 2, not 3", "0"]
     assert len(github.annotations_of(listed.number)) == 100
-    assert github.message(HEAD) == "Work"
 
 
 def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: GitHubApi) -> None:

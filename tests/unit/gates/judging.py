@@ -9,7 +9,7 @@ from typing import Any
 from mogplex_ci.api.client import Client
 from mogplex_ci.gates import Sources, inspector_of, judge_run
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.run.result import Result, RunResult
@@ -53,10 +53,13 @@ class VirtualGitHub(GitHub):
         self.meanwhile = lambda: self.run_pushes(dict.fromkeys(paths, "changed"))
 
 
-def requires(*words: str, allowed: str = "", protected: str = "") -> ActionInputs:
+def requires(*words: str, allowed: str = "", protected: str = "", checks: str = "") -> ActionInputs:
     patterns = [Patterns.parse(text) if text else None for text in (allowed, protected)]
     return typed_inputs(
-        require=frozenset(words), allowed_paths=patterns[0], protected_paths=patterns[1]
+        require=frozenset(words),
+        allowed_paths=patterns[0],
+        protected_paths=patterns[1],
+        checks=CheckPatterns.parse(checks) if checks else None,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mogplex_ci.gates.check_list import ACTIONS
 from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
@@ -15,6 +16,7 @@ from tests.github import Look, check, status, suite
 from tests.unit.gates.judging import (
     BRANCH,
     HEAD,
+    OWN_BRANCH,
     VirtualGitHub,
     ended,
     granted,
@@ -23,7 +25,7 @@ from tests.unit.gates.judging import (
     requires,
 )
 
-CHECKS = requires("checks")
+CHECKS = requires("checks", checks="a")
 DONE = check("a", "success")
 OPEN, FAILED, GOOD = (check("b", conclusion) for conclusion in (None, "failure", "success"))
 OF_2 = {"check_suite": {"id": 2}}
@@ -53,8 +55,11 @@ def looks_are(api: VirtualGitHub, looks: Sequence[Look]) -> None:
 
 
 NOT_COMPLETE = "its checks were not complete when the timeout passed"
-ONE, FAILS, NONE = "its only check passed", "a check failed", "its commit has no checks"
-SKIPPED = "none of its checks did anything: all were skipped"
+ONE, TWO, FAILS = "its only check passed", "2 checks passed", "a check failed"
+MISSING = "a required check is missing"
+SKIPPED = "a required check was skipped or neutral"
+SEEN_ONCE = "its checks passed too shortly before the timeout to look at them twice"
+STATUS = status("ci/old", "success")
 
 
 @pytest.mark.parametrize(
@@ -62,15 +67,23 @@ SKIPPED = "none of its checks did anything: all were skipped"
     [
         ([Look([DONE])], ONE, 10),
         ([Look(), Look(), Look([DONE])], ONE, 30),
-        ([Look([DONE]), Look([DONE, OPEN]), Look([DONE, GOOD])], "2 checks passed", 30),
-        ([Look([DONE]), Look([DONE, GOOD])], "2 checks passed", 20),
-        ([Look([DONE]), Look([GOOD])], ONE, 20),
+        ([Look([DONE]), Look([DONE, OPEN]), Look([DONE, GOOD])], TWO, 30),
+        ([Look([DONE]), Look([DONE, GOOD])], TWO, 20),
+        ([Look([DONE]), Look([DONE | {"id": 7}])], ONE, 20),
         ([Look([DONE]), Look([DONE, FAILED])], FAILS, 10),
         ([Look([FAILED, check("d", "timed_out"), check("e", None)])], "2 checks failed", 0),
-        ([Look()], NONE, 90),
         ([Look([OPEN])], NOT_COMPLETE, 590),
         ([Look([DONE, check("c", "skipped")])], ONE, 10),
-        ([Look([check("a", "skipped"), check("b", "neutral")])], SKIPPED, 10),
+        # What is required must exist within five minutes, and succeed; a required check that
+        # appears later in a long run is waited for.
+        ([Look()], MISSING, 300),
+        ([Look([], [suite(2, None, app="other-ci")])], MISSING, 300),
+        ([Look([GOOD])], MISSING, 300),
+        ([Look([], [], [STATUS])], MISSING, 300),
+        ([Look([GOOD], [RUNNING])] * 30 + [Look([GOOD, DONE], [SUCCESS])], TWO, 310),
+        ([Look([check("a", "skipped")])], SKIPPED, 10),
+        ([Look([check("a", "neutral"), GOOD])], SKIPPED, 10),
+        ([Look([check("a", "skipped"), DONE | OF_2 | {"id": 7}])], ONE, 10),
         # A job that needs another one appears when that is done; one that is announced may not be
         # listed yet.
         (
@@ -85,9 +98,7 @@ SKIPPED = "none of its checks did anything: all were skipped"
         ([Look([DONE], [SUCCESS, suite(2, "action_required")])], FAILS, 0),
         ([Look([DONE], [SUCCESS, suite(2, "startup_failure")])], FAILS, 0),
         ([Look([DONE, FAILED | OF_2], [suite(2, "failure", runs=1)])], FAILS, 0),
-        ([Look([], [], [status("ci/old", "success")])], ONE, 60),
         ([Look([DONE], None, [status("ci/old", "error")])], FAILS, 0),
-        ([Look([], [suite(2, None, app="other-ci")])], NONE, 90),
         ([Look([DONE], [SUCCESS, suite(2, None)])], NOT_COMPLETE, 590),
         ([Look([DONE], [SUCCESS, suite(2, None, app="other-ci", runs=1)])], NOT_COMPLETE, 590),
         ([Look([DONE, OPEN | OF_2], [SUCCESS, suite(2, None, app="other-ci")])], NOT_COMPLETE, 590),
@@ -103,13 +114,28 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
     looks_are(api, looks)
     clock = api.time.clock()
     judgement = judged(api, ended(), CHECKS, clock, own_run=OWN_RUN)
-    if found in (ONE, "2 checks passed"):
+    if found in (ONE, TWO):
         assert granted(judgement) == found
     elif found == NOT_COMPLETE:
         assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
     else:
-        assert refused(judgement) == (found, "CHECKS_FAILED")
+        code = "CHECKS_MISSING" if found == MISSING else "CHECKS_FAILED"
+        assert refused(judgement) == (found, code)
     assert clock.monotonic() == seconds
+
+
+def test_of_a_base_that_only_the_start_reports_a_missing_name_is_said_at_once(
+    api: VirtualGitHub,
+) -> None:
+    api.push("next", {"b.ts": "b"})
+    looks_are(api, [Look([DONE])])
+    clock = api.time.clock()
+    joined = ended(branch=OWN_BRANCH | {"base": "next"})
+    judgement = judged(api, joined, requires("checks"), clock)
+    found = "neither its base nor [[checks]] names a check"
+    assert refused(judgement) == (found, "CHECKS_MISSING")
+    assert "[[checks]]" in judgement.remedy
+    assert clock.monotonic() == 0
 
 
 CONCLUDED = {
@@ -170,21 +196,20 @@ def test_checks_are_not_given_up_early(timeout: float, api: VirtualGitHub) -> No
 
 
 @pytest.mark.parametrize(
-    ("look", "found"),
+    ("looks", "found", "names"),
     [
-        (Look(), "its commit had no checks yet when the timeout passed"),
-        (
-            Look([], [], [status("ci/old", "success")]),
-            "its checks passed too shortly before the timeout to know that no others follow",
-        ),
+        ([Look()], NOT_COMPLETE, ["a"]),
+        ([Look([OPEN])], NOT_COMPLETE, ["b", "a"]),
+        ([Look([DONE | {"id": number}]) for number in range(9)], SEEN_ONCE, []),
     ],
 )
-def test_at_the_timeout_checks_that_passed_are_not_called_incomplete(
-    look: Look, found: str, api: VirtualGitHub
+def test_at_the_timeout_what_is_not_complete_is_named(
+    looks: list[Look], found: str, names: list[str], api: VirtualGitHub
 ) -> None:
-    looks_are(api, [look])
+    looks_are(api, looks)
     judgement = judged(api, ended(), CHECKS, timeout=45.0)
     assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
+    assert [item.text for item in judgement.gates[0].items] == names
 
 
 def test_with_repair_a_check_that_failed_is_told_at_the_timeout_though_another_still_works(
@@ -267,7 +292,7 @@ def is_fine(look: Look) -> bool:
     ends = [
         item["conclusion"]
         for item in (*look.runs, *look.all_suites())
-        if item["app"]["slug"] == "github-actions"
+        if item["app"]["slug"] == ACTIONS
     ]
     return look.missing == 0 and all(end in ("success", "skipped", "neutral") for end in ends)
 
@@ -289,16 +314,20 @@ def test_checks_pass_only_when_all_was_complete_and_good_for_the_commit_that_is_
             api.later(5.0, lambda: api.push(BRANCH, {"b.ts": "by somebody else"}))
         judgement = judged(api, ended(), CHECKS)
     seen = [*looks, looks[-1]]
-    ids = [{run["id"] for run in look.runs} for look in seen]
-    decided = [
-        at
-        for at in range(1, len(seen))
-        if ids[at] == ids[at - 1] and is_fine(seen[at]) and is_fine(seen[at - 1])
-    ]
-    passes = (
-        tip == HEAD
-        and bool(decided)
-        and not any(map(is_bad, seen[: decided[0]]))
-        and "success" in [run["conclusion"] for run in seen[decided[0]].runs]
-    )
-    assert (judgement.result is Result.SUCCESS) == passes
+    assert (judgement.result is Result.SUCCESS) == (tip == HEAD and passes(seen))
+
+
+def passes(seen: list[Look]) -> bool:
+    """The oracle: nothing fails until two looks agree on everything and have a good check `a`."""
+    before: set[tuple[str, int, str]] | None = None
+    for look in seen:
+        if is_bad(look):
+            return False
+        items = [("run", run) for run in look.runs]
+        items += [("suite", each) for each in look.all_suites() if each["app"]["slug"] == ACTIONS]
+        state = {(kind, item["id"], item["conclusion"]) for kind, item in items}
+        named = [run["conclusion"] for run in look.runs if run["name"] == "a"]
+        if is_fine(look) and state == before and named:
+            return "success" in named
+        before = state if is_fine(look) else None
+    return False

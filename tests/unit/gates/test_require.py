@@ -33,7 +33,7 @@ from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, event, 
 
 UNTOLD = SUCCESSFUL[:5]
 """Events without a delivery."""
-CHANGE, PULL, CHECKS = requires("change"), requires("pull-request"), requires("checks")
+CHANGE, PULL, CHECKS = requires("change"), requires("pull-request"), requires(checks="test")
 ALLOWED, PROTECTED = requires(allowed="src/"), requires(protected=".ci/")
 ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
 OTHER = "f" * 40
@@ -196,7 +196,7 @@ def test_a_pull_request_that_is_retargeted_while_checks_are_waited_for_does_not_
     api.open_pull_request(BRANCH)
     api.checks[HEAD] = Look([check("test", "success")])
     api.later(5.0, lambda: api.pull_request(42)["base"].update(ref="release"))
-    judgement = judged(api, ended(), requires("pull-request", "checks"))
+    judgement = judged(api, ended(), requires("pull-request", checks="test"))
     assert refused(judgement) == (
         "the base of its pull request was changed while the gates judged",
         "NO_PULL_REQUEST",
@@ -344,7 +344,9 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(
 def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
     api: VirtualGitHub,
 ) -> None:
-    wanted = requires("change", "pull-request", "checks", allowed="src/", protected=".ci/")
+    wanted = requires(
+        "change", "pull-request", allowed="src/", protected=".ci/", checks="test"
+    )._replace(repair=1)
     api.run_will_push("b.ts")
     api.checks[HEAD] = Look([check("test", "success")])
     said: list[Update] = []
@@ -378,7 +380,7 @@ def test_a_run_that_did_not_succeed_is_not_judged(api: VirtualGitHub) -> None:
 def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(
     is_deleted: bool, api: VirtualGitHub
 ) -> None:
-    api.checks[HEAD] = Look([check("build", "success")])
+    api.checks[HEAD] = Look([check("test", "success")])
     wanted = CHECKS._replace(protected_paths=PROTECTED.protected_paths)
     move = (lambda: api.delete(BRANCH)) if is_deleted else (lambda: api.push(BRANCH, {"b.ts": ""}))
     api.later(5.0, move)
