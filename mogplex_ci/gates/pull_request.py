@@ -115,7 +115,7 @@ def _told_pull_request(inspection: Inspection) -> Finding:
     """Judge by the run's events alone; facts that they do not report stay unknown."""
     candidate = inspection.candidate
     timeline = candidate.result.timeline
-    url = timeline.outcome.pull_request_url
+    url = candidate.result.told_pull_request
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
         return Finding(PullRequestIs.MISSING)
     if url is None or candidate.repository is None:

@@ -160,10 +160,9 @@ def _has_work(result: RunResult) -> bool:
     """Whether there is something on the branch, or may be: not every server and harness says what
     was delivered.
     """
-    outcome = result.timeline.outcome
     if result.run is None or result.result is Result.DRY_RUN or result.changed is False:
         return False
-    if result.changed or outcome.pull_request_url:
+    if result.changed or result.told_pull_request:
         return True
     may_have_worked = result.timeline.agent_worked or result.timeline.is_incomplete
     return result.run.status == "success" and may_have_worked

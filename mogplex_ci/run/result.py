@@ -167,6 +167,8 @@ class RunResult(NamedTuple):
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
     delivery: Delivery | None = None
     """GitHub's word on what was delivered; None when it was not asked."""
+    earlier_pull_request: Untrusted | None = None
+    """The pull request that an event of an earlier round names: it is open since."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
@@ -276,13 +278,18 @@ class RunResult(NamedTuple):
             return self.delivery.changed
         return self.timeline.outcome.changed
 
+    @property
+    def told_pull_request(self) -> Untrusted | None:
+        """The pull request that the newest event names."""
+        return self.timeline.outcome.pull_request_url or self.earlier_pull_request
+
     def pull_request_url(self, servers: Sequence[str]) -> Untrusted | None:
         """Return the address of the pull request: GitHub's word, if it was asked, else the event's
         if it is one of the run's own repository on one of ``servers``.
         """
         if self.delivery is not None and self.delivery.tells_pull_request:
             return self.delivery.pull_request_url
-        told = self.timeline.outcome.pull_request_url
+        told = self.told_pull_request
         if told is None or self.repo is None:
             return None
         if not is_own_pull_request(told, self.repo.full_name.text, servers):

@@ -98,10 +98,8 @@ class Rounds:
         most = inputs.repair + 1
         while True:
             result = yield from self._execute()
-            outcome = result.timeline.outcome
-            if self._last is not None and outcome.pull_request_url is None:
-                # It is open since an earlier round.
-                outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
+            if self._last is not None:
+                result = result._replace(earlier_pull_request=self._last.told_pull_request)
             if inputs.gates:
                 result = yield from self._judge(result)
             if most == 1:

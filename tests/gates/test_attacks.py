@@ -151,6 +151,15 @@ def test_a_person_whose_account_pushed_the_branch_excuses_nothing(story: Story) 
     assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
 
 
+def test_reviews_that_github_does_not_show_excuse_nothing(story: Story) -> None:
+    github = story.github
+    github.rules["main"] = [APPROVAL]
+    github.fail(status=403, path="/rules/branches/main", times=9)
+    work = Work(GOOD, before=lambda: github.push("main", EVIL, by=ADA))
+    result = story.play(work, **PROTECTS)
+    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+
+
 HARDENED: Files = {".github/ci.yml": "on: push # no secrets"}
 OLD: Files = {".github/ci.yml": "on: push"}
 

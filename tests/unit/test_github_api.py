@@ -566,6 +566,32 @@ def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: 
     assert required() == [], "the plan has none"
 
 
+def test_whether_a_base_requires_an_approval(api: GitHub, github: GitHubApi) -> None:
+    assert not github.requires_approval("main")
+    zero = {"type": "pull_request", "parameters": {"required_approving_review_count": 0}}
+    api.rules["main"] = [zero, {"type": "deletion"}]
+    assert not github.requires_approval("main")
+    api.approvals["main"] = 1  # of classic protection, which rules do not show
+    assert github.requires_approval("main")
+    del api.approvals["main"]
+    one = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
+    api.rules["main"] = [zero, one]
+    assert github.requires_approval("main")
+
+
+def test_a_plan_without_rules_requires_no_approval(api: GitHub, github: GitHubApi) -> None:
+    api.has_rules = False
+    assert not github.requires_approval("main")
+
+
+def test_classic_protection_is_read_where_an_old_server_has_no_rules(
+    api: GitHub, github: GitHubApi
+) -> None:
+    api.fail(status=404, path="/rules/branches/")
+    api.approvals["main"] = 2
+    assert github.requires_approval("main")
+
+
 def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: GitHubApi) -> None:
     pieces: list[bytes] = []
     api.logs[7] = b"a log"
