@@ -371,6 +371,7 @@ class ProxyFailedError(UnreachableError):
 class CertificateError(UnreachableError):
     """The service's certificate, or a proxy's in its place, is not one that this job trusts."""
 
+    patience = 0.0
     remedy = "If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file."
 
 

@@ -110,7 +110,7 @@ class Log(Report):
     def on_lookup(self, update: u.Update) -> None:
         """Say why the step waits."""
         if isinstance(update, Waiting):
-            self.lines.line(text.waiting(self._safe, update))
+            self.lines.wait(update)
 
     def begin_runs(self, runs: Sequence[StepRun]) -> None:
         """Stream the log of an only run; of several, say which will be started."""

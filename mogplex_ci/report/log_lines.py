@@ -7,9 +7,10 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
 
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
-from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 DETAILS_LIMIT: Final = 2_000_000
@@ -45,6 +46,8 @@ class LogLines:
         """Whether the last line is the agent's."""
         self._room = room
         self._says_full = False
+        self._why_waiting: SafeText | None = None
+        """The reason that the last line about a wait gave."""
 
     def line(self, text: SafeText) -> None:
         """Write a finished line."""
@@ -87,6 +90,15 @@ class LogLines:
     def is_last_annotation(self, level: Level) -> bool:
         """Whether one more annotation of ``level`` is shown, and none after it."""
         return False
+
+    def wait(self, wait: Waiting) -> None:
+        """Say for how long a request waits, and why if the reason is another one than before."""
+        why = text.reason(self.safe, wait.error)
+        parts: list[Part] = ["Trying again in ", duration(wait.seconds)]
+        if why != self._why_waiting:
+            self._why_waiting = why
+            parts += [": ", why]
+        self.say(*parts)
 
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""

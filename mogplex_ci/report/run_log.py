@@ -78,7 +78,7 @@ class RunLog:
     def _on_start(self, update: u.StartUpdate) -> None:
         match update:
             case Waiting():
-                self._lines.line(text.waiting(self._safe, update))
+                self._lines.wait(update)
             case u.Starting():
                 self._starting(update)
             case u.NextKey():

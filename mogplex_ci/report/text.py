@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
-from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
@@ -88,11 +87,6 @@ def cleaned(
 def our_words(words: str, safe: Sanitizer) -> SafeText | None:
     """Return words of ours as a line; None when there are none."""
     return safe.message(words) if words else None
-
-
-def waiting(safe: Sanitizer, wait: Waiting) -> SafeText:
-    """Return why and for how long a request waits."""
-    return safe.sentence("Trying again in ", duration(wait.seconds), ": ", reason(safe, wait.error))
 
 
 def bounds(inputs: ActionInputs) -> list[Part]:

@@ -73,12 +73,16 @@ def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
                 [*ENTRY, *(word.replace("$$", "$") for word in step["args"])]
                 for step in example["steps"]
             )
+        # without commands the image's own entry point runs
+        case "drone" | "woodpecker":
+            agent, review = example["steps"]
+            yield ["env", f"MOGPLEX_PROMPT={agent['environment']['MOGPLEX_PROMPT']}", *ENTRY]
+            yield ["bash", "-e", "-c", "\n".join(review["commands"])]
         case "tekton":
-            (script,) = scripts(example)
-            executable(
-                folder / "script",
-                script.replace("$(results.pull-request-url.path)", str(folder / "result")),
-            )
+            agent, result = example["spec"]["tasks"][0]["taskSpec"]["steps"]
+            yield agent["command"]
+            path = "$(results.pull-request-url.path)"
+            executable(folder / "script", result["script"].replace(path, str(folder / "result")))
             yield [str(folder / "script")]
         case _:
             yield from (["bash", "-e", "-c", script] for script in scripts(example))

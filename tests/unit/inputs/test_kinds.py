@@ -21,6 +21,7 @@ BEYOND_PATTERNS = {"token", "github-token", "base-url", "prompt", "duration", "m
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.
 """
+UNREPLACED = "holds a variable that was not replaced: all {} would share one run"
 OF_EACH_KIND = {
     (spec.kind.name, spec.kind.choices): name for name, spec in inputs().items()
 }.values()
@@ -57,6 +58,16 @@ OF_EACH_KIND = {
         ("base-url", "http://127.0.0.1234", "would send the token unencrypted"),
         ("base-url", "https://@mogplex.com", "contains credentials, a query or a fragment"),
         ("base-url", "https://mogplex.com/#a", "contains credentials, a query or a fragment"),
+        *(
+            ("key-suffix", text, UNREPLACED.format("jobs"))
+            for text in ("${{ strategy.job-index }}", "a-$(INDEX)", "{{matrix}}", "${INDEX}")
+        ),
+        ("key-suffix", "$5 {a}", None),
+        *(
+            ("idempotency-key", text, UNREPLACED.format("pipelines"))
+            for text in ("$(context.run)-agent", "argo-{{workflow.uid}}", "ci-${BUILD_ID}-agent")
+        ),
+        ("idempotency-key", "ci-7-$agent", None),
         ("matrix", "[" * 100_000, "is not JSON"),
         ("matrix", "9" * 5_000, "is not JSON"),
         ("max-parallel", "0" * 9 + "5", None),

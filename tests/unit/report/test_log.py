@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import TokenLostError
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.errors import TokenLostError, UnreachableError
+from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
+from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
@@ -565,3 +568,18 @@ def test_details_stop_before_they_drown_the_result() -> None:
     assert "[02:29]   flood 149" in log.timeline
     assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.timeline)
     assert any(line.startswith("Error: The run failed: Tests fail. ") for line in log.timeline)
+
+
+def test_a_line_about_a_wait_gives_the_reason_when_it_changes() -> None:
+    stream = io.StringIO()
+    lines = JobLogLines(Plain(PLAIN, {}, stream), Sanitizer())
+    refused, cut = (UnreachableError(cause) for cause in ("it refuses", "it was cut"))
+    for error in (refused, refused, cut, cut, refused):
+        lines.wait(Waiting(error, 3.0))
+    assert stream.getvalue().splitlines() == [
+        "Trying again in 3s: It refuses",
+        "Trying again in 3s",
+        "Trying again in 3s: It was cut",
+        "Trying again in 3s",
+        "Trying again in 3s: It refuses",
+    ]
