@@ -532,7 +532,11 @@ TOLD: dict[str, tuple[str, str, list[str]]] = {
     "outputs": (
         EXAMPLES["outputs"],
         "success",
-        [r"Run \S+ ended after .* success", "Why: all went well", rf"{REVIEW} \(branch mogplex/.*"],
+        [
+            r"Run \S+: success after \d+ seconds",
+            "Why: all went well",
+            rf"{REVIEW} \(branch mogplex/.*",
+        ],
     ),
 }
 SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {

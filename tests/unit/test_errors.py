@@ -49,7 +49,9 @@ def tree_of(error: type[MogplexError], depth: int = 1) -> Iterator[str]:
 
 def test_the_module_begins_with_the_tree_of_its_errors() -> None:
     shown = (errors.__doc__ or "").partition("::\n\n")[2].rstrip()
-    assert shown.splitlines() == list(tree_of(MogplexError))
+    assert shown.splitlines() == list(tree_of(MogplexError)), (
+        "draw the new tree at the top of mogplex_ci/errors.py"
+    )
 
 
 def message(problem: Problem) -> str:

@@ -34,7 +34,7 @@ def missing(kind: GateKind) -> Iterator[str]:
         elif f"`{kind.name}`" not in pages["action.yml"]:
             yield f"write {kind.name} into action.yml with `make docs`"
     elif kind is not BRANCH and kind.name not in GATE_INPUTS:
-        yield f"add {kind.name} to GATE_INPUTS in inputs/read.py"
+        yield f"add {kind.name} to GATE_INPUTS in inputs/rules.py"
     described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"][
         "description"
     ]
