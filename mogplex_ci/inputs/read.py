@@ -4,7 +4,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import check, inputs
@@ -15,8 +15,13 @@ from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.platforms.gitlab import job_timeout
+from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.problems import Problem
+
+_JOB_MARGIN: Final = 30.0
+"""Seconds that are left of the job when the step ends: for outputs, reports and ``post``."""
+_LEAST_SECONDS: Final = 60.0
+"""A step that has less time before the job's end starts nothing."""
 
 
 class ActionInputs(DeclaredInputs):
@@ -95,6 +100,8 @@ class StepInputs(NamedTuple):
     """
     warnings: Sequence[Problem]
     """What has no effect."""
+    job_end: JobEnd | None
+    """When the CI system ends the job, if that is why the step ends before its own timeout."""
 
 
 def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
@@ -117,6 +124,7 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
             steps.append(step)
             output_dir = output_dir or step.output_dir
     names_one_run = not sources.tasks and not any(step.is_for_many_repos for step in steps)
+    problems += _no_time_left(sources.job_end)
     if not problems:
         problems += _differences(steps)
         if not names_one_run:
@@ -124,8 +132,11 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
     if problems:
         # A misspelt name may be why an input is missing.
         raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=output_dir)
-    warnings = [*sources.warnings, *_warnings(steps[0], platform.env)]
-    return StepInputs(steps, names_one_run, warnings)
+    job_end = sources.job_end
+    if job_end is None or steps[0].timeout < _seconds_for_step(job_end):
+        return StepInputs(steps, names_one_run, sources.warnings, None)
+    in_time = [step._replace(timeout=_seconds_for_step(job_end)) for step in steps]
+    return StepInputs(in_time, names_one_run, sources.warnings, job_end)
 
 
 def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
@@ -193,14 +204,16 @@ def _only_for_one_run(step: ActionInputs) -> Iterator[Problem]:
             yield Problem(name, fault, f"Remove {named(name)}.")
 
 
-def _warnings(step: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield warnings about inputs that the job does not leave room for."""
-    if not step.wait or step.dry_run:
-        return
-    seconds = job_timeout(env)
-    if seconds is not None and step.timeout >= seconds:
-        fault = f"is {step.timeout:,.10g} s, and the job's own is {seconds:,} s: the job is killed first"
-        yield Problem("timeout", fault, "Lower it, or raise the job's timeout.")
+def _seconds_for_step(job_end: JobEnd) -> float:
+    return job_end.seconds_left - _JOB_MARGIN
+
+
+def _no_time_left(job_end: JobEnd | None) -> Iterator[Problem]:
+    """Yield the problem that the CI system ends the job too soon for a run."""
+    if job_end is not None and _seconds_for_step(job_end) < _LEAST_SECONDS:
+        seconds = max(job_end.seconds_left, 0)
+        fault = f"ends the job in {seconds:.0f} s, too soon to start a run"
+        yield Problem(job_end.limit, fault, "Raise it, or start the step earlier in the job.")
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:

@@ -17,6 +17,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
 from mogplex_ci.outputs import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES, Platform
+from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded, stop_of_process
@@ -44,9 +45,11 @@ class Sources(NamedTuple):
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
     is_complete: bool
-    """False when flags or the run file could not be read: an input that seems to be missing may be
-    among them.
+    """False when flags or the run file could not be read, or a flag lacks its value: an input that
+    seems to be missing may be among them.
     """
+    job_end: JobEnd | None
+    """When the CI system ends the job; None if it does not say so."""
 
     @property
     def tasks(self) -> Sequence[str]:
@@ -125,7 +128,8 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
     problems += faults
     warnings = list(_unknown_variables(platform.env))
     is_complete = flags is not None and not has_blank_run_id and not faults
-    return Sources(platform, texts, run_file, problems, warnings, is_complete)
+    job_end = platform.system.job_end(platform.env)
+    return Sources(platform, texts, run_file, problems, warnings, is_complete, job_end)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:

@@ -4,10 +4,12 @@
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -15,13 +17,14 @@ from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import (
     Attempt,
     Env,
+    JobEnd,
     System,
     any_of,
     differs,
     equals,
     has_all,
 )
-from mogplex_ci.sanitize import SafeText
+from mogplex_ci.sanitize import CleanText, SafeText
 from mogplex_ci.workspace import read_head
 
 _LEVEL_COLOURS: Final = {
@@ -54,6 +57,45 @@ def _file_variables(env: Env) -> dict[str, str]:
                 content = read_head(path.parent.resolve() / path.name, _FILE_BYTES)
                 contents[variable] = content.decode(errors="replace").strip()
     return contents
+
+
+def _job_end(env: Env) -> JobEnd | None:
+    """Return when the job's script ends: by the job's timeout, or by the runner's own limit.
+
+    GitLab sets the two variables with the job's timeout since 15.7; the time before the script,
+    such as that of the clone, counts for both limits here.
+    """
+    limits = []
+    timeout = env.get("CI_JOB_TIMEOUT", "")
+    if re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
+        limits.append(JobEnd(float(timeout), "the job's timeout"))
+    script = _go_seconds(env.get("RUNNER_SCRIPT_TIMEOUT", ""))
+    if script > 0:
+        limits.append(JobEnd(script, "RUNNER_SCRIPT_TIMEOUT"))
+    if not limits:
+        return None
+    end = min(limits)
+    return end._replace(seconds_left=end.seconds_left - _seconds_since(env))
+
+
+def _go_seconds(text: str) -> float:
+    """Return a duration that Go's ``time.ParseDuration`` reads, as the runner does; 0 for any other
+    text, which the runner ignores.
+    """
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    number_and_unit = r"(\d{1,9}(?:\.\d{0,9})?)(h|ms|m|s)"
+    if not re.fullmatch(rf"\+?(?:{number_and_unit})+", text, re.ASCII):
+        return 0.0
+    return sum(float(number) * units[unit] for number, unit in re.findall(number_and_unit, text))
+
+
+def _seconds_since(env: Env) -> float:
+    """Return the age of the job; 0 if nothing says when it began."""
+    try:
+        began = datetime.fromisoformat(env.get("CI_JOB_STARTED_AT", ""))
+        return max((datetime.now(UTC) - began).total_seconds(), 0.0)
+    except (ValueError, TypeError):  # TypeError: a time without a zone
+        return 0.0
 
 
 def _attempt(env: Env) -> Attempt:
@@ -96,15 +138,8 @@ GITLAB: Final = System(
     is_local=equals("GITLAB_CI", "false"),  # gitlab-ci-local: one project, pipelines from 1000
     is_debug=equals("CI_DEBUG_TRACE", "true"),
     file_variables=_file_variables,
+    job_end=_job_end,
 )
-
-
-def job_timeout(env: Env) -> int | None:
-    """Return after how many seconds the job is killed. Only GitLab tells a job its own timeout."""
-    seconds = env.get("CI_JOB_TIMEOUT", "")
-    if not seconds.isdecimal():
-        return None
-    return int(seconds)
 
 
 class GitLab(Platform):
@@ -139,6 +174,13 @@ class GitLab(Platform):
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
+
+    def check_files(
+        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
+    ) -> None:
+        """See ``Platform``. With ``GIT_STRATEGY: none`` an earlier job's report may still exist."""
+        super().check_files(outputs, key=key)
+        self.close()
 
     def close(self) -> None:
         """Write the annotations report."""

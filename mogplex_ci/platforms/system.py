@@ -46,6 +46,14 @@ class Attempt(NamedTuple):
     may_be_later: bool
 
 
+class JobEnd(NamedTuple):
+    """When the CI system ends this job."""
+
+    seconds_left: float
+    limit: str
+    """The name of the limit: a variable, or words."""
+
+
 def value_of(cell: Cell, env: Env) -> str:
     """Return what ``env`` tells; empty when it does not tell."""
     if isinstance(cell, str):
@@ -220,6 +228,8 @@ class System(NamedTuple):
     """The contents of variables that the system keeps in files outside the workspace; in the
     environment they hold a path. All but the prompt are secrets.
     """
+    job_end: Callable[[Env], JobEnd | None] = lambda env: None
+    """When the system ends the job; None if it does not say so."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 

@@ -15,6 +15,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog
@@ -60,6 +61,11 @@ class Log(Report):
         """The logs of the runs that are not over, by number."""
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
+
+    def deadline(self, seconds: float, job_end: JobEnd) -> None:
+        """Say that the step ends in so many ``seconds``, because the CI system ends the job."""
+        limit = self._safe.message(job_end.limit)
+        self.lines.say("The step ends in ", duration(seconds), ", before ", limit, " ends the job")
 
     def hidden_repos(self, found: Mapping[str, Match]) -> None:
         """Say which hidden repositories patterns leave out, and which ones are used since they are

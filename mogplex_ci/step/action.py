@@ -48,6 +48,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             recorder.open_files(error.output_dir)
             raise
         recorder.begin(inputs.tasks, inputs.warnings)
+        if inputs.job_end is not None:
+            recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
         end.result = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
     return recorder.finish(end.result).exit_code
 

@@ -4,14 +4,17 @@ the prompt, and the job's own end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
-from tests.program import Ended, run_program
+from tests.program import Ended, let_an_hour_pass, run_program, start_program
+from tests.waits import asked, wait_until
 
 PASSWORD = "qW7-kd93LmXz2"
 CONNECTION = "host=db;Password=Zx81mLq9;user=ci"
@@ -117,3 +120,72 @@ def test_a_path_in_place_of_its_content_is_not_sent(
     assert ended.code == 2
     assert f"{name}: is a path; on GitLab set the variable's type to Variable." in ended.out
     assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "line"),
+    [
+        (
+            {"CI_JOB_TIMEOUT": "3600"},
+            "The step ends in 59m 30s, before the job's timeout ends the job",
+        ),
+        (
+            {"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "50m"},
+            "The step ends in 49m 30s, before RUNNER_SCRIPT_TIMEOUT ends the job",
+        ),
+        (
+            {"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "3000"},  # Go wants a unit
+            "The step ends in 59m 30s, before the job's timeout ends the job",
+        ),
+        ({"CI_JOB_TIMEOUT": "3h", "RUNNER_SCRIPT_TIMEOUT": "soon"}, None),
+        ({"CI_JOB_TIMEOUT": "7200", "CI_JOB_STARTED_AT": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+def test_the_first_lines_say_that_the_job_ends_before_the_timeout(
+    job: Job, emulator: Emulator, limits: dict[str, str], line: str | None
+) -> None:
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", MOGPLEX_TIMEOUT="1h", **limits)
+    assert ended.code == 0, ended.out
+    said = [each for each in ended.out.splitlines()[:3] if each.startswith("The step ends")]
+    assert said == ([] if line is None else [line])
+
+
+def test_the_time_that_the_job_has_taken_counts(job: Job, emulator: Emulator) -> None:
+    began = (datetime.now(UTC) - timedelta(minutes=20)).isoformat(timespec="seconds")
+    limits = {"CI_JOB_TIMEOUT": "3600", "CI_JOB_STARTED_AT": began.replace("+00:00", "Z")}
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", MOGPLEX_TIMEOUT="1h", **limits)
+    assert re.search(r"^The step ends in 39m \d+s,", ended.out, re.MULTILINE), ended.out
+
+
+def test_the_run_goes_on_if_the_job_ends_before_it(job: Job) -> None:
+    """The step ends by itself, and `on-timeout` decides, before GitLab kills the job."""
+    with Emulator("slow", speed=1) as emulator:
+        env = job.env | {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_PROMPT": "Fix it",
+            "MOGPLEX_TIMEOUT": "3h",
+            "RUNNER_SCRIPT_TIMEOUT": "1h",
+        }
+        program = start_program(env=env, cwd=job.workspace, movable_clock=True)
+        ended = let_an_hour_pass(program, when=asked(emulator, "stream"))
+        assert (ended.code, emulator.runs[0].status) == (1, "pending"), ended.out
+    outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
+    assert "MOGPLEX_OUT_RESULT=timeout\n" in outputs
+
+
+def test_a_report_of_an_earlier_job_is_emptied(job: Job) -> None:
+    """With `GIT_STRATEGY: none` nothing cleans the folder, and a job that is killed uploads it."""
+    report = job.workspace / "mogplex-annotations.json"
+    report.write_text('{"Mogplex": [{"external_link": {"label": "old", "url": "https://a"}}]}')
+    with Emulator("slow", speed=1) as emulator:
+        env = job.env | {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_PROMPT": "Fix it",
+        }
+        with start_program(env=env, cwd=job.workspace) as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.kill()
+    assert report.read_text(encoding="utf-8") == "{}\n"
