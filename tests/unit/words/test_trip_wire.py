@@ -96,7 +96,7 @@ def test_a_field_is_found_whatever_a_workflow_makes_of_it(
         # a piece of 24 letters and digits
         ("abcdefghijklmnopqrstuvwxyz0123", "Look at defghijklmnopqrstuvwxyz0!", True),
         ("abcdefghijklmnopqrstuvwxyz0123", "Look at defghijklmnopqrstuvwxyz!", None),
-        ("Ich möchte: den ﬁnalen Umbau! ansehen", "möchte den finalen Umbau ans", True),
+        ("Ich möchte: den ﬁnalen Umbau! bauen", "möchte den finalen Umbau bau", True),
         ("修复登录页面在移动设备上崩溃的问题", "看看 登录页面在移动设备上崩溃", True),
         ("修复登录页面在移动设备上崩溃的问题", "看看 登录页面在移动设备上崩", None),
         # a whole line of twelve
