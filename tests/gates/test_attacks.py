@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -237,10 +238,11 @@ def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
 ) -> None:
     with Story(tmp_path, api="2026-08") as story:
         github = story.github
+        earlier = github.clock() - timedelta(hours=1)
         if not is_created_by_run:
-            github.push("fix", {"src/b.ts": "b"}, by=ADA)
-        github.push("fix", EVIL, by=AGENT)
-        github.push("fix", {"src/c.ts": "c"}, by=ADA)
+            github.push("fix", {"src/b.ts": "b"}, by=ADA, at=earlier)
+        github.push("fix", EVIL, by=AGENT, at=earlier)
+        github.push("fix", {"src/c.ts": "c"}, by=ADA, at=earlier)
         work = Work(files, opens_pull_request=False)
         result = story.play(work, branch="fix", **PROTECTS)
     assert outcome(result) == REJECTED
