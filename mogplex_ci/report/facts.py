@@ -451,8 +451,3 @@ def _next_steps(
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:
         yield Command("read the run's events again", command("runs events {}", run_id))
-    if result.sandbox is not None:
-        # The log may hold values of the repository's own variables: it is shown to whoever holds a
-        # token, and not in a job's log.
-        logs = command("sandboxes logs {}", result.sandbox.id)
-        yield Command("see why the set-up failed", logs, is_in_log=True)

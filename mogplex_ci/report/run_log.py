@@ -2,7 +2,7 @@
 attention.
 """
 
-from typing import TYPE_CHECKING, LiteralString, assert_never
+from typing import TYPE_CHECKING, Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.inputs.read import ActionInputs
@@ -17,6 +17,9 @@ from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from mogplex_ci.report.facts import RunFacts
+
+INSTALL_LOG_LINES: Final = 50
+"""Last lines of the log of an installation that are shown."""
 
 
 class RunLog:
@@ -158,6 +161,8 @@ class RunLog:
             case u.Ended(additions=additions):
                 self._events.add(additions)
                 self._events.write_open_calls(ended=True)
+            case u.InstallLog(log):
+                self._install_log(log)
             case u.Cancelling(None):
                 self._lines.say("Asking for the run's id to cancel it")
             case u.Cancelling():
@@ -170,6 +175,14 @@ class RunLog:
                 self._cancel_failed(update)
             case _:
                 assert_never(update)
+
+    def _install_log(self, log: Untrusted) -> None:
+        """Write the last lines of the installation's log, folded."""
+        lines, left_out = self._safe.last_lines(log, INSTALL_LOG_LINES)
+        title = self._safe.line("The log of the installation in the sandbox")
+        if left_out:
+            title = self._safe.sentence(title, ", the last ", len(lines), " lines")
+        self._lines.group(title, lines)
 
     def _starting(self, starting: u.Starting) -> None:
         repo = Untrusted(starting.repo_id)

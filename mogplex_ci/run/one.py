@@ -1,13 +1,14 @@
 """One run, from finding the repository to the result."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.models import Cancelled, Repair, Repo, Run, Sandbox, StartRequest, is_uuid
+from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
 from mogplex_ci.run.cancel import (
     INTERRUPT_BUDGET,
     TIMEOUT_BUDGET,
@@ -24,14 +25,16 @@ from mogplex_ci.run.result import (
     result_of_error,
     result_of_run,
     timed_out_in_outage,
+    with_retry_advice,
 )
 from mogplex_ci.run.sandbox import sandbox_of
-from mogplex_ci.run.service import Service
+from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import (
     CancelAnswered,
     CancelFailed,
     Cancelling,
+    InstallLog,
     Retrying,
     Started,
     Starting,
@@ -57,8 +60,8 @@ LAST_SECONDS: Final = 2.0
 """Seconds before the deadline in which no request is sent again."""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
-SANDBOX_SECONDS: Final = 5.0
-"""How long to look for the sandbox of a run that failed before its agent started."""
+SANDBOX_SECONDS: Final = 10.0
+"""How long to look for the sandbox of a run that failed before that was ready, and for its log."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
@@ -183,15 +186,18 @@ class Execution:
             inputs.on_rerun,
             self._on_doubt,
         )
-        retries_left = inputs.retries
+        retried = 0
         while True:
             started = yield from self._start(starter, repo_id)
             result = yield from self._result_of(started)
+            repeated = retried + int(starter.has_requeued)
+            retries_left = inputs.retries - repeated
             has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
-            if not (retries_left and result.may_pass and len(starter.keys) > 1 and has_time):
-                return result
+            may_retry = retries_left > 0 and len(starter.keys) > 1 and has_time
+            if not (result.may_pass and may_retry):
+                return with_retry_advice(result, inputs.retries, starts=repeated + 1)
             yield Retrying(started.run, result, retries_left, SECONDS_BEFORE_RETRY)
-            retries_left -= 1
+            retried += 1
             self._service.sleep_until(self._service.now + SECONDS_BEFORE_RETRY)
             del starter.keys[0]
 
@@ -248,10 +254,8 @@ class Execution:
                 yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
             result = self._revised(result, follower)
         yield from follower.end()
-        if result.result is Result.FAILED and not follower.timeline.agent_worked:
-            sandbox = self._sandbox_of_failure(follower.run)
-            if sandbox is not None:
-                result = failed_in_set_up(result, sandbox)
+        if result.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
+            result = yield from self._with_sandbox(result, follower.run)
         return result
 
     def _commit_seconds(self, interval: PollInterval) -> Sequence[float]:
@@ -266,21 +270,35 @@ class Execution:
             return ()
         return COMMIT_SECONDS
 
-    def _sandbox_of_failure(self, run: Run) -> Sandbox | None:
-        """Return the sandbox whose set-up failed, whose log tells why; None when it is not known.
-
-        One request that may fail: it only adds to a result that is known.
+    def _with_sandbox(self, failed: RunResult, run: Run) -> Generator[Update, None, RunResult]:
+        """Return the result of a run that failed before its sandbox was ready, with the sandbox's
+        own error, and report the log of its installation. Nothing is added that cannot be read.
         """
-        if run.repo_id is None or run.never_queued:
-            return None
+        repo_id = run.repo_id
+        if repo_id is None or run.never_queued:
+            return failed
+        client = self._service.client
+        ends = self._service.now + SANDBOX_SECONDS
+        listed = self._read_once(
+            lambda left: client.sandboxes(repo_id=repo_id.text, timeout=left), ends
+        )
+        sandbox = sandbox_of(run, listed or [])
+        if sandbox is None:
+            return failed_in_set_up(failed)
+        sandbox_id = sandbox.id
+        logs = self._read_once(lambda left: client.sandbox_logs(sandbox_id, timeout=left), ends)
+        log = logs.install_log if logs is not None else None
+        if log is None or not log.text.strip():
+            return failed_in_set_up(failed, sandbox.error)
+        yield InstallLog(log)
+        return failed_in_set_up(failed, sandbox.error, has_log=True)
+
+    def _read_once(self, call: Callable[[float], T], ends: float) -> T | None:
+        """Return what one request finds until ``ends``, a time of the clock; None if it fails."""
         service = self._service
-        seconds = min(SANDBOX_SECONDS, service.deadline - service.now)
-        try:
-            with service.stop.interrupting():
-                listed = service.client.sandboxes(repo_id=run.repo_id.text, timeout=seconds)
-        except errors.MogplexError:
-            return None
-        return sandbox_of(run, listed)
+        with suppress(errors.MogplexError), service.stop.interrupting():
+            return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
+        return None
 
     def _revised(self, result: RunResult, follower: "Follower") -> RunResult:
         """Return the result after a cancel at the deadline or in a pause, which may have failed, or

@@ -10,7 +10,7 @@ from mogplex_ci.errors import (
     ServerError,
     UsageError,
 )
-from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Sandbox
+from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Delivery, is_own_pull_request
@@ -173,8 +173,8 @@ class RunResult(NamedTuple):
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
     """
-    sandbox: Sandbox | None = None
-    """That of a run that failed before its agent started, if it is known: its log tells why."""
+    install_began: bool = False
+    """The run failed before its sandbox was ready, and the sandbox had begun to install."""
     is_unread: bool = False
     """The run's status could not be read in the end: it may have changed."""
 
@@ -227,18 +227,19 @@ class RunResult(NamedTuple):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the run failed for a reason that may pass, and not because of the agent's
-        work.
+        """Whether the run failed for a reason that may pass: the model's limit, or the launch of
+        its sandbox. An install that failed is the repository's, and a start that was never queued
+        has been repeated.
         """
-        if self.result is not Result.FAILED or self.run is None:
+        if self.result is not Result.FAILED or self.run is None or self.run.never_queued:
             return False
         outcome = self.timeline.outcome
         if outcome.changed is not None:
             return False
         code = outcome.failure_code
         is_limited = code is not None and code.one_of("rate_limited") is not None
-        never_launched = self.timeline.event_count > 0 and not self.timeline.sandbox_was_ready
-        return self.run.never_queued or is_limited or never_launched
+        was_ready = self.timeline.sandbox_was_ready or self.install_began
+        return is_limited or (self.timeline.event_count > 0 and not was_ready)
 
     @property
     def branch(self) -> Untrusted | None:
@@ -305,6 +306,9 @@ class RunResult(NamedTuple):
 _RETRY: Final = (
     "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
 )
+_LATER: Final = "Run the [[job]] again later."
+_INSTALL_FAILED: Final = "Install failed"
+"""How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
 _RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
 _COSTS: Final = (
     "A run that is left goes on and costs until it ends; [[on-timeout: cancel]] ends it."
@@ -317,7 +321,7 @@ _OUTAGE_REMEDY: Final = (
     "Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
-    "rate_limited": f"The model's provider limited the agent's requests. {_RETRY}",
+    "rate_limited": "The model's provider limited the agent's requests.",
     "model_access_denied": "Check in the Mogplex settings that this account may use the harness's model.",
 }
 """By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
@@ -432,7 +436,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     """Return what failed and what to do about it."""
     outcome = timeline.outcome
     if run.never_queued:
-        return "the service could not queue the run", _RETRY
+        return "the service could not queue the run", _LATER
     if outcome.failure_code is not None:
         known_code = outcome.failure_code.one_of(*_FAILURE_REMEDIES)
         if known_code is not None:
@@ -452,20 +456,39 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check the repository's branch and setup, then run the [[job]] again.",
         )
     if timeline.event_count:
-        return "the run failed before its sandbox was ready", _RETRY
+        return "the run failed before its sandbox was ready", ""
     return "the run failed", "Read the run's events."
 
 
-def failed_in_set_up(failed: RunResult, sandbox: Sandbox) -> RunResult:
-    """Return the result of a run whose sandbox could not be set up, with the sandbox's own error if
-    the run does not tell it.
+def with_retry_advice(failed: RunResult, retries: int, *, starts: int) -> RunResult:
+    """Return the result of a run with advice if it failed for a reason that may pass: ``retries``
+    is the input, ``starts`` how often the step has started the run.
+    """
+    if not failed.may_pass:
+        return failed
+    advice = _LATER if retries else _RETRY
+    if starts > 1:
+        advice = f"It was started {starts} times. {_LATER}"
+    return failed._replace(remedy=f"{failed.remedy} {advice}".strip())
+
+
+def failed_in_set_up(
+    failed: RunResult, sandbox_error: Untrusted | None = None, *, has_log: bool = False
+) -> RunResult:
+    """Return the result of a run that failed before its sandbox was ready, with the sandbox's own
+    error if the run does not report it. ``has_log``: the sandbox has a log of its installation.
     """
     detail = failed.detail
     if detail is None:
-        detail = sandbox.error
-    elif sandbox.error is not None and sandbox.error.text not in detail.text:
-        detail = Untrusted(f"{detail.text}\n{sandbox.error.text}")
-    return failed._replace(sandbox=sandbox, detail=detail)
+        detail = sandbox_error
+    elif sandbox_error is not None and sandbox_error.text not in detail.text:
+        detail = Untrusted(f"{detail.text}\n{sandbox_error.text}")
+    failed = failed._replace(detail=detail)
+    has_install_failed = detail is not None and _INSTALL_FAILED in detail.text
+    if not (has_log or has_install_failed):
+        return failed
+    remedy = "An install is not retried: fix it, or run the [[job]] again."
+    return failed._replace(install_began=True, remedy=remedy)
 
 
 def interrupted(stop: Stop) -> RunResult:

@@ -102,6 +102,8 @@ class Starter:
         self._key = key
         self._on_rerun = on_rerun
         self._on_doubt = on_doubt
+        self.has_requeued = False
+        """Whether a start that was never queued was repeated, which is done once."""
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -111,7 +113,6 @@ class Starter:
                 ``key_in_doubt``.
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
-        may_requeue = self._on_rerun != "attach"
         # A key that belongs to another request may belong to an earlier try of this step.
         may_replace_request = self._on_rerun == "auto" and self._key.later_attempt
         while True:
@@ -128,10 +129,11 @@ class Starter:
             joined = answer.replayed and is_first
             has_died = run.status in ("failed", "cancelled")
             is_dead_try = joined and has_died and self._on_rerun == "auto"
+            may_requeue = self._on_rerun != "attach" and not self.has_requeued
             is_not_queued = answer.replayed and run.never_queued and may_requeue
             if not others or not (is_dead_try or is_not_queued):
                 return self._started(answer, key, joined=joined)
-            may_requeue = may_requeue and is_dead_try
+            self.has_requeued = self.has_requeued or not is_dead_try
             self.keys = others
             yield NextKey(run, others[0], never_queued=run.never_queued)
 

@@ -227,6 +227,13 @@ class Cancelling(NamedTuple):
     """None when the start call was interrupted: the run's id is asked for first."""
 
 
+class InstallLog(NamedTuple):
+    """The run failed before its sandbox was ready, and the installation there has a log."""
+
+    log: Untrusted
+    """The service has neither cut nor redacted it."""
+
+
 class CancelAnswered(NamedTuple):
     """The API answered the cancel request, and the run is over."""
 
@@ -272,5 +279,5 @@ StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissin
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer
-EndUpdate = Ended | Cancelling | CancelAnswered | CancelFailed
+EndUpdate = Ended | InstallLog | Cancelling | CancelAnswered | CancelFailed
 Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate

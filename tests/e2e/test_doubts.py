@@ -1,11 +1,10 @@
-"""The service's doubt about the agent's last words stands wherever they are quoted, and the cause
-of a failed set-up is one command away.
+"""The service's doubt about the agent's last words stands wherever they are quoted, and the log has
+the cause of a failed set-up.
 """
 
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
-from tests.program import ENTRY, GitHubStep, executable, run_client
+from tests.program import GitHubStep
 
 WORDS = "All tests pass and the fix is pushed."
 DOUBT = (
@@ -32,20 +31,11 @@ steps:
   - {status: success}
 """
 
-DOCKER = f"""\
-#!/bin/sh
-# docker run, as far as the log asks for it: the image is the program of this work tree.
-[ "$1 $2 $3" = "run --rm -it" ] || exit 125
-shift 3
-while :; do
-  case $1 in
-    -e) export "${{2?}}"; shift 2 ;;
-    --network) [ "$2" = host ] || exit 125; shift 2 ;;
-    ghcr.io/mogplex/run-action:*) shift; break ;;
-    *) exit 125 ;;
-  esac
-done
-exec {shlex.join(ENTRY)} "$@"
+INSTALL = """\
+install_log: |
+{log}
+steps:
+  - {{after: 100ms, status: failed, error: Install failed (npm ci)}}
 """
 
 
@@ -117,26 +107,37 @@ def test_no_doubt_proves_nothing_and_says_nothing(step: GitHubStep) -> None:
     assert result_of(step)["doubted_claims"] is None
 
 
-def test_the_command_that_the_log_names_shows_why_a_set_up_failed(step: GitHubStep) -> None:
-    with Emulator("install-failure", speed=50) as emulator:
+def test_the_log_of_an_installation_that_failed_is_shown(step: GitHubStep, tmp_path: Path) -> None:
+    """The service neither cuts nor redacts it."""
+    secret = "npm_" + "aB3" * 12
+    lines = [f"  line {number}" for number in range(1, 100)]
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(INSTALL.format(log="\n".join([*lines, f"  ::error::{secret}"])))
+    with Emulator(scenario, speed=50) as emulator:
         ended = against(emulator, step).run()
-        assert ended.code == 1
-        (command,) = [
-            line.partition(": ")[2]
-            for line in ended.out.splitlines()
-            if line.startswith("To see why the set-up failed: ")
-        ]
-        assert command in step.summary
-        executable(step.folder / "bin" / "docker", DOCKER)
-        path = f"{step.folder / 'bin'}:/usr/bin:/bin"
-        code, shown = run_client(
-            ["sh", "-c", command],
-            step.workspace,
-            {"PATH": path, "MOGPLEX_API_KEY": emulator.token},
-        )
         requests = [request.route for request in emulator.requests]
-    assert requests.count("sandboxes") == 1
-    assert code == 0, shown
-    assert "ERR_PNPM_FETCH_404" in shown
-    assert "ERR_PNPM_FETCH_404" not in ended.out
+    assert ended.code == 1
+    log = read_log(ended.out)
+    (group,) = [each for each in log.groups if "installation" in each.title]
+    assert group.title == "The log of the installation in the sandbox, the last 50 lines"
+    assert len(group.lines) == 50
+    assert group.lines[0].endswith("line 51")
+    assert secret not in ended.out + step.summary
+    (error,) = [each.text for each in log.annotations if each.level == "error"]
+    assert "Install failed (npm ci)" in error
+    assert error.endswith("An install is not retried: fix it, or run the job again.")
+    assert (requests.count("start"), requests.count("sandboxes")) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_nothing_is_said_of_a_sandbox_whose_log_the_token_may_not_read(
+    step: GitHubStep, status: int
+) -> None:
+    with Emulator("install-failure", speed=50) as emulator:
+        body = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
+        emulator.inject("sandbox-logs", status=status, body=body, times="always")
+        ended = against(emulator, step).run()
+    assert ended.code == 1
     assert "Install failed (pnpm install)" in ended.out
+    assert "installation" not in ended.out
+    assert str(status) not in ended.out

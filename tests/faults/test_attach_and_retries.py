@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import CancelFailed, Cancelling, Retrying, Started
-from tests.faults.world import World, ids
+from mogplex_ci.run.updates import CancelFailed, Cancelling, InstallLog, Retrying, Started
+from tests.faults.conftest import SCENARIOS
+from tests.faults.world import Case, World, ids
 
 
 @pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
@@ -129,13 +130,69 @@ def test_a_retry_that_succeeds_is_the_result(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario", ["failed", "model-denied", "delivery-failure", "cancelled", "no-change"]
+    "scenario",
+    ["failed", "model-denied", "delivery-failure", "cancelled", "no-change", "install-failure"],
 )
 def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario: str) -> None:
     case = world.new_case(scenario, retries=3)
     played = case.play()
     assert len(case.runs) == 1
     assert not played.of(Retrying)
+
+
+@pytest.mark.parametrize(
+    ("retries", "advice"),
+    [
+        (
+            0,
+            "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later.",
+        ),
+        (1, "It was started 2 times. Run the [[job]] again later."),
+        (2, "It was started 3 times. Run the [[job]] again later."),
+    ],
+)
+def test_the_advice_depends_on_what_was_tried(world: World, retries: int, advice: str) -> None:
+    assert world.new_case("launch-failure", retries=retries).play().end.remedy == advice
+
+
+def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
+    end = world.new_case("install-failure", retries=2).play().end
+    assert end.remedy == "An install is not retried: fix it, or run the [[job]] again."
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_a_start_that_is_never_queued_is_repeated_once(world: World, retries: int) -> None:
+    case = world.new_case("queue-fails", retries=retries)
+    played = case.play()
+    assert (len(case.runs), played.of(Retrying)) == (2, [])
+    assert played.end.remedy == "Run the [[job]] again later."
+
+
+@pytest.mark.parametrize(("retries", "runs"), [(0, 2), (1, 2), (2, 3)])
+def test_a_repeated_start_counts_as_a_retry(retries: int, runs: int) -> None:
+    world = World.serve(*SCENARIOS)  # the first start fails once in the life of a service
+    with world.emulator:
+        case = world.new_case("queue-fails-once-then-launch", retries=retries)
+        end = case.play().end
+    assert len(case.runs) == runs
+    assert end.remedy == f"It was started {runs} times. Run the [[job]] again later."
+
+
+def own_branch(world: World) -> Case:
+    """Return a step whose install fails on a branch of its own, by which its sandbox is found."""
+    body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
+    return world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
+
+
+@pytest.mark.parametrize("route", ["sandboxes", "sandbox-logs"])
+def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: str) -> None:
+    normal = own_branch(world).play()
+    case = own_branch(world)
+    case.inject(route, delay=3600.0, times="always")
+    played = case.play()
+    assert (played.result, played.of(InstallLog)) == ("failed", [])
+    assert len(normal.of(InstallLog)) == 1
+    assert played.seconds - normal.seconds <= 10.5
 
 
 def test_a_signal_before_a_retry_starts_nothing(world: World) -> None:

@@ -34,14 +34,13 @@ LIMITED = event(
 DENIED = event("failed", "Harness failed", 90, exit_code=1, failure_code="model_access_denied")
 BROKEN = event("failed", "Harness failed", 90, failure_code="exploded", error="out of memory")
 EXITED = event("failed", "Harness failed", 90, exit_code=1)
-LATER = "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
 
 
 @pytest.mark.parametrize(
     ("events", "cause", "remedy"),
     [
         ((), "the run failed", "Read the run's events."),
-        ((ACCEPTED,), "the run failed before its sandbox was ready", LATER),
+        ((ACCEPTED,), "the run failed before its sandbox was ready", ""),
         (
             (ACCEPTED, READY),
             "the run failed before the agent started",
@@ -66,7 +65,7 @@ LATER = "Set [[retries: 2]], and the step starts such a run again; or run the [[
         (
             (ACCEPTED, READY, INSTALLED, LIMITED),
             "the run failed",
-            f"The model's provider limited the agent's requests. {LATER}",
+            "The model's provider limited the agent's requests.",
         ),
         (
             (ACCEPTED, READY, INSTALLED, DENIED),
@@ -171,7 +170,8 @@ def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() 
         ((ACCEPTED, READY, SYNCHRONIZED), {}, False),
         ((ACCEPTED, READY, INSTALLED, delivery(changed=False), LIMITED), {}, False),
         ((ACCEPTED, READY, INSTALLED, delivery(changed=True), LIMITED), {}, False),
-        ((), {"runtime": None, "sandboxId": None}, True),
+        ((), {"runtime": None, "sandboxId": None}, False),
+        ((ACCEPTED,), {"runtime": None, "sandboxId": None}, False),
     ],
 )
 def test_only_what_may_pass_is_worth_a_retry(
