@@ -185,6 +185,13 @@ def test_a_token_of_the_forge_is_refused_before_it_is_sent_anywhere(tmp_path: Pa
     assert "Starting a run" not in log
 
 
+def test_on_forgejo_nothing_is_said_of_asking_github_who_acted(tmp_path: Path) -> None:
+    log = Job("forgejo", tmp_path).run("pull-request", GITHUB_EVENT_NAME="issues")
+    assert log.startswith("exit code 2\n")
+    assert "Name in allowed-users who may start runs." in log
+    assert "github-token" not in log
+
+
 @pytest.mark.parametrize(
     ("name", "variables"),
     [

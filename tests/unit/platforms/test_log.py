@@ -50,6 +50,7 @@ ESCAPED = "Agent: 50% of |[a|]; |'b|' || c, d: e (src/a.ts:7)"
         ),
         ("azure", Level.NOTICE, f"NOTICE: {PLAINLY}"),
         ("buildkite", Level.WARNING, f"+++ Mogplex\nWARNING: {PLAINLY}"),
+        ("forgejo", Level.ERROR, f"ERROR: {PLAINLY}"),
         (
             "github",
             Level.NOTICE,
@@ -94,6 +95,20 @@ def test_gitlab_shows_links_on_the_jobs_page(tmp_path: Path) -> None:
     }
 
 
+def test_forgejo_decodes_no_value_and_gets_none_encoded(tmp_path: Path) -> None:
+    system, stream = platform("forgejo", tmp_path)
+    system.fold(safe_text("50% done"), [])
+    system.mask("100%\nsure")
+    system.write_summary(Markdown.of("Done"), "✔")
+    assert stream.getvalue().splitlines() == [
+        "::group::50% done",
+        "::endgroup::",
+        "::add-mask::100%",
+        "::add-mask::sure",
+    ]
+    assert not (tmp_path / "summary.md").exists()
+
+
 def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
     names = []
     for _ in range(2):
@@ -134,6 +149,7 @@ def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
         ("azure", {"SYSTEM_DEBUG": "true"}, "##[debug]text\n"),
         ("github", {"RUNNER_DEBUG": "1"}, "::debug::text\n"),
         ("github", {"RUNNER_DEBUG": "0"}, ""),
+        ("forgejo", {"RUNNER_DEBUG": "1"}, "DEBUG: text\n"),
         ("github", {"MOGPLEX_DEBUG": "1"}, "::debug::text\n"),
         ("gitlab", {"CI_DEBUG_TRACE": "true"}, "DEBUG: text\n"),
         ("jenkins", {"MOGPLEX_DEBUG": "1"}, "DEBUG: text\n"),
