@@ -269,6 +269,17 @@ def test_a_colleagues_branch_that_is_merged_while_checks_run_is_not_undone(story
     assert [gate.name for gate in result.gates if not gate.passed] == ["protected-paths"]
 
 
+def test_an_existing_branch_that_only_takes_in_a_newer_base_is_no_change(tmp_path: Path) -> None:
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+        github.push("fix", {"src/b.ts": "b"})
+        github.push("main", {"src/new.ts": "new"})
+        merges = lambda: github.merge("main", "fix", by=AGENT, kind="push")  # noqa: E731 - said later
+        work = Work({}, opens_pull_request=False, before=merges)
+        result = story.play(work, branch="fix", require="change")
+    assert (outcome(result), result.changed) == (("rejected", "NO_CHANGE"), False)
+
+
 def nothing(github: GitHub) -> None:
     github.push("idle", commit=github.branches["main"], by=AGENT)
 
