@@ -28,7 +28,7 @@ from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
 from mogplex_ci.run.cancel import cancel_once
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.result import result_of_error, result_of_run
+from mogplex_ci.run.result import ending_of_error, ending_of_run
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -148,14 +148,14 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         progress.stop()
         console.lines(lines.end())  # also when an error or a signal ends it
     run = ended.run
-    exit_code = result_of_run(run, follower.timeline, ended.trouble).exit_code
+    exit_code = ending_of_run(run, follower.timeline, ended.trouble).exit_code
     if not run.is_terminal and not run.is_paused:
         console.fail(
             "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
         )
         # This command has started nothing, so an outage has its own code here.
         if ended.trouble is not None:
-            return result_of_error(ended.trouble).exit_code
+            return ending_of_error(ended.trouble).exit_code
         return exit_code
     if options.json:
         console.json(Untrusted({"runId": run.id, "status": run.status}))

@@ -18,7 +18,7 @@ from mogplex_ci.gates.outcome import Finding
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind
 from mogplex_ci.run.delivery import claims
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Ending, Gate, Result, RunDetails, RunResult
 from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -46,9 +46,9 @@ def judge_run(
     Raises:
         StopRequested: a stop signal came.
     """
-    if result.result is not Result.SUCCESS:
+    if result.ending.result is not Result.SUCCESS:
         return result
-    inspection = yield from inspector.inspect(result, failed_before)
+    inspection = yield from inspector.inspect(result.details, failed_before)
     wanted = _wanted_gates(inspection)
     if inspection.queries.github is not None:
         wanted.append(BRANCH)
@@ -65,21 +65,21 @@ def judge_run(
         yield GateJudged(gates[-1])
     if BRANCH in wanted and all(gate.passed for gate in gates):
         gates = yield from _judged_with_new_base(gates, wanted, inspection)
-    delivery = inspection.delivery
-    judged = result._replace(gates=tuple(gates), artifact=artifact, delivery=delivery)
-    yield from _warnings(judged, inspection)
+    details = result.details._replace(
+        gates=tuple(gates), artifact=artifact, delivery=inspection.delivery
+    )
+    yield from _warnings(details, inspection)
     first = next((gate for gate in gates if not gate.passed), None)
     if first is None:
-        return judged
-    ended = Result.TIMEOUT if first.error_code == "TIMEOUT" else Result.REJECTED
-    return judged._replace(
-        result=ended,
-        exit_code=ended.row.exit_code,
-        cause=f"the run succeeded, but {first.found}",
-        remedy=first.remedy,
-        detail=first.items[0] if first.items else None,
-        error_code=first.error_code,
+        return RunResult(result.ending, details)
+    rejected = Ending.of(
+        Result.TIMEOUT if first.error_code == "TIMEOUT" else Result.REJECTED,
+        f"the run succeeded, but {first.found}",
+        first.remedy,
+        first.items[0] if first.items else None,
+        first.error_code,
     )
+    return RunResult(rejected, details)
 
 
 def _judged_with_new_base(
@@ -160,7 +160,7 @@ def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
     )
 
 
-def _warnings(judged: RunResult, inspection: Inspection) -> Generator[Update, None, None]:
+def _warnings(judged: RunDetails, inspection: Inspection) -> Generator[Update, None, None]:
     """Say where the run worked on another branch than was asked for, and where its events say
     something else than GitHub.
     """

@@ -130,7 +130,7 @@ def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[st
 
 def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run = inspection.candidate.result.run
+    run = inspection.candidate.details.run
     path = inspection.inputs.artifact or ""
     service = inspection.sources.service
     if run is None:

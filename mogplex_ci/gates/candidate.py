@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mogplex_ci.gates.queries import Queries
     from mogplex_ci.github_api import PullRequest
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.result import RunDetails
     from mogplex_ci.run.updates import Update
 
 _WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
@@ -27,7 +27,7 @@ _NO_START: Final = "the service does not tell when the run was started"
 class Candidate(NamedTuple):
     """What the newest run delivered."""
 
-    result: RunResult
+    details: RunDetails
     branch: str | None
     """The branch that the run really used; None if it is unknown."""
     had_ended: bool
@@ -52,9 +52,9 @@ class Candidate(NamedTuple):
     @property
     def repository(self) -> str | None:
         """``owner/name`` of the run's repository, in lower case."""
-        if self.result.repo is None:
+        if self.details.repo is None:
             return None
-        return self.result.repo.full_name.text.lower()
+        return self.details.repo.full_name.text.lower()
 
     @property
     def base_now(self) -> str | None:
@@ -127,11 +127,11 @@ def own_pull_requests(
     return tuple(item for item in listed if (item.head.repository, item.head.branch) == place)
 
 
-def branch_of(result: RunResult) -> str | None:
+def branch_of(details: RunDetails) -> str | None:
     """Return the branch that a run really used; None if it is unknown."""
-    if result.run is None:
+    if details.run is None:
         return None
-    used = result.run.branch_used(result.timeline.branch)
+    used = details.run.branch_used(details.timeline.branch)
     if used is None or not used.text:
         return None
     return used.text
@@ -157,11 +157,11 @@ def _judged_commit(
     With ``repair`` an earlier attempt of the job may have pushed further rounds to the branch of a
     run that it started: the tip is judged.
     """
-    run = candidate.result.run
+    run = candidate.details.run
     branch = candidate.branch
     if run is None or branch is None:
         return None
-    told = run.commit_of(candidate.result.branch)
+    told = run.commit_of(candidate.details.branch)
     if told is not None and not (inputs.repair and candidate.had_ended):
         return told
     tip = yield from queries.ask(lambda github: github.tip(branch))

@@ -79,8 +79,8 @@ def _told_change(inspection: Inspection) -> Finding:
     """Judge by the run's delivery event. Of a branch that existed, it does not tell whose commits
     are ahead of the base.
     """
-    changed = inspection.candidate.result.timeline.outcome.changed
-    run = inspection.candidate.result.run
+    changed = inspection.candidate.details.timeline.outcome.changed
+    run = inspection.candidate.details.run
     if changed is None or run is None:
         raise inspection.queries.not_asked
     if not changed:

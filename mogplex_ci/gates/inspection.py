@@ -83,7 +83,7 @@ class Inspection(NamedTuple):
         """Whether the run certainly changed nothing."""
         candidate = self.candidate
         if self.queries.github is None:
-            return candidate.result.timeline.outcome.changed is False
+            return candidate.details.timeline.outcome.changed is False
         if candidate.commit_error is not None:
             return False
         if candidate.commit is None or candidate.commit == self.branch_tip_before:

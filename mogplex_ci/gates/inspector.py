@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.delivery import Delivery
-    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.result import RunDetails
 
 
 class Inspector:
@@ -60,7 +60,7 @@ class Inspector:
                     )
 
     def inspect(
-        self, result: RunResult, failed_before: frozenset[str]
+        self, details: RunDetails, failed_before: frozenset[str]
     ) -> Generator[Update, None, Inspection]:
         """Return the inspection of a run that has succeeded. ``failed_before``: names of the checks
         that failed in earlier rounds.
@@ -70,13 +70,13 @@ class Inspector:
         """
         self._round += 1
         self.inspection = None
-        branch = branch_of(result)
-        self.baseline = self.baseline.with_branch_used(branch, result.run)
-        self.queries.connect(result.repo)
-        candidate = Candidate(result, branch, self._had_ended)
+        branch = branch_of(details)
+        self.baseline = self.baseline.with_branch_used(branch, details.run)
+        self.queries.connect(details.repo)
+        candidate = Candidate(details, branch, self._had_ended)
         github = self.queries.github
         if github is None:
-            candidate = candidate._replace(commit=result.commit)
+            candidate = candidate._replace(commit=details.commit)
         else:
             candidate = yield from self._delivered(candidate, github)
         self.inspection = Inspection(
@@ -113,7 +113,7 @@ class Inspector:
         if candidate.commit is not None:
             try:
                 self.baseline = yield from self._notary.from_activity(
-                    self.baseline, candidate.branch, candidate.result.run
+                    self.baseline, candidate.branch, candidate.details.run
                 )
             except GitHubError as error:
                 candidate = candidate._replace(changes=error)

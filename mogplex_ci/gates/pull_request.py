@@ -114,8 +114,8 @@ def _fits(
 def _told_pull_request(inspection: Inspection) -> Finding:
     """Judge by the run's events alone; facts that they do not report stay unknown."""
     candidate = inspection.candidate
-    timeline = candidate.result.timeline
-    url = candidate.result.told_pull_request
+    timeline = candidate.details.timeline
+    url = candidate.details.told_pull_request
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
         return Finding(PullRequestIs.MISSING)
     if url is None or candidate.repository is None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mogplex_ci.report import text
 from mogplex_ci.run.delivery import claims
-from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
+from mogplex_ci.run.result import Gate, Round, RunDetails, gate_label
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 BRANCH_LIMIT: Final = 255
@@ -112,13 +112,13 @@ class Delivered(NamedTuple):
         return None if self.artifact_is_long else self.artifact
 
 
-def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> Delivered:
+def delivered_of(details: RunDetails, safe: Sanitizer, servers: Sequence[str]) -> Delivered:
     """Return what a run delivered: GitHub's word, if it was asked. Without it, an event may name a
     pull request of the run's own repository on one of ``servers``.
     """
-    branch = safe.branch(result.branch)
-    base = safe.branch(result.base_branch)
-    repo = safe.repo(result.repo.full_name) if result.repo else None
+    branch = safe.branch(details.branch)
+    base = safe.branch(details.base_branch)
+    repo = safe.repo(details.repo.full_name) if details.repo else None
     branch_url = None
     compare_url = None
     if branch != base:
@@ -127,45 +127,45 @@ def delivered_of(result: RunResult, safe: Sanitizer, servers: Sequence[str]) -> 
         compare_url = _github_url(safe, repo, "compare", f"{base}...{branch}")
     return Delivered(
         branch=branch,
-        branch_shown=text.cleaned(result.branch, safe, limit=BRANCH_LIMIT),
+        branch_shown=text.cleaned(details.branch, safe, limit=BRANCH_LIMIT),
         base_branch=base,
-        base_shown=text.cleaned(result.base_branch, safe, limit=BRANCH_LIMIT),
-        commit=safe.identifier(result.commit),
-        changed=result.changed,
-        has_work=branch is not None and _has_work(result),
+        base_shown=text.cleaned(details.base_branch, safe, limit=BRANCH_LIMIT),
+        commit=safe.identifier(details.commit),
+        changed=details.changed,
+        has_work=branch is not None and _has_work(details),
         pull_requests_are_known=(
-            result.delivery is not None and result.delivery.tells_pull_request
+            details.delivery is not None and details.delivery.tells_pull_request
         ),
-        pull_request_url=safe.url(result.pull_request_url(servers)),
+        pull_request_url=safe.url(details.pull_request_url(servers)),
         branch_url=branch_url,
         compare_url=compare_url,
-        agents_word=_agents_word(result, safe),
-        gates=tuple(gate_facts(gate, safe) for gate in result.gates),
-        rounds=tuple(_round_facts(each, safe) for each in result.rounds),
-        artifact=safe.json(result.artifact) if result.artifact is not None else None,
+        agents_word=_agents_word(details, safe),
+        gates=tuple(gate_facts(gate, safe) for gate in details.gates),
+        rounds=tuple(_round_facts(each, safe) for each in details.rounds),
+        artifact=safe.json(details.artifact) if details.artifact is not None else None,
     )
 
 
-def _agents_word(result: RunResult, safe: Sanitizer) -> SafeText | None:
-    if result.delivery is None:
+def _agents_word(details: RunDetails, safe: Sanitizer) -> SafeText | None:
+    if details.delivery is None:
         return None
     said = [
         safe.sentence(safe.message(claim.about), " ", claim.told)
-        for claim in claims(result.delivery, result.timeline)
+        for claim in claims(details.delivery, details.timeline)
     ]
     return safe.sentence(*text.join_present("; ", *said)) if said else None
 
 
-def _has_work(result: RunResult) -> bool:
+def _has_work(details: RunDetails) -> bool:
     """Whether there is something on the branch, or may be: not every server and harness says what
     was delivered.
     """
-    if result.run is None or result.result is Result.DRY_RUN or result.changed is False:
+    if details.run is None or details.changed is False:
         return False
-    if result.changed or result.told_pull_request:
+    if details.changed or details.told_pull_request:
         return True
-    may_have_worked = result.timeline.agent_worked or result.timeline.is_incomplete
-    return result.run.status == "success" and may_have_worked
+    may_have_worked = details.timeline.agent_worked or details.timeline.is_incomplete
+    return details.run.status == "success" and may_have_worked
 
 
 def _github_url(

@@ -22,7 +22,7 @@ from mogplex_ci.report import StepRun, text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import record_of
-from mogplex_ci.run.result import AGENT_KNOWS_WHY, Result, RunResult
+from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -216,105 +216,121 @@ class StepFacts(NamedTuple):
 
 
 def facts_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float = 0.0
+    result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float, ended: float
 ) -> RunFacts:
-    """Return the facts of ``run``, which began ``began`` seconds after the step and ended with
-    ``result``.
-    """
+    """Return the facts of ``run``, which began and ended so many seconds after the step."""
     inputs = run.inputs
+    details = result.details
     if inputs.dry_run:
-        result = result._replace(requests_sent=0)  # those to its own emulator are none
-    delivered = delivered_of(result, safe, platform.github_servers)
+        details = details._replace(requests_sent=0)  # those to its own emulator are none
+    delivered = delivered_of(details, safe, platform.github_servers)
     artifact_file = None
-    if inputs.output_dir is not None and result.artifact is not None:
+    if inputs.output_dir is not None and details.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
+    is_found_again = _is_found_again(details, platform, inputs)
     return RunFacts(
         number=run.number,
         name=run.name,
-        ending=ending_of(result, safe, is_found_again=_is_found_again(result, platform, inputs)),
-        task=task_of(inputs, result.repo, safe, platform),
-        key=safe.key(result.key),
-        work=_work_of(result, safe, platform, inputs),
+        ending=ending_of(
+            result.ending, details, ended - began, safe, is_found_again=is_found_again
+        ),
+        task=task_of(inputs, details.repo, safe, platform),
+        key=safe.key(details.key),
+        work=_work_of(details, safe, platform, inputs),
         delivered=delivered,
-        times=times_of(result, began),
-        next_steps=tuple(_next_steps(result, safe, delivered, inputs)),
+        times=_times_of(details.timeline, began, ended),
+        next_steps=tuple(_next_steps(details, safe, delivered, inputs)),
         artifact_file=artifact_file,
         record=record_of(result, inputs, platform, safe),
     )
 
 
-def _is_found_again(result: RunResult, platform: Platform, inputs: ActionInputs) -> bool:
+def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:
     """Whether a re-run of the job follows the same run."""
-    if result.run is None or inputs.dry_run or inputs.on_rerun == "new":
+    if details.run is None or inputs.dry_run or inputs.on_rerun == "new":
         return False
     if inputs.run_id is not None or inputs.idempotency_key is not None:
         return True
     return platform.identity() is not None and not platform.own_try
 
 
-def ending_of(result: RunResult, safe: Sanitizer, *, is_found_again: bool = False) -> EndingFacts:
-    """Return how a run, or the step, ended; ``is_found_again``: a re-run of the job follows it."""
-    remedy = _remedy(result, safe, is_found_again=is_found_again)
+def ending_of(
+    ending: Ending,
+    details: RunDetails,
+    seconds: float,
+    safe: Sanitizer,
+    *,
+    is_found_again: bool = False,
+) -> EndingFacts:
+    """Return how a run ended after ``seconds``, or a step, whose ``details`` have no run.
+    ``is_found_again``: a re-run of the job follows the run.
+    """
+    remedy = _remedy(ending, details, safe, is_found_again=is_found_again)
     return EndingFacts(
-        result=result.result,
-        exit_code=result.exit_code,
-        cause=text.our_words(text.capitalized(result.cause), safe),
-        detail=text.cleaned(result.detail, safe),
+        result=ending.result,
+        exit_code=ending.exit_code,
+        cause=text.our_words(text.capitalized(ending.cause), safe),
+        detail=text.cleaned(ending.detail, safe),
         remedy=remedy,
-        error=text.reason(safe, result) if result.cause else None,
-        annotation=_annotation(result, remedy, safe),
-        error_code=safe.identifier(result.error_code),
-        help_url=safe.url(help_url(result.error_code)) if result.error_code else None,
-        problems=tuple(text.problem(safe, fault) for fault in result.problems),
-        duration=round(result.duration, 3),
-        requests=result.requests_sent,
+        error=text.reason(safe, ending) if ending.cause else None,
+        annotation=_annotation(ending, details.timeline.last_words, remedy, safe),
+        error_code=safe.identifier(ending.error_code),
+        help_url=safe.url(help_url(ending.error_code)) if ending.error_code else None,
+        problems=tuple(text.problem(safe, fault) for fault in ending.problems),
+        duration=round(seconds, 3),
+        requests=details.requests_sent,
     )
 
 
-def _remedy(result: RunResult, safe: Sanitizer, *, is_found_again: bool) -> SafeText | None:
+def _remedy(
+    ending: Ending, details: RunDetails, safe: Sanitizer, *, is_found_again: bool
+) -> SafeText | None:
     """Return what became of a run that had not ended with the step, and advice."""
-    remedy = text.our_words(result.remedy, safe)
-    if result.cancelled_by_step and result.result in (Result.TIMEOUT, Result.INTERRUPTED):
+    remedy = text.our_words(ending.remedy, safe)
+    if details.cancelled_by_step and ending.result in (Result.TIMEOUT, Result.INTERRUPTED):
         said = text.join_present(" ", "This step has cancelled the run.", remedy)
         return safe.sentence(*said)
-    if not result.cause or not result.run_goes_on:
+    if not ending.cause or not details.goes_on:
         return remedy
-    if result.result is Result.PAUSED and not result.left_behind:
+    if ending.result is Result.PAUSED and not details.left_behind:
         parts: list[Part | None] = [remedy]
         if is_found_again:
             parts.append("Then run the [[job]] again: it follows the same run.")
     else:
-        parts = [_state_at_the_end(result), remedy]
-        is_wanted = result.result is Result.TIMEOUT and not result.left_behind
+        parts = [_state_at_the_end(ending, details), remedy]
+        is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
         if is_wanted and is_found_again:
             parts.insert(1, "Run the [[job]] again to follow it.")
     return safe.sentence(*text.join_present(" ", *parts))
 
 
-def _state_at_the_end(result: RunResult) -> LiteralString:
+def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
     """Return what is known of a run that this step has stopped following."""
-    is_paused = result.run is not None and result.run.is_paused
-    if result.is_unread and result.timeline.outcome.has_ended and not is_paused:
+    run = details.run
+    is_paused = run is not None and run.is_paused
+    if details.is_unread and details.timeline.outcome.has_ended and not is_paused:
         return "The run's events say that it has finished; its status could not be read."
-    if result.left_behind:
+    if details.left_behind:
         return "The run may go on; if it does, cancel it in Mogplex."
-    if result.is_unread and is_paused:
+    if details.is_unread and is_paused:
         return "The run was paused when its status was last read; this step stopped following it."
-    if result.is_unread or result.error_code == "UNKNOWN_STATUS":
+    if details.is_unread or ending.error_code == "UNKNOWN_STATUS":
         return "The run may still be running; this step stopped following it."
-    if result.run is not None and result.run.status == "pending":
+    if run is not None and run.status == "pending":
         return "The run still waits to start; this step stopped following it."
     return "The run is still running; this step stopped following it."
 
 
-def _annotation(result: RunResult, remedy: SafeText | None, safe: Sanitizer) -> SafeText | None:
+def _annotation(
+    ending: Ending, last_words: Untrusted | None, remedy: SafeText | None, safe: Sanitizer
+) -> SafeText | None:
     """Return all that one annotation says of a failure: why, the agent's last line, and advice."""
-    if not result.cause:
+    if not ending.cause:
         return None
-    error = text.reason(safe, result)
+    error = text.reason(safe, ending)
     said: list[Part] = [error, _full_stop(error)]
-    if result.result in AGENT_KNOWS_WHY:
-        last = text.last_line(result.timeline.last_words)
+    if ending.result in AGENT_KNOWS_WHY:
+        last = text.last_line(last_words)
         if last:
             said += [" The agent's last line: ", Untrusted(last), _full_stop(last)]
     return safe.sentence(*said, *text.behind(" ", remedy))
@@ -379,11 +395,11 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
 
 
 def _work_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs
+    details: RunDetails, safe: Sanitizer, platform: Platform, inputs: ActionInputs
 ) -> Work | None:
     """Return what is known about the run at the service."""
-    run = result.run
-    timeline = result.timeline
+    run = details.run
+    timeline = details.timeline
     if run is None:
         return None
     preview_url = None
@@ -405,8 +421,8 @@ def _work_of(
         harness=safe.identifier(run.harness),
         repo_id=safe.identifier(run.repo_id),
         sandbox_id=safe.identifier(run.sandbox_id),
-        joined=result.joined,
-        cancelled_by_step=result.cancelled_by_step,
+        joined=details.joined,
+        cancelled_by_step=details.cancelled_by_step,
         preview_url=preview_url,
         message=said or None,
         doubted_claims=doubted_claims,
@@ -415,12 +431,11 @@ def _work_of(
     )
 
 
-def times_of(result: RunResult, began: float) -> Times:
-    """Return the times of a run that ``began`` so many seconds after the step."""
-    timeline = result.timeline
+def _times_of(timeline: Timeline, began: float, ended: float) -> Times:
+    """Return the times of a run that began and ended so many seconds after the step."""
     return Times(
         began=began,
-        ended=began + result.duration,
+        ended=ended,
         started=timestamp(timeline.started) if timeline.started else None,
         events=timeline.event_count,
         events_missing=timeline.is_incomplete,
@@ -431,10 +446,10 @@ def times_of(result: RunResult, began: float) -> Times:
 
 
 def _next_steps(
-    result: RunResult, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs
+    details: RunDetails, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs
 ) -> Iterator[Command]:
     """Yield what may be done next. No service knows the run of a dry run."""
-    if result.run is None or inputs.dry_run:
+    if details.run is None or inputs.dry_run:
         return
 
     def command(arguments: LiteralString, run_id: str) -> SafeText:
@@ -444,9 +459,9 @@ def _next_steps(
         branch = delivered.branch
         switch = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
         yield Command("look at the work", switch)
-    run_id = result.run.id
+    run_id = details.run.id
     yield Command("look at the run", command("runs get {}", run_id), is_in_log=True)
-    if result.run_goes_on:
+    if details.goes_on:
         yield Command("follow the run", command(text.FOLLOW, run_id))
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:

@@ -27,23 +27,24 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def record_of(
-    result: RunResult, inputs: ActionInputs | None, platform: Platform, safe: Sanitizer
+    result: RunResult, inputs: ActionInputs, platform: Platform, safe: Sanitizer
 ) -> dict[str, object] | None:
     """Return what was judged of a run; None if GitHub was not asked or no gate has judged it."""
-    run = result.run
-    delivery = result.delivery
-    if inputs is None or run is None or delivery is None or not result.gates:
+    details = result.details
+    run = details.run
+    delivery = details.delivery
+    if run is None or delivery is None or not details.gates:
         return None
     before = delivery.branch_before or delivery.base_before
-    run_ids = [each.run_id for each in result.rounds if each.run_id] or [run.id]
+    run_ids = [each.run_id for each in details.rounds if each.run_id] or [run.id]
     event_words = platform.cause.words() if inputs.include_event else ()
     event_sha256 = event_text(event_words).sha256 if event_words else None
     return {
         "version": RECORD_VERSION,
-        "result": result.result.value,
-        "repository": safe.repo(result.repo.full_name) if result.repo else None,
-        "branch": safe.branch(result.branch),
-        "base_branch": safe.branch(result.base_branch),
+        "result": result.ending.result.value,
+        "repository": safe.repo(details.repo.full_name) if details.repo else None,
+        "branch": safe.branch(details.branch),
+        "base_branch": safe.branch(details.base_branch),
         "commit": safe.identifier(delivery.commit),
         "commit_before": safe.identifier(before or None),
         "prompt_sha256": hashlib.sha256(inputs.prompt.encode()).hexdigest(),
@@ -52,7 +53,7 @@ def record_of(
         "agent": safe.clean(run.agent_id) if run.agent_id else None,
         "mode": safe.identifier(run.data.at("mode")),
         "runs": [safe.identifier(run_id) for run_id in run_ids],
-        "gates": [_gate(gate, safe) for gate in result.gates],
+        "gates": [_gate(gate, safe) for gate in details.gates],
         "required_checks": _required_checks(delivery, safe),
         "checks": [
             {

@@ -243,7 +243,7 @@ class RunLog:
         self._lines.warn("Joined run", self._safe.line(words, run.id, run.status))
 
     def _retrying(self, update: u.Retrying) -> None:
-        result = text.reason(self._safe, update.result)
+        result = text.reason(self._safe, update.ending)
         self._lines.say("Run ", Untrusted(update.run.id), ": ", result)
         left = update.retries_left
         retries: LiteralString = " retries left)" if left > 1 else " retry left)"

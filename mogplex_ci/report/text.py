@@ -11,7 +11,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Claim
-from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.result import Ending
 from mogplex_ci.run.timeline import (
     Addition,
     AgentText,
@@ -111,7 +111,7 @@ def says_nothing(detail: str) -> bool:
     return re.fullmatch(r"\s*Agent run exited with code -?\d+\.?\s*", detail) is not None
 
 
-def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
+def reason(safe: Sanitizer, why: MogplexError | Ending) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
     ours = safe.message(capitalized(why.cause))
     if not why.detail or says_nothing(why.detail.text):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import HeldBackError
-from mogplex_ci.run.result import Result, RunResult, interrupted
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, interrupted
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
     HEARTBEAT_SECONDS,
@@ -49,14 +49,14 @@ class RunUpdate(NamedTuple, Generic[T]):
     update: Update
 
 
-class RunEnd(NamedTuple, Generic[T]):
+class RunEnded(NamedTuple, Generic[T]):
     """How one of the runs ended."""
 
     item: T
     result: RunResult
 
 
-News: TypeAlias = RunUpdate[T] | RunEnd[T] | CanariesPassed | NoMoreStarts | FleetCounts
+News: TypeAlias = RunUpdate[T] | RunEnded[T] | CanariesPassed | NoMoreStarts | FleetCounts
 """What a fleet tells. The counts, when no run has started or ended for a while."""
 
 
@@ -217,10 +217,11 @@ class Fleet(Generic[T]):
         """Let the others start, or not, now that the run of ``item`` has ended with ``result``."""
         if self._halt.requested or self._held_back is not None:
             return
-        has_failed = result.exit_code != 0
+        ending = result.ending
+        has_failed = ending.exit_code != 0
         self._failures += has_failed
         most = self._inputs.max_failures
-        if item in self._canaries and result.result not in _SUCCEEDED:
+        if item in self._canaries and ending.result not in _SUCCEEDED:
             cause = "a canary did not succeed"
             yield from self._hold_back(HeldBackError(cause, code="CANARY_FAILED"))
         elif most is not None and self._failures > most:
@@ -240,53 +241,56 @@ class Fleet(Generic[T]):
             yield NoMoreStarts(reason.cause, left_out)
         yield from self._end_waiting(_skipped(reason))
 
-    def _end_waiting(self, result: RunResult) -> Iterator[RunEnd[T]]:
-        """End all runs that wait, with the same result."""
+    def _end_waiting(self, ending: Ending) -> Iterator[RunEnded[T]]:
+        """End all runs that wait, in the same way."""
         waiting, self._waiting = self._waiting, []
         for item in waiting:
-            yield self._ended(item, result)
+            yield self._ended(item, RunResult(ending))
 
-    def _abandon(self) -> Iterator[RunEnd[T]]:
+    def _abandon(self) -> Iterator[RunEnded[T]]:
         """Leave the runs that have not ended to ``post``."""
         left, self._working = self._working, {}
         for item in left:
-            yield self._ended(item, interrupted(self._halt)._replace(left_behind=True))
+            left_behind = RunResult(interrupted(self._halt), RunDetails(left_behind=True))
+            yield self._ended(item, left_behind)
 
-    def _ended(self, item: T, result: RunResult) -> RunEnd[T]:
+    def _ended(self, item: T, result: RunResult) -> RunEnded[T]:
         """Keep the result of a run."""
-        if self._held_back is not None and result.error_code == self._held_back.code:
-            result = _skipped(self._held_back)._replace(requests_sent=result.requests_sent)
-        self.results[item] = result._replace(followed=None)  # thirty full ones are too much to keep
-        return RunEnd(item, result)
+        if self._held_back is not None and result.ending.error_code == self._held_back.code:
+            details = RunDetails(requests_sent=result.details.requests_sent)
+            result = RunResult(_skipped(self._held_back), details)
+        # Thirty full timelines are too much to keep.
+        self.results[item] = result._replace(details=result.details._replace(followed=None))
+        return RunEnded(item, result)
 
-    def _not_started(self) -> RunResult:
+    def _not_started(self) -> Ending:
         if self._halt.requested:
             return interrupted(self._halt)
         cause = "the timeout passed before the run could start"
         remedy = "Raise [[timeout]] or [[max-parallel]]."
-        return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
+        return Ending.of(Result.TIMEOUT, cause, remedy, error_code="TIMEOUT")
 
 
-def _skipped(reason: HeldBackError) -> RunResult:
-    """Return the result of a run that was not started."""
+def _skipped(reason: HeldBackError) -> Ending:
+    """Return the ending of a run that was not started."""
     cause = f"it was not started: {reason.cause}"
-    return RunResult(Result.SKIPPED, 0, cause, reason.remedy, error_code=reason.code)
+    return Ending.of(Result.SKIPPED, cause, reason.remedy, error_code=reason.code)
 
 
-def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
+def ending_of_fleet(endings: Sequence[Ending], stop: Stop) -> Ending:
     """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended
     it.
     """
-    bad = [each for each in results if each.exit_code != 0]
-    skipped = [each for each in results if each.result is Result.SKIPPED]
-    worst = max((each.result for each in results), key=lambda result: result.row.severity)
-    total = RunResult(worst, 0)
+    bad = [each for each in endings if each.exit_code != 0]
+    skipped = [each for each in endings if each.result is Result.SKIPPED]
+    worst = max((each.result for each in endings), key=lambda result: result.row.severity)
+    total = Ending(worst, 0)
     if stop.requested:
         total = interrupted(stop)
     elif bad:
         codes = {each.error_code for each in bad}
         code = codes.pop() if len(codes) == 1 else "RUNS_FAILED"
-        cause = f"{len(bad)} of {len(results)} runs did not succeed"
+        cause = f"{len(bad)} of {len(endings)} runs did not succeed"
         remedies: list[str] = []
         if skipped:
             verb = "was" if len(skipped) == 1 else "were"
@@ -295,7 +299,4 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
         if any(each.result is Result.REJECTED for each in bad):
             remedies.append(_REJECTED_AGAIN)
         total = total._replace(exit_code=1, cause=cause, remedy=" ".join(remedies), error_code=code)
-    requests = sum(each.requests_sent for each in results)
-    return total._replace(
-        requests_sent=requests, left_behind=any(each.left_behind for each in results)
-    )
+    return total

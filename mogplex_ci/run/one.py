@@ -17,15 +17,19 @@ from mogplex_ci.run.cancel import (
 )
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
+    Ending,
     Result,
+    RunDetails,
     RunResult,
     cancelled_in_pause,
-    failed_in_set_up,
+    ending_of_error,
+    ending_of_run,
+    failed_install,
     interrupted,
-    result_of_error,
-    result_of_run,
+    names_install,
     timed_out_in_outage,
     with_retry_advice,
+    with_sandbox_error,
 )
 from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
@@ -113,13 +117,15 @@ class Execution:
         self._follower: Follower | None = None
         self._cancelled: Cancelled | None = None
         self._left_behind = False
+        self._is_unread = False
+        self._install_began = False
 
     def perform(self) -> Iterator[Update]:
         """Do the step's work, and leave nothing of it behind when a stop signal comes."""
         try:
-            result = yield from self._work()
+            ending = yield from self._work()
         except errors.MogplexError as error:
-            result = self._result_of_error(error)
+            ending = self._ending_of_error(error)
             yield from self._cancel_unanswered()
             run = self._run
             is_owned = self._started is not None and self._started.owned
@@ -128,11 +134,11 @@ class Execution:
             if is_owned and is_live and not is_gone and self._inputs.on_interrupt == "cancel":
                 self._left_behind = True
         except StopRequested:
-            result = yield from self._interrupted()
-        self.result = self.with_known(result)
+            ending = yield from self._interrupted()
+        self.result = RunResult(ending, self.details())
 
-    def _result_of_error(self, error: errors.MogplexError) -> RunResult:
-        """Return the result of an error that has ended the step.
+    def _ending_of_error(self, error: errors.MogplexError) -> Ending:
+        """Return the ending that an error makes.
 
         A failure that would have been waited out means that the deadline came first. Once a run was
         started, that is a timeout: the codes of an outage are for steps that started nothing.
@@ -140,17 +146,17 @@ class Execution:
         has_started_one = self._started is not None or self._plan.repair is not None
         if has_started_one and self._is_out_of_time(error):
             return timed_out_in_outage("another run could not be started", error)
-        is_unread = self._run is not None and not self._run.is_terminal
-        return result_of_error(error)._replace(is_unread=is_unread)
+        self._is_unread = self._run is not None and not self._run.is_terminal
+        return ending_of_error(error)
 
     def _is_out_of_time(self, error: errors.MogplexError) -> bool:
         """Whether ``error`` ended the step because no time was left to ask again."""
         is_late = self._service.now >= self._service.deadline - LAST_SECONDS
         return error.patience == inf or (error.patience > 0 and is_late)
 
-    def with_known(self, result: RunResult) -> RunResult:
-        """Return ``result`` with all that is known about the run."""
-        return result._replace(
+    def details(self) -> RunDetails:
+        """Return what is known about the run by now."""
+        return RunDetails(
             requests_sent=self._service.client.requests_sent,
             followed=None if self._follower is None else self._follower.timeline,
             repo=self._repo,
@@ -158,7 +164,9 @@ class Execution:
             key="" if self._started is None else self._started.key,
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
-            left_behind=self._left_behind or result.left_behind,
+            left_behind=self._left_behind,
+            install_began=self._install_began,
+            is_unread=self._is_unread,
         )
 
     @property
@@ -170,12 +178,12 @@ class Execution:
             return self._follower.run
         return self._started and self._started.run
 
-    def _work(self) -> Generator[Update, None, RunResult]:
+    def _work(self) -> Generator[Update, None, Ending]:
         plan = self._plan
         inputs = self._inputs
         if inputs.run_id is not None:
             started = yield from self._attach(inputs.run_id)
-            return (yield from self._result_of(started))
+            return (yield from self._follow(started))
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = name if self._repo is None else self._repo.id
@@ -189,14 +197,16 @@ class Execution:
         retried = 0
         while True:
             started = yield from self._start(starter, repo_id)
-            result = yield from self._result_of(started)
+            ending = yield from self._follow(started)
+            result = RunResult(ending, self.details())
             repeated = retried + int(starter.has_requeued)
             retries_left = inputs.retries - repeated
+            if not result.may_pass:
+                return ending
             has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
-            may_retry = retries_left > 0 and len(starter.keys) > 1 and has_time
-            if not (result.may_pass and may_retry):
-                return with_retry_advice(result, inputs.retries, starts=repeated + 1)
-            yield Retrying(started.run, result, retries_left, SECONDS_BEFORE_RETRY)
+            if retries_left <= 0 or len(starter.keys) == 1 or not has_time:
+                return with_retry_advice(ending, inputs.retries, starts=repeated + 1)
+            yield Retrying(started.run, ending, retries_left, SECONDS_BEFORE_RETRY)
             retried += 1
             self._service.sleep_until(self._service.now + SECONDS_BEFORE_RETRY)
             del starter.keys[0]
@@ -215,8 +225,8 @@ class Execution:
         owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
-    def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
-        """Follow a started run and return its result."""
+    def _follow(self, started: Started) -> Generator[Update, None, Ending]:
+        """Follow a started run and return how it ended."""
         self._started = started
         self._follower = None
         self._cancelled = None
@@ -224,7 +234,7 @@ class Execution:
         inputs = self._inputs
         service = self._service
         if not inputs.wait:
-            return RunResult(Result.DETACHED, 0)
+            return Ending.of(Result.DETACHED)
         from mogplex_ci.run.follow import Follower  # not before the first request
 
         interval = PollInterval(
@@ -239,12 +249,10 @@ class Execution:
         yield from follower.follow(service.deadline, commit_seconds)
         has_paused = follower.run.is_paused and not waits
         policy = inputs.on_pause if has_paused else inputs.on_timeout
-        result = result_of_run(
-            follower.run,
-            follower.timeline,
-            follower.health.trouble,
-            is_left=policy != "cancel",
-        )
+        trouble = follower.health.trouble
+        is_left = policy != "cancel"
+        ending = ending_of_run(follower.run, follower.timeline, trouble, is_left=is_left)
+        self._is_unread = trouble is not None and not follower.run.is_terminal
         if policy == "cancel" and not follower.run.is_terminal:
             yield from self._cancel(quickly=False)
             if self._cancelled is not None and self._cancelled.run is not None:
@@ -252,11 +260,11 @@ class Execution:
                 seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
                 ends = service.now + seconds
                 yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
-            result = self._revised(result, follower)
+            ending = self._revised(ending, follower)
         yield from follower.end()
-        if result.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
-            result = yield from self._with_sandbox(result, follower.run)
-        return result
+        if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
+            ending = yield from self._with_sandbox(ending, follower.run)
+        return ending
 
     def _commit_seconds(self, interval: PollInterval) -> Sequence[float]:
         """Return the times after a success at which the run's commit is asked for."""
@@ -270,8 +278,8 @@ class Execution:
             return ()
         return COMMIT_SECONDS
 
-    def _with_sandbox(self, failed: RunResult, run: Run) -> Generator[Update, None, RunResult]:
-        """Return the result of a run that failed before its sandbox was ready, with the sandbox's
+    def _with_sandbox(self, failed: Ending, run: Run) -> Generator[Update, None, Ending]:
+        """Return the ending of a run that failed before its sandbox was ready, with the sandbox's
         own error, and report the log of its installation. Nothing is added that cannot be read.
         """
         repo_id = run.repo_id
@@ -283,15 +291,18 @@ class Execution:
             lambda left: client.sandboxes(repo_id=repo_id.text, timeout=left), ends
         )
         sandbox = sandbox_of(run, listed or [])
-        if sandbox is None:
-            return failed_in_set_up(failed)
-        sandbox_id = sandbox.id
-        logs = self._read_once(lambda left: client.sandbox_logs(sandbox_id, timeout=left), ends)
-        log = logs.install_log if logs is not None else None
-        if log is None or not log.text.strip():
-            return failed_in_set_up(failed, sandbox.error)
-        yield InstallLog(log)
-        return failed_in_set_up(failed, sandbox.error, has_log=True)
+        if sandbox is not None:
+            failed = with_sandbox_error(failed, sandbox.error)
+            sandbox_id = sandbox.id
+            logs = self._read_once(lambda left: client.sandbox_logs(sandbox_id, timeout=left), ends)
+            log = logs.install_log if logs is not None else None
+            if log is not None and log.text.strip():
+                yield InstallLog(log)
+                self._install_began = True
+        if not self._install_began and not names_install(failed):
+            return failed
+        self._install_began = True
+        return failed_install(failed)
 
     def _read_once(self, call: Callable[[float], T], ends: float) -> T | None:
         """Return what one request finds until ``ends``, a time of the clock; None if it fails."""
@@ -300,19 +311,20 @@ class Execution:
             return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
         return None
 
-    def _revised(self, result: RunResult, follower: "Follower") -> RunResult:
-        """Return the result after a cancel at the deadline or in a pause, which may have failed, or
+    def _revised(self, ending: Ending, follower: "Follower") -> Ending:
+        """Return the ending after a cancel at the deadline or in a pause, which may have failed, or
         learned that the run had ended by itself.
         """
         if self._cancelled is None:
-            if result.result is Result.PAUSED and self._left_behind:
-                return result._replace(remedy="")  # nobody shall answer it
-            return result
+            if ending.result is Result.PAUSED and self._left_behind:
+                return ending._replace(remedy="")  # nobody shall answer it
+            return ending
         if self._cancelled.already_terminal:
-            return result_of_run(follower.run, follower.timeline)
-        if result.result is Result.PAUSED:
-            return cancelled_in_pause(result, has_waited=self._inputs.on_pause == "wait")
-        return result
+            self._is_unread = False
+            return ending_of_run(follower.run, follower.timeline)
+        if ending.result is Result.PAUSED:
+            return cancelled_in_pause(ending, has_waited=self._inputs.on_pause == "wait")
+        return ending
 
     def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
@@ -335,13 +347,12 @@ class Execution:
         except errors.ServerError as error:
             raise errors.UnknownRepoError(error) from error
 
-    def _interrupted(self) -> Generator[Update, None, RunResult]:
+    def _interrupted(self) -> Generator[Update, None, Ending]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few
         seconds later.
         """
-        result = interrupted(self._service.stop)
         if self._follower is not None:
-            result = result._replace(is_unread=self._follower.health.trouble is not None)
+            self._is_unread = self._follower.health.trouble is not None
         ends = self._service.now + SHOW_REST_BUDGET
         if self._inputs.on_interrupt == "cancel":
             yield from self._cancel(quickly=True)
@@ -349,7 +360,7 @@ class Execution:
         if self._follower is not None:
             yield from self._follower.show_rest(ends - self._service.now)
             yield from self._follower.end()
-        return result
+        return interrupted(self._service.stop)
 
     def _cancel(self, *, quickly: bool) -> Iterator[Update]:
         """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to

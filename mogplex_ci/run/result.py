@@ -127,8 +127,8 @@ class Round(NamedTuple):
         return tuple(gate for gate in self.gates if not gate.passed)
 
 
-class RunResult(NamedTuple):
-    """How the step ended, with all that is known about its run."""
+class Ending(NamedTuple):
+    """How a step or a run ended."""
 
     result: Result
     exit_code: int
@@ -142,10 +142,31 @@ class RunResult(NamedTuple):
     """The API's code, or one of ours."""
     problems: tuple[Problem, ...] = ()
     """Faults of the inputs."""
-    duration: float = 0.0
-    """Seconds from the start of the step, or of one of its several runs; set where it is
-    recorded.
-    """
+
+    @classmethod
+    def of(
+        cls,
+        result: Result,
+        cause: str = "",
+        remedy: str = "",
+        detail: Untrusted | None = None,
+        error_code: str = "",
+    ) -> "Ending":
+        """Return an ending with the exit code that its result usually has."""
+        return cls(result, result.row.exit_code, cause, remedy, detail, error_code)
+
+    def as_dry_run(self) -> "Ending":
+        """Return the ending of a dry run that played to its end; an interrupted or broken one stays
+        as it is.
+        """
+        if self.result in (Result.INTERRUPTED, Result.ERROR):
+            return self
+        return Ending.of(Result.DRY_RUN)
+
+
+class RunDetails(NamedTuple):
+    """What is known about a run that is over."""
+
     requests_sent: int = 0
     followed: Timeline | None = None
     """The run's timeline; None when it was not followed."""
@@ -159,16 +180,6 @@ class RunResult(NamedTuple):
     """The run was started before this process asked."""
     cancelled_by_step: bool = False
     """This step cancelled the run, and the API confirmed it."""
-    gates: tuple[Gate, ...] = ()
-    """Gates that were judged, in order."""
-    artifact: Untrusted | None = None
-    """Content of the artifact that was asked for; None unless its gate passed."""
-    rounds: tuple[Round, ...] = ()
-    """With ``repair``: the runs that were judged, in order. All else is about the last one."""
-    delivery: Delivery | None = None
-    """GitHub's word on what was delivered; None when it was not asked."""
-    earlier_pull_request: Untrusted | None = None
-    """The pull request that an event of an earlier round names: it is open since."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
@@ -176,19 +187,17 @@ class RunResult(NamedTuple):
     install_began: bool = False
     """The run failed before its sandbox was ready, and the sandbox had begun to install."""
     is_unread: bool = False
-    """The run's status could not be read in the end: it may have changed."""
-
-    @classmethod
-    def of(
-        cls,
-        result: Result,
-        cause: str = "",
-        remedy: str = "",
-        detail: Untrusted | None = None,
-        error_code: str = "",
-    ) -> "RunResult":
-        """Return an end with the exit code that its result usually has."""
-        return cls(result, result.row.exit_code, cause, remedy, detail, error_code)
+    """The run's status could not be read when it was read last: it may have changed."""
+    gates: tuple[Gate, ...] = ()
+    """Gates that were judged, in order."""
+    artifact: Untrusted | None = None
+    """Content of the artifact that was asked for; None unless its gate passed."""
+    delivery: Delivery | None = None
+    """What was delivered by GitHub's word; None when it was not queried."""
+    earlier_pull_request: Untrusted | None = None
+    """The address of the pull request that an earlier round opened, by its events."""
+    rounds: tuple[Round, ...] = ()
+    """With ``repair``: the runs that were judged, in order. All else is about the last one."""
 
     @property
     def timeline(self) -> Timeline:
@@ -196,50 +205,6 @@ class RunResult(NamedTuple):
         if self.followed is None:
             return Timeline()
         return self.followed
-
-    def as_dry_run(self) -> "RunResult":
-        """Return the result of a dry run that played to its end; an interrupted or broken one stays
-        as it is.
-        """
-        if self.result in (Result.INTERRUPTED, Result.ERROR):
-            return self
-        return self._replace(
-            result=Result.DRY_RUN,
-            exit_code=Result.DRY_RUN.row.exit_code,
-            cause="",
-            remedy="",
-            detail=None,
-            error_code="",
-        )
-
-    def without_run(self) -> "RunResult":
-        """Return how a step ended whose inputs name several runs: nothing about one of them."""
-        return RunResult(
-            self.result,
-            self.exit_code,
-            self.cause,
-            self.remedy,
-            self.detail,
-            self.error_code,
-            self.problems,
-            requests_sent=self.requests_sent,
-        )
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether the run failed for a reason that may pass: the model's limit, or the launch of
-        its sandbox. An install that failed is the repository's, and a start that was never queued
-        has been repeated.
-        """
-        if self.result is not Result.FAILED or self.run is None or self.run.never_queued:
-            return False
-        outcome = self.timeline.outcome
-        if outcome.changed is not None:
-            return False
-        code = outcome.failure_code
-        is_limited = code is not None and code.one_of("rate_limited") is not None
-        was_ready = self.timeline.sandbox_was_ready or self.install_began
-        return is_limited or (self.timeline.event_count > 0 and not was_ready)
 
     @property
     def branch(self) -> Untrusted | None:
@@ -298,9 +263,32 @@ class RunResult(NamedTuple):
         return told
 
     @property
-    def run_goes_on(self) -> bool:
+    def goes_on(self) -> bool:
         """Whether the run may still be working after this step."""
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
+
+
+class RunResult(NamedTuple):
+    """The result of a run: how it ended, and what is known about it."""
+
+    ending: Ending
+    details: RunDetails = RunDetails()
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the run failed for a reason that may pass: the model's limit, or the launch of
+        its sandbox. An install that failed is the repository's, and a start that was never queued
+        has been repeated.
+        """
+        details = self.details
+        if self.ending.result is not Result.FAILED:
+            return False
+        if details.run is None or details.run.never_queued or details.changed is not None:
+            return False
+        code = details.timeline.outcome.failure_code
+        is_limited = code is not None and code.one_of("rate_limited") is not None
+        was_ready = details.timeline.sandbox_was_ready or details.install_began
+        return is_limited or (details.timeline.event_count > 0 and not was_ready)
 
 
 _RETRY: Final = (
@@ -327,28 +315,20 @@ _FAILURE_REMEDIES: Final = {
 """By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
 
 
-def result_of_run(
+def ending_of_run(
     run: Run, timeline: Timeline, trouble: MogplexError | None = None, *, is_left: bool = True
-) -> RunResult:
-    """Return the result of a run that was followed to its end, to a pause or to the deadline.
+) -> Ending:
+    """Return how a run ended that was followed to its end, to a pause or to the deadline.
 
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable
     answer last; ``is_left``: a run that still works at the deadline is not cancelled.
     """
-    is_unread = trouble is not None and not run.is_terminal
-    ending = _ending(run, timeline, trouble, is_left=is_left)
-    return ending._replace(run=run, followed=timeline, is_unread=is_unread)
-
-
-def _ending(
-    run: Run, timeline: Timeline, trouble: MogplexError | None, *, is_left: bool
-) -> RunResult:
     if run.status == "success":
-        return RunResult.of(Result.SUCCESS)
+        return Ending.of(Result.SUCCESS)
     if run.status == "failed":
         return _failure(run, timeline)
     if run.status == "cancelled":
-        return RunResult.of(
+        return Ending.of(
             Result.CANCELLED,
             "the run was cancelled",
             "Run the [[job]] again to start a new run.",
@@ -359,7 +339,7 @@ def _ending(
     if trouble is not None and is_known:
         return timed_out_in_outage("the run's status could not be read", trouble)
     if run.is_paused:
-        return RunResult.of(
+        return Ending.of(
             Result.PAUSED,
             "the run is paused and waits for an answer",
             "Answer it in Mogplex, and the run goes on.",
@@ -367,7 +347,7 @@ def _ending(
             "PAUSED",
         )
     if run.status not in LIVE_STATUSES:
-        unknown = RunResult.of(
+        unknown = Ending.of(
             Result.ERROR,
             f"the timeout passed while the run had the unknown status {run.status}",
             "Use a newer version of this program, which may know it.",
@@ -377,7 +357,7 @@ def _ending(
     state = f"was {run.status}"
     if run.status == "pending":
         state = "had not started yet"
-    return RunResult.of(
+    return Ending.of(
         Result.TIMEOUT,
         f"the timeout passed while the run {state}",
         f"{_RAISE_TIMEOUT} {_COSTS}" if is_left else _RAISE_TIMEOUT,
@@ -385,21 +365,21 @@ def _ending(
     )
 
 
-def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
+def cancelled_in_pause(paused: Ending, *, has_waited: bool) -> Ending:
     """Return the result of a run that this step has cancelled while it was paused.
 
     ``paused`` has what it asked; ``has_waited``: the step has waited for an answer until the
     deadline.
     """
     if has_waited:
-        return RunResult.of(
+        return Ending.of(
             Result.TIMEOUT,
             "the timeout passed while the run waited for an answer",
             "Answer it sooner, or raise [[timeout]].",
             paused.detail,
             "TIMEOUT",
         )
-    return RunResult.of(
+    return Ending.of(
         Result.CANCELLED,
         "the run paused, and [[on-pause: cancel]] has cancelled it",
         "Give the task what it asked for, and run the [[job]] again.",
@@ -408,13 +388,13 @@ def cancelled_in_pause(paused: RunResult, *, has_waited: bool) -> RunResult:
     )
 
 
-def timed_out_in_outage(consequence: str, trouble: MogplexError) -> RunResult:
+def timed_out_in_outage(consequence: str, trouble: MogplexError) -> Ending:
     """Return the result of a step whose deadline came in an outage after a run was started.
 
     ``consequence`` is what the outage kept the step from, as a clause: ``the run's status could not
     be read``.
     """
-    return RunResult.of(
+    return Ending.of(
         Result.TIMEOUT,
         f"the timeout passed while {consequence}: {trouble.cause}",
         _OUTAGE_REMEDY,
@@ -423,13 +403,13 @@ def timed_out_in_outage(consequence: str, trouble: MogplexError) -> RunResult:
     )
 
 
-def _failure(run: Run, timeline: Timeline) -> RunResult:
+def _failure(run: Run, timeline: Timeline) -> Ending:
     """Return the result of a run that failed: what failed, and what to do about it, by how far it
     came.
     """
     cause, remedy = _cause_of_failure(run, timeline)
     detail = run.error or timeline.outcome.failure
-    return RunResult.of(Result.FAILED, cause, remedy, detail, "RUN_FAILED")
+    return Ending.of(Result.FAILED, cause, remedy, detail, "RUN_FAILED")
 
 
 def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
@@ -460,49 +440,51 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     return "the run failed", "Read the run's events."
 
 
-def with_retry_advice(failed: RunResult, retries: int, *, starts: int) -> RunResult:
-    """Return the result of a run with advice if it failed for a reason that may pass: ``retries``
+def with_retry_advice(failed: Ending, retries: int, *, starts: int) -> Ending:
+    """Return the ending of a run that failed for a reason that may pass, with advice: ``retries``
     is the input, ``starts`` how often the step has started the run.
     """
-    if not failed.may_pass:
-        return failed
     advice = _LATER if retries else _RETRY
     if starts > 1:
         advice = f"It was started {starts} times. {_LATER}"
     return failed._replace(remedy=f"{failed.remedy} {advice}".strip())
 
 
-def failed_in_set_up(
-    failed: RunResult, sandbox_error: Untrusted | None = None, *, has_log: bool = False
-) -> RunResult:
-    """Return the result of a run that failed before its sandbox was ready, with the sandbox's own
-    error if the run does not report it. ``has_log``: the sandbox has a log of its installation.
+def with_sandbox_error(failed: Ending, sandbox_error: Untrusted | None) -> Ending:
+    """Return the ending of a run that failed before its sandbox was ready, with the sandbox's own
+    error if the run does not report it.
     """
     detail = failed.detail
     if detail is None:
         detail = sandbox_error
     elif sandbox_error is not None and sandbox_error.text not in detail.text:
         detail = Untrusted(f"{detail.text}\n{sandbox_error.text}")
-    failed = failed._replace(detail=detail)
-    has_install_failed = detail is not None and _INSTALL_FAILED in detail.text
-    if not (has_log or has_install_failed):
-        return failed
+    return failed._replace(detail=detail)
+
+
+def names_install(failed: Ending) -> bool:
+    """Whether a run failed because of its installation, by what the service says."""
+    return failed.detail is not None and _INSTALL_FAILED in failed.detail.text
+
+
+def failed_install(failed: Ending) -> Ending:
+    """Return the ending of a run whose installation failed, with advice."""
     remedy = "An install is not retried: fix it, or run the [[job]] again."
-    return failed._replace(install_began=True, remedy=remedy)
+    return failed._replace(remedy=remedy)
 
 
-def interrupted(stop: Stop) -> RunResult:
+def interrupted(stop: Stop) -> Ending:
     """Return the result of a step that a stop signal ended."""
-    result = RunResult.of(Result.INTERRUPTED, f"stopped by {stop.name}", error_code="INTERRUPTED")
-    return result._replace(exit_code=stop.exit_code)
+    ending = Ending.of(Result.INTERRUPTED, f"stopped by {stop.name}", error_code="INTERRUPTED")
+    return ending._replace(exit_code=stop.exit_code)
 
 
-def result_of_error(error: MogplexError) -> RunResult:
+def ending_of_error(error: MogplexError) -> Ending:
     """Return the result of a step that an error ended. A failure that lasted to the deadline is an
     outage.
     """
     is_outage = isinstance(error, ServerError | GitHubUnavailableError)
-    return RunResult(
+    return Ending(
         Result.ERROR,
         exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,
         cause=error.cause,

@@ -9,7 +9,7 @@ from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repair, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.delivery import Claim
-from mogplex_ci.run.result import Gate, RunResult
+from mogplex_ci.run.result import Ending, Gate
 from mogplex_ci.run.timeline import Addition
 from mogplex_ci.untrusted import Untrusted
 
@@ -70,7 +70,7 @@ class Retrying(NamedTuple):
     """The run failed for a reason that may pass; another one is started soon."""
 
     run: Run
-    result: RunResult
+    ending: Ending
     retries_left: int
     """Including this one."""
     seconds: float

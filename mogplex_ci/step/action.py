@@ -15,9 +15,9 @@ from mogplex_ci.inputs.sources import asks_for_dry_run
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report import StepRun
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.step.execute import execute, result_of_block, service_of
+from mogplex_ci.step.execute import ending_of_block, execute, service_of
 from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
 from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
@@ -40,7 +40,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         lambda: clock.monotonic() - began,
     )
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
-    with result_of_block(step) as end:
+    with ending_of_block(step) as end:
         try:
             inputs = read_step(argv, platform)
         except UsageError as error:
@@ -50,11 +50,11 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         recorder.begin(inputs.tasks, inputs.warnings)
         if inputs.job_end is not None:
             recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
-        end.result = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
-    return recorder.finish(end.result).exit_code
+        end.ending = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
+    return recorder.finish(end.ending).exit_code
 
 
-def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> RunResult:
+def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> Ending:
     """Start the step's runs and follow them, unless nothing shall be started. ``tasks`` are the
     inputs of each task.
 
@@ -63,7 +63,7 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     """
     reason = reason_to_skip(step, tasks)
     if reason is not None:
-        return RunResult.of(Result.SKIPPED, remedy=reason)
+        return Ending.of(Result.SKIPPED, remedy=reason)
     check_rights(step, tasks, names_one_run=names_one_run)
     tasks = include_event(step, tasks)
     run = only_run(tasks[0], step.platform) if names_one_run else None
@@ -92,13 +92,13 @@ def _known_outputs(step: Step, run: StepRun | None) -> Mapping[str, CleanText | 
 
 def _perform_one(
     step: Step, run: StepRun, connect: Callable[[], Client], subject: StepRun | None = None
-) -> RunResult:
+) -> Ending:
     """Start the only run of the step, follow it into the job log, and return how it ended.
     ``subject`` is the run if the outputs are about it.
     """
     step.recorder.begin_runs([run], subject)
     _comment_on(step, run)
-    return step.recorder.follow(run, execute(step, run, connect))
+    return step.recorder.follow(run, execute(step, run, connect)).ending
 
 
 def _comment_on(step: Step, run: StepRun) -> None:

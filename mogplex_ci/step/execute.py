@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.run.one import Execution
-from mogplex_ci.run.result import RunResult, interrupted, result_of_error
+from mogplex_ci.run.result import Ending, RunDetails, RunResult, ending_of_error, interrupted
 from mogplex_ci.run.service import Service
 from mogplex_ci.waiting import StopRequested
 
@@ -50,32 +50,31 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[.
         yield partial(connect, emulator.url, emulator.token)
 
 
-class BlockEnd:
-    """How a step, or one of its runs, ended; set when the block that ``result_of_block`` guards is
+class StepEnd:
+    """How a step, or one of its runs, ended; set when the block that ``ending_of_block`` guards is
     left.
     """
 
-    result: RunResult
-    with_known: Callable[[RunResult], RunResult] = staticmethod(lambda result: result)
-    """Adds what is known about the run, if the block does not end by itself."""
+    ending: Ending
+    is_unforeseen = False
+    """Whether an error of the program ended it: nobody knows what it has left running."""
 
 
 @contextlib.contextmanager
-def result_of_block(step: Step) -> Iterator[BlockEnd]:
-    """Turn every end of the block into a result: the one place where an unforeseen error becomes
+def ending_of_block(step: Step) -> Iterator[StepEnd]:
+    """Turn every end of the block into an ending: the one place where an unforeseen error becomes
     one.
     """
-    end = BlockEnd()
+    end = StepEnd()
     try:
         yield end
-        return
     except MogplexError as error:
-        result = result_of_error(error)
+        end.ending = ending_of_error(error)
     except StopRequested:
-        result = interrupted(step.stop)
+        end.ending = interrupted(step.stop)
     except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
-        result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-    end.result = end.with_known(result)
+        end.ending = ending_of_error(InternalError.of(error))
+        end.is_unforeseen = True
 
 
 def execute(
@@ -87,22 +86,32 @@ def execute(
     one's. What ``post`` needs about a run is saved before the run goes on.
     """
     inputs = run.plan.inputs
-    with result_of_block(step) as end, contextlib.closing(connect()) as client:
+    details: Callable[[], RunDetails] = RunDetails
+    with ending_of_block(step) as end, contextlib.closing(connect()) as client:
         service = Service(client, step.clock, step.stop, step.began, inputs.timeout)
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 
             with rounds_of(step, run, service) as rounds:
-                end.with_known = rounds.with_known
-                end.result = yield from rounds.perform()
+                details = rounds.details
+                result = yield from rounds.perform()
         else:
             execution = Execution(service, run.plan, partial(step.recorder.save_key, run))
-            end.with_known = execution.with_known
+            details = execution.details
             for update in execution.perform():
                 step.recorder.save(run, update)
                 yield update
-            end.result = execution.result
+            result = execution.result
+        details = partial(_details_of, result)
+        end.ending = result.ending
+    known = details()
+    if end.is_unforeseen:
+        known = known._replace(left_behind=True)
     # The dry run of a scenario ends as that does, so that later steps can be tried.
     if inputs.dry_run is True:
-        return end.result.as_dry_run()
-    return end.result
+        return RunResult(end.ending.as_dry_run(), known)
+    return RunResult(end.ending, known)
+
+
+def _details_of(result: RunResult) -> RunDetails:
+    return result.details

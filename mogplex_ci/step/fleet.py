@@ -19,9 +19,9 @@ from mogplex_ci.models import Repo
 from mogplex_ci.problems import Problem
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.text import count_of_runs
-from mogplex_ci.run.many import Fleet, RunEnd, RunUpdate, result_of_fleet
+from mogplex_ci.run.many import Fleet, RunEnded, RunUpdate, ending_of_fleet
 from mogplex_ci.run.repositories import Match, find_repos
-from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.result import Ending, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import CanariesPassed, FleetCounts, NoMoreStarts, Update
 from mogplex_ci.sanitize import SafeText, duration
@@ -79,7 +79,7 @@ def find_runs(step: Step, tasks: Sequence[ActionInputs], token: SharedToken) -> 
     return planned_runs(pairs_of(tasks, found), step.platform, step.recorder.safe)
 
 
-def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> RunResult:
+def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> Ending:
     """Start the runs, follow them, and return how the step ended.
 
     Raises:
@@ -108,13 +108,13 @@ def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> Ru
             match news:
                 case RunUpdate(run, update):
                     recorder.on(run, update)
-                case RunEnd(run, result):
+                case RunEnded(run, result):
                     recorder.end_run(run, result)
                 case CanariesPassed() | NoMoreStarts():
                     recorder.log.bound(news)
                 case FleetCounts():
                     recorder.count_runs(counts())
-    return result_of_fleet([fleet.results[run] for run in runs], step.stop)
+    return ending_of_fleet([fleet.results[run].ending for run in runs], step.stop)
 
 
 def _warn_of_slow_starts(step: Step, runs: Sequence[StepRun], service: Service) -> None:

@@ -26,7 +26,7 @@ from mogplex_ci.report import Report, StepRun, text
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration
 from mogplex_ci.step.ledger import Ledger
@@ -205,13 +205,14 @@ class Recorder:
         self._started_at.setdefault(run.number, self._elapsed())
         if run is not self._subject:
             return
-        known = RunResult.of(Result.DETACHED)
-        known = known._replace(run=started.run, key=started.key, joined=started.joined)
+        details = RunDetails(run=started.run, key=started.key, joined=started.joined)
+        known = RunResult(Ending.of(Result.DETACHED), details)
         # Not before the first request.
         from mogplex_ci.report.facts import facts_of
         from mogplex_ci.report.outputs import early_outputs
 
-        facts = facts_of(known, self.safe, self._platform, run)
+        now = self._elapsed()
+        facts = facts_of(known, self.safe, self._platform, run, now, now)
         values = early_outputs(facts, self.safe)
         self._guarded(partial(self._platform.set_early_outputs, values), "the outputs", "Outputs")
 
@@ -230,39 +231,45 @@ class Recorder:
         began = self._started_at.get(run.number, ended)
         if len(self._runs) == 1:
             began = 0.0  # it takes the time of the step
-        result = result._replace(duration=ended - began, repo=result.repo or run.plan.found)
+        details = result.details._replace(repo=result.details.repo or run.plan.found)
+        result = RunResult(result.ending, details)
         from mogplex_ci.report.facts import ending_of, facts_of
 
-        facts = facts_of(result, self.safe, self._platform, run, began)
+        facts = facts_of(result, self.safe, self._platform, run, began, ended)
         self._ended[run.number] = facts.without_timeline()
         if run is self._subject:
-            with_outputs = self._write_outputs(result, self._step_facts(facts.ending))
-            if with_outputs is not result:
-                result = with_outputs
-                facts = facts.ending_as(ending_of(result, self.safe))
+            error = self._write_outputs(self._step_facts(facts.ending))
+            if error is not None:
+                result = RunResult(_without_outputs(result, error), details)
+                seconds = facts.ending.duration
+                facts = facts.ending_as(ending_of(result.ending, details, seconds, self.safe))
                 self._ended[run.number] = facts.without_timeline()
-        if self._ledger and not result.left_behind:
+        if self._ledger and not details.left_behind:
             self._ledger.close(run.number)
         with self._progress.hidden():
             self._each_report(lambda report: report.end_run(facts))
         return result
 
-    def finish(self, result: RunResult) -> RunResult:
+    def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
         from mogplex_ci.report.facts import ending_of
 
         self._progress.stop()
         if self._subject is not None and self._subject.number in self._ended:
-            ending = self._ended[self._subject.number].ending  # with its outputs
+            facts = self._ended[self._subject.number].ending  # with its outputs
         else:
-            result = result.without_run()._replace(duration=self._elapsed())
-            ending = ending_of(result, self.safe)
-            result = self._write_outputs(result, self._step_facts(ending))
-            ending = ending_of(result, self.safe)
-        step = self._step_facts(ending)
+            sent = sum(run.ending.requests for run in self._ended.values())
+            of_step = RunDetails(requests_sent=sent)
+            seconds = self._elapsed()
+            facts = ending_of(ending, of_step, seconds, self.safe)
+            error = self._write_outputs(self._step_facts(facts))
+            if error is not None:
+                ending = _without_outputs(RunResult(ending), error)
+                facts = ending_of(ending, of_step, seconds, self.safe)
+        step = self._step_facts(facts)
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
-        return result
+        return ending
 
     def _step_facts(self, ending: EndingFacts) -> StepFacts:
         from mogplex_ci.report.facts import StepFacts, task_of
@@ -301,19 +308,19 @@ class Recorder:
         else:
             self.warn(title, "A report failed: {}", InternalError.of(error).cause)
 
-    def _write_outputs(self, result: RunResult, step: StepFacts) -> RunResult:
-        """Write the outputs, and return how the step ends with them, or without."""
+    def _write_outputs(self, step: StepFacts) -> Exception | None:
+        """Write the outputs, and return why that failed if the step must not be green for it. The
+        failure of a step that has failed anyway is a warning.
+        """
         from mogplex_ci.report.outputs import outputs_of
 
-        self._guarded(self._platform.finish_early_outputs, "the early outputs", "Outputs")
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:
-            if result.exit_code != 0:
-                self._warn_of_failure("the outputs", error, "Outputs")
-                return result
-            return _without_outputs(result, error)
-        return result
+            if step.ending.exit_code == 0:
+                return error
+            self._warn_of_failure("the outputs", error, "Outputs")
+        return None
 
     def _save_state(self, line: str, *, key: str | None) -> None:
         try:
@@ -333,30 +340,23 @@ def _why(error: OSError | UsageError) -> Untrusted | str:
     return Untrusted(error.strerror or "")
 
 
-def _without_outputs(good: RunResult, error: Exception) -> RunResult:
+def _without_outputs(passed: RunResult, error: Exception) -> Ending:
     """Return how a step ends that would be green, and whose outputs cannot be written."""
     if not isinstance(error, OSError | UsageError):
-        unforeseen = InternalError.of(error)
-        return good._replace(
-            result=Result.ERROR,
-            exit_code=unforeseen.exit_code,
-            cause=unforeseen.cause,
-            remedy=unforeseen.remedy,
-            error_code=unforeseen.code,
-        )
+        return ending_of_error(InternalError.of(error))
     why = _why(error)
     remedy = "Whatever reads them would act on what is not there, so the step fails."
     if isinstance(error, UsageError):
         remedy = f"{error.problems[0].remedy} {remedy}"
-    if good.result is Result.SUCCESS and good.run is not None:
+    if passed.ending.result is Result.SUCCESS and passed.details.run is not None:
         remedy += " The run itself has succeeded."
-    return good._replace(
-        result=Result.ERROR,
-        exit_code=ResourceError.exit_code,
-        cause="the outputs could not be written",
-        remedy=remedy,
-        detail=Untrusted(why) if isinstance(why, str) else why,
-        error_code=ResourceError.code,
+    return Ending(
+        Result.ERROR,
+        ResourceError.exit_code,
+        "the outputs could not be written",
+        remedy,
+        Untrusted(why) if isinstance(why, str) else why,
+        ResourceError.code,
     )
 
 

@@ -17,7 +17,7 @@ from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
 from mogplex_ci.run.one import Execution, Plan
-from mogplex_ci.run.result import Gate, Result, Round, RunResult, gate_label
+from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
 from mogplex_ci.run.updates import GateJudged, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
@@ -79,7 +79,7 @@ class Rounds:
         self._has_checked_rights = False
         self._execution = Execution(inspector.sources.service, plan, on_doubt)
         self._rounds: list[Round] = []
-        self._last: RunResult | None = None
+        self._last: RunDetails | None = None
         """Of the last round that was judged."""
         self._failed_gates: list[Gate] = []
         """Those that have rejected the newest run so far."""
@@ -98,22 +98,22 @@ class Rounds:
         most = inputs.repair + 1
         while True:
             result = yield from self._execute()
-            if self._last is not None:
-                result = result._replace(earlier_pull_request=self._last.told_pull_request)
             if inputs.gates:
                 result = yield from self._judge(result)
             if most == 1:
                 return result
             inspection = inspector.inspection
-            if not result.gates or inspection is None:  # it failed, paused, or was not started
-                return self._with_rounds(self._with_refused_push(result))
-            self._note(result, inspection)
-            self._last = self._with_rounds(result)
-            if result.result is not Result.REJECTED:
-                return self._last
-            repair = yield from self._repair(result, inspection)
+            details = result.details
+            if not details.gates or inspection is None:  # it failed, paused, or was not started
+                ending = self._with_refused_push(result.ending, details)
+                return RunResult(ending, self._with_rounds(details))
+            self._note(details, inspection)
+            self._last = details
+            if result.ending.result is not Result.REJECTED:
+                return RunResult(result.ending, self._with_rounds(details))
+            repair = yield from self._repair(details, inspection)
             if repair is None:
-                return self._with_rounds(result)
+                return RunResult(self._given_up(result.ending), self._with_rounds(details))
             number = len(self._rounds) + 1
             has_own_rounds = self._is_rerun and number == 2
             yield NextRound(number, most, self._rounds[-1].faults, begins_rerun=has_own_rounds)
@@ -122,7 +122,7 @@ class Rounds:
             plan = self._plan._replace(
                 inputs=inputs_of_round,
                 key=self._plan.key.of_round(number),
-                found=result.repo or self._plan.found,
+                found=details.repo or self._plan.found,
                 repair=repair,
             )
             self._execution = Execution(inspector.sources.service, plan, self._on_doubt)
@@ -138,7 +138,11 @@ class Rounds:
             if self._inspector.inputs.gates:
                 yield from self._inspector.watch(update)
             yield update
-        return self._execution.result
+        result = self._execution.result
+        if self._last is None:
+            return result
+        earlier = self._last.told_pull_request
+        return result._replace(details=result.details._replace(earlier_pull_request=earlier))
 
     def _judge(self, result: RunResult) -> Generator[Update, None, RunResult]:
         """Judge a run, and note each gate that rejects it: a stop signal may end the others.
@@ -157,55 +161,57 @@ class Rounds:
                 self._failed_gates.append(update.gate)
             yield update
 
-    def with_known(self, result: RunResult) -> RunResult:
-        """Return ``result`` with all that is known about the newest run and the rounds."""
-        known = self._execution.with_known(result)
+    def details(self) -> RunDetails:
+        """Return what is known about the newest run and the rounds by now."""
+        known = self._execution.details()
         gates = tuple(self._failed_gates)
         return self._with_rounds(known._replace(gates=gates, delivery=self._inspector.delivery))
 
-    def _with_rounds(self, result: RunResult) -> RunResult:
-        last = self._last
-        if result.run is None and last is not None:  # the next round was not started
-            result = result._replace(
-                run=last.run,
-                followed=last.followed,
-                repo=last.repo,
-                key=last.key,
-                joined=last.joined,
-                gates=last.gates,
-                artifact=last.artifact,
-                delivery=last.delivery,
-            )
-        return result._replace(rounds=tuple(self._rounds))
+    def _with_rounds(self, details: RunDetails) -> RunDetails:
+        """Return the details of the newest run with the rounds; if it was not started, those of
+        the round before.
+        """
+        if details.run is None and self._last is not None:
+            sent = details.requests_sent
+            left_behind = details.left_behind
+            details = self._last._replace(requests_sent=sent, left_behind=left_behind)
+        return details._replace(rounds=tuple(self._rounds))
+
+    def _given_up(self, ending: Ending) -> Ending:
+        """Return the ending of a rejected run with the reason why no round follows."""
+        why = self._rounds[-1].ended
+        return ending._replace(cause=f"{ending.cause}; no further round: {why}")
 
     @property
     def _failed_checks(self) -> frozenset[str]:
         """Names of the checks that failed in earlier rounds."""
         return frozenset(name for this in self._rounds for name in this.failed_checks)
 
-    def _with_refused_push(self, result: RunResult) -> RunResult:
-        """Return the result of a later round that failed, with the advice if its push was
+    def _with_refused_push(self, ending: Ending, details: RunDetails) -> Ending:
+        """Return the ending of a later round that failed, with the advice if its push was
         refused.
         """
-        error = result.run.error if result.run is not None else None
+        error = details.run.error if details.run is not None else None
         is_refused = error is not None and re.search(_PUSH_REFUSED, error.text) is not None
         inspection = self._inspector.inspection
-        if inspection is None or result.result is not Result.FAILED or not is_refused:
-            return result
+        if inspection is None or ending.result is not Result.FAILED or not is_refused:
+            return ending
         branch = inspection.candidate.branch
         remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
-        return result._replace(remedy=remedy)
+        return ending._replace(remedy=remedy)
 
-    def _note(self, result: RunResult, inspection: Inspection) -> None:
+    def _note(self, details: RunDetails, inspection: Inspection) -> None:
         """Note the round that was judged."""
         if not self._rounds:
-            self._is_rerun = result.joined
+            self._is_rerun = details.joined
         failed = [check.name.text for check in inspection.rejected_checks if check.kind != "suite"]
-        run_id = result.run.id if result.run else ""
-        self._rounds.append(Round(run_id, inspection.candidate.commit, result.gates, tuple(failed)))
+        run_id = details.run.id if details.run else ""
+        self._rounds.append(
+            Round(run_id, inspection.candidate.commit, details.gates, tuple(failed))
+        )
 
     def _repair(
-        self, result: RunResult, inspection: Inspection
+        self, details: RunDetails, inspection: Inspection
     ) -> Generator[Update, None, Repair | None]:
         """Return the next round's part of the request. None if there is to be none, which the last
         round then gives the reason for.
@@ -215,7 +221,7 @@ class Rounds:
         if not reason:
             evidence = yield from evidence_of(inspection, self._safe)
             report = report_of(last.faults, self._safe, evidence)
-            base = result.base_branch.text if result.base_branch is not None else ""
+            base = details.base_branch.text if details.base_branch is not None else ""
             repair = Repair(inspection.candidate.branch or "", base, report)
             if self._has_room(repair):
                 return repair
