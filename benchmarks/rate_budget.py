@@ -168,7 +168,7 @@ def do_job(case: Case, emulator: Emulator, clock: VirtualClock, number: int) -> 
     for _ in execution.perform():
         pass
     client.close()
-    return execution.result.exit_code == 0
+    return execution.result.ending.exit_code == 0
 
 
 def play(case: Case, seed: int) -> Round:

@@ -351,6 +351,7 @@ class Execution:
         """Cancel what this step owns, then show what the service has: the CI system kills a few
         seconds later.
         """
+        ending = interrupted(self._service.stop)  # by the first signal; others may follow
         if self._follower is not None:
             self._is_unread = self._follower.health.trouble is not None
         ends = self._service.now + SHOW_REST_BUDGET
@@ -360,7 +361,7 @@ class Execution:
         if self._follower is not None:
             yield from self._follower.show_rest(ends - self._service.now)
             yield from self._follower.end()
-        return interrupted(self._service.stop)
+        return ending
 
     def _cancel(self, *, quickly: bool) -> Iterator[Update]:
         """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to

@@ -211,7 +211,7 @@ class Recorder:
         from mogplex_ci.report.facts import facts_of
         from mogplex_ci.report.outputs import early_outputs
 
-        now = self._elapsed()
+        now = self._started_at[run.number]
         facts = facts_of(known, self.safe, self._platform, run, now, now)
         values = early_outputs(facts, self.safe)
         self._guarded(partial(self._platform.set_early_outputs, values), "the outputs", "Outputs")

@@ -139,7 +139,7 @@ def outcome_of(
     played: Played, service: ScriptedService, expected: dict[str, Any]
 ) -> dict[str, Any]:
     """Return all that a step has come to, by the words of ``client.yaml``."""
-    end, timeline = played.end, played.end.timeline
+    end, timeline = played.end, played.end.details.timeline
     requests = service.requests
     streams = [request for request in requests if request.route == "stream"]
     starts = [request for request in requests if request.route == "start"]
@@ -162,26 +162,26 @@ def outcome_of(
         },
         "result": played.result,
         "exit": played.code,
-        "code": end.error_code,
-        "cause": end.cause,
-        "remedy": end.remedy,
-        "detail": plain(end.detail),
-        "status": end.run.status if end.run else None,
-        "commit": plain(end.run.terminal_commit) if end.run else None,
-        "left": end.left_behind,
+        "code": end.ending.error_code,
+        "cause": end.ending.cause,
+        "remedy": end.ending.remedy,
+        "detail": plain(end.ending.detail),
+        "status": end.details.run.status if end.details.run else None,
+        "commit": plain(end.details.run.terminal_commit) if end.details.run else None,
+        "left": end.details.left_behind,
         "told": [plain(event.message) for event in events],
         "unnamed": [plain(event.message) for event in events if event.kind is EventKind.OTHER],
-        "cancelled_by_step": end.cancelled_by_step,
+        "cancelled_by_step": end.details.cancelled_by_step,
         "words": plain(timeline.last_words),
         "calls": [[plain(call.name), outcome_of_tool(call)] for call in timeline.calls],
         "phases": [str(span.phase) for span in timeline.spans()],
-        "branch": plain(end.branch),
-        "base": plain(end.base_branch),
+        "branch": plain(end.details.branch),
+        "base": plain(end.details.base_branch),
         "pull_request": plain(timeline.outcome.pull_request_url),
         "changed": timeline.outcome.changed,
         "asks": [plain(checkpoint.summary), plain(checkpoint.preview_url)] if checkpoint else None,
         "incomplete": timeline.is_incomplete,
-        "joined": end.joined,
+        "joined": end.details.joined,
         "agent_ignored": [update.agent_ignored for update in played.of(updates.Started)],
         "statuses": [update.run.status for update in played.of(updates.StatusChanged)],
         "unknown": [update.run.status for update in played.of(updates.UnknownStatus)],

@@ -161,7 +161,7 @@ class OneStep(RuleBasedStateMachine):
             trip=self._trip(stop, *trip) if trip else None,
         )
         self._check(played, {run.id for run in self.case.runs} - before, timeout, cancel_on_timeout)
-        self.unclean = played if played.end.left_behind else None
+        self.unclean = played if played.end.details.left_behind else None
 
     @rule()
     def clean_up(self) -> None:
@@ -187,21 +187,21 @@ class OneStep(RuleBasedStateMachine):
         # Doubled: every run beyond the first was reported.
         assert len(new) <= 1 + len(played.of(NextKey))
         # Lost: a run at work is known by its id, or left to post.
-        known = {end.run.id} if end.run else set()
+        known = {end.details.run.id} if end.details.run else set()
         lost = [run.id for run in self.case.live if run.id in new - known]
-        assert end.left_behind or lost == [] or self.case.explicit
-        if end.exit_code == 137:
+        assert end.details.left_behind or lost == [] or self.case.explicit
+        if end.ending.exit_code == 137:
             return
         # Truth: success is the API's own word, and codes mean what they say.
         assert played.code in CODES.get(played.result, {1, 2, 64, 65, 69, 75})
         assert (played.code == 0) == (played.result == "success")
         if played.result in ("success", "failed", "cancelled"):
-            assert end.run is not None
+            assert end.details.run is not None
             # A cancellation during the launch is followed by a failure, seconds later.
             last_words = (
                 {"cancelled", "failed"} if played.result == "cancelled" else {played.result}
             )
-            assert runs[end.run.id].status in last_words
+            assert runs[end.details.run.id].status in last_words
         # Events: each one once, in order, and none missing without a word.
         shown = played.shown
         assert len(set(shown)) == len(shown)
@@ -212,17 +212,17 @@ class OneStep(RuleBasedStateMachine):
         assert set(shown) <= {event for run in runs.values() for event in written(run)}
         if (
             played.result in ("success", "failed", "cancelled")
-            and end.run
-            and not end.timeline.is_incomplete
+            and end.details.run
+            and not end.details.timeline.is_incomplete
         ):
-            assert set(until_the_end(runs[end.run.id])) <= set(shown)
+            assert set(until_the_end(runs[end.details.run.id])) <= set(shown)
         # Left behind: who is interrupted cancels what is its own.
         started = played.of(Started)
         owned = bool(started) and started[-1].owned
         cancels = played.result == "interrupted" or (
             played.result == "timeout" and cancel_on_timeout
         )
-        if cancels and owned and not end.left_behind:
+        if cancels and owned and not end.details.left_behind:
             assert runs[started[-1].run.id].status in ("success", "failed", "cancelled")
         # Time: the deadline holds, with what a cancellation may take after it.
         assert played.seconds <= timeout + (90.5 if cancel_on_timeout else 0.5) + PATIENCE

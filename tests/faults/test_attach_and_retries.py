@@ -24,14 +24,14 @@ def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(
     assert (played.result, played.shown) == (scenario, ids(started.run))
     assert played.of(Started)[0].followed
     assert "start" not in played.routes
-    assert played.end.repo is not None
-    assert played.end.repo.full_name.one_of("acme/web")
+    assert played.end.details.repo is not None
+    assert played.end.details.repo.full_name.one_of("acme/web")
 
 
 def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> None:
     played = each_world.new_case(run_id="00000000-0000-4000-8000-000000000000").play()
-    assert (played.result, played.code, played.end.error_code) == ("error", 1, "NOT_FOUND")
-    assert played.end.remedy
+    assert (played.result, played.code, played.end.ending.error_code) == ("error", 1, "NOT_FOUND")
+    assert played.end.ending.remedy
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,19 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
     assert played.of(Started)[0].owned is owned
     assert bool(played.of(Cancelling)) is cancelled
     assert played.of(CancelFailed) == []
-    assert (case.run.status == "cancelled") is played.end.cancelled_by_step is cancelled
+    assert (case.run.status == "cancelled") is played.end.details.cancelled_by_step is cancelled
 
 
 def test_the_result_says_what_the_step_has_done(world: World) -> None:
     played = world.new_case().play()
-    assert played.end.requests_sent == len(played.routes)
-    assert not any((played.end.joined, played.end.cancelled_by_step, played.end.left_behind))
+    assert played.end.details.requests_sent == len(played.routes)
+    assert not any(
+        (
+            played.end.details.joined,
+            played.end.details.cancelled_by_step,
+            played.end.details.left_behind,
+        )
+    )
 
 
 def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(
@@ -77,7 +83,10 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
         for route in ("run", "events"):
             case.inject(route, status=502, times="always")
         played = case.play(timeout=timeout, on_timeout="cancel")
-        assert (case.run.status, played.end.cancelled_by_step) == (status, status == "cancelled")
+        assert (case.run.status, played.end.details.cancelled_by_step) == (
+            status,
+            status == "cancelled",
+        )
 
 
 def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
@@ -90,8 +99,8 @@ def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
 
     monkeypatch.setattr(client, "stream", fail)
     played = world.new_case("slow").play(client=client)
-    assert (played.result, played.code, played.end.left_behind) == ("error", 1, True)
-    assert played.end.run is not None
+    assert (played.result, played.code, played.end.details.left_behind) == ("error", 1, True)
+    assert played.end.details.run is not None
 
 
 def test_a_run_is_started_again_after_a_quarter_of_a_minute(world: World) -> None:
@@ -118,7 +127,7 @@ def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(
         case.key,
         *(f"{case.key}-g{number + 2}" for number in range(len(left))),
     ]
-    assert played.end.key == case.runs[-1].key
+    assert played.end.details.key == case.runs[-1].key
     assert case.live == []
 
 

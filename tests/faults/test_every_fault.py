@@ -65,12 +65,12 @@ def service(request: pytest.FixtureRequest) -> World:
 def check_success(case: Case, played: Played) -> None:
     """Assert what must hold after a step whose run succeeded."""
     assert (played.result, played.code) == ("success", 0)
-    assert played.end.run is not None
-    assert played.end.run.id == case.run.id
+    assert played.end.details.run is not None
+    assert played.end.details.run.id == case.run.id
     assert played.shown == ids(case.run)
-    assert not played.end.timeline.is_incomplete
+    assert not played.end.details.timeline.is_incomplete
     assert case.live == []
-    assert not played.end.left_behind
+    assert not played.end.details.left_behind
 
 
 def break_following(case: Case, kind: Kind, **fields: Any) -> None:
@@ -117,12 +117,12 @@ def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind
 def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World) -> None:
     case = world.new_case()
     played = case.play(client=Client("http://127.0.0.1:9", "mog_" + "x" * 32), timeout=900.0)
-    assert (played.result, played.code, played.end.cause) == (
+    assert (played.result, played.code, played.end.ending.cause) == (
         "error",
         69,
         "127.0.0.1:9 refuses the connection",
     )
-    assert played.of(Waiting)[0].error.cause == played.end.cause
+    assert played.of(Waiting)[0].error.cause == played.end.ending.cause
     assert 118.0 <= played.seconds <= 120.0
 
 
@@ -143,7 +143,7 @@ def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Ki
     case = world.new_case()
     case.inject("repos", times="always", **kind.fields)
     played = case.play(timeout=900.0)
-    assert (played.result, played.code, played.end.left_behind) == ("error", 69, False)
+    assert (played.result, played.code, played.end.details.left_behind) == ("error", 69, False)
     is_tried_again = "bare" in kind.name or "no answer" in kind.name
     expected = 120.0 if is_tried_again else 0.0
     assert played.seconds == pytest.approx(expected, abs=2.0)
@@ -167,14 +167,18 @@ def test_what_lasts_ends_at_the_deadline(each_world: World, route: str, kind: Ki
         case.inject(each, times="always", **kind.fields)
     played = case.play(timeout=150.0)
     if route == "following":
-        assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
-        assert "the run's status could not be read: " in played.end.cause
+        assert (played.result, played.code, played.end.ending.error_code) == (
+            "timeout",
+            1,
+            "TIMEOUT",
+        )
+        assert "the run's status could not be read: " in played.end.ending.cause
     else:
         assert (played.result, played.code) == ("error", kind.code)
     assert played.seconds <= 150.0 + 4.5
     assert len(case.runs) <= 1
-    assert played.end.left_behind or route != "start" or kind not in PROXIES
-    if played.end.left_behind:
+    assert played.end.details.left_behind or route != "start" or kind not in PROXIES
+    if played.end.details.left_behind:
         each_world.emulator.clear_faults()
         case.post(played)
         assert case.live == []
@@ -188,9 +192,9 @@ def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind
     case = each_world.new_case("slow")
     break_following(case, kind, skip=position)
     played = case.play(timeout=100.0, on_timeout="cancel")
-    assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
+    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
     assert [run.status for run in case.runs] == ["cancelled"]
-    assert played.end.cancelled_by_step
+    assert played.end.details.cancelled_by_step
 
 
 SIGNAL = {"stop_after": 40.0}
@@ -212,7 +216,7 @@ def test_a_cancellation_is_tried_again(
     case = each_world.new_case("slow")
     case.inject("cancel", times=times, **kind.fields)
     played = case.play(**how)
-    assert (played.result, played.end.left_behind) == (result, times == "always")
+    assert (played.result, played.end.details.left_behind) == (result, times == "always")
     assert result == "timeout" or played.seconds <= 40.0 + 4.5
     if times == "always":
         each_world.emulator.clear_faults()
@@ -237,7 +241,7 @@ def test_a_token_that_is_not_known_is_tried_for_ten_seconds(
     else:
         assert (played.result, played.code) == ("error", 64)
         assert 9.0 <= played.seconds <= 11.0
-        assert (case.runs, played.end.left_behind) == ([], False)
+        assert (case.runs, played.end.details.left_behind) == ([], False)
 
 
 @pytest.mark.parametrize("position", [3, *slow([0, 6])])
@@ -264,7 +268,7 @@ def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(
     played = case.play(timeout=1800.0)
     assert (played.result, played.code) == ("error", 64)
     assert 900.0 <= played.seconds <= 1030.0
-    assert played.end.left_behind
+    assert played.end.details.left_behind
     began, after_a_minute = played.of(Trouble)[-2:]
     assert (began.refused_for, 60.0 <= after_a_minute.refused_for <= 75.0) == (0.0, True)
     case.inject("cancel", lasts="60s", **kind.fields)
@@ -281,8 +285,8 @@ def test_a_cancel_that_changes_nothing_is_sent_again(
     played = case.play(**how)
     is_deaf = scenario == "ignores-cancel"
     assert [run.status for run in case.runs] == ["pending" if is_deaf else "cancelled"]
-    assert played.end.left_behind == is_deaf
-    assert played.end.cancelled_by_step != is_deaf
+    assert played.end.details.left_behind == is_deaf
+    assert played.end.details.cancelled_by_step != is_deaf
     if is_deaf:
         assert "the run is still pending" in played.of(CancelFailed)[0].error.cause
         with pytest.raises(AssertionError, match="the run is still pending"):
@@ -297,7 +301,7 @@ def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind
     played = case.play()
     assert (played.result, played.code) == ("error", kind.code)
     assert case.runs == []
-    assert not played.end.left_behind
+    assert not played.end.details.left_behind
     assert played.seconds == 0.0
 
 
@@ -326,7 +330,7 @@ def test_a_refused_run_is_called_left_behind_only_where_post_cancels_it(
     case.inject("run", skip=1, times="always", status=403, body=refused)
     played = case.play()
     assert (played.result, played.code) == ("error", 65)
-    assert played.end.left_behind is (policy == "cancel")
+    assert played.end.details.left_behind is (policy == "cancel")
 
 
 @each_call
@@ -350,7 +354,7 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, 
 
     played = case.play(watch=break_at_the_end)
     assert (played.result, played.code) == ("success", 0)
-    assert played.end.run is not None
+    assert played.end.details.run is not None
     assert played.shown == ids(case.run)[: len(played.shown)] != []
 
 

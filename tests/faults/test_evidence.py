@@ -208,7 +208,7 @@ def test_a_prompt_without_room_for_the_report_has_no_next_round(world: World, ap
     step = Step(world, api, rounds(red(), GREEN), prompt=LONG_PROMPT)
     result = step.play()
     assert outcome(result) == ("rejected", "CHECKS_FAILED", 1)
-    assert result.rounds[0].ended == "the prompt leaves no room for the report"
+    assert result.details.rounds[0].ended == "the prompt leaves no room for the report"
 
 
 def test_a_call_that_fails_is_made_again(world: World, api: GitHub) -> None:

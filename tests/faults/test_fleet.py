@@ -26,7 +26,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
-from mogplex_ci.run.many import RunEnd, RunUpdate
+from mogplex_ci.run.many import RunEnded, RunUpdate
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
@@ -135,7 +135,7 @@ def perform(
     try:
         for news in runs.perform():
             match news:
-                case RunEnd(case, _):
+                case RunEnded(case, _):
                     ends[case] += 1
                 case RunUpdate(case, update):
                     updates[case].append(update)
@@ -169,8 +169,8 @@ def results(played: Sequence[Played]) -> list[str]:
 
 def check_whole(case: Case, played: Played) -> None:
     """Assert that a run was told from its beginning to its end, as if it had been alone."""
-    assert played.end.run is not None
-    assert (played.end.run.id, played.shown) == (case.run.id, ids(case.run))
+    assert played.end.details.run is not None
+    assert (played.end.details.run.id, played.shown) == (case.run.id, ids(case.run))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(
     played = perform(world, fleet)
     world.emulator.clear_faults()
     for case, each in zip(fleet, played, strict=True):
-        assert each.end.left_behind
+        assert each.end.details.left_behind
         case.post(each)
         assert case.run.status == "cancelled"
 
@@ -247,7 +247,11 @@ def test_a_cancel_that_changes_nothing_leaves_only_that_run_to_post(
 ) -> None:
     played = perform(world, cases(world, "slow", ignored, "slow"), stop_after=20.0)
     assert played[0].seconds <= 25.1
-    assert [each.end.left_behind for each in played] == [False, ignored == "ignores-cancel", False]
+    assert [each.end.details.left_behind for each in played] == [
+        False,
+        ignored == "ignores-cancel",
+        False,
+    ]
 
 
 def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -> None:
@@ -269,7 +273,7 @@ def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(
     fleet = cases(each_world, "slow", "brief", "slow", "slow")
     for case, played in zip(fleet, perform(each_world, fleet, stop_after=after), strict=True):
         assert played.seconds <= after + 5.1
-        assert (case.live, played.end.left_behind) == ([], False)
+        assert (case.live, played.end.details.left_behind) == ([], False)
 
 
 def refused(world: World) -> int:
@@ -314,7 +318,7 @@ def test_runs_that_are_polled_share_the_token(scenario: str, timeout: float, end
     world = World.serve(BRIEF, limits=True, api="2026-08")
     with world.emulator:
         played = perform(world, cases(world, *[scenario] * 30, timeout=timeout), concurrency=30)
-        assert {each.end.error_code for each in played} == {end}
+        assert {each.end.ending.error_code for each in played} == {end}
         assert refused(world) == 0
     assert [each.of(Trouble) for each in played] == [[]] * 30
 
@@ -357,7 +361,9 @@ def test_a_fleet_of_forty_starts_nothing_beyond_its_failures(
         place for place in range(40) if place not in known[0]
     ]
     assert ends.count("success") == len(known[0]) - len(failing), "what worked went on"
-    assert {each.end.error_code for each in played if each.result == "skipped"} == {"MAX_FAILURES"}
+    assert {each.end.ending.error_code for each in played if each.result == "skipped"} == {
+        "MAX_FAILURES"
+    }
 
 
 @pytest.mark.parametrize(("failing", "scenario"), [((), ""), ((1,), "failed"), ((2,), "paused")])
@@ -379,7 +385,7 @@ def test_a_fleet_of_forty_waits_for_its_canaries(
     assert len(begun(fleet)) <= 3
     assert ends.count(scenario) == 1
     assert ends[3:] == ["skipped"] * 37
-    assert {each.end.error_code for each in played[3:]} == {"CANARY_FAILED"}
+    assert {each.end.ending.error_code for each in played[3:]} == {"CANARY_FAILED"}
 
 
 @pytest.mark.parametrize(
@@ -409,7 +415,7 @@ def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
         started = begun(fleet)
         for case, each in zip(fleet, played, strict=True):
             case.attempt = 2
-            if has_post and each.code == KILLED.exit_code:
+            if has_post and each.code == KILLED.ending.exit_code:
                 case.post(each)
         assert begun(fleet) == started, "post starts no run of its own"
         known = list[list[int]]()
@@ -423,7 +429,7 @@ def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
         )
     assert results(again) == ["success"] * 40
     assert len(known) == 1, "the canaries passed"
-    kept = [run.id for each in again if (run := each.end.run)]
+    kept = [run.id for each in again if (run := each.end.details.run)]
     assert all(run.id in kept for run in survived), "what succeeded is not started again"
     for case in fleet:
         assert [run.status for run in case.runs].count("success") == 1
@@ -440,7 +446,7 @@ def test_a_run_that_waited_for_its_start_when_the_step_was_killed_is_not_started
 
     with world.emulator:
         played = perform(world, fleet, 12, watch=watch, killed=killed)
-        assert {each.code for each in played} == {KILLED.exit_code}
+        assert {each.code for each in played} == {KILLED.ending.exit_code}
         for case, each in zip(fleet, played, strict=True):
             case.post(each)
     assert [bool(each.left) for each in played].count(True) == 10, "ten may start in a minute"
@@ -511,4 +517,4 @@ def test_random_fleets(
         else:
             assert played.seconds <= stop + 5.1
         assert len(case.runs) <= 1
-        assert case.live == [] or played.end.left_behind or played.result == "paused"
+        assert case.live == [] or played.end.details.left_behind or played.result == "paused"

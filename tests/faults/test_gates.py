@@ -48,7 +48,7 @@ def test_what_passes_changes_nothing(
     api.fail(**fault, skip=position, times=2)
     clock = api.time.clock()
     judgement = judged(api, ended(), ALL, clock)
-    assert (judgement.result, [gate.passed for gate in judgement.gates]) == (
+    assert (judgement.ending.result, [gate.passed for gate in judgement.details.gates]) == (
         Result.SUCCESS,
         [True] * 6,
     )
@@ -60,8 +60,8 @@ def test_what_cannot_be_judged_does_not_pass(api: VirtualGitHub, fault: dict[str
     api.fail(**fault, times=10_000)
     clock = api.time.clock()
     judgement = judged(api, ended(), ALL._replace(repair=1), clock, timeout=100.0)
-    assert (judgement.result, judgement.exit_code) == (Result.REJECTED, 1)
-    assert [(gate.error_code, gate.remedy != "") for gate in judgement.gates] == [
+    assert (judgement.ending.result, judgement.ending.exit_code) == (Result.REJECTED, 1)
+    assert [(gate.error_code, gate.remedy != "") for gate in judgement.details.gates] == [
         ("NOT_JUDGED", True)
     ] * 5
     assert clock.monotonic() <= 101.0

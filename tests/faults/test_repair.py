@@ -117,7 +117,7 @@ class Step:
             result: RunResult = end.value
             return result
         except StopRequested:
-            return rounds.with_known(interrupted(stop))
+            return RunResult(interrupted(stop), rounds.details())
         finally:
             clock.leave()
             client.close()
@@ -137,7 +137,7 @@ class Step:
 
 
 def outcome(result: RunResult) -> tuple[str, str, int]:
-    return result.result.value, result.error_code, len(result.rounds)
+    return result.ending.result.value, result.ending.error_code, len(result.details.rounds)
 
 
 @pytest.mark.parametrize(
@@ -211,21 +211,21 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     ]
     assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
     told = [update.faults for update in updates if isinstance(update, NextRound)]
-    assert told == [each.faults for each in result.rounds[: len(told)]]
+    assert told == [each.faults for each in result.details.rounds[: len(told)]]
     repairs = [
         update.repair
         for update in updates
         if isinstance(update, Starting) and update.repair is not None
     ]
     assert [repair.base_branch for repair in repairs] == ["main"] * len(announced)
-    assert (result.rounds[-1].ended if result.rounds else "") == why
+    assert (result.details.rounds[-1].ended if result.details.rounds else "") == why
     first, *others = step.case.runs
     assert {run.request.working_branch for run in step.case.runs} == {first.request.working_branch}
     assert {run.request.base_branch for run in step.case.runs} == {"main"}
     assert first.request.create_branch
     assert not any(run.request.create_branch for run in others)
-    assert result.run is not None
-    assert result.run.id == step.case.runs[-1].id
+    assert result.details.run is not None
+    assert result.details.run.id == step.case.runs[-1].id
 
 
 def test_a_new_attempt_is_named_in_the_keys_of_its_rounds_alone(world: World, api: GitHub) -> None:
@@ -249,7 +249,7 @@ def test_a_rerun_judges_the_tip_and_starts_rounds_of_its_own(
     updates: list[Update] = []
     result = step.play(watch=updates.append)
     assert (outcome(result), step.keys[killed:]) == (("success", "", 2), ["-r2-a2"])
-    assert result.rounds[0].commit == step.case.runs[killed - 2].commit_sha
+    assert result.details.rounds[0].commit == step.case.runs[killed - 2].commit_sha
     first = next(each for each in updates if isinstance(each, Started))
     assert (first.joined, first.run.is_terminal) == (True, True)
     announced = [each for each in updates if isinstance(each, NextRound)]
@@ -297,7 +297,7 @@ def test_an_attempt_pays_one_run_and_its_rounds_wherever_the_runner_is_killed(
             with pytest.raises(worlds.Killed):
                 step.play(watch=kill)
         else:
-            assert step.play().result.value == "rejected"
+            assert step.play().ending.result.value == "rejected"
         step.cancel_live()
         paid.append(len(step.case.runs) - before)
     assert max(paid) <= 1 + step.inputs.repair
@@ -311,7 +311,7 @@ def test_a_finished_repair_is_found_again(each_world: World, api: GitHub, requir
     step.case.attempt = 2
     second = step.play()
     assert (outcome(second), step.keys) == (("success", "", 1), ["", "-r2-a1", "-r3-a1"])
-    assert second.rounds[0].commit == step.case.runs[-1].commit_sha
+    assert second.details.rounds[0].commit == step.case.runs[-1].commit_sha
 
 
 def test_a_rerun_that_attaches_starts_no_round(world: World, api: GitHub) -> None:
@@ -321,7 +321,7 @@ def test_a_rerun_that_attaches_starts_no_round(world: World, api: GitHub) -> Non
     step.case.attempt = 2
     again = step.play()
     assert (outcome(again), step.keys) == (("rejected", "CHECKS_FAILED", 1), ["", "-r2-a1"])
-    assert again.rounds[0].ended == "[[on-rerun: attach]] starts no run"
+    assert again.details.rounds[0].ended == "[[on-rerun: attach]] starts no run"
 
 
 def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHub) -> None:
@@ -332,7 +332,8 @@ def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHu
     branch = step.case.runs[0].request.working_branch
     assert outcome(result) == ("failed", "RUN_FAILED", 1)
     assert (
-        result.remedy == f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
+        result.ending.remedy
+        == f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
     )
 
 
@@ -344,7 +345,7 @@ def test_no_other_failed_delivery_names_another_run(
     works = rounds(Look([check(f"scenario: {scenario}", "failure")]), GREEN)
     step = Step(world, api, works, prompt="Fix it" if number == 2 else f"scenario: {scenario}")
     result = step.play()
-    assert (outcome(result), result.remedy) == (
+    assert (outcome(result), result.ending.remedy) == (
         ("failed", "RUN_FAILED", number - 1),
         "Check that the Mogplex GitHub App may push here.",
     )
@@ -376,10 +377,10 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitH
 
     result = step.play(watch=interrupt, stop=stop)
     assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), [""])
-    assert not result.left_behind
-    assert result.delivery is not None
-    assert result.delivery.commit == step.case.run.commit_sha
-    assert result.gates == result.rounds[0].gates != ()
+    assert not result.details.left_behind
+    assert result.details.delivery is not None
+    assert result.details.delivery.commit == step.case.run.commit_sha
+    assert result.details.gates == result.details.rounds[0].gates != ()
 
 
 def test_a_stop_signal_while_a_second_round_works_does_not_hand_on_the_first_ones_commit(
@@ -394,7 +395,7 @@ def test_a_stop_signal_while_a_second_round_works_does_not_hand_on_the_first_one
 
     result = step.play(watch=interrupt, stop=stop)
     assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), ["", "-r2-a1"])
-    assert result.delivery is None
+    assert result.details.delivery is None
 
 
 def test_a_stop_signal_while_checks_are_waited_for_tells_what_was_pushed(
@@ -402,9 +403,9 @@ def test_a_stop_signal_while_checks_are_waited_for_tells_what_was_pushed(
 ) -> None:
     step = Step(world, api, rounds(NEVER))
     result = step.play(stop_after=90.0)
-    assert (outcome(result), result.gates) == (("interrupted", "INTERRUPTED", 0), ())
-    assert result.delivery is not None
-    assert result.delivery.commit == step.case.run.commit_sha
+    assert (outcome(result), result.details.gates) == (("interrupted", "INTERRUPTED", 0), ())
+    assert result.details.delivery is not None
+    assert result.details.delivery.commit == step.case.run.commit_sha
 
 
 def test_a_stop_signal_while_checks_are_waited_for_keeps_the_gates_that_have_failed(
@@ -413,7 +414,7 @@ def test_a_stop_signal_while_checks_are_waited_for_keeps_the_gates_that_have_fai
     step = Step(world, api, rounds(NEVER), require="change", protected_paths="src/")
     result = step.play(stop_after=90.0)
     assert outcome(result) == ("interrupted", "INTERRUPTED", 0)
-    assert [(gate.name, gate.error_code) for gate in result.gates] == [
+    assert [(gate.name, gate.error_code) for gate in result.details.gates] == [
         ("protected-paths", "PATH_NOT_ALLOWED")
     ]
 
@@ -427,8 +428,10 @@ def test_a_round_that_pushed_nothing_is_the_last(
     else:
         step = Step(old_world, api, [Work(checks=RED), NOTHING])
     result = step.play()
-    assert (result.result.value, len(result.rounds)) == ("rejected", number)
-    assert result.rounds[-1].ended == "it pushed nothing, so another round would find the same"
+    assert (result.ending.result.value, len(result.details.rounds)) == ("rejected", number)
+    assert (
+        result.details.rounds[-1].ended == "it pushed nothing, so another round would find the same"
+    )
 
 
 def test_retries_and_rounds_count_apart(api: GitHub) -> None:
@@ -472,14 +475,14 @@ def test_an_artifact_of_any_round_is_read_at_its_commit(
     step = Step(world, api, works, checks="", artifact="report", repair="1")
     result = step.play()
     assert outcome(result) == expected
-    assert (result.artifact is not None) is (expected[0] == "success")
+    assert (result.details.artifact is not None) is (expected[0] == "success")
 
 
 def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: GitHub) -> None:
     api.fail(status=403, times=10_000)
     result = Step(world, api).play()
     assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
-    assert result.rounds[0].ended == "the agent can do nothing about the gate checks"
+    assert result.details.rounds[0].ended == "the agent can do nothing about the gate checks"
 
 
 def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: GitHub) -> None:
@@ -488,8 +491,8 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Git
     works = rounds(Look([check(name, "failure")]), Look([check(name, "success")]))
     result = Step(world, api, works, prompt="Fix it", checks=name).play()
     assert outcome(result) == ("success", "", 2)
-    assert result.timeline.outcome.changed is None
-    assert result.timeline.outcome.pull_request_url is not None
+    assert result.details.timeline.outcome.changed is None
+    assert result.details.timeline.outcome.pull_request_url is not None
 
 
 @pytest.mark.parametrize(
@@ -502,9 +505,9 @@ def test_a_round_whose_run_fails_or_pauses_is_the_last(
     works = rounds(Look([check(f"scenario: {scenario}", "failure")]), GREEN)
     step = Step(world, api, works, prompt="Fix it")
     result = step.play()
-    assert (outcome(result), step.keys, result.gates) == (expected, ["", "-r2-a1"], ())
-    assert [run.id for run in step.case.runs[1:]] == [result.run and result.run.id]
-    assert result.rounds[0].faults != ()
+    assert (outcome(result), step.keys, result.details.gates) == (expected, ["", "-r2-a1"], ())
+    assert [run.id for run in step.case.runs[1:]] == [result.details.run and result.details.run.id]
+    assert result.details.rounds[0].faults != ()
 
 
 @pytest.mark.parametrize("timeout", mostly_slow(range(10, 100, 9), every=3))
@@ -519,8 +522,8 @@ def test_the_deadline_holds_in_each_stage(world: World, api: GitHub, timeout: in
     result = step.play(watch=watch)
     assert step.elapsed() <= timeout + 1.0
     assert max(rounds_began, default=0.0) <= 0.9 * timeout
-    assert (result.result.value == "success") is (
-        len(result.rounds) == 3 and not result.rounds[-1].faults
+    assert (result.ending.result.value == "success") is (
+        len(result.details.rounds) == 3 and not result.details.rounds[-1].faults
     )
 
 
@@ -533,7 +536,7 @@ def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(
     result = step.play(
         watch=lambda _: at_work.append(len(step.case.live)), stop=stop, stop_after=float(seconds)
     )
-    assert result.result.value in ("interrupted", "success")
+    assert result.ending.result.value in ("interrupted", "success")
     assert (step.case.live, max(at_work)) == ([], 1)
 
 
@@ -562,7 +565,7 @@ def test_a_run_that_a_cancel_finds_ended_is_judged_for_half_a_minute_more(
 
     step.case.inject("stream", close="60s")
     result = step.play(watch=watch)
-    assert (result.result.value, result.error_code) == expected
-    assert not result.cancelled_by_step
+    assert (result.ending.result.value, result.ending.error_code) == expected
+    assert not result.details.cancelled_by_step
     assert (len(step.case.runs), step.case.run.status) == (1, "success")
     assert waits - 15.0 <= step.elapsed() - 300.0 <= 35.0

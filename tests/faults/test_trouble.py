@@ -84,7 +84,7 @@ def begin(case: Case, trouble: Trouble) -> None:
 
 def sentence_of(played: Played) -> str:
     """Return what the step's last error says: why, and what to do. Empty when it succeeded."""
-    ending = ending_of(played.end, SAFE, is_found_again=True)
+    ending = ending_of(played.end.ending, played.end.details, 0.0, SAFE, is_found_again=True)
     return " ".join(filter(None, [ending.error and f"{ending.error}.", ending.remedy]))
 
 
@@ -116,7 +116,9 @@ class End:
         """Check that the step ended like this."""
         end = played.end
         says = without_host(sentence_of(played), world)
-        found = End(played.result, played.code, end.error_code, says, end.left_behind)
+        found = End(
+            played.result, played.code, end.ending.error_code, says, end.details.left_behind
+        )
         assert found == self
 
 
@@ -272,7 +274,7 @@ def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, polic
     check_log(played, world, trouble)
     world.emulator.clear_faults()
     case.post(played)
-    assert played.end.left_behind or policy == "detach" or case.live == []
+    assert played.end.details.left_behind or policy == "detach" or case.live == []
 
 
 @each_service
@@ -296,7 +298,7 @@ def test_at_the_deadline(each_world: World, trouble: Trouble, policy: str) -> No
     state = CANCELLED if is_cancelled else LEFT if left else MAY_RUN
     unread(trouble, state, left=left).check(played, each_world)
     check_log(played, each_world, trouble)
-    assert played.end.cancelled_by_step == is_cancelled
+    assert played.end.details.cancelled_by_step == is_cancelled
     assert case.run.status == ("cancelled" if is_cancelled else "streaming")
     each_world.emulator.clear_faults()
     if left:
@@ -382,7 +384,7 @@ def test_a_run_that_ended_while_it_could_not_be_read_has_ended_so(
 
     played = case.play(timeout=300.0, on_timeout="cancel", watch=watch)
     SUCCESS.check(played, each_world)
-    assert not played.end.cancelled_by_step
+    assert not played.end.details.cancelled_by_step
 
 
 def test_a_run_whose_events_say_that_it_has_finished_is_not_called_running(world: World) -> None:
@@ -393,7 +395,10 @@ def test_a_run_whose_events_say_that_it_has_finished_is_not_called_running(world
     unread(
         GONE, "The run's events say that it has finished; its status could not be read. " + RE_RUN
     ).check(played, world)
-    assert (played.end.is_unread, played.end.timeline.outcome.has_ended) == (True, True)
+    assert (played.end.details.is_unread, played.end.details.timeline.outcome.has_ended) == (
+        True,
+        True,
+    )
 
 
 def test_a_paused_run_that_could_not_be_cancelled_is_not_said_to_wait_for_an_answer(

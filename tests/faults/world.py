@@ -19,7 +19,7 @@ from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.one import Execution, Plan
-from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import EventsArrived, Update
@@ -100,12 +100,12 @@ class Played:
     @property
     def code(self) -> int:
         """The exit code."""
-        return self.end.exit_code
+        return self.end.ending.exit_code
 
     @property
     def result(self) -> str:
         """The ``result`` output."""
-        return self.end.result.value
+        return self.end.ending.result.value
 
     @property
     def shown(self) -> list[Untrusted]:
@@ -207,9 +207,8 @@ class Case:
         except Killed:
             pass
         except RuntimeError as error:  # a fault of ours, as the step's one boundary treats it
-            end = execution.with_known(
-                result_of_error(InternalError.of(error))._replace(left_behind=True)
-            )
+            known = execution.details()._replace(left_behind=True)
+            end = RunResult(ending_of_error(InternalError.of(error)), known)
         finally:
             clock.leave()
             client.close()
@@ -285,7 +284,7 @@ class Case:
         return usual._replace(**own)
 
 
-KILLED = RunResult(Result.ERROR, 137, left_behind=True)
+KILLED = RunResult(Ending(Result.ERROR, 137), RunDetails(left_behind=True))
 """The result of a killed process: nothing is known but what it saved."""
 
 

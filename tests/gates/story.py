@@ -188,7 +188,7 @@ class Story:
 
 def outcome(result: RunResult) -> tuple[str, str]:
     """Return how a step ended, with the error code."""
-    return result.result.value, result.error_code
+    return result.ending.result.value, result.ending.error_code
 
 
 PASSED = ("success", "")

@@ -46,11 +46,11 @@ def test_a_merge_of_what_the_base_merged_cannot_be_determined(story: Story) -> N
     result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
     assert github.commits.merged(base, github.branches["evil"])[".github/ci.yml"] == b"on: push"
     assert outcome(result) == ("rejected", "NOT_JUDGED")
-    assert result.cause == (
+    assert result.ending.cause == (
         "the run succeeded, but this could not be judged: evil and main share several merge bases,"
         " so the changes cannot be determined"
     )
-    assert result.remedy == "Merge main into evil and re-run the [[job]]."
+    assert result.ending.remedy == "Merge main into evil and re-run the [[job]]."
 
 
 @pytest.mark.parametrize("inputs", [PROTECTS, ALLOWS], ids=["protected", "allowed"])
@@ -101,10 +101,12 @@ def test_what_comes_into_a_base_without_reviews_and_is_taken_in_is_judged(
     work = Work(GOOD, before=lambda: evil_into_base(github, by, is_merged=is_merged))
     result = story.play(work, **inputs)
     assert outcome(result) == REJECTED
-    assert [item.text for item in result.gates[0].items] == [".github/workflows/ci.yml"]
-    assert result.cause == NOT_APPROVED
-    assert result.remedy == "Start a new run on a new branch, or require an approval on main."
-    assert not result.gates[0].can_be_repaired
+    assert [item.text for item in result.details.gates[0].items] == [".github/workflows/ci.yml"]
+    assert result.ending.cause == NOT_APPROVED
+    assert (
+        result.ending.remedy == "Start a new run on a new branch, or require an approval on main."
+    )
+    assert not result.details.gates[0].can_be_repaired
 
 
 APPROVAL = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
@@ -120,8 +122,8 @@ def test_what_an_app_brings_into_a_reviewed_base_is_judged(
     github.rules["main"] = [APPROVAL]
     work = Work(GOOD, before=lambda: evil_into_base(github, by, is_merged=is_merged))
     result = story.play(work, **PROTECTS)
-    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
-    assert result.remedy == "Start a new run on a new branch."
+    assert (outcome(result), result.ending.cause) == (REJECTED, NOT_APPROVED)
+    assert result.ending.remedy == "Start a new run on a new branch."
 
 
 def test_a_move_of_a_reviewed_base_that_the_activity_lacks_excuses_nothing(story: Story) -> None:
@@ -135,7 +137,7 @@ def test_a_move_of_a_reviewed_base_that_the_activity_lacks_excuses_nothing(story
         del github.activity[-1]
 
     result = story.play(Work(GOOD, before=hides_the_last_move), **PROTECTS)
-    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+    assert (outcome(result), result.ending.cause) == (REJECTED, NOT_APPROVED)
 
 
 def test_a_person_whose_account_pushed_the_branch_excuses_nothing(story: Story) -> None:
@@ -149,7 +151,7 @@ def test_a_person_whose_account_pushed_the_branch_excuses_nothing(story: Story) 
 
     work = Work(GOOD, before=pushes_both)
     result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
-    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+    assert (outcome(result), result.ending.cause) == (REJECTED, NOT_APPROVED)
 
 
 def test_reviews_that_github_does_not_show_excuse_nothing(story: Story) -> None:
@@ -178,7 +180,7 @@ def test_a_hardening_of_the_base_that_the_runs_merge_takes_back_is_judged(story:
     work = Work(GOOD, before=takes_back)
     result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
     assert outcome(result) == REJECTED
-    assert result.cause == "the run succeeded, but it changed a protected path"
+    assert result.ending.cause == "the run succeeded, but it changed a protected path"
 
 
 @pytest.mark.parametrize("by", [ADA, AGENT])
@@ -266,7 +268,7 @@ def test_a_colleagues_branch_that_is_merged_while_checks_run_is_not_undone(story
     inputs: dict[str, Any] = {"branch": "evil", "create_branch": "true"}
     result = story.play(work, require="change", checks="test", **inputs, **PROTECTS)
     assert outcome(result) == REJECTED
-    assert [gate.name for gate in result.gates if not gate.passed] == ["protected-paths"]
+    assert [gate.name for gate in result.details.gates if not gate.passed] == ["protected-paths"]
 
 
 def test_an_existing_branch_that_only_takes_in_a_newer_base_is_no_change(tmp_path: Path) -> None:
@@ -317,7 +319,7 @@ def test_no_work_is_no_change(
             create_branch="true",
             require="change",
         )
-    assert (outcome(result), result.changed) == (("rejected", "NO_CHANGE"), False)
+    assert (outcome(result), result.details.changed) == (("rejected", "NO_CHANGE"), False)
 
 
 def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Story) -> None:
@@ -329,7 +331,7 @@ def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Stor
 
     works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN, before=merges_evil_base)
     result = story.play(*works, checks="test", repair="1", **PROTECTS)
-    assert len(result.rounds) == 2
+    assert len(result.details.rounds) == 2
     assert outcome(result) == REJECTED
 
 
@@ -353,9 +355,9 @@ def test_a_branch_that_an_event_names_is_neither_judged_nor_handed_on(
         result = story.play(Work(EVIL), **PROTECTS)
         asked = [request.path for request in story.github.asked]
     assert outcome(result) == REJECTED
-    assert result.delivery is not None
-    assert result.delivery.branch == story.runs[0].request.working_branch
-    assert (result.branch and result.branch.text) == result.delivery.branch
+    assert result.details.delivery is not None
+    assert result.details.delivery.branch == story.runs[0].request.working_branch
+    assert (result.details.branch and result.details.branch.text) == result.details.delivery.branch
     assert all(path.startswith("/repos/acme/web/") for path in asked)
     assert not any("harmless" in path or "agent-" in path for path in asked)
     (said,) = [update for update in story.said if isinstance(update, ClaimsDiffer)]
@@ -376,7 +378,7 @@ def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Pat
     with Story(tmp_path, says(pull_request_url=told)) as story:
         result = story.play(Work(GOOD), require="pull-request")
     assert outcome(result) == PASSED
-    handed_on = result.pull_request_url(["https://github.com"])
+    handed_on = result.details.pull_request_url(["https://github.com"])
     assert handed_on is not None
     assert handed_on.text == "https://github.com/acme/web/pull/42"
     (said,) = [update for update in story.said if isinstance(update, ClaimsDiffer)]
@@ -386,8 +388,8 @@ def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Pat
 def test_a_change_that_an_event_denies_is_one(tmp_path: Path) -> None:
     with Story(tmp_path, says(changed=False), api="2026-08") as story:
         result = story.play(Work(GOOD), require="change")
-    assert (outcome(result), result.changed) == (PASSED, True)
-    assert result.commit == story.runs[0].commit_sha
+    assert (outcome(result), result.details.changed) == (PASSED, True)
+    assert result.details.commit == story.runs[0].commit_sha
 
 
 FIXED = {".github/ci.yml": "on: [push, pull_request]", "src/a.ts": "a"}
@@ -460,7 +462,7 @@ def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -
     works = Work(GOOD, checks=RED, after=github.close_pull_request), Work(EVIL, checks=GREEN)
     result = story.play(*works, checks="test", repair="2")
     assert (len(story.runs), outcome(result)) == (1, ("rejected", "CHECKS_FAILED"))
-    assert "begin from the base" in result.rounds[0].ended
+    assert "begin from the base" in result.details.rounds[0].ended
 
 
 @pytest.mark.parametrize("merged", [True, False])
@@ -480,8 +482,8 @@ def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
         result = story.play(Work(EVIL), branch="fix", require="pull-request", **PROTECTS)
         fallback = story.runs[0]._checkout.branch
     assert outcome(result) == REJECTED
-    assert result.delivery is not None
-    assert result.delivery.branch == fallback != "fix"
-    assert result.delivery.base == "main"
+    assert result.details.delivery is not None
+    assert result.details.delivery.branch == fallback != "fix"
+    assert result.details.delivery.base == "main"
     (said,) = [update for update in story.said if isinstance(update, OtherBranchUsed)]
     assert (said.asked.text, said.used.text) == ("fix", fallback)

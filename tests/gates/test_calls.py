@@ -95,7 +95,7 @@ def test_thirty_repositories_stay_within_the_limits_of_one_token(tmp_path: Path)
         )
     assert {name: outcome(results[name]) for name in names} == dict.fromkeys(names, PASSED)
     for name in names:
-        delivery = results[name].delivery
+        delivery = results[name].details.delivery
         assert delivery is not None
         assert delivery.commit == github.others[name].branches[delivery.branch or ""]
         assert delivery.pull_request_url == Untrusted(f"https://github.com/{name}/pull/42")

@@ -36,11 +36,11 @@ def requires(*names: str, **app: int) -> dict[str, Any]:
 
 
 def found(result: RunResult) -> str:
-    return next(gate.found for gate in result.gates if gate.name == "checks")
+    return next(gate.found for gate in result.details.gates if gate.name == "checks")
 
 
 def items(result: RunResult) -> list[str]:
-    gate = next(gate for gate in result.gates if gate.name == "checks")
+    gate = next(gate for gate in result.details.gates if gate.name == "checks")
     return [item.text for item in gate.items]
 
 
@@ -120,7 +120,7 @@ def test_a_commit_that_skips_ci_is_not_passed_by_another_apps_word(
     other = check("scan", "success", app=OTHER_APP)
     result = checked(story, Work(FILES, checks=Look([other]), message=words))
     assert (outcome(result), items(result)) == (MISSING, ["test"])
-    assert "[skip ci]" in result.remedy
+    assert "[skip ci]" in result.ending.remedy
 
 
 def test_a_check_that_failed_on_the_branch_before_must_exist(story: Story) -> None:
@@ -223,7 +223,7 @@ def test_a_required_check_that_does_not_exist_is_missing(story: Story, requires_
     result = checked(story, **inputs)
     assert outcome(result) == MISSING
     assert items(result) == ["e2*" if requires_it == "input" else "e2e"]
-    gate = next(gate for gate in result.gates if gate.name == "checks")
+    gate = next(gate for gate in result.details.gates if gate.name == "checks")
     for word in ("path filter", "[skip ci]", "conflict", "renamed job", "if: always()"):
         assert word in gate.remedy
     assert gate.can_be_repaired
@@ -267,9 +267,9 @@ def test_what_the_base_required_before_the_start_must_exist(story: Story) -> Non
     work = Work(FILES, checks=GREEN, before=lambda: github.rules.clear())
     result = by_base(story, work)
     assert (outcome(result), items(result)) == (MISSING, ["e2e"])
-    assert result.delivery is not None
-    assert result.delivery.required_checks == (Untrusted("e2e"),)
-    assert result.delivery.checks == (JudgedCheck(Untrusted("test"), "success"),)
+    assert result.details.delivery is not None
+    assert result.details.delivery.required_checks == (Untrusted("e2e"),)
+    assert result.details.delivery.checks == (JudgedCheck(Untrusted("test"), "success"),)
 
 
 def test_a_run_that_changes_workflows_is_warned_of(story: Story) -> None:
@@ -455,7 +455,7 @@ def test_a_run_that_a_newer_one_replaced_does_not_count(
         story.github.lacks("actions: read")
     result = checked(story, Work(FILES, checks=look))
     assert outcome(result) == (PASSED if may_read_actions else FAILED)
-    assert may_read_actions or "actions: read" in result.remedy
+    assert may_read_actions or "actions: read" in result.ending.remedy
 
 
 @pytest.mark.parametrize("differs", [{"event": "pull_request"}, {"workflow_id": 2}])
@@ -617,6 +617,6 @@ def test_a_gate_that_has_failed_ends_the_waiting_for_checks(story: Story) -> Non
     result = story.play(work(), **inputs)
     assert outcome(result) == ("rejected", "PATH_NOT_ALLOWED")
     assert story.world.time.monotonic() - began < 60.0
-    assert [gate.name for gate in result.gates] == ["protected-paths"]
+    assert [gate.name for gate in result.details.gates] == ["protected-paths"]
     judged = [update.gate.name for update in story.said if isinstance(update, GateJudged)]
     assert judged == ["protected-paths"]

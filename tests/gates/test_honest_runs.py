@@ -72,9 +72,9 @@ def test_the_base_moves_after_the_run_has_cloned_it(
     tip = github.branches["main"]
     work = Work({"src/a.ts": "a"}, after=lambda: move(github))
     result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, True)
-    assert result.delivery is not None
-    assert (result.delivery.base_before, result.delivery.branch_before) == (tip, "")
+    assert (outcome(result), result.details.changed) == (PASSED, True)
+    assert result.details.delivery is not None
+    assert (result.details.delivery.base_before, result.details.delivery.branch_before) == (tip, "")
 
 
 @each_persons_move
@@ -87,7 +87,7 @@ def test_people_change_protected_files_on_a_reviewed_base_that_the_run_takes_in(
     review(github)
     work = Work({"src/a.ts": "a"}, before=lambda: move(github))
     result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, True)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
 
 
 @pytest.mark.parametrize("is_reviewed", [True, False])
@@ -100,7 +100,7 @@ def test_the_run_takes_in_a_base_that_changed_in_other_paths(
         by_rule(github)
     work = Work({"src/a.ts": "a"}, before=lambda: github.push("main", {"src/b.ts": "b"}, by=by))
     result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, True)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
 
 
 def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(tmp_path: Path) -
 
         work = Work({}, opens_pull_request=False, before=clones)
         result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, False)
+    assert (outcome(result), result.details.changed) == (PASSED, False)
 
 
 @each_persons_move
@@ -137,7 +137,7 @@ def test_a_branch_that_existed_gets_the_new_base(
             github.merge("main", "fix", by=AGENT, kind="push")
 
     result = story.play(Work({"src/a.ts": "a"}, before=updates), branch="fix", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, True)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
 
 
 @pytest.mark.parametrize("deletes", [False, True])
@@ -156,7 +156,7 @@ def test_a_person_lets_the_pull_request_merge_itself(
 
     work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
     result = story.play(work, require="change, pull-request", checks="test", **PROTECTS)
-    assert (outcome(result), result.changed) == (PASSED, True)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
 
 
 def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story) -> None:
@@ -168,7 +168,7 @@ def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story) -> None:
     github.checks[sha] = GREEN
     github.merge_pull_request()
     result = story.play(attempt=2, **inputs)
-    assert (outcome(result), result.changed, result.commit) == (PASSED, True, sha)
+    assert (outcome(result), result.details.changed, result.details.commit) == (PASSED, True, sha)
     (started,) = [update for update in story.said if isinstance(update, Started)]
     assert started.joined
 
@@ -183,8 +183,8 @@ def test_a_pull_request_into_a_release_branch(story: Story) -> None:
         **PROTECTS,
     )
     assert outcome(result) == PASSED
-    assert result.base_branch is not None
-    assert result.base_branch.text == "release/1.x"
+    assert result.details.base_branch is not None
+    assert result.details.base_branch.text == "release/1.x"
 
 
 def test_the_open_pull_request_of_a_branch_tells_its_base(story: Story) -> None:
@@ -195,8 +195,8 @@ def test_the_open_pull_request_of_a_branch_tells_its_base(story: Story) -> None:
     work = Work({"src/a.ts": "new"})
     result = story.play(work, branch="fix", require="pull-request", **PROTECTS)
     assert outcome(result) == PASSED
-    assert result.delivery is not None
-    assert result.delivery.base == "release/1.x"
+    assert result.details.delivery is not None
+    assert result.details.delivery.base == "release/1.x"
 
 
 def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) -> None:
@@ -206,7 +206,7 @@ def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) 
         Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: by_person(github)),
     )
     result = story.play(*works, require="change", checks="test", repair="1", **PROTECTS)
-    assert (outcome(result), len(result.rounds)) == (PASSED, 2)
+    assert (outcome(result), len(result.details.rounds)) == (PASSED, 2)
 
 
 def test_a_rerun_judges_the_tip_that_round_two_has_pushed(story: Story) -> None:
@@ -215,7 +215,7 @@ def test_a_rerun_judges_the_tip_that_round_two_has_pushed(story: Story) -> None:
     first = story.play(*works, **inputs)
     second = story.play(attempt=2, **inputs)
     assert outcome(first) == outcome(second) == PASSED
-    assert [each.commit for each in second.rounds] == [story.runs[-1].commit_sha]
+    assert [each.commit for each in second.details.rounds] == [story.runs[-1].commit_sha]
 
 
 def test_an_older_github_enterprise_server_has_neither_activity_nor_rules(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
     """A run that succeeded; the service recorded its commit unless ``fields`` say otherwise."""
     known = {"branch": OWN_BRANCH, "terminalCommitSha": HEAD, "createdAt": "2026-11-24T13:45:40Z"}
     success = result(Result.SUCCESS, *events, run=run("success", **(known | fields)))
-    success.timeline.is_incomplete = incomplete
+    success.details.timeline.is_incomplete = incomplete
     return success
 
 
@@ -106,9 +106,9 @@ def judged(
         if api is not None and was_there:
             _happens(api)
         said += () if attached else inspector.watch(starting())
-        if success.run is not None:
+        if success.details.run is not None:
             said += inspector.watch(
-                Started(success.run, "key", joined=was_there, owned=not attached)
+                Started(success.details.run, "key", joined=was_there, owned=not attached)
             )
         if api is not None:
             _happens(api)
@@ -131,8 +131,12 @@ def _happens(api: VirtualGitHub) -> None:
 
 def granted(judgement: RunResult) -> str:
     """Return the words of log and summary for the only gate that was asked for, when it passed."""
-    assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.SUCCESS, 0, "")
-    gate, *branch = judgement.gates
+    assert (judgement.ending.result, judgement.ending.exit_code, judgement.ending.error_code) == (
+        Result.SUCCESS,
+        0,
+        "",
+    )
+    gate, *branch = judgement.details.gates
     assert [other.name for other in branch] in ([], ["branch"])
     assert (gate.passed, gate.remedy) == (True, "")
     return gate.found
@@ -140,10 +144,10 @@ def granted(judgement: RunResult) -> str:
 
 def refused(judgement: RunResult, result: Result = Result.REJECTED) -> tuple[str, str]:
     """Why the first gate that failed did, and its error code."""
-    gate = next(gate for gate in judgement.gates if not gate.passed)
-    assert (judgement.result, judgement.exit_code) == (result, 1)
-    assert judgement.cause == f"the run succeeded, but {gate.found}"
-    assert (judgement.remedy, judgement.error_code) == (gate.remedy, gate.error_code)
+    gate = next(gate for gate in judgement.details.gates if not gate.passed)
+    assert (judgement.ending.result, judgement.ending.exit_code) == (result, 1)
+    assert judgement.ending.cause == f"the run succeeded, but {gate.found}"
+    assert (judgement.ending.remedy, judgement.ending.error_code) == (gate.remedy, gate.error_code)
     assert gate.remedy
-    assert judgement.artifact is None
+    assert judgement.details.artifact is None
     return gate.found, gate.error_code

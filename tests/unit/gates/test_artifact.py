@@ -86,27 +86,32 @@ def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
     emulator.inject("run", status=200, body={"ok": True, "data": {"run": known}})
     run = Client(emulator.url, emulator.token).run(run.id)
     judgement, seconds = judged(emulator, run, type="object", required=["passed"])
-    assert judgement.result is Result.SUCCESS
-    assert judgement.gates[0].found == "its artifact is there"
-    assert judgement.artifact == Untrusted({"passed": 12, "failed": [], "names": ["a", "b"]})
+    assert judgement.ending.result is Result.SUCCESS
+    assert judgement.details.gates[0].found == "its artifact is there"
+    assert judgement.details.artifact == Untrusted(
+        {"passed": 12, "failed": [], "names": ["a", "b"]}
+    )
     assert seconds == 0.0
 
 
 def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
     fields: dict[str, Any] = {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}}
     judgement, _ = judged(emulator, ended(emulator), properties=fields, required=["x"])
-    assert (judgement.result, judgement.error_code) == (Result.REJECTED, "ARTIFACT_INVALID")
-    assert judgement.gates[0].found == "its artifact does not satisfy the schema"
-    assert [item.text.partition(":")[0] for item in judgement.gates[0].items] == [
+    assert (judgement.ending.result, judgement.ending.error_code) == (
+        Result.REJECTED,
+        "ARTIFACT_INVALID",
+    )
+    assert judgement.details.gates[0].found == "its artifact does not satisfy the schema"
+    assert [item.text.partition(":")[0] for item in judgement.details.gates[0].items] == [
         "/",
         "/names/1",
         "/passed",
     ]
-    assert judgement.artifact is None, "it must not be handed on"
+    assert judgement.details.artifact is None, "it must not be handed on"
     judgement, _ = judged(
         emulator, ended(emulator), required=[f"field-{number}" for number in range(30)]
     )
-    assert len(judgement.gates[0].items) == 20
+    assert len(judgement.details.gates[0].items) == 20
 
 
 HTML = {"body": "<html>", "headers": {"content-type": "text/html"}}
@@ -161,13 +166,13 @@ def test_why_there_is_none(
     if fault:
         emulator.inject("artifact", **fault)
     judgement, _ = judged(emulator, run, path=path)
-    (gate,) = judgement.gates
-    assert (judgement.result, judgement.exit_code, judgement.error_code) == (
+    (gate,) = judgement.details.gates
+    assert (judgement.ending.result, judgement.ending.exit_code, judgement.ending.error_code) == (
         Result.REJECTED,
         1,
         code,
     )
-    assert (gate.passed, gate.found.startswith(found), judgement.remedy != "") == (
+    assert (gate.passed, gate.found.startswith(found), judgement.ending.remedy != "") == (
         False,
         True,
         True,
@@ -178,7 +183,7 @@ def test_why_there_is_none(
 def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
     emulator.inject("artifact", status=502, times="always")
     judgement, seconds = judged(emulator, ended(emulator))
-    assert judgement.error_code == "NOT_JUDGED"
+    assert judgement.ending.error_code == "NOT_JUDGED"
     assert 55.0 <= seconds <= 60.0
     _, seconds = judged(emulator, ended(emulator), timeout=20.0)
     assert 15.0 <= seconds <= 20.0
@@ -205,8 +210,8 @@ def test_what_is_validated_is_what_is_handed_on(
     body = f'{{"ok": true, "data": {{"artifact": {{"path": "{PATH}", "content": {content}}}}}}}'
     emulator.inject("artifact", status=200, body=body, headers={"content-type": "application/json"})
     judgement, _ = judged(emulator, run, **schema)
-    assert (judgement.error_code, judgement.artifact) == ("ARTIFACT_INVALID", None)
-    assert [item.text for item in judgement.gates[0].items] == [found]
+    assert (judgement.ending.error_code, judgement.details.artifact) == ("ARTIFACT_INVALID", None)
+    assert [item.text for item in judgement.details.gates[0].items] == [found]
 
 
 MASKS = "a part would be masked as a secret"
@@ -235,8 +240,8 @@ def test_a_string_that_cleaning_masks_or_cuts_is_named(
     body = json.dumps({"ok": True, "data": {"artifact": {"path": PATH, "content": content}}})
     emulator.inject("artifact", status=200, body=body, headers={"content-type": "application/json"})
     judgement, _ = judged(emulator, ended(emulator))
-    assert (judgement.error_code, judgement.artifact) == ("ARTIFACT_INVALID", None)
-    assert judgement.gates[0].items[-1].text == found
+    assert (judgement.ending.error_code, judgement.details.artifact) == ("ARTIFACT_INVALID", None)
+    assert judgement.details.gates[0].items[-1].text == found
 
 
 def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) -> None:
@@ -246,18 +251,21 @@ def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) 
         "artifact", status=200, body=body, headers={"content-type": "application/json"}, times=2
     )
     judgement, _ = judged(emulator, ended(emulator), minLength=3)
-    assert judgement.error_code == "ARTIFACT_INVALID"
+    assert judgement.ending.error_code == "ARTIFACT_INVALID"
     judgement, _ = judged(emulator, ended(emulator), maxLength=3)
-    assert judgement.artifact == Untrusted("ab")
+    assert judgement.details.artifact == Untrusted("ab")
 
 
 def test_an_artifact_of_another_commit_is_refused(emulator: Emulator) -> None:
     run = ended(emulator)._replace(terminal_commit=Untrusted("a" * 40))
     judgement, _ = judged(emulator, run)
     found = "its artifact is of another commit than the judged one"
-    assert (judgement.gates[0].found, judgement.error_code) == (found, "ARTIFACT_INVALID")
+    assert (judgement.details.gates[0].found, judgement.ending.error_code) == (
+        found,
+        "ARTIFACT_INVALID",
+    )
     judgement, _ = judged(emulator, None)
-    assert judgement.error_code == "ARTIFACT_MISSING"
+    assert judgement.ending.error_code == "ARTIFACT_MISSING"
 
 
 SLOW: dict[str, Any] = {"properties": {"text": {"pattern": r"^(\w+\s?)*$"}}}
@@ -276,7 +284,7 @@ def test_a_slow_pattern_ends_with_its_time_or_a_stop_signal(
     began = time.monotonic()
     with pytest.raises(StopRequested) if is_stopped else contextlib.nullcontext():
         judgement, _ = judged(emulator, run, path=PATH.replace("report", "slow"), stop=stop, **SLOW)
-        assert [item.text for item in judgement.gates[0].items] == [
+        assert [item.text for item in judgement.details.gates[0].items] == [
             "checking it against the schema took too long"
         ]
     assert time.monotonic() - began < 5.0

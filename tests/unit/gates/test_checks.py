@@ -134,7 +134,7 @@ def test_of_a_base_that_only_the_start_reports_a_missing_name_is_said_at_once(
     judgement = judged(api, joined, requires("checks"), clock)
     found = "neither its base nor [[checks]] names a check"
     assert refused(judgement) == (found, "CHECKS_MISSING")
-    assert "[[checks]]" in judgement.remedy
+    assert "[[checks]]" in judgement.ending.remedy
     assert clock.monotonic() == 0
 
 
@@ -209,7 +209,7 @@ def test_at_the_timeout_what_is_not_complete_is_named(
     looks_are(api, looks)
     judgement = judged(api, ended(), CHECKS, timeout=45.0)
     assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
-    assert [item.text for item in judgement.gates[0].items] == names
+    assert [item.text for item in judgement.details.gates[0].items] == names
 
 
 def test_with_repair_a_check_that_failed_is_told_at_the_timeout_though_another_still_works(
@@ -218,7 +218,7 @@ def test_with_repair_a_check_that_failed_is_told_at_the_timeout_though_another_s
     looks_are(api, [Look([FAILED, check("c", None)])])
     judgement = judged(api, ended(), CHECKS._replace(repair=1), timeout=45.0)
     assert refused(judgement) == ("a check failed", "CHECKS_FAILED")
-    assert [item.text for item in judgement.gates[0].items] == ["b"]
+    assert [item.text for item in judgement.details.gates[0].items] == ["b"]
 
 
 @pytest.mark.parametrize("has_time", [True, False])
@@ -230,12 +230,12 @@ def test_the_titles_of_annotations_are_not_asked_for_after_the_timeout(
     api.annotations["b"] = ["Type error"]
     judgement = judged(api, ended(), CHECKS, timeout=600.0 if has_time else 0.0)
     assert refused(judgement) == (FAILS, "CHECKS_FAILED")
-    assert ("Type error" in judgement.gates[0].details[0].text) is has_time
+    assert ("Type error" in judgement.details.gates[0].details[0].text) is has_time
 
 
 def test_what_failed_is_named_with_its_address(api: VirtualGitHub) -> None:
     looks_are(api, [Look([FAILED, DONE], None, [status("ci/old", "failure")])])
-    (gate,) = judged(api, ended(), CHECKS).gates
+    (gate,) = judged(api, ended(), CHECKS).details.gates
     assert [item.text for item in gate.items] == ["b", "ci/old"]
     assert [detail.text for detail in gate.details] == [
         f"b {FAILED['html_url']}",
@@ -259,7 +259,7 @@ def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(
 def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: VirtualGitHub) -> None:
     looks_are(api, [Look([FAILED, check("c", None)]), Look([FAILED, check("c", "failure")])])
     judgement = judged(api, ended(), CHECKS._replace(repair=1))
-    assert [item.text for item in judgement.gates[0].items] == ["b", "c"]
+    assert [item.text for item in judgement.details.gates[0].items] == ["b", "c"]
 
 
 CONCLUSIONS = [
@@ -314,7 +314,7 @@ def test_checks_pass_only_when_all_was_complete_and_good_for_the_commit_that_is_
             api.later(5.0, lambda: api.push(BRANCH, {"b.ts": "by somebody else"}))
         judgement = judged(api, ended(), CHECKS)
     seen = [*looks, looks[-1]]
-    assert (judgement.result is Result.SUCCESS) == (tip == HEAD and passes(seen))
+    assert (judgement.ending.result is Result.SUCCESS) == (tip == HEAD and passes(seen))
 
 
 def passes(seen: list[Look]) -> bool:

@@ -58,7 +58,7 @@ def compared(api: VirtualGitHub) -> list[str]:
 def test_a_change_is_what_github_compares(api: VirtualGitHub) -> None:
     changed = judged(api, ended(delivery(changed=False)), CHANGE)
     assert granted(changed) == "it changed the repository"
-    assert changed.gates[0].expected == "a change"
+    assert changed.details.gates[0].expected == "a change"
     assert compared(api) == [f"{api.branches[BASE]}...{HEAD}"]
 
 
@@ -74,8 +74,8 @@ def test_the_first_twenty_paths_are_named_in_order_and_all_are_counted(api: Virt
     api.run_will_push(*reversed(paths))
     judgement = judged(api, ended(), ALLOWED)
     assert refused(judgement)[0] == "it changed 21 paths outside the allowed ones"
-    assert [path.text for path in judgement.gates[0].items] == paths[:20]
-    assert judgement.detail == Untrusted(paths[0])
+    assert [path.text for path in judgement.details.gates[0].items] == paths[:20]
+    assert judgement.ending.detail == Untrusted(paths[0])
 
 
 @pytest.mark.parametrize("branch", [BRANCH, None])
@@ -90,8 +90,8 @@ def test_whether_it_changed_anything_is_told_where_no_gate_asks(
         api.meanwhile = lambda: None
     told = ended(branch=OWN_BRANCH if branch is None else SAME_BRANCH, terminalCommitSha=None)
     judgement = judged(api, told, requires(protected=".ci/"), branch=branch)
-    assert judgement.delivery is not None
-    assert judgement.delivery.changed is pushes
+    assert judgement.details.delivery is not None
+    assert judgement.details.delivery.changed is pushes
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
     assert (said.startswith(found), error) == (True, code)
     assert (
         code != "NOT_JUDGED"
-        or judgement.remedy == "Set [[github-token]], so that GitHub can be asked."
+        or judgement.ending.remedy == "Set [[github-token]], so that GitHub can be asked."
     )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
         rehearsal = judged(None, ended(*events), wanted, scenario_rounds=())
-        assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
+        assert (rehearsal.ending.result, rehearsal.details.gates) == (Result.SUCCESS, ())
 
 
 def test_events_that_may_be_missing_do_not_say_that_there_is_no_pull_request() -> None:
@@ -143,7 +143,7 @@ def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: VirtualGit
     api.open_pull_request(BRANCH)
     told = judged(api, ended(), PULL)
     assert granted(told) == "its pull request is open"
-    assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
+    assert told.details.gates[0].items == (Untrusted(PULL_REQUEST),)
 
 
 def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(
@@ -179,7 +179,7 @@ def test_another_pull_request_is_not_the_runs(
     assert refused(judgement) == (found, "NO_PULL_REQUEST")
     assert clock.monotonic() == seconds
     is_own = "opened no" not in found
-    assert judgement.gates[0].items == ((Untrusted(PULL_REQUEST),) if is_own else ())
+    assert judgement.details.gates[0].items == ((Untrusted(PULL_REQUEST),) if is_own else ())
 
 
 def test_of_two_open_pull_requests_the_one_into_the_base_counts(api: VirtualGitHub) -> None:
@@ -201,8 +201,8 @@ def test_a_pull_request_that_is_retargeted_while_checks_are_waited_for_does_not_
         "the base of its pull request was changed while the gates judged",
         "NO_PULL_REQUEST",
     )
-    assert judgement.gates[-1].items == (Untrusted(PULL_REQUEST), Untrusted("release"))
-    assert not judgement.gates[-1].can_be_repaired
+    assert judgement.details.gates[-1].items == (Untrusted(PULL_REQUEST), Untrusted("release"))
+    assert not judgement.details.gates[-1].can_be_repaired
 
 
 def test_without_a_token_a_fallback_is_a_branch_of_the_runs_own() -> None:
@@ -211,7 +211,7 @@ def test_without_a_token_a_fallback_is_a_branch_of_the_runs_own() -> None:
     for used, code in ((BRANCH, "NOT_JUDGED"), (fallback, "")):
         told = event("log", "Ready", 9, stage="git_delivery", working_branch=used, changed=True)
         run = ended(told, branch=SAME_BRANCH, aiCallId=segment)
-        assert judged(None, run, CHANGE, branch=BRANCH).error_code == code
+        assert judged(None, run, CHANGE, branch=BRANCH).ending.error_code == code
 
 
 def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: VirtualGitHub) -> None:
@@ -242,7 +242,8 @@ def test_what_github_refuses_to_tell_does_not_pass(
     permissions = {"pull-request": "pull-requests: read", "checks": "checks: read"}
     assert (
         status == 401
-        or permissions.get(judgement.gates[0].name, "contents: read") in judgement.remedy
+        or permissions.get(judgement.details.gates[0].name, "contents: read")
+        in judgement.ending.remedy
     )
 
 
@@ -259,7 +260,7 @@ def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_out
     api.fail(drop=True, times=99)
     judgement = judged(api, ended(), CHANGE, attached=True, timeout=timeout)
     assert refused(judgement) == (f"this could not be judged: {cause}", "NOT_JUDGED")
-    assert remedy in judgement.remedy
+    assert remedy in judgement.ending.remedy
 
 
 NUMBERED = [f"{number}.ts" for number in range(10, 40)]
@@ -302,7 +303,7 @@ def test_paths_are_named_that_must_not_change(
     passes = found.startswith(("all paths", "it changed no"))
     said, code = (granted(judgement), "") if passes else refused(judgement)
     assert (said.startswith(found), code) == (True, "" if passes else "PATH_NOT_ALLOWED")
-    assert [item.text for item in judgement.gates[0].items] == bad
+    assert [item.text for item in judgement.details.gates[0].items] == bad
 
 
 @every_gate
@@ -319,7 +320,7 @@ def test_a_branch_that_was_never_pushed_has_nothing(
             "pull-request": "NO_PULL_REQUEST",
             "checks": "CHECKS_FAILED",
         }
-        assert refused(judgement)[1] == codes[judgement.gates[0].name]
+        assert refused(judgement)[1] == codes[judgement.details.gates[0].name]
 
 
 def test_a_base_that_is_not_there_is_named_as_the_reason(api: VirtualGitHub) -> None:
@@ -336,8 +337,9 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(
     api: VirtualGitHub,
 ) -> None:
     old = ended()
-    assert old.run is not None
-    old = old._replace(run=old.run._replace(terminal_commit=None, has_terminal_commit=False))
+    assert old.details.run is not None
+    run = old.details.run._replace(terminal_commit=None, has_terminal_commit=False)
+    old = old._replace(details=old.details._replace(run=run))
     assert granted(judged(api, old, CHANGE)) == "it changed the repository"
 
 
@@ -352,7 +354,7 @@ def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
     said: list[Update] = []
     judgement = judged(api, ended(), wanted, said=said)
     assert [update.gate for update in said if isinstance(update, GateJudged)] == list(
-        judgement.gates
+        judgement.details.gates
     )
     expected = {
         "change": True,
@@ -361,14 +363,14 @@ def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
         "protected-paths": True,
         "checks": True,
     }
-    assert [(gate.name, gate.passed) for gate in judgement.gates] == list(expected.items())
-    assert (judgement.error_code, judgement.detail) == ("NO_PULL_REQUEST", None)
+    assert [(gate.name, gate.passed) for gate in judgement.details.gates] == list(expected.items())
+    assert (judgement.ending.error_code, judgement.ending.detail) == ("NO_PULL_REQUEST", None)
 
 
 def test_a_rehearsal_finds_what_the_scenario_says_of_the_round() -> None:
     judgement = judged(None, ended(), CHECKS, scenario_rounds=({"checks": ["lint", "build"]}, {}))
     assert refused(judgement) == ("2 checks failed", "CHECKS_FAILED")
-    assert [item.text for item in judgement.gates[0].items] == ["build", "lint"]
+    assert [item.text for item in judgement.details.gates[0].items] == ["build", "lint"]
 
 
 def test_a_run_that_did_not_succeed_is_not_judged(api: VirtualGitHub) -> None:
@@ -387,8 +389,8 @@ def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(
     judgement = judged(api, ended(), wanted)
     found = "its branch is gone" if is_deleted else "its branch moved on from the judged commit"
     assert refused(judgement) == (found, "BRANCH_MOVED")
-    assert judgement.detail == (None if is_deleted else Untrusted(api.branches[BRANCH]))
-    assert [(gate.name, gate.expected) for gate in judgement.gates[1:]] == [
+    assert judgement.ending.detail == (None if is_deleted else Untrusted(api.branches[BRANCH]))
+    assert [(gate.name, gate.expected) for gate in judgement.details.gates[1:]] == [
         ("checks", "passed checks of the run's commit"),
         ("branch", "the judged commit at the tip of the branch"),
     ]

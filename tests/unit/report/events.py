@@ -18,8 +18,8 @@ from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report import StepRun
 from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
-from mogplex_ci.run.many import result_of_fleet
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.many import ending_of_fleet
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
@@ -154,16 +154,16 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
     ends = {Result.FAILED: "failed", Result.CANCELLED: "cancelled"}
     ends |= dict.fromkeys((Result.SUCCESS, Result.REJECTED, Result.DRY_RUN), "success")
     status = ends.get(kind, "streaming")
+    ending: dict[str, Any] = {"exit_code": 0 if kind is Result.SUCCESS else 1}
+    ending |= {name: fields.pop(name) for name in Ending._fields if name in fields}
     known: dict[str, Any] = {
-        "exit_code": 0 if kind is Result.SUCCESS else 1,
-        "duration": 727.0,
         "requests_sent": 31,
         "run": run("awaiting_input" if kind is Result.PAUSED else status),
         "repo": repo(),
         "key": KEY,
         "followed": timeline(*items),
     }
-    return RunResult(kind, **(known | fields))
+    return RunResult(Ending(kind, **ending), RunDetails(**(known | fields)))
 
 
 def inputs(**fields: Any) -> ActionInputs:
@@ -211,7 +211,7 @@ def alone(run: RunFacts) -> StepFacts:
 
 def facts(ended: RunResult | None = None, **fields: Any) -> RunFacts:
     run = planned(**fields)
-    return facts_of(ended or result(), Sanitizer(), github(), run)
+    return facts_of(ended or result(), Sanitizer(), github(), run, 0.0, 727.0)
 
 
 SUCCESSFUL = (
@@ -295,7 +295,7 @@ def written(
     recorder.begin(tasks, [])
     found = [(task, repo(one.repo)) for task, one in zip(tasks, runs, strict=True)]
     steps = planned_runs(found, job, recorder.safe)
-    if is_fleet or runs[0].updates or runs[0].ended.run:
+    if is_fleet or runs[0].updates or runs[0].ended.details.run:
         recorder.begin_runs(steps, None if is_fleet else steps[0])
     else:
         broke = runs[0].ended  # the step ended before it had a run
@@ -303,10 +303,10 @@ def written(
         for update in one.updates:
             recorder.on(step, update)
         recorder.end_run(step, one.ended)
-    ends = [one.ended for one in runs]
+    ends = [one.ended.ending for one in runs]
     if any(end.result is Result.INTERRUPTED for end in ends):
         stop.request(SIGTERM)
-    recorder.finish(broke or (result_of_fleet(ends, stop) if is_fleet else ends[0]))
+    recorder.finish(broke.ending if broke else ending_of_fleet(ends, stop) if is_fleet else ends[0])
     log = stream.getvalue()
     assert not re.search("report failed|Could not write", log), log
     return log, job.outputs

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.run.result import Result, result_of_run
+from mogplex_ci.run.result import Result, RunDetails, RunResult, ending_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from tests.github_log import read_log
@@ -143,7 +143,11 @@ def told(repo: str, run_data: dict[str, Any], batches: list[list[dict[str, Any]]
         additions = tuple(addition for event in events for addition in timeline.add(event))
         updates.append(EventsArrived(run, events, additions, 1.0))
     updates.append(Ended(run, None, tuple(timeline.end())))
-    return OneRun(result_of_run(run, timeline), updates, repo)
+    return OneRun(
+        RunResult(ending_of_run(run, timeline), RunDetails(run=run, followed=timeline)),
+        updates,
+        repo,
+    )
 
 
 def check_files(folder: Path, runs: list[Result]) -> None:
@@ -166,7 +170,7 @@ def check_files(folder: Path, runs: list[Result]) -> None:
 @given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3), st.booleans())
 def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: bool) -> None:
     runs, is_fleet = [told(*run) for run in data], is_fleet or len(data) > 1
-    results = [run.ended.result for run in runs]
+    results = [run.ended.ending.result for run in runs]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder).resolve()
         text, outputs = written(workspace, runs, is_fleet=is_fleet)

@@ -26,7 +26,7 @@ from mogplex_ci.report.outputs import OUTPUT_NAMES
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.result import Gate, Result, Round
+from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.e2e.golden import GOLDEN, check_golden, normalized
@@ -114,10 +114,10 @@ def case(
     """
     ended = result(kind, *events, **known)
     if started is None:
-        return OneRun(ended._replace(run=None, repo=None, key=""), inputs=inputs)
+        return OneRun(RunResult(ended.ending), inputs=inputs)
     feed, how = Feed(), {"joined": False, "owned": True, **started}
     updates = (
-        *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.run or run(), "key-1", **how)),
+        *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.details.run or run(), "key-1", **how)),
         *(feed.arrived(*events[:6]), feed.quiet(), u.Heartbeat(run("pending"), 190, 61)),
         *(feed.arrived(*events[6:]), *later, feed.ended()),
     )
@@ -163,7 +163,7 @@ CASES = {
             u.NextKey(None, "k-g2", never_queued=False),
             u.NextKey(run("failed"), "k-g3", never_queued=True),
             u.NextKey(run("cancelled"), "k-g4", never_queued=False),
-            *(u.Retrying(run("failed"), BROKEN, left, 10.0) for left in (2, 1)),
+            *(u.Retrying(run("failed"), BROKEN.ending, left, 10.0) for left in (2, 1)),
             u.OtherBranchUsed(Untrusted("mogplex/fix"), Untrusted("mogplex/fix-2")),
             *(
                 u.Started(

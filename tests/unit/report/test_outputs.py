@@ -8,7 +8,7 @@ import yaml
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.facts import RunFacts
 from mogplex_ci.report.outputs import IN_FILE, OUTPUT_NAMES, early_outputs, outputs_of
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
@@ -100,7 +100,11 @@ def test_an_output_holds_no_more_than_it_says(
 
 def test_later_steps_have_the_run_before_it_ends() -> None:
     outputs = early_outputs(
-        facts(RunResult(Result.DETACHED, 0, run=run("pending"), key="key-1", joined=True)),
+        facts(
+            RunResult(
+                Ending.of(Result.DETACHED), RunDetails(run=run("pending"), key="key-1", joined=True)
+            )
+        ),
         Sanitizer(),
     )
     assert outputs == {

@@ -137,7 +137,9 @@ def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script:
     assert (played.result, played.code) == ("success", 0)
     assert [event.text for event in played.shown] == [event["id"] for event in script.events]
     said = [
-        entry.text.text for entry in played.end.timeline.entries if isinstance(entry, AgentText)
+        entry.text.text
+        for entry in played.end.details.timeline.entries
+        if isinstance(entry, AgentText)
     ]
     deltas = [
         event["message"]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from mogplex_ci.models import Run
-from mogplex_ci.run.many import Fleet, RunEnd, RunUpdate, result_of_fleet
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.many import Fleet, RunEnded, RunUpdate, ending_of_fleet
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
     CanariesPassed,
@@ -21,7 +21,7 @@ from mogplex_ci.run.updates import (
     Started,
     Update,
 )
-from mogplex_ci.step.execute import result_of_block
+from mogplex_ci.step.execute import ending_of_block
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
@@ -29,9 +29,9 @@ from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
-GOOD = RunResult(Result.SUCCESS, 0)
-BAD = RunResult(Result.FAILED, 1, "the run failed", error_code="RUN_FAILED")
-UNREACHABLE = RunResult(Result.ERROR, 69, "x", error_code="UNREACHABLE")
+GOOD = Ending(Result.SUCCESS, 0)
+BAD = Ending(Result.FAILED, 1, "the run failed", error_code="RUN_FAILED")
+UNREACHABLE = Ending(Result.ERROR, 69, "x", error_code="UNREACHABLE")
 Work = Generator[Update, None, RunResult]
 
 
@@ -80,7 +80,7 @@ def virtual_fleet(
 def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
     for _ in fleet.perform():
         pass
-    return {item: result.result for item, result in fleet.results.items()}
+    return {item: result.ending.result for item, result in fleet.results.items()}
 
 
 @pytest.mark.parametrize(
@@ -90,20 +90,20 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
 def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause: str) -> None:
     def execute(item: str, stop: Stop) -> Work:
         step = Step(None, None, Clock(), stop, 0.0)  # type: ignore[arg-type]  # only time and stop are asked for
-        with result_of_block(step) as holder:
+        with ending_of_block(step) as holder:
             yield Polling("")
             if item == "b":
                 raise error
-            holder.result = GOOD
-        return holder.result
+            holder.ending = GOOD
+        return RunResult(holder.ending, RunDetails(left_behind=holder.is_unforeseen))
 
     fleet = fleet_of(execute)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.ERROR, "c": Result.SUCCESS}
-    assert fleet.results["b"].left_behind
-    assert cause in fleet.results["b"].cause
+    assert fleet.results["b"].details.left_behind
+    assert cause in fleet.results["b"].ending.cause
 
 
-def fails_at(*places: int, bad: RunResult = BAD) -> Callable[[str, VirtualClock], Work]:
+def fails_at(*places: int, bad: Ending = BAD) -> Callable[[str, VirtualClock], Work]:
     """Return work of 10 s, and a little more for each item, which ends badly for the items of these
     numbers.
     """
@@ -111,7 +111,7 @@ def fails_at(*places: int, bad: RunResult = BAD) -> Callable[[str, VirtualClock]
     def work(item: str, clock: VirtualClock) -> Work:
         yield started()
         clock.sleep(10.0 + int(item) / 100)
-        return bad if int(item) in places else GOOD
+        return RunResult(bad if int(item) in places else GOOD)
 
     return work
 
@@ -122,7 +122,7 @@ def news_of(fleet: Fleet[str]) -> list[CanariesPassed | NoMoreStarts]:
 
 
 def skipped(fleet: Fleet[str]) -> list[str]:
-    return [item for item, end in fleet.results.items() if end.result is Result.SKIPPED]
+    return [item for item, end in fleet.results.items() if end.ending.result is Result.SKIPPED]
 
 
 TWELVE = [str(number) for number in range(12)]
@@ -151,9 +151,13 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
     assert news == ([NoMoreStarts(cause, len(left_out))] if left_out else [])
     for item in skipped(fleet):
         end = fleet.results[item]
-        assert (end.exit_code, end.error_code, end.run) == (0, "MAX_FAILURES", None)
-        assert end.cause == f"it was not started: {cause}"
-    total = result_of_fleet(list(fleet.results.values()), Stop())
+        assert (end.ending.exit_code, end.ending.error_code, end.details.run) == (
+            0,
+            "MAX_FAILURES",
+            None,
+        )
+        assert end.ending.cause == f"it was not started: {cause}"
+    total = ending_of_fleet([each.ending for each in fleet.results.values()], Stop())
     assert (total.result, total.exit_code) == (Result.FAILED, 1)
     if left_out:
         were = "was" if len(left_out) == 1 else "were"
@@ -163,11 +167,11 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
 
 NOT_GOOD = [
     BAD,
-    RunResult(Result.PAUSED, 1, error_code="PAUSED"),
-    RunResult(Result.REJECTED, 1, error_code="NO_CHANGE"),
-    RunResult(Result.CANCELLED, 1, error_code="CANCELLED"),
-    RunResult(Result.DETACHED, 0),
-    RunResult(Result.TIMEOUT, 1, error_code="TIMEOUT"),
+    Ending(Result.PAUSED, 1, error_code="PAUSED"),
+    Ending(Result.REJECTED, 1, error_code="NO_CHANGE"),
+    Ending(Result.CANCELLED, 1, error_code="CANCELLED"),
+    Ending(Result.DETACHED, 0),
+    Ending(Result.TIMEOUT, 1, error_code="TIMEOUT"),
     UNREACHABLE,
 ]
 
@@ -177,23 +181,23 @@ NOT_GOOD = [
     ("place", "at_once", "begun"), [(0, 8, 3), (2, 8, 3), (0, 1, 1), (1, 2, 3)]
 )
 def test_a_canary_that_does_not_succeed_lets_nothing_else_start(
-    bad: RunResult, place: int, at_once: int, begun: int
+    bad: Ending, place: int, at_once: int, begun: int
 ) -> None:
     fleet = virtual_fleet(fails_at(place, bad=bad), TWELVE, concurrency=at_once, canary=3)
     assert news_of(fleet) == [NoMoreStarts("a canary did not succeed", 12 - begun)]
     assert skipped(fleet) == TWELVE[begun:]
-    assert {fleet.results[item].error_code for item in TWELVE[begun:]} == {"CANARY_FAILED"}
+    assert {fleet.results[item].ending.error_code for item in TWELVE[begun:]} == {"CANARY_FAILED"}
 
 
 @pytest.mark.parametrize("good", [GOOD, GOOD._replace(result=Result.DRY_RUN)])
-def test_the_others_start_when_all_canaries_have_succeeded(good: RunResult) -> None:
+def test_the_others_start_when_all_canaries_have_succeeded(good: Ending) -> None:
     begun: dict[str, float] = {}
 
     def work(item: str, clock: VirtualClock) -> Work:
         begun[item] = clock.monotonic()
         yield started()
         clock.sleep(10.0 * (int(item) + 1))
-        return good if item in TWELVE[:3] else BAD
+        return RunResult(good if item in TWELVE[:3] else BAD)
 
     fleet = virtual_fleet(work, TWELVE, concurrency=8, canary=3)
     assert news_of(fleet) == [CanariesPassed(3, 9)]
@@ -215,10 +219,10 @@ def test_failures_count_beside_canaries() -> None:
 
 
 def test_a_rejected_run_is_said_to_need_a_new_workflow_run() -> None:
-    rejected = RunResult(Result.REJECTED, 1, error_code="NO_CHANGE")
-    total = result_of_fleet([GOOD, rejected], Stop())
+    rejected = Ending(Result.REJECTED, 1, error_code="NO_CHANGE")
+    total = ending_of_fleet([GOOD, rejected], Stop())
     assert "only a new workflow run or pipeline starts others" in total.remedy
-    assert result_of_fleet([GOOD, BAD], Stop()).remedy == ""
+    assert ending_of_fleet([GOOD, BAD], Stop()).remedy == ""
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -232,15 +236,17 @@ def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(
         yield started()
         while not halt.requested:
             yield Polling("")
-        return GOOD._replace(result=Result.INTERRUPTED, exit_code=halt.exit_code)
+        return RunResult(Ending(Result.INTERRUPTED, halt.exit_code))
 
     fleet = fleet_of(execute, ("a", "b", "c", "d"), concurrency=2, stop=stop)
     for at, _ in enumerate(fleet.perform()):
         if at == 10:
             stop.request(number)
     ends = list(fleet.results.values())
-    assert [(end.result, end.exit_code) for end in ends] == [(Result.INTERRUPTED, code)] * 4
-    end = result_of_fleet(ends, stop)
+    assert [(end.ending.result, end.ending.exit_code) for end in ends] == [
+        (Result.INTERRUPTED, code)
+    ] * 4
+    end = ending_of_fleet([each.ending for each in ends], stop)
     assert (end.exit_code, end.error_code) == (code, "INTERRUPTED")
 
 
@@ -250,15 +256,15 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     def execute(_item: str, _stop: Stop) -> Work:
         yield started()
         hangs.wait(LONG)
-        return GOOD
+        return RunResult(GOOD)
 
     clock = time.clock()
     fleet = Fleet(["a"], execute, typed_inputs(), service(clock, stop))
     clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
     updates = list(fleet.perform())
     hangs.set()
-    assert isinstance(updates[-1], RunEnd)
-    assert fleet.results["a"].left_behind
+    assert isinstance(updates[-1], RunEnded)
+    assert fleet.results["a"].details.left_behind
     assert time.monotonic() == 6.0
 
 
@@ -267,14 +273,18 @@ def test_what_still_waits_at_the_deadline_is_not_started(timeout: float, last: R
     def work(_item: str, clock: VirtualClock) -> Work:
         yield started()
         clock.sleep(10.0)
-        return GOOD
+        return RunResult(GOOD)
 
     fleet = virtual_fleet(work, ["a", "b", "c"], timeout=timeout)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.SUCCESS, "c": last}
     late = fleet.results["c"]
     if last is Result.TIMEOUT:
-        assert (late.exit_code, late.error_code, late.requests_sent) == (1, "TIMEOUT", 0)
-        assert late.cause == "the timeout passed before the run could start"
+        assert (late.ending.exit_code, late.ending.error_code, late.details.requests_sent) == (
+            1,
+            "TIMEOUT",
+            0,
+        )
+        assert late.ending.cause == "the timeout passed before the run could start"
 
 
 def test_the_runs_are_counted_now_and_then() -> None:
@@ -283,7 +293,7 @@ def test_the_runs_are_counted_now_and_then() -> None:
         yield started()
         yield Heartbeat(started().run, 1.0, 1.0)
         clock.sleep(100 if item == "b" else 1)
-        return GOOD
+        return RunResult(GOOD)
 
     fleet = virtual_fleet(work, ["a", "b", "c"], concurrency=2)
     news = [(each, fleet._service.now) for each in fleet.perform()]
@@ -297,13 +307,13 @@ def test_the_runs_are_counted_now_and_then() -> None:
 
 
 @pytest.mark.parametrize(
-    ("results", "kind", "code", "error_code", "cause"),
+    ("endings", "kind", "code", "error_code", "cause"),
     [
         ((GOOD, GOOD), Result.SUCCESS, 0, "", ""),
         ((GOOD, BAD), Result.FAILED, 1, "RUN_FAILED", "1 of 2 runs did not succeed"),
         ((BAD, BAD), Result.FAILED, 1, "RUN_FAILED", "2 of 2 runs did not succeed"),
         ((GOOD, UNREACHABLE), Result.ERROR, 1, "UNREACHABLE", "1 of 2 runs did not succeed"),
-        ((GOOD, RunResult(Result.DETACHED, 0)), Result.DETACHED, 0, "", ""),
+        ((GOOD, Ending(Result.DETACHED, 0)), Result.DETACHED, 0, "", ""),
         (
             (BAD, GOOD, BAD._replace(result=Result.TIMEOUT, error_code="TIMEOUT")),
             *(Result.TIMEOUT, 1, "RUNS_FAILED", "2 of 3 runs did not succeed"),
@@ -311,15 +321,12 @@ def test_the_runs_are_counted_now_and_then() -> None:
     ],
 )
 def test_a_step_ends_as_the_worst_of_its_runs(
-    results: tuple[RunResult, ...], kind: Result, code: int, error_code: str, cause: str
+    endings: tuple[Ending, ...], kind: Result, code: int, error_code: str, cause: str
 ) -> None:
-    total = result_of_fleet([each._replace(requests_sent=5) for each in results], Stop())
+    total = ending_of_fleet(endings, Stop())
     assert (total.result, total.exit_code, total.error_code, total.cause) == (
         kind,
         code,
         error_code,
         cause,
     )
-    assert total.requests_sent == 5 * len(results)
-    assert not total.left_behind
-    assert result_of_fleet([*results, BAD._replace(left_behind=True)], Stop()).left_behind

@@ -69,7 +69,7 @@ def test_an_event_that_is_a_year_away_from_its_run_does_not_set_the_clock(
     times = [created + timedelta(seconds=seconds) for seconds in (days * 86_400, 1, 4)]
     feed = [event(number, at=time.isoformat()) for number, time in enumerate(times, start=1)]
     answers(case, ("success", [*feed, event(5, "finished", at=times[-1].isoformat())]))
-    assert case.play().end.timeline.last == 3.0
+    assert case.play().end.details.timeline.last == 3.0
 
 
 def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_world: World) -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> N
     answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []), run="hibernating")
     played = case.play(timeout=100.0)
     assert [update.run.status for update in played.of(UnknownStatus)] == ["hibernating"]
-    assert (played.code, played.end.error_code) == (2, "UNKNOWN_STATUS")
+    assert (played.code, played.end.ending.error_code) == (2, "UNKNOWN_STATUS")
     assert 99.0 <= played.seconds <= 101.0
 
 
@@ -162,7 +162,7 @@ def test_a_run_may_be_unknown_for_ten_seconds(
 
     monkeypatch.setattr(client, "events", unknown_at_first)
     played = old_world.new_case().play(client=client)
-    assert (played.result, played.end.error_code) == (
+    assert (played.result, played.end.ending.error_code) == (
         result,
         "" if result == "success" else "NOT_FOUND",
     )
@@ -174,7 +174,7 @@ def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -
     played = case.play(timeout=50.0, on_timeout="cancel", stop_after=70.0)
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds <= 70.0 + 4.5
-    assert played.end.left_behind
+    assert played.end.details.left_behind
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def check_complete(case: Case, played: Played) -> None:
     """Assert that the run's success and all its events were reported."""
     assert (played.result, played.code) == ("success", 0)
     assert played.shown == ids(case.run)
-    assert not played.end.timeline.is_incomplete
+    assert not played.end.details.timeline.is_incomplete
 
 
 def polls(played: Played) -> bool:
@@ -255,10 +255,10 @@ def test_events_that_fall_between_two_polls_are_said_to_be_missing(
     assert (played.result, played.code) == ("success", 0)
     (missing,) = played.of(EventsMissing)
     assert not missing.later_ones
-    assert played.end.timeline.is_incomplete
+    assert played.end.details.timeline.is_incomplete
     assert played.shown == [event for event in ids(case.run) if event in set(played.shown)]
     assert played.shown[-1] == ids(case.run)[-1]
-    assert played.end.timeline.outcome.changed
+    assert played.end.details.timeline.outcome.changed
     assert played.seconds < 40.0
 
 
@@ -302,7 +302,7 @@ def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World)
     (missing,) = played.of(EventsMissing)
     assert missing.later_ones
     assert played.shown == ids(case.run)[:FEED_LIMIT]
-    assert played.end.timeline.outcome.changed is None
+    assert played.end.details.timeline.outcome.changed is None
 
 
 def test_a_run_of_just_a_page_lacks_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -331,10 +331,10 @@ def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
     """And one that is joined in its pause."""
     case = world.new_case("paused")
     played = case.play()
-    assert (played.result, played.code, played.end.error_code) == ("paused", 1, "PAUSED")
+    assert (played.result, played.code, played.end.ending.error_code) == ("paused", 1, "PAUSED")
     assert played.shown == ids(case.run)
     assert played.seconds - case.run.scenario.steps[-1].at < 1.0
-    checkpoint = played.end.timeline.checkpoint
+    checkpoint = played.end.details.timeline.checkpoint
     assert checkpoint is not None
     assert checkpoint.preview_url is not None
     assert len(case.live) == 1
@@ -352,11 +352,15 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
     """No message asks for an answer then."""
     case = world.new_case("paused")
     played = case.play(on_pause="cancel")
-    assert (played.result, played.code, played.end.error_code) == ("cancelled", 1, "CANCELLED")
-    assert "[[on-pause: cancel]] has cancelled it" in played.end.cause
-    assert "Answer" not in played.end.remedy
+    assert (played.result, played.code, played.end.ending.error_code) == (
+        "cancelled",
+        1,
+        "CANCELLED",
+    )
+    assert "[[on-pause: cancel]] has cancelled it" in played.end.ending.cause
+    assert "Answer" not in played.end.ending.remedy
     assert (case.run.status, played.of(CancelAnswered)[0].status) == ("cancelled", "cancelled")
-    assert "Answer it" in world.new_case("paused").play().end.remedy
+    assert "Answer it" in world.new_case("paused").play().end.ending.remedy
 
 
 WORDING, OLD_PAGE = (
@@ -384,8 +388,8 @@ def test_every_question_is_shown_once(
     played = case.play(on_pause="wait")
     assert (played.result, polls(played)) == (result, False)
     assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
-    assert result == "success" or played.end.timeline.outcome.changed is None
-    assert not played.end.timeline.is_incomplete
+    assert result == "success" or played.end.details.timeline.outcome.changed is None
+    assert not played.end.details.timeline.is_incomplete
     asked = [
         update.asks.summary.text for update in played.of(StatusChanged) if update.run.is_paused
     ]
@@ -429,8 +433,8 @@ def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gat
 
     case = world.new_case(scenario, request=request, require=frozenset(gates), jobs_per_token=jobs)
     played = case.play()
-    assert played.end.run is not None
-    assert (played.end.run.terminal_commit is not None) == is_known
+    assert played.end.details.run is not None
+    assert (played.end.details.run.terminal_commit is not None) == is_known
     last_read = max(at for route, at in played.asked if route == "events")
     looked = [at for route, at in played.asked if route == "run" and at > last_read]
     ended = played.seconds - looks[-1] if looks else 0
@@ -552,10 +556,10 @@ def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     played = case.play()
     assert (played.result, set(played.shown)) == ("success", set(ids(case.run)))
     assert len(played.shown) == len(ids(case.run))
-    words = played.end.timeline.last_words
+    words = played.end.details.timeline.last_words
     assert words is not None
     assert words.text.endswith("That was all.")
-    assert played.end.timeline.outcome.pull_request_url is not None
+    assert played.end.details.timeline.outcome.pull_request_url is not None
     *_, first, second, third = [at for route, at in played.asked if route == "events"]
     assert [second - first, third - second] == pytest.approx([0.25, 0.6], abs=0.002)
 
@@ -595,7 +599,7 @@ def test_what_nobody_has_seen_yet_is_shown_when_the_cancellation_has_failed(worl
     case.inject("stream", events=0, silent=True, times="always")
     case.inject("cancel", times="always", status=502)
     played = case.play(stop_after=4.0)
-    assert (played.result, played.end.left_behind) == ("interrupted", True)
+    assert (played.result, played.end.details.left_behind) == ("interrupted", True)
     assert played.shown == ids(case.run)[: len(played.shown)]
     assert len(played.shown) > 3
     assert played.seconds <= 4.0 + 4.4
@@ -652,7 +656,7 @@ def test_a_wait_beyond_the_deadline_does_not_end_the_step_before_it(
 def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
     case = each_world.new_case("slow")
     played = case.play(timeout=timeout)
-    assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
+    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
     assert played.seconds == pytest.approx(timeout)
 
 
@@ -711,5 +715,5 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
 
 def test_a_run_that_fails_after_an_answer_has_not_failed_before_it_started(world: World) -> None:
     played = world.new_case("resumed-and-failed-at-once", on_pause="wait").play()
-    assert (played.result, played.end.cause) == ("failed", "the run failed")
-    assert played.end.remedy == "Read what the agent did last."
+    assert (played.result, played.end.ending.cause) == ("failed", "the run failed")
+    assert played.end.ending.remedy == "Read what the agent did last."

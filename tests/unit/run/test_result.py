@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.run.result import Result, result_of_run
+from mogplex_ci.run.result import Ending, Result, RunDetails, ending_of_run, may_pass
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -82,15 +82,15 @@ EXITED = event("failed", "Harness failed", 90, exit_code=1)
 def test_a_failed_run_says_how_far_it_came_and_what_to_do(
     events: tuple[dict[str, Any], ...], cause: str, remedy: str
 ) -> None:
-    ended = result_of_run(run("failed"), timeline(*events))
+    ended = ending_of_run(run("failed"), timeline(*events))
     assert (ended.result, ended.exit_code, ended.error_code) == (Result.FAILED, 1, "RUN_FAILED")
     assert (ended.cause, ended.remedy) == (cause, remedy)
 
 
 def test_the_runs_own_error_comes_before_that_of_its_events() -> None:
     events = timeline(ACCEPTED, READY, BROKEN)
-    assert result_of_run(run("failed", error="killed"), events).detail == Untrusted("killed")
-    assert result_of_run(run("failed"), events).detail == Untrusted("out of memory")
+    assert ending_of_run(run("failed", error="killed"), events).detail == Untrusted("killed")
+    assert ending_of_run(run("failed"), events).detail == Untrusted("out of memory")
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_the_runs_own_error_comes_before_that_of_its_events() -> None:
     ],
 )
 def test_every_status_has_its_result(status: str, kind: Result, code: int, error_code: str) -> None:
-    ended = result_of_run(run(status), timeline(*SUCCESSFUL))
+    ended = ending_of_run(run(status), timeline(*SUCCESSFUL))
     assert (ended.result, ended.exit_code, ended.error_code) == (kind, code, error_code)
     assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
 
 
 def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
-    ended = result_of_run(run("cancelled"), timeline(*SUCCESSFUL))
+    ended = ending_of_run(run("cancelled"), timeline(*SUCCESSFUL))
     assert (ended.cause, ended.remedy) == (
         "the run was cancelled",
         "Run the [[job]] again to start a new run.",
@@ -119,7 +119,7 @@ def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
 
 
 def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
-    ended = result_of_run(run("hibernating"), timeline(*SUCCESSFUL))
+    ended = ending_of_run(run("hibernating"), timeline(*SUCCESSFUL))
     said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"
     assert said == (
         "the timeout passed while the run had the unknown status hibernating. "
@@ -130,7 +130,7 @@ def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
 @pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
 def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None:
     trouble = UnreachableError("no answer")
-    with_it, without = (result_of_run(run(status), timeline(), each) for each in (trouble, None))
+    with_it, without = (ending_of_run(run(status), timeline(), each) for each in (trouble, None))
     assert (with_it.result, with_it.cause) == (without.result, without.cause)
 
 
@@ -145,8 +145,8 @@ def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None
 )
 def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: Result) -> None:
     trouble = UnreachableError("no answer", detail=Untrusted("reset"))
-    ended = result_of_run(run(status), timeline(*SUCCESSFUL[:3]), trouble)
-    assert (ended.result, ended.is_unread) == (kind, True)
+    ended = ending_of_run(run(status), timeline(*SUCCESSFUL[:3]), trouble)
+    assert ended.result is kind
     if kind is Result.TIMEOUT:
         assert (ended.exit_code, ended.error_code) == (1, "TIMEOUT")
         assert ended.cause.endswith("the run's status could not be read: no answer")
@@ -154,13 +154,13 @@ def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: R
 
 
 def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() -> None:
-    ended = result_of_run(run("pending"), timeline())
+    ended = ending_of_run(run("pending"), timeline())
     assert ended.cause == "the timeout passed while the run had not started yet"
     assert "A run that is left goes on and costs until it ends" in ended.remedy
 
 
 @pytest.mark.parametrize(
-    ("events", "fields", "may_pass"),
+    ("events", "fields", "passes"),
     [
         ((ACCEPTED,), {}, True),
         ((), {}, False),
@@ -175,15 +175,15 @@ def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() 
     ],
 )
 def test_only_what_may_pass_is_worth_a_retry(
-    events: tuple[dict[str, Any], ...], fields: dict[str, Any], may_pass: bool
+    events: tuple[dict[str, Any], ...], fields: dict[str, Any], passes: bool
 ) -> None:
-    ended = result_of_run(run("failed", **fields), timeline(*events))
-    assert ended.may_pass is may_pass
+    failed, told = run("failed", **fields), timeline(*events)
+    assert may_pass(ending_of_run(failed, told), failed, told) is passes
 
 
 def test_no_other_result_is_worth_a_retry() -> None:
     for kind in (Result.SUCCESS, Result.CANCELLED, Result.TIMEOUT, Result.REJECTED):
-        assert not result(kind, ACCEPTED).may_pass
+        assert not may_pass(Ending.of(kind), run("failed"), timeline(ACCEPTED))
 
 
 def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallback() -> None:
@@ -191,23 +191,25 @@ def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallbac
     events = timeline(event("log", "Pull request ready", **fallback))
     asked = {"base": "main", "working": "agent/own", "createBranch": True}
     own = run("success", branch=asked)
-    assert result_of_run(own, events).branch == Untrusted("agent/own")
+    assert RunDetails(run=own, followed=events).branch == Untrusted("agent/own")
     other = run("success", branch=asked, aiCallId="ffffffff-89ab-4000-8000-000000000001")
-    assert result_of_run(other, events).branch == Untrusted("agent/own")
+    assert RunDetails(run=other, followed=events).branch == Untrusted("agent/own")
     fallen_back = run("success", branch=asked, aiCallId="01234567-89AB-4000-8000-000000000001")
-    assert result_of_run(fallen_back, events).branch == Untrusted("mogplex/agent-0123456789ab")
+    assert RunDetails(run=fallen_back, followed=events).branch == Untrusted(
+        "mogplex/agent-0123456789ab"
+    )
 
 
 def test_the_base_is_the_runs_or_else_that_of_the_events() -> None:
     without_run = result(Result.ERROR, run=None)
-    assert (without_run.branch, without_run.base_branch) == (None, None)
+    assert (without_run.details.branch, without_run.details.base_branch) == (None, None)
     onto_another = run(
         "success", branch={"base": "release", "working": "agent/own", "createBranch": True}
     )
-    assert result_of_run(onto_another, timeline(*SUCCESSFUL)).base_branch == Untrusted("release")
+    assert RunDetails(run=onto_another).base_branch == Untrusted("release")
     without = run("success", branch={"base": None, "working": None, "createBranch": False})
-    assert result_of_run(without, timeline(*SUCCESSFUL)).base_branch == Untrusted("main")
-    assert result_of_run(without, timeline()).base_branch is None
+    assert RunDetails(run=without, followed=timeline(*SUCCESSFUL)).base_branch == Untrusted("main")
+    assert RunDetails(run=without).base_branch is None
 
 
 @pytest.mark.parametrize(
@@ -221,12 +223,11 @@ def test_the_base_is_the_runs_or_else_that_of_the_events() -> None:
     ],
 )
 def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: bool) -> None:
-    assert result(kind, **fields).run_goes_on is goes_on
+    assert result(kind, **fields).details.goes_on is goes_on
 
 
 def test_a_dry_run_that_was_interrupted_stays_so() -> None:
     for kind in (Result.INTERRUPTED, Result.ERROR):
-        assert result(kind).as_dry_run().result is kind
-    played = result(Result.FAILED, *SUCCESSFUL, cause="the run failed").as_dry_run()
+        assert result(kind).ending.as_dry_run().result is kind
+    played = result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending.as_dry_run()
     assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")
-    assert played.run is not None

@@ -143,12 +143,12 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
         case.play()
     case.attempt = attempt
     played = case.play(request=case.other_request)
-    assert (played.code, played.end.error_code, played.end.left_behind) == (
+    assert (played.code, played.end.ending.error_code, played.end.details.left_behind) == (
         1,
         "IDEMPOTENCY_CONFLICT",
         False,
     )
-    assert "idempotency-key" in played.end.remedy
+    assert "idempotency-key" in played.end.ending.remedy
     assert len(case.runs) == runs
 
 
@@ -170,7 +170,7 @@ def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, l
         case.inject("start", drop=True, when="after")
     for played in (case.play(stop_after=20.0), case.play(timeout=20.0, on_timeout="cancel")):
         assert not started(played).owned
-        assert not played.end.left_behind
+        assert not played.end.details.left_behind
     assert len(case.live) == 1
 
 
@@ -185,7 +185,7 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(
         case.inject("start", drop=True, when="after")
     trip = Trip(2, answered=True, action=lambda: stop.request(signal.SIGINT))
     played = case.play(stop_after=0.05) if is_lost else case.play(stop=stop, trip=trip)
-    assert (played.result, bool(played.of(Started)), played.end.left_behind) == (
+    assert (played.result, bool(played.of(Started)), played.end.details.left_behind) == (
         "interrupted",
         not is_lost,
         False,
@@ -220,7 +220,11 @@ def test_a_step_knows_whether_its_agent_was_ignored(
 def test_a_repository_that_is_known_already_is_not_looked_up(world: World) -> None:
     (found,) = world.client().repos(query="acme/web")
     played = world.new_case(found=found).play()
-    assert (played.result, played.end.repo, "repos" in played.routes) == ("success", found, False)
+    assert (played.result, played.end.details.repo, "repos" in played.routes) == (
+        "success",
+        found,
+        False,
+    )
 
 
 UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"
@@ -234,11 +238,11 @@ def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world:
     case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
     assert case.play(timeout=20.0).seconds <= 20.0
     played = case.play()
-    assert (played.result, played.code, played.end.error_code) == (
+    assert (played.result, played.code, played.end.ending.error_code) == (
         "error",
         69,
         "SERVICE_UNAVAILABLE",
     )
-    assert "this token does not list it" in played.end.cause
+    assert "this token does not list it" in played.end.ending.cause
     assert 85.0 <= played.seconds <= 95.0
     assert played.routes.count("start") >= 9

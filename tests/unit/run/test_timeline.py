@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api import answers
-from mogplex_ci.run.result import result_of_run
+from mogplex_ci.run.result import ending_of_run
 from mogplex_ci.run.timeline import (
     AgentText,
     Note,
@@ -120,7 +120,7 @@ def test_a_delivery_that_fails_is_no_failure_of_the_agent() -> None:
     ]
     assert (agent.failed, found.outcome.delivery_failed) == (False, True)
     assert (
-        result_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
+        ending_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
     )
 
 

@@ -17,7 +17,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import execute, result_of_block, service_of
+from mogplex_ci.step.execute import ending_of_block, execute, service_of
 from mogplex_ci.step.plan import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
@@ -48,21 +48,18 @@ def test_an_error_ends_a_run_with_what_is_known_of_it(
 ) -> None:
     step, known = step_of(Job(io.StringIO())), result()
     step.stop.request(SIGTERM)
-    with result_of_block(step) as end:
-        end.result = known
-        end.with_known = lambda ended: ended._replace(run=known.run)
+    with ending_of_block(step) as end:
+        end.ending = known.ending
         raise error
-    ended = end.result
-    assert (ended.result, ended.exit_code, ended.error_code, ended.left_behind) == told
-    assert ended.run is known.run
+    ending = end.ending
+    assert (ending.result, ending.exit_code, ending.error_code, end.is_unforeseen) == told
 
 
 def test_a_run_that_ends_by_itself_ends_as_it_says() -> None:
     known = result(Result.FAILED)
-    with result_of_block(step_of(Job(io.StringIO()))) as end:
-        end.result = known
-        end.with_known = lambda _: RunResult.of(Result.ERROR)
-    assert end.result is known
+    with ending_of_block(step_of(Job(io.StringIO()))) as end:
+        end.ending = known.ending
+    assert end.ending is known.ending
 
 
 @pytest.mark.parametrize(
@@ -137,9 +134,9 @@ def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(gates: dict[str, A
     with Emulator("success", speed=1e9) as emulator:
         ended, _ = executed(job, base_url=emulator.url, api_key=emulator.token, **gates)
         (started,) = emulator.runs
-    assert (ended.error_code, ended.left_behind) == ("INTERNAL", True)
-    assert ended.run is not None
-    assert (ended.run.id, ended.key) == (started.id, started.key)
+    assert (ended.ending.error_code, ended.details.left_behind) == ("INTERNAL", True)
+    assert ended.details.run is not None
+    assert (ended.details.run.id, ended.details.key) == (started.id, started.key)
 
 
 def executed(
@@ -162,6 +159,6 @@ def test_the_time_of_a_run_counts_from_the_beginning_of_the_step() -> None:
     with Emulator("success", speed=1e9) as emulator:
         given = {"base_url": emulator.url, "api_key": emulator.token, "timeout": 1e9}
         ended, events = executed(Job(io.StringIO()), began=5_000.0, **given)
-    assert ended.result is Result.SUCCESS
+    assert ended.ending.result is Result.SUCCESS
     assert events
     assert all(5_000.0 <= each.elapsed < 5_000.0 + LONG for each in events)

@@ -18,7 +18,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.result import Ending, Result, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
 from mogplex_ci.step.ledger import OpenRun
@@ -82,12 +82,14 @@ def recorder_of(job: Job, **inputs: Any) -> Recorder:
     return recorder
 
 
-def ended(job: Job, end: RunResult, **inputs: Any) -> RunResult:
+def ended(job: Job, end: RunResult, **inputs: Any) -> Ending:
     """Return how a step ends whose run ended with ``end``; None of its work is told."""
     recorder = recorder_of(job, **inputs)
     only = only_run(typed_inputs(), job)
     recorder.begin_runs([only], only)
-    return recorder.finish(recorder.end_run(only, end))
+    result = recorder.end_run(only, end)
+    recorder.finish(result.ending)
+    return result.ending
 
 
 @pytest.mark.parametrize("names_one_run", [True, False])
@@ -106,7 +108,7 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> RunResult:
         ),
         (
             A_FOLDER,
-            RunResult.of(Result.SKIPPED),
+            RunResult(Ending.of(Result.SKIPPED)),
             (
                 "RESOURCES",
                 "the outputs could not be written",
@@ -128,7 +130,7 @@ def test_a_step_that_would_be_green_fails_without_its_outputs(
     if names_one_run:
         failed = ended(job, end)
     else:
-        failed = recorder_of(job).finish(end)
+        failed = recorder_of(job).finish(end.ending)
         told = (*told[:3], told[3].removesuffix(" The run itself has succeeded."))
     assert (failed.result, failed.exit_code) == (Result.ERROR, 1)
     code, cause, detail, remedy = told
@@ -154,7 +156,11 @@ def test_a_run_that_failed_stays_what_it_is_without_its_outputs(
 ) -> None:
     job, failed = Broken(error, "outputs"), result(Result.FAILED, error_code="RUN_FAILED")
     end = ended(job, failed)
-    assert (end.result, end.exit_code, end.error_code) == (Result.FAILED, 1, "RUN_FAILED")
+    assert (end.result, end.exit_code, end.error_code) == (
+        Result.FAILED,
+        1,
+        "RUN_FAILED",
+    )
     ((title, text),) = job.warnings
     assert title == "Outputs"
     assert re.fullmatch(said, text)
@@ -170,7 +176,7 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     recorder.on(only, started)
     job.save_state = lambda state, *, key=None: None  # type: ignore[method-assign]  # the state can be written now
     failed = recorder.end_run(only, result(Result.FAILED))
-    recorder.finish(failed)
+    recorder.finish(failed.ending)
     why = "GITHUB_OUTPUT is a folder"
     assert job.warnings == [
         (
@@ -211,7 +217,7 @@ def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
     job = Job(io.StringIO(), tmp_path)
     job.env = {**job.env, **env}
     recorder = Recorder(job, Sanitizer(), lambda: 0.0)
-    recorder.finish(result_of_error(A_FOLDER))
+    recorder.finish(ending_of_error(A_FOLDER))
     assert (tmp_path / "summary.md").exists() is is_written
 
 
@@ -326,8 +332,10 @@ def test_an_only_run_takes_the_time_of_the_step_and_others_that_since_their_star
     for each in runs:
         recorder.on(each, STARTED)
     ended = [recorder.end_run(each, result(repo=None)) for each in runs]
-    assert [end.duration for end in ended] == seconds
-    assert [end.repo for end in ended] == [repo()] * count_of_runs
+    recorder.finish(ended[0].ending)
+    rows = json.loads(job.outputs["results"] or "")
+    assert [row["duration-seconds"] for row in rows] == seconds
+    assert [end.details.repo for end in ended] == [repo()] * count_of_runs
 
 
 def test_how_many_runs_there_are_of_each_kind_is_said_with_the_time() -> None:
@@ -371,5 +379,5 @@ def test_what_a_run_does_is_redrawn_on_a_terminal_that_has_no_debug_log(debug: s
     only = only_run(typed_inputs(), platform)
     recorder.begin_runs([only], only)
     recorder.on(only, STARTED)
-    recorder.finish(recorder.end_run(only, result()))
+    recorder.finish(recorder.end_run(only, result()).ending)
     assert ("Run running" in shown.getvalue()) is (debug == "0")
