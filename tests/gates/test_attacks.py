@@ -160,7 +160,7 @@ def test_reviews_that_github_does_not_show_excuse_nothing(story: Story) -> None:
     github.fail(status=403, path="/rules/branches/main", times=9)
     work = Work(GOOD, before=lambda: github.push("main", EVIL, by=ADA))
     result = story.play(work, **PROTECTS)
-    assert (outcome(result), result.cause) == (REJECTED, NOT_APPROVED)
+    assert (outcome(result), result.ending.cause) == (REJECTED, NOT_APPROVED)
 
 
 HARDENED: Files = {".github/ci.yml": "on: push # no secrets"}
