@@ -230,6 +230,7 @@ class Execution:
         self._started = started
         self._follower = None
         self._cancelled = None
+        self._install_began = False
         yield started
         inputs = self._inputs
         service = self._service

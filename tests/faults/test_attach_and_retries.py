@@ -161,12 +161,12 @@ def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario
     ],
 )
 def test_the_advice_depends_on_what_was_tried(world: World, retries: int, advice: str) -> None:
-    assert world.new_case("launch-failure", retries=retries).play().end.remedy == advice
+    assert world.new_case("launch-failure", retries=retries).play().end.ending.remedy == advice
 
 
 def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
     end = world.new_case("install-failure", retries=2).play().end
-    assert end.remedy == "An install is not retried: fix it, or run the [[job]] again."
+    assert end.ending.remedy == "An install is not retried: fix it, or run the [[job]] again."
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
@@ -174,7 +174,7 @@ def test_a_start_that_is_never_queued_is_repeated_once(world: World, retries: in
     case = world.new_case("queue-fails", retries=retries)
     played = case.play()
     assert (len(case.runs), played.of(Retrying)) == (2, [])
-    assert played.end.remedy == "Run the [[job]] again later."
+    assert played.end.ending.remedy == "Run the [[job]] again later."
 
 
 @pytest.mark.parametrize(("retries", "runs"), [(0, 2), (1, 2), (2, 3)])
@@ -184,7 +184,7 @@ def test_a_repeated_start_counts_as_a_retry(retries: int, runs: int) -> None:
         case = world.new_case("queue-fails-once-then-launch", retries=retries)
         end = case.play().end
     assert len(case.runs) == runs
-    assert end.remedy == f"It was started {runs} times. Run the [[job]] again later."
+    assert end.ending.remedy == f"It was started {runs} times. Run the [[job]] again later."
 
 
 def own_branch(world: World) -> Case:

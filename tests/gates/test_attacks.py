@@ -279,7 +279,7 @@ def test_an_existing_branch_that_only_takes_in_a_newer_base_is_no_change(tmp_pat
         merges = lambda: github.merge("main", "fix", by=AGENT, kind="push")  # noqa: E731 - said later
         work = Work({}, opens_pull_request=False, before=merges)
         result = story.play(work, branch="fix", require="change")
-    assert (outcome(result), result.changed) == (("rejected", "NO_CHANGE"), False)
+    assert (outcome(result), result.details.changed) == (("rejected", "NO_CHANGE"), False)
 
 
 def nothing(github: GitHub) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.run.result import Ending, Result, RunDetails, ending_of_run, may_pass
+from mogplex_ci.run.result import Result, RunDetails, RunResult, ending_of_run
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -178,12 +178,13 @@ def test_only_what_may_pass_is_worth_a_retry(
     events: tuple[dict[str, Any], ...], fields: dict[str, Any], passes: bool
 ) -> None:
     failed, told = run("failed", **fields), timeline(*events)
-    assert may_pass(ending_of_run(failed, told), failed, told) is passes
+    details = RunDetails(run=failed, followed=told)
+    assert RunResult(ending_of_run(failed, told), details).may_pass is passes
 
 
 def test_no_other_result_is_worth_a_retry() -> None:
     for kind in (Result.SUCCESS, Result.CANCELLED, Result.TIMEOUT, Result.REJECTED):
-        assert not may_pass(Ending.of(kind), run("failed"), timeline(ACCEPTED))
+        assert not result(kind, ACCEPTED).may_pass
 
 
 def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallback() -> None:
