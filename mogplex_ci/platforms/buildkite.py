@@ -105,7 +105,10 @@ class Buildkite(Platform):
         """See ``Platform``. The call runs while the run is followed."""
         values = variables(outputs)
         self._write_variables(values)
-        self._early = self._call("meta-data", "set", self._name, text=dotenv(values))
+        try:
+            self.finish_early_outputs()  # of a run that was started before: the last one counts
+        finally:
+            self._early = self._call("meta-data", "set", self._name, text=dotenv(values))
 
     def finish_early_outputs(self) -> None:
         """See ``Platform``."""

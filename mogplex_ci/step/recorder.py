@@ -314,6 +314,7 @@ class Recorder:
         """
         from mogplex_ci.report.outputs import outputs_of
 
+        self._guarded(self._platform.finish_early_outputs, "the early outputs", "Outputs")
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:
