@@ -31,7 +31,7 @@ looks.
 """
 OF_THE_SERVICE = re.compile(
     r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again|Still working).*\n"
-    r"|(?<= events), \d+ requests?"
+    r"|(?<= events), \d+ requests?|::group::The log of the installation(?s:.*?)::endgroup::\n"
 )
 """Parts of a log that tell how the service answered, which is not recorded, or how long it was
 silent, which is cut.
