@@ -63,11 +63,11 @@ class GitHubLog:
         elif name:
             assert name in ("add-mask", "debug"), f"an unexpected command: {line}"
         elif self._open is not None:
-            self._open.lines.append(line)
-            shown = f"    {line}"
+            self._open.lines.append(_read(line))
+            shown = f"    {_read(line)}"
         else:
-            self.timeline.append(line)
-            shown = line
+            shown = _read(line)
+            self.timeline.append(shown)
         if shown is not None:
             self.shown.append(shown)
         return shown
@@ -75,6 +75,13 @@ class GitHubLog:
     def close(self) -> None:
         """Make sure that no group is open."""
         assert self._open is None, f"the group {self.groups[-1].title!r} is left open"
+
+
+def _read(line: str) -> str:
+    """Return a line as people read it: a no-break space is a space, but for the one in the prefix
+    of quoted lines.
+    """
+    return re.sub("(?<!│)\xa0", " ", line)
 
 
 def read_log(text: str) -> GitHubLog:

@@ -24,7 +24,8 @@ from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import is_uuid
-from mogplex_ci.platforms import secrets_of_job
+from mogplex_ci.platforms import detect, secrets_of_job
+from mogplex_ci.platforms.base import printable
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repo
@@ -97,6 +98,7 @@ class Console:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """``argv`` are the arguments of the command, ``env`` is the process environment."""
         self.safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
+        self._platform = detect(env, sys.stdout)
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
         self.terminal: TextIO | None = None
         """Stdout when it is a terminal that a person watches and on which lines can be
@@ -114,6 +116,10 @@ class Console:
         """Print lines of the result that are sanitized already."""
         for line in lines:
             self._write(sys.stdout, line)
+
+    def quote(self, lines: Iterable[str]) -> None:
+        """Print lines for people that hold words of others."""
+        self.lines(printable(line, self._platform.system) for line in lines)
 
     def warn(self, template: LiteralString, *values: Value) -> None:
         """Print a warning; ``template`` and ``values`` are those of ``Sanitizer.line``."""

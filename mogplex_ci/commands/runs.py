@@ -111,7 +111,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     )
     events = list({event.id: event for event in page.events}.values())
     lines = _event_lines(session, options)
-    session.console.lines([*lines.add(events), *lines.end()])
+    session.console.quote([*lines.add(events), *lines.end()])
     if len(events) >= FEED_LIMIT:
         which: LiteralString = "newest"
         if events[0].kind is EventKind.ACCEPTED:
@@ -146,7 +146,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         ended = finish(follower.end(), show)
     finally:
         progress.stop()
-        console.lines(lines.end())  # also when an error or a signal ends it
+        console.quote(lines.end())  # also when an error or a signal ends it
     run = ended.run
     exit_code = ending_of_run(run, follower.timeline, ended.trouble).exit_code
     if not run.is_terminal and not run.is_paused:
@@ -186,9 +186,9 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
     """Print the events that are ready after ``update``, or a warning that their reader needs."""
     match update:
         case updates.EventsArrived():
-            console.lines(lines.add(update.events))
+            console.quote(lines.add(update.events))
         case updates.Quiet():
-            console.lines(lines.quiet())
+            console.quote(lines.quiet())
         case updates.EventsMissing():
             console.warn("{}", missing_events(update))
         case updates.UnknownStatus():

@@ -83,7 +83,7 @@ def _logs(session: Session, options: argparse.Namespace) -> int:
         "log of the development server": logs.dev_log,
     }
     for title, log in shown.items():
-        session.console.lines(_log_lines(session, title, log, full=options.full))
+        session.console.quote(_log_lines(session, title, log, full=options.full))
     return 0
 
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
-from mogplex_ci.platforms.job_log import coloured
+from mogplex_ci.platforms.job_log import coloured, without_matches
 from mogplex_ci.platforms.system import (
     Identity,
     System,
@@ -27,7 +27,7 @@ from mogplex_ci.platforms.system import (
 )
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.problems import Problem
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize import CleanText, Markdown, QuotedText, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import check_room, read_text, usable, writable, write_whole
 
@@ -218,7 +218,7 @@ class Platform:
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""
-        self._write(text)
+        self._write(printable(text, self.system))
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Print ``lines`` folded under ``title``."""
@@ -435,6 +435,13 @@ class Platform:
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Return what the main step and its ``post`` have in common, and no other job."""
         return identity.parts
+
+
+def printable(text: str, system: System) -> str:
+    """Return a line as the log of ``system`` gets it: no problem matcher finds words of others."""
+    if system.has_problem_matchers and isinstance(text, QuotedText):
+        return without_matches(text)
+    return text
 
 
 def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:

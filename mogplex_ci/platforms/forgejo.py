@@ -35,6 +35,7 @@ FORGEJO: Final = GITHUB._replace(
     repository="",
     github_server="",
     github_api="",
+    has_problem_matchers=False,
     workflow_run="",
     job_url=run_page("GITHUB_RUN_NUMBER"),
     # Work that an agent pushed to GitHub arrives here through a mirror, in the mirror's name.

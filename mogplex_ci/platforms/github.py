@@ -75,6 +75,7 @@ GITHUB: Final = System(
     job_url=run_page("GITHUB_RUN_ID"),
     is_local=equals("ACT", "true"),  # act: the id of every workflow run is 1
     is_debug=equals("RUNNER_DEBUG", "1"),
+    has_problem_matchers=True,
     workflow_run="GITHUB_RUN_ID",
     # Only action.yml sets the input. A step that runs the image or the program itself has no post
     # step. ``matrix`` says nothing: people give it to a step that uses the image.

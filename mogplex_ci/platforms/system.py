@@ -230,6 +230,8 @@ class System(NamedTuple):
     """
     job_end: Callable[[Env], JobEnd | None] = lambda env: None
     """When the system ends the job; None if it does not say so."""
+    has_problem_matchers: bool = False
+    """Whether the log is searched for what the tools of other steps report."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 

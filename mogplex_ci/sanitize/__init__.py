@@ -10,6 +10,7 @@ from mogplex_ci.sanitize.environment import secrets_of
 from mogplex_ci.sanitize.safe_text import (
     CleanText,
     Markdown,
+    QuotedText,
     SafeText,
     clock,
     count,
@@ -31,6 +32,7 @@ __all__ = [
     "CleanText",
     "Markdown",
     "Part",
+    "QuotedText",
     "SafeText",
     "Sanitizer",
     "Value",

@@ -54,6 +54,14 @@ class SafeText(CleanText):
     __slots__ = ()
 
 
+class QuotedText(SafeText):
+    """Safe text that holds words of others. A CI system whose log other programs search prints it
+    so that they find nothing in it.
+    """
+
+    __slots__ = ()
+
+
 class Markdown(_Text):
     """Markdown whose markup is ours. Text of others stands in it as it is, in code if anything in
     it means something to GitHub: so it is not a link, a mention or HTML, and the runner masks what

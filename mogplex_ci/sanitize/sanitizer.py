@@ -14,7 +14,7 @@ from mogplex_ci.own_words import WriteInput, as_in_workflow, written
 from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.redactor import MASK, Redactor
-from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize.safe_text import CleanText, Markdown, QuotedText, SafeText
 from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
@@ -133,7 +133,8 @@ class Sanitizer:
         if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
         if values:
-            return self._own_line(template_here.format(*map(self._inline, values)))
+            text = template_here.format(*map(self._inline, values))
+            return self._own_line(text, _kind_of(values))
         return self._own_line(template_here)
 
     def sentence(self, *parts: Part) -> SafeText:
@@ -147,7 +148,7 @@ class Sanitizer:
         given = [part for part in parts if part is not None]
         if not given or not _is_ours(given[0]):
             raise ValueError("a line begins with a character of ours")
-        return self._own_line("".join(map(self._part, given)))
+        return self._own_line("".join(map(self._part, given)), _kind_of(given))
 
     def message(self, text: Untrusted | str) -> SafeText:
         """Return ``text``, such as the cause of an error, as one line.
@@ -155,7 +156,9 @@ class Sanitizer:
         It stands behind the prefix unless it begins with a letter or a digit.
         """
         shown = self._inline(text)
-        return self._own_line(shown if shown[:1].isalnum() else PREFIX + shown)
+        if not shown[:1].isalnum():
+            shown = PREFIX + shown
+        return self._own_line(shown, _kind_of([text]))
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in
@@ -166,7 +169,7 @@ class Sanitizer:
         shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
         if len(shown) > LINES_LIMIT:
             shown[LINES_LIMIT:] = [f"… {len(shown) - LINES_LIMIT:,} more lines"]
-        return [str.__new__(SafeText, PREFIX + line) for line in shown]
+        return [str.__new__(QuotedText, PREFIX + line) for line in shown]
 
     def last_lines(self, log: Untrusted, most: int) -> tuple[list[SafeText], int]:
         """Return the last ``most`` lines of a log, each behind the prefix, and how many lines
@@ -183,7 +186,7 @@ class Sanitizer:
             # A secret may have begun before the part that was read.
             lines = shown[self._margin :].rstrip("\n").split("\n")[1:]
         last = [_cut(line, LINE_LIMIT) for line in lines[-most:]]
-        return [str.__new__(SafeText, PREFIX + line) for line in last], len(lines) - len(last)
+        return [str.__new__(QuotedText, PREFIX + line) for line in last], len(lines) - len(last)
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
@@ -248,11 +251,11 @@ class Sanitizer:
 
     def repo(self, value: Untrusted | str | None) -> SafeText | None:
         """Return ``owner/name``; None when it is not one."""
-        return self._matching(value, _REPO)
+        return self._matching(value, _REPO, _kind_of([value]))
 
     def branch(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a branch name of a strict character set; None when it is not one."""
-        return self._matching(value, _BRANCH_NAME)
+        return self._matching(value, _BRANCH_NAME, _kind_of([value]))
 
     def key(self, value: str | None) -> SafeText | None:
         """Return an idempotency key; None when it is empty or could be taken for something else."""
@@ -260,21 +263,23 @@ class Sanitizer:
 
     def path(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a relative path of a strict character set; None when it is not one."""
-        return self._matching(value, _FILE_PATH)
+        return self._matching(value, _FILE_PATH, _kind_of([value]))
 
     def url(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an https URL without credentials; None when it is not one."""
         return self._matching(value, _URL)
 
-    def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
+    def _matching(
+        self, value: Untrusted | str | None, pattern: str, kind: type[SafeText] = SafeText
+    ) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
         if any(self._redactor.find(text)) or _has_gitlab_time(text):
             return None
-        return str.__new__(SafeText, text)
+        return str.__new__(kind, text)
 
-    def _own_line(self, text: str) -> SafeText:
+    def _own_line(self, text: str, kind: type[SafeText] = SafeText) -> SafeText:
         """Return ``text``, which begins with a character of ours, as one line."""
         if not text or compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
@@ -282,7 +287,7 @@ class Sanitizer:
         text = break_markers(clean.replace("\n", " "))
         if _has_gitlab_time(text):
             text = PREFIX + text
-        return str.__new__(SafeText, text)
+        return str.__new__(kind, text)
 
     def _part(self, part: Value) -> str:
         """Return a part of a sentence as it is shown."""
@@ -337,6 +342,15 @@ def _shown_start(text: str, end: int) -> tuple[str, int]:
 def _is_ours(part: object) -> TypeGuard[str]:
     """Whether ``part`` of a sentence is a literal, or text that is safe already."""
     return isinstance(part, SafeText) or (isinstance(part, str) and not isinstance(part, CleanText))
+
+
+def _kind_of(parts: Iterable[object]) -> type[SafeText]:
+    """Return the type of a text with these parts: whether one of them is words of others."""
+    for part in parts:
+        is_ours = isinstance(part, SafeText) and not isinstance(part, QuotedText)
+        if isinstance(part, Untrusted | CleanText) and not is_ours:
+            return QuotedText
+    return SafeText
 
 
 class _Json:
