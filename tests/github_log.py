@@ -63,10 +63,10 @@ class GitHubLog:
         elif name:
             assert name in ("add-mask", "debug"), f"an unexpected command: {line}"
         elif self._open is not None:
-            self._open.lines.append(_read(line))
-            shown = f"    {_read(line)}"
+            self._open.lines.append(readable(line))
+            shown = f"    {readable(line)}"
         else:
-            shown = _read(line)
+            shown = readable(line)
             self.timeline.append(shown)
         if shown is not None:
             self.shown.append(shown)
@@ -77,11 +77,11 @@ class GitHubLog:
         assert self._open is None, f"the group {self.groups[-1].title!r} is left open"
 
 
-def _read(line: str) -> str:
-    """Return a line as people read it: a no-break space is a space, but for the one in the prefix
+def readable(text: str) -> str:
+    """Return a log as people read it: a no-break space is a space, but for the one in the prefix
     of quoted lines.
     """
-    return re.sub("(?<!│)\xa0", " ", line)
+    return re.sub("(?<!│)\xa0", " ", text)
 
 
 def read_log(text: str) -> GitHubLog:

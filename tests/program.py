@@ -9,12 +9,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests import forked
 from tests.ci_environments import ENVIRONMENTS
+from tests.github_log import readable
 from tests.movable_clock import HOUR_PASSES
 from tests.waits import LONG, wait_until
 
@@ -175,14 +176,15 @@ class GitHubStep:
         return {**runner, **given, **self.env}
 
     def run(self, *argv: str) -> Ended:
-        """Run the step to its end."""
-        return run_program(*argv, env=self.environment, cwd=self.workspace)
+        """Run the step to its end; its log is as people read it."""
+        ended = run_program(*argv, env=self.environment, cwd=self.workspace)
+        return replace(ended, out=readable(ended.out))
 
     def run_past(self, moment: Callable[[], object]) -> Ended:
         """Run the step to its end; at ``moment`` an hour passes for it."""
-        return let_an_hour_pass(
-            start_program(env=self.environment, cwd=self.workspace, movable_clock=True), when=moment
-        )
+        step = start_program(env=self.environment, cwd=self.workspace, movable_clock=True)
+        ended = let_an_hour_pass(step, when=moment)
+        return replace(ended, out=readable(ended.out))
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start the step and leave it running."""

@@ -25,7 +25,7 @@ from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind, missing_events
 from mogplex_ci.run import updates
-from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
+from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
 from mogplex_ci.run.cancel import cancel_once
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import ending_of_error, ending_of_run
@@ -216,7 +216,7 @@ class PrettyLines:
     def __init__(self, safe: Sanitizer, *, in_order: bool = False) -> None:
         self._safe = safe
         self._in_order = in_order
-        self._text = TextBuffer()
+        self._text = TextBuffer(safe.redactor)
         self._delta: Event | None = None
         """The event with the words that are shown next."""
         self._added = 0
@@ -237,7 +237,9 @@ class PrettyLines:
                 if not self._text.is_empty and not self._waiting:
                     self._delta = event
             else:
-                yield from self._words(self._text.interrupt())
+                is_note = event.kind is EventKind.OTHER
+                ready = self._text.interrupt(ends_message=False, keeps_word=is_note)
+                yield from self._words(ready)
                 if self._in_order and not self._text.is_empty:
                     self._waiting.append((self._added, event_line(event, self._safe)))
                 else:
@@ -253,13 +255,13 @@ class PrettyLines:
         while self._waiting:
             yield self._waiting.popleft()[1]
 
-    def _words(self, pieces: Iterable[Untrusted]) -> Iterator[SafeText]:
+    def _words(self, pieces: Iterable[Piece]) -> Iterator[SafeText]:
         if self._delta is None:
             return
         start = _columns(self._delta, self._safe)
         for piece in pieces:
-            self._shown += len(piece.text)
-            for line in self._safe.block(Untrusted(piece.text.strip("\n"))):
+            self._shown += len(piece.words.text)
+            for line in self._safe.block(Untrusted(piece.words.text.strip("\n"))):
                 yield self._safe.sentence(start, "  ", line)
         while self._waiting and (self._text.is_empty or self._waiting[0][0] <= self._shown):
             yield self._waiting.popleft()[1]

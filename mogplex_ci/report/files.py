@@ -11,7 +11,7 @@ from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.outputs import result_of_run, result_of_step
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import PieceByPiece, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
 
@@ -32,7 +32,8 @@ class EventLines:
     def __init__(self, sanitizer: Sanitizer) -> None:
         self._safe = sanitizer
         self._held: list[Event] = []
-        self._text = TextBuffer()
+        self._shown = PieceByPiece(sanitizer.redactor)
+        self._text = TextBuffer(sanitizer.redactor)
         self.run_id = ""
         """Id to add to each line as ``runId``, where events of several runs stand together."""
 
@@ -43,7 +44,8 @@ class EventLines:
             if event.kind is EventKind.TEXT_DELTA:
                 self._text.add(event.message or Untrusted(""))
             else:
-                self._text.interrupt()
+                is_note = event.kind is EventKind.OTHER
+                self._text.interrupt(ends_message=False, keeps_word=is_note)
             if self._text.is_empty:
                 yield from self.end()
 
@@ -62,7 +64,9 @@ class EventLines:
         self._held = []
         deltas = [event for event in held if event.kind is EventKind.TEXT_DELTA]
         said = [event.message for event in deltas if event.message]
-        together = self._clean(Untrusted("".join(words.text for words in said)))
+        joined = self._shown.without_half("".join(words.text for words in said))
+        (joined,) = self._shown.next([joined])
+        together = self._clean(Untrusted(joined))
         is_split = together != "".join(map(self._clean, said))
         for event in held:
             if is_split and event.kind is EventKind.TEXT_DELTA:

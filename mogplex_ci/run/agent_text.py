@@ -3,129 +3,36 @@
 import json
 import re
 from bisect import bisect_left
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from mogplex_ci.sanitize import formats
-from mogplex_ci.sanitize.redactor import Redactor
+from mogplex_ci.sanitize import PieceByPiece, Redactor, formats, looks_random
 from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT_START: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
 """Marks around what a run asks when it pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
-_MOST_HELD: Final = 64 * 1024
-"""Characters after which a piece is released even if a fence, key or checkpoint is still open."""
-_SENTENCE_END: Final = r"[.!?…][)\]\"'”*_`]*\Z"
-_NAMING: Final = frozenset(":=<>|{}()[]\"'`\\")
-"""Characters of a line that may give a name to what the next one holds."""
-_LONGEST_LINES: Final = 512
-_FENCE: Final = r"[ \t]{0,20}```"
-_BLOCK_START: Final = rf"\n{_FENCE}|-----BEGIN |{_CHECKPOINT_START}"
-"""A block that begins behind the first character. Each alternative begins with a character of its
-own, and none is a group: other expressions take three to ten times as long.
-"""
-_BLOCK_KINDS: Final = {"\n": "fence", "-": "key", "<": "checkpoint"}
-_BLOCK_ENDS: Final = {
-    "fence": rf"\n{_FENCE}",
-    "key": r"-----END [A-Z0-9 ]{0,40}-----",
-    "checkpoint": _CHECKPOINT_END,
-}
 _CHECKPOINT_BLOCK: Final = (
     rf"(?s)\n{{0,9}}{_CHECKPOINT_START}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
 )
+_KEY_START: Final = "-----BEGIN "
+_MARKS: Final = (_CHECKPOINT_START, _KEY_START)
+_BLOCK_START: Final = rf"{_KEY_START}|{_CHECKPOINT_START}"
+"""Each alternative begins with a character of its own: other expressions take three to ten times
+as long.
+"""
 _LONGEST_MARK: Final = 64
-_TAIL: Final = 4096
-"""Characters at the end of the text in which a place to cut is looked for."""
-_LONGEST_DELTA: Final = 256 * 1024
+_MAX_HELD: Final = 64 * 1024
+"""Characters after which a piece is released even if a key or checkpoint is still open."""
+_MAX_DELTA: Final = 256 * 1024
 """Characters of one delta that are read; the service knows no limit, and millions of them would
 take seconds.
 """
+_TAIL: Final = 4096
+"""Characters at the end of the text in which a place to cut is looked for."""
+_SHORTEST_PREFIX: Final = 3
 _LAST_WORD: Final = r"(?<!\S)\S+\Z"
-_PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
-"""One that is hardly half a secret, unless a format or a name of secrets begins like this."""
-_ENDED_WORD: Final = r".*[.!?:;)…`*]"
-_RANDOM_WORD: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
-_LONGEST_KIND: Final = 9
-"""Characters behind a format's prefix that may still say what kind of secret it is, as in
-``dp.st.prd.``.
-"""
-_NAMES: Final = (
-    *(
-        "passphrase",
-        "password",
-        "pwd",
-        "secret",
-        "token",
-        "credentials",
-        "key",
-        "authorization",
-        "bearer",
-        "cookie",
-    ),
-    *("login", "curl", "mysql", "docker", "redis-cli", "x-", "https://"),
-)
-"""Texts of which a plain word may be the first half."""
-_NAMING_WORDS: Final = (
-    *(
-        "pass",
-        "pwd",
-        "psw",
-        "secret",
-        "token",
-        "credential",
-        "key",
-        "auth",
-        "pat",
-        "bearer",
-        "cookie",
-        "x-",
-    ),
-    *("login", "docker", "curl", "mysql", "mariadb", "redis-cli", "://", "env ", "arg ", " set "),
-)
-"""One of these stands in every text that names a secret."""
-_SAMPLE: Final = "Tr0ub4dor3xQ9z"
-"""A value that is redacted behind every name of a secret."""
-_WAYS_ON: Final = tuple(
-    way.format(_SAMPLE)
-    for way in (
-        *(
-            "{}",
-            " {}",
-            '"{}"',
-            ": {}",
-            '="{}"',
-            '"="{}"',
-            '", "{}"',
-            "a={}",
-            'a = "{}"',
-            ': a = "{}"',
-            "response={}",
-        ),
-        *(
-            '" value="{}"',
-            'value="{}"',
-            "\n  value: {}",
-            "  value: {}",
-            "</a><b>{}</b>",
-            "<b>{}</b>",
-            ">{}</a>",
-        ),
-        *(
-            "A_SECRET {}",
-            "u password {}",
-            " password {}",
-            "login -p {}",
-            " -p {}",
-            "-p{}",
-            " -a {}",
-        ),
-        *("{}@host", "a:letmein", " -u a:letmein"),
-    )
-)
-"""How a text that names a secret may go on; none is a secret without that text."""
-_LONGEST_NAMING: Final = 256
-_MOST_LINES: Final = 3
-"""Lines between which a name and its secret may be divided."""
-_REDACTOR: Final = Redactor((), str)
+_SENTENCE_END: Final = r"[.!?:…][)\]\"'”*_`]*\Z"
 
 
 class Checkpoint(NamedTuple):
@@ -135,150 +42,151 @@ class Checkpoint(NamedTuple):
     preview_url: Untrusted | None
 
 
+class Piece(NamedTuple):
+    """A part of the agent's words that can be shown."""
+
+    words: Untrusted
+    message: int
+    """Number of the message to which it belongs."""
+
+
 class TextBuffer:
     """Joins text deltas without a separator and releases pieces.
 
-    A piece ends with a paragraph; ``flush`` and ``interrupt`` release more. An open code fence,
-    private key or checkpoint block is held back until it is closed, so that it is redacted as a
-    whole. The checkpoint's marks and JSON are removed from the text. The pieces joined without a
-    separator are the text: they keep their line feeds.
+    A piece ends at white space, or with its message; ``flush`` and ``interrupt`` release more. Held
+    back are half a value that the redactor knows, until the rest has come or cannot come any more;
+    an open private key; and a checkpoint block, whose marks and JSON are removed from the text. The
+    pieces joined without a separator are the text: they keep their line feeds.
 
     Every character is looked at a bounded number of times, however the text is divided into deltas.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redactor: Redactor) -> None:
+        self._shown = PieceByPiece(redactor)
         self._text = ""
+        self._message = 0
+        """Number of the message that is being written."""
+        self._ends: list[int] = []
+        """Where in the text earlier messages end."""
         self._checked = 0
         """No paragraph that ends before this index can be released before more text arrives."""
         self._scanned = 0
-        """Blocks that start before this index are known."""
+        """Blocks that start before this index are known; of an open key, its lines."""
         self._blocks: list[tuple[int, int]] = []
         """Start and end of the closed blocks, in order."""
-        self._open: tuple[int, str] | None = None
-        """Start and kind of the block that is open at the end."""
+        self._open: int | None = None
+        """Start of the block that is open at the end."""
         self.checkpoint: Checkpoint | None = None
         """The last checkpoint block seen; the service reads the last one too."""
 
-    def add(self, delta: Untrusted) -> list[Untrusted]:
+    def add(self, delta: Untrusted) -> list[Piece]:
         """Append ``delta`` and return the paragraphs that are complete now, as one piece."""
-        self._text += _within_limit(delta.text)
-        self._scan()
+        self._append(delta)
         end = self._paragraph_end()
         return [] if end is None else self._take(end)
 
-    def flush(self) -> list[Untrusted]:
-        """Return what can be shown when nothing more has come for a while: up to the end of a
-        sentence, or of a plain line.
+    def whole(self, message: Untrusted) -> list[Piece]:
+        """Return a message that comes at once."""
+        self._append(message)
+        return self.interrupt(ends_message=True)
 
-        Elsewhere, the name of a secret could be shown alone, and the secret after it would not be
-        known as one.
-        """
-        if self._open is not None:
-            return []
-        if self._is_sentence():
-            return self._take(len(self._text))
-        start = max(len(self._text) - _TAIL, 0)
-        for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
-            end = start + match.end()
-            word_end = start + match.start()
-            before = self._text[max(word_end - _LONGEST_LINES, 0) : word_end]
-            ends_sentence = re.search(_SENTENCE_END, before[-8:]) is not None
-            ends_plain_line = "\n" in match[0] and _names_nothing(before)
-            if (ends_sentence or ends_plain_line) and self._may_cut(end):
-                return self._take(end)
-        return []
-
-    def _is_sentence(self) -> bool:
-        """Whether the text ends with a sentence of which nothing can be the first half of a
-        secret or of its name.
-        """
-        tail = self._text[-_TAIL:]
-        word = re.search(_LAST_WORD, tail)
-        return (
-            word is not None
-            and re.search(_SENTENCE_END, word[0]) is not None
-            and not _may_begin_secret(word[0])
-            and not _names_what_follows(tail)
-            and self._may_cut(len(self._text))
-        )
-
-    def interrupt(self) -> list[Untrusted]:
-        """Return what can be shown before something else, such as a tool call.
-
-        Held back are an unfinished last word that may be half a secret, and a last line that may
-        name one: redaction would not know what follows.
+    def flush(self) -> list[Piece]:
+        """Return what can be shown when nothing more has come for a while: all words but the last;
+        the last one, too, if it ends a sentence, or if the words before it are shown already.
         """
         end = len(self._text)
-        if not self._may_cut(end):
-            return []
-        tail = self._text[-_TAIL:]
-        word = re.search(_LAST_WORD, tail)
-        if word is not None and _may_begin_secret(word[0]):
-            tail = tail[: word.start()]
-        for _ in range(_MOST_LINES):
-            if not _names_what_follows(tail):
-                break
-            tail = tail[: tail.rstrip().rfind("\n") + 1]
-        finished = max(end - _TAIL, 0) + len(tail)
-        finished = next((stop for start, stop in self._blocks if start < finished < stop), finished)
-        if not self._may_cut(finished):
-            return []
-        return self._take(finished)
+        words_end = end - len(self._last_word)
+        if self.is_inside_word and self._text[:words_end].strip():
+            end = words_end
+        has_ended = self._ends[-1:] == [len(self._text)]
+        return self._take(self._cut_before(end, may_be_mark=not has_ended))
 
-    def drain(self) -> list[Untrusted]:
+    def interrupt(self, *, ends_message: bool, keeps_word: bool = False) -> list[Piece]:
+        """Return what can be shown before something else, such as a tool call.
+
+        Held back is a last word that may be half a token; with ``keeps_word`` any unfinished one.
+        """
+        end = len(self._text)
+        is_unfinished = keeps_word and self.is_inside_word
+        if is_unfinished or _may_be_token(self._last_word):
+            end -= len(self._last_word)
+        pieces = self._take(self._cut_before(end))
+        if ends_message:
+            if self._text:
+                self._ends.append(len(self._text))
+            self._message += 1
+        return pieces
+
+    def drain(self) -> list[Piece]:
         """Return everything that is left; nothing more follows."""
-        return self._take(len(self._text))
+        self._text = self._shown.without_half(self._text)
+        self._ends = [min(end, len(self._text)) for end in self._ends]
+        return self._take(len(self._text), is_last=True)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held back."""
         return not self._text.strip()
 
+    @property
+    def is_inside_word(self) -> bool:
+        """Whether the text ends inside a word, as far as can be seen."""
+        return self._last_word != "" and not re.search(_SENTENCE_END, self._last_word)
+
+    @property
+    def _last_word(self) -> str:
+        """The end of the text behind the last white space or block."""
+        blocks_end = self._blocks[-1][1] if self._blocks else 0
+        word = re.search(_LAST_WORD, self._text[max(len(self._text) - _TAIL, blocks_end) :])
+        return "" if word is None else word[0]
+
+    def _append(self, text: Untrusted) -> None:
+        self._text += _within_limit(text.text)
+        self._scan()
+
     def _scan(self) -> None:
         """Find the blocks in the text that has arrived since the last scan."""
         while True:
-            if self._open is not None:
-                start, kind = self._open
-                after = max(self._scanned - _LONGEST_MARK, start + 1)
-                end = re.compile(_BLOCK_ENDS[kind]).search(self._text, after)
-                if end is None:
+            if self._open is None:
+                after = self._blocks[-1][1] if self._blocks else 0
+                start = re.compile(_BLOCK_START).search(
+                    self._text, max(self._scanned - _LONGEST_MARK, after)
+                )
+                if start is None:
                     break
-                self._blocks.append((start, end.end()))
-                self._open = None
-                self._scanned = end.end()
-            else:
-                after = 0
-                if self._blocks:
-                    after = self._blocks[-1][1]
-                block = self._next_block(max(self._scanned - _LONGEST_MARK, after))
-                if block is None:
-                    break
-                start, kind, self._scanned = block
-                self._open = (start, kind)
+                self._open = self._scanned = start.start()
+            end = self._end_of_block(self._open)
+            if end is None:
+                return
+            self._blocks.append((self._open, end))
+            self._open = None
+            self._scanned = end
         self._scanned = len(self._text)
 
-    def _next_block(self, after: int) -> tuple[int, str, int] | None:
-        """Return where the next block begins, its kind, and the end of the mark that begins it."""
-        if after == 0 and (fence := re.compile(_FENCE).match(self._text)) is not None:
-            return 0, "fence", fence.end()
-        mark = re.compile(_BLOCK_START).search(self._text, after)
-        if mark is None:
-            return None
-        kind = _BLOCK_KINDS[mark[0][0]]
-        start = mark.start() + 1 if kind == "fence" else mark.start()
-        return start, kind, mark.end()
+    def _end_of_block(self, start: int) -> int | None:
+        """Return where the block ends that begins at ``start``; None while it is open."""
+        if self._text.startswith(_KEY_START, start):
+            self._scanned, is_open = formats.open_key(self._text, start, self._scanned)
+            return None if is_open else self._scanned
+        after = max(self._scanned - _LONGEST_MARK, start)
+        at = self._text.find(_CHECKPOINT_END, after)
+        self._scanned = len(self._text)
+        return None if at < 0 else at + len(_CHECKPOINT_END)
 
-    def _may_cut(self, end: int) -> bool:
-        """Whether a piece may end at ``end``: not inside a block or the mark that starts one."""
-        if self._open is not None and self._open[0] < end:
-            return False
+    def _cut_before(self, end: int, *, may_be_mark: bool = True) -> int:
+        """Return the last place up to ``end`` at which a piece may end: not inside a block or the
+        mark that starts one.
+        """
+        if self._open is not None:
+            end = min(end, self._open)
         at = bisect_left(self._blocks, (end, end)) - 1
         if at >= 0 and self._blocks[at][0] < end < self._blocks[at][1]:
-            return False
-        before = self._text[max(end - len(_CHECKPOINT_START), 0) : end]
-        return not any(
-            before.endswith(_CHECKPOINT_START[:size]) for size in range(1, len(_CHECKPOINT_START))
-        )
+            end = self._blocks[at][0]
+        if end == len(self._text) and may_be_mark:
+            known = self._blocks[-1][1] if self._blocks else 0
+            before = self._text[max(end - _LONGEST_MARK, known) :]
+            end -= max(_beginning_at_end(mark, before) for mark in _MARKS)
+        return end
 
     def _paragraph_end(self) -> int | None:
         """Return the end of the last paragraph that is complete; of all text when too much is held
@@ -288,37 +196,49 @@ class TextBuffer:
         start = len(self._text) - len(self._text.lstrip())
         known = len(self._text)
         if self._open is not None:
-            known = self._open[0]
+            known = self._open
         limit = known
         while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
-            if self._may_cut(at):
+            if self._cut_before(at) == at:
                 return at + 2
             limit = at + 1
-        self._checked = known - 1
-        is_too_long = len(self._text) - start > _MOST_HELD
+        self._checked = max(known - 1, 0)
+        is_too_long = len(self._text) - start > _MAX_HELD
         return len(self._text) if is_too_long else None
 
-    def _take(self, end: int) -> list[Untrusted]:
+    def _take(self, end: int, *, is_last: bool = False) -> list[Piece]:
+        if not is_last:
+            end = min(end, self._shown.half_at_end(self._text[:end]))
         shown = self._text[:end]
+        ends = [at for at in self._ends if at <= end]
+        number = self._message - len(self._ends)
+        parts = [shown[start:stop] for start, stop in pairwise([0, *ends, end])]
         if _CHECKPOINT_START in shown:
-            shown = re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, shown)
+            parts = [re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, shown)]
         left_over = ""
-        if not shown.strip():
+        if not "".join(parts).strip():
             # What separates paragraphs, or words, is kept for the next piece.
-            left_over = "\n" * min(shown.count("\n"), 2) or shown[-1:]
+            text = "".join(parts)
+            left_over = "\n" * min(text.count("\n"), 2) or text[-1:]
         self._text = left_over + self._text[end:]
-        moved = end - len(left_over)
+        self._forget(end, end - len(left_over))
+        if left_over or not shown:
+            return []
+        masked = self._shown.next(parts)
+        return [Piece(Untrusted(words), number + at) for at, words in enumerate(masked) if words]
+
+    def _forget(self, end: int, moved: int) -> None:
+        """Note that the text up to ``end`` was taken, and all behind it has moved to the left."""
+        self._ends = [at - moved for at in self._ends if at > end]
         self._blocks = [
             (start - moved, stop - moved) for start, stop in self._blocks if start >= end
         ]
+        self._scanned = max(self._scanned - moved, 0)
         if self._open is not None:
-            start, kind = self._open
-            self._open = (start - moved, kind) if start >= end else None
-        self._scanned = len(self._text)
+            self._open = self._open - moved if self._open >= end else None
+        if self._open is None:
+            self._scanned = len(self._text)
         self._checked = 0
-        if left_over or not shown:
-            return []
-        return [Untrusted(shown)]
 
     def _read_checkpoint(self, block: re.Match[str]) -> str:
         """Keep the JSON of a checkpoint block; one that cannot be read still pauses the run."""
@@ -334,52 +254,20 @@ class TextBuffer:
 
 def _within_limit(delta: str) -> str:
     """Return what is read of a delta, with a mark that says how much is not."""
-    missing = len(delta) - _LONGEST_DELTA
-    return delta if missing <= 0 else f"{delta[:_LONGEST_DELTA]}… {missing:,} more characters\n\n"
+    missing = len(delta) - _MAX_DELTA
+    return delta if missing <= 0 else f"{delta[:_MAX_DELTA]}… {missing:,} more characters\n\n"
 
 
-def _may_begin_secret(word: str) -> bool:
-    """Whether ``word`` may be the first part of a secret, or of its name."""
-    is_plain = re.fullmatch(_PLAIN_WORD, word)
-    is_ended = re.fullmatch(_ENDED_WORD, word) and not re.search(_RANDOM_WORD, word)
-    if not (is_plain or is_ended) or any(name.startswith(word.lower()) for name in _NAMES):
-        return True
-    part = word.rpartition("/")[2] or word
-    prefixes = (prefix for kind in formats.formats() for prefix in kind.prefixes)
-    return any(
-        prefix.startswith(part)
-        or (part.startswith(prefix) and len(part) < len(prefix) + _LONGEST_KIND)
-        for prefix in prefixes
+def _beginning_at_end(mark: str, text: str) -> int:
+    """Return how many characters of ``mark`` end ``text``, less than all of it."""
+    sizes = range(len(mark) - 1, 0, -1)
+    return next((size for size in sizes if text.endswith(mark[:size])), 0)
+
+
+def _may_be_token(word: str) -> bool:
+    """Whether ``word`` may be the first half of a token."""
+    return looks_random(word) or any(
+        len(prefix) >= _SHORTEST_PREFIX and prefix in word
+        for kind in formats.formats()
+        for prefix in kind.prefixes
     )
-
-
-def _names_what_follows(text: str) -> bool:
-    """Whether a secret that followed ``text``, in one of many ways, would be known by a name in it.
-
-    A last word that ends no sentence may be half of what leads to the secret: the text is tried
-    without it, too.
-    """
-    text = text[-_LONGEST_NAMING:]
-    lower = text.lower()
-    if not any(word in lower for word in _NAMING_WORDS):
-        return False
-    starts = {text}
-    word = re.search(_LAST_WORD, text)
-    if word is not None and not re.fullmatch(_ENDED_WORD, word[0]):
-        starts.add(text[: word.start()])
-    ways = [way for way in _WAYS_ON if way[0].isspace() or not re.search(_SENTENCE_END, text)]
-    return any(
-        end > len(start)
-        for start in starts
-        for way in ways
-        for _, end in _REDACTOR.find(start + way, 1)
-    )
-
-
-def _names_nothing(text: str) -> bool:
-    """Whether the last two lines of ``text`` are plain words, and none of them names what
-    follows.
-    """
-    lines = text.rsplit("\n", 2)[-2:]
-    is_plain = len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
-    return is_plain and not _names_what_follows(f"{text}\n")

@@ -23,7 +23,9 @@ from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Stop
 
 QUIET_SECONDS: Final = 2.0
-"""Time without events after which what is held back is shown."""
+"""Time without events after which what is held back is shown; the agent's words do not wait for
+other events.
+"""
 LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not
 reported as late.
@@ -66,7 +68,7 @@ class Follower:
         waits_while_paused: bool = False,
     ) -> None:
         self.run = run
-        self.timeline = Timeline()
+        self.timeline = Timeline(service.redactor)
         self._service = service
         self._interval = interval
         self._waits_while_paused = waits_while_paused
@@ -216,8 +218,11 @@ class Follower:
         """Do what is due: show what was held back, send a heartbeat."""
         now = self._service.now
         if now >= self._quiet_at:
+            shown = self.timeline.flush_text()
             self._quiet_at = inf
-            yield updates.Quiet(tuple(self.timeline.flush_text()))
+            if shown and self.timeline.holds_words:  # a last word
+                self._quiet_at = now + QUIET_SECONDS
+            yield updates.Quiet(tuple(shown))
         if now >= self._heartbeat_at and not self._is_over:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Heartbeat(
@@ -379,7 +384,9 @@ class Follower:
             return
         now = self._service.now
         self._event_at = self._changed_at = now
-        self._quiet_at = now + QUIET_SECONDS
+        has_words = any(event.kind is EventKind.TEXT_DELTA for event in arrived)
+        if has_words or not self.timeline.holds_words:
+            self._quiet_at = now + QUIET_SECONDS
         self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()

@@ -11,6 +11,7 @@ from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.run.updates import Trouble
+from mogplex_ci.sanitize import Redactor
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
@@ -39,11 +40,15 @@ class Service:
         stop: Stop,
         began: float | None = None,
         timeout: float = inf,
+        redactor: Redactor | None = None,
     ) -> None:
-        """``began`` is when the step began, in the time of ``clock``; now if it is None."""
+        """``began`` is when the step began, in the time of ``clock``; now if it is None.
+        ``redactor`` knows this process's secrets.
+        """
         self.client = client
         self.clock = clock
         self.stop = stop
+        self.redactor = redactor
         self._began = self.now if began is None else began
         self.deadline = self._began + timeout
 

@@ -4,13 +4,14 @@ One timeline is built for each run, while its events arrive. The log shows what 
 summary, the report, the outputs and the result file read the finished timeline.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
 from mogplex_ci.models import Event, EventKind, GitState, RunEnd, ToolState
-from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
+from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
+from mogplex_ci.sanitize import Redactor
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -199,7 +200,8 @@ class Timeline:
     far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        """``redactor`` knows the values that the agent's words must not show in two halves."""
         self.entries: list[Entry] = []
         """In order; a tool call stands where it started."""
         self.started: datetime | None = None
@@ -224,8 +226,9 @@ class Timeline:
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
         self._calls_by_id: dict[Untrusted, ToolCall] = {}
-        self._buffer = TextBuffer()
-        self._message: AgentText | None = None
+        self._buffer = TextBuffer(redactor or Redactor())
+        self._messages: dict[int, AgentText] = {}
+        """By the numbers of the buffer: words that are held back belong to their own message."""
 
     def add(self, event: Event) -> list[Addition]:
         """Add the next event and return what it adds. A finished tool call is the entry of its
@@ -267,6 +270,11 @@ class Timeline:
         return list(self._say(self._buffer.drain()))
 
     @property
+    def holds_words(self) -> bool:
+        """Whether some of the agent's words wait for more of them."""
+        return not self._buffer.is_empty
+
+    @property
     def calls(self) -> list[ToolCall]:
         """The tool calls, in the order of their entries."""
         return list(self._calls)
@@ -298,7 +306,7 @@ class Timeline:
     @property
     def has_spoken(self) -> bool:
         """Whether the agent has said anything, even if it is still held back."""
-        return self.last_words is not None or not self._buffer.is_empty
+        return self.last_words is not None or self.holds_words
 
     def spans(self) -> list[PhaseSpan]:
         """Return the phases that were reached; one without an end lasts to the newest event."""
@@ -337,12 +345,13 @@ class Timeline:
             yield from self._start_work(at)
             yield from self._say(self._buffer.add(event.message or Untrusted("")))
             return
-        yield from self._say(self._buffer.interrupt())
-        # A word that is held back belongs to the message, also if a note comes before the rest.
-        if event.kind not in _WITHIN_A_MESSAGE and (
-            event.kind is not EventKind.OTHER or self._buffer.is_empty
-        ):
-            self._message = None
+        if event.kind is not EventKind.MESSAGE:
+            # A note may come inside a word.
+            is_inside = event.kind is EventKind.OTHER and self._buffer.is_inside_word
+            ends_message = event.kind not in _WITHIN_A_MESSAGE and not is_inside
+            yield from self._say(
+                self._buffer.interrupt(ends_message=ends_message, keeps_word=is_inside)
+            )
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 
     def _meaning_of(self, event: Event, at: float) -> Iterator[Addition]:
@@ -388,8 +397,8 @@ class Timeline:
     def _whole_message(self, event: Event, at: float) -> Iterator[Addition]:
         if event.message:
             yield from self._start_work(at)
-            yield from self._say([event.message])
-            self._message = None
+            yield from self._say(self._buffer.interrupt(ends_message=True))
+            yield from self._say(self._buffer.whole(event.message))
 
     def _deliver(self, event: Event, at: float) -> Iterator[Addition]:
         if self._reach(Phase.DELIVERY):
@@ -437,17 +446,18 @@ class Timeline:
         self.started = self.started or event.created_at
         return max((event.created_at - self.started).total_seconds(), 0.0)
 
-    def _say(self, pieces: list[Untrusted]) -> Iterator[Addition]:
-        for piece in pieces:
-            if self._message is None:
-                self._message = AgentText(self._now)
-                self.entries.append(self._message)
-            before = self._message.pieces[-1].text if self._message.pieces else "\n"
-            self._message.pieces.append(piece)
+    def _say(self, pieces: Iterable[Piece]) -> Iterator[Addition]:
+        for words, number in pieces:
+            message = self._messages.get(number)
+            if message is None:
+                message = self._messages[number] = AgentText(self._now)
+                self.entries.append(message)
+            before = message.pieces[-1].text if message.pieces else "\n"
+            message.pieces.append(words)
             yield TextPiece(
                 self._now,
-                piece,
-                continues=not before.endswith("\n") and not piece.text.startswith("\n"),
+                words,
+                continues=not before.endswith("\n") and not words.text.startswith("\n"),
             )
 
     def _reach(self, phase: Phase) -> bool:

@@ -1,12 +1,18 @@
-"""Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI
-system's markers.
+"""Makes text of untrusted values that may be printed.
 
-``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``.
-``redactor`` finds secrets by their value (``known_values``, ``environment``), by their format
-(``formats``) and by the name in front of them (``names``).
+Tokens of the formats in ``formats.tsv`` and private keys are replaced. Whole values of
+secret-looking variables and their pieces that look random are replaced, also as URLs, JSON, shells
+and base64 quote them. A value behind a name that calls it a secret is replaced. The agent's words are searched
+as one text and cut between words: at most four characters of a known value are shown.
+
+``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``,
+which have visible controls, no secrets, no CI system's markers, and a bounded length.
 """
 
+from mogplex_ci.sanitize.controls import INVISIBLE, take_out_invisible
 from mogplex_ci.sanitize.environment import secrets_of
+from mogplex_ci.sanitize.known_values import is_maskable, looks_random
+from mogplex_ci.sanitize.redactor import MASK, PieceByPiece, Redactor
 from mogplex_ci.sanitize.safe_text import (
     CleanText,
     Markdown,
@@ -17,28 +23,27 @@ from mogplex_ci.sanitize.safe_text import (
     duration,
     timestamp,
 )
-from mogplex_ci.sanitize.sanitizer import (
-    BLOCK_LIMIT,
-    INVISIBLE,
-    Part,
-    Sanitizer,
-    Value,
-    take_out_invisible,
-)
+from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, Part, Sanitizer, Value, cut_between_words
 
 __all__ = [
     "BLOCK_LIMIT",
     "INVISIBLE",
+    "MASK",
     "CleanText",
     "Markdown",
     "Part",
+    "PieceByPiece",
     "QuotedText",
+    "Redactor",
     "SafeText",
     "Sanitizer",
     "Value",
     "clock",
     "count",
+    "cut_between_words",
     "duration",
+    "is_maskable",
+    "looks_random",
     "secrets_of",
     "take_out_invisible",
     "timestamp",

@@ -1,4 +1,4 @@
-"""Decodes text from JSON, shells, URLs, HTML, base64 and hex, and keeps where each piece stood."""
+"""Decodes text from JSON, shells, URLs, HTML and base64, and keeps where each piece stood."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import re
 import sys
 from bisect import bisect
-from collections.abc import Callable
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final
@@ -16,7 +15,8 @@ from mogplex_ci.sanitize.formats import compiled
 
 _ESCAPE: Final = (
     r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|U000[01][0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
-    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|0?[01][0-7]{2}|[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
+    r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|3[0-7]{2}(?:\\{1,63}2[0-7]{2}){1,3}"
+    r"|0?[01][0-7]{2}|[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
     r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|[A-Za-z]{2,24});|\[[\d;]{0,8}m)"
 )
@@ -32,12 +32,9 @@ _LINES: Final = r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)|[^\n]++\n?"
 line.
 """
 _SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
-_BASE64: Final = (
-    r"([A-Za-z0-9+/_-]{24,}"
-    r"(?:[ \t\r\"',\\]*\n[ \t\"'>|#*;%]*[A-Za-z0-9+/_-]{2,})*)"  # more lines, perhaps behind a prefix
-)
-_BETWEEN_LINES: Final = r"([^A-Za-z0-9+/_-]+)"
-_HEX: Final = r"([0-9A-Fa-f]{32,})"
+_BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t]*\r?\n[ \t]*[A-Za-z0-9+/_-]{2,})*)"
+"""A line of base64, and those below it."""
+_BETWEEN_LINES: Final = r"(\s+)"
 
 
 class Decoded:
@@ -55,6 +52,11 @@ class Decoded:
             list(accumulate(map(len, pieces), initial=0)) for pieces in (self._written, self._read)
         )
         return written, read
+
+    @property
+    def length(self) -> int:
+        """Length of the text as it is written."""
+        return self._starts[0][-1]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where what ``text[start:end]`` holds stands; what is decoded counts as a whole."""
@@ -103,8 +105,9 @@ def _character(escape: str) -> str:
     end = escape.lstrip("\\")
     if len(end) < 2:
         return _SHORT_ESCAPES.get(end, end or "\\")
-    if end.isdigit():
-        return chr(int(end, 8))
+    if end[0].isdigit():
+        codes = [int(code, 8) for code in re.findall(r"\d+", end)]
+        return bytes(codes).decode(errors="replace")
     if end.startswith("x"):
         raw = bytes.fromhex(re.sub(r"\\*x", "", end))
         return raw.decode(errors="replace")
@@ -113,88 +116,39 @@ def _character(escape: str) -> str:
 
 
 def from_base64(text: str) -> Decoded:
-    """Return the texts that ``text`` holds in base64; lines of whole groups of four belong
-    together.
-    """
-    return _from_pieces(text, _BASE64, lambda part: re.split(_BETWEEN_LINES, part), _from_base64)
-
-
-def from_hex(text: str) -> Decoded:
-    """Return the texts that ``text`` holds as hexadecimal digits."""
-    return _from_pieces(text, _HEX, lambda part: [part], _from_hex)
-
-
-DECODERS: Final = (unescaped, from_base64, from_hex)
-
-
-def _from_pieces(
-    text: str, pattern: str, divide: Callable[[str], list[str]], decode: Callable[[str], str]
-) -> Decoded:
-    """Return what the matches of ``pattern`` hold, each divided into pieces that are decoded alone;
-    a line break stands for all other text.
+    """Return the texts that ``text`` holds in base64, with a line break for all else; lines of
+    whole groups of four belong together.
     """
     written: list[str] = []
     read: list[str] = []
-    for number, part in enumerate(compiled(pattern).split(text)):
+    for number, part in enumerate(compiled(_BASE64).split(text)):
         if number % 2 == 0:
             written.append(part)
             read.append("\n")
         else:
-            pieces = divide(part)
+            pieces = re.split(_BETWEEN_LINES, part)
             written += pieces
-            read += map(decode, pieces)
+            read += map(_from_base64, pieces)
     return Decoded(written, read)
 
 
+DECODERS: Final = (unescaped, from_base64)
+
+
 def _from_base64(piece: str) -> str:
-    """Return the text that a line is in base64, padding left out, or a line break; nothing for
-    what stands between two lines.
+    """Return the ASCII text that a line is in base64, padding left out, or a line break; nothing
+    for what stands between two lines.
     """
-    if not piece[:1].isalnum() and compiled(_BETWEEN_LINES).fullmatch(piece):
+    if piece.isspace():
         return ""
-    text = _text_of_base64(piece)
-    if text is None and piece.startswith(("+", "-")):
-        text = _text_of_base64(piece[1:])  # a line of a diff
-        piece = piece[1:]
-    if text is None:
-        return "\n"
-    if len(piece) % 4:  # the last line
-        text += "\n"
-    return text
-
-
-def _text_of_base64(piece: str) -> str | None:
-    """Return the text that ``piece`` is in base64; None if it is none. ``piece`` has letters and
-    signs of base64 alone, and no padding, so that it can be decoded.
-    """
-    is_for_urls = "-" in piece or "_" in piece
+    is_last = len(piece) % 4 > 0
     if len(piece) % 4 == 1:
         piece = piece[:-1]  # one character more is less than a byte
-    return _as_text(base64.b64decode(f"{piece}==", altchars="-_" if is_for_urls else None))
-
-
-def _from_hex(piece: str) -> str:
-    whole = piece[: len(piece) // 2 * 2]  # a cut one may end inside a byte
-    return _as_text(bytes.fromhex(whole)) or "\n"
-
-
-def _as_text(raw: bytes) -> str | None:
-    """Return ``raw`` as text in ASCII, or in UTF-16, as PowerShell takes its commands; None if it
-    is none.
-    """
-    encoding = "ascii"
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif raw[1:2] == b"\0":
-        encoding = "utf-16-le"
-    elif raw[:1] == b"\0":
-        encoding = "utf-16-be"
-    if encoding != "ascii":
-        raw = raw[: len(raw) // 2 * 2]
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
+    is_for_urls = "-" in piece or "_" in piece
+    raw = base64.b64decode(f"{piece}==", altchars="-_" if is_for_urls else None)
+    if not raw.isascii():
+        return "\n"
+    text = raw.decode()
     if not re.sub(r"[\n\r\t]", "", text).isprintable():
-        return None
-    return text
+        return "\n"
+    return f"{text}\n" if is_last else text

@@ -1,13 +1,14 @@
 """The secrets in a process's environment, which the names of variables tell."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import unquote
 
-from mogplex_ci.sanitize.connections import url_passwords
 from mogplex_ci.sanitize.formats import compiled
 
 _SHORTEST: Final = 8
+_URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)"
 _TELLING_NAME: Final = (
     r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEYS?(?:[_-]?IDS?)?$"
     r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"
@@ -63,7 +64,7 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
         if _is_secret_name(name.upper()):
             found.add(value)
         if "://" in value and "@" in value:
-            found.update(url_passwords(value))
+            found.update(_url_passwords(value))
     return {value for value in found if value.casefold() not in public and _may_be_secret(value)}
 
 
@@ -76,3 +77,14 @@ def _is_secret_name(name: str) -> bool:
     if compiled(_HARMLESS_NAME).search(name) or compiled(_OF_THE_SYSTEM).match(name):
         return False
     return compiled(_TELLING_NAME).search(name) is not None
+
+
+def _url_passwords(text: str) -> Iterator[str]:
+    """Yield the passwords of at least 8 characters in the URLs of ``text``, as they are written and
+    as they are.
+
+    One that stands elsewhere in its URL is none: ``postgres://postgres:postgres@localhost``.
+    """
+    for scheme, user, password, rest in compiled(_URL).findall(text):
+        if password not in (scheme, user) and password not in rest:
+            yield from (password, unquote(password))

@@ -62,13 +62,22 @@ _KEY_BODY = (
     rf"{_KEY_BREAK}(?:[A-Za-z-]+: [^\n]*+{_KEY_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_KEY_BREAK})+"
     r"(?:(?<!\n\n)[A-Za-z0-9+/=]+)?"  # a blank line ends the key: what follows is another text
 )
+_KEY_HEADER_SO_FAR = r"-----BEGIN[ A-Z0-9_-]{0,120}"
+_KEY_SIGN = r"(?:[\s\"',|>+*#-]|\\[nr]|\\\Z)"
+_KEY_LINE = rf"{_KEY_SIGN}*+(?:[A-Za-z-]++: .*|(?:[A-Za-z0-9+/=]{{16,}}+{_KEY_SIGN}*+)*+)"
+"""A line of a key: nothing, a header, or much of its body."""
+_LAST_KEY_LINE = (
+    rf"{_KEY_LINE}(?:[A-Za-z0-9+/=]{{1,15}}+{_KEY_SIGN}*+|END[A-Z0-9 ]*+-*+|[A-Za-z-]++:?)?"
+)
+"""The same, when more of it may come, and the end of the body."""
 _LOOKS_LIKE_BODY = r"\n|[A-Za-z0-9+/=]{16}"
 
 
 @cache
 def formats() -> tuple[Format, ...]:
     """Return the lines of ``formats.tsv``."""
-    _, *rows = Path(__file__).with_name("formats.tsv").read_text(encoding="utf-8").splitlines()
+    text = Path(__file__).with_name("formats.tsv").read_text(encoding="utf-8")
+    _, *rows = (line for line in text.splitlines() if not line.startswith("#"))
     return tuple(Format(*row.split("\t")) for row in rows)
 
 
@@ -136,6 +145,30 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
             yield begin.start(), edge.end()
         elif body := compiled(_KEY_BODY).match(text, *inside):
             yield begin.start(), body.end()
+
+
+def open_key(text: str, start: int, after: int) -> tuple[int, bool]:
+    """Return up to where the private key at ``start`` was read, of which the part before ``after``
+    was read earlier, and whether more of it may follow: what is there so far can be its body.
+    """
+    begin = compiled(_KEY_BEGIN).match(text, start)
+    if begin is None:
+        is_open = compiled(_KEY_HEADER_SO_FAR).fullmatch(text, start) is not None
+        return (start if is_open else start + 1), is_open
+    at = max(after, begin.end())
+    while True:
+        line_end = text.find("\n", at)
+        stop = len(text) if line_end < 0 else line_end
+        edge = compiled(_KEY_EDGE).search(text, at, stop)
+        if edge is not None:
+            return (edge.end() if edge[0].startswith("KEY") else edge.start()), False
+        has_body = bool(text[begin.end() : min(at, begin.end() + 100)].strip())
+        line = _LAST_KEY_LINE if has_body or line_end < 0 else _KEY_LINE
+        if compiled(line).fullmatch(text, at, stop) is None:
+            return at, False
+        if line_end < 0:
+            return at, True
+        at = line_end + 1
 
 
 @cache

@@ -1,85 +1,81 @@
-"""Finds the secrets that this process knows by their values: whole, in the forms that tools write,
-and any 16 characters of one in a row.
-
-So a value that was cut, or stands in two fields, in a sum of strings, over lines or in a diff, is
-hidden, too.
+"""Finds the secrets that this process knows by their values: whole values and the pieces of one
+that look random, each also as URLs, JSON, shells and base64 write it.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, Final
-from urllib.parse import quote_plus
+from typing import Final
+from urllib.parse import quote_plus, unquote
 
 from mogplex_ci.sanitize import names
-from mogplex_ci.sanitize.connections import names_server, passwords_in
+from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.encodings import Decoded, unescaped
 from mogplex_ci.sanitize.formats import Vocabulary, compiled
 
+_SHOWN: Final = 4
+"""Characters of a known value that may be shown: so few are in every text."""
+_LONGEST_HALF: Final = 4096
+"""Characters at the end of a text in which the first half of a value is looked for."""
 _SHORTEST: Final = 4
-_SHORTEST_LEAF: Final = 8
-_WINDOW: Final = 16
-"""Characters of a value that are hidden wherever they stand in a row."""
-_BLOCK: Final = 8
-"""Every window holds one whole block of the value, and only blocks are searched for."""
+_SHORTEST_PIECE: Final = 8
+_LONG_PIECE: Final = 16
 _SHORTEST_ACROSS_BREAKS: Final = 16
 """A value is looked for across line breaks and spaces when it is this long, or holds a sign: others
 are in prose.
 """
-_KINDS: Final = (r"\d", "[A-Z]", "[a-z]", r"[^A-Za-z\d]")
+_BETWEEN_PIECES: Final = r"(?:[\s\"'`=:,;{}\[\]]|\\[nrt])+"
+"""White space, quotes and signs; JSON's line breaks part the lines of a key in a document."""
+_IN_AN_ADDRESS: Final = r"[/@?&#]+"
+_KINDS: Final = (r"\d", "[A-Z]", "[a-z]", r"[^A-Za-z\d./:@_-]")
 _KINDS_OF_A_SECRET: Final = 3
-"""Fewer kinds of characters are in words: names of branches and projects, sentences."""
-_CHANGES_OF_A_SECRET: Final = 4
-"""How often letters and digits change places in a window of a hexadecimal secret, at least."""
-_URL: Final = r"([a-z][a-z0-9+.-]{1,30}://)(?:([^\s/@]*)@)?[^\s/?#]*"
-_OUTSIDE_ADDRESS: Final = 8
-"""Characters of a window that do not belong to a URL's scheme and host, at least."""
-_PEM: Final = r"-----BEGIN [^\n-]{1,60}-----(.*?)(?:-----END|\Z)"
-_OPAQUE: Final = r"[\w+/=.~-]{16,}"
-_WORD: Final = "[a-z]{7}"
-_YAML: Final = r"\s*(?:---\s+|#.*\n\s*)*[\w.-]+:(?:\s|\Z)"
-_TELLING_KEY: Final = r"(?i)key|token|secret|passw|credential|auth\b"
+"""Fewer kinds of characters are in words: names of branches and projects, dates."""
+_DIGITS_OF_A_SECRET: Final = 4
+_TOKENS_BEGIN: Final = r"(?:mog_|gh[a-z]_|github_pat_)."
 _URL_SAFE: Final = str.maketrans("+/", "-_")
+
+
+def looks_random(text: str) -> bool:
+    """Whether ``text`` is made of many kinds of characters, as passwords and tokens are."""
+    kinds = sum(compiled(kind).search(text) is not None for kind in _KINDS)
+    if len(text) >= _SHORTEST_PIECE and kinds >= _KINDS_OF_A_SECRET:
+        return True
+    digits = sum(character.isdigit() for character in text)
+    # Digits alone are ids and times.
+    has_letters = compiled("[A-Za-z]").search(text) is not None
+    return len(text) >= _LONG_PIECE and digits >= _DIGITS_OF_A_SECRET and has_letters
+
+
+def is_maskable(secret: str) -> bool:
+    """Whether a CI system may hide ``secret`` wherever it stands in the job's log, other steps'
+    lines included. A plain word given by mistake would go missing there.
+    """
+    return compiled(_TOKENS_BEGIN).match(secret) is not None or looks_random(secret)
 
 
 class KnownValues:
     """The values, in the forms in which they are looked for."""
 
-    def __init__(self, values: Iterable[str], shown: Callable[[str], str]) -> None:
-        """``shown`` is what every text goes through before it is searched."""
-        whole = [value for value in map(str.strip, values) if len(value) >= _SHORTEST]
-        parts = {part for value in whole for part in _parts(value)}
-        forms = {form for value in (*whole, *parts) for form in _forms(value)}
+    def __init__(self, values: Iterable[str]) -> None:
+        whole = {value for value in map(str.strip, values) if len(value) >= _SHORTEST}
+        pieces = {piece for value in whole for piece in _random_pieces(value)}
+        forms = {form for value in whole | pieces for form in _forms(value)}
         self.longest = max(map(len, forms), default=0)
         """Length of the longest value, in its longest form."""
-        needles = {
-            "".join(text.split()): text
-            for form in map(shown, forms)
-            for text in (form, unescaped(form).text)
-        }
-        self._needles = {
-            needle: text for needle, text in needles.items() if len(needle) >= _SHORTEST
-        }
-        """Forms by what they are without white space, as they stand in a text and as they stand in
-        a decoded one.
+        self._needles: dict[str, bool] = {}
+        """Forms without white space, as they stand in a text and in an unescaped one; and whether
+        they may go over several words.
         """
-        self._blocks: dict[str, list[tuple[str, int]]] = {}
-        """Pieces of 8 characters, the values that have them, and where."""
-        texts = {"".join(shown(value).split()) for value in parts}
-        long = {text for text in texts if len(text) >= _WINDOW}
-        self._dumps = {dump for text in long for dump in (*_hex(text), *_base64(text))}
-        """What a hex dump shows of the values, and what base64 does that lacks its start."""
-        for text in sorted(long | self._dumps):
-            for at in range(0, len(text) - _BLOCK + 1, _BLOCK):
-                block = text[at : at + _BLOCK]
-                if len(set(block)) > 1:  # the same character again and again takes quadratic time
-                    self._blocks.setdefault(block, []).append((text, at))
-        self._pairs = {block: frozenset(pairwise(block)) for block in self._blocks}
+        for form in map(show_controls, forms):
+            for text in (form, unescaped(form).text):
+                needle = "".join(text.split())
+                across = len(needle) >= _SHORTEST_ACROSS_BREAKS or not text.isalnum()
+                if len(needle) >= _SHORTEST:
+                    self._needles[needle] = across
+        self._pairs = {needle: frozenset(pairwise(needle)) for needle in self._needles}
 
     def find(self, text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
         """Return where in ``text``, whose controls are shown already, the values stand, with any
@@ -89,56 +85,56 @@ class KnownValues:
             return
         all_words = text.split()
         squeezed = "".join(all_words)
-        needles = [needle for needle in self._needles if needle in squeezed]
-        blocks = self._blocks_in(squeezed, vocabulary.pairs | _pairs_of_neighbours(all_words))
-        if not needles and not blocks:
+        pairs = vocabulary.pairs | _pairs_of_neighbours(all_words)
+        needles = [
+            needle
+            for needle, pairs_of_needle in self._pairs.items()
+            if pairs_of_needle <= pairs and needle in squeezed
+        ]
+        if not needles:
             return
-        pieces = re.split(r"(\s+)", text)
-        words = Decoded(pieces, ["" if piece.isspace() else piece for piece in pieces])
+        words = _without_breaks(text)
         for needle in needles:
-            across = len(needle) >= _SHORTEST_ACROSS_BREAKS or not self._needles[needle].isalnum()
             for at in names.occurrences(needle, squeezed):
                 start, end = words.span(at, at + len(needle))
-                if across or end - start == len(needle):
+                if self._needles[needle] or end - start == len(needle):
                     yield start, end
-        for start, end in self._find_windows(squeezed, blocks):
-            yield words.span(start, end)
 
-    def _blocks_in(self, text: str, pairs: Set[tuple[str, str]]) -> Collection[str]:
-        """Return the blocks that are in ``text``, whose characters have these ``pairs`` of
-        neighbours.
+    def half_at_end(self, text: str) -> int:
+        """Return where the end of ``text`` begins that may be the first half of a value, with more
+        of it than may be shown; the length of ``text`` if none does.
         """
-        if len(text) < len(self._blocks):  # of a key with many lines
-            return self._blocks.keys() & {
-                text[at : at + _BLOCK] for at in range(len(text) - _BLOCK + 1)
-            }
-        return [
-            block
-            for block, pairs_of_block in self._pairs.items()
-            if pairs_of_block <= pairs and block in text
-        ]
+        if not self._needles:
+            return len(text)
+        tail_at = max(len(text) - min(2 * self.longest, _LONGEST_HALF), 0)
+        tail = text[tail_at:]
+        starts = [self._half_in(_without_breaks(tail))]
+        decoded = unescaped(tail[tail.rfind("\n") + 1 :])
+        if decoded.text:
+            at = self._half_in(_without_breaks(decoded.text))
+            if at < len(decoded.text):
+                starts.append(tail.rfind("\n") + 1 + decoded.span(at, at + 1)[0])
+        start = min(starts)
+        return len(text) if start >= len(tail) else tail_at + start
 
-    def _find_windows(self, text: str, blocks: Iterable[str]) -> Iterator[tuple[int, int]]:
-        """Yield the runs of ``text`` that a value has, too, if they hold one of its windows."""
-        done: dict[tuple[str, int], int] = {}
-        for block in blocks:
-            for at in names.occurrences(block, text):
-                for value, offset in self._blocks[block]:
-                    shift = at - offset
-                    if at < done.get((value, shift), 0):
-                        continue  # in the run that an earlier block has found
-                    start, end = _common_run(text, value, at, offset)
-                    done[value, shift] = end
-                    starts = range(start - shift, end - shift - _WINDOW + 1)
-                    if any(value in self._dumps or _is_telling(value, first) for first in starts):
-                        yield start, end
+    def _half_in(self, words: Decoded) -> int:
+        """Return where the half of a value begins that ends a text; its length if none does."""
+        squeezed = words.text
+        best = len(squeezed)
+        for needle in self._needles:
+            tail = squeezed[-len(needle) + 1 :]
+            for at in names.occurrences(needle[: _SHOWN + 1], tail):
+                if needle.startswith(tail[at:]):
+                    best = min(best, len(squeezed) - len(tail) + at)
+                    break
+        if best == len(squeezed):
+            return words.length
+        return words.span(best, best + 1)[0]
 
 
-def _hex(value: str) -> tuple[str, ...]:
-    """Return the bytes of ``value`` as hexadecimal digits, also as OpenSSL prints them."""
-    raw = value.encode("utf-8", "surrogateescape")
-    lower = (raw.hex(), raw.hex(":"))
-    return *lower, *map(str.upper, lower)
+def _without_breaks(text: str) -> Decoded:
+    pieces = re.split(r"(\s+)", text)
+    return Decoded(pieces, ["" if piece.isspace() else piece for piece in pieces])
 
 
 def _pairs_of_neighbours(words: list[str]) -> set[tuple[str, str]]:
@@ -148,141 +144,33 @@ def _pairs_of_neighbours(words: list[str]) -> set[tuple[str, str]]:
     return set(zip(ends, starts, strict=False))
 
 
-def _common_run(text: str, value: str, at: int, offset: int) -> tuple[int, int]:
-    """Return where the run of characters around ``at`` begins and ends that ``text`` and ``value``,
-    there at ``offset``, have in common.
+def _random_pieces(value: str) -> Iterator[str]:
+    """Yield the pieces of a document, a key or a connection string that look random. Those of an
+    address stand between its slashes; its host is none.
     """
-    start = at
-    while start and start - at + offset and text[start - 1] == value[start - 1 - at + offset]:
-        start -= 1
-    end = at + _BLOCK
-    last = min(len(text), len(value) - offset + at)
-    while end < last and text[end] == value[end - at + offset]:
-        end += 1
-    return start, end
-
-
-@lru_cache(100_000)
-def _is_telling(value: str, start: int) -> bool:
-    """Whether the window of ``value`` at ``start`` is neither words nor an address."""
-    window = value[start : start + _WINDOW]
-    outside = range(start, start + len(window))
-    if (address := compiled(_URL).match(value)) is not None:
-        user = range(*address.span(2))
-        outside_count = sum(at >= address.end() or at in user for at in outside)
-        if outside_count < _OUTSIDE_ADDRESS:
-            return False
-    return not _is_words(window)
-
-
-def _is_words(text: str) -> bool:
-    """Whether ``text`` may be a name or prose."""
-    kinds = sum(compiled(kind).search(text) is not None for kind in _KINDS)
-    changes = len(compiled(r"[a-zA-Z](?=\d)|\d(?=[a-zA-Z])").findall(text))
-    return kinds < _KINDS_OF_A_SECRET and changes < _CHANGES_OF_A_SECRET
-
-
-def _parts(value: str) -> Iterator[str]:
-    """Yield what is secret in ``value``: itself, or the leaves of JSON and YAML, the body of a key
-    in PEM, the passwords of a connection string, the lines of any other text.
-    """
-    keys = compiled(f"(?s){_PEM}").findall(value.replace("\\n", "\n"))
-    documents = [] if keys and value.startswith("-----") else _documents(value)
-    if documents:
-        for document in documents:
-            yield from _leaves(document)
-    elif keys:
-        yield from ("".join(body.split()) for body in keys)
-        yield from _long_lines("\n".join(keys))
-    else:
-        passwords = set(passwords_in(value))
-        yield from passwords
-        if not passwords or not names_server(value):
-            yield value
-        if "\n" in value:
-            yield from _long_lines(value)
-
-
-def _long_lines(text: str) -> Iterator[str]:
-    for line in map(str.strip, text.splitlines()):
-        if len(line) >= _SHORTEST_LEAF and not line.startswith("-----"):
-            yield line
-
-
-def _documents(value: str) -> list[Any]:
-    """Return the objects and lists that ``value`` is in JSON or YAML; none for other text."""
-    found: list[Any] = []
-    if value.startswith(("{", "[")):
-        found = _json(value)
-    elif "\n" in value and compiled(_YAML).match(value):
-        found = _yaml(value)
-    is_structured = bool(found) and all(isinstance(each, dict | list) for each in found)
-    return found if is_structured else []
-
-
-def _json(value: str) -> list[Any]:
-    try:
-        return [json.loads(value)]
-    except (ValueError, RecursionError):
-        return []
-
-
-def _yaml(value: str) -> list[Any]:
-    import yaml  # slow to import, and few secrets are YAML
-
-    try:
-        return list(yaml.safe_load_all(value))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return []
-
-
-def _leaves(document: object) -> Iterator[str]:
-    """Yield the texts in a document that are secrets by their key, or look like one."""
-    nodes: list[tuple[str, object]] = [("secret", document)]  # items of a list have no key
-    seen: set[int] = set()
-    for key, value in nodes:  # which grows meanwhile
-        if isinstance(value, dict | list):
-            if id(value) in seen:
-                continue  # YAML's aliases may repeat it without end
-            seen.add(id(value))
-        if isinstance(value, dict):
-            nodes += ((str(name), item) for name, item in value.items())
-        elif isinstance(value, list):
-            nodes += ((key, item) for item in value)
-        elif isinstance(value, str | int) and not isinstance(value, bool):
-            text = str(value).strip()
-            if "-----BEGIN" in text or any(passwords_in(text)):
-                yield from _parts(text)
-            elif _is_secret_leaf(text, key):
-                yield text
-
-
-def _is_secret_leaf(text: str, key: str) -> bool:
-    if len(text) < _SHORTEST_LEAF or compiled(_URL).match(text):
-        return False
-    if compiled(_TELLING_KEY).search(key):
-        return not compiled(r"[a-z _-]+\Z").match(text)  # a kind of key, such as "service-account"
-    if not compiled(_OPAQUE).fullmatch(text):
-        return False
-    starts = range(len(text) - _WINDOW + 1)
-    words = {at for word in compiled(_WORD).finditer(text) for at in range(*word.span())}
-    return any(_is_telling(text, at) and words.isdisjoint(range(at, at + _WINDOW)) for at in starts)
+    for piece in compiled(_BETWEEN_PIECES).split(value):
+        parts = [piece]
+        if piece.startswith("//"):
+            authority, _, path = unquote(piece[2:]).partition("/")
+            user = authority.rpartition("@")[0]
+            parts = [user, *compiled(_IN_AN_ADDRESS).split(path)]
+        yield from filter(looks_random, parts)
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Return ``value``, and what web forms, shells, hex and base64 make of it."""
-    yield value
-    raw = value.encode("utf-8", "surrogateescape")
-    yield from (quote_plus(raw), value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"))
-    yield from _hex(value)
-    yield from _base64(value)
-
-
-def _base64(value: str) -> Iterator[str]:
-    """Yield ``value`` as it is in base64, wherever it stands in the encoded text; characters that
-    it shares with its neighbours are left out.
+    """Return ``value``, and what web forms, single quotes of a shell and base64 make of it. What
+    escapes make of it is found in the unescaped text.
     """
     raw = value.encode("utf-8", "surrogateescape")
+    yield value
+    yield from (quote_plus(raw), value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"))
+    yield from _base64(raw)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """Yield ``raw`` as it is in base64, wherever it stands in the encoded text; characters that it
+    shares with its neighbours are left out.
+    """
     for lead, first in enumerate((0, 2, 3)):
         encoded = base64.b64encode(b"\0" * lead + raw).decode()[first : (lead + len(raw)) * 8 // 6]
         yield from (encoded, encoded.translate(_URL_SAFE))

@@ -5,17 +5,21 @@ names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from mogplex_ci.sanitize import formats, names
+from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.encodings import DECODERS
 from mogplex_ci.sanitize.known_values import KnownValues
 
 MASK: Final = "***"
-
-_MOST_ENCODINGS: Final = 2
-"""Encodings around one another in which a secret is looked for, such as JSON in base64."""
+_CONTEXT: Final = 1024
+_MAX_CONTEXT: Final = 4096
+"""Characters around the end of a piece that are searched together; more if a known value is longer,
+and at most so many.
+"""
 
 
 class Redactor:
@@ -24,11 +28,17 @@ class Redactor:
     Values of less than 4 characters are ignored: masking them would mask ordinary text.
     """
 
-    def __init__(self, values: Iterable[str], shown: Callable[[str], str]) -> None:
-        """Know ``values``; ``shown`` is what every text goes through before it is redacted."""
-        self._known = KnownValues(values, shown)
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        """Know ``values``."""
+        self._known = KnownValues(values)
         self.longest_value = self._known.longest
         """Length of the longest known value, in its longest form."""
+
+    def half_at_end(self, text: str) -> int:
+        """Return where the end of ``text`` begins that may be half of a known value; its length if
+        none does.
+        """
+        return self._known.half_at_end(text)
 
     def redact(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the
@@ -36,25 +46,76 @@ class Redactor:
         """
         return list(_masked(texts, self.find("\n".join(texts))))
 
-    def find(self, text: str, encodings: int = _MOST_ENCODINGS) -> Iterator[tuple[int, int]]:
-        """Return where secrets stand in ``text``, and in what it holds in up to so many
-        ``encodings``.
-        """
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Return where secrets stand in ``text``, and in what it holds in base64 or escaped."""
+        yield from self._find(text)
+        for decode in DECODERS:
+            decoded = decode(text)
+            if decoded.text.strip():
+                yield from (decoded.span(*span) for span in self._find(decoded.text))
+
+    def _find(self, text: str) -> Iterator[tuple[int, int]]:
         vocabulary = formats.Vocabulary.of(text)
         yield from self._known.find(text, vocabulary)
         yield from formats.find(text, vocabulary)
         yield from names.find(text)
-        for decode in DECODERS if encodings else ():
-            decoded = decode(text)
-            if decoded.text.strip():
-                yield from (decoded.span(*span) for span in self.find(decoded.text, encodings - 1))
 
 
-def _masked(texts: Sequence[str], spans: Iterable[tuple[int, int]]) -> Iterator[str]:
-    """Mask ``spans``: positions in the texts joined by one character each. A span may cover several
+class PieceByPiece:
+    """A text that is shown piece by piece, such as an agent's words while they come. What was shown
+    before is searched together with each piece, so that no secret appears in two halves.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._reach = min(_CONTEXT + 2 * redactor.longest_value, _MAX_CONTEXT)
+        self._before = ""
+
+    def half_at_end(self, text: str) -> int:
+        """Return where the end of ``text``, the next piece, begins that must wait, since it may be
+        half of a known value; its length if nothing must.
+        """
+        joined = self._before + text[-self._reach :]
+        half = len(joined) - self._redactor.half_at_end(joined)
+        return max(len(text) - half, 0)
+
+    def without_half(self, text: str) -> str:
+        """Return ``text``, the last piece, with ``***`` for what may be half of a known value."""
+        half = self.half_at_end(text)
+        return text if half == len(text) else text[:half] + MASK
+
+    def next(self, parts: Sequence[str]) -> list[str]:
+        """Return the parts of the next piece, which are shown apart, without the secrets that can
+        be seen only together with what was shown before: their beginning or their name stands
+        there.
+        """
+        before = show_controls(self._before)
+        shown = [show_controls(part) for part in parts]
+        joined = "".join([before, *shown])
+        borders = list(accumulate(map(len, shown), initial=len(before)))[:-1]
+        window = joined[: borders[-1] + self._reach]
+        found = []
+        if self._before or len(parts) > 1:
+            found = [span for span in self._redactor.find(window) if span[1] > len(before)]
+        self._before = "".join([self._before, *parts])[-self._reach :]
+        if not found:
+            return list(parts)
+        whole = [(start, _word_end(joined, end)) for start, end in found if end == len(window)]
+        return list(_masked([before, *shown], [*found, *whole], gap=0))[1:]
+
+
+def _word_end(text: str, at: int) -> int:
+    """Return where the word ends that goes on at ``at``."""
+    while at < len(text) and not text[at].isspace():
+        at += 1
+    return at
+
+
+def _masked(texts: Sequence[str], spans: Iterable[tuple[int, int]], gap: int = 1) -> Iterator[str]:
+    """Mask ``spans``: positions in the texts joined by ``gap`` characters. A span may cover several
     texts.
     """
-    covered = bytearray(sum(map(len, texts)) + len(texts))
+    covered = bytearray(sum(map(len, texts)) + gap * len(texts))
     for start, stop in spans:
         covered[start:stop] = b"x" * (stop - start)
     offset = 0
@@ -65,4 +126,4 @@ def _masked(texts: Sequence[str], spans: Iterable[tuple[int, int]]) -> Iterator[
             parts += [text[here : secret.start()], MASK]
             here = secret.end()
         yield "".join([*parts, text[here:]])
-        offset += len(text) + 1
+        offset += len(text) + gap

@@ -6,12 +6,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from itertools import islice, starmap
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 
 from mogplex_ci.own_words import WriteInput, as_in_workflow, written
 from mogplex_ci.sanitize import names
+from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.sanitize.safe_text import CleanText, Markdown, QuotedText, SafeText
@@ -39,6 +39,7 @@ they are nested.
 
 _MARGIN = 1024
 """Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
+_BETWEEN_WORDS = r"(?:(?<=[\s\u2e80-\ud7ff\uf900-\ufaff])|(?=[\s\u2e80-\ud7ff\uf900-\ufaff]))"
 _BAD_START = r"[\s:#^~+-]"
 """Begins a command or a fold on some CI system."""
 _IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
@@ -56,36 +57,6 @@ _GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
 the five prevents that.
 """
 
-_LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
-_TERMINAL = (
-    r"section_(?:start|end):\d+:[\w.-]+(?:\[[a-z=,_]*\])?\r\x1b\[0K"  # GitLab's folds
-    # OSC (titles, links), DCS, SOS, PM, APC, when they end
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b[ -/]*[0-Z\\`-~]"  # the short ones: character sets, reset
-    # OSC and CSI in one 8-bit control
-    r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"
-)
-"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes
-linear time.
-"""
-
-_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
-INVISIBLE: Final = (
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-"""Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip
-them.
-"""
-_STRANGE = f"[{_CONTROLS}{INVISIBLE}\u2028\u2029]"
-_UNPRINTABLE = f"[{_CONTROLS}{INVISIBLE}]"
-_EMOJI = (
-    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
-    "\u3297\u3299\U0001f000-\U0001faff]"
-)
-_DROPPED = f"(?!(?<={_EMOJI})(?:\ufe0f|\u200d(?={_EMOJI}))|(?<={_EMOJI}\ufe0f)\u200d(?={_EMOJI}))[{INVISIBLE}]"
-"""An invisible character that joins no emoji."""
 _IGNORED = r"[^\x00-\x7f]*+"
 _MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.join('teamcity')}))"
 """Azure's agent looks for ``##vso[`` and ``##[`` by culture, which skips about a thousand code
@@ -118,8 +89,9 @@ class Sanitizer:
         our own words name.
         """
         self._write_input = write_input
-        self._redactor = Redactor(secrets, show_controls)
-        self._margin = _MARGIN + 2 * self._redactor.longest_value
+        self.redactor = Redactor(secrets)
+        """Finds the secrets."""
+        self._margin = _MARGIN + 2 * self.redactor.longest_value
 
     def line(self, template: LiteralString, *values: Value) -> SafeText:
         """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without
@@ -275,7 +247,7 @@ class Sanitizer:
         text = value._value if isinstance(value, Untrusted) else value
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
-        if any(self._redactor.find(text)) or _has_gitlab_time(text):
+        if any(self.redactor.find(text)) or _has_gitlab_time(text):
             return None
         return str.__new__(kind, text)
 
@@ -283,7 +255,7 @@ class Sanitizer:
         """Return ``text``, which begins with a character of ours, as one line."""
         if not text or compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
-        (clean,) = self._redactor.redact([show_controls(text)])
+        (clean,) = self.redactor.redact([show_controls(text)])
         text = break_markers(clean.replace("\n", " "))
         if _has_gitlab_time(text):
             text = PREFIX + text
@@ -311,7 +283,8 @@ class Sanitizer:
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""
         if isinstance(value, CleanText):
-            return _head(value, limit), max(len(value) - limit, 0)
+            head = cut_between_words(value, limit)
+            return head, len(value) - len(head)
         (read,) = self._scrub([(self._as_text(value), limit)])
         return read
 
@@ -323,13 +296,14 @@ class Sanitizer:
         there is more, the margin is not shown: a secret that begins in it was not read to its end.
         """
         read = [_shown_start(text, limit + self._margin) for text, limit in texts]
-        redacted = self._redactor.redact([text for text, _ in read])
+        redacted = self.redactor.redact([text for text, _ in read])
         scrubbed = []
         for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
             end = limit
             if unread:
                 end = min(limit, max(len(clean) - self._margin, 0))
-            scrubbed.append((break_markers(_head(clean, end)), unread + max(len(clean) - end, 0)))
+            head = cut_between_words(clean, end)
+            scrubbed.append((break_markers(head), unread + len(clean) - len(head)))
         return scrubbed
 
 
@@ -524,42 +498,29 @@ def _cut(text: str, limit: int, missing: int = 0) -> str:
     """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing``
     before.
     """
-    missing += max(len(text) - limit, 0)
+    head = cut_between_words(text, limit)
+    missing += len(text) - len(head)
     if not missing:
         return text
-    return f"{_head(text, limit)}… {missing:,} more characters"
+    return f"{head}… {missing:,} more characters"
 
 
-def _head(text: str, limit: int) -> str:
-    """Return the start of ``text``, without a joiner at its end."""
-    return text[:limit].rstrip("\u200d")
+def cut_between_words(text: str, limit: int) -> str:
+    """Return the start of ``text``, at most ``limit`` characters. A word that does not fit is left
+    out: half of a secret that only the CI system knows would not be masked.
+
+    Chinese, Japanese and Korean have no spaces between their words.
+    """
+    if len(text) <= limit:
+        return text
+    if compiled(_BETWEEN_WORDS).match(text, limit):
+        return text[:limit]
+    starts = compiled(rf"(?s).*{_BETWEEN_WORDS}").match(text, 0, limit)
+    return "" if starts is None else starts[0]
 
 
 def _has_gitlab_time(text: str) -> bool:
     return re.match(_GITLAB_TIME, text[:27].encode()) is not None
-
-
-def show_controls(text: str) -> str:
-    """Return ``text`` with controls made visible, and terminal sequences and invisible characters
-    dropped.
-
-    Line feeds are its only line breaks, tabs its only other control.
-    """
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text  # most text, told apart in a quarter of the time
-    if not compiled(_STRANGE).search(text):
-        return text
-    text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
-    return compiled(_DROPPED).sub("", text).translate(_pictures())
-
-
-def take_out_invisible(text: str) -> tuple[str, list[str]]:
-    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only
-    line breaks.
-    """
-    taken = compiled(_TERMINAL).findall(text)
-    text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
-    return compiled(_UNPRINTABLE).sub("", text), taken + compiled(_UNPRINTABLE).findall(text)
 
 
 def break_markers(text: str) -> str:
@@ -570,11 +531,3 @@ def break_markers(text: str) -> str:
     if "#" not in text:
         return text
     return re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)
-
-
-@cache
-def _pictures() -> dict[int, str]:
-    """Return the pictures of controls, and the numbers of those without one."""
-    pictures = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"}
-    numbers = {code: f"\\u{code:04x}" for code in (*range(0x80, 0xA0), *range(0xD800, 0xE000))}
-    return pictures | {0x7F: "\u2421"} | numbers

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.run.updates import EvidenceMissing
+from mogplex_ci.sanitize import cut_between_words
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from mogplex_ci.untrusted import Untrusted
 
@@ -70,7 +71,7 @@ class FailedCheck(NamedTuple):
             shown = shown._replace(log=shown.log[1:])
         while len(shown.text) > limit and shown.annotations:
             shown = shown._replace(annotations=shown.annotations[:-1])
-        return shown.text[:limit]
+        return cut_between_words(shown.text, limit)
 
 
 def evidence_of(
@@ -160,7 +161,10 @@ class _Reader:
         if not before and len(text) > _LONG_LINES:
             return []
         shown = [line.removeprefix(PREFIX).rstrip() for line in lines]
-        return [line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]}…" for line in shown]
+        return [
+            line if len(line) <= LINE_LIMIT else f"{cut_between_words(line, LINE_LIMIT)}…"
+            for line in shown
+        ]
 
     def _ask(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T | None]:
         """Return what ``call`` returns; None if GitHub does not give it in time."""

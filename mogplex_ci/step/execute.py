@@ -88,7 +88,8 @@ def execute(
     inputs = run.plan.inputs
     details: Callable[[], RunDetails] = RunDetails
     with ending_of_block(step) as end, contextlib.closing(connect()) as client:
-        service = Service(client, step.clock, step.stop, step.began, inputs.timeout)
+        redactor = step.recorder.safe.redactor
+        service = Service(client, step.clock, step.stop, step.began, inputs.timeout, redactor)
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 

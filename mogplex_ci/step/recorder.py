@@ -28,7 +28,7 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration
+from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -83,7 +83,7 @@ class Recorder:
         """
         inputs = tasks[0]
         for secret in (inputs.api_key, inputs.github_token):
-            if secret is not None:
+            if secret is not None and is_maskable(secret):
                 self._platform.mask(secret)
         self._inputs = inputs
         if len(tasks) > 1:

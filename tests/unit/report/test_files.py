@@ -78,11 +78,9 @@ BASH = call("Bash", 1, 200)
         ],
         [([KEY[0], *BASH], []), ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""])],
         [
-            (["I look at the repository", BASH[0]], []),
-            ([], ["Bash started"]),
-            ([BASH[1]], []),
-            ([], ["Bash finished"]),
-            ([" first.\n\n"], ["I look at the repository", " first.\n\n"]),
+            (["I look ", "at the te", event("log", "A note", 1)], []),
+            ([], ["I look ", "at the te", "A note"]),
+            (["sts first.\n\n"], ["sts first.\n\n"]),
         ],
         [([KEY[0], BASH[0]], []), ([], ["Bash started"]), ([KEY[1]], ["***\n\n", ""])],
         [

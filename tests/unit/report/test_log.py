@@ -238,7 +238,7 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "it is ended with the step": ([[TESTING]], [AT_WORK, "[00:00]   shell: Testing (unfinished)"]),
     "words are shown at once": (
         [[delta("I look. At the tes")], [], [delta("ts now.")]],
-        [AT_WORK, "[00:00]   agent: I look.", "│ At the tests now."],
+        [AT_WORK, "[00:00]   agent: I look. At the", "│ tests now."],
     ),
     "the agent is named again after details of something else": (
         (delta("First.\n\n", 1), event("telemetry", None, 2, cpu=93), delta("Second.\n\n", 3)),

@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mogplex_ci.run.agent_text import TextBuffer
+from mogplex_ci.run.agent_text import Piece, TextBuffer
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.formats import formats
 from mogplex_ci.untrusted import Untrusted
@@ -166,14 +166,15 @@ def spoken(deltas: list[str], then: str) -> str:
     """Return what the log shows of ``deltas``; ``then`` comes between them: ``interrupt``,
     ``flush`` or nothing.
     """
-    buffer = TextBuffer()
-    pieces: list[Untrusted] = []
+    buffer = TextBuffer(SANITIZER.redactor)
+    pieces: list[Piece] = []
     for delta in deltas:
         pieces += buffer.add(Untrusted(delta))
-        pieces += {"interrupt": buffer.interrupt, "flush": buffer.flush, "": list[Untrusted]}[
-            then
-        ]()
-    return "\n".join(_clean(piece) for piece in (*pieces, *buffer.drain()))
+        if then == "flush":
+            pieces += buffer.flush()
+        elif then:
+            pieces += buffer.interrupt(ends_message=True)
+    return "\n".join(_clean(piece.words) for piece in (*pieces, *buffer.drain()))
 
 
 @cache

@@ -9,7 +9,16 @@ from re import _constants as kinds  # type: ignore[attr-defined]  # private, but
 from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
-from mogplex_ci.sanitize import encodings, formats, names, redactor, safe_text, sanitizer
+from mogplex_ci.sanitize import (
+    controls,
+    encodings,
+    formats,
+    known_values,
+    names,
+    redactor,
+    safe_text,
+    sanitizer,
+)
 from tests.unit.sanitize.rule_sets import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
@@ -31,7 +40,8 @@ def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """
     for format_ in formats.formats():
         yield tuple(format_.prefixes), format_.pattern
-    for module in (encodings, formats, names, redactor, safe_text, sanitizer):
+    modules = (controls, encodings, formats, known_values, names, redactor, safe_text, sanitizer)
+    for module in modules:
         leads = _GUARDS + _NAMES if module is names else _GUARDS
         for constant, value in vars(module).items():
             if not constant.startswith("__"):

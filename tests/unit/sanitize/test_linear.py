@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from mogplex_ci.sanitize import Sanitizer, sanitizer
+from mogplex_ci.sanitize import Sanitizer, controls
 from tests.slow import mostly_slow
 from tests.unit.sanitize.slow_texts import Text, texts
 
@@ -47,7 +47,7 @@ def test_the_search_would_find_an_expression_that_is_not_linear(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Otherwise the test above could pass by looking at nothing."""
-    monkeypatch.setattr(sanitizer, "_TERMINAL", r"\x9d[^\x07]*\x07")
+    monkeypatch.setattr(controls, "_TERMINAL", r"\x9d[^\x07]*\x07")
     slow = Text("", "\x9d")
     assert slow in texts()
     assert time_of(slow, 8 * SIZE) / time_of(slow, 4 * SIZE) > 2.5
