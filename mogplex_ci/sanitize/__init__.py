@@ -2,8 +2,8 @@
 
 Tokens of the formats in ``formats.tsv`` and private keys are replaced. Whole values of
 secret-looking variables and their pieces that look random are replaced, also as URLs, JSON, shells
-and base64 quote them. A value behind a name that calls it a secret is replaced. The agent's words are searched
-as one text and cut between words: at most four characters of a known value are shown.
+and base64 quote them. A value behind a name that calls it a secret is replaced. The agent's words
+are searched as one text and cut between words: at most four characters of a known value are shown.
 
 ``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``,
 which have visible controls, no secrets, no CI system's markers, and a bounded length.
