@@ -550,7 +550,7 @@ def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
 def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it() -> None:
     """Otherwise 16 MiB of them would be read for secrets, and a hundredth shown."""
     log = log_of_events(
-        *(event("log", f"flood {number}", number, logs="x" * 80_000) for number in range(150))
+        *(event("log", f"flood {number}", number, logs="word " * 16_000) for number in range(150))
     )
     assert sum("The log is long" in line for line in log.timeline) == 1
     assert "[02:29]   flood 149" in log.timeline
@@ -561,7 +561,7 @@ def test_details_stop_before_they_drown_the_result() -> None:
         event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190)
         for number in range(150)
     ]
-    words = [delta(f"words {number}\n" + "y" * 1000 + "\n\n", 200) for number in range(300)]
+    words = [delta(f"words {number}\n" + "yyy " * 250 + "\n\n", 200) for number in range(300)]
     log = log_of_events(*floods, *words, ended=result(Result.FAILED, **FAILURE))
     assert sum(len(line) for line in log.shown) < 2_200_000
     assert sum("The log is long" in line for line in log.timeline) == 1
