@@ -39,8 +39,9 @@ def pinned_action(action: str, image: str) -> str:
     # Beside a digest nobody looks at the tag, so that it stands in a comment, for people.
     lines = (
         f"  image: docker://{parts['repository']}@{parts['digest']} # {parts['tag']}\n"
-        # A container cannot learn the digest of its own image; the record of a step has it.
-        f"  env:\n    MOGPLEX_IMAGE_DIGEST: {parts['digest']}"
+        # A container cannot learn the name of its own image: commands in the log and the record
+        # of a step have it.
+        f"  env:\n    MOGPLEX_IMAGE: {parts['repository']}@{parts['digest']}"
     )
     return _replaced_once(_BUILT_IMAGE, lines, action, "action.yml: `image: Dockerfile`")
 

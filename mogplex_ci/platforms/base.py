@@ -37,11 +37,16 @@ VARIABLES: Final = (
     "MOGPLEX_DEBUG",
     "MOGPLEX_DOTENV",
     "MOGPLEX_ANNOTATIONS_FILE",
-    "MOGPLEX_IMAGE_DIGEST",
+    "MOGPLEX_IMAGE",
 )
 """Variables that tell a platform what to write and where, and which image runs; they are not
 inputs.
 """
+_IMAGE: Final = re.compile(
+    r"(?=.{1,255}\Z)[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+"""A reference to an image that a shell takes as it is."""
 
 _AGENTS_BRANCH: Final = (
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
@@ -53,6 +58,25 @@ _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would
 act on.
 """
+
+
+class Image(NamedTuple):
+    """A reference to the image that runs."""
+
+    name: str
+    digest: str | None
+    """``sha256:…``, which a tag may be without."""
+
+
+def image_of(env: Mapping[str, str]) -> Image | None:
+    """Return the image that runs, which no process in it can find out: by a variable of ours, which
+    a release's action.yml, the component and users of a mirror set, or by that of a GitLab job.
+    """
+    for name in ("MOGPLEX_IMAGE", "CI_JOB_IMAGE"):
+        match = _IMAGE.fullmatch(env.get(name, ""))
+        if match is not None:
+            return Image(match[0], match["digest"])
+    return None
 
 
 class Level(StrEnum):

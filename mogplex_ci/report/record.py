@@ -6,11 +6,10 @@ It holds no prompt and no word of the agent.
 """
 
 import hashlib
-import re
 from typing import Final
 
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report.delivered import ITEM_LIMIT, gate_facts
 from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import Gate, RunResult
@@ -21,9 +20,6 @@ RECORD_VERSION: Final = 1
 """Of ``schemas/record.schema.json``."""
 MOST_CHECKS: Final = 300
 """Checks that the record lists, by name."""
-IMAGE_DIGEST: Final = "MOGPLEX_IMAGE_DIGEST"
-"""Variable with the digest of the image, which a release's action.yml sets."""
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def record_of(
@@ -102,6 +98,6 @@ def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:
 
 
 def _image_digest(platform: Platform) -> str | None:
-    """Return the digest of the image that runs, where it is known."""
-    digest = platform.env.get(IMAGE_DIGEST, "")
-    return digest if _DIGEST.fullmatch(digest) else None
+    """Return the digest of the image that runs, if it is known."""
+    image = image_of(platform.env)
+    return None if image is None else image.digest

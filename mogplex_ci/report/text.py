@@ -1,5 +1,6 @@
 """The words for what happens in a run, for the log, the summary and the HTML report."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Final, LiteralString, NamedTuple, assert_never
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
+from mogplex_ci.platforms.base import image_of
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import Ending
@@ -39,6 +41,8 @@ PROGRAM: Final = "Mogplex"
 """Title of the annotations that say why the step failed."""
 _DOCKER: Final = "docker run --rm -e MOGPLEX_API_KEY "
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
+_IMAGE_PREFIX: Final = "/app"
+"""The virtual environment of the image (Dockerfile)."""
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
 FOLLOW: Final = "runs events {} --follow"
 CANCEL: Final = "runs cancel {}"
@@ -138,27 +142,27 @@ def problem(safe: Sanitizer, fault: Problem) -> SafeText:
 
 
 def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
-    """Return a command of this program about a run.
-
-    The machine on which the log is read has the program if this is its terminal; else it needs
-    nothing but Docker.
+    """Return a command of this program about a run, as a person can type it: the program as it was
+    called, or from its image ``docker run``.
     """
     given = safe.line(arguments, run_id)
     server = _server_of(base_url, safe)
-    called = Path(sys.argv[0]).name
-    if sys.stdout.isatty() and called in ("mogplex", "mogplex-ci"):
+    if sys.prefix != _IMAGE_PREFIX:
+        called = Path(sys.argv[0]).name
         program: LiteralString = "mogplex-ci "  # a package from PyPI has no other name for it
         if called == "mogplex":
             program = "mogplex "
         if server is None:
             return safe.sentence(program, given)
         return safe.sentence("MOGPLEX_URL=", server, " ", program, given)
+    known = image_of(os.environ)
+    image = safe.message(IMAGE if known is None else known.name)
     if server is None:
-        return safe.sentence(_DOCKER, IMAGE, " ", given)
+        return safe.sentence(_DOCKER, image, " ", given)
     network: LiteralString = ""
     if re.match("http://(127|localhost)", server):
         network = "--network host "  # a container has a loopback of its own
-    return safe.sentence(_DOCKER, network, "-e MOGPLEX_URL=", server, " ", IMAGE, " ", given)
+    return safe.sentence(_DOCKER, network, "-e MOGPLEX_URL=", server, " ", image, " ", given)
 
 
 def _server_of(base_url: str, safe: Sanitizer) -> SafeText | None:

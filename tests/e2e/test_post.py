@@ -142,8 +142,8 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     run_id = emulator.runs[0].id
     said = (
         f"WARNING: Mogplex: Could not cancel run {run_id}: the token may not do this. "
-        "The run may go on. To cancel it by hand: docker run --rm -it -e MOGPLEX_API_KEY "
-        f"--network host -e MOGPLEX_URL={emulator.url} ghcr.io/mogplex/run-action:1 "
+        "The run may go on. To cancel it by hand: "
+        f"MOGPLEX_URL={emulator.url} mogplex-ci "
         f"runs cancel {run_id}"
     )
     assert (ended.code, ended.out.splitlines()[1:], job.kept) == (65, [said], True)

@@ -67,7 +67,7 @@ def step_of(folder: Path, emulator: Emulator, github: GitHub, **inputs: str) -> 
     env = {
         "GITHUB_API_URL": github.url,
         "GITHUB_WORKFLOW_REF": WORKFLOW,
-        "MOGPLEX_IMAGE_DIGEST": IMAGE,
+        "MOGPLEX_IMAGE": f"ghcr.io/mogplex/run-action:1@{IMAGE}",
     }
     return GitHubStep(folder, known | given, env)
 

@@ -33,7 +33,7 @@ def test_only_the_image_of_the_action_changes_and_shows_its_version() -> None:
     before, after = yaml.safe_load(ACTION), yaml.safe_load(pinned_action(ACTION, IMAGE))
     assert before["runs"].pop("image") == "Dockerfile"
     assert after["runs"].pop("image") == f"docker://ghcr.io/mogplex/run-action@{DIGEST}"
-    assert after["runs"].pop("env") == {"MOGPLEX_IMAGE_DIGEST": DIGEST}
+    assert after["runs"].pop("env") == {"MOGPLEX_IMAGE": f"ghcr.io/mogplex/run-action@{DIGEST}"}
     assert after == before
     assert f"@{DIGEST} # 1.2.3\n" in pinned_action(ACTION, IMAGE)
 

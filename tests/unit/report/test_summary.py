@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,19 +33,41 @@ def summary(ended: RunResult, *, limit: int = SUMMARY_LIMIT, **fields: str) -> s
     return markdown_of(blocks, safe, limit=limit)
 
 
-def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """By the name that it was called by: a package from PyPI has no `mogplex`."""
+def test_a_command_names_the_program_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package from PyPI has no `mogplex`."""
+    cancel = f"runs cancel {RUN_ID}\n"
     monkeypatch.setattr("sys.argv", ["/usr/bin/mogplex"])
-    assert "docker run" in summary(result(Result.TIMEOUT)), "it is no terminal"
-    with monkeypatch.context() as patch:
-        patch.setattr("sys.stdout.isatty", lambda: True)
-        text = summary(result(Result.TIMEOUT), base_url="https://mogplex.example")
-        patch.setattr("sys.argv", [".venv/bin/mogplex-ci"])
-        local = summary(result(Result.TIMEOUT), base_url="http://127.0.0.1:4010")
-    assert f"\nMOGPLEX_URL=https://mogplex.example mogplex runs cancel {RUN_ID}\n" in text
-    assert f"\nMOGPLEX_URL=http://127.0.0.1:4010 mogplex-ci runs cancel {RUN_ID}\n" in local
+    text = summary(result(Result.TIMEOUT), base_url="https://mogplex.example")
+    assert f"\nMOGPLEX_URL=https://mogplex.example mogplex {cancel}" in text
+    monkeypatch.setattr("sys.argv", [".venv/bin/mogplex-ci"])
+    text = summary(result(Result.TIMEOUT), base_url="http://127.0.0.1:4010")
+    assert f"\nMOGPLEX_URL=http://127.0.0.1:4010 mogplex-ci {cancel}" in text
+
+
+@pytest.mark.parametrize(
+    ("env", "image"),
+    [
+        ({}, "ghcr.io/mogplex/run-action:1"),
+        (
+            {"CI_JOB_IMAGE": "mirror.example:5000/ci/run-action:1.2"},
+            "mirror.example:5000/ci/run-action:1.2",
+        ),
+        (
+            {"CI_JOB_IMAGE": "a/b", "MOGPLEX_IMAGE": f"mirror.example/x@sha256:{'a' * 64}"},
+            f"mirror.example/x@sha256:{'a' * 64}",
+        ),
+        ({"MOGPLEX_IMAGE": "x; rm -rf /"}, "ghcr.io/mogplex/run-action:1"),
+        ({"MOGPLEX_IMAGE": "--privileged"}, "ghcr.io/mogplex/run-action:1"),
+    ],
+)
+def test_in_the_image_a_command_names_the_image(
+    env: Mapping[str, str], image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", "/app")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    text = summary(result(Result.TIMEOUT))
+    assert f"\ndocker run --rm -e MOGPLEX_API_KEY {image} runs cancel {RUN_ID}\n" in text
 
 
 def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
