@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
+from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import (
     Attempt,
     Env,
@@ -161,8 +162,14 @@ class GitLab(Platform):
     def _group(self, title: SafeText) -> tuple[str, str]:
         """Return the markers of a collapsed section; no two sections of a job may have one name."""
         section = f"{int(time.time())}:mogplex_{secrets.token_hex(8)}"
-        start = f"{_ERASE}section_start:{section}[collapsed=true]\r{_ERASE}{title}"
+        # GitLab measures nothing here: the lines come all at once.
+        options = "collapsed=true,hide_duration=true"
+        start = f"{_ERASE}section_start:{section}[{options}]\r{_ERASE}{title}"
         return start, f"{_ERASE}section_end:{section}\r{_ERASE}"
+
+    def line(self, text: SafeText) -> None:
+        """Print a line, in the colour of its mark if it begins with one."""
+        self._write(coloured(text))
 
     def annotate(
         self, level: Level, title: SafeText, text: SafeText, place: Place | None = None

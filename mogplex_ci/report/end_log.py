@@ -106,7 +106,7 @@ def _write_failure(lines: LogLines, failure: Failure) -> None:
     elif failure.annotation is not None:
         lines.annotate(failure.level, failure.title, failure.annotation)
     if failure.detail and not text.says_nothing(failure.detail):
-        whole = text.long_lines(Untrusted(failure.detail), lines.safe.block)
+        whole = text.beyond_title(Untrusted(failure.detail), lines.safe.block)
         if whole:
             lines.group(lines.safe.line("The full message"), whole)
 

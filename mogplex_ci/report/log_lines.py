@@ -105,19 +105,21 @@ class LogLines:
         self.annotate(Level.WARNING, title, message)
 
     def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
-        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for
-        them.
+        """Write ``title``, with ``lines`` behind or folded below it if there are any and the log
+        has room for them.
         """
-        if lines and self.has_room_for(lines):
-            self.fold(title, lines)
-        else:
+        if not lines or not self.has_room_for(lines):
             self.line(title)
+        elif len(lines) == 1 and len(lines[0]) <= text.LONG_LINE:
+            self.say(title, " ", lines[0])
+        else:
+            self.fold(title, lines)
 
     def below(self, words: text.EntryText) -> list[SafeText]:
         """Return the lines for what an entry's own line leaves out; none once the log has no room
         for them.
         """
-        lines = text.long_lines(words.message, self.block)
+        lines = text.beyond_title(words.message, self.block)
         for details in words.details:
             if self._room > 0:
                 lines += self.block(self.safe.details(details))

@@ -217,11 +217,6 @@ class RunLog:
             self._lines.warn("Agent", self._safe.line(message))
         harness = text.behind(", harness: ", run.harness)
         self._lines.say("Branch: ", *text.branch_words(run), *harness)
-        if self._server is None:
-            return
-        url = self._safe.url(f"{self._server.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
-        if url is not None:
-            self._lines.link(self._safe.line("Mogplex run {}", run.id), url)
 
     def _say_started(self, started: u.Started) -> None:
         """Say which run this is, and warn of one that this step was not asked to follow."""
@@ -235,6 +230,13 @@ class RunLog:
                 "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
                 "set [[key-suffix]] on each"
             )
+        elif started.joined and run.status == "success":
+            words = (
+                "Joined run {} ({}), which an earlier attempt of this step started (a second use "
+                "in this [[job]] needs [[key-suffix]])"
+            )
+            self._lines.line(self._safe.line(words, run.id, run.status))
+            return
         elif started.joined:
             words = "Joined run {} ({}), which an earlier attempt of this step started"
         else:

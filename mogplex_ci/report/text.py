@@ -26,7 +26,16 @@ from mogplex_ci.run.timeline import (
     ToolUse,
 )
 from mogplex_ci.run.updates import EventsMissing, FleetCounts
-from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import (
+    BLOCK_LIMIT,
+    INLINE_LIMIT,
+    CleanText,
+    Part,
+    SafeText,
+    Sanitizer,
+    count,
+    duration,
+)
 from mogplex_ci.untrusted import Untrusted
 
 NAME_LIMIT: Final = 60
@@ -419,6 +428,21 @@ def long_lines(
     lines = block(message)
     is_long = len(lines) > 1 or any(len(line) > LONG_LINE for line in lines)
     if not is_long:
+        return []
+    return lines
+
+
+def beyond_title(
+    message: Untrusted | None, block: Callable[[Untrusted], list[SafeText]]
+) -> list[SafeText]:
+    """Return the lines that ``block`` makes of a message that a line of the log does not show
+    whole; none of a shorter one, whose line breaks are blanks there.
+    """
+    if not message:
+        return []
+    lines = block(message)
+    in_title = sum(len(line) - 1 for line in lines)  # a blank in place of the two before each line
+    if in_title <= INLINE_LIMIT:
         return []
     return lines
 

@@ -23,10 +23,18 @@ from mogplex_ci.sanitize.safe_text import (
     duration,
     timestamp,
 )
-from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, Part, Sanitizer, Value, cut_between_words
+from mogplex_ci.sanitize.sanitizer import (
+    BLOCK_LIMIT,
+    INLINE_LIMIT,
+    Part,
+    Sanitizer,
+    Value,
+    cut_between_words,
+)
 
 __all__ = [
     "BLOCK_LIMIT",
+    "INLINE_LIMIT",
     "INVISIBLE",
     "MASK",
     "CleanText",

@@ -73,7 +73,8 @@ def beside(code: str, log: str) -> str:
     """Return what is said where a code is that is not the step's: behind it in the table of runs,
     or before it in a warning.
     """
-    match = re.search(rf"{code}: (.*\S)|Run not cancelled:+ ?(.*) \({code}\)", log)
+    plain = re.sub(r"\x1b\[\d+m", "", log)
+    match = re.search(rf"{code}: (.*\S)|Run not cancelled:+ ?(.*) \({code}\)", plain)
     assert match is not None, log
     return match[1] or match[2]
 
@@ -129,8 +130,10 @@ def check_words(shown: Shown, system: str) -> None:
     assert "${{" not in shown.log, shown
     ours = re.sub("a changed workflow or a renamed job|# workflows", "", shown.first)
     assert re.search("workflow|with:|permissions:", ours) is None, shown
-    if not re.match(r"[\w.]+, line \d+: ", shown.first):  # a run file has these names
-        assert re.findall(rf"(?<![\w/-])(?:{KEBAB})(?![\w-])", shown.first) == [], shown
+    if not re.match(
+        r"[\w.]+, line \d+: ", shown.first
+    ):  # a run file has these names, and in backticks the component
+        assert re.findall(rf"(?<![`\w/-])(?:{KEBAB})(?![\w-])", shown.first) == [], shown
     if system == "terminal":
         assert re.search(r"\b(?:the|this|a|later) jobs?\b", ours) is None, shown
 

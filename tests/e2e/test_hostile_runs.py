@@ -36,7 +36,7 @@ MEANT = {
 ANNOTATING = {"azure", "github", "teamcity"}
 """Where the failure is one annotation."""
 CONTROLS_OF_OURS = re.compile(
-    r"\x1b\[0Ksection_(?:start|end):\d+:mogplex_\w+(?:\[collapsed=true\])?\r\x1b\[0K|\x1b\[\d*m"
+    r"\x1b\[0Ksection_(?:start|end):\d+:mogplex_\w+(?:\[collapsed=true,hide_duration=true\])?\r\x1b\[0K|\x1b\[\d*m"
 )
 """GitLab's folds and colours."""
 

@@ -124,8 +124,7 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         ),
         [
             *(
-                "▸ [00:00]   telemetry",
-                "    │ cpu: 93",
+                "[00:00]   telemetry │ cpu: 93",
                 "[00:01]   plan: 1. look 2. fix",
                 "[00:02]   log",
             ),
@@ -184,7 +183,7 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         ),
         [
             *(AT_WORK, "[00:02]   read_file: Reading a → Read a (1s)"),
-            *("▸ [00:09] ✘ shell: Building → Built (failed, 9s)", "    │ exit_code: 2"),
+            "[00:09] ✘ shell: Building → Built (failed, 9s) │ exit_code: 2",
         ],
     ),
     "calls of one tool share a line, and those that failed have one too": (
@@ -205,8 +204,7 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
                 "[00:40]   Command (1s)",
             ),
             *(
-                "▸ [00:41]   Command: Testing (1s)",
-                "    │ code: 3",
+                "[00:41]   Command: Testing (1s) │ code: 3",
                 "[00:43]   Command (1s)",
                 "[00:44]   agent: Done.",
             ),
@@ -243,7 +241,7 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "the agent is named again after details of something else": (
         (delta("First.\n\n", 1), event("telemetry", None, 2, cpu=93), delta("Second.\n\n", 3)),
         [
-            *(AT_WORK, "[00:00]   agent: First.", "▸ [00:01]   telemetry", "    │ cpu: 93"),
+            *(AT_WORK, "[00:00]   agent: First.", "[00:01]   telemetry │ cpu: 93"),
             "[00:02]   agent: Second.",
         ],
     ),
