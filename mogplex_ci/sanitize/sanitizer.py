@@ -19,7 +19,7 @@ from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
 """Stands in front of every line that the program did not write itself. It is five bytes long, see
-``_GITLAB_TIME``.
+``_TIME_STAMP``.
 """
 INLINE_LIMIT: Final = 300
 OWN_LIMIT: Final = 1_000
@@ -51,7 +51,7 @@ _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _FILE_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
 """Characters that mermaid may take for syntax, and more."""
 
-_GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
+_TIME_STAMP = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
 """GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10,
 13 and 26 are these, even behind the time stamp that the runner has put there. A byte of ours among
 the five prevents that.
@@ -213,7 +213,7 @@ class Sanitizer:
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
         text = json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":"))
-        while _has_gitlab_time(text):
+        while _begins_like_time_stamp(text):
             text = f" {text}"
         return str.__new__(SafeText, text)
 
@@ -247,7 +247,7 @@ class Sanitizer:
         text = value._value if isinstance(value, Untrusted) else value
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
-        if any(self.redactor.find(text)) or _has_gitlab_time(text):
+        if any(self.redactor.find(text)) or _begins_like_time_stamp(text):
             return None
         return str.__new__(kind, text)
 
@@ -257,7 +257,7 @@ class Sanitizer:
             raise ValueError("a line begins with a character of ours that begins no marker")
         (clean,) = self.redactor.redact([show_controls(text)])
         text = break_markers(clean.replace("\n", " "))
-        if _has_gitlab_time(text):
+        if _begins_like_time_stamp(text):
             text = PREFIX + text
         return str.__new__(kind, text)
 
@@ -519,8 +519,8 @@ def cut_between_words(text: str, limit: int) -> str:
     return "" if starts is None else starts[0]
 
 
-def _has_gitlab_time(text: str) -> bool:
-    return re.match(_GITLAB_TIME, text[:27].encode()) is not None
+def _begins_like_time_stamp(text: str) -> bool:
+    return re.match(_TIME_STAMP, text[:27].encode()) is not None
 
 
 def break_markers(text: str) -> str:
