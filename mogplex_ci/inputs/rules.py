@@ -4,16 +4,20 @@ A rule reads the typed inputs, in which a field is None if its text is wrong: no
 about that one. It also gets the ``texts`` that are given, by input: those other than the default.
 """
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Final
+from urllib.parse import unquote
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
+from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
 from mogplex_ci.problems import Problem
+from mogplex_ci.sanitize import looks_random
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import leaves_fence_open
 
@@ -31,6 +35,7 @@ def conflicts(
     yield from _github_token(step, texts, platform)
     yield from _wait(step, texts)
     yield from _prompt(step, texts)
+    yield from _secrets_in_prompt(step, texts, platform)
     yield from _mode(step, texts)
     yield from _branch(step)
     yield from _dry_run(step, texts)
@@ -157,6 +162,28 @@ def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
             yield Problem("include-event", fault, remedy)
     if "prompt" in texts and "prompt-file" in texts:
         yield Problem("prompt", "is given together with [[prompt-file]]", "Remove one of the two.")
+
+
+def _secrets_in_prompt(
+    step: DeclaredInputs, texts: Container[str], platform: Platform
+) -> Iterator[Problem]:
+    """Yield each secret of the job whose whole value stands in the prompt, such as a variable that
+    the CI system has expanded.
+
+    A value with white space, or one that looks like a word, is not looked for: it may stand in a
+    prompt by itself.
+    """
+    name = "prompt-file" if "prompt-file" in texts else "prompt"
+    variables = {**platform.env, **platform.system.file_variables(platform.env)}
+    for variable in ("INPUT_PROMPT", "MOGPLEX_PROMPT"):
+        variables.pop(variable, None)
+    for secret in sorted(secrets_of_job(platform.env)):
+        is_one_random_word = not re.search(r"\s", secret) and looks_random(secret)
+        if is_one_random_word and secret in step.prompt:
+            holders = (each for each, value in variables.items() if secret in unquote(value))
+            fault = f"holds the whole value of the secret {next(holders, 'in a URL')}"
+            remedy = "If it is not a secret, rename it or keep it out of this job."
+            yield Problem(name, fault, remedy)
 
 
 def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:

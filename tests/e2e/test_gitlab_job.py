@@ -123,6 +123,51 @@ def test_a_path_in_place_of_its_content_is_not_sent(
 
 
 @pytest.mark.parametrize(
+    ("variables", "prompt", "named"),
+    [
+        ({"DEPLOY_PASSWORD": PASSWORD}, f"Log in with {PASSWORD}.", "DEPLOY_PASSWORD"),
+        ({"DATABASE_URL": f"postgres://ci:{PASSWORD}@db"}, f"It is {PASSWORD}", "DATABASE_URL"),
+        ({}, "Use {token}", "MOGPLEX_API_KEY"),
+    ],
+)
+def test_a_prompt_with_a_secret_is_not_sent(
+    job: Job, emulator: Emulator, variables: dict[str, str], prompt: str, named: str
+) -> None:
+    """GitLab has expanded `$DEPLOY_PASSWORD` in the prompt, though the variable is masked."""
+    prompt = prompt.format(token=emulator.token)
+    ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
+    assert ended.code == 2
+    assert f"MOGPLEX_PROMPT: holds the whole value of the secret {named}. If it" in ended.out
+    assert PASSWORD not in ended.out
+    assert emulator.requests == []
+
+
+def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator: Emulator) -> None:
+    job.set_file("DEPLOY_KEY", f"{PASSWORD}\n")
+    (job.workspace / "task.md").write_text(f"Log in with {PASSWORD}.", encoding="utf-8")
+    ended = job.run(emulator, MOGPLEX_PROMPT_FILE="task.md")
+    assert "MOGPLEX_PROMPT_FILE: holds the whole value of the secret DEPLOY_KEY" in ended.out
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"DB_PASSWORD": "production"},  # a word
+        {"DB_PASSWORD": "the production database"},
+        {"DB_PASSWORD": f"{PASSWORD}-and-more"},
+        {"BUILD_LABEL": PASSWORD},  # not a secret, by its name
+    ],
+)
+def test_words_of_a_prompt_are_not_secrets(
+    job: Job, emulator: Emulator, variables: dict[str, str]
+) -> None:
+    prompt = f"Fix the production database {PASSWORD}"
+    ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
+    assert (ended.code, prompts(emulator)) == (0, [prompt]), ended.out
+
+
+@pytest.mark.parametrize(
     ("limits", "line"),
     [
         (
