@@ -53,6 +53,7 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci import __version__
+from mogplex_ci.gate_kinds import BRANCH, GATES
 from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
@@ -73,14 +74,12 @@ exit codes:
 
 ERROR_CODES: Final = frozenset(
     {
+        *(kind.code for kind in (*GATES, BRANCH)),
         "ARTIFACT_INVALID",
-        "ARTIFACT_MISSING",
         "AUTOMATION_REQUIRED",
         "BAD_REQUEST",
-        "BRANCH_MOVED",
         "CANARY_FAILED",
         "CANCELLED",
-        "CHECKS_FAILED",
         "CHECKS_MISSING",
         "CONFLICT",
         "CONTEXT_CHANGED",
@@ -94,9 +93,6 @@ ERROR_CODES: Final = frozenset(
         "MAX_FAILURES",
         "NOT_FOUND",
         "NOT_JUDGED",
-        "NO_CHANGE",
-        "NO_PULL_REQUEST",
-        "PATH_NOT_ALLOWED",
         "PAUSED",
         "RATE_LIMITED",
         "RESOURCES",
@@ -113,6 +109,7 @@ ERROR_CODES: Final = frozenset(
     }
 )
 """The codes with which a step may end, each with a row and an anchor in docs/troubleshooting.md.
+The usual one of a gate stands in its row.
 
 A code is never given another meaning. The API may send codes that are not among them.
 """

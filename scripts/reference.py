@@ -1,5 +1,5 @@
-"""Write what follows from the list of inputs: their types, those in action.yml, the run file's
-schema and the page.
+"""Write what follows from the lists of inputs and gates: the inputs' types, those in action.yml,
+the run file's schema, the page, and the gates that a scenario may name.
 
 python -m scripts.reference
 
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
 from mogplex_ci.outputs import ALSO_VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
@@ -27,6 +28,7 @@ ACTION: Final = ROOT / "action.yml"
 PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
 RUN_FILE_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "run-file.schema.json"
+SCENARIO_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "scenario.schema.json"
 _SCALAR: Final = ["string", "number", "boolean", "null"]
 """Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us
 they are text.
@@ -104,7 +106,13 @@ def main() -> int:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file that this script writes."""
-    return {TYPES: _types(), ACTION: _action(), RUN_FILE_SCHEMA: _run_file_schema(), PAGE: _page()}
+    return {
+        TYPES: _types(),
+        ACTION: _action(),
+        RUN_FILE_SCHEMA: _run_file_schema(),
+        SCENARIO_SCHEMA: _scenario_schema(),
+        PAGE: _page(),
+    }
 
 
 def _types() -> str:
@@ -181,6 +189,22 @@ def _run_file_schema() -> str:
         "additionalProperties": False,
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _scenario_schema() -> str:
+    """Return the JSON Schema of scenarios with the gates of the table; everything else stays as it
+    is.
+    """
+    names = [kind.name for kind in GATES]
+    schema = SCENARIO_SCHEMA.read_text(encoding="utf-8")
+    rounds = schema.index('"propertyNames": {', schema.index('"rounds": {'))
+    before = schema[:rounds]
+    after = schema[schema.index("}", rounds) :]
+    rules = f"""
+          "enum": {json.dumps(names)},
+          "description": "{enumeration(names)}"
+        """
+    return f'{before}"propertyNames": {{{rules}{after}'
 
 
 def _heading(spec: Input, among: Sequence[Input]) -> Iterator[str]:

@@ -9,14 +9,15 @@ what is handed on: the result's ``delivery``.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.gate_kinds import BRANCH, GATES, GateKind
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.inspector import Inspector
-from mogplex_ci.gates.outcome import Finding
+from mogplex_ci.gates.outcome import GateFinding, Passed
 from mogplex_ci.gates.queries import Queries, Sources
-from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind
+from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Ending, Gate, Result, RunDetails, RunResult
 from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
 
 __all__ = ["Inspector", "Queries", "Sources", "inspector_of", "judge_run"]
+
+MAX_LISTED: Final = 20
+"""Paths, checks or faults that a gate lists."""
 
 
 def inspector_of(inputs: ActionInputs, sources: Sources) -> Inspector:
@@ -115,48 +119,51 @@ def _wanted_gates(inspection: Inspection) -> list[GateKind]:
 
 
 def _is_of_use(kind: GateKind, inspection: Inspection) -> bool:
-    """Whether a gate is judged although another one has failed. Checks can take an hour, and only
-    ``repair`` has a use for all faults.
-    """
-    if kind.name == "checks":
+    """Whether a gate is judged although another one has failed."""
+    if kind.is_slow:
         return inspection.inputs.repair > 0
     return kind is not BRANCH
 
 
-def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Finding]:
+def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Return what a gate's judge finds; in a dry run, what the scenario says of this round, or of
     the last one.
     """
+    judge = JUDGES[kind]
     rounds = inspection.sources.scenario_rounds
     if not rounds:
         try:
-            return (yield from kind.judge(inspection))
+            return (yield from judge.find(inspection))
         except GitHubError as error:
-            return Finding.unknown(error)
+            return GateFinding.unknown(error)
     items = rounds[min(inspection.round, len(rounds)) - 1].get(kind.name)
     if items is None:
-        return Finding(kind.passed, number=1)
-    return Finding(kind.failed, tuple(map(Untrusted, sorted(items))))
+        return GateFinding(judge.passed, number=1)
+    return GateFinding(judge.rejected, tuple(map(Untrusted, sorted(items))))
 
 
-def _gate(kind: GateKind, finding: Finding, inspection: Inspection) -> Gate:
+def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
     """Return what a finding means, in the words of its outcome."""
-    outcome = finding.outcome
-    words = outcome.value
+    text = finding.outcome.value
     number = finding.number or len(finding.items)
-    values = {"number": number, "cause": finding.cause, "base": inspection.baseline.base}
-    found = outcome.words(number).format(**values)
-    return Gate(
+    found = finding.outcome.found(number).format(
+        number=number, cause=finding.cause, base=inspection.baseline.base
+    )
+    gate = Gate(
         kind.name,
-        outcome.passes,
-        kind.expected.format(artifact=inspection.inputs.artifact),
+        isinstance(text, Passed),
+        kind.expected(inspection.inputs),
         found,
-        words.remedy.format(remedy=finding.remedy),
-        "" if outcome.passes else words.code or kind.code,
-        finding.items[:MOST_LISTED],
-        finding.details[:MOST_LISTED],
-        not words.is_for_people,
-        finding.also_red,
+        items=finding.items[:MAX_LISTED],
+        details=finding.details[:MAX_LISTED],
+        also_red=finding.also_red,
+    )
+    if isinstance(text, Passed):
+        return gate
+    return gate._replace(
+        remedy=text.remedy.format(remedy=finding.remedy),
+        error_code=text.code or kind.code,
+        can_be_repaired=not text.is_for_people,
     )
 
 

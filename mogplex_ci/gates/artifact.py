@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterator
+from enum import unique
 from typing import Final
 
 from mogplex_ci.errors import (
@@ -15,7 +16,7 @@ from mogplex_ci.errors import (
     OldServiceError,
 )
 from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.outcome import NOT_JUDGED, Finding, Outcome, Words
+from mogplex_ci.gates.outcome import NOT_JUDGED, GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.redactor import MASK
@@ -34,34 +35,37 @@ _SMALLER: Final = (
 _INVALID: Final = "ARTIFACT_INVALID"
 
 
-class Artifact(Outcome):
+@unique
+class ArtifactIs(GateOutcome):
     """Outcomes of ``artifact``."""
 
-    VALID = Words("its artifact is there")
-    MISSING = Words("it committed no such artifact", _COMMIT_IT)
-    OLD_SERVICE = Words(
+    VALID = Passed("its artifact is there")
+    MISSING = Rejected("it committed no such artifact", _COMMIT_IT)
+    OLD_SERVICE = Rejected(
         "this service has no artifacts",
         "Ask for an update of the Mogplex server.",
         is_for_people=True,
     )
-    NO_BRANCH = Words(
+    NO_BRANCH = Rejected(
         "its artifact cannot be read",
         "Artifacts need a branch of the run's own: set [[create-branch: true]].",
         is_for_people=True,
     )
-    NOT_READ = Words(
+    NOT_READ = Rejected(
         "its artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
     )
-    NO_JSON = Words(
+    NO_JSON = Rejected(
         "its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, code=_INVALID
     )
-    OTHER_COMMIT = Words(
+    OTHER_COMMIT = Rejected(
         "its artifact is of another commit than the judged one",
         "See who pushed to the branch, and run the [[job]] again.",
         code=_INVALID,
     )
-    CHANGED = Words("its artifact holds what cannot be handed on as it is", _SMALLER, code=_INVALID)
-    INVALID = Words(
+    CHANGED = Rejected(
+        "its artifact holds what cannot be handed on as it is", _SMALLER, code=_INVALID
+    )
+    INVALID = Rejected(
         "its artifact does not satisfy the schema",
         "Give the agent the schema in its task.",
         code=_INVALID,
@@ -69,35 +73,35 @@ class Artifact(Outcome):
 
 
 _OUTCOMES: Final = {
-    OldServiceError: Artifact.OLD_SERVICE,
-    NotFoundError: Artifact.MISSING,
-    ConflictError: Artifact.NO_BRANCH,
+    OldServiceError: ArtifactIs.OLD_SERVICE,
+    NotFoundError: ArtifactIs.MISSING,
+    ConflictError: ArtifactIs.NO_BRANCH,
     # The path was checked before the start, so it is what stands there.
-    BadRequestError: Artifact.NO_JSON,
+    BadRequestError: ArtifactIs.NO_JSON,
 }
 """The meaning of the service's errors."""
 
 
-def judge_artifact(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_artifact(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed
     on.
     """
     reads_github = inspection.inputs.repair > 0 and inspection.queries.github is not None
     read = _read_from_github if reads_github else _read_from_service
     content = yield from read(inspection)
-    if isinstance(content, Finding):
+    if isinstance(content, GateFinding):
         return content
     safe = inspection.sources.safe
     cleaned = Untrusted(safe.data(content))
     spoiled = _spoiled(content, cleaned, safe)
     if spoiled:
-        return Finding(Artifact.CHANGED, tuple(map(Untrusted, spoiled)))
+        return GateFinding(ArtifactIs.CHANGED, tuple(map(Untrusted, spoiled)))
     faults = _faults(inspection, content)
     if not faults and cleaned != content:
         faults = _faults(inspection, cleaned)
     if faults:
-        return Finding(Artifact.INVALID, tuple(map(Untrusted, faults)))
-    return Finding(Artifact.VALID, artifact=cleaned)
+        return GateFinding(ArtifactIs.INVALID, tuple(map(Untrusted, faults)))
+    return GateFinding(ArtifactIs.VALID, artifact=cleaned)
 
 
 def _spoiled(content: Untrusted, cleaned: Untrusted, safe: Sanitizer) -> list[str]:
@@ -128,13 +132,13 @@ def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[st
             yield f"{pointer or '/'}: it would be cut off"
 
 
-def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
+def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | GateFinding]:
     """Return the artifact as the service has it, or the verdict that there is none."""
     run = inspection.candidate.details.run
     path = inspection.inputs.artifact or ""
     service = inspection.sources.service
     if run is None:
-        return Finding(Artifact.MISSING)
+        return GateFinding(ArtifactIs.MISSING)
     try:
         artifact = yield from service.answer_to(
             lambda left: service.client.artifact(run.id, path, timeout=left),
@@ -145,11 +149,11 @@ def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrus
     commit = inspection.candidate.commit
     sha = artifact.commit_sha
     if commit is not None and sha is not None and sha.text != commit:
-        return Finding(Artifact.OTHER_COMMIT, items=(sha,))
+        return GateFinding(ArtifactIs.OTHER_COMMIT, items=(sha,))
     return artifact.content
 
 
-def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrusted | Finding]:
+def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrusted | GateFinding]:
     """Return the same from the judged commit: the service has artifacts only of runs that created
     their branch.
     """
@@ -157,15 +161,15 @@ def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrust
     commit = inspection.candidate.commit
     path = inspection.inputs.artifact or ""
     if commit is None:
-        return Finding(Artifact.MISSING)
+        return GateFinding(ArtifactIs.MISSING)
     content = yield from inspection.queries.ask(lambda github: github.file(path, commit))
     if content is None:
-        return Finding(Artifact.MISSING)
+        return GateFinding(ArtifactIs.MISSING)
     try:
         # ``int`` refuses NaN and its like: they are no JSON.
         return Untrusted(json.loads(content, parse_constant=int))
     except (ValueError, RecursionError):
-        return Finding(Artifact.NO_JSON)
+        return GateFinding(ArtifactIs.NO_JSON)
 
 
 def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
@@ -185,10 +189,10 @@ def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
         return ["it is nested too deeply to be checked"]
 
 
-def _not_read(error: MogplexError) -> Finding:
+def _not_read(error: MogplexError) -> GateFinding:
     """Return the finding on an artifact that could not be fetched."""
     detail = (error.detail,) if error.detail else ()
     for kind, outcome in _OUTCOMES.items():
         if isinstance(error, kind):
-            return Finding(outcome, detail)
-    return Finding(Artifact.NOT_READ, detail, cause=error.cause, remedy=error.remedy)
+            return GateFinding(outcome, detail)
+    return GateFinding(ArtifactIs.NOT_READ, detail, cause=error.cause, remedy=error.remedy)

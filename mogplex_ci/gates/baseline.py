@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.check_names import required_by_base
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Notary:
         if noted.base:
             tip = yield from self._tip_now(noted.base)
             noted = noted._replace(base_tip=tip, since=github.time)
-        if noted.base and "checks" in inputs.gates:
+        if noted.base and CHECKS.name in inputs.gates:
             required = yield from self._required(noted)
             noted = noted._replace(required=required)
         return noted

@@ -7,11 +7,12 @@ agent's side.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from enum import unique
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.outcome import Finding, Outcome, Words
+from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -30,52 +31,55 @@ _IS_AHEAD: Final = (
 )
 
 
-class Change(Outcome):
+@unique
+class Change(GateOutcome):
     """Outcomes of ``require: change``."""
 
-    CHANGED = Words("it changed the repository")
-    TOLD = Words("its delivery event says that it changed the repository; GitHub was not asked")
-    NOTHING = Words("it changed nothing", READ_WHY)
+    CHANGED = Passed("it changed the repository")
+    TOLD = Passed("its delivery event says that it changed the repository; GitHub was not asked")
+    NOTHING = Rejected("it changed nothing", READ_WHY)
 
 
-class AllowedPaths(Outcome):
+@unique
+class AllowedPaths(GateOutcome):
     """Outcomes of ``allowed-paths``."""
 
-    INSIDE = Words("all paths that it changed are allowed")
-    NOTHING = Words("it changed nothing")
-    OUTSIDE = Words(
+    INSIDE = Passed("all paths that it changed are allowed")
+    NOTHING = Passed("it changed nothing")
+    OUTSIDE = Rejected(
         "it changed a path outside the allowed ones",
         _READ_BRANCH,
         several="it changed {number} paths outside the allowed ones",
     )
-    BASE_CHANGED = Words(_BASE_CHANGED, "{remedy}", is_for_people=True)
-    TOO_MANY = Words(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
+    BASE_CHANGED = Rejected(_BASE_CHANGED, "{remedy}", is_for_people=True)
+    TOO_MANY = Rejected(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
 
 
-class ProtectedPaths(Outcome):
+@unique
+class ProtectedPaths(GateOutcome):
     """Outcomes of ``protected-paths``."""
 
-    NONE = Words("it changed no protected path")
-    NOTHING = Words("it changed nothing")
-    CHANGED = Words(
+    NONE = Passed("it changed no protected path")
+    NOTHING = Passed("it changed nothing")
+    CHANGED = Rejected(
         "it changed a protected path",
         _READ_BRANCH,
         several="it changed {number} protected paths",
     )
-    BASE_CHANGED = Words(_BASE_CHANGED, "{remedy}", is_for_people=True)
-    TOO_MANY = Words(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
+    BASE_CHANGED = Rejected(_BASE_CHANGED, "{remedy}", is_for_people=True)
+    TOO_MANY = Rejected(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
 
 
-def judge_change(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_change(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether the run changed the repository."""
     yield from ()
     if inspection.queries.github is None:
         return _told_change(inspection)
     inspection.changes()
-    return Finding(Change.NOTHING if inspection.is_unchanged else Change.CHANGED)
+    return GateFinding(Change.NOTHING if inspection.is_unchanged else Change.CHANGED)
 
 
-def _told_change(inspection: Inspection) -> Finding:
+def _told_change(inspection: Inspection) -> GateFinding:
     """Judge by the run's delivery event. Of a branch that existed, it does not tell whose commits
     are ahead of the base.
     """
@@ -84,14 +88,14 @@ def _told_change(inspection: Inspection) -> Finding:
     if changed is None or run is None:
         raise inspection.queries.not_asked
     if not changed:
-        return Finding(Change.NOTHING)
+        return GateFinding(Change.NOTHING)
     is_new = run.creates_branch or inspection.candidate.branch == run.fallback_branch
     if not is_new:
         raise GitHubError(_IS_AHEAD, remedy=inspection.queries.not_asked.remedy)
-    return Finding(Change.TOLD)
+    return GateFinding(Change.TOLD)
 
 
-def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether all changed paths are inside; a renamed file counts with both names."""
     yield from ()
     changes = inspection.changes()
@@ -100,11 +104,11 @@ def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, Findi
     if bad:
         return _closed(AllowedPaths.OUTSIDE, AllowedPaths.BASE_CHANGED, bad, inspection)
     if not changes.is_complete:
-        return Finding(AllowedPaths.TOO_MANY)
-    return Finding(AllowedPaths.INSIDE if changes.paths else AllowedPaths.NOTHING)
+        return GateFinding(AllowedPaths.TOO_MANY)
+    return GateFinding(AllowedPaths.INSIDE if changes.paths else AllowedPaths.NOTHING)
 
 
-def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether no changed path is inside; a renamed file counts with both names."""
     yield from ()
     changes = inspection.changes()
@@ -113,21 +117,21 @@ def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, Fin
     if bad:
         return _closed(ProtectedPaths.CHANGED, ProtectedPaths.BASE_CHANGED, bad, inspection)
     if not changes.is_complete:
-        return Finding(ProtectedPaths.TOO_MANY)
-    return Finding(ProtectedPaths.NONE if changes.paths else ProtectedPaths.NOTHING)
+        return GateFinding(ProtectedPaths.TOO_MANY)
+    return GateFinding(ProtectedPaths.NONE if changes.paths else ProtectedPaths.NOTHING)
 
 
 def _closed(
-    by_run: Outcome, by_base: Outcome, bad: Sequence[Untrusted], inspection: Inspection
-) -> Finding:
+    by_run: GateOutcome, by_base: GateOutcome, bad: Sequence[Untrusted], inspection: Inspection
+) -> GateFinding:
     """Return the finding on paths that close a gate. Merging the commit may change none of them:
     then the run may have brought them into the base, and so may others.
     """
     changes = inspection.changes()
     items = tuple(sorted(bad, key=lambda path: path.text))
     if not set(bad).isdisjoint(changes.since_now.paths):
-        return Finding(by_run, items)
+        return GateFinding(by_run, items)
     remedy = f"{_NEW_BRANCH}."
     if not changes.requires_approval:
         remedy = f"{_NEW_BRANCH}, or require an approval on {inspection.baseline.base}."
-    return Finding(by_base, items, remedy=remedy)
+    return GateFinding(by_base, items, remedy=remedy)

@@ -5,6 +5,7 @@ and everything that GitHub lists for that commit is complete.
 from __future__ import annotations
 
 import contextlib
+from enum import unique
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from mogplex_ci.gates.check_list import (
     red_before,
     superseded_suites,
 )
-from mogplex_ci.gates.outcome import Finding, Outcome, Words
+from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.delivery import JudgedCheck
@@ -47,32 +48,33 @@ RULES_SECONDS: Final = 20.0
 _WORKFLOWS: Final = ".github/workflows/"
 
 
-class Checks(Outcome):
+@unique
+class Checks(GateOutcome):
     """Outcomes of ``require: checks``."""
 
-    PASSED = Words("its only check passed", several="{number} checks passed")
-    FAILED = Words("a check failed", "Open what failed.", several="{number} checks failed")
-    CANCELLED = Words(
+    PASSED = Passed("its only check passed", several="{number} checks passed")
+    FAILED = Rejected("a check failed", "Open what failed.", several="{number} checks failed")
+    CANCELLED = Rejected(
         "a check was cancelled",
         "Open it. If a newer run replaced it, give the job the permission actions: read, so that it "
         "does not count.",
         several="{number} checks failed or were cancelled",
     )
-    SKIPPED = Words(
+    SKIPPED = Rejected(
         "a required check was skipped or neutral",
         "Find out why its workflow skips it; the run may have changed that.",
         several="{number} required checks were skipped or neutral",
     )
-    NO_SUCCESS = Words(
+    NO_SUCCESS = Rejected(
         "none of its checks succeeded: all were skipped or neutral",
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
-    OWN_WORD = Words(
+    OWN_WORD = Rejected(
         "its checks passed by the word of the app that pushed it alone",
         "Add a workflow that tries the change.",
         is_for_people=True,
     )
-    MISSING = Words(
+    MISSING = Rejected(
         "a required check is missing",
         "A path filter, [skip ci] in the commit's message, a conflict with the base or a renamed job "
         "keeps a check from starting. If a path filter does, require one job that needs all others "
@@ -80,20 +82,20 @@ class Checks(Outcome):
         several="{number} required checks are missing",
         code="CHECKS_MISSING",
     )
-    NONE_NAMED = Words(
+    NONE_NAMED = Rejected(
         "neither its base nor [[checks]] names a check",
         "Name the checks that must pass in [[checks]], one a line.",
         code="CHECKS_MISSING",
         is_for_people=True,
     )
-    NO_COMMIT = Words("it pushed no commit that could have checks", READ_WHY)
-    OPEN = Words(
+    NO_COMMIT = Rejected("it pushed no commit that could have checks", READ_WHY)
+    OPEN = Rejected(
         "its checks were not complete when the timeout passed",
         "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,
     )
-    SEEN_ONCE = Words(
+    SEEN_ONCE = Rejected(
         "its checks passed too shortly before the timeout to look at them twice",
         "Raise [[timeout]].",
         code="TIMEOUT",
@@ -101,13 +103,13 @@ class Checks(Outcome):
     )
 
 
-def judge_checks(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_checks(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Wait until every check of the judged commit is complete and the required ones exist, and
     judge whether all passed.
     """
     inspection.require_commit()
     if inspection.candidate.commit is None:
-        return Finding(Checks.NO_COMMIT)
+        return GateFinding(Checks.NO_COMMIT)
     judge = _ChecksJudge(inspection, inspection.candidate.commit)
     finding = yield from judge.finding()
     if finding.outcome is Checks.PASSED:
@@ -142,12 +144,12 @@ class _ChecksJudge:
         self._knows_runs = True
         """Whether the token may read workflow runs, as far as that was tried."""
 
-    def finding(self) -> Generator[Update, None, Finding]:
+    def finding(self) -> Generator[Update, None, GateFinding]:
         """Return the finding when it is certain, or when the time is up."""
         service = self._service
         self._required = yield from self._all_required()
         if not self._required.are_named:
-            return Finding(Checks.NONE_NAMED, required_checks=self._by_base)
+            return GateFinding(Checks.NONE_NAMED, required_checks=self._by_base)
         before: CheckList | None = None
         said_at = 0.0
         while True:
@@ -169,7 +171,7 @@ class _ChecksJudge:
             before = now
             service.sleep_until(time + LOOK_SECONDS)
 
-    def _certain(self, now: CheckList) -> Generator[Update, None, Finding | None]:
+    def _certain(self, now: CheckList) -> Generator[Update, None, GateFinding | None]:
         """Return what is certain; None if it may still change. Two looks in a row must agree,
         unless a check has failed and no ``repair`` needs the others.
         """
@@ -189,26 +191,26 @@ class _ChecksJudge:
             return None
         return _named(Checks.MISSING, missing)
 
-    def _out_of_time(self, now: CheckList) -> Generator[Update, None, Finding]:
+    def _out_of_time(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return what has failed, or is not complete, when the time is up."""
         if now.failed:  # with ``repair`` the others were waited for
             return (yield from self._failed(now))
         missing = self._required.missing_in(now.leaves)
         if now.is_complete and not missing:
-            return Finding(Checks.SEEN_ONCE)
+            return GateFinding(Checks.SEEN_ONCE)
         return _named(Checks.OPEN, [*_open_names(now), *missing])
 
-    def _passed(self, now: CheckList) -> Generator[Update, None, Finding]:
+    def _passed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return that the checks passed, unless nothing succeeded, or by one app's word alone."""
         successes = [check for check in now.leaves if check.conclusion == SUCCESS]
         if not successes:
-            return Finding(Checks.NO_SUCCESS)
+            return GateFinding(Checks.NO_SUCCESS)
         if (yield from self._are_own_word(successes)):
             return _named(Checks.OWN_WORD, [check.name.text for check in successes])
         number = sum(check.conclusion != "skipped" for check in now.leaves)
-        return Finding(Checks.PASSED, number=number)
+        return GateFinding(Checks.PASSED, number=number)
 
-    def _failed(self, now: CheckList) -> Generator[Update, None, Finding]:
+    def _failed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return what failed, with the titles of annotations, and whether it was red before."""
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
         is_unsure = was_cancelled and not self._knows_runs
@@ -226,7 +228,7 @@ class _ChecksJudge:
             address = check.url.text if check.url else ""
             names.append(Untrusted(name))
             details.append(Untrusted(" ".join(filter(None, (name, address, titles.get(check.id))))))
-        return Finding(
+        return GateFinding(
             outcome,
             tuple(names),
             tuple(details),
@@ -369,8 +371,8 @@ def _open_names(now: CheckList) -> list[str]:
     return leaves or [suite.name.text for suite in now.open]
 
 
-def _named(outcome: Checks, names: Sequence[str]) -> Finding:
-    return Finding(outcome, tuple(map(Untrusted, names)))
+def _named(outcome: Checks, names: Sequence[str]) -> GateFinding:
+    return GateFinding(outcome, tuple(map(Untrusted, names)))
 
 
 def _titles(failed: Sequence[Check], inspection: Inspection) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.gates.baseline import Baseline
     from mogplex_ci.gates.candidate import Candidate
-    from mogplex_ci.gates.outcome import Finding
+    from mogplex_ci.gates.outcome import GateFinding
     from mogplex_ci.gates.queries import Queries, Sources
     from mogplex_ci.github_api import Check, Move, PullRequest, RequiredCheck
     from mogplex_ci.inputs.read import ActionInputs
@@ -40,7 +40,7 @@ class Inspection(NamedTuple):
     rejected_checks: tuple[Check, ...] = ()
     """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
 
-    def after(self, finding: Finding) -> Inspection:
+    def after(self, finding: GateFinding) -> Inspection:
         """Return it with what the judge of a gate learned."""
         baseline = self.baseline
         if finding.required_checks is not None:

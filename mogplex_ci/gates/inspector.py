@@ -14,7 +14,7 @@ from mogplex_ci.run.updates import Started, Starting, Update
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mogplex_ci.gates.outcome import Finding
+    from mogplex_ci.gates.outcome import GateFinding
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.delivery import Delivery
@@ -90,7 +90,7 @@ class Inspector:
         )
         return self.inspection
 
-    def learn(self, inspection: Inspection, finding: Finding) -> Inspection:
+    def learn(self, inspection: Inspection, finding: GateFinding) -> Inspection:
         """Keep what a judge learned; return the inspection with it."""
         self.inspection = inspection.after(finding)
         self.baseline = self.inspection.baseline

@@ -1,11 +1,11 @@
-"""What a gate may find: outcomes, which are the rows' words, and a judge's finding, which is one of
-them.
+"""What a gate may find: its outcomes, which are rows of words, and a judge's finding, which has one
+of them.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from mogplex_ci.errors import GitHubError
@@ -14,15 +14,26 @@ if TYPE_CHECKING:
     from mogplex_ci.untrusted import Untrusted
 
 
-class Words(NamedTuple):
-    """What is said of an outcome. ``{number}``, ``{cause}`` and ``{remedy}`` stand for values of
-    the finding, ``{base}`` for the base's name.
+class Passed(NamedTuple):
+    """What is said of an outcome with which the gate passes. ``{number}`` stands for the number of
+    items.
+    """
+
+    found: str
+    """As the rest of a sentence about the run: ``it changed the repository``."""
+    several: str = ""
+    """In place of ``found`` when there is more than one item."""
+
+
+class Rejected(NamedTuple):
+    """What is said of an outcome with which it does not. ``{number}``, ``{cause}`` and ``{remedy}``
+    stand for values of the finding, ``{base}`` for the base's name.
     """
 
     found: str
     """As the rest of a sentence about the run: ``it changed nothing``."""
-    remedy: str = ""
-    """Advice; empty when the gate passes."""
+    remedy: str
+    """Advice."""
     several: str = ""
     """In place of ``found`` when there is more than one item."""
     code: str = ""
@@ -31,38 +42,39 @@ class Words(NamedTuple):
     """Whether the agent can do nothing about it."""
 
 
-class Outcome(Enum):
+OutcomeText: TypeAlias = Passed | Rejected
+
+
+class GateOutcome(Enum):
     """Base of the outcomes of each gate."""
 
-    _value_: Words
+    _value_: OutcomeText
 
-    @property
-    def passes(self) -> bool:
-        """Whether the gate holds."""
-        return not self._value_.remedy
-
-    def words(self, number: int) -> str:
+    def found(self, number: int) -> str:
         """Return what was found, of so many items."""
-        words = self._value_
-        return words.several if words.several and number != 1 else words.found
+        text = self._value_
+        if text.several and number != 1:
+            return text.several
+        return text.found
 
 
 NOT_JUDGED: Final = "NOT_JUDGED"
 """Error code of what could not be asked."""
 
 
-class Unknown(Outcome):
+@unique
+class Unknown(GateOutcome):
     """Outcomes of every gate that could not be judged."""
 
-    NOT_JUDGED = Words(
+    NOT_JUDGED = Rejected(
         "this could not be judged: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
     )
 
 
-class Finding(NamedTuple):
+class GateFinding(NamedTuple):
     """What a judge found."""
 
-    outcome: Outcome
+    outcome: GateOutcome
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
     details: tuple[Untrusted, ...] = ()
@@ -86,6 +98,6 @@ class Finding(NamedTuple):
     """Whether some of them had failed on the base before the run, too."""
 
     @classmethod
-    def unknown(cls, error: GitHubError) -> Finding:
+    def unknown(cls, error: GitHubError) -> GateFinding:
         """Return the finding of a gate that could not be judged."""
         return cls(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import unique
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.candidate import own_pull_requests
 from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.outcome import Finding, Outcome, Words
+from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.run.delivery import is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 
@@ -21,51 +23,53 @@ _WHO_CHANGED: Final = "See who changed it, and run the [[job]] again."
 _NO_PULL_REQUEST: Final = "NO_PULL_REQUEST"
 
 
-class PullRequestIs(Outcome):
+@unique
+class PullRequestIs(GateOutcome):
     """Outcomes of ``require: pull-request``."""
 
-    OPEN = Words("its pull request is open")
-    MERGED = Words("its pull request was merged after it had been judged")
-    TOLD = Words("its delivery event names a pull request; GitHub was not asked")
-    MISSING = Words(
+    OPEN = Passed("its pull request is open")
+    MERGED = Passed("its pull request was merged after it had been judged")
+    TOLD = Passed("its delivery event names a pull request; GitHub was not asked")
+    MISSING = Rejected(
         "it opened no pull request",
         "Check that the Mogplex GitHub App may open pull requests here.",
     )
-    NOT_OPEN = Words(
+    NOT_OPEN = Rejected(
         "its pull request is closed or merged",
         "Reopen it, or let the run use a new branch.",
         is_for_people=True,
     )
-    OTHER_COMMIT = Words(
+    OTHER_COMMIT = Rejected(
         "its pull request has another commit at its head", _WHO_PUSHED, is_for_people=True
     )
-    OTHER_BASE = Words(
+    OTHER_BASE = Rejected(
         "its pull request would be merged into another branch than the run's base",
         "Change the base of the pull request, or set [[base-branch]].",
     )
-    FOREIGN = Words(
+    FOREIGN = Rejected(
         "its delivery event names a pull request of another repository",
         "Set [[github-token]], and read what the agent did.",
         is_for_people=True,
     )
 
 
-class BranchIs(Outcome):
+@unique
+class BranchIs(GateOutcome):
     """Outcomes of the last look."""
 
-    UNMOVED = Words("its branch is still at the judged commit")
-    MERGED = Words("its branch was merged at the judged commit")
-    MOVED = Words("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
-    GONE = Words(
+    UNMOVED = Passed("its branch is still at the judged commit")
+    MERGED = Passed("its branch was merged at the judged commit")
+    MOVED = Rejected("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
+    GONE = Rejected(
         "its branch is gone", "See who deleted it, and run the [[job]] again.", is_for_people=True
     )
-    CLOSED = Words(
+    CLOSED = Rejected(
         "its pull request was closed or merged while the gates judged",
         _WHO_CHANGED,
         code=_NO_PULL_REQUEST,
         is_for_people=True,
     )
-    RETARGETED = Words(
+    RETARGETED = Rejected(
         "the base of its pull request was changed while the gates judged",
         _WHO_CHANGED,
         code=_NO_PULL_REQUEST,
@@ -73,29 +77,29 @@ class BranchIs(Outcome):
     )
 
 
-def judge_pull_request(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether a pull request is open that would merge the judged commit into the base."""
     if inspection.queries.github is None:
         return _told_pull_request(inspection)
     inspection.require_commit()
     candidate = inspection.candidate
     if candidate.branch is None or candidate.commit is None:
-        return Finding(PullRequestIs.MISSING)
+        return GateFinding(PullRequestIs.MISSING)
     while True:
         own = yield from own_pull_requests(candidate, inspection.queries)
         for item in own:
             outcome = yield from _fits(item, inspection)
             if outcome is not None:
-                return Finding(outcome, items=(item.url,), pull_requests=own)
+                return GateFinding(outcome, items=(item.url,), pull_requests=own)
         is_open = [item for item in own if item.is_open]
         if not is_open or not inspection.queries.may_settle(candidate.known_at):
             break
     if is_open:
         has_base = any(item.base == inspection.baseline.base for item in is_open)
         outcome = PullRequestIs.OTHER_COMMIT if has_base else PullRequestIs.OTHER_BASE
-        return Finding(outcome, items=(is_open[0].url,), pull_requests=own)
+        return GateFinding(outcome, items=(is_open[0].url,), pull_requests=own)
     outcome = PullRequestIs.NOT_OPEN if own else PullRequestIs.MISSING
-    return Finding(outcome, items=tuple(item.url for item in own[:1]), pull_requests=own)
+    return GateFinding(outcome, items=tuple(item.url for item in own[:1]), pull_requests=own)
 
 
 def _fits(
@@ -111,20 +115,20 @@ def _fits(
     return PullRequestIs.MERGED if is_merged else None
 
 
-def _told_pull_request(inspection: Inspection) -> Finding:
+def _told_pull_request(inspection: Inspection) -> GateFinding:
     """Judge by the run's events alone; facts that they do not report stay unknown."""
     candidate = inspection.candidate
     timeline = candidate.details.timeline
     url = candidate.details.told_pull_request
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
-        return Finding(PullRequestIs.MISSING)
+        return GateFinding(PullRequestIs.MISSING)
     if url is None or candidate.repository is None:
         raise inspection.queries.not_asked
     is_own = is_own_pull_request(url, candidate.repository, inspection.sources.servers)
-    return Finding(PullRequestIs.TOLD if is_own else PullRequestIs.FOREIGN, items=(url,))
+    return GateFinding(PullRequestIs.TOLD if is_own else PullRequestIs.FOREIGN, items=(url,))
 
 
-def judge_branch(inspection: Inspection) -> Generator[Update, None, Finding]:
+def judge_branch(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether the judged commit is still the tip of the branch, and still that of the pull
     request if one is required.
     """
@@ -137,19 +141,19 @@ def judge_branch(inspection: Inspection) -> Generator[Update, None, Finding]:
     is_merged = False
     pull_requests = None
     known = inspection.pull_request
-    if "pull-request" in inspection.inputs.gates and known is not None:
+    if PULL_REQUEST.name in inspection.inputs.gates and known is not None:
         item = yield from queries.ask(lambda github: github.pull_request(known.number))
         pull_requests = (item,)
         is_merged = yield from inspection.is_merged_well(item)
         if not item.is_open and not is_merged:
-            return Finding(BranchIs.CLOSED, items=(item.url,), pull_requests=pull_requests)
+            return GateFinding(BranchIs.CLOSED, items=(item.url,), pull_requests=pull_requests)
         if item.base != inspection.baseline.base:
             items = (item.url, Untrusted(item.base))
-            return Finding(BranchIs.RETARGETED, items=items, pull_requests=pull_requests)
+            return GateFinding(BranchIs.RETARGETED, items=items, pull_requests=pull_requests)
     tip = yield from queries.ask(lambda github: github.tip(branch))
     if tip == candidate.commit:
-        return Finding(BranchIs.UNMOVED, pull_requests=pull_requests)
+        return GateFinding(BranchIs.UNMOVED, pull_requests=pull_requests)
     if tip is None:
         outcome = BranchIs.MERGED if is_merged else BranchIs.GONE
-        return Finding(outcome, pull_requests=pull_requests)
-    return Finding(BranchIs.MOVED, items=(Untrusted(tip),), pull_requests=pull_requests)
+        return GateFinding(outcome, pull_requests=pull_requests)
+    return GateFinding(BranchIs.MOVED, items=(Untrusted(tip),), pull_requests=pull_requests)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.gate_kinds import GATE_INPUTS
 from mogplex_ci.inputs.declared import check, inputs
-from mogplex_ci.inputs.rules import GATE_INPUTS, conflicts, missing, names_worktree, with_advice
+from mogplex_ci.inputs.rules import conflicts, missing, names_worktree, with_advice
 from mogplex_ci.inputs.sources import Sources, gather, given_texts
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.outputs import EVENTS_FILE
@@ -21,8 +22,6 @@ from mogplex_ci.sanitize import looks_random
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import leaves_fence_open
 
-GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "checks", "artifact")
-"""Inputs that each ask for the gate of their name; ``require`` asks for the others."""
 _PLACES: Final = ("branch", "base-branch", "create-branch", "root-directory")
 """Inputs that say where in the repository the agent works."""
 
@@ -98,10 +97,10 @@ def _github_token(
         return
     if step.dry_run is not False:  # a dry run asks nothing of GitHub
         return
-    for_github = ("allowed-paths", "protected-paths", "checks", "comment-on")
-    needs = [named(name) for name in for_github if name in texts]
-    if step.require and "checks" in step.require:
-        needs.append("[[require: checks]]")
+    for_github = [kind.name for kind in GATES if kind.is_for_github]
+    needs = [named(name) for name in (*for_github, "comment-on") if name in texts]
+    required = step.require or ()
+    needs += [f"[[require: {name}]]" for name in for_github if name in required]
     if "repair" in texts and "artifact" in texts:
         needs.append("[[repair]] with [[artifact]]")
     if needs:

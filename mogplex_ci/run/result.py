@@ -10,6 +10,7 @@ from mogplex_ci.errors import (
     ServerError,
     UsageError,
 )
+from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
@@ -77,14 +78,12 @@ EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 
 
-_GATES_THAT_ARE_INPUTS: Final = ("allowed-paths", "protected-paths", "artifact")
-
-
 def gate_label(name: str) -> str:
     """Return a gate's name in our words: as the input that asks for it is set, or as it is when it
     is a word of ``require`` or nothing that a user sets.
     """
-    return named(name) if name in _GATES_THAT_ARE_INPUTS else name
+    is_set_alone = any(kind.name == name and kind.has_input and not kind.is_word for kind in GATES)
+    return named(name) if is_set_alone else name
 
 
 class Gate(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
@@ -44,8 +45,6 @@ _INTRODUCTION: Final = (
 )
 _ALSO_RED: Final = "Fix a check that is also red on the base only if the task asks for it."
 _MORE: Final = "- … and more"
-_ADDRESSES: Final = "pull-request"
-"""The gate whose items are addresses."""
 _PUSH_REFUSED: Final = r"\[rejected\]|Updates were rejected"
 """How git reports that the branch has commits which are not in the pushed one. A server's own
 refusal is ``[remote rejected]`` (git's transport.c and builtin/push.c).
@@ -271,7 +270,8 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCh
     lines: list[str] = []
     for gate in faults:
         lines.append(f"{gate.name}: {gate.found}. Expected: {gate.expected}.")
-        names = () if gate.name == _ADDRESSES else gate.items
+        is_of_addresses = gate.name == PULL_REQUEST.name
+        names = () if is_of_addresses else gate.items
         lines += sorted(
             f"- {' '.join(safe.clean(name, limit=FAULT_LIMIT).split())}" for name in names
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import errors
+from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import is_uuid
 
 if TYPE_CHECKING:
@@ -53,12 +54,9 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
     needed: set[str] = set()
     if inputs.repair:
         needed.add(_CONTENTS)
-    if inputs.gates:
-        from mogplex_ci.gates.table import GATES  # 3 ms, and few steps have gates
-
-        for gate in GATES:
-            if gate.name in inputs.gates and gate.needs:
-                needed.update(gate.needs.split(", "))
+    for kind in GATES:
+        if kind.name in inputs.gates and kind.needs:
+            needed.update(kind.needs.split(", "))
     return in_order(needed)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.gates.table import GATES
+from mogplex_ci.gate_kinds import GATES
 from tests.github import TOKEN, Fault, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep, run_program
@@ -29,11 +29,9 @@ INPUTS = {
 }
 """What asks for each gate, and with it for rights; an artifact alone needs none."""
 NEEDED = [
-    pytest.param(name, right, id=f"{name} without {right}")
-    for name in INPUTS
-    for right in next(
-        (gate.needs or "contents: read").split(", ") for gate in GATES if gate.name == name
-    )
+    pytest.param(kind.name, right, id=f"{kind.name} without {right}")
+    for kind in GATES
+    for right in (kind.needs or "contents: read").split(", ")
 ]
 ALL = {
     "require": "change, pull-request",

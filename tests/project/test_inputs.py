@@ -41,7 +41,13 @@ def test_an_input_has_an_effect(name: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [reference.TYPES, reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE],
+    [
+        reference.TYPES,
+        reference.ACTION,
+        reference.RUN_FILE_SCHEMA,
+        reference.SCENARIO_SCHEMA,
+        reference.PAGE,
+    ],
     ids=lambda path: path.name,
 )
 def test_generated_files_are_current(path: Path) -> None:

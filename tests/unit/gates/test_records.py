@@ -11,7 +11,7 @@ from mogplex_ci.gates.baseline import Baseline
 from mogplex_ci.gates.candidate import Candidate
 from mogplex_ci.gates.history import Changes
 from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.outcome import Finding
+from mogplex_ci.gates.outcome import GateFinding
 from tests.program import ROOT
 
 PROGRAM = ROOT / "mogplex_ci"
@@ -20,7 +20,7 @@ READERS = [*sorted((PROGRAM / "gates").glob("*.py")), *sorted((PROGRAM / "step")
 RECORDS = ("inspection", "candidate", "baseline", "finding", "changes", "outcome", "timeline")
 
 
-@pytest.mark.parametrize("record", [Baseline, Candidate, Changes, Inspection, Finding])
+@pytest.mark.parametrize("record", [Baseline, Candidate, Changes, Inspection, GateFinding])
 def test_a_record_is_a_value(record: type) -> None:
     assert issubclass(record, tuple)
 

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from mogplex_ci.gates.outcome import Outcome
-from mogplex_ci.gates.table import BRANCH, GATES, GateKind
-from mogplex_ci.inputs.declared import inputs, load_schema
-from mogplex_ci.inputs.rules import GATE_INPUTS
+from mogplex_ci.gate_kinds import BRANCH, GATE_INPUTS, GATES, GateKind
+from mogplex_ci.gates.outcome import GateOutcome, Passed, Rejected, Unknown
+from mogplex_ci.gates.table import JUDGES
+from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.run.result import Gate
 from mogplex_ci.step.rights import READ_RIGHTS
+from tests.github import Look, check
 from tests.program import ROOT
+from tests.unit.gates.judging import HEAD, VirtualGitHub, ended, judged, requires
 
 ALL = (*GATES, BRANCH)
 each_gate = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
@@ -26,20 +29,19 @@ def missing(kind: GateKind) -> Iterator[str]:
         name: (ROOT / name).read_text(encoding="utf-8")
         for name in ("action.yml", "docs/recipes.md", "docs/security.md", "docs/troubleshooting.md")
     }
-    if kind is not BRANCH and kind.name not in inputs():
+    if kind not in JUDGES:
+        yield f"name the judge of {kind.name} in gates/table.py"
+    if kind is not BRANCH and not (kind.has_input or kind.is_word):
+        yield f"say in the row of {kind.name} what asks for it"
+    if kind.has_input and kind.name not in inputs():
+        yield f"add the input {kind.name} to inputs.schema.json"
+    if kind.is_word:
         if inputs()["require"].kind.fault(kind.name) is not None:
             yield f"add {kind.name} to $defs/requirements in inputs.schema.json"
         if f"`{kind.name}`" not in inputs()["require"].description:
             yield f"say what {kind.name} means in the description of require in inputs.schema.json"
         elif f"`{kind.name}`" not in pages["action.yml"]:
             yield f"write {kind.name} into action.yml with `make docs`"
-    elif kind is not BRANCH and kind.name not in GATE_INPUTS:
-        yield f"add {kind.name} to GATE_INPUTS in inputs/rules.py"
-    described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"][
-        "description"
-    ]
-    if kind.name not in re.findall(r"[\w-]+", described):
-        yield f"add {kind.name} to the names of gates in result.schema.json"
     row = "BRANCH_MOVED" if kind is BRANCH else kind.name
     if not re.search(rf"^\|?.*`(require: )?{row}`", pages["docs/recipes.md"], re.MULTILINE):
         yield f"add {kind.name} to “Require a result” in docs/recipes.md"
@@ -56,9 +58,16 @@ def missing(kind: GateKind) -> Iterator[str]:
         yield f"name {permissions} for {kind.name} in the table “Permissions” of docs/security.md"
     for permission in set(filter(None, kind.needs.split(", "))) - READ_RIGHTS.keys():
         yield f"ask GitHub for what {permission} allows in READ_RIGHTS of step/rights.py"
-    for code in {kind.code, *(outcome.value.code for outcome in kind.outcomes)} - {""}:
+    for code in codes(kind):
         if f"`{code}`" not in pages["docs/troubleshooting.md"]:
             yield f"explain {code} in docs/troubleshooting.md"
+
+
+def codes(kind: GateKind) -> set[str]:
+    """Return the error codes with which a gate rejects a run."""
+    outcomes = JUDGES[kind].outcomes if kind in JUDGES else ()
+    texts = [outcome.value for outcome in outcomes]
+    return {kind.code, *(text.code for text in texts if isinstance(text, Rejected))} - {""}
 
 
 @each_gate
@@ -67,12 +76,18 @@ def test_a_gate_is_complete(kind: GateKind) -> None:
     assert not to_do, "\n".join(to_do)
 
 
+def test_each_row_has_its_name_to_itself() -> None:
+    assert len({kind.name for kind in ALL}) == len(ALL)
+    assert set(JUDGES) == set(ALL)
+    assert set(inputs()) >= set(GATE_INPUTS)
+
+
 def test_what_a_new_gate_lacks_is_named() -> None:
     new = GATES[0]._replace(name="licence", code="NO_LICENCE", needs="packages: read")
     assert list(missing(new)) == [
+        "name the judge of licence in gates/table.py",
         "add licence to $defs/requirements in inputs.schema.json",
         "say what licence means in the description of require in inputs.schema.json",
-        "add licence to the names of gates in result.schema.json",
         "add licence to “Require a result” in docs/recipes.md",
         "name `packages: read` for licence in the table “Permissions” of docs/security.md",
         "ask GitHub for what packages: read allows in READ_RIGHTS of step/rights.py",
@@ -81,13 +96,59 @@ def test_what_a_new_gate_lacks_is_named() -> None:
 
 
 @each_gate
-def test_a_row_has_outcomes_of_one_gate(kind: GateKind) -> None:
-    assert kind.failed in kind.outcomes
-    assert (kind.passed.passes, kind.failed.passes) == (True, False)
+def test_a_gate_passes_and_rejects_in_the_words_of_its_row(kind: GateKind) -> None:
+    inputs_of_run = requires("change", allowed="src/", protected=".github/")._replace(
+        artifact="report"
+    )
+    judge = JUDGES[kind]
+    assert judge.rejected in judge.outcomes
+    if kind is BRANCH:
+        good, bad = (branch_gate(is_moved=moves) for moves in (False, True))
+    else:
+        if kind.is_word:
+            inputs_of_run = inputs_of_run._replace(require=frozenset([kind.name]))
+        good, bad = (
+            next(
+                gate
+                for gate in judged(
+                    None, ended(), inputs_of_run, scenario_rounds=[findings]
+                ).details.gates
+                if gate.name == kind.name
+            )
+            for findings in ({}, {kind.name: ["x", "y"]})
+        )
+    expected = kind.expected(inputs_of_run)
+    assert (good.passed, good.expected, good.error_code, good.remedy) == (True, expected, "", "")
+    assert good.found == judge.passed.found(1).format(number=1)
+    assert (bad.passed, bad.expected, bad.error_code in codes(kind)) == (False, expected, True)
+    assert bad.remedy
+    assert "{" not in bad.found + bad.remedy
 
 
-@pytest.mark.parametrize("outcome", [each for kind in ALL for each in kind.outcomes], ids=str)
-def test_an_outcome_has_words_for_one_and_for_several(outcome: Outcome) -> None:
-    assert "{number}" not in outcome.words(1)
-    assert outcome.words(1)
-    assert ("{number}" in outcome.words(2)) is bool(outcome.value.several)
+def branch_gate(*, is_moved: bool) -> Gate:
+    """Return the gate of a branch that moves while the others are judged, or does not."""
+    with VirtualGitHub() as api:
+        api.checks[HEAD] = Look([check("test", "success")])
+        if is_moved:
+            api.later(5.0, lambda: api.push("mogplex/fix", {"src/b.ts": "changed"}))
+        return judged(api, ended(), requires("change", checks="test")).details.gates[-1]
+
+
+@pytest.mark.parametrize(
+    "outcomes", [type(judge.passed) for judge in JUDGES.values()] + [Unknown], ids=str
+)
+def test_the_outcomes_of_a_gate_differ(outcomes: type[GateOutcome]) -> None:
+    assert list(outcomes.__members__.values()) == list(outcomes)
+
+
+@pytest.mark.parametrize(
+    "outcome", [each for judge in JUDGES.values() for each in (*judge.outcomes, *Unknown)], ids=str
+)
+def test_an_outcome_has_words_for_one_and_for_several(outcome: GateOutcome) -> None:
+    text = outcome.value
+    words = {"number": "1", "cause": "a cause", "base": "main"}
+    assert "{number}" not in outcome.found(1) or not text.several
+    assert outcome.found(1).format(**words)
+    assert ("{number}" in outcome.found(2)) is bool(text.several)
+    if not isinstance(text, Passed):
+        assert text.remedy.format(remedy="Advice.")

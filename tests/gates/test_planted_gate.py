@@ -1,0 +1,132 @@
+"""A gate that is planted into a copy of the program works from its row, its judge and its input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ci_environments import ENVIRONMENTS
+from tests.program import ROOT, run_client
+
+TABLE = Path("mogplex_ci/gate_kinds.py")
+JUDGES = Path("mogplex_ci/gates/table.py")
+JUDGE = Path("mogplex_ci/gates/licence.py")
+INPUTS = Path("mogplex_ci/schemas/inputs.schema.json")
+ROW = """
+LICENCE: Final = GateKind(
+    "licence",
+    "NO_LICENCE",
+    lambda inputs: f"the licence {inputs.licence} in {inputs.repo}",
+    "contents: read",
+    has_input=True,
+    is_for_github=True,
+)
+GATES: Final = (LICENCE, """
+FIELDS = """
+    @property
+    def licence(self) -> str | None: ...
+
+    @property
+    def repo(self) -> str | None: ...
+
+
+class GateKind("""
+WRITTEN_JUDGE = '''
+"""The judge of ``licence``."""
+
+from enum import unique
+
+from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
+
+
+@unique
+class Licence(GateOutcome):
+    GIVEN = Passed("it kept its licence")
+    OTHER = Rejected("it changed {number} licence", "Put it back.", several="it changed {number}")
+
+
+def judge_licence(inspection):
+    yield from ()
+    return GateFinding(Licence.GIVEN)
+'''
+OF_TABLE = "JUDGES: Final[Mapping[gate_kinds.GateKind, GateJudge]] = {"
+JOINED = f"""
+from mogplex_ci.gates.licence import Licence, judge_licence
+
+{OF_TABLE}
+    gate_kinds.LICENCE: GateJudge(judge_licence, Licence.GIVEN, Licence.OTHER),"""
+SCENARIO = Path("mogplex_ci/emulator/scenarios/no-change.yaml")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a copy with one more gate, planted in four files."""
+    folder = tmp_path_factory.mktemp("planted")
+    for name in ("mogplex_ci", "scripts", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("entrypoint.py", "action.yml"):
+        shutil.copy(ROOT / name, folder)
+    replace(folder / TABLE, "\nGATES: Final = (", ROW)
+    replace(folder / TABLE, "\nclass GateKind(", FIELDS)
+    replace(folder / JUDGES, OF_TABLE, JOINED)
+    (folder / JUDGE).write_text(WRITTEN_JUDGE, encoding="utf-8")
+    schema = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+    schema["properties"]["licence"] = {
+        **schema["properties"]["artifact"],
+        "$ref": "#/$defs/line",
+        "description": "Licence that the repository keeps. Default: none.",
+    }
+    (folder / INPUTS).write_text(json.dumps(schema), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "scripts.reference"], cwd=folder, check=True)
+    return folder
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old} in {path}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def run(program: Path, folder: Path, **variables: str) -> tuple[int, str]:
+    """Run a job of GitLab that asks for the gate; return its exit code and its log."""
+    env = {name: value.format(folder=folder) for name, value in ENVIRONMENTS["gitlab"].items()} | {
+        "CI_PROJECT_DIR": str(folder),
+        "MOGPLEX_PROMPT": "Fix it",
+        "MOGPLEX_REPO": "acme/web",
+    }
+    command = [sys.executable, str(program / "entrypoint.py")]
+    return run_client(command, folder, env | {"MOGPLEX_LICENCE": "MIT"} | variables)
+
+
+def test_without_a_token_nothing_is_started(program: Path, tmp_path: Path) -> None:
+    code, log = run(program, tmp_path, MOGPLEX_API_KEY="mog_EmulatorTokenOpensNothingReal000")
+    assert (code, "is missing, and needed for MOGPLEX_LICENCE." in log) == (2, True), log
+
+
+@pytest.mark.parametrize(
+    ("rounds", "exit_code", "words"),
+    [
+        ("{}", 0, "✔ MOGPLEX_LICENCE: It kept its licence"),
+        (
+            "{licence: [LICENSE]}",
+            1,
+            "MOGPLEX_LICENCE: It changed 1 licence: LICENSE. Expected: The licence MIT in acme/web. "
+            "Put it back.",
+        ),
+    ],
+)
+def test_a_scenario_plays_both_of_its_usual_outcomes(
+    program: Path, tmp_path: Path, rounds: str, exit_code: int, words: str
+) -> None:
+    events = (program / SCENARIO).read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(f"rounds: [{rounds}]\n{events}", encoding="utf-8")
+    code, log = run(program, tmp_path, MOGPLEX_DRY_RUN="own.yaml")
+    assert words in log, log
+    assert ("NO_LICENCE" in log) is (exit_code == 1)
+    assert ("#no_licence" in log) is (exit_code == 1)
+    assert code == exit_code
