@@ -25,7 +25,8 @@ from benchmarks.figures import Figures
 from benchmarks.table import Row
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.one import Execution
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.waiting import Stop

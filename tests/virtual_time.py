@@ -27,7 +27,7 @@ import urllib3
 from mogplex_ci import waiting
 from mogplex_ci.api import transport
 from mogplex_ci.api.client import Client
-from mogplex_ci.run.many import Fleet
+from mogplex_ci.run.fleet import Fleet
 from tests.waits import LONG
 
 T = TypeVar("T")

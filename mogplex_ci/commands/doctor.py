@@ -33,9 +33,9 @@ from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repos
 from mogplex_ci.sanitize import SafeText, Value, duration
 from mogplex_ci.step.guards import reason_to_skip, rights_for_event
-from mogplex_ci.step.plan import key_of
+from mogplex_ci.step.planning import key_of
 from mogplex_ci.step.recorder import Recorder
-from mogplex_ci.step.rights import Wanted, check_rights, in_order, rights_needed
+from mogplex_ci.step.rights import NeededRights, in_order, require_rights, rights_needed
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
@@ -64,7 +64,7 @@ class Mark(Enum):
     """There is nothing to check here."""
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """The result of a check."""
 
     check: LiteralString
@@ -125,7 +125,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
         parser().print_help()
         return 0
     as_json = "--json" in argv
-    findings: list[Finding] = []
+    findings: list[Diagnosis] = []
     with session.stop.interrupting():
         job = Job([word for word in argv if word != "--json"], session)
         for finding in _findings(job):
@@ -136,7 +136,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     return next((finding.exit_code for finding in findings if finding.exit_code), 0)
 
 
-def _verdict(findings: Sequence[Finding], console: Console) -> SafeText:
+def _verdict(findings: Sequence[Diagnosis], console: Console) -> SafeText:
     """Return what the findings mean for a step."""
     checks = dict.fromkeys(finding.check for finding in findings)
     failed = {each.check: each.exit_code for each in findings if each.mark is Mark.FAILED}
@@ -149,7 +149,7 @@ def _verdict(findings: Sequence[Finding], console: Console) -> SafeText:
     return console.safe.line("A step can start")
 
 
-def _findings(job: Job) -> Iterator[Finding]:
+def _findings(job: Job) -> Iterator[Diagnosis]:
     """Yield the findings of every check. An error ends a group: the next check failed, or the one
     that it is about.
     """
@@ -163,13 +163,13 @@ def _findings(job: Job) -> Iterator[Finding]:
             left[_check_of(error, list(left))] = error
         for name, failure in left.items():
             if failure is None:
-                yield Finding(name, Mark.NOT_CHECKED, "another check failed")
+                yield Diagnosis(name, Mark.NOT_CHECKED, "another check failed")
                 continue
             remedy = failure.remedy
             if not job.is_in_ci:
                 remedy = remedy_of(failure)
             for template, values in error_lines(failure):
-                yield Finding(name, Mark.FAILED, template, values, remedy, failure.exit_code)
+                yield Diagnosis(name, Mark.FAILED, template, values, remedy, failure.exit_code)
 
 
 def _check_of(error: MogplexError, left: Sequence[LiteralString]) -> LiteralString:
@@ -186,7 +186,7 @@ def _check_of(error: MogplexError, left: Sequence[LiteralString]) -> LiteralStri
     return left[0]
 
 
-def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
+def _print(finding: Diagnosis, console: Console, *, as_json: bool) -> None:
     word, sign = finding.mark.value
     name = finding.check
     if as_json:
@@ -208,17 +208,19 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
     console.lines([console.safe.line(template, *finding.values, *advice)])
 
 
-def _setup(job: Job) -> Iterator[Finding]:
+def _setup(job: Job) -> Iterator[Diagnosis]:
     """Check the CI system and the inputs."""
     identity = job.platform.identity()
     if identity is not None:
         named_by = (job.platform.name, identity.label, identity.attempt or "unknown")
-        yield Finding("ci", Mark.OK, "{}: {}, attempt {}", named_by)
+        yield Diagnosis("ci", Mark.OK, "{}: {}, attempt {}", named_by)
     elif job.is_in_ci:
         remedy = "Set [[idempotency-key]], or a retry starts a second run."
-        yield Finding("ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy)
+        yield Diagnosis(
+            "ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy
+        )
     else:
-        yield Finding("ci", Mark.NOT_NEEDED, "this is not a CI job")
+        yield Diagnosis("ci", Mark.NOT_NEEDED, "this is not a CI job")
     missing: list[str] = []
     try:
         warnings = job.read()
@@ -230,43 +232,43 @@ def _setup(job: Job) -> Iterator[Finding]:
         ]
         warnings = job.read(*(f"--{name}={_STAND_INS[name]}" for name in missing))
     for template, values in error_lines(UsageError(*warnings)):
-        yield Finding("inputs", Mark.WARNING, template, values)
+        yield Diagnosis("inputs", Mark.WARNING, template, values)
     for name in missing:
-        yield Finding("inputs", Mark.MISSING, "no {} is given; a step needs one", (named(name),))
+        yield Diagnosis("inputs", Mark.MISSING, "no {} is given; a step needs one", (named(name),))
     if not warnings and not missing:
-        yield Finding("inputs", Mark.OK, "all can be used")
+        yield Diagnosis("inputs", Mark.OK, "all can be used")
     key = key_of(job.tasks[0], job.platform)
     is_derived = identity is not None and not job.platform.own_try
     if key.explicit or is_derived:
-        yield Finding("key", Mark.OK, "{}", (key.base,))
+        yield Diagnosis("key", Mark.OK, "{}", (key.base,))
     else:
-        yield Finding("key", Mark.OK, "a new one each time, such as {}", (key.base,))
+        yield Diagnosis("key", Mark.OK, "a new one each time, such as {}", (key.base,))
 
 
-def _guards(job: Job) -> Iterator[Finding]:
+def _guards(job: Job) -> Iterator[Diagnosis]:
     """Check whether there is a token, and whether the event may start a run."""
     if not job.token:
         raise errors.MissingTokenError(job.platform.token_advice)
     if _TOKEN.fullmatch(job.token):
-        yield Finding("token", Mark.OK, "has the form of a Mogplex token")
+        yield Diagnosis("token", Mark.OK, "has the form of a Mogplex token")
     else:
         template: LiteralString = "does not look like a Mogplex token; it has {} characters"
         remedy = "A token is mog_ and 32 letters or digits: copy it again, without quotes and without 'Bearer'."
-        yield Finding("token", Mark.WARNING, template, (len(job.token),), remedy)
+        yield Diagnosis("token", Mark.WARNING, template, (len(job.token),), remedy)
     if not job.tasks:
         return
     clock = Clock()
     recorder = Recorder(job.platform, job.session.console.safe, clock.monotonic)
     reason = reason_to_skip(Step(job.platform, recorder, clock, job.session.stop, 0.0), job.tasks)
     if reason is not None:
-        yield Finding("trigger", Mark.WARNING, "{}", (reason,))
+        yield Diagnosis("trigger", Mark.WARNING, "{}", (reason,))
     elif job.is_in_ci:
-        yield Finding("trigger", Mark.OK, "a step may start")
+        yield Diagnosis("trigger", Mark.OK, "a step may start")
     else:
-        yield Finding("trigger", Mark.NOT_NEEDED, "no event: this is not a CI job")
+        yield Diagnosis("trigger", Mark.NOT_NEEDED, "no event: this is not a CI job")
 
 
-def _service(job: Job) -> Iterator[Finding]:
+def _service(job: Job) -> Iterator[Diagnosis]:
     """Check the network by one request, then what the service says about the token and the
     repository.
     """
@@ -283,7 +285,7 @@ def _service(job: Job) -> Iterator[Finding]:
         raise errors.WrongServiceError(
             "not a Mogplex server: a web page came instead of an answer of the API"
         )
-    yield Finding("base-url", Mark.OK, "{} answers", (job.url,))
+    yield Diagnosis("base-url", Mark.OK, "{} answers", (job.url,))
     yield _proxy(job)
     yield _tls(job)
     yield _clock(answer)
@@ -291,7 +293,7 @@ def _service(job: Job) -> Iterator[Finding]:
         return
     with contextlib.closing(Client(job.url, job.token)) as client:
         client.repos(timeout=PROBE_SECONDS)
-        yield Finding("authentication", Mark.OK, "the API knows the token")
+        yield Diagnosis("authentication", Mark.OK, "the API knows the token")
         yield _repo(client, job.repo)
         # The request has no key, and is refused: but first the API looks at the token's rights.
         with contextlib.suppress(errors.BadRequestError):
@@ -299,27 +301,27 @@ def _service(job: Job) -> Iterator[Finding]:
         found: LiteralString = (
             "may start and cancel runs; whether its limits leave room, only a start can tell"
         )
-        yield Finding("scope", Mark.OK, found)
+        yield Diagnosis("scope", Mark.OK, found)
 
 
-def _proxy(job: Job) -> Finding:
+def _proxy(job: Job) -> Diagnosis:
     if not job.url.startswith("https:"):  # plain http is for loopback, and goes through no proxy
-        return Finding("proxy", Mark.OK, "none")
+        return Diagnosis("proxy", Mark.OK, "none")
     proxy = proxy_for(job.url)
     if proxy is None:
-        return Finding("proxy", Mark.OK, "none")
-    return Finding("proxy", Mark.OK, "through {}, which {} names", (proxy.host, proxy.variable))
+        return Diagnosis("proxy", Mark.OK, "none")
+    return Diagnosis("proxy", Mark.OK, "through {}, which {} names", (proxy.host, proxy.variable))
 
 
-def _tls(job: Job) -> Finding:
+def _tls(job: Job) -> Diagnosis:
     if urlsplit(job.url).scheme != "https":
-        return Finding("tls", Mark.OK, "not used on this machine's loopback")
+        return Diagnosis("tls", Mark.OK, "not used on this machine's loopback")
     env = job.platform.env
     bundle = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE") or "certifi"
-    return Finding("tls", Mark.OK, "the certificate is valid; authorities: {}", (bundle,))
+    return Diagnosis("tls", Mark.OK, "the certificate is valid; authorities: {}", (bundle,))
 
 
-def _clock(answer: Answer | None) -> Finding:
+def _clock(answer: Answer | None) -> Diagnosis:
     """Compare the answer's ``Date`` with this machine's time."""
     date = ""
     if answer is not None:
@@ -327,17 +329,17 @@ def _clock(answer: Answer | None) -> Finding:
     try:
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError:
-        return Finding("clock", Mark.NOT_CHECKED, "the answer has no date")
+        return Diagnosis("clock", Mark.NOT_CHECKED, "the answer has no date")
     if abs(skew) <= SKEW_SECONDS:
-        return Finding("clock", Mark.OK, "agrees with the API's")
+        return Diagnosis("clock", Mark.OK, "agrees with the API's")
     template: LiteralString = "{} behind the API's"
     if skew > 0:
         template = "{} ahead of the API's"
     remedy = "Set this machine's clock: certificates and log times depend on it."
-    return Finding("clock", Mark.WARNING, template, (duration(abs(skew)),), remedy)
+    return Diagnosis("clock", Mark.WARNING, template, (duration(abs(skew)),), remedy)
 
 
-def _repo(client: Client, repo: str | None) -> Finding:
+def _repo(client: Client, repo: str | None) -> Diagnosis:
     """Return what the token sees of ``repo``: an id, a name, or several and patterns.
 
     Raises:
@@ -345,7 +347,7 @@ def _repo(client: Client, repo: str | None) -> Finding:
         MogplexError: the API could not be asked.
     """
     if repo is None:
-        return Finding(
+        return Diagnosis(
             "repo", Mark.MISSING, "none is given; name one with --repo to have it looked up"
         )
     if is_uuid(repo):
@@ -358,18 +360,18 @@ def _repo(client: Client, repo: str | None) -> Finding:
         template: LiteralString = (
             "{} has the id {} and is hidden: it was removed from Mogplex's dashboard"
         )
-        return Finding("repo", Mark.OK, template, (found[0].full_name, found[0].id))
+        return Diagnosis("repo", Mark.OK, template, (found[0].full_name, found[0].id))
     if not found:
         remedy = "Compare it with 'mogplex-ci repos list'. A hidden repository is not listed, yet can be used."
-        return Finding("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)
+        return Diagnosis("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)
     if len(found) > 1:
-        return Finding(
+        return Diagnosis(
             "repo", Mark.OK, "the names and patterns stand for {} repositories", (len(found),)
         )
-    return Finding("repo", Mark.OK, "{} has the id {}", (found[0].full_name, found[0].id))
+    return Diagnosis("repo", Mark.OK, "{} has the id {}", (found[0].full_name, found[0].id))
 
 
-def _github(job: Job) -> Iterator[Finding]:
+def _github(job: Job) -> Iterator[Diagnosis]:
     """Ask GitHub what a step would ask before its start, and for the comment."""
     if not job.tasks:
         return
@@ -378,10 +380,10 @@ def _github(job: Job) -> Iterator[Finding]:
     repo = step.repo or ""
     token = step.github_token
     if token is None:
-        yield Finding("github-token", Mark.NOT_NEEDED, "none is given")
+        yield Diagnosis("github-token", Mark.NOT_NEEDED, "none is given")
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-        yield Finding(
+        yield Diagnosis(
             "github-token", Mark.NOT_CHECKED, "is tried with one [[repo]], given as owner/name"
         )
         return
@@ -391,7 +393,7 @@ def _github(job: Job) -> Iterator[Finding]:
     issue = step.comment_on if own else None
     if issue is None and not any(needed.values()):
         found: LiteralString = "no gate and no comment needs it; it only tells who has write access"
-        yield Finding("github-token", Mark.NOT_NEEDED, found)
+        yield Diagnosis("github-token", Mark.NOT_NEEDED, found)
         return
     unknown = _unknown_rights(job, token, step.base_branch or "", needed)
     if issue is not None and own:
@@ -400,10 +402,10 @@ def _github(job: Job) -> Iterator[Finding]:
             github.within(PROBE_SECONDS).find_comment(issue, re.compile("(?!)"))
     if unknown:
         template: LiteralString = "GitHub did not say whether it has {}"
-        yield Finding("github-token", Mark.NOT_CHECKED, template, (", ".join(unknown),))
+        yield Diagnosis("github-token", Mark.NOT_CHECKED, template, (", ".join(unknown),))
         return
     found = "may read what the inputs need; whether it may write a comment, only a step can tell"
-    yield Finding("github-token", Mark.OK, found)
+    yield Diagnosis("github-token", Mark.OK, found)
 
 
 def _unknown_rights(
@@ -417,15 +419,15 @@ def _unknown_rights(
     url = job.platform.github_api_url()
     is_workflow = bool(job.platform.workflow_run)
     with contextlib.ExitStack() as connections:
-        wanted: list[Wanted] = []
+        wanted: list[NeededRights] = []
         for repository, rights in needed.items():
             github = GitHubApi(url, token, repository)
             connections.callback(github.close)
-            wanted.append(Wanted(repository, rights, branch, github))
-        return check_rights(wanted, clock=Clock(), is_workflow=is_workflow, seconds=PROBE_SECONDS)
+            wanted.append(NeededRights(repository, rights, branch, github))
+        return require_rights(wanted, clock=Clock(), is_workflow=is_workflow, seconds=PROBE_SECONDS)
 
 
-_GROUPS: Final[Mapping[tuple[LiteralString, ...], Callable[[Job], Iterator[Finding]]]] = {
+_GROUPS: Final[Mapping[tuple[LiteralString, ...], Callable[[Job], Iterator[Diagnosis]]]] = {
     ("ci", "inputs", "key"): _setup,
     ("token", "trigger"): _guards,
     ("base-url", "proxy", "tls", "clock", "authentication", "repo", "scope"): _service,

@@ -22,7 +22,7 @@ _RED: Final = ("failure", "timed_out")
 """Conclusions that say that the checked code is at fault."""
 
 
-class RequiredChecks(NamedTuple):
+class ExpectedChecks(NamedTuple):
     """The checks that must exist and pass."""
 
     by_base: tuple[RequiredCheck, ...] = ()

@@ -15,7 +15,7 @@ from mogplex_ci.gates.check_list import (
     ACTIONS,
     SUCCESS,
     CheckList,
-    RequiredChecks,
+    ExpectedChecks,
     list_checks,
     red_before,
     superseded_suites,
@@ -134,7 +134,7 @@ class _ChecksJudge:
         self._inspection = inspection
         self._service = inspection.sources.service
         self._commit = commit
-        self._required = RequiredChecks()
+        self._required = ExpectedChecks()
         self._by_base: tuple[RequiredCheck, ...] | None = None
         """Those that the base requires; None if GitHub does not report them."""
         self._red_on_branch: frozenset[str] = frozenset()
@@ -260,7 +260,7 @@ class _ChecksJudge:
         words = f"also red on {baseline.base} at {tip[:7]}"
         return dict.fromkeys(red_before(suspects, history, since), words)
 
-    def _all_required(self) -> Generator[Update, None, RequiredChecks]:
+    def _all_required(self) -> Generator[Update, None, ExpectedChecks]:
         """Return the checks that must exist and pass.
 
         Raises:
@@ -284,7 +284,7 @@ class _ChecksJudge:
                 check.name.text for check in listed.failed if check.kind != "suite"
             )
         failed_before = self._red_on_branch | inspection.failed_before
-        return RequiredChecks(self._by_base or (), patterns, failed_before)
+        return ExpectedChecks(self._by_base or (), patterns, failed_before)
 
     def _listed(self, commit: str) -> Generator[Update, None, CheckList]:
         """Return the checks of a commit that count, as they are now."""

@@ -178,32 +178,32 @@ class WorkflowRun(NamedTuple):
 
 def pull_request(item: object) -> PullRequest:
     """Read a pull request, of a list or alone."""
-    name = find(item, "head", "repo", "full_name")  # null when the fork was deleted
+    name = field_at(item, "head", "repo", "full_name")  # null when the fork was deleted
     branch = need(item, text, "head", "ref")
     commit = need(item, as_commit, "head", "sha")
     return PullRequest(
         number=need(item, as_number, "number"),
         url=need(item, text, "html_url"),
-        is_open=find(item, "state") == "open",
+        is_open=field_at(item, "state") == "open",
         head=Head(str(name).lower(), branch.text, commit),
         base=need(item, text, "base", "ref").text,
-        created_at=time(find(item, "created_at")),
-        merged_at=time(find(item, "merged_at")),
-        merged_by=login(find(item, "merged_by")),
-        opened_by=login(find(item, "user")),
+        created_at=time(field_at(item, "created_at")),
+        merged_at=time(field_at(item, "merged_at")),
+        merged_by=login(field_at(item, "merged_by")),
+        opened_by=login(field_at(item, "user")),
     )
 
 
 def changed_file(item: object) -> ChangedFile:
     """Read a file of a comparison."""
     previous = None
-    if find(item, "previous_filename"):
+    if field_at(item, "previous_filename"):
         previous = need(item, text, "previous_filename")
     return ChangedFile(
         path=need(item, text, "filename"),
         previous_path=previous,
-        status=str(find(item, "status") or ""),
-        content=str(find(item, "sha") or ""),
+        status=str(field_at(item, "status") or ""),
+        content=str(field_at(item, "sha") or ""),
     )
 
 
@@ -213,37 +213,45 @@ def move(item: object) -> Move:
         before=need(item, as_commit, "before"),
         after=need(item, as_commit, "after"),
         at=need(item, time, "timestamp"),
-        kind=str(find(item, "activity_type") or ""),
-        actor=login(find(item, "actor")),
-        by_person=find(item, "actor", "type") == "User",
+        kind=str(field_at(item, "activity_type") or ""),
+        actor=login(field_at(item, "actor")),
+        by_person=field_at(item, "actor", "type") == "User",
     )
 
 
 def login(user: object) -> str:
     """Read the login of an account; empty if there is none."""
-    return str(find(user, "login") or "")
+    return str(field_at(user, "login") or "")
 
 
-def check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
+def check_of(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
     """Read an item of a list of checks; ``path_of_suite`` is where it has the id of its suite."""
-    state = find(item, "state")
+    state = field_at(item, "state")
     return Check(
         kind,
-        id=f"{kind} {find(item, 'id')}",
+        id=f"{kind} {field_at(item, 'id')}",
         name=Untrusted(
-            find(item, "name") or find(item, "context") or find(item, "app", "name") or "checks"
+            field_at(item, "name")
+            or field_at(item, "context")
+            or field_at(item, "app", "name")
+            or "checks"
         ),
-        url=text(find(item, "html_url") or find(item, "details_url") or find(item, "target_url")),
-        is_complete=find(item, "status") == "completed" or state in ("success", "failure", "error"),
-        conclusion=str(find(item, "conclusion") or state or ""),
-        app=str(find(item, "app", "slug") or ""),
-        suite=as_number(find(item, *path_of_suite)) or 0,
-        runs=as_number(find(item, "latest_check_runs_count")) or 0,
-        page=str(find(item, "html_url") or ""),
-        app_id=as_number(find(item, "app", "id")) or _app_of_status(item),
-        completed_at=time(find(item, "created_at" if kind == "status" else "completed_at")),
-        title=text(find(item, "output", "title")),
-        summary=text(find(item, "output", "summary")),
+        url=text(
+            field_at(item, "html_url")
+            or field_at(item, "details_url")
+            or field_at(item, "target_url")
+        ),
+        is_complete=field_at(item, "status") == "completed"
+        or state in ("success", "failure", "error"),
+        conclusion=str(field_at(item, "conclusion") or state or ""),
+        app=str(field_at(item, "app", "slug") or ""),
+        suite=as_number(field_at(item, *path_of_suite)) or 0,
+        runs=as_number(field_at(item, "latest_check_runs_count")) or 0,
+        page=str(field_at(item, "html_url") or ""),
+        app_id=as_number(field_at(item, "app", "id")) or _app_of_status(item),
+        completed_at=time(field_at(item, "created_at" if kind == "status" else "completed_at")),
+        title=text(field_at(item, "output", "title")),
+        summary=text(field_at(item, "output", "summary")),
     )
 
 
@@ -251,7 +259,7 @@ def _app_of_status(item: object) -> int:
     """Return the number of the app that made a status, as far as its picture tells: GitHub lists
     statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
     """
-    picture = _PICTURE.search(str(find(item, "avatar_url") or ""))
+    picture = _PICTURE.search(str(field_at(item, "avatar_url") or ""))
     if picture is None:
         return 0
     if picture["owner"] == "u":
@@ -262,9 +270,9 @@ def _app_of_status(item: object) -> int:
 def annotation(item: object) -> Annotation:
     """Read an annotation of a check run."""
     return Annotation(
-        path=Untrusted(find(item, "path") or ""),
-        line=as_number(find(item, "start_line")) or 1,
-        message=Untrusted(find(item, "message") or find(item, "title") or ""),
+        path=Untrusted(field_at(item, "path") or ""),
+        line=as_number(field_at(item, "start_line")) or 1,
+        message=Untrusted(field_at(item, "message") or field_at(item, "title") or ""),
     )
 
 
@@ -272,27 +280,27 @@ def workflow_run(item: object) -> WorkflowRun:
     """Read a run of a workflow."""
     return WorkflowRun(
         id=need(item, as_number, "id"),
-        suite=as_number(find(item, "check_suite_id")) or 0,
-        workflow=as_number(find(item, "workflow_id")) or 0,
-        event=str(find(item, "event") or ""),
-        conclusion=str(find(item, "conclusion") or ""),
+        suite=as_number(field_at(item, "check_suite_id")) or 0,
+        workflow=as_number(field_at(item, "workflow_id")) or 0,
+        event=str(field_at(item, "event") or ""),
+        conclusion=str(field_at(item, "conclusion") or ""),
     )
 
 
 def required_by_rule(rule: object) -> Iterator[RequiredCheck]:
     """Yield the checks that a rule requires."""
-    if find(rule, "type") != "required_status_checks":
+    if field_at(rule, "type") != "required_status_checks":
         return
-    for item in as_list(find(rule, "parameters", "required_status_checks")) or ():
+    for item in as_list(field_at(rule, "parameters", "required_status_checks")) or ():
         name = need(item, text, "context").text
-        yield RequiredCheck(name, as_number(find(item, "integration_id")))
+        yield RequiredCheck(name, as_number(field_at(item, "integration_id")))
 
 
 def approvals_by_rule(rule: object) -> int:
     """Return how many approvals a rule requires."""
-    if find(rule, "type") != "pull_request":
+    if field_at(rule, "type") != "pull_request":
         return 0
-    return as_number(find(rule, "parameters", "required_approving_review_count")) or 0
+    return as_number(field_at(rule, "parameters", "required_approving_review_count")) or 0
 
 
 def required_by_protection(branch: object) -> Iterator[RequiredCheck]:
@@ -300,19 +308,19 @@ def required_by_protection(branch: object) -> Iterator[RequiredCheck]:
     stands for any.
     """
     required = ("protection", "required_status_checks")
-    told = as_list(find(branch, *required, "checks")) or []
+    told = as_list(field_at(branch, *required, "checks")) or []
     for item in told:
-        app = as_number(find(item, "app_id"))
+        app = as_number(field_at(item, "app_id"))
         if app is not None and app <= 0:
             app = None
         yield RequiredCheck(need(item, text, "context").text, app)
     names = {need(item, text, "context").text for item in told}
-    for name in as_list(find(branch, *required, "contexts")) or ():
+    for name in as_list(field_at(branch, *required, "contexts")) or ():
         if isinstance(name, str) and name not in names:
             yield RequiredCheck(name, None)
 
 
-def find(data: object, *path: str) -> object:
+def field_at(data: object, *path: str) -> object:
     """Return the value below the object keys ``path``; None when it is missing."""
     for key in path:
         data = data.get(key) if isinstance(data, dict) else None
@@ -325,7 +333,7 @@ def need(data: object, read: Callable[[object], T | None], *path: str) -> T:
     Raises:
         GitHubUnavailableError: it is missing, or something else.
     """
-    if (found := read(find(data, *path))) is None:
+    if (found := read(field_at(data, *path))) is None:
         raise unusable_answer()
     return found
 

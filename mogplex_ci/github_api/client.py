@@ -31,7 +31,7 @@ from mogplex_ci.github_api.answers import (
     as_commit,
     as_list,
     as_number,
-    find,
+    field_at,
     need,
     unusable_answer,
 )
@@ -197,7 +197,7 @@ class GitHubApi:
             data = self._ask(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
             return None
-        content = find(data, "content") if find(data, "encoding") == "base64" else ""
+        content = field_at(data, "content") if field_at(data, "encoding") == "base64" else ""
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
         except ValueError as error:
@@ -209,7 +209,7 @@ class GitHubApi:
         data = self._ask(f"{self._repo}/compare/{span}", _CONTENTS)
         return Comparison(
             ahead_by=need(data, as_number, "ahead_by"),
-            is_descendant=find(data, "behind_by") == 0,
+            is_descendant=field_at(data, "behind_by") == 0,
             merge_base=need(data, as_commit, "merge_base_commit", "sha"),
             files=tuple(answers.changed_file(item) for item in need(data, as_list, "files")),
         )
@@ -246,7 +246,7 @@ class GitHubApi:
             # By id: a list that grows while it is read has an item on two pages.
             checks = {
                 check.id: check
-                for check in (answers.check(kind, item, path_of_suite) for item in items)
+                for check in (answers.check_of(kind, item, path_of_suite) for item in items)
             }
             found += checks.values()
             are_all_listed &= all(
@@ -262,9 +262,11 @@ class GitHubApi:
         runs = self._pages(f"{commit}/check-runs", _CHECKS_PERMISSION, "check_runs", filter="all")
         statuses = self._pages(f"{commit}/statuses", _STATUSES_PERMISSION)
         found = [
-            answers.check("run", item, ("check_suite", "id")) for page, _ in runs for item in page
+            answers.check_of("run", item, ("check_suite", "id"))
+            for page, _ in runs
+            for item in page
         ]
-        found += [answers.check("status", item, ()) for page, _ in statuses for item in page]
+        found += [answers.check_of("status", item, ()) for page, _ in statuses for item in page]
         return found
 
     def status_makers(self, sha: str) -> dict[str, str]:
@@ -274,7 +276,7 @@ class GitHubApi:
         path = f"{self._repo}/commits/{quote(sha, safe='')}/statuses"
         pages = self._pages(path, _STATUSES_PERMISSION)
         return {
-            f"status {find(item, 'id')}": answers.login(find(item, "creator"))
+            f"status {field_at(item, 'id')}": answers.login(field_at(item, "creator"))
             for page, _ in pages
             for item in page
         }
@@ -309,7 +311,7 @@ class GitHubApi:
         body = {"query": _APPROVALS, "variables": variables}
         answer = self._send("POST", self._graphql, _CONTENTS, body)
         path = ("data", "repository", "ref", "refUpdateRule", "requiredApprovingReviewCount")
-        return (as_number(find(answer, *path)) or 0) > 0
+        return (as_number(field_at(answer, *path)) or 0) > 0
 
     def _rules(self, branch: str) -> list[object]:
         """Return the active rules of a branch; none on an older GitHub Enterprise Server."""
@@ -331,7 +333,7 @@ class GitHubApi:
         """
         path = f"{self._repo}/check-runs/{check.number}/annotations"
         found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), as_list)
-        return [Untrusted(find(item, "title") or find(item, "message")) for item in found]
+        return [Untrusted(field_at(item, "title") or field_at(item, "message")) for item in found]
 
     def annotations_of(self, run: str) -> list[Annotation]:
         """Return the first hundred annotations of a check run."""
@@ -386,9 +388,11 @@ class GitHubApi:
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
         answer = self._send("POST", self._graphql, needs, body)
-        nodes = as_list(find(answer, "data", "nodes")) or []
+        nodes = as_list(field_at(answer, "data", "nodes")) or []
         found = [
-            (str(find(node, "title") or ""), str(find(node, "body") or "")) if node else None
+            (str(field_at(node, "title") or ""), str(field_at(node, "body") or ""))
+            if node
+            else None
             for node in nodes
         ]
         return [*found, *(None for _ in node_ids)][: len(node_ids)]
@@ -402,9 +406,9 @@ class GitHubApi:
         """
         for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", COMMENT_RIGHTS):
             for item in items:
-                body = find(item, "body")
-                number = find(item, "id")
-                is_app = find(item, "user", "type") == "Bot"
+                body = field_at(item, "body")
+                number = field_at(item, "id")
+                is_app = field_at(item, "user", "type") == "Bot"
                 match = marker.match(body) if is_app and isinstance(body, str) else None
                 if match and isinstance(number, int):
                     return number, match[0]
@@ -431,7 +435,7 @@ class GitHubApi:
             of_page = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
             data = self._ask(path, needs, of_page)
             items = need(data, as_list, *name)
-            yield items, find(data, "total_count")
+            yield items, field_at(data, "total_count")
             if len(items) < PAGE_SIZE:
                 return
 

@@ -10,7 +10,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS
 from mogplex_ci.inputs.declared import check, inputs
 from mogplex_ci.inputs.rules import conflicts, missing, names_worktree, with_advice
-from mogplex_ci.inputs.sources import Sources, gather, given_texts
+from mogplex_ci.inputs.sources import InputSources, gather, given_texts
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repair, StartRequest
@@ -140,7 +140,7 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
     return StepInputs(in_time, names_one_run, sources.warnings, job_end)
 
 
-def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
+def read_inputs(sources: InputSources, task: str = "") -> ActionInputs:
     """Return the inputs of one task. Without ``task`` it is the one that they name, if any.
 
     The CI system's own repository is the default for ``repo``.

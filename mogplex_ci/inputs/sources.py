@@ -34,7 +34,7 @@ _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
 
 
-class Sources(NamedTuple):
+class InputSources(NamedTuple):
     """Where a step's inputs come from: their texts, and what is wrong there."""
 
     platform: Platform
@@ -101,7 +101,7 @@ class Sources(NamedTuple):
         return self.run_file.placed(problem, task or self.given.get("task"))
 
 
-def gather(argv: Sequence[str], platform: Platform) -> Sources:
+def gather(argv: Sequence[str], platform: Platform) -> InputSources:
     """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
     flags, wrong_flags = _flags_of(argv)
     problems = list(wrong_flags)
@@ -129,7 +129,7 @@ def gather(argv: Sequence[str], platform: Platform) -> Sources:
     warnings = list(_unknown_variables(platform.env))
     is_complete = flags is not None and not has_blank_run_id and not faults
     job_end = platform.system.job_end(platform.env)
-    return Sources(platform, texts, run_file, problems, warnings, is_complete, job_end)
+    return InputSources(platform, texts, run_file, problems, warnings, is_complete, job_end)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:

@@ -10,12 +10,12 @@ from mogplex_ci.platforms.system import (
     Env,
     System,
     any_of,
+    by_name,
     counted,
     differs,
     equals,
     first_set,
     has,
-    named,
     once,
     pushed_by,
     with_slash,
@@ -50,7 +50,7 @@ SMALL_SYSTEMS: Final = (
         equals("CIRCLECI", "true"),
         parts=(_CIRCLE_WORKFLOW, "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
         label=(_CIRCLE_REPOSITORY, _CIRCLE_WORKFLOW, "CIRCLE_JOB"),
-        attempt=named(
+        attempt=by_name(
             first_set("CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_WORKFLOW_ID"),
             is_later=differs("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"),
         ),

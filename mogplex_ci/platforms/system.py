@@ -165,7 +165,7 @@ def counted(variable: str, first: str = "1") -> Callable[[Env], Attempt]:
     return count
 
 
-def named(name: Cell, *, is_later: Condition) -> Callable[[Env], Attempt]:
+def by_name(name: Cell, *, is_later: Condition) -> Callable[[Env], Attempt]:
     """Return what tells the try on a system that has a name for each."""
     return lambda env: Attempt(value_of(name, env) or None, is_later(env))
 

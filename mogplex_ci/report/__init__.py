@@ -12,25 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.report.facts import RunFacts, StepFacts
-    from mogplex_ci.run.one import Plan
+    from mogplex_ci.run.plan import StepRun
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText, Sanitizer
-
-
-class StepRun:
-    """One run of a step, which has a list of them, as the step plans it."""
-
-    def __init__(
-        self, number: int, name: SafeText | None, inputs: ActionInputs, plan: Plan
-    ) -> None:
-        """``number`` counts from 1; ``inputs`` are those of its task."""
-        self.number = number
-        self.name = name
-        """As lines of the log begin: ``[owner/name task]``. The only run of a step has none."""
-        self.inputs = inputs
-        self.plan = plan
+    from mogplex_ci.sanitize import Sanitizer
 
 
 class Report:

@@ -98,7 +98,7 @@ class Findings(NamedTuple):
     rows: Sequence[Finding]
 
 
-class Rounds(NamedTuple):
+class RoundsTable(NamedTuple):
     """What was found in each round of ``repair``."""
 
     rows: Sequence[tuple[LiteralString, SafeText]]
@@ -156,5 +156,5 @@ class RunsTable(NamedTuple):
 
 
 TextBlock: TypeAlias = Heading | Sentence | Outcome | Failure | Link | Quotation | Section
-ListBlock: TypeAlias = Findings | Rounds | Commands | Table | RunsTable
+ListBlock: TypeAlias = Findings | RoundsTable | Commands | Table | RunsTable
 Block: TypeAlias = TextBlock | ListBlock

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
-from mogplex_ci.report import Report, StepRun
+from mogplex_ci.report import Report
 from mogplex_ci.report.blocks import Outcome
 from mogplex_ci.report.delivered import faults_line
 from mogplex_ci.report.facts import StepFacts
 from mogplex_ci.report.markdown import markdown_of, outcome_line
 from mogplex_ci.report.story import Reader, story_of_run, told_to
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
-from mogplex_ci.report import Report, StepRun
+from mogplex_ci.report import Report
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.updates import EventsArrived
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted

@@ -15,7 +15,7 @@ from mogplex_ci.report.blocks import (
     ListBlock,
     Outcome,
     Quotation,
-    Rounds,
+    RoundsTable,
     RunsTable,
     Section,
     Sentence,
@@ -61,7 +61,7 @@ def _write_list(lines: LogLines, block: ListBlock) -> None:
         case Findings(rows):
             failed = [row.annotation for row in rows if not row.passed]
             lines.annotate_each(Level.ERROR, text.PROGRAM, failed, "more finding")
-        case Rounds(_, ended):
+        case RoundsTable(_, ended):
             if ended is not None:
                 lines.say("No further round: ", ended)
         case Commands():

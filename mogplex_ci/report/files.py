@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.models import Event, EventKind, Run
-from mogplex_ci.report import FileReport, StepRun
+from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.outputs import result_of_run, result_of_step
 from mogplex_ci.run.agent_text import TextBuffer
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.sanitize import PieceByPiece, Sanitizer
 from mogplex_ci.untrusted import Untrusted

@@ -16,10 +16,11 @@ from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import JobEnd
-from mogplex_ci.report import Report, StepRun, text
+from mogplex_ci.report import Report, text
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration

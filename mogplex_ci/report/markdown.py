@@ -19,7 +19,7 @@ from mogplex_ci.report.blocks import (
     ListBlock,
     Outcome,
     Quotation,
-    Rounds,
+    RoundsTable,
     RunsTable,
     Section,
     Sentence,
@@ -104,7 +104,7 @@ def _list(block: ListBlock, safe: Sanitizer, size: Size) -> Markdown:
     match block:
         case Findings(rows):
             return Markdown.joined("", [_finding(row, safe, size) for row in rows])
-        case Rounds():
+        case RoundsTable():
             return _rounds(block)
         case Commands(steps):
             commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in steps)
@@ -156,7 +156,7 @@ def _finding(row: Finding, safe: Sanitizer, size: Size) -> Markdown:
     return Markdown.of("{}\n\n{}\n", said, items)
 
 
-def _rounds(rounds: Rounds) -> Markdown:
+def _rounds(rounds: RoundsTable) -> Markdown:
     lines: list[Markdown] = []
     for number, (mark, found) in enumerate(rounds.rows, 1):
         lines.append(Markdown.of("- {} Round {}: {}\n", Markdown.of(mark), number, found))

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
     from mogplex_ci.models import Run
-    from mogplex_ci.report import StepRun
     from mogplex_ci.report.facts import EndingFacts, RunFacts
+    from mogplex_ci.run.plan import StepRun
     from mogplex_ci.run.updates import Update
 
 _OTHER_LINES: Final = 4

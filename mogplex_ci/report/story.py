@@ -25,7 +25,7 @@ from mogplex_ci.report.blocks import (
     Link,
     Outcome,
     Quotation,
-    Rounds,
+    RoundsTable,
     RunsTable,
     Section,
     Sentence,
@@ -277,7 +277,7 @@ def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
 def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
     rounds = run.delivered.rounds
     if rounds:
-        yield Rounds([(each.mark, each.found) for each in rounds], rounds[-1].ended)
+        yield RoundsTable([(each.mark, each.found) for each in rounds], rounds[-1].ended)
 
 
 def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.report import Report, StepRun
+from mogplex_ci.report import Report
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.sanitize import Markdown, Sanitizer
 
 if TYPE_CHECKING:

@@ -4,17 +4,18 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
+from mogplex_ci.models import Cancelled, Repo, Run, is_uuid
 from mogplex_ci.run.cancel import (
     INTERRUPT_BUDGET,
     TIMEOUT_BUDGET,
     cancel,
     cancel_unanswered,
 )
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
     Ending,
@@ -33,7 +34,7 @@ from mogplex_ci.run.result import (
 )
 from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
-from mogplex_ci.run.start import Key, Starter
+from mogplex_ci.run.start import Starter
 from mogplex_ci.run.updates import (
     CancelAnswered,
     CancelFailed,
@@ -47,7 +48,6 @@ from mogplex_ci.run.updates import (
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.follow import Follower
 
 T = TypeVar("T")
@@ -74,22 +74,6 @@ answered 503.
 """
 
 
-class Plan(NamedTuple):
-    """The plan of one run."""
-
-    inputs: "ActionInputs"
-    """Without the prompt, which ``request`` has."""
-    request: Callable[[str, Repair | None], StartRequest]
-    """Makes the start request for a repo id and what a later round repairs."""
-    key: Key
-    jobs_per_token: int
-    """Jobs that use the token at the same time."""
-    found: Repo | None = None
-    """The repository, if it has been looked up already."""
-    repair: Repair | None = None
-    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
-
-
 class Execution:
     """Starts one run, follows it, and cancels it when asked to.
 
@@ -102,14 +86,14 @@ class Execution:
         self,
         service: Service,
         plan: Plan,
-        on_doubt: Callable[[str | None], None] = lambda _: None,
+        on_unanswered: Callable[[str | None], None] = lambda _: None,
     ) -> None:
-        """``service`` has the step's deadline. ``on_doubt`` is told the key of a start request
+        """``service`` has the step's deadline. ``on_unanswered`` is told the key of a start request
         right before that is sent, and None when it is certain that it has started nothing.
         """
         self._service = service
         self._plan = plan
-        self._on_doubt = on_doubt
+        self._on_unanswered = on_unanswered
         self._inputs = plan.inputs
         self._repo: Repo | None = None
         self._starter: Starter | None = None
@@ -192,7 +176,7 @@ class Execution:
             plan.request(repo_id, plan.repair),
             plan.key,
             inputs.on_rerun,
-            self._on_doubt,
+            self._on_unanswered,
         )
         retried = 0
         while True:

@@ -90,9 +90,9 @@ class Starter:
         request: StartRequest,
         key: Key,
         on_rerun: OnRerun,
-        on_doubt: Callable[[str | None], None] = lambda _: None,
+        on_unanswered: Callable[[str | None], None] = lambda _: None,
     ) -> None:
-        """``on_doubt``: see ``Execution``."""
+        """``on_unanswered``: see ``Execution``."""
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
@@ -101,7 +101,7 @@ class Starter:
         self._service = service
         self._key = key
         self._on_rerun = on_rerun
-        self._on_doubt = on_doubt
+        self._on_unanswered = on_unanswered
         self.has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
 
@@ -173,4 +173,4 @@ class Starter:
 
     def _doubt(self, key: str | None) -> None:
         self.key_in_doubt = key
-        self._on_doubt(key)
+        self._on_unanswered(key)

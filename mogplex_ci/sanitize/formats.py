@@ -106,7 +106,7 @@ def matches(text: str, vocabulary: Vocabulary) -> Iterator[tuple[Format, tuple[i
                 yield format_, place
 
 
-def find(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
+def find_formats(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` something of a known format stands, or a private key."""
     yield from (place for _, place in matches(text, vocabulary))
     if "PRIVATE KEY" in text:

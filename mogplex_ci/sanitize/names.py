@@ -184,7 +184,7 @@ name or a number.
 """
 
 
-def find(text: str) -> Iterator[tuple[int, int]]:
+def find_named(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
     lower = _lower(text)
     yield from _find_named(text, lower)

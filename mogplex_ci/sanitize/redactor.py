@@ -57,8 +57,8 @@ class Redactor:
     def _find(self, text: str) -> Iterator[tuple[int, int]]:
         vocabulary = formats.Vocabulary.of(text)
         yield from self._known.find(text, vocabulary)
-        yield from formats.find(text, vocabulary)
-        yield from names.find(text)
+        yield from formats.find_formats(text, vocabulary)
+        yield from names.find_named(text)
 
 
 class PieceByPiece:

@@ -1,5 +1,20 @@
 """One CI step: read the inputs, start a run or several, follow them into the job log, and exit by
 their result.
+
+The calls of a step::
+
+    action.main
+        inputs.read.read_step                   the inputs of each task
+        guards.reason_to_skip, include_event    whether it may start, and the event's words
+        planning.only_run, several_runs.find_runs
+        execute.execute                         one run; of several, each in a thread of run.fleet
+            repair.Rounds.perform               only with gates: its runs, one after the other
+                run.one.Execution.perform       find the repository, and start, follow, cancel
+                    run.start.Starter.start
+                    run.follow.Follower.follow
+                gates.judge_run                 what was delivered, by the judges of gates.table
+        recorder.Recorder.on, end_run           each update and ending, to outputs and reports
+        recorder.Recorder.finish                the step's facts, the last outputs, the exit code
 """
 
 from __future__ import annotations
@@ -14,12 +29,12 @@ from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
-from mogplex_ci.report import StepRun
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
-from mogplex_ci.step.guards import check_rights, include_event, reason_to_skip
-from mogplex_ci.step.plan import only_run
+from mogplex_ci.step.guards import include_event, reason_to_skip, require_rights_at_once
+from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, stop_of_process
@@ -64,14 +79,14 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     reason = reason_to_skip(step, tasks)
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
-    check_rights(step, tasks, names_one_run=names_one_run)
+    require_rights_at_once(step, tasks, names_one_run=names_one_run)
     tasks = include_event(step, tasks)
     run = only_run(tasks[0], step.platform) if names_one_run else None
     step.platform.check_files(_known_outputs(step, run), key=tasks[0].idempotency_key)
     with service_of(step, tasks) as connect:
         if run is not None:
             return _perform_one(step, run, connect, subject=run)
-        from mogplex_ci.step.fleet import SharedToken, find_runs, perform_fleet
+        from mogplex_ci.step.several_runs import SharedToken, find_runs, perform_fleet
 
         token = SharedToken(connect, step.clock)
         runs = find_runs(step, tasks, token)

@@ -152,7 +152,7 @@ class _Reader:
             return []
 
         def read(github: GitHubApi) -> str:
-            log = JobLog()  # a new one for each attempt
+            log = LogToLastError()  # a new one for each attempt
             github.read_log(check.number, log.take)
             return log.end()
 
@@ -178,7 +178,7 @@ class _Reader:
         return " ".join(self._safe.clean(text, limit=limit).split())
 
 
-class JobLog:
+class LogToLastError:
     """The log of a job up to its last error, of which a bounded part is kept while it is read.
 
     A step that failed ends with an error; what follows is the clean-up. A log without an error is

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.report import StepRun
+    from mogplex_ci.run.plan import StepRun
     from mogplex_ci.run.updates import Update
     from mogplex_ci.step.step import Step
 

@@ -6,6 +6,7 @@ event's words behind the prompt, if those are still what the event brought.
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,7 +16,7 @@ from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import Build, Trust
 from mogplex_ci.problems import Problem
-from mogplex_ci.step.rights import asks_at_once, rights_needed
+from mogplex_ci.step.rights import NeededRights, asks_at_once, in_order, rights_needed
 from mogplex_ci.words.event_words import Words, as_compared, event_text
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
         )
 
 
-def check_rights(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> None:
+def require_rights_at_once(
+    step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool
+) -> None:
     """Ask GitHub whether ``github-token`` may read what ``include-event`` needs in the job's own
     repository, and gates and ``repair`` in the run's, if that is named. Each run of a fleet asks
     before its own start.
@@ -150,7 +153,15 @@ def check_rights(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bo
         needed[own] = rights_for_event(step.platform)
     if asks_at_once(inputs, names_one_run=names_one_run):
         needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
-    step.check_rights(inputs, needed, inputs.base_branch or "")
+    with contextlib.ExitStack() as connections:
+        all_needed: list[NeededRights] = []
+        for repository, rights in needed.items():
+            github = step.github(inputs, repository) if rights else None
+            if github is not None:
+                connections.callback(github.close)
+                branch = inputs.base_branch or ""
+                all_needed.append(NeededRights(repository, in_order(rights), branch, github))
+        step.require_rights(all_needed)
 
 
 def rights_for_event(platform: Platform) -> set[str]:

@@ -89,7 +89,7 @@ class Ledger:
                 self._cancelling.add(run)
                 self._save_changes()
 
-    def doubt(self, run: Hashable, key: str | None) -> None:
+    def save_unanswered(self, run: Hashable, key: str | None) -> None:
         """Note the key of a start request of ``run`` right before that is sent: a run that nobody
         has heard of may come of it. None: it is certain that none did.
         """

@@ -22,10 +22,11 @@ from mogplex_ci.outputs import (
 from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
-from mogplex_ci.report import Report, StepRun, text
+from mogplex_ci.report import Report, text
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
@@ -186,7 +187,7 @@ class Recorder:
         it has started nothing. Called like ``save``.
         """
         if self._ledger:
-            self._ledger.doubt(run.number, key)
+            self._ledger.save_unanswered(run.number, key)
 
     def on(self, run: StepRun, update: Update) -> None:
         """Record an update."""

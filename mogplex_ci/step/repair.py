@@ -17,19 +17,20 @@ from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair
-from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.one import Execution
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
 from mogplex_ci.run.updates import GateJudged, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
-from mogplex_ci.step.rights import Wanted, asks_at_once, rights_needed
+from mogplex_ci.step.rights import NeededRights, asks_at_once, rights_needed
 from mogplex_ci.words.event_words import fenced
 
 if TYPE_CHECKING:
     from mogplex_ci.gates import Queries
     from mogplex_ci.gates.inspection import Inspection
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.report import StepRun
+    from mogplex_ci.run.plan import StepRun
     from mogplex_ci.run.service import Service
     from mogplex_ci.step.step import Step
 
@@ -62,21 +63,20 @@ class Rounds:
         inspector: Inspector,
         safe: Sanitizer,
         save: Callable[[Update], None],
-        on_doubt: Callable[[str | None], None],
-        check_rights: Callable[[Starting], None] = lambda _: None,
+        on_unanswered: Callable[[str | None], None],
+        before_first_start: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``plan`` is that of the first run; ``save`` is told what the runs report; ``on_doubt``:
-        see ``Execution``. ``check_rights`` is called before the first start alone, and raises if
-        there is to be none.
+        """``plan`` is that of the first run; ``save`` is told what the runs report;
+        ``on_unanswered``: see ``Execution``. ``before_first_start`` raises if there is to be none.
         """
         self._plan = plan
         self._inspector = inspector
         self._safe = safe
         self._save = save
-        self._on_doubt = on_doubt
-        self._check_rights = check_rights
+        self._on_unanswered = on_unanswered
+        self._before_first_start = before_first_start
         self._has_checked_rights = False
-        self._execution = Execution(inspector.sources.service, plan, on_doubt)
+        self._execution = Execution(inspector.sources.service, plan, on_unanswered)
         self._rounds: list[Round] = []
         self._last: RunDetails | None = None
         """Of the last round that was judged."""
@@ -124,14 +124,14 @@ class Rounds:
                 found=details.repo or self._plan.found,
                 repair=repair,
             )
-            self._execution = Execution(inspector.sources.service, plan, self._on_doubt)
+            self._execution = Execution(inspector.sources.service, plan, self._on_unanswered)
             self._failed_gates = []
 
     def _execute(self) -> Generator[Update, None, RunResult]:
         """Execute one run and return its result."""
         for update in self._execution.perform():
             if isinstance(update, Starting) and not self._has_checked_rights:
-                self._check_rights(update)
+                self._before_first_start(update)
                 self._has_checked_rights = True
             self._save(update)
             if self._inspector.inputs.gates:
@@ -297,11 +297,11 @@ def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
             recorder.safe,
             partial(recorder.save, run),
             partial(recorder.save_key, run),
-            partial(_check_rights, step, run.plan, inspector.queries),
+            partial(_require_rights, step, run.plan, inspector.queries),
         )
 
 
-def _check_rights(step: Step, plan: Plan, queries: Queries, starting: Starting) -> None:
+def _require_rights(step: Step, plan: Plan, queries: Queries, starting: Starting) -> None:
     """Check what gates and ``repair`` need in the repository of a run that is about to start, if
     that was not asked for when the step began.
 
@@ -319,7 +319,7 @@ def _check_rights(step: Step, plan: Plan, queries: Queries, starting: Starting) 
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
-    step.ask_for([Wanted(repo.full_name.text, rights, branch, queries.github)])
+    step.require_rights([NeededRights(repo.full_name.text, rights, branch, queries.github)])
 
 
 def _inspector_of(step: Step, inputs: ActionInputs, service: Service) -> Inspector:

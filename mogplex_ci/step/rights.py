@@ -75,7 +75,7 @@ def in_order(rights: Iterable[str]) -> list[str]:
     return [right for right in READ_RIGHTS if right in wanted]
 
 
-class Wanted(NamedTuple):
+class NeededRights(NamedTuple):
     """The rights that are needed in one repository."""
 
     repository: str
@@ -88,8 +88,12 @@ class Wanted(NamedTuple):
     """GitHub's API of the repository."""
 
 
-def check_rights(
-    wanted: Sequence[Wanted], *, clock: Clock, is_workflow: bool, seconds: float = RIGHTS_SECONDS
+def require_rights(
+    wanted: Sequence[NeededRights],
+    *,
+    clock: Clock,
+    is_workflow: bool,
+    seconds: float = RIGHTS_SECONDS,
 ) -> list[str]:
     """Ask GitHub whether the token has all that is wanted; return the rights about which it said
     nothing: it did not answer in time, limits requests, or is in trouble.
@@ -125,7 +129,7 @@ def check_rights(
     return unknown
 
 
-def _ask(wanted: Wanted, clock: Clock, ends: float) -> tuple[list[str], list[str]]:
+def _ask(wanted: NeededRights, clock: Clock, ends: float) -> tuple[list[str], list[str]]:
     """Return the rights that the token lacks in a repository, and those about which GitHub says
     nothing until ``ends``, a time of the clock.
 

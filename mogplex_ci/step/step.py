@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.step.rights import Wanted, check_rights, in_order
+from mogplex_ci.step.rights import NeededRights, require_rights
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from mogplex_ci.api.budget import TokenBudget
     from mogplex_ci.github_api import GitHubApi
@@ -48,27 +47,8 @@ class Step(NamedTuple):
             url, inputs.github_token, repository, diagnostics=diagnostics, throttle=throttle
         )
 
-    def check_rights(
-        self, inputs: ActionInputs, needed: Mapping[str, Iterable[str]], branch: str
-    ) -> None:
-        """Ask GitHub whether ``github-token`` has the rights that are ``needed``, by repository.
-        ``branch`` is the base; empty if it is not known. Without a token nothing is asked.
-
-        Raises:
-            MissingRightsError: with all that are missing.
-            StopRequested: a stop signal came.
-        """
-        with contextlib.ExitStack() as connections:
-            wanted: list[Wanted] = []
-            for repository, rights in needed.items():
-                github = self.github(inputs, repository) if rights else None
-                if github is not None:
-                    connections.callback(github.close)
-                    wanted.append(Wanted(repository, in_order(rights), branch, github))
-            self.ask_for(wanted)
-
-    def ask_for(self, wanted: Sequence[Wanted]) -> None:
-        """Ask GitHub whether the token has all that is wanted.
+    def require_rights(self, needed: Sequence[NeededRights]) -> None:
+        """Ask GitHub whether ``github-token`` has the rights.
 
         Raises:
             MissingRightsError: with all that are missing.
@@ -76,4 +56,4 @@ class Step(NamedTuple):
         """
         is_workflow = bool(self.platform.workflow_run)
         with self.stop.interrupting():
-            check_rights(wanted, clock=self.clock, is_workflow=is_workflow)
+            require_rights(needed, clock=self.clock, is_workflow=is_workflow)

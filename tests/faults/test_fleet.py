@@ -24,10 +24,10 @@ from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
-from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
-from mogplex_ci.run.many import RunEnded, RunUpdate
+from mogplex_ci.run.fleet import RunEnded, RunUpdate
 from mogplex_ci.run.one import Execution
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
@@ -114,7 +114,7 @@ def perform(
             die_when(client, killed)
         plan = case.plan()
         service = Service(client, clock, halt, began, plan.inputs.timeout)
-        execution = Execution(service, plan, saved[case].on_doubt)
+        execution = Execution(service, plan, saved[case].on_unanswered)
 
         def work() -> Generator[Update, None, RunResult]:
             try:

@@ -79,7 +79,7 @@ class Step:
         self.inputs = read_inputs(gather([], job(Path("/"), env)))
         self.secrets: Sequence[str] = ()
         """Values that the step masks."""
-        self.check_rights: Callable[[Starting], None] = lambda _: None
+        self.before_first_start: Callable[[Starting], None] = lambda _: None
         self._world, self._api = world, api
         self.elapsed: Callable[[], float]
         """Tells how many seconds the try takes."""
@@ -107,7 +107,7 @@ class Step:
         inspector = inspector_of(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
         rounds = Rounds(
-            plan, inspector, sources.safe, lambda _: None, lambda _: None, self.check_rights
+            plan, inspector, sources.safe, lambda _: None, lambda _: None, self.before_first_start
         )
         work = rounds.perform()
         try:
@@ -448,11 +448,11 @@ def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_start
 ) -> None:
     step = Step(world, api, scenario="launch-failure", retries="1")
 
-    def check_rights(_: Starting) -> None:
+    def refuse(_: Starting) -> None:
         if step.case.runs:
             raise MissingRightsError("the token has expired", remedy="This try started nothing.")
 
-    step.check_rights = check_rights
+    step.before_first_start = refuse
     assert outcome(step.play()) == ("failed", "RUN_FAILED", 0)
     assert step.keys == ["", "-g2"]
 

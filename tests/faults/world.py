@@ -18,7 +18,8 @@ from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.one import Execution
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
@@ -63,9 +64,9 @@ class Saved:
             self._ledger.on(None, "", update)
             yield update
 
-    def on_doubt(self, key: str | None) -> None:
+    def on_unanswered(self, key: str | None) -> None:
         """Note the key of a start request; see ``Execution``."""
-        self._ledger.doubt(None, key)
+        self._ledger.save_unanswered(None, key)
 
     @property
     def run(self) -> OpenRun | None:
@@ -197,7 +198,7 @@ class Case:
         plan = self.plan(**fields)
         saved = Saved()
         service = Service(client, clock, stop, began, plan.inputs.timeout)
-        execution = Execution(service, plan, saved.on_doubt)
+        execution = Execution(service, plan, saved.on_unanswered)
         end = KILLED
         try:
             for update in saved.note(execution.perform()):

@@ -17,7 +17,7 @@ from mogplex_ci.platforms import buildkite
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import evidence, fleet, guards, repair, rights
+from mogplex_ci.step import evidence, guards, repair, rights, several_runs
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
@@ -32,7 +32,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "prompt |": (declared.PROMPT_LIMIT,),
     "listed events": (models.FEED_LIMIT,),
     "`timeout`": (durations.MAX_SECONDS / 86_400,),
-    "runs in one step": (fleet.MOST_RUNS,),
+    "runs in one step": (several_runs.MOST_RUNS,),
     "repositories that": (models.LIST_LIMIT,),
     "requests to GitHub": (budget.GITHUB_CALLS.most,),
     "question before a start": (rights.RIGHTS_SECONDS,),

@@ -77,15 +77,15 @@ WORKFLOW_RUN = {
 
 
 def check_run(item: object) -> answers.Check:
-    return answers.check("run", item, ("check_suite", "id"))
+    return answers.check_of("run", item, ("check_suite", "id"))
 
 
 def check_suite(item: object) -> answers.Check:
-    return answers.check("suite", item, ("id",))
+    return answers.check_of("suite", item, ("id",))
 
 
 def status(item: object) -> answers.Check:
-    return answers.check("status", item, ())
+    return answers.check_of("status", item, ())
 
 
 def shown(value: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from mogplex_ci import __version__
-from mogplex_ci.report import FileReport, StepRun
+from mogplex_ci.report import FileReport
 from mogplex_ci.report.blocks import Block
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.story import (
@@ -23,6 +23,7 @@ from mogplex_ci.report.story import (
     told_to,
 )
 from mogplex_ci.report.text import NAME_LIMIT, EntryText, entry_text, long_lines
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.timeline import (
     AgentText,
     Entry,
@@ -285,7 +286,7 @@ class Bar(NamedTuple):
     """In pixels from the top."""
 
 
-class Row(NamedTuple):
+class BarRow(NamedTuple):
     """Bars under one name; those that go on at the same time stand below one another."""
 
     name: str
@@ -299,13 +300,13 @@ class Picture:
     def __init__(self, seconds: float) -> None:
         """``seconds`` is the time that the whole width stands for."""
         self._seconds = max(seconds, 1.0)
-        self.rows: list[Row] = []
+        self.rows: list[BarRow] = []
         self.height = 0
         """In pixels, without the axis."""
 
     def add(self, name: str, bars: Iterable[Bar]) -> None:
         """Add a row, unless there are no bars."""
-        row = Row(name, self.height, [])
+        row = BarRow(name, self.height, [])
         ends = [0.0]  # where the last bar of each lane ends
         for bar in sorted(bars):
             lane = next((number for number, end in enumerate(ends) if end <= bar.x), len(ends))

@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import Answer
-from mogplex_ci.commands.doctor import Finding, Mark, _clock, _repo
+from mogplex_ci.commands.doctor import Diagnosis, Mark, _clock, _repo
 from mogplex_ci.errors import UsageError
 from mogplex_ci.sanitize import Sanitizer
 from tests.unit.api.peers import TOKEN, answer, answering, peer
@@ -22,7 +22,7 @@ API = {"id": "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002", "full_name": "acme/api", "h
 NOT_LISTED = "this token does not list "
 
 
-def told(finding: Finding) -> tuple[Mark, str]:
+def told(finding: Diagnosis) -> tuple[Mark, str]:
     line = Sanitizer().line("found: " + finding.template, *finding.values)
     return finding.mark, line.removeprefix("found: ")
 

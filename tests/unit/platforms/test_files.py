@@ -247,7 +247,7 @@ def test_the_state_has_the_report_of_a_round_as_it_was_sent(tmp_path: Path) -> N
     ledger = Ledger(system.save_state, URL, TOKEN, system.state_owner())
     repair = Repair("branch", "main", "report")
     ledger.on(None, "", Starting("repo", None, "key-r2-a1", repair))
-    ledger.doubt(None, "key-r2-a1")
+    ledger.save_unanswered(None, "key-r2-a1")
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
     assert [(run.key, Repair(*run.repair)) for run in saved.runs] == [("key-r2-a1", repair)]

@@ -16,14 +16,14 @@ from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report import StepRun
 from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
-from mogplex_ci.run.many import ending_of_fleet
+from mogplex_ci.run.fleet import ending_of_fleet
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.step.plan import only_run, planned_runs
+from mogplex_ci.step.planning import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log

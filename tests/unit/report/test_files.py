@@ -12,10 +12,10 @@ import pytest
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.report import StepRun
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
 from mogplex_ci.report.junit import JUnitFile
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer

@@ -15,10 +15,10 @@ import pytest
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import TokenLostError, UnreachableError
 from mogplex_ci.platforms.base import PLAIN, Plain
-from mogplex_ci.report import StepRun
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.run.agent_text import Checkpoint
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     EventsMissing,

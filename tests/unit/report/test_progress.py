@@ -12,7 +12,7 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Cancelling, NextRound, Started, StatusChanged, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.plan import planned_runs
+from mogplex_ci.step.planning import planned_runs
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Feed, event, facts, github, repo, result, run, starting
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from mogplex_ci.models import Run
-from mogplex_ci.run.many import Fleet, RunEnded, RunUpdate, ending_of_fleet
+from mogplex_ci.run.fleet import Fleet, RunEnded, RunUpdate, ending_of_fleet
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms import detect
 from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, derive_key
-from mogplex_ci.step.plan import key_of
+from mogplex_ci.step.planning import key_of
 from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import environment
 from tests.typed_inputs import typed_inputs

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, JobLog, shared_out
+from mogplex_ci.step.evidence import LOG_BYTES, FailedCheck, LogToLastError, shared_out
 from tests.github import TOKEN, GitHub
 from tests.waits import LONG
 
@@ -28,7 +28,7 @@ SHOWN = "before\nRun make\nred\n[error] of several lines: ##[error]\nit failed"
 
 
 def read(*pieces: bytes) -> str:
-    log = JobLog()
+    log = LogToLastError()
     for piece in pieces:
         log.take(piece)
     return log.end()
@@ -68,7 +68,7 @@ def test_reading_a_long_log_takes_the_memory_of_what_is_kept() -> None:
         with GitHub() as github:
             github.logs[1] = content
             api = GitHubApi(github.url, TOKEN, "acme/web")
-            log = JobLog()
+            log = LogToLastError()
             tracemalloc.start()
             try:
                 api.within(LONG).read_log("1", log.take)

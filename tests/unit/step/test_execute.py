@@ -18,7 +18,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
-from mogplex_ci.step.plan import only_run
+from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested

@@ -17,9 +17,14 @@ from mogplex_ci.report import text
 from mogplex_ci.run.repositories import Match
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.fleet import SharedToken, _warn_of_slow_starts, pairs_of, seconds_to_start
-from mogplex_ci.step.plan import planned_runs
+from mogplex_ci.step.planning import planned_runs
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.several_runs import (
+    SharedToken,
+    _warn_of_slow_starts,
+    pairs_of,
+    seconds_to_start,
+)
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop

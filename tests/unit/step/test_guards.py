@@ -15,7 +15,7 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import PROMPT_LIMIT
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.guards import ask_github, check_rights, reason_to_skip, with_event
+from mogplex_ci.step.guards import ask_github, reason_to_skip, require_rights_at_once, with_event
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop
@@ -137,7 +137,7 @@ def test_github_is_asked_before_the_start_for_what_gates_will_read(
     with GitHub() as api:
         api.branches["release"] = api.branches["main"]
         job.env = {**job.env, "GITHUB_API_URL": api.url}
-        check_rights(step, [typed_inputs(**(given | inputs))], names_one_run=True)
+        require_rights_at_once(step, [typed_inputs(**(given | inputs))], names_one_run=True)
     prefix = "/repos/acme/web/"
     assert [each.path.lower().removeprefix(prefix) for each in api.asked] == [
         path.lower() for path in asked

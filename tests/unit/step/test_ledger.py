@@ -29,7 +29,7 @@ class Kept:
 
     def start(self, number: int, key: str, repair: Repair | None = None) -> None:
         self.ledger.on(number, f"task {number}", Starting("repo-1", repo(), key, repair))
-        self.ledger.doubt(number, key)
+        self.ledger.save_unanswered(number, key)
 
     def started(self, number: int, key: str, *, owned: bool = True) -> None:
         self.ledger.on(number, f"task {number}", Started(run(), key, joined=False, owned=owned))
@@ -47,7 +47,7 @@ class Kept:
 def test_a_later_round_is_asked_for_with_its_report_until_its_id_is_known() -> None:
     kept, asked = Kept(), OpenRun("key-r2", "repo-1", "task 1")
     kept.start(1, "key-r2", REPAIR)
-    kept.ledger.doubt(1, "key-r2-g2")
+    kept.ledger.save_unanswered(1, "key-r2-g2")
     kept.started(1, "key-r2-g2")
     kept.ledger.close(1)
     assert kept.runs == [
@@ -64,7 +64,7 @@ def test_the_runs_of_a_step_are_in_the_order_of_their_starts_and_saved_only_when
     kept = Kept()
     kept.start(2, "key-2")
     kept.start(1, "key-1")
-    kept.ledger.doubt(1, "key-1")
+    kept.ledger.save_unanswered(1, "key-1")
     kept.started(2, "key-2", owned=False)
     kept.ledger.close(2)
     second, first = (OpenRun(f"key-{n}", "repo-1", f"task {n}") for n in (2, 1))

@@ -14,7 +14,7 @@ import pytest
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.plan import key_of, only_run, planned_runs
+from mogplex_ci.step.planning import key_of, only_run, planned_runs
 from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import environment
 from tests.typed_inputs import typed_inputs

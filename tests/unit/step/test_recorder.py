@@ -22,7 +22,7 @@ from mogplex_ci.run.result import Ending, Result, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
 from mogplex_ci.step.ledger import OpenRun
-from mogplex_ci.step.plan import only_run, planned_runs
+from mogplex_ci.step.planning import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log

@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.errors import MissingRightsError
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.step.rights import READ_RIGHTS, Wanted, check_rights, rights_needed
+from mogplex_ci.step.rights import READ_RIGHTS, NeededRights, require_rights, rights_needed
 from mogplex_ci.waiting import Clock
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
@@ -33,14 +33,14 @@ class TickingClock(Clock):
         return self._now
 
 
-def wanted(api: GitHub, name: str, *rights: str) -> Wanted:
-    return Wanted(name, rights, "main", GitHubApi(api.url, TOKEN, name))
+def wanted(api: GitHub, name: str, *rights: str) -> NeededRights:
+    return NeededRights(name, rights, "main", GitHubApi(api.url, TOKEN, name))
 
 
 def test_github_is_asked_for_two_seconds_and_the_rest_is_unknown(api: GitHub) -> None:
     each = wanted(api, "acme/web", *READ_RIGHTS)
     with closing(each.github):
-        unknown = check_rights([each], clock=TickingClock(), is_workflow=True)
+        unknown = require_rights([each], clock=TickingClock(), is_workflow=True)
     assert unknown == list(READ_RIGHTS)[2:]
     assert len(api.asked) == 2
 
@@ -51,7 +51,7 @@ def test_what_is_missing_in_several_repositories_is_one_message(api: GitHub) -> 
     names = {"acme/web": "issues", "acme/other": "contents", "acme/api": "issues"}
     asked = [wanted(api, name, f"{right}: read") for name, right in names.items()]
     with pytest.raises(MissingRightsError) as caught:
-        check_rights(asked, clock=Clock(), is_workflow=False)
+        require_rights(asked, clock=Clock(), is_workflow=False)
     for each in asked:
         each.github.close()
     expected = (
@@ -70,15 +70,15 @@ def test_an_outage_tells_nothing_of_a_right(api: GitHub) -> None:
     each = wanted(api, "acme/web", "pull-requests: read", "issues: read")
     api.fail(status=502)
     with closing(each.github):
-        unknown = check_rights([each], clock=Clock(), is_workflow=True)
+        unknown = require_rights([each], clock=Clock(), is_workflow=True)
     assert unknown == ["pull-requests: read"]
 
 
 def test_a_token_that_github_does_not_know_is_said_at_once(api: GitHub) -> None:
     github = GitHubApi(api.url, "ghs_unknownTokenOfNobody000000000000", "acme/web")
-    asked = Wanted("acme/web", ["issues: read"], "main", github)
+    asked = NeededRights("acme/web", ["issues: read"], "main", github)
     with closing(github), pytest.raises(MissingRightsError) as caught:
-        check_rights([asked, asked], clock=Clock(), is_workflow=True)
+        require_rights([asked, asked], clock=Clock(), is_workflow=True)
     assert caught.value.cause == "GitHub does not accept [[github-token]]"
     assert caught.value.remedy.startswith("Set it to a current token")
     assert len(api.asked) == 1

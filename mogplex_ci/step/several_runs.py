@@ -17,16 +17,16 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.problems import Problem
-from mogplex_ci.report import StepRun
 from mogplex_ci.report.text import count_of_runs
-from mogplex_ci.run.many import Fleet, RunEnded, RunUpdate, ending_of_fleet
+from mogplex_ci.run.fleet import Fleet, RunEnded, RunUpdate, ending_of_fleet
+from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.repositories import Match, find_repos
 from mogplex_ci.run.result import Ending, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import CanariesPassed, FleetCounts, NoMoreStarts, Update
 from mogplex_ci.sanitize import SafeText, duration
 from mogplex_ci.step.execute import execute
-from mogplex_ci.step.plan import planned_runs
+from mogplex_ci.step.planning import planned_runs
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop

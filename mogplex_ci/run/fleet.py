@@ -56,7 +56,7 @@ class RunEnded(NamedTuple, Generic[T]):
     result: RunResult
 
 
-News: TypeAlias = RunUpdate[T] | RunEnded[T] | CanariesPassed | NoMoreStarts | FleetCounts
+FleetNews: TypeAlias = RunUpdate[T] | RunEnded[T] | CanariesPassed | NoMoreStarts | FleetCounts
 """What a fleet tells. The counts, when no run has started or ended for a while."""
 
 
@@ -141,7 +141,7 @@ class Fleet(Generic[T]):
         if not member.has_started and not member.is_in_doubt:
             raise self._held_back
 
-    def perform(self) -> Iterator[News[T]]:
+    def perform(self) -> Iterator[FleetNews[T]]:
         """Yield the news of all runs: their updates, and at last how each ended.
 
         A stop signal ends the executions, which then cancel what they own.
@@ -202,7 +202,7 @@ class Fleet(Generic[T]):
             return None
         return cast("tuple[T, Update | RunResult] | None", found)
 
-    def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[News[T]]:
+    def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[FleetNews[T]]:
         """Yield an update of a run, and what follows from it for the others."""
         if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._service.now + HEARTBEAT_SECONDS
@@ -213,7 +213,7 @@ class Fleet(Generic[T]):
         elif not isinstance(update, Heartbeat):
             yield RunUpdate(item, update)
 
-    def _heed_bounds(self, item: T, result: RunResult) -> Iterator[News[T]]:
+    def _heed_bounds(self, item: T, result: RunResult) -> Iterator[FleetNews[T]]:
         """Let the others start, or not, now that the run of ``item`` has ended with ``result``."""
         if self._halt.requested or self._held_back is not None:
             return
@@ -232,7 +232,7 @@ class Fleet(Generic[T]):
             if not self._canaries and self._waiting:
                 yield CanariesPassed(self._inputs.canary or 0, len(self._waiting))
 
-    def _hold_back(self, reason: HeldBackError) -> Iterator[News[T]]:
+    def _hold_back(self, reason: HeldBackError) -> Iterator[FleetNews[T]]:
         """Start nothing more. Executions that have not started their run yet end by themselves: see
         ``check_start``.
         """

@@ -9,8 +9,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import Identity
-from mogplex_ci.report import StepRun
-from mogplex_ci.run.one import Plan
+from mogplex_ci.run.plan import Plan, StepRun
 from mogplex_ci.run.start import Key, derive_key
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted

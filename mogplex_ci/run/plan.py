@@ -1,0 +1,43 @@
+"""What a step plans before it starts anything: its runs, and the plan of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Repair, Repo, StartRequest
+    from mogplex_ci.run.start import Key
+    from mogplex_ci.sanitize import SafeText
+
+
+class Plan(NamedTuple):
+    """The plan of one run."""
+
+    inputs: ActionInputs
+    """Without the prompt, which ``request`` has."""
+    request: Callable[[str, Repair | None], StartRequest]
+    """Makes the start request for a repo id and what a later round repairs."""
+    key: Key
+    jobs_per_token: int
+    """Jobs that use the token at the same time."""
+    found: Repo | None = None
+    """The repository, if it has been looked up already."""
+    repair: Repair | None = None
+    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
+
+
+class StepRun:
+    """One run of a step, which has a list of them, as the step plans it."""
+
+    def __init__(
+        self, number: int, name: SafeText | None, inputs: ActionInputs, plan: Plan
+    ) -> None:
+        """``number`` counts from 1; ``inputs`` are those of its task."""
+        self.number = number
+        self.name = name
+        """As lines of the log begin: ``[owner/name task]``. The only run of a step has none."""
+        self.inputs = inputs
+        self.plan = plan
