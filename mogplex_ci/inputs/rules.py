@@ -31,6 +31,7 @@ def conflicts(
 ) -> Iterator[Problem]:
     """Yield which inputs do not go together. The API would refuse such a run, or ignore one."""
     yield from _run_id(step, texts)
+    yield from _comment_on(texts, platform)
     yield from _github_token(step, texts, platform)
     yield from _wait(step, texts)
     yield from _prompt(step, texts)
@@ -86,6 +87,11 @@ def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         yield Problem("run-id", fault, "Remove one of the two.")
 
 
+def _comment_on(texts: Container[str], platform: Platform) -> Iterator[Problem]:
+    if "comment-on" in texts and not platform.workflow_run:
+        yield Problem("comment-on", "works in GitHub Actions only", "Remove it.")
+
+
 def _github_token(
     step: DeclaredInputs, texts: Container[str], platform: Platform
 ) -> Iterator[Problem]:
@@ -98,7 +104,10 @@ def _github_token(
     if step.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
-    needs = [named(name) for name in (*for_github, "comment-on") if name in texts]
+    needs = [named(name) for name in for_github if name in texts]
+    comments = "comment-on" in texts and bool(platform.workflow_run)
+    if comments:
+        needs.append("[[comment-on]]")
     required = step.require or ()
     needs += [f"[[require: {name}]]" for name in for_github if name in required]
     if "repair" in texts and "artifact" in texts:
@@ -106,7 +115,7 @@ def _github_token(
     if needs:
         fault = f"is missing, and needed for {enumeration(needs)}"
         remedy = _how_to_set_github_token(platform)
-        if "comment-on" in texts:
+        if comments:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."
         yield Problem("github-token", fault, remedy)
 
@@ -116,7 +125,7 @@ def with_advice(problem: Problem, text: str, platform: Platform) -> Problem:
     if problem.input == "github-token":
         return problem._replace(remedy=_how_to_set_github_token(platform))
     if problem.input == "api-key" and text.startswith(("$", "%")):  # a variable was not replaced
-        return problem._replace(remedy=platform.token_advice)
+        return problem._replace(remedy=platform.unreplaced_token_advice)
     return problem
 
 

@@ -202,6 +202,11 @@ class Platform:
         return advice.get(self.name, advice["default"])
 
     @property
+    def unreplaced_token_advice(self) -> str:
+        """Advice if the token is the name of a variable, such as ``$MOGPLEX_API_KEY``."""
+        return self.token_advice
+
+    @property
     def workspace(self) -> Path:
         """The folder to which the paths in inputs are relative.
 
@@ -225,7 +230,8 @@ class Platform:
         job.
         """
         login = value_of(self.system.caused_by, self.env)
-        return Build(login, is_fork=self.system.is_fork(self.env))
+        is_fork = self.system.is_fork(self.env)
+        return Build(login, is_fork, self.system.change_request)
 
     def agents_branch(self) -> str | None:
         """Return the branch of the job, or the source of its pull request, if an agent made it.

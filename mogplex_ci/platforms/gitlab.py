@@ -126,6 +126,7 @@ GITLAB: Final = System(
             "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY",
         ),
     ),
+    change_request="merge request",
     branches=(
         "CI_COMMIT_BRANCH",
         "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
@@ -149,6 +150,12 @@ class GitLab(Platform):
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
         self._links: list[dict[str, object]] = []
+
+    @property
+    def unreplaced_token_advice(self) -> str:
+        """See ``Platform``: `MOGPLEX_API_KEY: $MOGPLEX_API_KEY` refers to itself."""
+        line = "remove the line that sets it: CI/CD variables reach jobs by themselves."
+        return f"{self.token_advice} And {line}"
 
     def prompt_variable(self, name: str) -> Path | None:
         """Return the file of ``MOGPLEX_PROMPT_FILE``, a variable of type File, if ``name`` is its

@@ -208,6 +208,8 @@ class System(NamedTuple):
     """Login of the user who pushed, or opened the pull request; an app's ends in ``[bot]``."""
     is_fork: Condition = never
     """Whether the job builds a fork's pull request."""
+    change_request: str = "pull request"
+    """What the system calls a proposal to merge a branch."""
     branches: tuple[str, ...] = ()
     """The branch that the job builds, and the source branch of its pull request."""
     by_hand: Condition = never

@@ -190,6 +190,8 @@ class Build(NamedTuple):
     """Login of a user or an app; empty when it is not told."""
     is_fork: bool
     """Whether the job builds a fork's pull request."""
+    change_request: str
+    """What the system calls a pull request."""
 
     def unknown_app(self, trust: Trust) -> str | None:
         """Return which app caused the job, if it is one that is not allowed to, in our own
@@ -202,7 +204,7 @@ class Build(NamedTuple):
         says so.
         """
         if self.is_fork and not trust.admits(self.caused_by):
-            return "this job builds a pull request from a fork"
+            return f"this job builds a {self.change_request} from a fork"
         return None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> OutsiderText | None:

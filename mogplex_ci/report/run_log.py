@@ -230,6 +230,11 @@ class RunLog:
                 "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
                 "set [[key-suffix]] on each"
             )
+        elif started.keys_used_up:
+            words = (
+                "Run {} ({}) has the last of the keys that attempts of this step may use: nothing "
+                "was started. Start a new pipeline, or set [[on-rerun: new]]"
+            )
         elif started.joined and run.status == "success":
             words = (
                 "Joined run {} ({}), which an earlier attempt of this step started (a second use "

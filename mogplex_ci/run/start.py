@@ -131,8 +131,10 @@ class Starter:
             is_dead_try = joined and has_died and self._on_rerun == "auto"
             may_requeue = self._on_rerun != "attach" and not self.has_requeued
             is_not_queued = answer.replayed and run.never_queued and may_requeue
-            if not others or not (is_dead_try or is_not_queued):
-                return self._started(answer, key, joined=joined)
+            needs_next_key = is_dead_try or is_not_queued
+            if not others or not needs_next_key:
+                started = self._started(answer, key, joined=joined)
+                return started._replace(keys_used_up=needs_next_key)
             self.has_requeued = self.has_requeued or not is_dead_try
             self.keys = others
             yield NextKey(run, others[0], never_queued=run.never_queued)

@@ -64,6 +64,8 @@ class Started(NamedTuple):
     """The run was started elsewhere, and this step was asked to follow it."""
     agent_ignored: bool = False
     """An agent was asked for, but the service did not use it."""
+    keys_used_up: bool = False
+    """It has ended without success, and so have the runs under all other keys of the step."""
 
 
 class Retrying(NamedTuple):

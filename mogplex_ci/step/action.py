@@ -125,7 +125,6 @@ def _comment_on(step: Step, run: StepRun) -> None:
 
     github = step.github(inputs, step.platform.repository())
     own_key = None if inputs.run_id else run.plan.key.base
-    comment = None
     if github is not None:
         comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key)
-    step.recorder.comment_on(comment, step.stop)
+        step.recorder.comment_on(comment, step.stop)

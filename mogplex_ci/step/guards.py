@@ -103,7 +103,7 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
         return None
     if inputs.on_blocked != "skip":
         raise errors.MissingTokenError(step.platform.token_advice)
-    return "There is no [[api-key]], as in a fork's pull request."
+    return f"There is no [[api-key]], as in a fork's {step.platform.system.change_request}."
 
 
 def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:

@@ -144,14 +144,8 @@ class Recorder:
         """
         self._progress.heading = counts
 
-    def comment_on(self, comment: Comment | None, stop: Stop) -> None:
-        """Keep ``comment`` up to date; None is for a job whose repository is not known."""
-        if comment is None:
-            self.warn(
-                "Comment",
-                "[[comment-on]] is not used: this CI system does not say which repository the job belongs to",
-            )
-            return
+    def comment_on(self, comment: Comment, stop: Stop) -> None:
+        """Keep ``comment`` up to date."""
         from mogplex_ci.report.comment import CommentReport, job_link  # few steps comment
 
         link = job_link(self.safe, self._platform.job_url)

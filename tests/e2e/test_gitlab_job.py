@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.run.start import MAX_CHAIN
 from tests.ci_environments import environment
 from tests.program import Ended, let_an_hour_pass, run_program, start_program
 from tests.waits import asked, wait_until
@@ -234,3 +235,21 @@ def test_a_report_of_an_earlier_job_is_emptied(job: Job) -> None:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
     assert report.read_text(encoding="utf-8") == "{}\n"
+
+
+@pytest.mark.slow
+def test_the_last_of_the_keys_says_so(job: Job) -> None:
+    """GitLab's retry is a new job of the same pipeline; each finds the failed run before it."""
+    with Emulator("failed", speed=1e9) as emulator:
+        for attempt in range(MAX_CHAIN + 1):
+            ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", CI_JOB_ID=str(attempt))
+        assert len(emulator.runs) == MAX_CHAIN
+    assert ended.code == 1
+    assert "nothing was started. Start a new pipeline, or set MOGPLEX_ON_RERUN=new" in ended.out
+
+
+def test_a_fork_has_a_merge_request(job: Job, emulator: Emulator) -> None:
+    fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1", "CI_PROJECT_ID": "2"}
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", **fork)
+    assert "This job builds a merge request from a fork" in ended.out
+    assert emulator.requests == []

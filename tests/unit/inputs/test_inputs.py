@@ -271,7 +271,6 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
                 "--prompt=x",
                 "--protected-paths=.github/",
                 "--allowed-paths=src/",
-                "--comment-on=7",
                 "--dry-run",
             ],
             [],

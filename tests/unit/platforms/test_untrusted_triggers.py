@@ -345,7 +345,8 @@ def test_a_forks_build_is_refused_unless_the_inputs_name_who_caused_it(
             Trust(users=frozenset(users))
         )
 
-    assert why(fork) == why(fork, "eve") == "this job builds a pull request from a fork"
+    request = "merge request" if name == "gitlab" else "pull request"
+    assert why(fork) == why(fork, "eve") == f"this job builds a {request} from a fork"
     assert [
         why(fork, "*"),
         why(own),

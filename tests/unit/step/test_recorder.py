@@ -24,7 +24,6 @@ from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
 from mogplex_ci.step.ledger import OpenRun
 from mogplex_ci.step.planning import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
-from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
@@ -343,17 +342,6 @@ def test_how_many_runs_there_are_of_each_kind_is_said_with_the_time() -> None:
     recorder = recorder_of(job)
     recorder.count_runs(recorder.safe.line("Runs: {} done", 3))
     assert log.getvalue() == "Runs: 3 done (after 0s)\n"
-
-
-def test_a_comment_that_no_repository_is_known_for_is_warned_of() -> None:
-    job = Broken(FULL)
-    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
-    recorder.comment_on(None, Stop())
-    recorder.begin_runs([only], only)
-    recorder.on(only, STARTED)
-    ((title, text),) = job.warnings
-    assert title == "Comment"
-    assert text.startswith("comment-on is not used: this CI system does not say which repository")
 
 
 def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
