@@ -24,7 +24,7 @@ COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-vers
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs pictures hooks fuzz mutants bench soak lock clean
+.PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs hooks fuzz mutants bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -135,9 +135,6 @@ dependencies: $(SETUP)
 docs: $(SETUP) ## Write the page of inputs and outputs, and native/action.yml
 	$(BIN)/python -m scripts.reference
 	$(BIN)/python -m scripts.native
-
-pictures: $(SETUP) ## Draw the README's pictures from a real run (needs Chromium and Node)
-	$(BIN)/python -m scripts.picture
 
 hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install

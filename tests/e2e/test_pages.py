@@ -25,6 +25,7 @@ from tests.require import require
 from tests.waits import LONG
 
 DEMO = claim("README.md", "make demo")
+LOG = claim("README.md", "Started run")
 LOOP = claim("CONTRIBUTING.md", "git clone")
 FIRST_CALL = claim("CONTRIBUTING.md", "--instructions")
 FIRST_LINE = claim("CONTRIBUTING.md", '"instructions"')
@@ -141,6 +142,21 @@ def test_a_step_uses_the_emulator_of_another_terminal(served: int, tmp_path: Pat
     done = shell(USES.code.replace(PORT, str(served)), tmp_path, {})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Pull request: https://github.com/acme/web/pull/42" in done.stdout
+
+
+def test_the_log_of_the_first_page_is_one_that_is_printed(tmp_path: Path) -> None:
+    """But for ids and times; the page leaves lines out."""
+    task = LOG.code.splitlines()[0].removeprefix("Task: ")
+    with Emulator("success", speed=20) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        done = shell(f"mogplex-ci --repo acme/web --prompt {shlex.quote(task)}", tmp_path, env)
+    printed = iter(without_numbers(done.stdout))
+    assert [line for line in without_numbers(LOG.code) if line not in printed] == []
+
+
+def without_numbers(log: str) -> list[str]:
+    """Return the lines of a log, with one text in place of each id, time and count."""
+    return [re.sub(r"\b[0-9a-f-]*\d[0-9a-f.:-]*", "N", line) for line in log.splitlines()]
 
 
 def test_a_fault_is_armed_by_curl(served: int, tmp_path: Path) -> None:
