@@ -25,6 +25,7 @@ from mogplex_ci.github_api.answers import (
     Check,
     Comparison,
     Move,
+    OpenPullRequest,
     PullRequest,
     RequiredCheck,
     WorkflowRun,
@@ -67,6 +68,12 @@ BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
 _APPROVALS: Final = (
     "query($owner:String!,$name:String!,$ref:String!){repository(owner:$owner,name:$name)"
     "{ref(qualifiedName:$ref){refUpdateRule{requiredApprovingReviewCount}}}}"
+)
+
+_OPEN_PULL_REQUESTS: Final = (
+    "query($owner:String!,$name:String!,$prefix:String!,$after:String){repository(owner:$owner,name:$name)"
+    "{refs(refPrefix:$prefix,first:100,after:$after){pageInfo{hasNextPage endCursor}"
+    "nodes{name associatedPullRequests(states:OPEN,first:10){nodes{url createdAt}}}}}}"
 )
 
 
@@ -115,6 +122,12 @@ class GitHubApi:
     def time(self) -> datetime:
         """GitHub's time at its newest answer, which its other times are compared with."""
         return self._time[0] if self._time else datetime.now(UTC)
+
+    @property
+    def _names(self) -> Mapping[str, str]:
+        """Owner and name of the repository, as variables of GraphQL."""
+        _, _, owner, name = unquote(self._repo).split("/")
+        return {"owner": owner, "name": name}
 
     def within(self, seconds: float) -> Self:
         """Return the same view, with so many seconds for each request."""
@@ -228,6 +241,36 @@ class GitHubApi:
         found = self._ask(f"{self._repo}/pulls", _PULLS, query)
         return [answers.pull_request(item) for item in need(found, as_list)]
 
+    def open_pull_requests(
+        self, family: str, *, but: str, enough: int
+    ) -> Sequence[OpenPullRequest]:
+        """Return the open pull requests of this repository's branches that begin with ``family``,
+        which ends with a slash, but for those of the branch ``but``. All of them, or at least
+        ``enough``.
+
+        In GraphQL: REST lists those of forks, too, of which there may be any number.
+        """
+        prefix = f"refs/heads/{family}"
+        found: list[OpenPullRequest] = []
+        cursor: object = None
+        for _ in range(MAX_PAGES):
+            variables = {**self._names, "prefix": prefix, "after": cursor}
+            body = {"query": _OPEN_PULL_REQUESTS, "variables": variables}
+            answer = self._send("POST", self._graphql, f"{_CONTENTS}, {_PULLS}", body)
+            _check_graphql(answer, f"{_CONTENTS}, {_PULLS}")
+            refs = field_at(answer, "data", "repository", "refs")
+            for ref in need(refs, as_list, "nodes"):
+                opened = need(ref, as_list, "associatedPullRequests", "nodes")
+                if field_at(ref, "name") != but.removeprefix(family):  # a name lacks the prefix
+                    found += map(answers.open_pull_request, opened)
+            if len(found) >= enough or field_at(refs, "pageInfo", "hasNextPage") is False:
+                return found
+            cursor = field_at(refs, "pageInfo", "endCursor")
+        raise errors.GitHubError(
+            f"there are more than {MAX_PAGES * PAGE_SIZE} branches of this family",
+            remedy="Delete old branches.",
+        )
+
     def pull_request(self, number: int) -> PullRequest:
         """Return a pull request by its number."""
         return answers.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
@@ -306,8 +349,7 @@ class GitHubApi:
         if any(answers.approvals_by_rule(rule) > 0 for rule in rules):
             return True
         # REST has classic protection's approvals for administrators alone.
-        _, _, owner, name = unquote(self._repo).split("/")
-        variables = {"owner": owner, "name": name, "ref": f"refs/heads/{_branch(branch)}"}
+        variables = {**self._names, "ref": f"refs/heads/{_branch(branch)}"}
         body = {"query": _APPROVALS, "variables": variables}
         answer = self._send("POST", self._graphql, _CONTENTS, body)
         path = ("data", "repository", "ref", "refUpdateRule", "requiredApprovingReviewCount")
@@ -506,6 +548,21 @@ def _data_of(answer: Answer, needs: str) -> object:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as error:
         raise unusable_answer() from error
+
+
+def _check_graphql(answer: object, needs: str) -> None:
+    """Check an answer of GraphQL, which has status 200 also when something is refused: parts of the
+    data are null then, and would count as nothing.
+
+    Raises:
+        GitHubError: something was refused.
+    """
+    refused = as_list(field_at(answer, "errors")) or []
+    if any(field_at(error, "type") == "RATE_LIMITED" for error in refused):
+        raise errors.GitHubUnavailableError("GitHub's rate limit is used up")
+    if refused:
+        remedy = f"Give [[github-token]] the permission {needs}, and access to this repository."
+        raise errors.GitHubForbiddenError("[[github-token]] may not do this", remedy=remedy)
 
 
 class _NotInPlanError(errors.GitHubError):

@@ -129,7 +129,7 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
     if not problems:
         problems += _differences(steps)
         if not names_one_run:
-            problems += _only_for_one_run(steps[0])
+            problems += _only_for_one_run(steps)
     if problems:
         # A misspelt name may be why an input is missing.
         raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=output_dir)
@@ -197,10 +197,11 @@ def _differences(steps: Sequence[ActionInputs]) -> Iterator[Problem]:
             yield Problem(spec.name, "differs between the tasks", "Set it once, outside tasks.")
 
 
-def _only_for_one_run(step: ActionInputs) -> Iterator[Problem]:
+def _only_for_one_run(steps: Sequence[ActionInputs]) -> Iterator[Problem]:
     """Yield the inputs that several runs cannot have."""
-    for name, value in (("run-id", step.run_id), ("comment-on", step.comment_on)):
-        if value is not None:
+    for name in ("run-id", "comment-on", "max-open-pull-requests"):
+        field = inputs()[name].field
+        if any(getattr(step, field) is not None for step in steps):
             fault = "is for one run, and this step makes several"
             yield Problem(name, fault, f"Remove {named(name)}.")
 

@@ -13,6 +13,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
+from mogplex_ci.models import is_uuid
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms import secrets_of_job
@@ -104,7 +105,7 @@ def _github_token(
     if step.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
-    needs = [named(name) for name in for_github if name in texts]
+    needs = [named(name) for name in (*for_github, "max-open-pull-requests") if name in texts]
     comments = "comment-on" in texts and bool(platform.workflow_run)
     if comments:
         needs.append("[[comment-on]]")
@@ -229,7 +230,22 @@ def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
+def _missing_to_count(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    """Yield the inputs without which nothing tells which pull requests count."""
+    is_wrong = "branch" in texts and step.branch is None
+    if not is_wrong and "/" not in (step.branch or ""):
+        fault = "needs a [[branch]] with a slash: pull requests of the same family count"
+        remedy = "Give the branch a family, such as agent/NAME."
+        yield Problem("max-open-pull-requests", fault, remedy)
+    if step.repo is not None and is_uuid(step.repo):
+        fault = "needs the name of the repository at GitHub"
+        remedy = "Give [[repo]] as owner/name."
+        yield Problem("max-open-pull-requests", fault, remedy)
+
+
 def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if "max-open-pull-requests" in texts:
+        yield from _missing_to_count(step, texts)
     if "artifact" in texts and not step.create_branch:
         remedy = "Set [[create-branch: true]]."
         if names_worktree(step):

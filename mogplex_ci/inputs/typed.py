@@ -40,6 +40,7 @@ class DeclaredInputs(NamedTuple):
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
     checks: CheckPatterns | None
+    max_open_pull_requests: int | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
     repair: int

@@ -10,6 +10,7 @@ be printed or written as it is: text is sanitized, and what is no plain id, bran
 # every start.
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
 
@@ -31,6 +32,8 @@ from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
+_MOST_LISTED: Final = 20
+"""Open pull requests that are listed."""
 _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
 
@@ -55,6 +58,8 @@ class EndingFacts(NamedTuple):
     """Where the error code is explained; None when there is none."""
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
+    open_pull_requests: tuple[SafeText, ...]
+    """Those for which nothing was started: the address of each, and how old it is."""
     duration: float
     """Seconds from the start of the run, or of the step for it and for its only run."""
     requests: int
@@ -278,9 +283,20 @@ def ending_of(
         error_code=safe.identifier(ending.error_code),
         help_url=safe.url(help_url(ending.error_code)) if ending.error_code else None,
         problems=tuple(text.problem(safe, fault) for fault in ending.problems),
+        open_pull_requests=tuple(_open_pull_requests(ending, safe)),
         duration=round(seconds, 3),
         requests=details.requests_sent,
     )
+
+
+def _open_pull_requests(ending: Ending, safe: Sanitizer) -> Iterator[SafeText]:
+    """Yield the oldest ones."""
+    now = datetime.now(UTC)
+    oldest = sorted(ending.open_pull_requests, key=lambda item: item.created_at)
+    for item in oldest[:_MOST_LISTED]:
+        url = safe.url(item.url)
+        if url is not None:
+            yield safe.sentence(url, " (open for ", text.age(now - item.created_at), ")")
 
 
 def _remedy(

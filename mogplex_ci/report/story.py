@@ -47,6 +47,7 @@ class Matter(StrEnum):
     TASK = "task"
     OUTCOME = "outcome"
     FAILURE = "failure"
+    OPEN_PULL_REQUESTS = "open pull requests"
     PREVIEW = "preview"
     ROUNDS = "rounds"
     GATES = "gates"
@@ -149,6 +150,7 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     story.append((Matter.OUTCOME, outcome))
     if not step.runs:
         story += [(Matter.FAILURE, block) for block in _failure(ending)]
+        story += [(Matter.OPEN_PULL_REQUESTS, Sentence(line)) for line in ending.open_pull_requests]
         rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
         if rows:
             story.append((Matter.IDENTIFIERS, Table("Ids and counts", (), rows)))

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
@@ -110,6 +111,13 @@ def bounds(inputs: ActionInputs) -> list[Part]:
     if inputs.max_failures is not None:
         parts += ["; nothing more starts when more than ", inputs.max_failures, " have failed"]
     return parts
+
+
+def age(passed: timedelta) -> SafeText:
+    """Return a time that has passed: in days, or ``1h 02m`` below one."""
+    if passed.days > 0:
+        return count(passed.days, "day")
+    return duration(passed.total_seconds())
 
 
 def capitalized(text: str) -> str:

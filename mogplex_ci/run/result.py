@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, Literal, LiteralString, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import (
     GitHubUnavailableError,
@@ -18,6 +18,9 @@ from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+
+if TYPE_CHECKING:
+    from mogplex_ci.github_api import OpenPullRequest
 
 
 class ResultRow:
@@ -141,6 +144,8 @@ class Ending(NamedTuple):
     """The API's code, or one of ours."""
     problems: tuple[Problem, ...] = ()
     """Faults of the inputs."""
+    open_pull_requests: "Sequence[OpenPullRequest]" = ()
+    """Those for which nothing was started."""
 
     @classmethod
     def of(

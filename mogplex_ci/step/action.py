@@ -34,6 +34,7 @@ from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
 from mogplex_ci.step.guards import include_event, reason_to_skip, require_rights_at_once
+from mogplex_ci.step.open_pull_requests import pull_requests_open, skipped_for
 from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
@@ -80,6 +81,9 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
     require_rights_at_once(step, tasks, names_one_run=names_one_run)
+    open_already = pull_requests_open(step, tasks[0])
+    if open_already:
+        return skipped_for(open_already, tasks[0])
     tasks = include_event(step, tasks)
     run = only_run(tasks[0], step.platform) if names_one_run else None
     step.platform.check_files(_known_outputs(step, run), key=tasks[0].idempotency_key)

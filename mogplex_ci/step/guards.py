@@ -223,7 +223,8 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
     node_ids = [item.node_id for item in words]
     needs = enumeration(sorted(rights_for_event(step.platform)))
     try:
-        live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs))
+        own = step.platform.repository()
+        live = ask_github(step, inputs, own, lambda github: github.words(node_ids, needs=needs))
     except errors.GitHubError as error:
         cause = f"the event's text could not be compared with GitHub's: {error.cause}"
         raise errors.ContextChangedError(cause, remedy=error.remedy) from error
@@ -246,7 +247,8 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     @cache
     def may_write(login: str) -> bool:
         try:
-            return ask_github(step, inputs, lambda github: github.may_write(login)) or False
+            own = step.platform.repository()
+            return ask_github(step, inputs, own, lambda github: github.may_write(login)) or False
         except errors.GitHubError as error:
             step.recorder.warn(
                 "Permission", "GitHub could not be asked who has write access: {}", error.cause
@@ -256,14 +258,16 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)
 
 
-def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T]) -> T | None:
-    """Return what GitHub answers about the job's own repository; None when there is no token to ask
-    with.
+def ask_github(
+    step: Step, inputs: ActionInputs, repository: str | None, ask: Callable[[GitHubApi], T]
+) -> T | None:
+    """Return what GitHub answers about a repository; None when there is no token to ask with, or
+    the repository is not known.
 
     Raises:
         GitHubError: GitHub refuses to answer, or could not within ten seconds.
     """
-    if (github := step.github(inputs, step.platform.repository())) is None:
+    if (github := step.github(inputs, repository)) is None:
         return None
     deadline = step.clock.monotonic() + _ASK_SECONDS
     try:

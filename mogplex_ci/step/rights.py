@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from mogplex_ci.waiting import Clock
 
 _CONTENTS: Final = "contents: read"
+_PULLS: Final = "pull-requests: read"
 READ_RIGHTS: Final[Mapping[str, str]] = {
     _CONTENTS: "git/ref/heads/HEAD",
-    "pull-requests: read": "pulls",
+    _PULLS: "pulls",
     "issues: read": "issues",
     "checks: read": "commits/HEAD/check-suites",
     "statuses: read": "commits/HEAD/status",
@@ -45,15 +46,18 @@ _OTHER_REPOSITORY: Final = (
 
 
 def rights_needed(inputs: ActionInputs) -> list[str]:
-    """Return the rights to read that gates and ``repair`` need in the run's repository, such as
-    ``checks: read``. None without ``github-token``: GitHub is not asked then. A right that a gate
-    can do without does not stand in its row, and does not keep a run from starting.
+    """Return the rights to read that gates, ``repair`` and ``max-open-pull-requests`` need in the
+    run's repository, such as ``checks: read``. None without ``github-token``: GitHub is not asked
+    then. A right that a gate can do without does not stand in its row, and does not keep a run from
+    starting.
     """
     if inputs.github_token is None or inputs.dry_run:
         return []
     needed: set[str] = set()
     if inputs.repair:
         needed.add(_CONTENTS)
+    if inputs.max_open_pull_requests is not None:
+        needed.update((_CONTENTS, _PULLS))
     for kind in GATES:
         if kind.name in inputs.gates and kind.needs:
             needed.update(kind.needs.split(", "))

@@ -131,13 +131,6 @@ def test_the_comment_calls_no_unknown_change_none(
     assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). {mark}"
 
 
-def pull(head: str, title: str = "Solve issue #12 of this repository", body: str = "") -> Any:
-    return {"headRefName": head, "title": title, "body": body}
-
-
-OWN = "mogplex/external/1f0c9a3e-77b2d4c1"
-
-
 def step(example: str, key: str) -> dict[str, Any]:
     """Return a step of an example, which has one job, by its id."""
     text = claim(f"examples/workflows/{example}.yml").code
@@ -174,10 +167,6 @@ def asking(
         ("fix-build", {"state": "closed", "head": {"sha": "c0ffee"}}, False),
         ("comment", {"state": "open"}, True),
         ("comment", {"state": "closed"}, False),
-        ("label", [], True),
-        ("label", [pull("feature"), pull(OWN, "Solve issue #123 of this"), pull(OWN, "x")], True),
-        ("label", [pull("feature"), pull(OWN)], False),
-        ("label", [pull(OWN, "Mend the login", "Closes #12.")], False),
     ],
 )
 def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
@@ -212,38 +201,7 @@ def test_a_comment_on_a_pull_request_finds_its_branch(
     assert done.stdout.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
 
 
-def open_pull(ref: str, repo: dict[str, int] | None = WEB) -> dict[str, object]:
-    return {
-        "head": {"ref": ref, "repo": repo},
-        "base": {"ref": "main", "repo": WEB},
-        "html_url": "https://github.com/acme/web/pull/7",
-    }
-
-
-@pytest.mark.parametrize("name", ["nightly-upkeep", "unused-code"])
-def test_nothing_starts_at_night_while_the_last_pull_request_is_open(
-    tmp_path: Path, name: str
-) -> None:
-    look, branch = step("nightly", "earlier"), f"{name}/7"
-    look["env"]["NAME"] = name
-    done, outputs, asked = asking(tmp_path, look, [open_pull("fix"), open_pull(branch)])
-    assert (done.returncode, outputs) == (0, "")
-    assert done.stdout.startswith("::notice::Nothing started: https://github.com/acme/web/pull/7 ")
-    assert "repos/acme/web/pulls?state=open&per_page=100" in asked
-    others = [open_pull("fix"), open_pull(f"other-{branch}"), open_pull(branch, FORK)]
-    others.append(open_pull(branch, None))
-    done, outputs, _ = asking(tmp_path, look, others)
-    assert (done.returncode, outputs) == (0, "none=true\n"), "nobody else's counts"
-    (tmp_path / "output").unlink()
-    look["env"]["OWN"] = branch
-    done, outputs, _ = asking(tmp_path, look, [open_pull(branch)])
-    assert (done.returncode, outputs) == (0, "none=true\n"), "a re-run of the job finds its own"
-
-
-@pytest.mark.parametrize(
-    ("example", "key"),
-    [("comment", "head"), ("comment", "look"), ("label", "look"), ("nightly", "earlier")],
-)
+@pytest.mark.parametrize(("example", "key"), [("comment", "head"), ("comment", "look")])
 def test_a_failure_of_the_api_starts_nothing(tmp_path: Path, example: str, key: str) -> None:
     done, outputs, _ = asking(tmp_path, step(example, key), None)
     assert (done.returncode != 0, outputs) == (True, "")

@@ -40,10 +40,10 @@ def test_github_is_asked_for_10_s_before_a_start() -> None:
         inputs = typed_inputs(github_token=TOKEN)
         api.fail(status=503, headers={"Retry-After": "10"})
         with pytest.raises(GitHubError):
-            ask_github(step, inputs, ask)
+            ask_github(step, inputs, job.repository(), ask)
         assert time.monotonic() == 0.0
         api.fail(status=503, headers={"Retry-After": "9.9"})
-        ask_github(step, inputs, ask)
+        ask_github(step, inputs, job.repository(), ask)
         assert time.monotonic() == pytest.approx(9.9, abs=0.001)
 
 
