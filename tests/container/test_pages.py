@@ -61,11 +61,11 @@ def is_workflow_without_needs(block: Block) -> bool:
 WORKFLOWS = claim_all(is_workflow_without_needs)
 COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
 RUN_FILE = claim("docs/recipes.md", "# .mogplex/tasks.yaml")
-CONTAINER_JOB = claim("docs/enterprise.md", "\n    container: ghcr.io/")
+CONTAINER_JOB = claim("docs/operate.md", "\n    container: ghcr.io/")
 MATRIX = claim("examples/workflows/matrix.yml")
-PROXY = claim("docs/enterprise.md", "HTTPS_PROXY: http://proxy.example.com:3128")
-DOCKERFILE = claim("docs/enterprise.md", "FROM ghcr.io/")
-IMAGE_ALONE = claim("docs/enterprise.md", "uses: docker://")
+PROXY = claim("docs/operate.md", "HTTPS_PROXY: http://proxy.example.com:3128")
+DOCKERFILE = claim("docs/operate.md", "FROM ghcr.io/")
+IMAGE_ALONE = claim("docs/operate.md", "uses: docker://")
 SERVICE = claim("docs/emulator.md", "runs-on:")
 
 

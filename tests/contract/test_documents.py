@@ -17,8 +17,8 @@ from tests.program import ROOT
 
 TOKEN, OTHER = "mog_" + "a" * 32, "mog_" + "b" * 32
 SCENARIO = claim("docs/emulator.md", "description: Two rounds")
-FAULTS = claim("docs/emulator.md", "faults:\n")
-WORLD = claim("docs/emulator.md", "users:\n")
+FAULTS = claim("docs/maintaining/worlds.md", "faults:\n")
+WORLD = claim("docs/maintaining/worlds.md", "users:\n")
 REPO = "10000000-0000-4000-8000-00000000000a"
 
 TABLE = yaml.safe_load(Path(__file__).with_name("wrong_documents.yaml").read_text(encoding="utf-8"))
@@ -145,9 +145,10 @@ def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
     Emulator(scenario, others=[faults], world=world)
 
 
-def test_the_page_names_every_scenario_route_and_field() -> None:
-    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
-    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+def test_the_pages_name_every_scenario_route_and_field() -> None:
+    pages = [ROOT / "docs" / "emulator.md", ROOT / "docs" / "maintaining" / "worlds.md"]
+    both = "".join(page.read_text(encoding="utf-8") for page in pages)
+    text = re.sub(r"```.*?```", "", both, flags=re.DOTALL)
     named = set(re.findall(r"[a-z0-9_-]+", " ".join(re.findall(r"`([^`]+)`", text))))
     schema = schema_of("scenario")
     fault = schema["$defs"]["fault"]["properties"]

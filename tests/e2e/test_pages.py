@@ -31,12 +31,13 @@ FIRST_CALL = claim("CONTRIBUTING.md", "--instructions")
 FIRST_LINE = claim("CONTRIBUTING.md", '"instructions"')
 CURL_LOOP = ROOT / "benchmarks" / "peers" / "curl-loop.sh"
 PAGE = "docs/emulator.md"
+FAULTS_PAGE = "docs/maintaining/worlds.md"
 SERVES = claim(PAGE, "$ mogplex-ci emulator")
 USES = claim(PAGE, "export MOGPLEX_URL")
-ARMS = claim(PAGE, "curl http")
+ARMS = claim(FAULTS_PAGE, "curl http")
 PYTHON = claim(PAGE, "from mogplex_ci.emulator import Emulator")
 OWN_SCENARIO = claim(PAGE, "description: Two rounds")
-FAULTS = claim(PAGE, "faults:\n")
+FAULTS = claim(FAULTS_PAGE, "faults:\n")
 PORT = "8787"
 
 

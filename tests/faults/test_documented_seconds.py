@@ -1,4 +1,4 @@
-"""The times that docs/reliability.md names, played: what lasts as long is waited out, and no
+"""The times that docs/maintaining/faults.md names, played: what lasts as long is waited out, and no
 longer.
 """
 

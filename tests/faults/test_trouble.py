@@ -1,7 +1,7 @@
 """Trouble of the service, by its length, by the moment at which it comes, and by ``on-timeout``.
 
 How the step ends, its exit code, every sentence that it says of the trouble, and what is left at
-work. See docs/reliability.md.
+work. See docs/maintaining/faults.md.
 """
 
 from __future__ import annotations

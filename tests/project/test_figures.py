@@ -32,7 +32,7 @@ REPEATED = {
             r"0 of (?P<of_gitleaks_with_a_name>\d+)",
         ),
     ],
-    "docs/cost.md": [
+    "docs/operate.md": [
         (
             "python -m benchmarks",
             r"\[(?P<runner_minutes>\d+) minutes in place of (?P<runner_minutes__matrix>\d+)\]",

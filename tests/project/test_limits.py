@@ -21,9 +21,9 @@ from mogplex_ci.step import evidence, guards, repair, rights, several_runs
 from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
-LIMITS, ROLLOUT, RELIABILITY = (
+LIMITS, OPERATE, RELIABILITY, FAULTS = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("limits.md", "rollout.md", "reliability.md")
+    for name in ("limits.md", "operate.md", "reliability.md", "maintaining/faults.md")
 )
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
@@ -87,14 +87,14 @@ TIMES: dict[str, tuple[float, ...]] = {
     ),
     "starts a failed run again under the next key, N s later": (one.SECONDS_BEFORE_RETRY,),
 }
-"""Sentences of the page on reliability, with N for each number."""
+"""Sentences of the pages on reliability and faults, with N for each number."""
 
 
 @pytest.mark.parametrize("sentence", TIMES)
 def test_a_time_is_the_programs(sentence: str) -> None:
     pattern = re.escape(sentence).replace("N", r"([\d.]+)")
-    found = re.search(pattern, " ".join(RELIABILITY.split()))
-    assert found, "the page no longer says it"
+    found = re.search(pattern, " ".join((RELIABILITY + FAULTS).split()))
+    assert found, "the pages no longer say it"
     assert tuple(map(float, found.groups())) == TIMES[sentence]
 
 
@@ -109,7 +109,7 @@ def test_the_last_start_is_when_the_page_says() -> None:
     units = {"minute": 60, "hour": 3600}
     rows = re.findall(
         r"^\| (\d+) \| after (\d+) (minute|hour)s? \| after (\d+) (minute|hour)s? \|",
-        ROLLOUT,
+        OPERATE,
         re.MULTILINE,
     )
     assert len(rows) == 3
