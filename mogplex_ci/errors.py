@@ -52,7 +52,6 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci import __version__
 from mogplex_ci.gate_kinds import BRANCH, GATES
 from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
@@ -114,11 +113,6 @@ The usual one of a gate stands in its row.
 A code is never given another meaning. The API may send codes that are not among them.
 """
 
-_TROUBLESHOOTING: Final = (
-    f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
-)
-"""The page of this version: a later one may know other codes."""
-
 TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 """The documents' address, and the name that the newest Mogplex gives the page."""
 
@@ -168,26 +162,29 @@ class AdvisedError(MogplexError):
         self.exit_code = error.exit_code
 
 
-def help_url(code: str) -> str:
-    """Return where an error code is explained: its row, or the table for one of the API's that is
-    not in it.
+def help_url(code: str, version: str) -> str:
+    """Return the address that explains an error code: its row, or the table for a code of the API.
+
+    ``version`` is a tag or branch of this project: a later one may have other codes.
     """
+    page = f"https://github.com/mogplex/run-action/blob/{version}/docs/troubleshooting.md"
     anchor = code.lower() if code in ERROR_CODES else "error-codes"
-    return f"{_TROUBLESHOOTING}#{anchor}"
+    return f"{page}#{anchor}"
 
 
 class UsageError(MogplexError):
-    """The inputs are wrong; nothing was sent."""
+    """The inputs are wrong, or the disk is full; nothing was sent."""
 
     exit_code = 2
     code = "USAGE"
 
     def __init__(self, *problems: Problem, output_dir: Path | None = None) -> None:
         """``output_dir`` is the value of that input, if it is right and others are wrong."""
-        super().__init__(
-            "wrong inputs: "
-            + ", ".join(f"{named(problem.input)} {problem.fault}" for problem in problems)
-        )
+        cause = ", ".join(f"{named(problem.input)} {problem.fault}" for problem in problems)
+        if problems and all(problem.is_full_disk for problem in problems):
+            super().__init__(cause, code=ResourceError.code)
+        else:
+            super().__init__(f"wrong inputs: {cause}")
         self.problems, self.output_dir = problems, output_dir
 
 

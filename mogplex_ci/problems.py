@@ -37,6 +37,8 @@ class Problem(NamedTuple):
     """Values that would be right and look like it."""
     place: RunFilePlace | None = None
     """Where it stands, if that is a run file."""
+    is_full_disk: bool = False
+    """Whether the value is right, and the disk of its file is full."""
 
     def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
         """Return a template for ``Sanitizer.line``, and its values. The template begins with a

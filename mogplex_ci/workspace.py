@@ -313,7 +313,9 @@ def _unusable(input_name: str, verb: str, path: Path, error: OSError, name: str)
         return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
     fault = f"cannot be {verb} ({error.strerror})"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _problem(input_name, fault, name, "Free some space on its disk.")
+        remedy = "Free some space on its disk."
+        problem = Problem(input_name, fault, remedy, Untrusted(name), is_full_disk=True)
+        return UsageError(problem)
     if not isinstance(error, PermissionError) or not hasattr(os, "geteuid"):
         return _problem(input_name, fault, name, "Check the file's and its folder's permissions.")
     there = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))

@@ -67,6 +67,11 @@ class Image(NamedTuple):
     digest: str | None
     """``sha256:…``, which a tag may be without."""
 
+    def release(self) -> str | None:
+        """Return the Git tag of the release, ``v1``, ``v1.2`` or ``v1.2.3``; None if unknown."""
+        tag = re.search(r"/run-action:(\d+(?:\.\d+){0,2})(?:@|$)", self.name)
+        return None if tag is None else f"v{tag[1]}"
+
 
 def image_of(env: Mapping[str, str]) -> Image | None:
     """Return the image that runs, which no process in it can find out: by a variable of ours, which

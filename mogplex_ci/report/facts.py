@@ -9,6 +9,7 @@ be printed or written as it is: text is sanitized, and what is no plain id, bran
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
 # every start.
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.outputs import ARTIFACT_FILE
-from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
@@ -281,7 +282,7 @@ def ending_of(
         error=text.reason(safe, ending) if ending.cause else None,
         annotation=_annotation(ending, details.timeline.last_words, remedy, safe),
         error_code=safe.identifier(ending.error_code),
-        help_url=safe.url(help_url(ending.error_code)) if ending.error_code else None,
+        help_url=_help_url(ending.error_code, safe),
         problems=tuple(text.problem(safe, fault) for fault in ending.problems),
         open_pull_requests=tuple(_open_pull_requests(ending, safe)),
         duration=round(seconds, 3),
@@ -297,6 +298,15 @@ def _open_pull_requests(ending: Ending, safe: Sanitizer) -> Iterator[SafeText]:
         url = safe.url(item.url)
         if url is not None:
             yield safe.sentence(url, " (open for ", text.age(now - item.created_at), ")")
+
+
+def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:
+    """Return the address that explains a code in the release that runs, else on ``main``."""
+    if not code:
+        return None
+    image = image_of(os.environ)
+    release = None if image is None else image.release()
+    return safe.url(help_url(code, release or "main"))
 
 
 def _remedy(

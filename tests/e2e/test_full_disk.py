@@ -192,6 +192,8 @@ def test_no_run_is_started_without_room_for_outputs_and_state(
     assert ended.code == 2, ended.out
     assert f"{variable}: " in ended.out
     assert "cannot be written (No space left on device)" in ended.out
+    assert "wrong inputs" not in ended.out
+    assert "\nRESOURCES, exit 2: " in ended.out
 
 
 @pytest.mark.parametrize(

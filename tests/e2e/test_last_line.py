@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci import __version__
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import help_url
 from tests.program import ROOT, GitHubStep
 from tests.slow import slow
 
-PAGE = f"https://github.com/mogplex/run-action/blob/v{__version__}/docs/troubleshooting.md"
+PAGE = "https://github.com/mogplex/run-action/blob/main/docs/troubleshooting.md"
 
 
 @pytest.fixture
@@ -62,6 +61,26 @@ def test_a_code_that_only_the_service_knows_leads_to_the_table(step: GitHubStep)
     assert ended.out.splitlines()[-1] == f"QUOTA_USED_UP, exit 1: {PAGE}#error-codes"
 
 
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("ghcr.io/mogplex/run-action:1.2.0@sha256:" + "a" * 64, "v1.2.0"),
+        ("registry.example:5000/mirror/run-action:1", "v1"),
+        ("ghcr.io/mogplex/run-action:latest", "main"),
+        ("ghcr.io/mogplex/run-action@sha256:" + "a" * 64, "main"),
+        ("ghcr.io/acme/tools:1.2.0", "main"),
+    ],
+)
+def test_the_address_names_the_release_of_the_image(
+    step: GitHubStep, image: str, version: str
+) -> None:
+    step.inputs["timeout"] = "soon"
+    step.env["MOGPLEX_IMAGE"] = image
+    assert step.run().out.splitlines()[-1] == (
+        f"USAGE, exit 2: {PAGE.replace('main', version)}#usage"
+    )
+
+
 @pytest.mark.parametrize("scenario", ["success", "no-change"])
 def test_a_step_that_did_not_fail_has_no_such_line(step: GitHubStep, scenario: str) -> None:
     with Emulator(scenario, speed=50) as emulator:
@@ -73,4 +92,4 @@ def test_a_step_that_did_not_fail_has_no_such_line(step: GitHubStep, scenario: s
 def test_the_address_names_a_heading_or_a_row_of_the_page() -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
     assert re.search(r"^## Error codes$", page, re.MULTILINE)
-    assert f'<a id="{help_url("RUN_FAILED").partition("#")[2]}"></a>' in page
+    assert f'<a id="{help_url("RUN_FAILED", "main").partition("#")[2]}"></a>' in page
