@@ -109,7 +109,7 @@ def gather(argv: Sequence[str], platform: Platform) -> InputSources:
     if has_blank_run_id:
         # The output of an earlier job that started nothing. Counted as not given it would start a
         # run wherever the project's variables have a prompt.
-        remedy = "See the log of the job that should have started the run, or remove the flag."
+        remedy = "See the log of the step that should have started the run, or remove the flag."
         problems.append(Problem("run-id", "is blank", remedy))
     problems += _two_addresses(flags or {}, platform.env)
     texts = given_texts(argv, platform.env)
