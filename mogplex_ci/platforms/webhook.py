@@ -322,18 +322,13 @@ class Webhook(NamedTuple):
         # A comment on a pull request comes with an issue; on Gitea every issue has the key.
         kind = "pull_request" if subject.get("pull_request") else part
         about = f"{kind.replace('_', ' ')} #{subject.get('number')}"
-        items = {about: subject}
-        items |= {
-            f"the {reply} on {about}": _object(self.payload, reply)
-            for reply in ("review", "comment")
+        named = {
+            about: subject,
+            f"the review on {about}": _object(self.payload, "review"),
+            f"the comment on {about}": _object(self.payload, "comment"),
         }
-        found = []
-        for name, item in items.items():
-            if item:
-                text = {key: str(item.get(key) or "") for key in ("title", "body", "node_id")}
-                author = shown_login(_login(_object(item, "user")))
-                found.append(Words(name, author, **text, permission=_PERMISSIONS[kind]))
-        return tuple(found)
+        permission = _PERMISSIONS[kind]
+        return tuple(_words_of(name, item, permission) for name, item in named.items() if item)
 
     @property
     def _actor(self) -> Object:
@@ -493,6 +488,13 @@ def shown_login(login: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login):
         return "an unknown account"
     return f"@{login}"
+
+
+def _words_of(name: str, item: Object, permission: str) -> Words:
+    """Return what a person wrote in an object of the payload; ``name`` is what we call it."""
+    author = shown_login(_login(_object(item, "user")))
+    text = {key: str(item.get(key) or "") for key in ("title", "body", "node_id")}
+    return Words(name, author, **text, permission=permission)
 
 
 def _object(value: Object, *path: str) -> Object:

@@ -415,12 +415,6 @@ def tool_calls(use: ToolUse) -> EntryText:
     return EntryText(None, [*words, ", ", duration(use.seconds)])
 
 
-def title_of(call: ToolCall) -> Untrusted:
-    """Return what names a call best: a message of its own, else its tool."""
-    events = [event for event in (call.start, call.finish) if event]
-    return next(filter(None, (_message(call, event) for event in events)), call.name)
-
-
 def _details(*events: Event | None) -> list[Untrusted]:
     return [event.details for event in events if event is not None and event.details is not None]
 

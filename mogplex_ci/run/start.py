@@ -118,26 +118,39 @@ class Starter:
         while True:
             key, *others = self.keys
             try:
-                answer, is_first = yield from self._ask(key, deadline)
+                response, is_first = yield from self._ask(key, deadline)
             except KeyConflictError:
                 if not others or not may_replace_request:
                     raise
                 self.keys = others
                 yield NextKey(None, others[0], never_queued=False)
                 continue
-            run = answer.run
-            joined = answer.replayed and is_first
-            has_died = run.status in ("failed", "cancelled")
-            is_dead_try = joined and has_died and self._on_rerun == "auto"
-            may_requeue = self._on_rerun != "attach" and not self.has_requeued
-            is_not_queued = answer.replayed and run.never_queued and may_requeue
-            needs_next_key = is_dead_try or is_not_queued
-            if not others or not needs_next_key:
-                started = self._started(answer, key, joined=joined)
-                return started._replace(keys_used_up=needs_next_key)
-            self.has_requeued = self.has_requeued or not is_dead_try
+            run = response.run
+            joined = response.replayed and is_first
+            reason = self._reason_for_next_key(response, joined=joined)
+            if not others or reason is None:
+                started = self._started(response, key, joined=joined)
+                return started._replace(keys_used_up=reason is not None)
+            if reason == "never queued":
+                self.has_requeued = True
             self.keys = others
             yield NextKey(run, others[0], never_queued=run.never_queued)
+
+    def _reason_for_next_key(
+        self, response: StartedRun, *, joined: bool
+    ) -> Literal["dead", "never queued"] | None:
+        """Return why the run under a key is not the one of this step; None if it is. ``joined``: it
+        was there before this process asked.
+        """
+        run = response.run
+        has_died = run.status in ("failed", "cancelled")
+        if joined and has_died and self._on_rerun == "auto":
+            return "dead"
+        may_requeue = self._on_rerun != "attach" and not self.has_requeued
+        # The service answers 500 to a start that it could not queue, and keeps its run as failed.
+        if response.replayed and run.never_queued and may_requeue:
+            return "never queued"
+        return None
 
     def _started(self, answer: StartedRun, key: str, *, joined: bool) -> Started:
         may_be_known = self._key.explicit or self._key.later_attempt

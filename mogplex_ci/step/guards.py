@@ -147,7 +147,8 @@ def require_rights_at_once(
     Raises:
         MissingRightsError: with all that are missing in a repository.
     """
-    inputs, own = tasks[0], (step.platform.repository() or "").lower()
+    inputs = tasks[0]
+    own = (step.platform.repository() or "").lower()
     needed: dict[str, set[str]] = {}
     if inputs.include_event and own and not inputs.dry_run:
         needed[own] = rights_for_event(step.platform)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString, TypeVar
@@ -65,10 +65,7 @@ class Recorder:
         self.log = Log(platform, sanitizer, elapsed)
         self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
         self._reports: list[Report] = [self.log]
-        if not any(
-            platform.env.get(name, "").lower() == "false"
-            for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")
-        ):
+        if _may_have_summary(platform.env):
             self._reports.append(Summary(platform, sanitizer))
         self._runs: Sequence[StepRun] = ()
         self._subject: StepRun | None = None
@@ -95,13 +92,7 @@ class Recorder:
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run:
-            self._ledger = Ledger(
-                partial(self._save_state, key=inputs.idempotency_key),
-                inputs.base_url,
-                inputs.api_key or "",
-                self._platform.state_owner(key=inputs.idempotency_key),
-                cancels_if_killed=inputs.on_interrupt == "cancel",
-            )
+            self._ledger = self._ledger_of(inputs)
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))
@@ -109,6 +100,15 @@ class Recorder:
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
+
+    def _ledger_of(self, inputs: ActionInputs) -> Ledger:
+        return Ledger(
+            partial(self._save_state, key=inputs.idempotency_key),
+            inputs.base_url,
+            inputs.api_key or "",
+            self._platform.state_owner(key=inputs.idempotency_key),
+            cancels_if_killed=inputs.on_interrupt == "cancel",
+        )
 
     def open_files(self, folder: Path | None) -> None:
         """Write the files of ``output-dir``, also if other inputs are wrong: those of an earlier
@@ -222,15 +222,11 @@ class Recorder:
         """Record how a run ended, in the outputs first, for a report may fail; return how it ended
         with them.
         """
-        ended = self._elapsed()
-        began = self._started_at.get(run.number, ended)
-        if len(self._runs) == 1:
-            began = 0.0  # it takes the time of the step
         details = result.details._replace(repo=result.details.repo or run.plan.found)
         result = RunResult(result.ending, details)
-        from mogplex_ci.report.facts import ending_of, facts_of
+        from mogplex_ci.report.facts import ending_of
 
-        facts = facts_of(result, self.safe, self._platform, run, began, ended)
+        facts = self._facts_of(run, result)
         self._ended[run.number] = facts.without_timeline()
         if run is self._subject:
             error = self._write_outputs(self._step_facts(facts.ending))
@@ -244,6 +240,15 @@ class Recorder:
         with self._progress.hidden():
             self._each_report(lambda report: report.end_run(facts))
         return result
+
+    def _facts_of(self, run: StepRun, result: RunResult) -> RunFacts:
+        from mogplex_ci.report.facts import facts_of
+
+        ended = self._elapsed()
+        began = self._started_at.get(run.number, ended)
+        if len(self._runs) == 1:
+            began = 0.0  # it takes the time of the step
+        return facts_of(result, self.safe, self._platform, run, began, ended)
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
@@ -327,6 +332,12 @@ class Recorder:
                 "Could not save state: the clean-up step cannot cancel this run ({})",
                 _why(error),
             )
+
+
+def _may_have_summary(env: Mapping[str, str]) -> bool:
+    """Whether the summary is not turned off, as far as that is known before the inputs are read."""
+    texts = [env.get(name, "") for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")]
+    return all(text.lower() != "false" for text in texts)
 
 
 def _why(error: OSError | UsageError) -> Untrusted | str:
