@@ -13,8 +13,9 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -33,6 +34,14 @@ _SCALAR: Final = ["string", "number", "boolean", "null"]
 """Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us
 they are text.
 """
+
+_DESCRIPTION: Final = re.compile(
+    r"^(.*?)(?: Needs (.*?)\.)?(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
+)
+"""A description: its meaning, then what it needs, its default, and an example of an output."""
+_INPUT_COLUMNS: Final = (
+    "| input | meaning | default | needs | allowed |\n| --- | --- | --- | --- | --- |"
+)
 
 _TYPES: Final = '''\
 """The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
@@ -65,35 +74,32 @@ _PAGE: Final = """\
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
-The first place that has a value wins, then comes the default. A blank value counts as not given. The step reports all
-wrong values at once, each with what is allowed, and ends with exit code 2 before it sends anything. The token has no
-flag, because other processes can see command lines.
+The first place with a value wins, then the default. A blank value counts as not given. The step reports all invalid
+values at once and exits with 2 before it sends anything. Tokens have no flag, because other processes can read command
+lines.
 
 ## Inputs
 
-| input | meaning |
-| --- | --- |
+Needs: another input, a scope of the token, or a permission ([all permissions](security.md#permissions)).
+
 {inputs}
 
-`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`. On a system
-whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to
-an object such as `{{"job-index": 0, "job-total": 4}}`. A [run
-file](../mogplex_ci/schemas/run-file.schema.json) must not set
-{not_for_run_file}: anybody can propose a change to it.
+On a system whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and
+`MOGPLEX_STRATEGY` to an object such as `{{"job-index": 0, "job-total": 4}}`.
+
+A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set these, because anyone can propose a change to it:
+{not_for_run_file}.
 
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_OUT_NAME` in a
-dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another ([platforms](platforms.md)). The step writes
-{early} as soon as the run is started, and all of
-them at the end; those without a value are empty.
+dotenv file: `mogplex.env`, or the one that `MOGPLEX_DOTENV` names ([platforms](platforms.md)). It omits values that
+another program might execute, such as a branch name with a `$`; the result file has them. Unknown values are empty. As
+soon as the run has started, the step writes {early}.
 
-| output | meaning |
-| --- | --- |
+| output | meaning | example |
+| --- | --- | --- |
 {outputs}
-
-The dotenv file leaves out a value that another program might act on, such as a branch name with a `$`; the result file
-has it.
 """
 
 
@@ -151,13 +157,11 @@ def _page() -> str:
         if not spec.is_for_run_file and spec.is_for_action and not spec.github_expression
     ]
     return _PAGE.format(
-        not_for_run_file=enumeration(own),
+        not_for_run_file=enumeration(own).replace(" or ", " and "),
         early=enumeration(
             [f"`{name}`" for name, row in OUTPUTS.items() if getattr(row, "early", False)]
         ).replace(" or ", " and "),
-        inputs="\n".join(
-            _input_row(spec) for spec in inputs().values() if spec.github_expression is None
-        ),
+        inputs="\n\n".join(_groups()),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
     )
 
@@ -251,16 +255,41 @@ def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": spec.description, "type": types, **rules, **choices, **default}
 
 
+def _groups() -> Iterator[str]:
+    """Yield a heading and a table for each group of inputs that people set."""
+    shown = (spec for spec in inputs().values() if spec.github_expression is None)
+    for title, specs in groupby(shown, lambda spec: spec.group):
+        rows = "\n".join(_input_row(spec) for spec in specs)
+        yield f"### {title}\n\n{_INPUT_COLUMNS}\n{rows}"
+
+
 def _input_row(spec: Input) -> str:
-    others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
-    meaning = re.sub(r" Default: none\.$", "", _description(spec))
-    return _row(f"`{spec.name}`", f"{meaning} Also the variable {others}." if others else meaning)
+    meaning, needs, default, _ = _parts(_description(spec))
+    if spec.variables[1:]:
+        others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
+        meaning += f" Also the variable {others}."
+    return _row(f"`{spec.name}`", meaning, default, needs, _allowed(spec))
+
+
+def _allowed(spec: Input) -> str:
+    if spec.kind.choices:
+        return ", ".join(f"`{choice}`" for choice in spec.kind.choices)
+    if spec.kind.name == "boolean":
+        return "`true`, `false`"
+    return spec.kind.allowed
 
 
 def _output_row(name: str, description: str) -> str:
-    return _row(
-        f"`{name}`", description if name in ALSO_VARIABLES else f"{description} No variable."
-    )
+    meaning, _, _, example = _parts(description)
+    if name not in ALSO_VARIABLES:
+        meaning += " No variable."
+    return _row(f"`{name}`", meaning, example)
+
+
+def _parts(description: str) -> Sequence[str]:
+    """Return a description's meaning, needs, default and example; empty if it has none."""
+    parts = _DESCRIPTION.findall(description.strip())
+    return cast("Sequence[str]", parts[0])
 
 
 def _row(*cells: str) -> str:

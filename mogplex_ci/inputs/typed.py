@@ -40,7 +40,6 @@ class DeclaredInputs(NamedTuple):
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
     checks: CheckPatterns | None
-    max_open_pull_requests: int | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
     repair: int
@@ -48,6 +47,7 @@ class DeclaredInputs(NamedTuple):
     allowed_users: frozenset[str]
     allowed_bots: frozenset[str]
     on_blocked: Literal["fail", "skip"]
+    max_open_pull_requests: int | None
     max_parallel: int
     canary: int | None
     max_failures: int | None

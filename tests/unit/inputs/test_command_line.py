@@ -73,7 +73,7 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         "--base-url URL",
         "--agent VALUE",
         "Default: 30m.",
-        "Time and end: --timeout DURATION",
+        "Time and re-runs: --timeout DURATION",
         "MOGPLEX_API_KEY: Mogplex token",
         "exit codes: 0 done; for a step: the run succeeded",
     ):
