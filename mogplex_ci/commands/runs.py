@@ -174,9 +174,9 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 def _tell_pause(checkpoint: Checkpoint | None, console: Console) -> None:
     """Warn that the run waits, for which answer, and where its work can be looked at."""
     if checkpoint is None or not checkpoint.summary:
-        console.warn("the run waits for an answer in Mogplex")
+        console.warn("the run is paused, and does not end by itself")
     else:
-        console.warn("the run waits for an answer in Mogplex: {}", checkpoint.summary)
+        console.warn("the run is paused, and does not end by itself: {}", checkpoint.summary)
     preview = console.safe.url(checkpoint.preview_url) if checkpoint else None
     if preview:
         console.warn("preview: {}", preview)

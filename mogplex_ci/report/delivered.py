@@ -13,10 +13,12 @@ from mogplex_ci.report import text
 from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Round, RunDetails, gate_label
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
+from mogplex_ci.untrusted import Untrusted
 
 BRANCH_LIMIT: Final = 255
 ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
+_NO_COMMIT: Final = "0" * 40
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 
@@ -112,11 +114,27 @@ class Delivered(NamedTuple):
         return None if self.artifact_is_long else self.artifact
 
 
-def delivered_of(details: RunDetails, safe: Sanitizer, servers: Sequence[str]) -> Delivered:
+def delivered_of(
+    details: RunDetails, safe: Sanitizer, servers: Sequence[str], *, is_dry_run: bool
+) -> Delivered:
     """Return what a run delivered: GitHub's word, if it was asked. Without it, an event may name a
     pull request of the run's own repository on one of ``servers``.
+
+    In a dry run, branch, commit and pull request are ones that cannot exist: a later step that
+    forgets to ask for the result must not touch somebody's.
     """
-    branch = safe.branch(details.branch)
+    worked_on = details.branch
+    pull_request = details.pull_request_url(servers)
+    commit = safe.identifier(details.commit)
+    rounds = tuple(_round_facts(each, safe) for each in details.rounds)
+    if is_dry_run and worked_on is not None:
+        worked_on = Untrusted(f"dry-run/{worked_on.text}")
+    if is_dry_run and pull_request is not None:
+        pull_request = Untrusted(f"{pull_request.text.rpartition('/pull/')[0]}/pull/0")
+    if is_dry_run:
+        commit = commit and safe.identifier(_NO_COMMIT)
+        rounds = tuple(each._replace(commit=commit) for each in rounds)
+    branch = safe.branch(worked_on)
     base = safe.branch(details.base_branch)
     repo = safe.repo(details.repo.full_name) if details.repo else None
     branch_url = None
@@ -127,21 +145,21 @@ def delivered_of(details: RunDetails, safe: Sanitizer, servers: Sequence[str]) -
         compare_url = _github_url(safe, repo, "compare", f"{base}...{branch}")
     return Delivered(
         branch=branch,
-        branch_shown=text.cleaned(details.branch, safe, limit=BRANCH_LIMIT),
+        branch_shown=text.cleaned(worked_on, safe, limit=BRANCH_LIMIT),
         base_branch=base,
         base_shown=text.cleaned(details.base_branch, safe, limit=BRANCH_LIMIT),
-        commit=safe.identifier(details.commit),
+        commit=commit,
         changed=details.changed,
         has_work=branch is not None and _has_work(details),
         pull_requests_are_known=(
             details.delivery is not None and details.delivery.tells_pull_request
         ),
-        pull_request_url=safe.url(details.pull_request_url(servers)),
+        pull_request_url=safe.url(pull_request),
         branch_url=branch_url,
         compare_url=compare_url,
         agents_word=_agents_word(details, safe),
         gates=tuple(gate_facts(gate, safe) for gate in details.gates),
-        rounds=tuple(_round_facts(each, safe) for each in details.rounds),
+        rounds=rounds,
         artifact=safe.json(details.artifact) if details.artifact is not None else None,
     )
 

@@ -35,6 +35,8 @@ MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 _MOST_LISTED: Final = 20
 """Open pull requests that are listed."""
+_NO_PREVIEW: Final = "https://dry-run.invalid/"
+"""Stands for a preview in a dry run: no such host can exist (RFC 2606)."""
 _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
 
@@ -230,7 +232,9 @@ def facts_of(
     details = result.details
     if inputs.dry_run:
         details = details._replace(requests_sent=0)  # those to its own emulator are none
-    delivered = delivered_of(details, safe, platform.github_servers)
+    delivered = delivered_of(
+        details, safe, platform.github_servers, is_dry_run=bool(inputs.dry_run)
+    )
     artifact_file = None
     if inputs.output_dir is not None and details.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
@@ -320,14 +324,11 @@ def _remedy(
     if not ending.cause or not details.goes_on:
         return remedy
     if ending.result is Result.PAUSED and not details.left_behind:
-        parts: list[Part | None] = [remedy]
-        if is_found_again:
-            parts.append("Then run the [[job]] again: it follows the same run.")
-    else:
-        parts = [_state_at_the_end(ending, details), remedy]
-        is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
-        if is_wanted and is_found_again:
-            parts.insert(1, "Run the [[job]] again to follow it.")
+        return remedy
+    parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]
+    is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
+    if is_wanted and is_found_again:
+        parts.insert(1, "Run the [[job]] again to follow it.")
     return safe.sentence(*text.join_present(" ", *parts))
 
 
@@ -432,6 +433,8 @@ def _work_of(
     preview_url = None
     if run.is_paused and timeline.checkpoint is not None:
         preview_url = safe.url(timeline.checkpoint.preview_url)
+    if preview_url is not None and inputs.dry_run:
+        preview_url = safe.url(_NO_PREVIEW)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
     event_sha256 = None
     event_words = platform.cause.words() if inputs.include_event else ()

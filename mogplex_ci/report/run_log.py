@@ -299,16 +299,21 @@ class RunLog:
 
     def _paused(self, asks: Checkpoint | None) -> None:
         """Say that the run has paused, what it asks, and whether it waits for an answer."""
-        what: LiteralString = "it waits for a person's answer in Mogplex"
+        what: LiteralString = "it does not end by itself, and keeps its sandbox"
         if self._inputs.on_pause == "cancel":
             what = "[[on-pause]] cancels it"
+        if self._inputs.on_pause == "wait":
+            what = (
+                "this step waits until a person answers it, which only Slack can do, for a run that came "
+                "from there, or until the timeout"
+            )
         self._lines.say("The run is paused: ", what)
         if asks is None:
             return
         if asks.summary:
             self._lines.say("It asks: ", asks.summary)
         preview = self._safe.url(asks.preview_url)
-        if preview:
+        if preview and not self._inputs.dry_run:
             self._lines.say("Preview: ", preview)
 
     def _trouble(self, trouble: u.Trouble) -> None:

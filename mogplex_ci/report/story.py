@@ -272,8 +272,9 @@ def _failure_of_several(ending: EndingFacts) -> Iterator[Block]:
 
 
 def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
-    if run.work is not None and run.work.preview_url is not None:
-        yield Link("Preview", run.work.preview_url)
+    url = run.link(run.work.preview_url) if run.work is not None else None
+    if url is not None:
+        yield Link("Preview", url)
 
 
 def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:

@@ -295,6 +295,11 @@ class RunResult(NamedTuple):
         return is_limited or (details.timeline.event_count > 0 and not was_ready)
 
 
+_NOT_BY_ITSELF: Final = "A paused run does not end by itself, and keeps its sandbox"
+_ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run."
+"""Nothing is known to answer a run that the API started: a person does in Slack, if the run came
+from there (Mogplex/mogplex, lib/slack).
+"""
 _RETRY: Final = (
     "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
 )
@@ -346,7 +351,7 @@ def ending_of_run(
         return Ending.of(
             Result.PAUSED,
             "the run is paused and waits for an answer",
-            "Answer it in Mogplex, and the run goes on.",
+            f"{_NOT_BY_ITSELF}: cancel it. {_ANSWER_IN_PROMPT}",
             timeline.checkpoint.summary if timeline.checkpoint else None,
             "PAUSED",
         )
@@ -379,14 +384,14 @@ def cancelled_in_pause(paused: Ending, *, has_waited: bool) -> Ending:
         return Ending.of(
             Result.TIMEOUT,
             "the timeout passed while the run waited for an answer",
-            "Answer it sooner, or raise [[timeout]].",
+            f"Only a run from Slack is answered, there. {_ANSWER_IN_PROMPT}",
             paused.detail,
             "TIMEOUT",
         )
     return Ending.of(
         Result.CANCELLED,
         "the run paused, and [[on-pause: cancel]] has cancelled it",
-        "Give the task what it asked for, and run the [[job]] again.",
+        _ANSWER_IN_PROMPT,
         paused.detail,
         "CANCELLED",
     )

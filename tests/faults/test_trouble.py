@@ -261,14 +261,14 @@ def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, polic
     elif policy == "cancel":
         says = (
             f"The timeout passed while the run waited for an answer: {QUESTION}. {CANCELLED} "
-            "Answer it sooner, or raise timeout."
+            "Only a run from Slack is answered, there. Put the answer into the prompt, and start a new run."
         )
         End("timeout", 1, "TIMEOUT", says).check(played, world)
         assert case.run.status == "cancelled"
     else:
         says = (
-            f"The run is paused and waits for an answer: {QUESTION}. Answer it in Mogplex, and the "
-            "run goes on. Then run the job again: it follows the same run."
+            f"The run is paused and waits for an answer: {QUESTION}. A paused run does not end by itself, "
+            "and keeps its sandbox: cancel it. Put the answer into the prompt, and start a new run."
         )
         End("paused", 1, "PAUSED", says).check(played, world)
     check_log(played, world, trouble)

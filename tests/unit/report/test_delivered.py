@@ -15,7 +15,7 @@ from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event
 
 
 def delivered(ended: RunResult) -> Any:
-    return delivered_of(ended.details, Sanitizer(), [GITHUB])
+    return delivered_of(ended.details, Sanitizer(), [GITHUB], is_dry_run=False)
 
 
 def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:

@@ -187,7 +187,7 @@ CASES = {
             )  # it was answered, and asked again, between two status checks
         ],
         cause="the run is paused and waits for an answer",
-        remedy="Answer it in Mogplex, and the run goes on.",
+        remedy="A paused run does not end by itself, and keeps its sandbox: cancel it.",
         detail=Untrusted("Fine?"),
         error_code="PAUSED",
     ),

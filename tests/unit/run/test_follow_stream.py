@@ -358,9 +358,9 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
         "CANCELLED",
     )
     assert "[[on-pause: cancel]] has cancelled it" in played.end.ending.cause
-    assert "Answer" not in played.end.ending.remedy
+    assert "cancel it" not in played.end.ending.remedy
     assert (case.run.status, played.of(CancelAnswered)[0].status) == ("cancelled", "cancelled")
-    assert "Answer it" in world.new_case("paused").play().end.ending.remedy
+    assert "cancel it" in world.new_case("paused").play().end.ending.remedy
 
 
 WORDING, OLD_PAGE = (
