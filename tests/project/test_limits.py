@@ -38,7 +38,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "question before a start": (rights.RIGHTS_SECONDS,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
-    "what `repair` tells": (
+    "report of failed checks": (
         *(repair.REPORT_LIMIT, evidence.MAX_CHECKS, evidence.MAX_ANNOTATIONS),
         *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS),
     ),
@@ -47,7 +47,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
     "reading, before a start": (baseline.BEFORE_SECONDS,),
     "wait for a required check": (checks.MISSING_SECONDS / 60,),
-    "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
+    "response of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
     "details": (log_lines.DETAILS_LIMIT,),
     "annotations": (log_lines.ANNOTATIONS_LIMIT,),
