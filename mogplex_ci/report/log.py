@@ -213,18 +213,16 @@ class Log(Report):
     def _annotate_the_rest(self, why: SafeText | None) -> None:
         """Annotate why the step ended, and the failures that no annotation has said."""
         left = self._failures_left
-        if not left:
-            message = why
-        elif why is None and len(left) == 1:
-            message = left[0]
-        else:
+        if len(left) == 1:
+            self.lines.annotate(Level.ERROR, text.PROGRAM, left[0])
+        elif left:
             more = self._safe.sentence(
                 count(len(left), "more run"),
                 " did not succeed: the table at the end of the log has the reasons.",
             )
-            message = self._safe.sentence(*text.join_present(" ", why, more))
-        if message is not None:
-            self.lines.annotate(Level.ERROR, text.PROGRAM, message)
+            why = self._safe.sentence(*text.join_present(" ", why, more))
+        if why is not None:
+            self.lines.annotate(Level.ERROR, text.PROGRAM, why)
 
     def end(self, step: "StepFacts") -> None:
         """Write how a step ended without a run, or with several; of an only run all is said."""

@@ -131,7 +131,8 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
 def test_a_round_whose_push_is_refused_says_what_to_do(tmp_path: Path, api: GitHub) -> None:
     """A round of an attempt that was killed is still running there."""
     with Emulator(others=[PUSH_REFUSED], speed=50) as emulator:
-        api.works_for(emulator, Work({"src/scenario: push-refused": "a"}))
+        passed = Look([check("test", "success")])
+        api.works_for(emulator, Work({"src/scenario: push-refused": "a"}, checks=passed))
         inputs = {"require": "change", "protected-paths": "src/"}
         step = step_of(tmp_path, api, emulator, **inputs)
         ended = step.run()

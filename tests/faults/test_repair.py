@@ -491,8 +491,8 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Git
     works = rounds(Look([check(name, "failure")]), Look([check(name, "success")]))
     result = Step(world, api, works, prompt="Fix it", checks=name).play()
     assert outcome(result) == ("success", "", 2)
-    assert result.details.timeline.outcome.changed is None
-    assert result.details.timeline.outcome.pull_request_url is not None
+    assert result.details.timeline.outcome.pull_request_url is None
+    assert result.details.told_pull_request is not None
 
 
 @pytest.mark.parametrize(

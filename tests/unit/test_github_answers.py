@@ -119,7 +119,14 @@ def shown(value: Any) -> Any:
         (
             answers.move,
             MOVE,
-            {"before": OLD_SHA, "after": SHA, "at": MOMENT, "kind": "push", "actor": "ada"},
+            {
+                "before": OLD_SHA,
+                "after": SHA,
+                "at": MOMENT,
+                "kind": "push",
+                "actor": "ada",
+                "by_person": False,
+            },
         ),
         (
             check_run,

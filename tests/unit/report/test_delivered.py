@@ -19,7 +19,7 @@ def delivered(ended: RunResult) -> Any:
 
 
 def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:
-    for name, shown in (("fix it", "fix it"), ("x" * 256, f"{'x' * 255}… 1 more characters")):
+    for name, shown in (("fix it", "fix it"), ("x" * 256, "… 256 more characters")):
         told = delivered(result(run=run("success", branch={"base": "main", "working": name})))
         assert (told.branch, told.branch_shown) == (None, shown)
         told = delivered(result(run=run("success", branch={"base": name, "working": BRANCH})))
@@ -29,7 +29,7 @@ def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:
 def test_an_item_of_a_gate_has_500_characters_at_most() -> None:
     items = (Untrusted("p" * 500), Untrusted("p" * 501))
     shown = gate_facts(Gate("change", False, "a", "b", items=items), Sanitizer()).items
-    assert shown == ("p" * 500, f"{'p' * 500}… 1 more characters")
+    assert shown == ("p" * 500, "… 501 more characters")
 
 
 WORKED = call("Command", 1, 2)
@@ -45,7 +45,6 @@ WORKED = call("Command", 1, 2)
         (result(Result.SUCCESS, *WORKED), True),
         (result(Result.FAILED, *WORKED), False),
         (result(Result.SUCCESS, event("log", "Look", 1)), False),
-        (result(Result.DRY_RUN, delivery(changed=True)), False),
         (result(Result.SUCCESS, *WORKED, run=None), False),
     ],
 )
