@@ -134,6 +134,12 @@ def branch_gate(*, is_moved: bool) -> Gate:
         return judged(api, ended(), requires("change", checks="test")).details.gates[-1]
 
 
+def test_a_rejection_without_advice_is_a_mistake() -> None:
+    """To mypy, too: else the comment would be one that ignores nothing."""
+    with pytest.raises(TypeError, match="remedy"):
+        Rejected("it changed nothing")  # type: ignore[call-arg]  # this is what is tried
+
+
 @pytest.mark.parametrize(
     "outcomes", [type(judge.passed) for judge in JUDGES.values()] + [Unknown], ids=str
 )
