@@ -35,7 +35,7 @@ REPEATED = {
     "docs/operate.md": [
         (
             "python -m benchmarks",
-            r"\[(?P<runner_minutes>\d+) minutes in place of (?P<runner_minutes__matrix>\d+)\]",
+            r"\[(?P<runner_minutes>\d+) minutes instead of (?P<runner_minutes__matrix>\d+)\]",
         ),
     ],
 }
