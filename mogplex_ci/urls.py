@@ -26,3 +26,13 @@ def base_url_fault(text: str, *, allow_http: bool = False) -> str | None:
     if parts.scheme == "http" and not allow_http and not re.fullmatch(_LOOPBACK, host):
         return "would send the token unencrypted"
     return None
+
+
+def host_of(endpoint: str) -> str:
+    """Return the host and port of an address, without the user and password that it may have;
+    empty if it is not an address.
+    """
+    try:
+        return urlsplit(endpoint).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""

@@ -62,8 +62,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         except UsageError as error:
             platform.is_dry_run = asks_for_dry_run(argv, env)
             recorder.open_files(error.output_dir)
+            recorder.trace(stop)
             raise
         recorder.begin(inputs.tasks, inputs.warnings)
+        recorder.trace(stop)
         if inputs.job_end is not None:
             recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
         end.ending = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)

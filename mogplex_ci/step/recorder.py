@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, ResourceError, UsageError
@@ -32,6 +32,7 @@ from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 
 T = TypeVar("T")
+
+_COLLECTORS: Final = (
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+)
+"""Variables of OpenTelemetry with the collector's address; the first one that is set counts."""
 
 
 class Recorder:
@@ -129,6 +136,36 @@ class Recorder:
             )
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
+
+    def trace(self, stop: Stop) -> None:
+        """Send a trace when the step has ended, if the environment names a collector. A dry run
+        sends nothing.
+        """
+        env = self._platform.env
+        variable = next((name for name in _COLLECTORS if env.get(name)), None)
+        is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        if variable is None or is_disabled or self._platform.is_dry_run:
+            return
+        endpoint = env[variable]
+        from mogplex_ci.report.traces import Traces, needs_grpc, reason_for_no_trace
+
+        reason = reason_for_no_trace(env)
+        if reason is not None:
+            self.log.lines.say("No trace is sent: ", reason)
+        elif needs_grpc(endpoint, env):
+            self.warn(
+                "Traces",
+                "No trace is sent: this step sends OTLP over HTTP only. Set OTEL_EXPORTER_OTLP_PROTOCOL to "
+                "http/protobuf, and {} to the collector's address for HTTP, often with port 4318",
+                variable,
+            )
+        else:
+            host = Untrusted(host_of(endpoint))
+            template: LiteralString = "A trace of this step goes to {} ({})"
+            self.log.lines.line(self.safe.line(template, host, variable))
+            self._reports.append(
+                Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
+            )
 
     def begin_runs(self, runs: Sequence[StepRun], subject: StepRun | None = None) -> None:
         """Record these runs from now on. ``subject`` is the one that the outputs are about, if the

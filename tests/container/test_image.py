@@ -24,8 +24,13 @@ MB = 1_000_000
 SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 PYTHON = "import platform; print(platform.python_version())"
-LEFT_OUT = {"markdown-it-py", "mdurl", "pycparser", "pygments"}
-"""Needed by rich for other things than a table, and by cffi to build. The Dockerfile removes it."""
+LEFT_OUT = {
+    *("charset-normalizer", "googleapis-common-protos", "markdown-it-py"),
+    *("mdurl", "pycparser", "pygments"),
+}
+"""Needed by rich for other things than a table, by cffi to build, by requests to guess, and by
+OpenTelemetry for gRPC. The Dockerfile removes it.
+"""
 
 
 def shell(image: str, script: str, *options: str) -> str:
@@ -132,6 +137,22 @@ def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
 def test_githubs_parser_works_without_what_is_left_out(image: str) -> None:
     code = "from mogplex_ci.words.github_markdown import github_texts; print(github_texts(['*a* `b`']))"
     assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "['a `b`']"
+
+
+def test_a_trace_can_be_sent_without_what_is_left_out(image: str) -> None:
+    code = (
+        "from mogplex_ci.report.otlp import Collector, send\n"
+        "from mogplex_ci.report.spans import Span, SpanEvent, Trace\n"
+        "span = Span('a', 1, 2, {'b': 1}, 'C', (SpanEvent('d', 1, {'e': True}),))\n"
+        "collector = Collector()\n"
+        "print(send(Trace(span, (span,)), collector, {}), collector.failure)"
+    )
+    env = [
+        *("--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"),
+        *("--env", "OTEL_EXPORTER_OTLP_TIMEOUT=0.1"),
+    ]
+    command = ["run", "--rm", "--network", "none", *env, image, "python", "-W", "error", "-c", code]
+    assert docker(*command) == "False 127.0.0.1:1 refuses the connection"
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SLOW = {"jinja2", "jsonschema", "pathspec", "requests", "ssl", "structlog", "urllib3", "yaml"}
+SLOW = {"jinja2", "jsonschema", "opentelemetry", "pathspec", "requests", "ssl", "structlog"}
+SLOW |= {"urllib3", "yaml"}
 MODULES = [
     "step.action",
     *(f"commands.{name}" for name in ("common", "lists", "post", "run", "runs")),

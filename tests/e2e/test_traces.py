@@ -1,0 +1,374 @@
+"""Traces: a real process, and a collector that decodes what it gets with OpenTelemetry's own
+messages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from opentelemetry.semconv._incubating.attributes import (
+    cicd_attributes,
+    gen_ai_attributes,
+    process_attributes,
+    vcs_attributes,
+)
+from opentelemetry.semconv.attributes import error_attributes
+from opentelemetry.semconv.schemas import Schemas
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.report.spans import CONVENTIONS, Attribute
+from tests.collector import (
+    Behaviour,
+    Collector,
+    SpanSeen,
+    accept_late,
+    drip,
+    fail,
+    hang,
+    redirect,
+    show_page,
+)
+from tests.documents import claim
+from tests.github import TOKEN, GitHub, Look, Work, check
+from tests.github_log import read_log
+from tests.program import ROOT, GitHubStep
+from tests.waits import LONG, asked, wait_until
+
+SPEED = 50
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = "b7ad6b7169203331"
+PROMPT = "Fix the failing test of the login page"
+
+
+JOB: dict[str, dict[str, str]] = yaml.safe_load(claim("docs/traces.md", ENDPOINT).code)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as collector:
+        yield collector
+
+
+def step_for(
+    folder: Path, collector: Collector, emulator: Emulator, env: dict[str, str] | None = None
+) -> GitHubStep:
+    inputs = {"prompt": PROMPT, "base-url": emulator.url, "api-key": emulator.token}
+    inputs |= {"poll-interval": "100ms"}
+    return GitHubStep(folder, inputs, {ENDPOINT: collector.url} | (env or {}))
+
+
+def parts(collector: Collector, name: str) -> list[SpanSeen]:
+    """Return the spans below the step's whose names begin so."""
+    step, *others = collector.spans
+    assert {span.parent for span in others} <= {step.id}
+    assert {span.trace for span in others} <= {step.trace}
+    assert all(step.began <= span.began <= span.ended <= step.ended for span in others)
+    return [span for span in others if span.name.startswith(name)]
+
+
+def warnings_of(log: str) -> list[str]:
+    return [found.text for found in read_log(log).annotations if found.level == "warning"]
+
+
+def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
+    tmp_path: Path, collector: Collector
+) -> None:
+    env = JOB["env"] | {
+        "TRACEPARENT": f"00-{TRACE}-{PARENT}-01",
+        "TRACESTATE": "vendor=1",
+        "OTEL_SERVICE_NAME": "our-ci",
+        "OTEL_RESOURCE_ATTRIBUTES": "team=web",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=not-for-the-log",
+        ENDPOINT: collector.url,
+    }
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator, env)
+        ended = step.run()
+        (run,) = emulator.runs
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    host = collector.url.removeprefix("http://")
+    assert f"A trace of this step goes to {host} ({ENDPOINT})\n" in ended.out
+    assert warnings_of(ended.out) == []
+    (request,) = collector.received
+    assert request.path == "/v1/traces"
+    assert request.headers["x-api-key"] == "not-for-the-log"
+    assert "not-for-the-log" not in ended.out
+    wanted = {"service.name": "our-ci", "team": "web"}
+    assert collector.resource.items() >= wanted.items()
+    assert collector.schema == CONVENTIONS
+    of_step = collector.spans[0]
+    assert (of_step.name, of_step.trace, of_step.parent) == ("mogplex", TRACE, PARENT)
+    assert of_step.attributes == {
+        "cicd.pipeline.task.name": "mogplex",
+        "cicd.pipeline.task.run.id": of_step.attributes["cicd.pipeline.task.run.id"],
+        "cicd.pipeline.task.run.result": "success",
+        "cicd.pipeline.task.run.url.full": "https://github.com/acme/web/actions/runs/9876543210",
+        "process.exit.code": 0,
+        "mogplex.result": "success",
+        "mogplex.runs": 1,
+        "mogplex.run.id": run.id,
+        "vcs.owner.name": "acme",
+        "vcs.repository.name": "web",
+        "gen_ai.agent.name": "codex",
+    }
+    (of_run,) = parts(collector, "")
+    assert of_run.name == "invoke_agent codex"
+    assert of_run.attributes == {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "mogplex",
+        "gen_ai.agent.name": "codex",
+        "vcs.owner.name": "acme",
+        "vcs.repository.name": "web",
+        "mogplex.run.id": run.id,
+        "mogplex.run.status": "success",
+        "mogplex.run.joined": False,
+        "mogplex.run.events": 39,
+        "mogplex.run.tool_calls": 5,
+        "mogplex.result": "success",
+    }
+    calls = [(call["gen_ai.tool.name"], call["mogplex.tool.failed"]) for call in of_run.events]
+    assert sorted(calls) == [
+        *(("Command", False), ("Command", False), ("Command", True)),
+        *(("PatchApply", False), ("Plan", False)),
+    ]
+    assert {call["name"] for call in of_run.events} == {"mogplex.tool_call"}
+    timed = [call for call in of_run.events if call["gen_ai.tool.name"] != "Plan"]
+    assert all(call["mogplex.tool.duration"] > 0 for call in timed)
+    for private in (emulator.token, "login", PROMPT, "password", "src/", str(tmp_path)):
+        assert private.encode() not in request.body
+
+
+def test_a_hundred_tool_calls_are_events_and_a_name_that_is_a_text_is_left_out(
+    tmp_path: Path, collector: Collector
+) -> None:
+    call = {"after": "1ms", "tool_finished": "cat /etc/passwd", "call": "exec-{{ i }}"}
+    steps = [
+        {"after": "100ms", "part": "launch"},
+        {"repeat": 102, "steps": [call]},
+        {"after": "100ms", "part": "deliver"},
+    ]
+    scenario = tmp_path / "calls.yaml"
+    scenario.write_text(json.dumps({"steps": steps}), encoding="utf-8")
+    with Emulator(scenario) as emulator:
+        ended = step_for(tmp_path, collector, emulator).run()
+    assert ended.code == 0, ended.out
+    (of_run,) = parts(collector, "invoke_agent")
+    assert of_run.attributes["mogplex.run.tool_calls"] == 102
+    assert [call["gen_ai.tool.name"] for call in of_run.events] == ["other"] * 100
+
+
+def test_each_run_of_a_fleet_is_a_span(tmp_path: Path, collector: Collector) -> None:
+    tasks = "tasks:\n  docs: {prompt: 'scenario: success'}\n  tests: {prompt: 'scenario: failed'}\n"
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator)
+        del step.inputs["prompt"]
+        step.inputs |= {"run-file": "mogplex.yml", "task": "all", "repo": "acme/web"}
+        (step.workspace / "mogplex.yml").write_text(tasks)
+        ended = step.run()
+        ids = {run.id for run in emulator.runs}
+    assert ended.code == 1, ended.out
+    of_step = collector.spans[0]
+    assert of_step.failed
+    assert of_step.attributes["error.type"] == "RUN_FAILED"
+    assert of_step.attributes["mogplex.runs"] == 2
+    assert "mogplex.run.id" not in of_step.attributes
+    runs = parts(collector, "invoke_agent")
+    assert {run.attributes["mogplex.run.id"] for run in runs} == ids
+    found = {run.attributes["mogplex.result"]: run for run in runs}
+    assert {result: run.failed for result, run in found.items()} == {
+        "success": False,
+        "failed": True,
+    }
+    assert found["failed"].attributes["error.type"] == "RUN_FAILED"
+
+
+def test_each_round_of_a_repair_is_a_span_and_each_gate(
+    tmp_path: Path, collector: Collector
+) -> None:
+    red, green = Look([check("test", "failure")]), Look([check("test", "success")])
+    with GitHub() as api, Emulator(speed=SPEED) as emulator:
+        works = [
+            Work({"src/login.tsx": f"try {n}"}, checks=look) for n, look in enumerate([red, green])
+        ]
+        api.works_for(emulator, *works)
+        step = step_for(tmp_path, collector, emulator, {"GITHUB_API_URL": api.url})
+        step.inputs |= {"checks": "test", "repair": "1", "github-token": TOKEN}
+        ended = step.run()
+        first, second = [run.id for run in emulator.runs]
+    assert ended.code == 0, ended.out
+    assert collector.spans[0].attributes["mogplex.rounds"] == 2
+    runs = parts(collector, "invoke_agent")
+    assert [run.attributes["mogplex.run.id"] for run in runs] == [first, second]
+    assert [run.failed for run in runs] == [False, False]
+    gates = parts(collector, "gate ")
+    of_first = [gate for gate in gates if gate.attributes["mogplex.run.id"] == first]
+    of_second = [gate for gate in gates if gate.attributes["mogplex.run.id"] == second]
+    assert len(of_first) + len(of_second) == len(gates)
+    rejected = [gate for gate in of_first if gate.failed]
+    assert [gate.name for gate in rejected] == ["gate checks"]
+    assert rejected[0].attributes["error.type"] == "CHECKS_FAILED"
+    assert rejected[0].attributes["mogplex.gate.passed"] is False
+    assert {gate.attributes["mogplex.gate.name"] for gate in of_second} == {"checks", "branch"}
+    assert all(gate.began >= runs[0].ended for gate in gates)
+
+
+def test_a_cancelled_step_sends_its_trace(tmp_path: Path, collector: Collector) -> None:
+    with Emulator("slow") as emulator:
+        process = step_for(tmp_path, collector, emulator).start()
+        wait_until(asked(emulator, "stream"), process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LONG)
+        assert [run.status for run in emulator.runs] == ["cancelled"]
+    assert process.returncode == 130
+    of_step = collector.spans[0]
+    assert of_step.attributes["cicd.pipeline.task.run.result"] == "cancellation"
+    assert of_step.attributes["error.type"] == "INTERRUPTED"
+    assert of_step.attributes["mogplex.error_code"] == "INTERRUPTED"
+    (of_run,) = parts(collector, "invoke_agent")
+    assert (of_run.failed, of_run.attributes["mogplex.result"]) == (True, "interrupted")
+
+
+def test_a_step_with_wrong_inputs_sends_a_trace_without_runs(
+    tmp_path: Path, collector: Collector
+) -> None:
+    with Emulator("success") as emulator:
+        step = step_for(tmp_path, collector, emulator)
+        step.inputs["timeout"] = "soon"
+        assert step.run().code == 2
+    (of_step,) = collector.spans
+    assert of_step.attributes["error.type"] == "USAGE"
+    assert of_step.attributes["cicd.pipeline.task.run.result"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (hang, "it did not respond in time"),
+        (drip, "it did not respond in time"),
+        (fail, "it responded with status 500"),
+        (show_page, "it responded with a web page or a redirect, as no collector does"),
+        (redirect, "it responded with a web page or a redirect, as no collector does"),
+        (None, "{} refuses the connection"),
+    ],
+)
+def test_a_bad_collector_changes_nothing_but_one_warning(
+    tmp_path: Path, behaviour: Behaviour | None, reason: str
+) -> None:
+    with Collector(behaviour or hang) as collector, Emulator("success", speed=SPEED) as emulator:
+        host = collector.url.removeprefix("http://")
+        step = step_for(tmp_path, collector, emulator)
+        if behaviour is None:
+            host = "127.0.0.1:1"
+            step.env[ENDPOINT] = f"http://{host}"
+        ended = step.run()
+    assert (ended.code, ended.err, step.outputs["result"]) == (0, "", "success")
+    wanted = f"Could not send the trace to {host}: {reason.format(host)}"
+    assert warnings_of(ended.out) == [wanted]
+
+
+def test_after_a_signal_a_slow_collector_is_not_waited_for(tmp_path: Path) -> None:
+    """Without a signal, the trace is sent."""
+    with Collector(accept_late) as collector, Emulator("slow") as emulator:
+        process = step_for(tmp_path, collector, emulator).start()
+        wait_until(asked(emulator, "stream"), process)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=LONG)
+    assert process.returncode == 143
+    host = collector.url.removeprefix("http://")
+    assert f"Could not send the trace to {host}: it did not respond in time" in out
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+def test_every_protocol_over_http_is_sent_as_protobuf(
+    tmp_path: Path, collector: Collector, protocol: str
+) -> None:
+    env = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_SDK_DISABLED": "false"}
+    env |= {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator, env)
+        step.inputs["wait"] = "false"
+        assert step.run().code == 0
+    assert collector.received[0].headers["content-type"] == "application/x-protobuf"
+    assert collector.resource["service.name"] == "mogplex-run-action"
+    assert collector.spans[0].attributes["mogplex.result"] == "detached"
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        (
+            {"OTEL_TRACES_EXPORTER": "none"},
+            "No trace is sent: OTEL_TRACES_EXPORTER does not name otlp",
+        ),
+        (
+            {"TRACEPARENT": f"00-{TRACE}-{PARENT}-00"},
+            "No trace is sent: TRACEPARENT is not sampled",
+        ),
+        ({"OTEL_SDK_DISABLED": "true"}, ""),
+        ({ENDPOINT: ""}, ""),
+    ],
+)
+def test_nothing_is_sent_if_the_environment_says_so(
+    tmp_path: Path, collector: Collector, env: dict[str, str], said: str
+) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator, env)
+        step.inputs["wait"] = "false"
+        ended = step.run()
+    assert (ended.code, collector.received, warnings_of(ended.out)) == (0, [], [])
+    assert [line for line in ended.out.splitlines() if "trace" in line] == [said][: len(said)]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+        {ENDPOINT: "http://127.0.0.1:4317"},
+    ],
+)
+def test_grpc_is_one_warning_and_no_trace(
+    tmp_path: Path, collector: Collector, env: dict[str, str]
+) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator, env)
+        step.inputs["wait"] = "false"
+        ended = step.run()
+    assert (ended.code, collector.received) == (0, [])
+    (warning,) = warnings_of(ended.out)
+    assert warning.startswith("No trace is sent: this step sends OTLP over HTTP only.")
+
+
+def test_a_dry_run_sends_nothing(tmp_path: Path, collector: Collector) -> None:
+    env = {ENDPOINT: collector.url}
+    for inputs in ({"dry-run": "success"}, {"dry-run": "true", "timeout": "soon"}):
+        step = GitHubStep(tmp_path, {"prompt": PROMPT, **inputs}, env)
+        assert "trace" not in step.run().out
+    assert collector.received == []
+
+
+def test_the_page_names_every_attribute_and_the_conventions_know_those_that_are_not_ours() -> None:
+    page = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:cicd|error|gen_ai|mogplex|process|vcs)\.[a-z_.]+)`", page))
+    assert named == {*Attribute} | {"mogplex.tool_call"}
+    modules: list[Any] = [
+        cicd_attributes,
+        error_attributes,
+        gen_ai_attributes,
+        process_attributes,
+        vcs_attributes,
+    ]
+    known = {
+        value for module in modules for value in vars(module).values() if isinstance(value, str)
+    }
+    assert {name for name in Attribute if not name.startswith("mogplex.")} <= known
+    assert list(Schemas)[-1].value == CONVENTIONS
+    assert CONVENTIONS in page
