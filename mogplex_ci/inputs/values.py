@@ -93,6 +93,10 @@ def _read_prompt(platform: Platform, name: str) -> str:
     return text
 
 
+_TEXT_OPTIONS: Final = ("conversationId", "workspaceSessionId", "worktreeId")
+"""Fields of a start request that the service takes as text."""
+
+
 def _run_options(text: str) -> Mapping[str, Any]:
     """Return the fields that are added to the start request.
 
@@ -112,6 +116,11 @@ def _run_options(text: str) -> Mapping[str, Any]:
         fault = f"has {enumeration(taken)}, for which there is an input"
         remedy = f"Set {enumeration(all_named(owners[name] for name in taken))} instead."
         raise UsageError(Problem("run-options", fault, remedy))
+    # The service stores NULL for anything else, without a word.
+    for name in _TEXT_OPTIONS:
+        if options.get(name) is not None and not isinstance(options[name], str):
+            remedy = f'Put quotes around it: {name}: "ID".'
+            raise UsageError(Problem("run-options", f"has a {name} that is not text", remedy))
     return options
 
 

@@ -447,7 +447,7 @@ def _work_of(
         doubt = text.doubt(timeline.outcome.doubted_claims, safe)
     return Work(
         run_id=safe.identifier(run.id),
-        status=safe.identifier(run.status),
+        status=safe.identifier(details.status),
         harness=safe.identifier(run.harness),
         repo_id=safe.identifier(run.repo_id),
         sandbox_id=safe.identifier(run.sandbox_id),

@@ -215,6 +215,11 @@ class RunLog:
         if started.agent_ignored:
             message = "This service does not know agents: the [[agent]] input was not used"
             self._lines.warn("Agent", self._safe.line(message))
+        for name in started.unused_options:
+            words: LiteralString = (
+                "The run does not have {} of [[run-options]]: this service may not know it"
+            )
+            self._lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)
         self._lines.say("Branch: ", *text.branch_words(run), *harness)
 

@@ -28,6 +28,7 @@ from mogplex_ci.run.result import (
     failed_install,
     interrupted,
     names_install,
+    started_too_late,
     timed_out_in_outage,
     with_retry_advice,
     with_sandbox_error,
@@ -45,6 +46,7 @@ from mogplex_ci.run.updates import (
     Starting,
     Update,
 )
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
 SANDBOX_SECONDS: Final = 10.0
 """How long to look for the sandbox of a run that failed before that was ready, and for its log."""
+NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
+"""Fields of a request that the service uses without an answer that repeats them."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
@@ -111,6 +115,8 @@ class Execution:
         except errors.MogplexError as error:
             ending = self._ending_of_error(error)
             yield from self._cancel_unanswered()
+            if self._started is None and self._cancelled is not None:
+                ending = started_too_late(error)
             run = self._run
             is_owned = self._started is not None and self._started.owned
             is_live = run is not None and not run.is_terminal
@@ -145,13 +151,20 @@ class Execution:
             followed=None if self._follower is None else self._follower.timeline,
             repo=self._repo,
             run=self._run,
-            key="" if self._started is None else self._started.key,
+            key=self._key,
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind,
             install_began=self._install_began,
             is_unread=self._is_unread,
         )
+
+    @property
+    def _key(self) -> str:
+        """The key of the run that was started, or may have been; empty if there is none."""
+        if self._started is not None:
+            return self._started.key
+        return (self._starter and self._starter.key_in_doubt) or ""
 
     @property
     def _run(self) -> Run | None:
@@ -326,11 +339,18 @@ class Execution:
         yield Starting(repo_id, self._repo, starter.keys[0], self._plan.repair)
         may_start_here = self._repo is not None or self._started is not None
         if may_start_here:
-            return (yield from starter.start(self._service.deadline))
-        try:
-            return (yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS))
-        except errors.ServerError as error:
-            raise errors.UnknownRepoError(error) from error
+            started = yield from starter.start(self._service.deadline)
+        else:
+            try:
+                started = yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS)
+            except errors.ServerError as error:
+                raise errors.UnknownRepoError(error) from error
+        unused = [
+            name
+            for name, value in self._inputs.run_options.items()
+            if name not in NEVER_ECHOED and value is not None and started.run.data.at(name) is None
+        ]
+        return started._replace(unused_options=tuple(map(Untrusted, unused)))
 
     def _interrupted(self) -> Generator[Update, None, Ending]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few

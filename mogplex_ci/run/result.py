@@ -234,6 +234,18 @@ class RunDetails(NamedTuple):
         return self.timeline.base_branch
 
     @property
+    def status(self) -> str | None:
+        """The run's status; by its events if they came after the last run object that could be
+        read. None if there is no run.
+        """
+        if self.run is None:
+            return None
+        is_live = self.run.status in LIVE_STATUSES
+        if self.is_unread and is_live and self.timeline.status is not None:
+            return self.timeline.status
+        return self.run.status
+
+    @property
     def commit(self) -> str | None:
         """The judged commit; without GitHub's word the pushed tip, when the service tells it of the
         branch worked on.
@@ -411,6 +423,19 @@ def timed_out_in_outage(consequence: str, trouble: MogplexError) -> Ending:
         f"the timeout passed while {consequence}: {trouble.cause}",
         _OUTAGE_REMEDY,
         trouble.detail,
+        "TIMEOUT",
+    )
+
+
+def started_too_late(error: MogplexError) -> Ending:
+    """Return the result of a step whose start was answered only when the step had given up: the
+    run existed, so the codes of an outage, which started nothing, are not its.
+    """
+    return Ending.of(
+        Result.TIMEOUT,
+        f"the run was started, but the API's answer came too late: {error.cause}",
+        _RAISE_TIMEOUT,
+        error.detail,
         "TIMEOUT",
     )
 

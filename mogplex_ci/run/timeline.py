@@ -191,8 +191,21 @@ class RunOutcome:
         """The claims in the agent's last message that its tools do not show, according to the
         service; None when it says nothing of the kind, which proves nothing.
         """
-        self.has_ended = False
+        self.ended_by: EventKind | None = None
+        """The kind of the event that says that the run, or its work before a pause, is over."""
+
+    @property
+    def has_ended(self) -> bool:
         """Whether an event says that the run, or its work before a pause, is over."""
+        return self.ended_by is not None
+
+
+_LAST_STATUSES: Final = {
+    EventKind.FINISHED: "success",
+    EventKind.FAILED: "failed",
+    EventKind.CANCELLED: "cancelled",
+}
+"""The status that follows each event at the end of a run."""
 
 
 class Timeline:
@@ -250,6 +263,13 @@ class Timeline:
             elif not isinstance(addition, TextPiece):
                 self.entries.append(addition)
         return additions
+
+    @property
+    def status(self) -> str | None:
+        """The run's status, as far as its events tell; None before its sandbox was ready."""
+        if self.outcome.ended_by is not None:
+            return _LAST_STATUSES.get(self.outcome.ended_by)
+        return "streaming" if self.sandbox_was_ready else None
 
     def begin_segment(self) -> None:
         """The run goes on after a pause: its end, its delivery and the phases of its work are
@@ -430,7 +450,7 @@ class Timeline:
 
     def _read_end(self, event: Event, end: RunEnd) -> None:
         outcome = self.outcome
-        outcome.has_ended = True
+        outcome.ended_by = event.kind
         outcome.failure_code = end.code or outcome.failure_code
         outcome.agent_exited = outcome.agent_exited or end.exit_code is not None
         outcome.delivery_failed = outcome.delivery_failed or end.in_delivery

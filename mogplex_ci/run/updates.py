@@ -64,6 +64,10 @@ class Started(NamedTuple):
     """The run was started elsewhere, and this step was asked to follow it."""
     agent_ignored: bool = False
     """An agent was asked for, but the service did not use it."""
+    unused_options: tuple[Untrusted, ...] = ()
+    """Fields of ``run-options`` that the run object does not repeat: the service may not know
+    them.
+    """
     keys_used_up: bool = False
     """It has ended without success, and so have the runs under all other keys of the step."""
 

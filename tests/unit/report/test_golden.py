@@ -105,7 +105,7 @@ def case(
     kind: Result,
     events: Sequence[dict[str, Any]] = (),
     later: Sequence[u.Update] = (),
-    started: Mapping[str, bool] | None = MappingProxyType({}),
+    started: Mapping[str, Any] | None = MappingProxyType({}),
     inputs: Mapping[str, Any] = MappingProxyType({}),
     **known: Any,
 ) -> OneRun:
@@ -115,6 +115,7 @@ def case(
     ended = result(kind, *events, **known)
     if started is None:
         return OneRun(RunResult(ended.ending), inputs=inputs)
+    how: dict[str, Any]
     feed, how = Feed(), {"joined": False, "owned": True, **started}
     updates = (
         *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.details.run or run(), "key-1", **how)),

@@ -217,6 +217,14 @@ def test_a_step_knows_whether_its_agent_was_ignored(
         assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 
+def test_options_that_the_run_does_not_have_are_said(world: World) -> None:
+    """Not those that no answer repeats, and those without a value."""
+    options = {"conversationId": "c-1", "workspaceSessionId": "w-1", "modelTier": "high", "x": None}
+    case = world.new_case(run_options=options)
+    unused = started(case.play(wait=False)).unused_options
+    assert [name.text for name in unused] == ["modelTier"]
+
+
 def test_a_repository_that_is_known_already_is_not_looked_up(world: World) -> None:
     (found,) = world.client().repos(query="acme/web")
     played = world.new_case(found=found).play()
