@@ -16,7 +16,7 @@ from tests.documents import claim
 from tests.program import ROOT
 
 TOKEN, OTHER = "mog_" + "a" * 32, "mog_" + "b" * 32
-SCENARIO = claim("docs/emulator.md", "description: Two rounds")
+SCENARIO = claim("docs/maintaining/worlds.md", "description: Two rounds")
 FAULTS = claim("docs/maintaining/worlds.md", "faults:\n")
 WORLD = claim("docs/maintaining/worlds.md", "users:\n")
 REPO = "10000000-0000-4000-8000-00000000000a"

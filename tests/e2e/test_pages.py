@@ -31,13 +31,13 @@ FIRST_CALL = claim("CONTRIBUTING.md", "--instructions")
 FIRST_LINE = claim("CONTRIBUTING.md", '"instructions"')
 CURL_LOOP = ROOT / "benchmarks" / "peers" / "curl-loop.sh"
 PAGE = "docs/emulator.md"
-FAULTS_PAGE = "docs/maintaining/worlds.md"
+WORLDS_PAGE = "docs/maintaining/worlds.md"
 SERVES = claim(PAGE, "$ mogplex-ci emulator")
 USES = claim(PAGE, "export MOGPLEX_URL")
-ARMS = claim(FAULTS_PAGE, "curl http")
-PYTHON = claim(PAGE, "from mogplex_ci.emulator import Emulator")
-OWN_SCENARIO = claim(PAGE, "description: Two rounds")
-FAULTS = claim(FAULTS_PAGE, "faults:\n")
+ARMS = claim(WORLDS_PAGE, "curl http")
+PYTHON = claim(WORLDS_PAGE, "from mogplex_ci.emulator import Emulator")
+OWN_SCENARIO = claim(WORLDS_PAGE, "description: Two rounds")
+FAULTS = claim(WORLDS_PAGE, "faults:\n")
 PORT = "8787"
 
 
