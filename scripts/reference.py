@@ -96,6 +96,7 @@ On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they 
 dotenv file: `mogplex.env`, or the one that `MOGPLEX_DOTENV` names ([platforms](platforms.md)). It omits values that
 another program might execute, such as a branch name with a `$`; the result file has them. Unknown values are empty. As
 soon as the run has started, the step writes {early}.
+GitHub passes on the outputs of a step with `background: true` only after a `wait`, `wait-all` or `cancel` of it.
 
 | output | meaning | example |
 | --- | --- | --- |
