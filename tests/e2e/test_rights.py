@@ -31,6 +31,7 @@ INPUTS = {
 NEEDED = [
     pytest.param(kind.name, right, id=f"{kind.name} without {right}")
     for kind in GATES
+    if kind.name in INPUTS
     for right in (kind.needs or "contents: read").split(", ")
 ]
 ALL = {
@@ -107,6 +108,11 @@ def check_nothing_started(job: Job, ended: Ended, cause: str, remedy: str = REME
     assert job.post().code == 0
     assert job.emulator.runs == []
     assert {request.route for request in job.emulator.requests} <= {"repos"}
+
+
+def test_each_gate_is_asked_for() -> None:
+    missing = {kind.name for kind in GATES} - INPUTS.keys()
+    assert not missing, "add to INPUTS what asks for each"
 
 
 @pytest.mark.parametrize(("name", "right"), NEEDED)

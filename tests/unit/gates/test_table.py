@@ -5,18 +5,21 @@ the place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from mogplex_ci.gate_kinds import BRANCH, GATE_INPUTS, GATES, GateKind
+from mogplex_ci.gate_kinds import BRANCH, CHANGE, GATE_INPUTS, GATES, GateKind
 from mogplex_ci.gates.outcome import GateOutcome, Passed, Rejected, Unknown
 from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Gate
 from mogplex_ci.step.rights import READ_RIGHTS
 from tests.github import Look, check
 from tests.program import ROOT
+from tests.typed_inputs import typed_inputs
 from tests.unit.gates.judging import HEAD, VirtualGitHub, ended, judged, requires
 
 ALL = (*GATES, BRANCH)
@@ -83,7 +86,7 @@ def test_each_row_has_its_name_to_itself() -> None:
 
 
 def test_what_a_new_gate_lacks_is_named() -> None:
-    new = GATES[0]._replace(name="licence", code="NO_LICENCE", needs="packages: read")
+    new = CHANGE._replace(name="licence", code="NO_LICENCE", needs="packages: read")
     assert list(missing(new)) == [
         "name the judge of licence in gates/table.py",
         "add licence to $defs/requirements in inputs.schema.json",
@@ -97,32 +100,32 @@ def test_what_a_new_gate_lacks_is_named() -> None:
 
 @each_gate
 def test_a_gate_passes_and_rejects_in_the_words_of_its_row(kind: GateKind) -> None:
-    inputs_of_run = requires("change", allowed="src/", protected=".github/")._replace(
-        artifact="report"
-    )
+    asks: dict[str, Any] = {}
+    if kind.is_word:
+        asks["require"] = frozenset([kind.name])
+    if kind.has_input:
+        asks[inputs()[kind.name].field] = "x"
+    asking = typed_inputs(**asks)
     judge = JUDGES[kind]
     assert judge.rejected in judge.outcomes
     if kind is BRANCH:
-        good, bad = (branch_gate(is_moved=moves) for moves in (False, True))
+        good = branch_gate(is_moved=False)
+        bad = branch_gate(is_moved=True)
     else:
-        if kind.is_word:
-            inputs_of_run = inputs_of_run._replace(require=frozenset([kind.name]))
-        good, bad = (
-            next(
-                gate
-                for gate in judged(
-                    None, ended(), inputs_of_run, scenario_rounds=[findings]
-                ).details.gates
-                if gate.name == kind.name
-            )
-            for findings in ({}, {kind.name: ["x", "y"]})
-        )
-    expected = kind.expected(inputs_of_run)
+        good = played_gate(asking, {})
+        bad = played_gate(asking, {kind.name: ["x", "y"]})
+    expected = kind.expected(asking)
     assert (good.passed, good.expected, good.error_code, good.remedy) == (True, expected, "", "")
     assert good.found == judge.passed.found(1).format(number=1)
     assert (bad.passed, bad.expected, bad.error_code in codes(kind)) == (False, expected, True)
     assert bad.remedy
     assert "{" not in bad.found + bad.remedy
+
+
+def played_gate(asking: ActionInputs, findings: Mapping[str, Sequence[str]]) -> Gate:
+    """Return the only gate of a run, as a scenario has it."""
+    (gate,) = judged(None, ended(), asking, scenario_rounds=[findings]).details.gates
+    return gate
 
 
 def branch_gate(*, is_moved: bool) -> Gate:
