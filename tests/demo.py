@@ -96,7 +96,8 @@ def play(step: GitHubStep, log_file: Path) -> int:
         for line in process.stdout:
             file.write(line)
             shown = log.add(line.rstrip("\n"))
-            if shown is not None:
+            # The service ends with the demo: no command could ask it about the run.
+            if shown is not None and not shown.startswith("To "):
                 print(coloured(shown) if sys.stdout.isatty() else shown, flush=True)
     return process.returncode
 

@@ -15,7 +15,14 @@ from mogplex_ci.commands.common import (
     in_session,
     whole_number,
 )
-from mogplex_ci.errors import AdvisedError, NotFoundError, UsageError
+from mogplex_ci.errors import (
+    AdvisedError,
+    ForbiddenError,
+    MogplexError,
+    NotAuthorizedError,
+    NotFoundError,
+    UsageError,
+)
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.values import artifact_path
@@ -56,11 +63,12 @@ def parsers() -> Mapping[str, Parser]:
     )
     cancel = Parser(
         "runs cancel",
-        "Cancel a run; one that has ended stays as it is.",
+        "Cancel runs; one that has ended stays as it is.",
         example=f"runs cancel {run}",
     )
-    for parser in (get, events, artifact, cancel):
+    for parser in (get, events, artifact):
         parser.take("run_id", "id of the run", inputs()["run-id"].kind, metavar="RUN-ID")
+    cancel.take("run_ids", "ids of runs", inputs()["run-id"].kind, metavar="RUN-ID", nargs="+")
     for parser in (get, events, cancel):
         parser.switch("--json", "print JSON, one object a line")
     events.switch("--follow", "show events as they come, until the run ends or pauses")
@@ -285,14 +293,32 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = session.call(lambda client, timeout: cancel_once(client, options.run_id, timeout))
-    if options.json:
+    """Cancel each run, and return the worst exit code."""
+    first, *others = dict.fromkeys(options.run_ids)
+    if not others:
+        return _cancel_one(session, first, as_json=options.json)
+    exit_code = 0
+    for run_id in (first, *others):
+        try:
+            _cancel_one(session, run_id, as_json=options.json)
+        except (NotAuthorizedError, ForbiddenError):
+            raise  # it is about the token
+        except MogplexError as error:
+            session.console.fail("run {} was not cancelled", run_id)
+            session.console.error(error)
+            exit_code = max(exit_code, error.exit_code)
+    return exit_code
+
+
+def _cancel_one(session: Session, run_id: str, *, as_json: bool) -> int:
+    answer = session.call(lambda client, timeout: cancel_once(client, run_id, timeout))
+    if as_json:
         session.console.json(answer.data)
         return 0
     line = session.console.safe.line
-    said = line("cancellation requested for run {}", options.run_id)
+    said = line("cancellation requested for run {}", run_id)
     if answer.already_terminal:
-        said = line("run {} has already ended", options.run_id)
+        said = line("run {} has already ended", run_id)
     session.console.lines([said, line("status: {}", answer.status)])
     return 0
 

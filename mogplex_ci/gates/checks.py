@@ -121,10 +121,12 @@ def _warn_of_workflows(inspection: Inspection) -> Generator[Update, None, None]:
     """Warn of a run that decides its own checks."""
     with contextlib.suppress(GitHubError):
         if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
-            yield GateWarns(
-                "the run changed workflows below .github/workflows/ and so decides its own checks: "
-                "[[protected-paths]] can keep it from that"
+            said = (
+                "the run changed workflows below .github/workflows/ and so decides its own checks"
             )
+            if inspection.inputs.protected_paths is None:
+                said += ": [[protected-paths]] can keep it from that"
+            yield GateWarns(said)
 
 
 class _ChecksJudge:

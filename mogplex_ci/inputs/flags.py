@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more``
         is what argparse shall know besides.
         """
-        is_needed = not name.startswith("-") and "nargs" not in more
+        is_needed = not name.startswith("-") and more.get("nargs") != "?"
         default = more.get("default") or ""
         shown_name = metavar if is_needed else name
 

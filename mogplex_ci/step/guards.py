@@ -115,8 +115,8 @@ def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str |
         remedy = None
         if isinstance(cause, Build):
             remedy = _FORKS
-        elif step.platform.repository() is None:  # not on GitHub, which cannot be asked
-            remedy = _NAME_USERS
+        elif step.platform.repository() is None or inputs.github_token is not None:
+            remedy = _NAME_USERS  # GitHub cannot be asked, or was asked
         raise errors.UntrustedTriggerError(outsider, remedy=remedy)
     return f"Not started: {outsider}."
 

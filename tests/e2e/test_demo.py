@@ -67,6 +67,7 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "\nPull request: https://github.com/acme/web/pull/42\n" in done.stdout
     assert "::group::" not in done.stdout
+    assert "runs get" not in done.stdout, "the service is gone"
     told, _, tries = done.stdout.partition("\nTry next:\n")
     lines = told.splitlines()
     assert lines[-len(FILES) - len(reasons) :] == [

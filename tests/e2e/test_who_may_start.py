@@ -154,7 +154,8 @@ def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is
         api.fail(status=status, times=99)
     ended = job.run(COMMENT, github_token=TOKEN)
     assert job.outcome(ended) == TRIGGER
-    assert "whose membership is private" in ended.out
+    (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
+    assert error.endswith("A prompt is code. Name in allowed-users who may start runs.")
     warnings = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert [text.partition(": ")[0] for text in warnings] == [
         "GitHub could not be asked who has write access"

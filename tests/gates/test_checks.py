@@ -279,6 +279,15 @@ def test_a_run_that_changes_workflows_is_warned_of(story: Story) -> None:
     assert "protected-paths" in warning
 
 
+def test_a_warning_does_not_advise_the_input_that_has_rejected_the_run(story: Story) -> None:
+    work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
+    checked(story, work, protected_paths=".github/", repair="1")
+    warnings = {update.words for update in story.said if isinstance(update, GateWarns)}
+    assert warnings == {
+        "the run changed workflows below .github/workflows/ and so decides its own checks"
+    }
+
+
 # Nothing is named
 
 
