@@ -136,8 +136,7 @@ def times() -> Times:
             "INPUT_API-KEY": "mog_" + "x" * 32,
             "INPUT_PROMPT": "Fix it",
             "INPUT_BASE-URL": url,
-            "INPUT_MATRIX": "null",  # this and the next one are defaults of action.yml
-            "INPUT_POST-STEP": "true",
+            "INPUT_JOB-CONTEXT": "{}",  # a default of action.yml
         }
         ours = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mogplex_ci.cli import main; sys.exit(main([]))"
         same, every = (

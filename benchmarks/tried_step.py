@@ -99,9 +99,8 @@ class Try:
 
     def post(self) -> int:
         """Clean up as the runner does, and return the exit code."""
-        state = {f"STATE_{name}": value for name, value in self._step.state.items()}
         with (self.folder / "post").open("wb") as out:
-            env, cwd = self._step.environment | state, self._step.workspace
+            env, cwd = self._step.environment, self._step.workspace
             return subprocess.run(
                 [*ENTRY, "post"], env=env, cwd=cwd, stdout=out, check=False
             ).returncode

@@ -37,6 +37,7 @@ wrote is in ``detail``. An error is not changed after it is made::
         HeldBackError
         ResourceError
             OutputsError
+            StateError
             EventTextError
         InternalError
         GitHubError
@@ -443,6 +444,16 @@ class OutputsError(ResourceError):
     """The CI system does not take the outputs, so nothing was started."""
 
     exit_code = 2
+
+
+class StateError(ResourceError):
+    """What ``post`` must know of a run cannot be saved, so nothing was started."""
+
+    exit_code = 2
+    remedy = "Make room there, and let this step write to one of these folders."
+
+    def __init__(self, detail: Untrusted) -> None:
+        super().__init__("the state for the clean-up step cannot be written", detail=detail)
 
 
 class EventTextError(ResourceError):

@@ -366,3 +366,12 @@ StartRequest: TypeAlias = Mapping[str, object]
 """The body of ``POST /runs``, by the API's names: ``repoId``, ``prompt`` and what else was asked
 for.
 """
+
+
+class UnansweredStart(NamedTuple):
+    """A start request that may have made a run whose id is not known."""
+
+    key: str
+    request: StartRequest
+    may_be_foreign: bool
+    """Whether the key is the user's own: another job may have started a run under it."""

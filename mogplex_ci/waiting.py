@@ -70,6 +70,8 @@ class Stop:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         """The first signal that arrived."""
+        self.at: float | None = None
+        """When it arrived, by the machine's clock; None before it."""
 
     def install(self) -> None:
         """Handle SIGINT, SIGQUIT, SIGTERM and SIGHUP. As PID 1, a program without handlers would
@@ -101,9 +103,13 @@ class Stop:
         """The signal's name, such as ``SIGTERM``."""
         return (self.signal or signal.SIGINT).name
 
-    def request(self, number: signal.Signals) -> None:
-        """Do what the arrival of signal ``number`` does. May be called in a signal handler."""
-        self.signal = self.signal or number
+    def request(self, number: signal.Signals, at: float | None = None) -> None:
+        """Do what the arrival of signal ``number`` at the time ``at`` does. May be called in a
+        signal handler.
+        """
+        if self.signal is None:
+            self.at = at
+            self.signal = number
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
@@ -126,7 +132,7 @@ class Stop:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGBREAK", None):
             number = signal.SIGTERM
-        self.request(signal.Signals(number))
+        self.request(signal.Signals(number), time.monotonic())
 
 
 class _ThisThread(threading.local):

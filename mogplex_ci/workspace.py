@@ -21,10 +21,8 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 
-_ROOM: Final = 64 * 1024
-"""Bytes of the outputs and the state of a step with many runs, about."""
-_TRIES: Final = 10
-"""How often a file is made whose folder another process removes."""
+ROOM: Final = 64 * 1024
+"""Bytes of the outputs of a step with many runs, or of a run's state, about."""
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:
@@ -108,27 +106,9 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     """
     path = inside(workspace, name, input_name=input_name)
     with usable(input_name, "written", path, name):
-        _create(path)
+        make_folder(path.parent)
+        append_text(path, "")
     return path
-
-
-def _create(path: Path) -> None:
-    """Make a file with its folders, unless it is there.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            _make_folder(path.parent)
-            append_text(path, "")
-        except (FileExistsError, FileNotFoundError):
-            # Jobs may share a workspace, and the last one to leave removes the folder of states:
-            # before the file is made, or while ``mkdir`` looks at what is there.
-            if not tries_left:
-                raise
-        else:
-            return
 
 
 def append_text(path: Path, text: str) -> None:
@@ -159,7 +139,7 @@ def check_room(path: Path) -> None:
     with os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND), "wb", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         try:
-            _write_all(file, b"\n" * _ROOM)
+            _write_all(file, b"\n" * ROOM)
         finally:
             file.truncate(size)
 
@@ -179,23 +159,24 @@ def discard(path: Path) -> None:
         os.unlink(folder / path.name, dir_fd=descriptor)
 
 
-def write_whole(path: Path, text: str | Iterator[str]) -> None:
+def write_whole(path: Path, text: str | Iterator[str], mode: int = 0o644) -> None:
     """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of
     the new one.
 
-    An iterator's pieces are written as they come.
+    An iterator's pieces are written as they come. The file gets ``mode`` despite the umask: later
+    steps may run as another user.
 
     Raises:
         OSError: the file cannot be written, or one of its folders has become a link.
     """
     partial = path.with_name(f".{path.name}.{token_hex(8)}")
     with _folder(path) as (folder, descriptor):
-        file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
-                    os.fchmod(file, 0o644)  # despite the umask: later steps may run as another user
+                    os.fchmod(file, mode)
             os.replace(
                 folder / partial.name,
                 folder / path.name,
@@ -237,9 +218,9 @@ def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
         os.close(folder)
 
 
-def _open(path: Path, flags: int) -> int:
-    """Open a regular file without following links. Opening a named pipe would block, and no signal
-    would end that.
+def _open(path: Path, flags: int, mode: int = 0o644) -> int:
+    """Open a regular file without following links; a new one gets ``mode``. Opening a named pipe
+    would block, and no signal would end that.
 
     Raises:
         OSError: it cannot be opened, or is no regular file.
@@ -248,7 +229,7 @@ def _open(path: Path, flags: int) -> int:
     with _folder(path) as (folder, descriptor):
         if descriptor is None and path.is_symlink():  # no flag refuses it there
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        file = os.open(folder / path.name, flags, 0o644, dir_fd=descriptor)
+        file = os.open(folder / path.name, flags, mode, dir_fd=descriptor)
         if flags & os.O_CREAT:
             _hand_over(file, folder, descriptor)
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -257,14 +238,14 @@ def _open(path: Path, flags: int) -> int:
     return file
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing.
 
     Raises:
         OSError: it cannot be made.
     """
     if not folder.is_dir():
-        _make_folder(folder.parent)
+        make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         _hand_over(folder, folder.parent)
 

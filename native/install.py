@@ -20,7 +20,7 @@ _WHEEL = _NATIVE / "wheel.txt"
 
 
 def main() -> None:
-    """Install, and set the step's outputs `python` and `state`, the path of an empty file."""
+    """Install, and set the step's output `python`."""
     folder = Path(tempfile.mkdtemp(prefix="mogplex-ci-", dir=os.environ.get("RUNNER_TEMP")))
     venv.create(folder / "venv")
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -31,10 +31,8 @@ def main() -> None:
     else:
         _pip(python, *locked, "--requirement", str(_ROOT / "requirements/build.txt"))
         _pip(python, "--no-build-isolation", "--no-deps", "--no-index", str(_ROOT))
-    state = folder / "state"
-    state.touch()
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
-        outputs.write(f"python={python}\nstate={state}\n")
+        outputs.write(f"python={python}\n")
 
 
 def _pip(python: Path, *arguments: str) -> None:

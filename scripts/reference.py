@@ -231,14 +231,7 @@ def _declaration(spec: Input) -> Iterator[str]:
         break_on_hyphens=False,
     )
     if spec.github_expression is not None:
-        is_word = (
-            spec.github_expression.isalpha()
-        )  # `true` would be a boolean, which an input cannot be
-        yield (
-            f'    default: "{spec.github_expression}"'
-            if is_word
-            else f"    default: {spec.github_expression}"
-        )
+        yield f"    default: '{spec.github_expression}'"
 
 
 def _description(spec: Input) -> str:

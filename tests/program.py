@@ -4,11 +4,13 @@ outputs.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -171,7 +173,8 @@ class GitHubStep:
             for name, value in self.inputs.items()
         }
         runner = {
-            name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()
+            name: value.replace("{folder}", str(self.folder))
+            for name, value in ENVIRONMENTS["github"].items()
         }
         return {**runner, **given, **self.env}
 
@@ -199,13 +202,21 @@ class GitHubStep:
         """Whether ``word`` is in its outputs or its state. It may be asked while the step writes
         them, and then the last entry may be incomplete.
         """
-        files = (self.folder / "output", self.folder / "state")
-        return any(word in file.read_text(encoding="utf-8") for file in files)
+        texts = [(self.folder / "output").read_text(encoding="utf-8"), *self._states()]
+        return any(word in text for text in texts)
 
     @property
-    def state(self) -> dict[str, str]:
-        """The state as the runner reads it."""
-        return _values(self.folder / "state")
+    def saved(self) -> list[dict[str, Any]]:
+        """What the step has saved for its clean-up: of each run, what its file holds."""
+        return [json.loads(text.partition(" ")[2]) for text in self._states()]
+
+    def _states(self) -> list[str]:
+        """Return the text of each file for the clean-up. One may go while they are read."""
+        texts: list[str] = []
+        for path in sorted(self.folder.rglob("mogplex-*-*.json")):
+            with suppress(FileNotFoundError):
+                texts.append(path.read_text(encoding="utf-8"))
+        return texts
 
     @property
     def summary(self) -> str:

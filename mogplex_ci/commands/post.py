@@ -1,167 +1,254 @@
-"""The clean-up step: cancels the runs that the main step owns and left unfinished, even when that
-step was killed.
+"""The clean-up step: cancels the runs that the job's steps own and left unfinished, even when they
+were killed.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.names import NamesHere
-from mogplex_ci.inputs.read import read_connection, read_inputs
-from mogplex_ci.inputs.sources import gather, given_texts
-from mogplex_ci.models import Cancelled, Repair
+from mogplex_ci.inputs.read import MatrixJob
+from mogplex_ci.inputs.sources import given_texts
+from mogplex_ci.models import Cancelled, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
-from mogplex_ci.report.text import CANCEL, command_line, problem
-from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.sanitize import Markdown, Part, Sanitizer, count
-from mogplex_ci.step.guards import with_event
-from mogplex_ci.step.ledger import OpenRun, saved_state
-from mogplex_ci.waiting import Clock, stop_of_process
+from mogplex_ci.report.log_lines import JobLogLines
+from mogplex_ci.report.text import CANCEL, command_line, join_present, problem
+from mogplex_ci.run.cancel import PATIENT, Budget, cancel, cancel_unanswered
+from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, count
+from mogplex_ci.step.planning import job_name
+from mogplex_ci.step.state import OpenRun, SavedRun, StateFiles, forget
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock, Stop, StopRequested, stop_of_process
 
 if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
+    pass
+
+
+class Settled(NamedTuple):
+    """A run that is over now."""
+
+    run_id: str
+    status: str
+    had_ended: bool
+    """Whether it had ended before the clean-up asked."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Clean up and return the exit code: 0 when nothing of this step is left running."""
-    platform = detect(env, job_log(stop_of_process()))
+    """Clean up and return the exit code: 0 when nothing of this job is left running."""
+    stop = stop_of_process()
+    platform = detect(env, job_log(stop))
     safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
     try:
         parser().read(argv)
-        key = given_texts(argv, env).get("idempotency-key")
-        token = None
-        if platform.load_states(key=key):
-            _, token = read_connection(argv, env)
     except UsageError as error:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
         return error.exit_code
-    state = saved_state(platform, token=token, key=key)
-    if state is None:
-        return 0
-    if token is None or not state.is_ours:
+    texts = given_texts(argv, env)
+    token = texts.get("api-key", "")
+    job = job_name(platform, MatrixJob.by_texts(texts).parts, texts.get("idempotency-key"))
+    found = StateFiles(platform, job, token).find()
+    if found.unknown:
         why: LiteralString = "the state was saved with another token, or by another job"
-        if token is None:
+        if not token:
             why = "[[api-key]] is missing"
-        text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
+        text = safe.line("Could not cancel {}: {}", count(found.unknown, "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
-        return NotAuthorizedError.exit_code
-    from mogplex_ci.api.client import Client  # loads urllib3
-
-    # The step has started a run there with this token: what fails now is an outage.
-    history = ServiceHistory(has_answered=True, accepts_token=True)
-    with contextlib.closing(Client(state.base_url, token, history=history)) as client:
-        codes = [
-            _clean_up(run, client, state.base_url, argv, platform, safe)
-            for run in reversed(state.runs)
-        ]  # the newest first
-    if not any(codes):
-        with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
-            platform.save_state("", key=key)
-    return max(codes, default=0)
+    code = NotAuthorizedError.exit_code if found.unknown else 0
+    if not found.runs:
+        return code
+    clean_up = CleanUp(platform, safe, texts, token, stop)
+    return max(code, clean_up.perform(found.runs))
 
 
-def _clean_up(
-    left: OpenRun,
-    client: "Client",
-    base_url: str,
-    argv: Sequence[str],
-    platform: Platform,
-    safe: Sanitizer,
-) -> int:
-    """Cancel one run, say how that went, and return the exit code: 0 when it is not left
-    running. ``base_url`` is that of ``client``.
-    """
-    run = safe.line("its run")
-    if left.run_id:
-        run = safe.line("run {}", left.run_id)
-    platform.line(safe.sentence("The step ended before its run; cancelling ", run))
-    try:
-        answer = _cancel(left, client, argv, platform)
-    except MogplexError as error:
-        _comment(left, "it could not be cancelled and may still be running", argv, platform, safe)
-        why = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
-        is_foreign = isinstance(error, ForeignRunError)  # nothing of this step is left running
-        if not is_foreign:
-            why = safe.sentence(why, ". The run may go on", *_by_hand(left, base_url, safe))
-        platform.annotate(Level.WARNING, safe.line("Mogplex"), why)
-        return 0 if is_foreign else error.exit_code
-    _comment(left, f"its status is {answer.status}", argv, platform, safe)
-    if answer.already_terminal:
-        platform.line(safe.line("The run had already ended: {}", answer.status))
-    else:
-        platform.line(safe.line("Run {}", answer.status))
-    return 0
+class CleanUp:
+    """Cancels runs and says how that went."""
 
+    def __init__(
+        self, platform: Platform, safe: Sanitizer, texts: Mapping[str, str], token: str, stop: Stop
+    ) -> None:
+        """``texts`` are those of the inputs that are given."""
+        self._platform = platform
+        self._safe = safe
+        self._texts = texts
+        self._token = token
+        self._stop = stop
+        self._clock = Clock()
+        self._settled: list[Settled] = []
 
-def _by_hand(left: OpenRun, base_url: str, safe: Sanitizer) -> list[Part]:
-    """Return how a person can cancel a run; nothing where its id is not known."""
-    if not left.run_id:
-        return []
-    return [". To cancel it by hand: ", command_line(CANCEL, left.run_id, base_url, safe)]
+    def perform(self, runs: Sequence[SavedRun]) -> int:
+        """Cancel each run and return the exit code. One that fails stops no other."""
+        codes: list[int] = []
+        left = list(runs)
+        try:
+            with self._stop.interrupting():
+                while left:
+                    codes.append(self._clean_up(left[0], PATIENT))
+                    del left[0]
+        except StopRequested:
+            codes.append(self._hurry(left))
+        self._say_settled()
+        return max(codes)
 
+    def _hurry(self, left: Sequence[SavedRun]) -> int:
+        """Say which runs may still be running, and cancel them in the seconds of a stopped step."""
+        for saved in left:
+            shown = self._safe.sentence(
+                self._name(saved.run), " may still be running", *self._by_hand(saved.run)
+            )
+            self._warn(shown)
+        ends = (self._stop.at or 0.0) + self._platform.system.stop_seconds.cancel
+        for saved in left:
+            seconds = ends - self._clock.monotonic()
+            if seconds > 0:
+                self._clean_up(saved, Budget.after_signal(seconds))
+        return self._stop.exit_code
 
-def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platform) -> Cancelled:
-    """Cancel the run by its id. A start that was never answered is sent again with the same inputs
-    to learn the id.
+    def _clean_up(self, saved: SavedRun, budget: Budget) -> int:
+        """Cancel one run, say how that went, and return the exit code: 0 when it is not left
+        running.
+        """
+        run = saved.run
+        name = self._name(run)
+        self._line("The step ended before its run; cancelling ", name)
+        try:
+            answer = self._cancel(run, budget)
+        except ForeignRunError as error:
+            self._warn(
+                self._safe.sentence(
+                    "Could not cancel ", name, ": ", self._safe.message(error.cause)
+                )
+            )
+            forget(saved)
+            return 0
+        except MogplexError as error:
+            self._comment(run, "it could not be cancelled and may still be running")
+            why = self._safe.message(error.cause)
+            self._warn(
+                self._safe.sentence(
+                    "Could not cancel ", name, ": ", why, ". The run may go on", *self._by_hand(run)
+                )
+            )
+            return error.exit_code
+        forget(saved)
+        run_id = answer.run.id if answer.run is not None else run.run_id
+        self._settled.append(Settled(run_id, answer.status, answer.already_terminal))
+        if answer.already_terminal:
+            self._line("The run had already ended: ", Untrusted(answer.status))
+        else:
+            self._line("Run ", Untrusted(answer.status))
+        self._comment(run, f"its status is {answer.status}")
+        return 0
 
-    Raises:
-        MogplexError: it could not be cancelled.
-    """
-    clock = Clock()
-    if run.run_id:
-        return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-    inputs = read_inputs(gather(argv, platform), run.task)
-    repair = None
-    if run.repair:
-        repair = Repair(*run.repair)
-    request = with_event(inputs, platform.cause.words()).start_request(run.repo_id, repair)
-    may_be_foreign = inputs.idempotency_key is not None
-    return cancel_unanswered(
-        client,
-        request,
-        run.key,
-        may_be_foreign=may_be_foreign,
-        clock=clock,
-        budget=TIMEOUT_BUDGET,
-    )
+    def _cancel(self, run: OpenRun, budget: Budget) -> Cancelled:
+        """Cancel the run by its id. A start without a response is sent again to learn the id.
 
+        Raises:
+            MogplexError: it could not be cancelled.
+        """
+        from mogplex_ci.api.client import Client  # loads urllib3
 
-def _comment(
-    run: OpenRun, said: str, argv: Sequence[str], platform: Platform, safe: Sanitizer
-) -> None:
-    """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
-    values, repository = given_texts(argv, platform.env), platform.repository()
-    if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
-        return
-    if check({"comment-on": values["comment-on"]}):  # no step that started a run had it like this
-        return
-    from mogplex_ci.github_api import GitHubApi  # loads urllib3
+        # The step has started a run there with this token: what fails now is an outage.
+        history = ServiceHistory(has_answered=True, accepts_token=True)
+        with contextlib.closing(Client(run.base_url, self._token, history=history)) as client:
+            if run.request is None:
+                return cancel(client, run.run_id, clock=self._clock, budget=budget)
+            start = UnansweredStart(run.key, run.request, run.may_be_foreign)
+            return cancel_unanswered(
+                client, start, clock=self._clock, budget=budget, on_started=self._say_id
+            )
 
-    text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
-    shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
-    try:
-        with contextlib.closing(
-            GitHubApi(platform.github_api_url(), values["github-token"], repository)
-        ) as github:
-            comment = Comment(github, int(values["comment-on"]), values["api-key"], Clock())
-            comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
-    except MogplexError as error:  # an address of the API that is none, too
-        platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
+    def _say_id(self, run_id: str) -> None:
+        self._line("Its run is ", Untrusted(run_id))
+
+    def _name(self, run: OpenRun) -> SafeText:
+        if not run.run_id:
+            return self._safe.line("its run")
+        return self._safe.line("run {}", run.run_id)
+
+    def _by_hand(self, run: OpenRun) -> list[Part]:
+        """Return how a person can cancel or find a run."""
+        if not run.run_id:
+            key = self._safe.key(run.key)
+            return [". Its key: ", key, ". Re-run the [[job]]: it finds this run"]
+        return [
+            ". To cancel it by hand: ",
+            command_line(CANCEL, run.run_id, run.base_url, self._safe),
+        ]
+
+    def _say_settled(self) -> None:
+        """Say in one notice, and in one line of the summary, what became of the runs."""
+        safe = self._safe
+        if not self._settled:
+            return
+        cancelled = [
+            safe.line("run {}", each.run_id) for each in self._settled if not each.had_ended
+        ]
+        ended = [
+            safe.line("run {} ({})", each.run_id, each.status)
+            for each in self._settled
+            if each.had_ended
+        ]
+        parts: list[Part] = []
+        if cancelled:
+            parts += ["Cancelled by the clean-up: ", *join_present(", ", *cancelled), "."]
+        if ended:
+            over: list[Part] = ["Already over: ", *join_present(", ", *ended), "."]
+            parts += [" ", *over] if parts else over
+        said = safe.sentence(*parts)
+        lines = JobLogLines(self._platform, safe)
+        lines.wanted = self._texts.get("annotations", "all").lower()
+        lines.annotate(Level.NOTICE, "Mogplex", said)
+        if self._texts.get("summary", "true").lower() == "false":
+            return
+        try:
+            self._platform.add_to_summary(Markdown.of("{}\n", said))
+        except (OSError, UsageError):
+            self._line("Could not write the summary")
+
+    def _comment(self, run: OpenRun, said: str) -> None:
+        """Say in the comment of ``comment-on``, if there is one, that the step ended before its
+        run.
+        """
+        platform, safe, texts = self._platform, self._safe, self._texts
+        repository = platform.repository()
+        is_wanted = {"comment-on", "github-token"} <= texts.keys()
+        if not run.run_id or repository is None or not is_wanted:
+            return
+        if check({"comment-on": texts["comment-on"]}):  # no step that started a run had it so
+            return
+        from mogplex_ci.github_api import GitHubApi  # loads urllib3
+
+        text = safe.sentence(
+            "The job was stopped before its Mogplex run ended; ", safe.message(said)
+        )
+        shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
+        try:
+            github = GitHubApi(platform.github_api_url(), texts["github-token"], repository)
+            with contextlib.closing(github):
+                comment = Comment(github, int(texts["comment-on"]), self._token, self._clock)
+                comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
+        except MogplexError as error:  # an address of the API that is none, too
+            platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
+
+    def _line(self, *parts: Part) -> None:
+        self._platform.line(self._safe.sentence(*parts))
+
+    def _warn(self, text: SafeText) -> None:
+        self._platform.annotate(Level.WARNING, self._safe.line("Mogplex"), text)
 
 
 def parser() -> Parser:
     """Return the parser of the command: the flags of the step that it cleans up after."""
     description = (
-        "Cancel what a killed step left running. It knows the runs from what that step saved.\n"
-        "Only a start that was never answered needs the step's other inputs, too: its task and repository."
+        "Cancel what the job's steps left running. It knows the runs from what they saved."
     )
-    shown = ("api-key", "idempotency-key", "github-token", "comment-on")
+    shown = ("api-key", "idempotency-key", "github-token", "comment-on", "annotations", "summary")
     return flag_parser("post", description, example="post", shown=shown)

@@ -125,7 +125,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except StopRequested:
-        if starter.key_in_doubt is not None:
+        if starter.unanswered is not None:
             session.console.fail(
                 "stopped by {}; a run may have been started: run this again with --idempotency-key {}",
                 session.stop.name,
@@ -135,7 +135,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     except MogplexError as error:
         if isinstance(error, UnavailableError) and _is_unknown(session, options.repo, error):
             raise UnknownRepoError(error) from error
-        if starter.key_in_doubt is not None:
+        if starter.unanswered is not None:
             remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
             raise AdvisedError(error, remedy) from error
         raise

@@ -315,6 +315,7 @@ def _json_fault(text: str, types: type | UnionType = object) -> str | None:
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
     "prompt": _prompt_fault,
     "duration": _duration_fault,
+    "job-context": partial(_json_fault, types=dict),
     "matrix": _json_fault,
     "strategy": partial(_json_fault, types=dict | None),  # GitHub may also say ``null``
 }

@@ -2,9 +2,10 @@
 
 # No `from __future__ import annotations`, as in models.py.
 
+import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS
@@ -32,7 +33,6 @@ class ActionInputs(DeclaredInputs):
     CI system's own unless one is given; for a fleet it is several, separated by white space, and
     patterns. ``prompt`` is the text of ``prompt`` or ``prompt-file``, empty when a run is followed
     instead of started. ``create_branch`` is true also when nothing says which branch to use.
-    ``matrix`` are parts of the idempotency key that tell this job from the others of its matrix.
     """
 
     __slots__ = ()
@@ -63,10 +63,9 @@ class ActionInputs(DeclaredInputs):
         return self.require | own_inputs
 
     @property
-    def jobs_per_token(self) -> int:
-        """How many jobs of the matrix use the token at the same time, this one included."""
-        total = _at_least_one(self.strategy.get("job-total"), 1)
-        return min(total, _at_least_one(self.strategy.get("max-parallel"), total))
+    def matrix_job(self) -> "MatrixJob":
+        """Which of the jobs of a matrix this one is."""
+        return MatrixJob.of(self.job_context, self.matrix, self.strategy)
 
     def start_request(self, repo_id: str, repair: Repair | None = None) -> StartRequest:
         """Return the body of the start call; of a later round, with the report behind the task, on
@@ -88,6 +87,53 @@ class ActionInputs(DeclaredInputs):
             if value is not None:
                 request[spec.api_field] = value
         return {**request, **self.run_options}
+
+
+class MatrixJob(NamedTuple):
+    """One of the jobs of a matrix."""
+
+    values: object
+    """Empty without a matrix."""
+    number: object
+    """None where it is not known. Two jobs of a matrix may have the same values."""
+    total: int
+    """How many jobs there are."""
+    parallel: int
+    """How many of them use the token at the same time, this one included."""
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any], matrix: object, strategy: Mapping[str, Any]) -> Self:
+        """Return what ``job-context`` of action.yml says; what it does not, by the variables that
+        people set. On Forgejo and act it knows neither index nor total.
+        """
+        known = {
+            "index": strategy.get("job-index"),
+            "total": strategy.get("job-total"),
+            "max-parallel": strategy.get("max-parallel"),
+        }
+        known |= {name: value for name, value in context.items() if value is not None}
+        total = _at_least_one(known["total"], 1)
+        parallel = min(total, _at_least_one(known["max-parallel"], total))
+        return cls(known.get("matrix") or matrix, known["index"], total, parallel)
+
+    @classmethod
+    def by_texts(cls, texts: Mapping[str, str]) -> Self:
+        """Return what the texts of a step's inputs say; a wrong one counts as not given."""
+        values: dict[str, Any] = {"job-context": {}, "matrix": {}, "strategy": {}}
+        for name in values.keys() & texts.keys():
+            if not check({name: texts[name]}):
+                values[name] = json.loads(texts[name])
+        return cls.of(values["job-context"], values["matrix"], values["strategy"] or {})
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What tells this job from the others, as parts of the idempotency key; empty without a
+        matrix.
+        """
+        if not self.values:
+            return ()
+        values = json.dumps(self.values, sort_keys=True)
+        return (values,) if self.number is None else (values, str(self.number))
 
 
 class StepInputs(NamedTuple):
@@ -181,9 +227,6 @@ def _step_of(values: Mapping[str, Any], given: Container[str], platform: Platfor
     is_branch_open = "create-branch" not in given and "branch" not in given
     if is_branch_open and not names_worktree(step):
         step = step._replace(create_branch=True)
-    if step.matrix and step.strategy and "job-index" in step.strategy:
-        # Two jobs of a matrix may have the same values.
-        step = step._replace(matrix=(*step.matrix, str(step.strategy["job-index"])))
     return step
 
 

@@ -56,6 +56,7 @@ class DeclaredInputs(NamedTuple):
     summary: bool
     comment_on: int | None
     dry_run: bool | str | Path
-    matrix: tuple[str, ...]
+    job_context: Mapping[str, Any]
+    matrix: Any
     strategy: Mapping[str, Any]
     poll_interval: float

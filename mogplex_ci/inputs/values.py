@@ -205,20 +205,11 @@ def _output_dir(platform: Platform, name: str) -> Path:
     return files[0].parent
 
 
-def _matrix(text: str) -> tuple[str, ...]:
-    """Return the values of the job's matrix as parts of the idempotency key; none without a
-    matrix.
-    """
-    matrix = json.loads(text)
-    if not matrix:
-        return ()
-    return (json.dumps(matrix, sort_keys=True),)
-
-
 _READERS: Final[Mapping[str, Callable[[Platform, str], object]]] = {
     "artifact": lambda _, text: artifact_path(text),
     "dry-run": _dry_run,
-    "matrix": lambda _, text: _matrix(text),
+    "job-context": lambda _, text: json.loads(text),
+    "matrix": lambda _, text: json.loads(text),
     "output-dir": _output_dir,
     "check-names": lambda _, text: CheckPatterns.parse(text),
     "patterns": lambda _, text: Patterns.parse(text),

@@ -47,6 +47,7 @@ AZURE: Final = System(
     repository="BUILD_REPOSITORY_NAME",
     repository_address="BUILD_REPOSITORY_URI",
     workspace="BUILD_SOURCESDIRECTORY",
+    state_folder="AGENT_TEMPDIRECTORY",
     parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
     is_fork=equals("SYSTEM_PULLREQUEST_ISFORK", "true"),
     branches=("BUILD_SOURCEBRANCH", "SYSTEM_PULLREQUEST_SOURCEBRANCH"),
@@ -91,12 +92,19 @@ class Azure(Platform):
         """Attach the summary to the run. The agent reads it from a folder that has the same path in
         a container.
         """
+        self._upload("mogplex-summary.md", markdown)
+
+    def add_to_summary(self, markdown: Markdown) -> None:
+        """Attach another summary."""
+        self._upload("mogplex-clean-up.md", markdown)
+
+    def _upload(self, file: str, markdown: Markdown) -> None:
         name = self.env.get("AGENT_TEMPDIRECTORY")
         if not name:
             return
         folder = Path(name).resolve()
         if folder.is_dir():
-            path = folder / "mogplex-summary.md"
+            path = folder / file
             write_whole(path, markdown)
             self._command("task.uploadsummary", {}, str(path))
 

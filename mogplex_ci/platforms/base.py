@@ -4,11 +4,9 @@
 dotenv file.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from os import urandom
 from pathlib import Path
@@ -29,7 +27,7 @@ from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import CleanText, Markdown, QuotedText, SafeText
 from mogplex_ci.urls import base_url_fault
-from mogplex_ci.workspace import check_room, read_text, usable, writable, write_whole
+from mogplex_ci.workspace import check_room, usable, writable, write_whole
 
 COMMENT_RIGHTS: Final = "issues: write (of a pull request, pull-requests: write)"
 """The rights on GitHub that ``comment-on`` needs, as workflows write them."""
@@ -52,8 +50,6 @@ _AGENTS_BRANCH: Final = (
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
 )
 """The branches that the service makes for its agents, as CI systems name a branch."""
-_STATE_FOLDER: Final = ".mogplex"
-_STATE_BYTES: Final = 1_000_000
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would
 act on.
@@ -165,6 +161,28 @@ class Platform:
             attempt=attempt.name,
             later_attempt=attempt.may_be_later,
         )
+
+    def job_name(self, key: str | None) -> tuple[str, ...] | None:
+        """Return what names this attempt of the job, and not the step: a clean-up in a later step
+        finds by it what the step has saved. None if nothing tells.
+
+        ``key`` is the idempotency key that the user gave, if so: it names the job where the
+        environment does not.
+        """
+        identity = self.identity()
+        if identity is None:
+            return (self.name, key) if key else None
+        system = self.system
+        parts = [value_of(cell, self.env) for cell in system.parts if cell not in system.step]
+        return (self.name, *parts, *system.more_parts(self.env), identity.attempt or "")
+
+    @property
+    def state_folder(self) -> Path | None:
+        """A folder outside the workspace that the step and its clean-up share; None if there is
+        none.
+        """
+        name = value_of(self.system.state_folder, self.env)
+        return Path(name) if name else None
 
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository on GitHub; None if it is on another server,
@@ -343,6 +361,13 @@ class Platform:
             OSError: it cannot be written.
         """
 
+    def add_to_summary(self, markdown: Markdown) -> None:
+        """Show a line of the clean-up below the summary of the step, where the system can.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+
     def close(self) -> None:
         """Write what the annotations and links of the log add up to, where the system reads that
         from files.
@@ -351,11 +376,9 @@ class Platform:
             OSError, UsageError: it cannot be written.
         """
 
-    def check_files(
-        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
-    ) -> None:
-        """Find out whether outputs and the state for ``post`` can be written, and whether there is
-        room for them. ``outputs`` are those that are known by now; ``key``: see ``save_state``.
+    def check_files(self, outputs: Mapping[str, CleanText | None]) -> None:
+        """Find out whether outputs can be written, and whether there is room for them. ``outputs``
+        are those that are known by now.
 
         Raises:
             UsageError: a file cannot be written.
@@ -366,65 +389,13 @@ class Platform:
             if path.is_file():  # a runner may have put a device in its place
                 with usable(variable, "written", path):
                     check_room(path.resolve())
-        self._check_state_file(key)
 
     def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
-        """Yield the files that are to hold outputs and state, each with the variable that names
-        it.
-        """
+        """Yield the files that are to hold outputs, each with the variable that names it."""
         yield self._workspace_file("MOGPLEX_DOTENV", default="mogplex.env")
         exported_to = self.system.exports[0]
         if self.env.get(exported_to):
             yield exported_to, Path(self.env[exported_to])
-
-    def _check_state_file(self, key: str | None) -> None:
-        name = self._state_name(key)
-        if name is None:
-            return
-        path = writable(self.workspace, name, input_name=_STATE_FOLDER)
-        with usable(_STATE_FOLDER, "written", path):
-            check_room(path)
-        Platform.save_state(self, "", key=key)
-
-    def save_state(self, state: str, *, key: str | None = None) -> None:
-        """Save ``state``, one line for this step's ``post``, in place of what was saved before;
-        empty: nothing is left.
-
-        It is in a file of the workspace, for most systems hand nothing else from a job to its
-        clean-up. ``key`` is the idempotency key that the user gave, if so: it names the step where
-        the environment does not.
-
-        Raises:
-            OSError, UsageError: it cannot be written.
-        """
-        name = self._state_name(key)
-        if name is None:
-            return
-        path = writable(self.workspace, name, input_name=_STATE_FOLDER)
-        ignored = path.with_name(".gitignore")
-        if state:
-            write_whole(ignored, "*\n")
-            write_whole(path, state)  # all of it or nothing: the process may be killed at any time
-            return
-        path.unlink()
-        with suppress(OSError):  # another step has its state there by now
-            if {*path.parent.iterdir()} <= {ignored}:
-                ignored.unlink(missing_ok=True)
-                path.parent.rmdir()
-
-    def load_state(self, *, key: str | None = None) -> str:
-        """Return what the main step saved last; empty when there is nothing."""
-        name = self._state_name(key)
-        if name is None:
-            return ""
-        try:
-            return read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
-        except UsageError:
-            return ""
-
-    def load_states(self, *, key: str | None = None) -> list[str]:
-        """Return all that may be what the main step saved last, the likeliest first."""
-        return list(filter(None, [self.load_state(key=key)]))
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
@@ -443,33 +414,6 @@ class Platform:
     def _workspace_file(self, variable: str, *, default: str) -> tuple[str, Path]:
         name = self.env.get(variable) or default
         return variable, writable(self.workspace, name, input_name=variable)
-
-    def state_owner(self, *, key: str | None = None) -> tuple[str, ...] | None:
-        """Return whose state is saved: the names that only this try of this step's job has; None if
-        nothing tells.
-
-        ``key``: see ``save_state``.
-        """
-        identity = self.identity()
-        if identity is not None:
-            return (self.name, *self._state_names(identity), identity.attempt or "")
-        if key:
-            return (self.name, key)
-        return None
-
-    def _state_name(self, key: str | None) -> str | None:
-        """Return the file in the workspace that is this try's of the step and no other's; None if
-        nothing tells.
-        """
-        owner = self.state_owner(key=key)
-        if owner is None:
-            return None
-        digest = hashlib.sha256(json.dumps(owner).encode()).hexdigest()[:16]
-        return f"{_STATE_FOLDER}/{digest}.json"
-
-    def _state_names(self, identity: Identity) -> Sequence[str]:
-        """Return what the main step and its ``post`` have in common, and no other job."""
-        return identity.parts
 
 
 def printable(text: str, system: System) -> str:

@@ -47,6 +47,7 @@ BUILDKITE: Final = System(
         "BUILDKITE_COMMAND",
         "BUILDKITE_PLUGINS",
     ),
+    step=("BUILDKITE_PLUGINS",),  # the hook pre-exit does not see them
     label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
     repository_address="BUILDKITE_REPO",
@@ -87,12 +88,10 @@ class Buildkite(Platform):
         self._needs_header = False
         super()._write(text)
 
-    def check_files(
-        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
-    ) -> None:
+    def check_files(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``."""
         try:
-            super().check_files(outputs, key=key)
+            super().check_files(outputs)
         except _AgentError as error:
             stop_of_process().check()
             raise OutputsError(
@@ -124,6 +123,10 @@ class Buildkite(Platform):
         style = _STYLES.get(mark, "info")
         call = self._call("annotate", "--style", style, "--context", self._name, text=markdown)
         self._finish(call)
+
+    def add_to_summary(self, markdown: Markdown) -> None:
+        """Append to the annotation of the build."""
+        self._finish(self._call("annotate", "--append", "--context", self._name, text=markdown))
 
     @property
     def _name(self) -> str:

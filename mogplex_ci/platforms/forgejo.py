@@ -9,7 +9,15 @@ from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.github import GITHUB, GitHubActions, run_page
-from mogplex_ci.platforms.system import Attempt, Env, any_of, counted, equals, not_told
+from mogplex_ci.platforms.system import (
+    USUAL_STOP_SECONDS,
+    Attempt,
+    Env,
+    any_of,
+    counted,
+    equals,
+    not_told,
+)
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import Markdown, SafeText
 
@@ -37,6 +45,7 @@ FORGEJO: Final = GITHUB._replace(
     github_api="",
     has_problem_matchers=False,
     workflow_run="",
+    stop_seconds=USUAL_STOP_SECONDS,
     job_url=run_page("GITHUB_RUN_NUMBER"),
     # Work that an agent pushed to GitHub arrives here through a mirror, in the mirror's name.
     branches=("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
@@ -74,7 +83,5 @@ class Forgejo(GitHubActions):
     def write_summary(self, markdown: Markdown, mark: str) -> None:
         """Write none: old runners print it into the log, which has all of it."""
 
-    @property
-    def _runner_keeps_state(self) -> bool:
-        """Whether ``post`` gets what the step saves: it does not."""
-        return False
+    def add_to_summary(self, markdown: Markdown) -> None:
+        """Write none, as above."""

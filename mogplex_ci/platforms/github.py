@@ -4,7 +4,7 @@ The rules are those of actions/runner; escapes and annotation properties are tho
 """
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,18 +12,17 @@ from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import (
     Cell,
     Env,
-    Identity,
+    StopSeconds,
     System,
     counted,
     equals,
     first_set,
+    has,
 )
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import usable
 
-_STATE: Final = "runs"
-"""Name of the state value."""
 _IN_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY: Final = _IN_DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
@@ -39,6 +38,14 @@ def _callers(env: Env) -> tuple[str, ...]:
     if len(jobs) < 2:
         return ()
     return (".".join(jobs),)
+
+
+def _file_commands(env: Env) -> str:
+    """Return the folder of ``GITHUB_STATE``: every runner mounts it into main and post, and empties
+    it after the job. ``RUNNER_TEMP`` is private to each container on Forgejo's runner and act.
+    """
+    file = env.get("GITHUB_STATE")
+    return str(Path(file).parent) if file else ""
 
 
 def run_page(run: str) -> Cell:
@@ -67,6 +74,7 @@ GITHUB: Final = System(
         "GITHUB_JOB",
         "GITHUB_ACTION",
     ),
+    step=("GITHUB_ACTION",),
     more_parts=_callers,
     label=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
     attempt=counted("GITHUB_RUN_ATTEMPT"),
@@ -77,9 +85,12 @@ GITHUB: Final = System(
     is_debug=equals("RUNNER_DEBUG", "1"),
     has_problem_matchers=True,
     workflow_run="GITHUB_RUN_ID",
+    state_folder=_file_commands,
+    # SIGINT, SIGTERM 7.5 s later, and 2.5 s after that the container is left behind.
+    stop_seconds=StopSeconds(cancel=6.0, all=7.0),
     # Only action.yml sets the input. A step that runs the image or the program itself has no post
-    # step. ``matrix`` says nothing: people give it to a step that uses the image.
-    has_clean_up=equals("INPUT_POST-STEP", "true"),
+    # step.
+    has_clean_up=has("INPUT_JOB-CONTEXT"),
 )
 
 
@@ -127,49 +138,13 @@ class GitHubActions(Platform):
         """Append to the job's summary."""
         self._append("GITHUB_STEP_SUMMARY", markdown)
 
-    @property
-    def _runner_keeps_state(self) -> bool:
-        """Whether ``post`` gets what the step saves: act hands nothing to that of a container."""
-        return not self.own_try and self.has_clean_up and bool(self.env.get("GITHUB_STATE"))
-
-    def save_state(self, state: str, *, key: str | None = None) -> None:
-        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last
-        one counts.
-
-        Where the runner may lose it, and for a later step of the job that runs ``mogplex-ci post``,
-        there is a file.
-        """
-        if self.has_clean_up:
-            self._append("GITHUB_STATE", _entry(_STATE, state))
-        if not self._runner_keeps_state:
-            super().save_state(state, key=key)
+    def add_to_summary(self, markdown: Markdown) -> None:
+        """Append to the job's summary."""
+        self._append("GITHUB_STEP_SUMMARY", markdown)
 
     def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
-        for variable in ("GITHUB_OUTPUT", "GITHUB_STATE"):
-            if self.env.get(variable):
-                yield variable, Path(self.env[variable])
-
-    def _check_state_file(self, key: str | None) -> None:
-        if self.has_clean_up:
-            self._append("GITHUB_STATE", _entry(_STATE, ""))
-        if not self._runner_keeps_state:
-            super()._check_state_file(key)
-
-    def load_state(self, *, key: str | None = None) -> str:
-        """Return what the runner hands to ``post``, else the content of the file."""
-        return self.env.get(f"STATE_{_STATE}") or super().load_state(key=key)
-
-    def load_states(self, *, key: str | None = None) -> list[str]:
-        """Return what the runner hands to ``post``, and the content of the file.
-
-        An earlier step may have set the variable to the state of another job.
-        """
-        return list(filter(None, [self.load_state(key=key), super().load_state(key=key)]))
-
-    def _state_names(self, identity: Identity) -> Sequence[str]:
-        """Leave out the step: ``mogplex-ci post`` is another one."""
-        run_id, server, repository, job, _, *callers = identity.parts
-        return (run_id, server, repository, job, *callers)
+        if self.env.get("GITHUB_OUTPUT"):
+            yield "GITHUB_OUTPUT", Path(self.env["GITHUB_OUTPUT"])
 
     def _append(self, variable: str, text: str) -> None:
         """Append to the file that ``variable`` names, if it names one.

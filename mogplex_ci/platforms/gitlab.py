@@ -139,6 +139,9 @@ GITLAB: Final = System(
     ),
     is_local=equals("GITLAB_CI", "false"),  # gitlab-ci-local: one project, pipelines from 1000
     is_debug=equals("CI_DEBUG_TRACE", "true"),
+    # Outside artifacts, cache and ``git clean``, and the same in script and after_script; never
+    # emptied, and may be 0777.
+    state_folder="RUNNER_TEMP_PROJECT_DIR",
     file_variables=_file_variables,
     job_end=_job_end,
 )
@@ -189,11 +192,9 @@ class GitLab(Platform):
         """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
 
-    def check_files(
-        self, outputs: Mapping[str, CleanText | None], *, key: str | None = None
-    ) -> None:
+    def check_files(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``. With ``GIT_STRATEGY: none`` an earlier job's report may still exist."""
-        super().check_files(outputs, key=key)
+        super().check_files(outputs)
         self.close()
 
     def close(self) -> None:

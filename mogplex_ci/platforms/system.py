@@ -46,6 +46,21 @@ class Attempt(NamedTuple):
     may_be_later: bool
 
 
+class StopSeconds(NamedTuple):
+    """How long a stopped step may take, counted from the first stop signal."""
+
+    cancel: float
+    """Seconds within which its runs are cancelled."""
+    all: float
+    """Seconds within which it ends."""
+
+
+USUAL_STOP_SECONDS: Final = StopSeconds(cancel=3.5, all=4.5)
+"""Measured from SIGTERM to the kill: GitLab's Docker executor 5.9 s, its newer runners 20, its step
+runner 5 by source; Buildkite 9; Woodpecker 20.
+"""
+
+
 class JobEnd(NamedTuple):
     """When the CI system ends this job."""
 
@@ -184,6 +199,8 @@ class System(NamedTuple):
 
     The first names the build: without it nothing identifies the step.
     """
+    step: tuple[Cell, ...] = ()
+    """Those of ``parts`` that name the step in its job, or that the job's clean-up does not see."""
     more_parts: Callable[[Env], tuple[str, ...]] = lambda env: ()
     """Parts that only some of the system's jobs have."""
     label: tuple[Cell, ...] = ()
@@ -226,6 +243,9 @@ class System(NamedTuple):
     """
     has_clean_up: Condition = always
     """Whether ``post`` runs as it should."""
+    state_folder: Cell = ""
+    """A folder outside the workspace that a step and the job's clean-up share, and nothing else."""
+    stop_seconds: StopSeconds = USUAL_STOP_SECONDS
     file_variables: Callable[[Env], Mapping[str, str]] = lambda env: {}
     """The contents of variables that the system keeps in files outside the workspace; in the
     environment they hold a path. All but the prompt are secrets.

@@ -1,12 +1,12 @@
 """Cancels a run in time, also one whose start was never answered."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import Purpose
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.models import Cancelled, StartRequest
+from mogplex_ci.models import Cancelled, Run, StartedRun, UnansweredStart
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
@@ -15,19 +15,33 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-INTERRUPT_BUDGET: Final = 4.0
-"""Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
-TIMEOUT_BUDGET: Final = 90.0
-"""Seconds when no CI system is about to kill us: long enough for a used-up request limit, which is
-one of a minute.
+
+class Budget(NamedTuple):
+    """How long and how often a cancel is tried."""
+
+    seconds: float
+    longest_pause: float
+    """Seconds until a refused request is sent again."""
+    longest_call: float
+    """Seconds for one try. A cancel without a response is given up after two thirds, and the run is
+    read in the rest.
+    """
+
+    @classmethod
+    def after_signal(cls, seconds: float) -> "Budget":
+        """Return the budget of a step that is about to be killed."""
+        return cls(seconds, longest_pause=0.5, longest_call=3.0)
+
+
+PATIENT: Final = Budget(90.0, longest_pause=5.0, longest_call=15.0)
+"""When no CI system is about to kill us: long enough for a used-up request limit, which is one of a
+minute.
 """
 _FIRST_CANCEL_PAUSE: Final = 0.2
-_LONGEST_CANCEL_PAUSE: Final = 5.0
-_LONGEST_CANCEL_CALL: Final = 15.0
 
 
-def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Cancelled:
-    """Cancel the run, trying again for ``budget`` seconds.
+def cancel(client: "Client", run_id: str, *, clock: Clock, budget: Budget) -> Cancelled:
+    """Cancel the run, trying again for the seconds of ``budget``.
 
     The service may answer that a run's state has just changed, or with 200 and a status that is not
     terminal: then the run is read, and cancelled again unless it is over. Stop signals do not
@@ -55,42 +69,52 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Can
 
 def cancel_unanswered(
     client: "Client",
-    request: StartRequest,
-    key: str,
+    start: UnansweredStart,
     *,
-    may_be_foreign: bool,
     clock: Clock,
-    budget: float,
+    budget: Budget,
+    on_started: Callable[[str], None] = lambda _: None,
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
-    ``may_be_foreign``: the key is the user's own, so another job may have started a run under it.
+    ``on_started`` is called with the run's id.
 
     Raises:
         ForeignRunError: another job may have started it; it was left alone.
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
-    ends = clock.monotonic() + budget
-    started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
-    if may_be_foreign and started.replayed:
+    ends = clock.monotonic() + budget.seconds
+
+    def ask(timeout: float) -> StartedRun:
+        return client.start(start.request, start.key, timeout=timeout)
+
+    started = _within(budget, clock, ask)
+    if start.may_be_foreign and started.replayed:
         raise errors.ForeignRunError
-    return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
+    on_started(started.run.id)
+    rest = budget._replace(seconds=ends - clock.monotonic())
+    return cancel(client, started.run.id, clock=clock, budget=rest)
 
 
 def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
-    """Send one cancel request. Only a run that is over counts as cancelled, not the answer alone.
+    """Send one cancel request. Only a run that is over counts as cancelled, not the response alone:
+    without one, and after a refusal, the run is read.
 
     Raises:
-        NotCancelledError: the run still works, and the request has to be sent again.
+        NotCancelledError: the run is still running, and the request has to be sent again.
         MogplexError: as for every call.
     """
     answer: Cancelled | None = None
-    refusal: errors.ConflictError | None = None
+    refusal: errors.MogplexError | None = None
     sent_before = client.requests_sent
     try:
-        answer = client.cancel(run_id, timeout=timeout)
+        answer = client.cancel(run_id, timeout=timeout * 2 / 3)
     except errors.ConflictError as error:
         # "Run state changed; retry cancellation", or "Run is no longer active"
+        refusal = error
+    except errors.MogplexError as error:
+        if not error.may_have_worked:
+            raise
         refusal = error
     if answer is not None and client.requests_sent > sent_before + 1:
         # A redirect led to it, and may have come when the cancel was done: that it found the run
@@ -101,34 +125,64 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
         status = answer.run.status
         has_ended = answer.already_terminal or status != "cancelled"
         return answer._replace(status=status, already_terminal=has_ended)
-    run = client.run(run_id, timeout=timeout / 2, use=Purpose.CANCEL)
+    return _read_after(client, run_id, timeout / 3, answer, refusal)
+
+
+def _read_after(
+    client: "Client",
+    run_id: str,
+    timeout: float,
+    answer: Cancelled | None,
+    refusal: errors.MogplexError | None,
+) -> Cancelled:
+    """Read the run after a cancel that had ``answer``, or ``refusal`` instead, and return how it
+    ended.
+
+    Raises:
+        NotCancelledError: the run is still running.
+        MogplexError: the run is still running after a cancel without a response, or cannot be read.
+    """
+    is_lost = refusal is not None and refusal.may_have_worked
+    try:
+        run = client.run(run_id, timeout=timeout, use=Purpose.CANCEL)
+    except errors.MogplexError as error:
+        if refusal is None or not is_lost:
+            raise
+        raise refusal from error
     if not run.is_terminal:
-        if refusal is not None:
-            raise errors.NotCancelledError(
-                "the run's state changed while it was cancelled", detail=refusal.detail
-            )
-        raise errors.NotCancelledError(
-            f"the API answered the cancel request, but the run is still {run.status}"
-        )
-    was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
+        raise _not_cancelled(run, refusal)
+    has_worked = is_lost or (answer is not None and not answer.already_terminal)
+    was_cancelled = has_worked and run.status == "cancelled"
     told = {"status": run.status, "alreadyTerminal": not was_cancelled}
     data = run.data.inspect(lambda sent: Untrusted({"run": sent, **told}))  # as the API answers
     return Cancelled(run, run.status, already_terminal=not was_cancelled, data=data)
 
 
-def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:
-    """Make ``call`` until it is answered or ``budget`` seconds are over; a hanging answer leaves
-    time for a second.
+def _not_cancelled(run: Run, refusal: errors.MogplexError | None) -> errors.MogplexError:
+    """Return why a run is still running after a cancel."""
+    if isinstance(refusal, errors.ConflictError):
+        return errors.NotCancelledError(
+            "the run's state changed while it was cancelled", detail=refusal.detail
+        )
+    if refusal is not None:
+        return refusal
+    return errors.NotCancelledError(
+        f"the API answered the cancel request, but the run is still {run.status}"
+    )
+
+
+def _within(budget: Budget, clock: Clock, call: Callable[[float], T]) -> T:
+    """Make ``call`` until it is answered or the seconds of ``budget`` are over; a hanging response
+    leaves time for a second request.
     """
+    pauses = Backoff(clock, first=_FIRST_CANCEL_PAUSE, longest=budget.longest_pause)
     return finish(
         retrying(
             call,
             clock=clock,
-            deadline=clock.monotonic() + budget,
-            backoff=Backoff(
-                clock, first=_FIRST_CANCEL_PAUSE, longest=min(budget / 4, _LONGEST_CANCEL_PAUSE)
-            ),
-            longest_call=min(budget * 0.6, _LONGEST_CANCEL_CALL),
+            deadline=clock.monotonic() + budget.seconds,
+            backoff=pauses,
+            longest_call=min(budget.seconds, budget.longest_call),
             insists=True,
         )
     )

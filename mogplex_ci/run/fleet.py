@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
-STOP_SECONDS: Final = 5.0
-"""Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
+SECONDS_AFTER_CANCEL: Final = 0.5
+"""Time after the seconds for the cancel in which the runs may end; ``post`` does the rest."""
 _REJECTED_AGAIN: Final = (
     "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others."
 )
@@ -148,8 +148,10 @@ class Fleet(Generic[T]):
         """
         while self._waiting or self._working:
             if self._service.stop.requested and not self._halt.requested:
-                self._halt.request(self._service.stop.signal or SIGTERM)
-                self._abandon_at = self._service.now + STOP_SECONDS
+                stopped_at = self._service.stopped_at
+                self._halt.request(self._service.stop.signal or SIGTERM, stopped_at)
+                cancel_seconds = self._service.stop_seconds.cancel
+                self._abandon_at = stopped_at + cancel_seconds + SECONDS_AFTER_CANCEL
             self._launch()
             now = self._service.now
             if self._halt.requested or now >= self._service.deadline:

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.models import Cancelled, Repo, Run, is_uuid
-from mogplex_ci.run.cancel import (
-    INTERRUPT_BUDGET,
-    TIMEOUT_BUDGET,
-    cancel,
-    cancel_unanswered,
-)
+from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart, is_uuid
+from mogplex_ci.run.cancel import PATIENT, Budget, cancel, cancel_unanswered
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
@@ -54,10 +49,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
-"""Seconds after a stop signal within which the run is cancelled and what the service has of it is
-shown.
-"""
+SHOW_REST_SECONDS: Final = 0.4
+"""Seconds after those for the cancel within which the service's last events are shown."""
 FACTS_SECONDS: Final = 30.0
 """How long after the deadline the facts about a run that succeeded are asked for where gates judge
 it.
@@ -90,10 +83,10 @@ class Execution:
         self,
         service: Service,
         plan: Plan,
-        on_unanswered: Callable[[str | None], None] = lambda _: None,
+        on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
     ) -> None:
-        """``service`` has the step's deadline. ``on_unanswered`` is told the key of a start request
-        right before that is sent, and None when it is certain that it has started nothing.
+        """``service`` has the step's deadline. ``on_unanswered`` is called with a start request
+        right before it is sent, and with None when it is certain that it has started nothing.
         """
         self._service = service
         self._plan = plan
@@ -114,7 +107,8 @@ class Execution:
             ending = yield from self._work()
         except errors.MogplexError as error:
             ending = self._ending_of_error(error)
-            yield from self._cancel_unanswered()
+            in_doubt = Budget.after_signal(self._service.stop_seconds.cancel)
+            yield from self._cancel_unanswered(in_doubt)
             if self._started is None and self._cancelled is not None:
                 ending = started_too_late(error)
             run = self._run
@@ -252,7 +246,7 @@ class Execution:
         ending = ending_of_run(follower.run, follower.timeline, trouble, is_left=is_left)
         self._is_unread = trouble is not None and not follower.run.is_terminal
         if policy == "cancel" and not follower.run.is_terminal:
-            yield from self._cancel(quickly=False)
+            yield from self._cancel(PATIENT)
             if self._cancelled is not None and self._cancelled.run is not None:
                 # The gates, too, ask for their facts until then.
                 seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
@@ -336,7 +330,7 @@ class Execution:
         return (yield from ask(lambda timeout: find_repo(client, name, timeout=timeout)))
 
     def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
-        yield Starting(repo_id, self._repo, starter.keys[0], self._plan.repair)
+        yield Starting(repo_id, self._repo, starter.keys[0])
         may_start_here = self._repo is not None or self._started is not None
         if may_start_here:
             started = yield from starter.start(self._service.deadline)
@@ -359,19 +353,19 @@ class Execution:
         ending = interrupted(self._service.stop)  # by the first signal; others may follow
         if self._follower is not None:
             self._is_unread = self._follower.health.trouble is not None
-        ends = self._service.now + SHOW_REST_BUDGET
+        service = self._service
+        cancel_ends = service.stopped_at + service.stop_seconds.cancel
         if self._inputs.on_interrupt == "cancel":
-            yield from self._cancel(quickly=True)
-            yield from self._cancel_unanswered()
+            budget = Budget.after_signal(cancel_ends - service.now)
+            yield from self._cancel(budget)
+            yield from self._cancel_unanswered(budget)
         if self._follower is not None:
-            yield from self._follower.show_rest(ends - self._service.now)
+            yield from self._follower.show_rest(cancel_ends + SHOW_REST_SECONDS - service.now)
             yield from self._follower.end()
         return ending
 
-    def _cancel(self, *, quickly: bool) -> Iterator[Update]:
-        """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to
-        be quick anyway.
-        """
+    def _cancel(self, budget: Budget) -> Iterator[Update]:
+        """Cancel the run if it is this step's and not over. A stop signal ends a patient cancel."""
         started = self._started
         run = self._run
         if started is None or run is None or run.is_terminal:
@@ -381,31 +375,25 @@ class Execution:
             return
         yield Cancelling(run)
         ask = partial(cancel, self._service.client, run.id)
-        if quickly:
-            yield self._answer_of(ask, run, INTERRUPT_BUDGET)
+        if budget is not PATIENT:
+            yield self._answer_of(ask, run, budget)
             return
         with self._service.stop.interrupting():
-            answer = self._answer_of(ask, run, TIMEOUT_BUDGET)
+            answer = self._answer_of(ask, run, budget)
         yield answer
 
-    def _cancel_unanswered(self) -> Iterator[Update]:
+    def _cancel_unanswered(self, budget: Budget) -> Iterator[Update]:
         """Cancel the run whose start was not answered, if there may be one: no other job could find
         it.
         """
         starter = self._starter
-        if starter is None or starter.key_in_doubt is None:
+        if starter is None or starter.unanswered is None:
             return
         yield Cancelling(None)
-        ask = partial(
-            cancel_unanswered,
-            self._service.client,
-            starter.request,
-            starter.key_in_doubt,
-            may_be_foreign=self._plan.key.explicit,
-        )
-        yield self._answer_of(ask, None, INTERRUPT_BUDGET)
+        ask = partial(cancel_unanswered, self._service.client, starter.unanswered)
+        yield self._answer_of(ask, None, budget)
 
-    def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: float) -> Update:
+    def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: Budget) -> Update:
         """Cancel and keep the API's answer."""
         try:
             self._cancelled = ask(clock=self._service.clock, budget=budget)

@@ -10,6 +10,7 @@ from mogplex_ci.api.retry import Patience, Waiting, retrying
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.updates import Trouble
 from mogplex_ci.sanitize import Redactor
 from mogplex_ci.waiting import Clock, Stop
@@ -41,6 +42,7 @@ class Service:
         began: float | None = None,
         timeout: float = inf,
         redactor: Redactor | None = None,
+        stop_seconds: StopSeconds = USUAL_STOP_SECONDS,
     ) -> None:
         """``began`` is when the step began, in the time of ``clock``; now if it is None.
         ``redactor`` knows this process's secrets.
@@ -51,6 +53,8 @@ class Service:
         self.redactor = redactor
         self._began = self.now if began is None else began
         self.deadline = self._began + timeout
+        self.stop_seconds = stop_seconds
+        """How long the CI system lets a stopped step work."""
 
     @property
     def now(self) -> float:
@@ -61,6 +65,11 @@ class Service:
     def elapsed(self) -> float:
         """Seconds since the step began."""
         return self.now - self._began
+
+    @property
+    def stopped_at(self) -> float:
+        """When the first stop signal came; now if it is only known that one did."""
+        return self.now if self.stop.at is None else self.stop.at
 
     def sleep_until(self, time: float) -> None:
         """Wait for a time of the clock."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError
-from mogplex_ci.models import StartedRun, StartRequest
+from mogplex_ci.models import StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started, Update
 
@@ -90,14 +90,14 @@ class Starter:
         request: StartRequest,
         key: Key,
         on_rerun: OnRerun,
-        on_unanswered: Callable[[str | None], None] = lambda _: None,
+        on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
     ) -> None:
         """``on_unanswered``: see ``Execution``."""
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
-        self.key_in_doubt: str | None = None
-        """The key of a request that may have started a run whose id is not known."""
+        self.unanswered: UnansweredStart | None = None
+        """The request that may have started a run whose id is not known."""
         self._service = service
         self._key = key
         self._on_rerun = on_rerun
@@ -110,8 +110,8 @@ class Starter:
 
         Raises:
             MogplexError: the API refuses, or gave no usable answer until ``deadline``; see
-                ``key_in_doubt``.
-            StopRequested: a stop signal came; see ``key_in_doubt``.
+                ``unanswered``.
+            StopRequested: a stop signal came; see ``unanswered``.
         """
         # A key that belongs to another request may belong to an earlier try of this step.
         may_replace_request = self._on_rerun == "auto" and self._key.later_attempt
@@ -183,9 +183,11 @@ class Starter:
 
         answer = yield from self._service.answer_to(call, deadline)
         # Only here: until now a stop signal could have discarded the answer.
-        self.key_in_doubt = None
+        self.unanswered = None
         return answer, is_first
 
     def _doubt(self, key: str | None) -> None:
-        self.key_in_doubt = key
-        self._on_unanswered(key)
+        self.unanswered = None
+        if key is not None:
+            self.unanswered = UnansweredStart(key, self.request, self._key.explicit)
+        self._on_unanswered(self.unanswered)

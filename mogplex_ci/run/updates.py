@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
-from mogplex_ci.models import Event, Repair, Repo, Run
+from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import Ending, Gate
@@ -26,8 +26,6 @@ class Starting(NamedTuple):
     repo: Repo | None
     """None when the token does not list it."""
     key: str
-    repair: Repair | None = None
-    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
 
 
 class NextKey(NamedTuple):

@@ -88,7 +88,9 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
         return skipped_for(open_already, tasks[0])
     tasks = include_event(step, tasks)
     run = only_run(tasks[0], step.platform) if names_one_run else None
-    step.platform.check_files(_known_outputs(step, run), key=tasks[0].idempotency_key)
+    step.platform.check_files(_known_outputs(step, run))
+    if run is not None:
+        step.recorder.check_state([run])
     with service_of(step, tasks) as connect:
         if run is not None:
             return _perform_one(step, run, connect, subject=run)
@@ -96,6 +98,7 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
 
         token = SharedToken(connect, step.clock)
         runs = find_runs(step, tasks, token)
+        step.recorder.check_state(runs)
         if len(runs) == 1:
             return _perform_one(step, runs[0], connect)
         return perform_fleet(step, runs, token)

@@ -89,7 +89,15 @@ def execute(
     details: Callable[[], RunDetails] = RunDetails
     with ending_of_block(step) as end, contextlib.closing(connect()) as client:
         redactor = step.recorder.safe.redactor
-        service = Service(client, step.clock, step.stop, step.began, inputs.timeout, redactor)
+        service = Service(
+            client,
+            step.clock,
+            step.stop,
+            step.began,
+            inputs.timeout,
+            redactor,
+            step.platform.system.stop_seconds,
+        )
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 
@@ -97,7 +105,7 @@ def execute(
                 details = rounds.details
                 result = yield from rounds.perform()
         else:
-            execution = Execution(service, run.plan, partial(step.recorder.save_key, run))
+            execution = Execution(service, run.plan, partial(step.recorder.save_start, run))
             details = execution.details
             for update in execution.perform():
                 step.recorder.save(run, update)

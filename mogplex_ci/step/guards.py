@@ -37,7 +37,7 @@ _RANDOM_KEY: Final = (
 _LOCAL_KEY: Final = "This is a local runner, which names every try alike: the idempotency key is a new one each time"
 _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
-    "matrix would share one run. Set [[key-suffix]] to {} (or [[matrix]] to {}), and run 'mogplex-ci post' in a later "
+    "matrix would share one run. Set [[key-suffix]] to {}, and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
 _NAME_USERS: Final = "A prompt is code. Name in [[allowed-users]] who may start runs."
@@ -130,11 +130,9 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
     retries_steps = bool(step.platform.env.get("CI"))  # people at a terminal do not
     if retries_steps and not is_named:
         step.recorder.warn("Idempotency key", _RANDOM_KEY)
-    is_told_apart = is_chosen or inputs.key_suffix or inputs.matrix
+    is_told_apart = is_chosen or inputs.key_suffix or inputs.matrix_job.values
     if not step.platform.has_clean_up and not is_told_apart:
-        step.recorder.warn(
-            "No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}"
-        )
+        step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}")
 
 
 def require_rights_at_once(

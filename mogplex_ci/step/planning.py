@@ -17,7 +17,7 @@ from mogplex_ci.untrusted import Untrusted
 
 def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Plan:
     """Return the plan of a step's run; of several, of the one in ``repo``."""
-    jobs = max(inputs.jobs_per_token, platform.parallel_jobs)
+    jobs = max(inputs.matrix_job.parallel, platform.parallel_jobs)
     return Plan(
         inputs._replace(prompt=""), inputs.start_request, key_of(inputs, platform, repo), jobs, repo
     )
@@ -57,8 +57,23 @@ def _derived_key(
     if inputs.task is not None:
         label.append(inputs.task)
     run = (unique_name, inputs.task or "", platform.own_try)
-    parts = (*identity.parts, *inputs.matrix, *run)
+    parts = (*identity.parts, *inputs.matrix_job.parts, *run)
     return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
+
+
+def job_name(platform: Platform, matrix: Sequence[str], key: str | None) -> tuple[str, ...] | None:
+    """Return what names this attempt of the job, see ``Platform.job_name``. The jobs of a matrix
+    differ in ``matrix``; ``key`` is the user's own.
+    """
+    name = platform.job_name(key)
+    if name is None:
+        return None
+    return (*name, *matrix)
+
+
+def run_name(run: StepRun) -> str:
+    """Return what names a run in its job, whichever of its tries and rounds it is."""
+    return f"{run.plan.key.base} {run.inputs.run_id or ''}"
 
 
 def only_run(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> StepRun:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, ResourceError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import UnansweredStart
 from mogplex_ci.outputs import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
@@ -31,6 +32,8 @@ from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
 from mogplex_ci.step.ledger import Ledger
+from mogplex_ci.step.planning import job_name, run_name
+from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
@@ -67,8 +70,9 @@ class Recorder:
         self.safe = sanitizer
         self._elapsed = elapsed
         self._inputs: ActionInputs | None = None
+        self._state: StateFiles | None = None
         self._ledger: Ledger | None = None
-        """None before ``begin`` and in a dry run, which leaves nothing to cancel."""
+        """Both None before ``begin`` and in a dry run, which leaves nothing to cancel."""
         self.log = Log(platform, sanitizer, elapsed)
         self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
         self._reports: list[Report] = [self.log]
@@ -99,7 +103,7 @@ class Recorder:
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
         if not inputs.dry_run:
-            self._ledger = self._ledger_of(inputs)
+            self._open_state(inputs)
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))
@@ -108,12 +112,12 @@ class Recorder:
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
 
-    def _ledger_of(self, inputs: ActionInputs) -> Ledger:
-        return Ledger(
-            partial(self._save_state, key=inputs.idempotency_key),
+    def _open_state(self, inputs: ActionInputs) -> None:
+        job = job_name(self._platform, inputs.matrix_job.parts, inputs.idempotency_key)
+        self._state = StateFiles(self._platform, job, inputs.api_key or "")
+        self._ledger = Ledger(
+            self._save_state,
             inputs.base_url,
-            inputs.api_key or "",
-            self._platform.state_owner(key=inputs.idempotency_key),
             cancels_if_killed=inputs.on_interrupt == "cancel",
         )
 
@@ -167,6 +171,16 @@ class Recorder:
                 Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
             )
 
+    def check_state(self, runs: Sequence[StepRun]) -> None:
+        """Find out whether the state for ``post`` can be written for each run.
+
+        Raises:
+            StateError: it cannot.
+        """
+        if self._state is not None:
+            for run in runs:
+                self._state.check(run_name(run))
+
     def begin_runs(self, runs: Sequence[StepRun], subject: StepRun | None = None) -> None:
         """Record these runs from now on. ``subject`` is the one that the outputs are about, if the
         inputs name one.
@@ -211,14 +225,14 @@ class Recorder:
         the run goes on.
         """
         if self._ledger:
-            self._ledger.on(run.number, run.inputs.task or "", update)
+            self._ledger.on(run_name(run), update)
 
-    def save_key(self, run: StepRun, key: str | None) -> None:
-        """Save the key of a start request that is about to be sent; None when it is certain that
-        it has started nothing. Called like ``save``.
+    def save_start(self, run: StepRun, start: UnansweredStart | None) -> None:
+        """Save a start request that is about to be sent; None when it is certain that it has
+        started nothing. Called like ``save``.
         """
         if self._ledger:
-            self._ledger.save_unanswered(run.number, key)
+            self._ledger.save_unanswered(run_name(run), start)
 
     def on(self, run: StepRun, update: Update) -> None:
         """Record an update."""
@@ -273,7 +287,7 @@ class Recorder:
                 facts = facts.ending_as(ending_of(result.ending, details, seconds, self.safe))
                 self._ended[run.number] = facts.without_timeline()
         if self._ledger and not details.left_behind:
-            self._ledger.close(run.number)
+            self._ledger.close(run_name(run))
         with self._progress.hidden():
             self._each_report(lambda report: report.end_run(facts))
         return result
@@ -360,10 +374,15 @@ class Recorder:
             self._warn_of_failure("the outputs", error, "Outputs")
         return None
 
-    def _save_state(self, line: str, *, key: str | None) -> None:
+    def _save_state(self, run: str, state: OpenRun | None) -> None:
+        if self._state is None:
+            return
         try:
-            self._platform.save_state(line, key=key)
-        except (OSError, UsageError) as error:
+            if state is None:
+                self._state.remove(run)
+            else:
+                self._state.save(run, state)
+        except OSError as error:
             self.warn(
                 "State",
                 "Could not save state: the clean-up step cannot cancel this run ({})",

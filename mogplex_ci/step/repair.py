@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
 from mogplex_ci.inputs.declared import inputs as declared
-from mogplex_ci.models import Repair
+from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
@@ -63,7 +63,7 @@ class Rounds:
         inspector: Inspector,
         safe: Sanitizer,
         save: Callable[[Update], None],
-        on_unanswered: Callable[[str | None], None],
+        on_unanswered: Callable[[UnansweredStart | None], None],
         before_first_start: Callable[[Starting], None] = lambda _: None,
     ) -> None:
         """``plan`` is that of the first run; ``save`` is told what the runs report;
@@ -296,7 +296,7 @@ def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
             inspector,
             recorder.safe,
             partial(recorder.save, run),
-            partial(recorder.save_key, run),
+            partial(recorder.save_start, run),
             partial(_require_rights, step, run.plan, inspector.queries),
         )
 

@@ -99,7 +99,10 @@ def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> En
         return count_of_runs(fleet.counts, wait, recorder.safe)
 
     with contextlib.closing(token.client()) as client:
-        service = Service(client, step.clock, step.stop, step.began, inputs.timeout)
+        seconds = step.platform.system.stop_seconds
+        service = Service(
+            client, step.clock, step.stop, step.began, inputs.timeout, stop_seconds=seconds
+        )
         _warn_of_slow_starts(step, runs, service)
         fleet = Fleet(runs, work, inputs, service)
         recorder.begin_runs(runs)

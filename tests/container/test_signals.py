@@ -42,17 +42,13 @@ class Step:
         )
 
     def post(self) -> subprocess.CompletedProcess[str]:
-        """Run the post step to its end: a new container with the inputs again and the saved
-        state.
-        """
-        state = [f"--env=STATE_{name}={value}" for name, value in self.files.state.items()]
+        """Run the post step to its end: a new container with the inputs again."""
         command = [
             "docker",
             "run",
             "--rm",
             f"--entrypoint={_RUNS['post-entrypoint']}",
             *self._options(),
-            *state,
         ]
         return subprocess.run([*command, self._image], capture_output=True, text=True, check=False)
 

@@ -73,8 +73,7 @@ def results(step: GitHubStep) -> list[dict[str, Any]]:
 
 
 def post(step: GitHubStep) -> Ended:
-    state = {f"STATE_{name}": value for name, value in step.state.items()}
-    return run_program("post", env=step.environment | state, cwd=step.workspace)
+    return run_program("post", env=step.environment, cwd=step.workspace)
 
 
 @pytest.mark.parametrize("lines", [24, *slow([6])])

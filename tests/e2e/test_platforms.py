@@ -261,10 +261,10 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
 @pytest.mark.parametrize(
     ("given", "warnings"),
     [
-        ({"INPUT_POST-STEP": "true", "INPUT_MATRIX": "null"}, 0),
+        ({"INPUT_JOB-CONTEXT": "{}"}, 0),
         ({}, 1),
         ({"INPUT_KEY-SUFFIX": "0"}, 0),
-        ({"INPUT_MATRIX": '{"os": "linux"}'}, 0),
+        ({"MOGPLEX_MATRIX": '{"os": "linux"}'}, 0),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
     ],
     ids=["the action", "nothing", "key-suffix", "matrix", "own key"],
@@ -276,7 +276,7 @@ def test_a_github_step_without_the_action_is_told_what_it_lacks(
         step = GitHubStep(
             tmp_path, {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"}
         )
-        step.env = {"INPUT_MATRIX": "", "INPUT_POST-STEP": ""} | given
+        step.env = {"INPUT_JOB-CONTEXT": ""} | given
         ended = step.run()
     told = [line for line in ended.out.splitlines() if line.startswith("::warning")]
     assert (ended.code, len(told)) == (0, warnings), ended.out

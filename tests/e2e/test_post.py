@@ -1,13 +1,13 @@
-"""The clean-up where a job's script and its clean-up share nothing but the workspace: a real
-process, killed.
-"""
+"""The clean-up of a job whose steps were killed: real processes."""
 
 from __future__ import annotations
 
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,18 @@ from tests.ci_environments import environment
 from tests.github import TOKEN, GitHub
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep, run_program, start_program
-from tests.waits import asked, wait_until
+from tests.waits import LONG, asked, wait_until
 
 PROMPT = "Fix the login form"
 REFUSED = {
     "status": 403,
     "body": {"ok": False, "error": {"code": "FORBIDDEN", "message": "Missing required scope."}},
 }
+
+
+def plain(log: str) -> list[str]:
+    """Return the lines of a log without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", log).splitlines()
 
 
 class Job:
@@ -38,15 +43,21 @@ class Job:
         }
 
     @property
-    def kept(self) -> bool:
-        """Whether anything is kept for the clean-up."""
-        return (self.workspace / ".mogplex").exists()
+    def files(self) -> set[Path]:
+        """The files for the clean-up."""
+        return set(self.workspace.parent.rglob("mogplex-*-*.json"))
 
     def stopped_when(
-        self, condition: Callable[[], object], *flags: str, by: int = signal.SIGKILL
+        self,
+        condition: Callable[[], object],
+        *flags: str,
+        by: int = signal.SIGKILL,
+        suffix: str = "",
     ) -> int:
         """Run the script until the condition holds, then send a signal; return its exit code."""
-        with start_program("--prompt", PROMPT, *flags, env=self.env, cwd=self.workspace) as process:
+        env = self.env | ({"MOGPLEX_KEY_SUFFIX": suffix} if suffix else {})
+        flags = flags if "--prompt-file" in flags else ("--prompt", PROMPT, *flags)
+        with start_program(*flags, env=env, cwd=self.workspace) as process:
             try:
                 wait_until(condition, process)
                 process.send_signal(by)
@@ -98,17 +109,67 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     job.env |= {"MOGPLEX_IDEMPOTENCY_KEY": "nightly"} if name == "plain" else {}
     ended = job.post(**variables)
     assert (ended.code, run.status == "cancelled") == (code, cancels), ended.out
-    said = [f"The step ended before its run; cancelling run {run.id}", "Run cancelled"]
-    assert code or ended.out.splitlines() == (said if cancels else [])
+    said = [
+        f"The step ended before its run; cancelling run {run.id}",
+        "Run cancelled",
+        f"NOTICE: Mogplex: Cancelled by the clean-up: run {run.id}.",
+    ]
+    assert code or plain(ended.out) == (said if cancels else [])
     why = (
         "the state was saved with another token, or by another job"
         if variables.get("MOGPLEX_API_KEY")
         else "MOGPLEX_API_KEY is missing"
     )
     assert (f"WARNING: Mogplex: Could not cancel 1 run: {why}" in ended.out) == (code == 64)
-    assert job.kept == (not cancels and not is_detached)
+    assert bool(job.files) == (not cancels and not is_detached)
     assert job.post().code == 0
     assert (run.status == "cancelled") == (not is_detached), "the next clean-up is this job's own"
+
+
+USES = [
+    ("github", {"INPUT_JOB-CONTEXT": ""}, "GITHUB_ACTION"),
+    ("forgejo", {}, "GITHUB_ACTION"),
+    ("gitlab", {}, ""),
+    ("woodpecker", {}, "CI_STEP_NAME"),
+    ("drone", {}, "DRONE_STEP_NAME"),
+]
+"""Systems with the variable that names the step, and the two uses of one job by it, or by the
+task's suffix."""
+
+
+@pytest.mark.parametrize(("name", "variables", "step"), USES)
+def test_the_second_use_in_a_job_leaves_the_firsts_run_to_a_clean_up_in_any_step(
+    name: str, variables: dict[str, str], step: str, tmp_path: Path, emulator: Emulator
+) -> None:
+    """The first is killed, the second succeeds."""
+    job = Job(name, tmp_path, emulator)
+    job.env |= variables | {"MOGPLEX_REPO": "acme/web"}
+    uses = [{step: f"use-{use}"} if step else {"MOGPLEX_KEY_SUFFIX": use} for use in "ab"]
+    job.env |= uses[0]
+    job.stopped_when(asked(emulator, "stream"))
+    (first,) = emulator.runs
+    with Emulator("success", speed=1e9) as other:
+        env = job.env | uses[1] | {"MOGPLEX_URL": other.url, "MOGPLEX_PROMPT": "Do it"}
+        assert run_program(env=env, cwd=job.workspace).code == 0
+        assert [run.status for run in other.runs] == ["success"]
+    ended = job.post(**({step: "clean-up"} if step else {}))
+    assert (ended.code, first.status, job.files) == (0, "cancelled", set()), ended.out
+    assert job.post().out == "", "it is settled"
+
+
+def test_one_refused_cancel_stops_no_other(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    for number in (1, 2):
+        job.stopped_when(asked(emulator, "stream", number), suffix=str(number))
+    first, second = emulator.runs
+    emulator.inject("cancel", **REFUSED)
+    ended = job.post()
+    assert (ended.code, first.status == second.status == "cancelled") == (65, False), ended.out
+    assert "cancelled" in (first.status, second.status)
+    assert len(job.files) == 1
+    again = job.post()
+    assert (again.code, first.status, second.status) == (0, "cancelled", "cancelled")
+    assert again.out.count("cancelling run") == 1, "the other one is settled"
 
 
 def test_a_valid_state_of_another_job_cancels_nothing_and_that_job_still_finds_its_run(
@@ -118,13 +179,12 @@ def test_a_valid_state_of_another_job_cancels_nothing_and_that_job_still_finds_i
     other = Job("gitlab", tmp_path, emulator)
     other.stopped_when(asked(emulator, "stream"))
     (run,) = emulator.runs
-    (file,) = other.workspace.glob(".mogplex/*.json")
-    state = file.read_text(encoding="utf-8")
+    (file,) = other.files
     ours = {"CI_JOB_NAME": "deploy", "CI_JOB_ID": "1001"}
     other.env |= ours
     other.stopped_when(lambda: len(emulator.runs) == 2)
-    (own,) = set(other.workspace.glob(".mogplex/*.json")) - {file}
-    own.write_text(state, encoding="utf-8")
+    (own,) = other.files - {file}
+    own.write_bytes(file.read_bytes())
     ended = other.post()
     assert (ended.code, run.status == "cancelled") == (64, False), ended.out
     assert "the state was saved with another token, or by another job" in ended.out
@@ -142,38 +202,49 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     run_id = emulator.runs[0].id
     said = (
         f"WARNING: Mogplex: Could not cancel run {run_id}: the token may not do this. "
-        "The run may go on. To cancel it by hand: "
-        f"MOGPLEX_URL={emulator.url} mogplex-ci "
+        "The run may go on. To cancel it by hand: docker run --rm -e MOGPLEX_API_KEY "
+        f"--network host -e MOGPLEX_URL={emulator.url} ghcr.io/mogplex/run-action:1 "
         f"runs cancel {run_id}"
     )
-    assert (ended.code, ended.out.splitlines()[1:], job.kept) == (65, [said], True)
+    assert (ended.code, ended.out.splitlines()[1:], len(job.files)) == (65, [said], 1)
 
 
 @pytest.mark.parametrize("key", ["", "mine"])
+@pytest.mark.parametrize("has_file", [False, True], ids=["flag", "prompt file, gone since"])
 def test_a_start_that_was_never_answered_is_asked_for_again(
-    tmp_path: Path, emulator: Emulator, key: str
+    tmp_path: Path, emulator: Emulator, key: str, *, has_file: bool
 ) -> None:
-    """Under a key of the user's own another job may have started the run: it is left alone."""
+    """The clean-up knows nothing of the task but what the step has saved. Under a key of the user's
+    own another job may have started the run: it is left alone.
+    """
     job = Job("gitlab", tmp_path, emulator)
-    job.env |= {"MOGPLEX_PROMPT": PROMPT, "MOGPLEX_IDEMPOTENCY_KEY": key}
+    job.env |= {"MOGPLEX_IDEMPOTENCY_KEY": key}
     emulator.inject("start", delay="1h", when="after", times=1)
-    job.stopped_when(lambda: emulator.runs)
+    task = job.workspace / "task.md"
+    task.write_text(PROMPT, encoding="utf-8")
+    flags = ["--prompt-file", "task.md"] if has_file else []
+    job.stopped_when(lambda: emulator.runs, *flags)
+    task.unlink()
     ended = job.post()
     (run,) = emulator.runs
     assert (ended.code, run.status == "cancelled") == (0, not key), ended.out
     assert ("WARNING: Mogplex: Could not cancel its run: " in ended.out) == bool(key)
+    assert (f"Its run is {run.id}" in ended.out) == (not key)
+    assert job.files == set()
 
 
-def test_a_start_that_was_never_answered_and_cannot_be_asked_for_has_no_id_to_cancel_by_hand(
+def test_a_start_that_was_never_answered_and_cannot_be_asked_for_has_a_key(
     tmp_path: Path, emulator: Emulator
 ) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.env |= {"MOGPLEX_PROMPT": PROMPT}
     emulator.inject("start", delay="1h", when="after", times=1)
     job.stopped_when(lambda: emulator.runs)
     emulator.inject("start", **REFUSED)
     ended = job.post()
-    said = "Could not cancel its run: the token may not do this. The run may go on"
+    said = (
+        "Could not cancel its run: the token may not do this. The run may go on. "
+        f"Its key: {emulator.runs[0].key}. Re-run the job: it finds this run"
+    )
     assert (ended.code, f"{said}\x1b" in ended.out) == (65, True), ended.out
 
 
@@ -184,7 +255,11 @@ def test_a_run_that_has_ended_meanwhile_is_told_as_it_is(
     job.stopped_when(asked(emulator, "stream"))
     emulator.runs[0].cancel()
     ended = job.post()
-    assert (ended.code, ended.out.splitlines()[1:]) == (0, ["The run had already ended: cancelled"])
+    said = [
+        "The run had already ended: cancelled",
+        f"NOTICE: Mogplex: Already over: run {emulator.runs[0].id} (cancelled).",
+    ]
+    assert (ended.code, plain(ended.out)[1:]) == (0, said)
 
 
 def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
@@ -194,7 +269,7 @@ def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
         before = len(emulator.requests)
         assert job.post().code == 0
         assert len(emulator.requests) == before
-    assert not job.kept
+    assert job.files == set()
 
 
 def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(
@@ -219,7 +294,7 @@ def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_
         emulator.inject("cancel", **REFUSED)
     code = job.stopped_when(asked(emulator, "stream"), by=signal.SIGTERM)
     (run,) = emulator.runs
-    assert (code, job.kept, run.status == "cancelled") == (143, refused, not refused)
+    assert (code, len(job.files), run.status == "cancelled") == (143, int(refused), not refused)
     assert "MOGPLEX_OUT_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(
         encoding="utf-8"
     )
@@ -244,16 +319,15 @@ def test_a_page_in_the_apis_place_does_not_keep_the_clean_up_from_asking_again(
 def test_the_comment_says_that_the_step_was_killed(
     tmp_path: Path, emulator: Emulator, meanwhile: str
 ) -> None:
-    inputs = {"prompt": PROMPT, "post-step": "true", "comment-on": "7", "github-token": TOKEN}
+    inputs = {"prompt": PROMPT, "job-context": "{}", "comment-on": "7", "github-token": TOKEN}
     connection = {"base-url": emulator.url, "api-key": emulator.token}
     with GitHub() as api:
         step = GitHubStep(tmp_path, inputs | connection, {"GITHUB_API_URL": api.url})
         with step.start() as process:
-            wait_until(lambda: api.comments and step.has_written("run_id"), process)
+            wait_until(lambda: api.comments and step.has_written('"run_id"'), process)
             process.kill()
         (comment,) = api.comments
         assert "The Mogplex run is running" in comment["body"]
-        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
         if meanwhile == "refused":
             emulator.inject("cancel", **REFUSED, times="always")
         if meanwhile == "comment deleted":
@@ -270,3 +344,74 @@ def test_the_comment_says_that_the_step_was_killed(
     shown = "".join(text for _, text in rendered(comment["body"]).texts)
     told = f"The job was stopped before its Mogplex run ended; {said}"
     assert re.search(re.escape(told) + ".*job", shown, re.DOTALL), shown
+
+
+@pytest.mark.parametrize(
+    ("inputs", "has_notice", "has_line"),
+    [
+        ({}, True, True),
+        ({"annotations": "errors"}, False, True),
+        ({"annotations": "none"}, False, True),
+        ({"summary": "false"}, True, False),
+    ],
+)
+def test_what_the_clean_up_did_is_one_notice_and_one_line_of_the_summary(
+    tmp_path: Path,
+    emulator: Emulator,
+    inputs: dict[str, str],
+    *,
+    has_notice: bool,
+    has_line: bool,
+) -> None:
+    connection = {"base-url": emulator.url, "api-key": emulator.token, "prompt": PROMPT}
+    step = GitHubStep(tmp_path, connection | inputs)
+    for number in (1, 2):
+        step.inputs["key-suffix"] = str(number)
+        with step.start() as process:
+            wait_until(asked(emulator, "stream", number), process)
+            process.kill()
+    first, second = emulator.runs
+    first.cancel()
+    (step.folder / "summary.md").write_text("", encoding="utf-8")
+    ended = run_program("post", env=step.environment, cwd=step.workspace)
+    said = f"Cancelled by the clean-up: run {second.id}. Already over: run {first.id} (cancelled)."
+    notices = [line for line in ended.out.splitlines() if line.startswith("::notice")]
+    assert notices == ([f"::notice title=Mogplex::{said}"] if has_notice else [])
+    assert step.summary == (f"{said}\n" if has_line else "")
+    assert (ended.code, second.status) == (0, "cancelled"), ended.out
+
+
+def test_a_clean_up_that_is_stopped_says_at_once_what_may_still_be_running(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    job = Job("jenkins", tmp_path, emulator)
+    job.stopped_when(asked(emulator, "stream"))
+    emulator.inject("cancel", status=503, times="always")
+    with start_program("post", env=job.env, cwd=job.workspace) as process:
+        wait_until(asked(emulator, "cancel", 3), process)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=LONG)
+        seconds = time.monotonic() - began
+    (run,) = emulator.runs
+    said = f"WARNING: Mogplex: run {run.id} may still be running. To cancel it by hand: docker run "
+    assert (process.returncode, said in out, len(job.files)) == (143, True, 1), out
+    assert seconds < 4.5 + 1.0, "the machine may be busy"
+    emulator.clear_faults()
+    assert (job.post().code, run.status) == (0, "cancelled")
+
+
+def test_thirty_dry_runs_at_once_in_one_folder_all_succeed_and_leave_nothing(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    job = Job("jenkins", tmp_path, emulator)
+    flags = ("--repo", "acme/web", "--prompt", PROMPT, "--dry-run", "true")
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(start_program(*flags, env=job.env, cwd=job.workspace))
+            for _ in range(30)
+        ]
+        for process in processes:
+            process.communicate()
+    codes = {process.returncode for process in processes}
+    assert (codes, (job.workspace / ".mogplex").exists()) == ({0}, False)

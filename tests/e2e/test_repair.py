@@ -105,14 +105,13 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
 ) -> None:
     with Emulator(speed=3) as emulator:
         api.works_for(emulator, *rounds(RED, Look(), GREEN))
-        step = step_of(tmp_path / "one", api, emulator, **{"post-step": "true", "comment-on": "7"})
+        step = step_of(tmp_path / "one", api, emulator, **{"job-context": "{}", "comment-on": "7"})
         with step.start() as process:
             wait_until(
                 lambda: "Round 2 of 4" in api.comments[-1]["body"] if api.comments else False,
                 process,
             )
             process.kill()
-        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
         assert step.run("post").code == 0
         assert "its status is cancelled" in api.comments[0]["body"]
         assert [run.status for run in emulator.runs] == ["success", "cancelled"]

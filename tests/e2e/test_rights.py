@@ -68,8 +68,7 @@ class Job:
         return self.step.run()
 
     def post(self) -> Ended:
-        state = {f"STATE_{name}": value for name, value in self.step.state.items()}
-        return run_program("post", env=self.step.environment | state, cwd=self.step.workspace)
+        return run_program("post", env=self.step.environment, cwd=self.step.workspace)
 
     @property
     def results(self) -> dict[str, dict[str, Any]]:

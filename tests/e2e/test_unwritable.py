@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_pat
         {"ACT": "true"},
         {"FORGEJO_ACTIONS": "true"},
         {"GITEA_ACTIONS": "true"},
-        {"INPUT_POST-STEP": ""},
+        {"INPUT_JOB-CONTEXT": ""},
     ],
 )
 def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path:
         with step.start() as process:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
-        later = step.environment | {"INPUT_POST-STEP": "", "GITHUB_ACTION": "__run_2"}
+        later = step.environment | {"INPUT_JOB-CONTEXT": "", "GITHUB_ACTION": "__run_2"}
         assert (
             run_program("post", env=later | {"GITHUB_JOB": "other"}, cwd=step.workspace).out == ""
         )

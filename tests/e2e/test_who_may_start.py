@@ -368,11 +368,10 @@ def test_a_machine_without_the_parser_cannot_include_the_words(
 def test_a_killed_steps_start_is_asked_for_with_the_same_words(including: Job) -> None:
     including.emulator.inject("start", delay="1h", when="after", times=1)
     including.set_event(REPORTED)
-    including.step.inputs |= {"prompt": "Solve it.", "post-step": "true"}
+    including.step.inputs |= {"prompt": "Solve it.", "job-context": "{}"}
     with including.step.start() as process:
         wait_until(lambda: including.emulator.runs, process)
         process.kill()
-    including.step.env |= {f"STATE_{name}": value for name, value in including.step.state.items()}
     ended = including.step.run("post")
     assert (ended.code, len(including.emulator.runs)) == (0, 1), ended.out
     assert (

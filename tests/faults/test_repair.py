@@ -212,12 +212,6 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
     told = [update.faults for update in updates if isinstance(update, NextRound)]
     assert told == [each.faults for each in result.details.rounds[: len(told)]]
-    repairs = [
-        update.repair
-        for update in updates
-        if isinstance(update, Starting) and update.repair is not None
-    ]
-    assert [repair.base_branch for repair in repairs] == ["main"] * len(announced)
     assert (result.details.rounds[-1].ended if result.details.rounds else "") == why
     first, *others = step.case.runs
     assert {run.request.working_branch for run in step.case.runs} == {first.request.working_branch}

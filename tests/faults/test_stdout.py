@@ -128,7 +128,6 @@ def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
         with step.start() as process:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
-        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
         with stdout(kind) as out, start(step, out, "post") as process_of_post:
             process_of_post.communicate(timeout=LONG)
         assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,15 +15,16 @@ from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
-from mogplex_ci.models import Repair, StartRequest
-from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.models import Repair, StartRequest, UnansweredStart
+from mogplex_ci.run.cancel import PATIENT, cancel, cancel_unanswered
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import EventsArrived, Update
-from mogplex_ci.step.ledger import Ledger, OpenRun
+from mogplex_ci.step.ledger import Ledger
+from mogplex_ci.step.state import OpenRun
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
@@ -55,29 +55,24 @@ class Saved:
 
     def __init__(self, killed: threading.Event | None = None) -> None:
         self._killed = killed or threading.Event()
-        self._line = ""
-        self._ledger = Ledger(self._save, "https://mogplex.example", "token", None)
+        self.run: OpenRun | None = None
+        """The run that ``post`` cancels; None when there is none."""
+        self._ledger = Ledger(self._save, "https://mogplex.example")
 
     def note(self, work: Iterable[Update]) -> Iterator[Update]:
         """Note the updates of ``work`` and yield them."""
         for update in work:
-            self._ledger.on(None, "", update)
+            self._ledger.on("run", update)
             yield update
 
-    def on_unanswered(self, key: str | None) -> None:
-        """Note the key of a start request; see ``Execution``."""
-        self._ledger.save_unanswered(None, key)
+    def on_unanswered(self, start: UnansweredStart | None) -> None:
+        """Note a start request; see ``Execution``."""
+        self._ledger.save_unanswered("run", start)
 
-    @property
-    def run(self) -> OpenRun | None:
-        """The run that ``post`` cancels; None when there is none."""
-        state = self._line.partition(" ")[2]
-        return OpenRun(**json.loads(state)["runs"][0]) if state else None
-
-    def _save(self, line: str) -> None:
+    def _save(self, _: str, run: OpenRun | None) -> None:
         if self._killed.is_set():
             raise Killed
-        self._line = line
+        self.run = run
 
 
 @dataclass(frozen=True)
@@ -228,17 +223,11 @@ class Case:
         clock = self._world.time.clock()
         client = self._world.client(ServiceHistory(has_answered=True, accepts_token=True))
         try:
-            if left.run_id:
-                cancel(client, left.run_id, clock=clock, budget=TIMEOUT_BUDGET)
+            if left.request is None:
+                cancel(client, left.run_id, clock=clock, budget=PATIENT)
             else:
-                cancel_unanswered(
-                    client,
-                    self.plan().request(left.repo_id, None),
-                    left.key,
-                    may_be_foreign=self.explicit,
-                    clock=clock,
-                    budget=TIMEOUT_BUDGET,
-                )
+                start = UnansweredStart(left.key, left.request, left.may_be_foreign)
+                cancel_unanswered(client, start, clock=clock, budget=PATIENT)
         except ForeignRunError:
             assert self.explicit
         except MogplexError as error:

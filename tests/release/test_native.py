@@ -52,13 +52,12 @@ def step(emulator: Emulator, tmp_path: Path) -> GitHubStep:
         "prompt": "Fix the build",
         "timeout": "",
     }
-    inputs |= {"matrix": "null", "post-step": "true"}
+    inputs |= {"job-context": '{"matrix": null}'}
     env = {
         "PATH": os.environ["PATH"],
         "INPUTS": json.dumps(inputs),
-        "STATE_FILE": str(tmp_path / "state"),
     }
-    return GitHubStep(tmp_path, env=env | {"GITHUB_STATE": "/no/such/file"})
+    return GitHubStep(tmp_path, env=env)
 
 
 def start(step: GitHubStep, part: str) -> subprocess.Popen[str]:

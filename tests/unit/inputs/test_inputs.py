@@ -15,8 +15,14 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs, read_step
-from mogplex_ci.inputs.sources import gather
+from mogplex_ci.inputs.read import (
+    ActionInputs,
+    MatrixJob,
+    read_connection,
+    read_inputs,
+    read_step,
+)
+from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.own_words import written
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
@@ -130,16 +136,22 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
             {"on_interrupt": "cancel"},
         ),
         *(
-            ([], {"INPUT_STRATEGY": strategy}, {"jobs_per_token": jobs})
+            ([], {"INPUT_JOB-CONTEXT": context}, {"matrix_job": MatrixJob({}, 0, *jobs)})
+            for context, jobs in {
+                '{"matrix": null, "index": 0, "total": 8, "max-parallel": 4}': (8, 4),
+                '{"index": 0, "total": 2, "max-parallel": 4}': (2, 2),
+                '{"index": 0, "total": null, "max-parallel": 4}': (1, 1),
+                '{"index": 0, "total": 0, "max-parallel": 0}': (1, 1),
+                '{"index": 0, "max-parallel": "4"}': (1, 1),
+            }.items()
+        ),
+        *(
+            ([], {"MOGPLEX_STRATEGY": strategy}, {"matrix_job": MatrixJob({}, *jobs)})
             for strategy, jobs in {
-                "null": 1,
-                "{}": 1,
-                '{"fail-fast": true, "job-index": 0, "job-total": 8}': 8,
-                '{"job-total": 8, "max-parallel": 4}': 4,
-                '{"job-total": 2, "max-parallel": 4}': 2,
-                '{"max-parallel": 4}': 1,
-                '{"job-total": 0, "max-parallel": 0}': 1,
-                '{"job-total": null, "max-parallel": "4"}': 1,
+                "null": (None, 1, 1),
+                "{}": (None, 1, 1),
+                '{"fail-fast": true, "job-index": 0, "job-total": 8}': (0, 8, 8),
+                '{"job-total": 8, "max-parallel": 4}': (None, 8, 4),
             }.items()
         ),
     ],
@@ -247,15 +259,25 @@ def test_a_prompt_from_a_file(tmp_path: Path) -> None:
 def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     """Nothing promises that a re-run of the job gets its values in the same order."""
     one, other = ('{"os": "linux", "node": 22}', '{"node": 22, "os": "linux"}')
-    assert read(tmp_path, INPUT_MATRIX=one).matrix == read(tmp_path, INPUT_MATRIX=other).matrix
-    assert (
-        read(tmp_path, INPUT_MATRIX=one).matrix
-        != read(tmp_path, INPUT_MATRIX='{"os": "linux"}').matrix
-    )
-    assert (
-        read(tmp_path, INPUT_MATRIX="null").matrix == read(tmp_path, INPUT_MATRIX="{}").matrix == ()
-    )
-    assert len(read(tmp_path, INPUT_MATRIX=one, INPUT_STRATEGY='{"job-index": 3}').matrix) == 2
+
+    def parts(matrix: str, index: str = "null") -> tuple[str, ...]:
+        by_action = {"INPUT_JOB-CONTEXT": f'{{"matrix": {matrix}, "index": {index}}}'}
+        by_hand = {"MOGPLEX_MATRIX": matrix, "MOGPLEX_STRATEGY": f'{{"job-index": {index}}}'}
+        found = read(tmp_path, **by_action).matrix_job.parts
+        assert found == read(tmp_path, **by_hand).matrix_job.parts
+        for env in (by_action, by_hand):
+            texts = given_texts([], env)
+            assert MatrixJob.by_texts(texts).parts == found, "as the clean-up reads it"
+        return found
+
+    assert parts(one) == parts(other)
+    assert parts(one) != parts('{"os": "linux"}')
+    assert parts("null") == parts("{}") == ()
+    assert len(parts(one, "3")) == 2
+
+
+def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
+    assert MatrixJob.by_texts({"job-context": "[", "matrix": '{"os": "linux"}'}).parts
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from tests.slow import mostly_slow
 
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
-BEYOND_PATTERNS = {"token", "github-token", "base-url", "prompt", "duration", "matrix", "strategy"}
+BEYOND_PATTERNS = {
+    *("token", "github-token", "base-url", "prompt", "duration"),
+    *("job-context", "matrix", "strategy"),
+}
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.
 """

@@ -101,7 +101,7 @@ def test_the_inputs_that_a_run_file_must_not_set() -> None:
         "on-blocked",
         "include-event",
     }
-    others = {"dry-run", "run-file", "task", "matrix", "strategy", "post-step", "poll-interval"}
+    others = {"dry-run", "run-file", "task", "job-context", "matrix", "strategy", "poll-interval"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | others
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
 from mogplex_ci.models import Cancelled
-from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel
+from mogplex_ci.run.cancel import PATIENT, Budget, cancel
 from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import error
 from tests.faults.world import Case, World
 
+QUICK = Budget.after_signal(4.0)
 
-def cancelled(world: World, case: Case, budget: float) -> tuple[Cancelled | MogplexError, float]:
+
+def cancelled(world: World, case: Case, budget: Budget) -> tuple[Cancelled | MogplexError, float]:
     """Cancel the case's run; return the answer or the error, and the seconds it took."""
     clock, client = world.time.clock(), world.client()
     began = clock.monotonic()
@@ -40,14 +42,14 @@ LIMITED = {"status": 429, "headers": {"Retry-After": "60"}, "body": error("RATE_
 @pytest.mark.parametrize(
     ("fault", "budget", "least", "cause"),
     [
-        ({"status": 502}, INTERRUPT_BUDGET, 2.5, "not available"),
-        ({"status": 502}, TIMEOUT_BUDGET, 75.0, "not available"),
-        (LIMITED, INTERRUPT_BUDGET, 2.5, "rate limit"),
-        ({"status": 409, "body": error("CONFLICT")}, INTERRUPT_BUDGET, 2.5, "state changed"),
+        ({"status": 502}, QUICK, 2.5, "not available"),
+        ({"status": 502}, PATIENT, 75.0, "not available"),
+        (LIMITED, QUICK, 2.5, "rate limit"),
+        ({"status": 409, "body": error("CONFLICT")}, QUICK, 2.5, "state changed"),
     ],
 )
 def test_it_is_tried_until_the_budget_is_used_up(
-    world: World, case: Case, fault: dict[str, Any], budget: float, least: float, cause: str
+    world: World, case: Case, fault: dict[str, Any], budget: Budget, least: float, cause: str
 ) -> None:
     """GitLab kills 6 s after a stop signal; after a timeout there is time to outlast a limit of one
     minute.
@@ -58,13 +60,13 @@ def test_it_is_tried_until_the_budget_is_used_up(
     assert isinstance(answer, MogplexError)
     assert not isinstance(answer, ConflictError)
     assert cause in answer.cause
-    assert least <= seconds <= budget
+    assert least <= seconds <= budget.seconds
     assert len(world.emulator.requests) - before >= 4
 
 
 def test_a_used_up_limit_is_outlasted_by_the_patient(world: World, case: Case) -> None:
     case.inject("cancel", times=12, **LIMITED)
-    answer, seconds = cancelled(world, case, TIMEOUT_BUDGET)
+    answer, seconds = cancelled(world, case, PATIENT)
     assert isinstance(answer, Cancelled)
     assert 30.0 <= seconds <= 70.0
 
@@ -76,20 +78,18 @@ def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
     run = {**case.run.detail(), "status": "streaming"}
     body = {"ok": True, "data": {"run": run, "status": "streaming", "alreadyTerminal": had_ended}}
     case.inject("cancel", when="after", status=200, body=body)
-    answer, _ = cancelled(world, case, INTERRUPT_BUDGET)
+    answer, _ = cancelled(world, case, QUICK)
     assert isinstance(answer, Cancelled)
     assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
     assert answer.data.at("run", "runId") == Untrusted(case.run.id)
     assert answer.data.at("status") == Untrusted("cancelled")
 
 
-@pytest.mark.parametrize(
-    ("budget", "first", "second"), [(INTERRUPT_BUDGET, 2.4, 1.0), (TIMEOUT_BUDGET, 15.0, 15.0)]
-)
+@pytest.mark.parametrize(("budget", "first", "second"), [(QUICK, 2.0, 1.0), (PATIENT, 10.0, 10.0)])
 def test_a_request_that_hangs_leaves_time_for_another_one(
     world: World,
     case: Case,
-    budget: float,
+    budget: Budget,
     first: float,
     second: float,
     monkeypatch: pytest.MonkeyPatch,
@@ -114,3 +114,25 @@ def test_a_request_that_hangs_leaves_time_for_another_one(
     assert answer.status == "cancelled"
     assert given[0] == pytest.approx(first)
     assert given[1] >= second
+
+
+@pytest.mark.parametrize("budget", [QUICK, PATIENT])
+@pytest.mark.parametrize("fault", [{"delay": 20.0}, {"drop": True}], ids=["late", "dropped"])
+def test_a_cancel_without_a_response_is_checked_before_it_is_sent_again(
+    world: World, case: Case, fault: dict[str, Any], budget: Budget
+) -> None:
+    case.inject("cancel", when="after", **fault)
+    before = len(world.emulator.requests)
+    answer, seconds = cancelled(world, case, budget)
+    assert isinstance(answer, Cancelled)
+    assert (answer.status, answer.already_terminal) == ("cancelled", False)
+    asked = [str(each.route) for each in world.emulator.requests[before:]]
+    assert (asked, seconds <= budget.longest_call) == (["cancel", "run"], True)
+
+
+def test_a_refused_cancel_is_repeated_within_half_a_second(world: World, case: Case) -> None:
+    """The service's database is down for five of the six seconds that GitHub leaves."""
+    case.inject("cancel", status=503, times=11)
+    answer, seconds = cancelled(world, case, Budget.after_signal(6.0))
+    assert isinstance(answer, Cancelled)
+    assert seconds <= 5.5

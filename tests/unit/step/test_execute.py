@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
@@ -123,14 +124,21 @@ def test_github_is_not_asked_without_a_token_or_a_repository(
 class Breaking(Job):
     """A job in which a fault of ours strikes as soon as the id of the run is to be saved."""
 
-    def save_state(self, state: str, *, key: str | None = None) -> None:
-        if "run_id" in state:
+    saves = 0
+
+    @property
+    def state_folder(self) -> Path | None:
+        self.saves += 1
+        if self.saves == 2:
             raise ZeroDivisionError
+        return None
 
 
 @pytest.mark.parametrize("gates", [{}, {"require": frozenset({"change"})}])
-def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(gates: dict[str, Any]) -> None:
-    job = Breaking(io.StringIO())
+def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(
+    gates: dict[str, Any], tmp_path: Path
+) -> None:
+    job = Breaking(io.StringIO(), tmp_path)
     with Emulator("success", speed=1e9) as emulator:
         ended, _ = executed(job, base_url=emulator.url, api_key=emulator.token, **gates)
         (started,) = emulator.runs
@@ -155,10 +163,10 @@ def executed(
     return ended, [update for update in updates if isinstance(update, EventsArrived)]
 
 
-def test_the_time_of_a_run_counts_from_the_beginning_of_the_step() -> None:
+def test_the_time_of_a_run_counts_from_the_beginning_of_the_step(tmp_path: Path) -> None:
     with Emulator("success", speed=1e9) as emulator:
         given = {"base_url": emulator.url, "api_key": emulator.token, "timeout": 1e9}
-        ended, events = executed(Job(io.StringIO()), began=5_000.0, **given)
+        ended, events = executed(Job(io.StringIO(), tmp_path), began=5_000.0, **given)
     assert ended.ending.result is Result.SUCCESS
     assert events
     assert all(5_000.0 <= each.elapsed < 5_000.0 + LONG for each in events)

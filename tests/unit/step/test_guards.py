@@ -50,14 +50,14 @@ def test_github_is_asked_for_10_s_before_a_start() -> None:
 NO_POST_STEP = (
     "::warning title=No post step::This step does not use the action: no post step cancels the run "
     "if the step is killed, and the jobs of a matrix would share one run. Set key-suffix to "
-    "${{ strategy.job-index }} (or matrix to ${{ toJson(matrix) }}), and run 'mogplex-ci post' in a "
+    "${{ strategy.job-index }}, and run 'mogplex-ci post' in a "
     "later step with 'if: always()'"
 )
 NO_KEY = (
     "WARNING: Idempotency key: Nothing here identifies this job, so its key is random and a retry "
     "starts a second run; give all tries the same idempotency-key"
 )
-NO_POST = {"INPUT_POST-STEP": ""}
+NO_POST = {"INPUT_JOB-CONTEXT": ""}
 LOCAL = {"ACT": "true"}
 
 

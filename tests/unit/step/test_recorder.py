@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.models import UnansweredStart
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.result import Ending, Result, RunResult, ending_of_error
-from mogplex_ci.run.updates import Started, Starting
+from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
-from mogplex_ci.step.ledger import OpenRun
 from mogplex_ci.step.planning import only_run, planned_runs
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.state import OpenRun, StateFiles
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
@@ -51,9 +52,6 @@ class Broken(Job):
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         self._fail("outputs")
         super().set_outputs(outputs)
-
-    def save_state(self, state: str, *, key: str | None = None) -> None:
-        self._fail("state")
 
     def write_summary(self, markdown: Markdown, mark: str) -> None:
         self._fail("summary")
@@ -165,22 +163,25 @@ def test_a_run_that_failed_stays_what_it_is_without_its_outputs(
     assert re.fullmatch(said, text)
 
 
-def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothing() -> None:
+def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
     """The ids of a run, the state for ``post``, and what the CI system reads in the end."""
-    job = Broken(A_FOLDER, "outputs", "state", "summary", "files of the CI system")
+    job = Broken(A_FOLDER, "outputs", "summary", "files of the CI system", folder=tmp_path)
+    (tmp_path / ".mogplex").touch()
     recorder, only = recorder_of(job), only_run(typed_inputs(), job)
     recorder.begin_runs([only], only)
     started = Started(run(), "key", joined=False, owned=True)
     recorder.save(only, started)
     recorder.on(only, started)
-    job.save_state = lambda state, *, key=None: None  # type: ignore[method-assign]  # the state can be written now
+    (tmp_path / ".mogplex").unlink()  # the state can be written now
     failed = recorder.end_run(only, result(Result.FAILED))
     recorder.finish(failed.ending)
     why = "GITHUB_OUTPUT is a folder"
     assert job.warnings == [
         (
             "State",
-            f"Could not save state: the clean-up step cannot cancel this run ({why})",
+            "Could not save state: the clean-up step cannot cancel this run (File exists)",
         ),
         ("Outputs", f"Could not write the outputs: {why}"),
         ("Outputs", f"Could not write the outputs: {why}"),
@@ -233,25 +234,15 @@ def test_diagnostics_are_for_a_folder_and_for_the_debug_log(
     assert (tmp_path / DIAGNOSTICS_FILE).exists() is with_folder
 
 
-class Saving(Job):
-    """A job that keeps each state that the step saved, with the key that names it."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.log = io.StringIO()
-        super().__init__(self.log, folder)
-        self.saved: list[tuple[str | None, list[OpenRun]]] = []
-
-    def save_state(self, state: str, *, key: str | None = None) -> None:
-        told = json.loads(state.partition(" ")[2] or '{"runs": []}')
-        assert told.get("base_url", BASE) == BASE
-        self.saved.append((key, [OpenRun(**each) for each in told["runs"]]))
-
-    def load_states(self, *, key: str | None = None) -> list[str]:
-        return []
-
-
 BASE = "https://mogplex.example"
+REQUEST = {"repoId": "repo-1", "prompt": "Fix it"}
 STARTED = Started(run(), "key-1", joined=False, owned=True)
+
+
+def saved(job: Job, key: str | None = None) -> list[OpenRun]:
+    """What ``post`` finds."""
+    files = StateFiles(job, job.job_name(key), "mog_1")
+    return [found.run for found in files.find().runs]
 
 
 @pytest.mark.parametrize(
@@ -264,35 +255,40 @@ STARTED = Started(run(), "key-1", joined=False, owned=True)
     ],
 )
 def test_post_is_told_of_each_start_and_of_its_end(
-    fields: dict[str, Any], *, is_saved: bool
+    fields: dict[str, Any], tmp_path: Path, *, is_saved: bool
 ) -> None:
-    job = Saving()
+    job = Job(io.StringIO(), tmp_path)
     recorder = recorder_of(job, base_url=BASE, api_key="mog_1", **fields)
     only = only_run(typed_inputs(task="docs"), job)
+    recorder.check_state([only])
     recorder.begin_runs([only], only)
-    recorder.save(only, Starting("repo-1", repo(), "key-1"))
-    recorder.save_key(only, "key-1")
+    recorder.save_start(only, UnansweredStart("key-1", REQUEST, may_be_foreign=False))
+    states = [saved(job, fields.get("idempotency_key"))]
     recorder.save(only, STARTED)
+    states.append(saved(job, fields.get("idempotency_key")))
     recorder.end_run(only, result())
-    asked = OpenRun("key-1", "repo-1", "docs")
-    states = [[asked], [asked._replace(run_id=RUN_ID)], []]
-    key = fields.get("idempotency_key")
-    assert job.saved == ([(key, state) for state in states] if is_saved else [])
+    assert saved(job, fields.get("idempotency_key")) == []
+    asked = OpenRun(BASE, "key-1", request=REQUEST)
+    known = OpenRun(BASE, "key-1", RUN_ID)
+    assert states == ([[asked], [known]] if is_saved else [[], []])
+    assert (tmp_path / ".mogplex").exists() is not bool(fields.get("dry_run"))
 
 
-def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_behind_is_not() -> (
-    None
-):
-    job = Saving()
-    recorder, only = recorder_of(job, base_url=BASE), only_run(typed_inputs(), job)
+def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_behind_is_not(
+    tmp_path: Path,
+) -> None:
+    job = Job(io.StringIO(), tmp_path)
+    recorder = recorder_of(job, base_url=BASE, api_key="mog_1")
+    only = only_run(typed_inputs(), job)
     recorder.begin_runs([only], only)
-    recorder.save(only, Starting("repo-1", repo(), "key-1"))
-    recorder.save_key(only, "key-1")
-    recorder.save_key(only, None)
-    assert [len(runs) for _, runs in job.saved] == [1, 0]
-    recorder.save_key(only, "key-1")
+    start = UnansweredStart("key-1", REQUEST, may_be_foreign=False)
+    recorder.save_start(only, start)
+    assert len(saved(job)) == 1
+    recorder.save_start(only, None)
+    assert saved(job) == []
+    recorder.save_start(only, start)
     recorder.end_run(only, result(Result.INTERRUPTED, left_behind=True))
-    assert [len(runs) for _, runs in job.saved] == [1, 0, 1]
+    assert len(saved(job)) == 1
 
 
 @pytest.mark.parametrize("names_one_run", [True, False])

@@ -1,0 +1,262 @@
+"""The files in which a step keeps for ``post`` what may have to be cancelled: one for each run.
+
+A file is named by the job and the run, so that several uses in one job have their own, and ``post``
+finds them all from any step. It counts only with a MAC made with the token: a committed file, or
+another job's, cancels nothing. Owner and mode do not matter: root gives its files to the owner of
+the folder, and Windows knows no mode.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from heapq import nlargest
+from os import DirEntry, scandir
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mogplex_ci.errors import StateError, UsageError
+from mogplex_ci.models import StartRequest
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.workspace import ROOM, discard, inside, make_folder, read_head, write_whole
+
+FOLDER: Final = ".mogplex"
+"""In the workspace, where the system has no folder for the state, or that cannot be written. It is
+never removed: another use of the program may be about to write to it.
+"""
+MAX_BYTES: Final = 1_000_000
+MAX_FILES: Final = 1_000
+"""Files of one job that are read, the newest of them."""
+MAX_AGE: Final = 31 * 24 * 3600.0
+"""Seconds after which no step can need a file: the longest ``timeout`` is 30 days."""
+_DIGITS: Final = 16
+_FILE: Final = rf"mogplex-([0-9a-f]{{{_DIGITS}}})-[0-9a-f]{{{_DIGITS}}}\.json"
+_OURS: Final = rf"{_FILE}|\.{_FILE}\.[0-9a-f]{{16}}"
+"""A file, or one that was never finished; see ``write_whole``."""
+
+
+class OpenRun(NamedTuple):
+    """A run that may have to be cancelled: its id, or the start request that may have made it."""
+
+    base_url: str
+    key: str = ""
+    """Empty for an existing run that the step only follows."""
+    run_id: str = ""
+    request: StartRequest | None = None
+    """The request without a response so far, to be sent again under the key. It holds the prompt,
+    and no token.
+    """
+    may_be_foreign: bool = False
+    """Whether another job may have started a run under the key."""
+
+
+class SavedRun(NamedTuple):
+    """A run that was found in a file."""
+
+    file: Path
+    run: OpenRun
+
+
+class Found(NamedTuple):
+    """The files of a job."""
+
+    runs: Sequence[SavedRun]
+    """The newest first."""
+    unknown: int
+    """Files with the job's name that were not written by it with this token."""
+
+
+class StateFiles:
+    """The files of one attempt of a job."""
+
+    def __init__(self, platform: Platform, job: Sequence[str] | None, token: str) -> None:
+        """``job`` names the attempt; if it is None, nothing is saved or found."""
+        self._platform = platform
+        self._job = job
+        self._token = token
+
+    def check(self, run: str) -> None:
+        """Find out whether the file of ``run`` can be written, and has room. What an earlier
+        process of the job has left there stays. Old files are removed.
+
+        Raises:
+            StateError: it cannot be written.
+        """
+        name = self._name(run)
+        if name is None:
+            return
+        faults: list[str] = []
+        for folder in self._folders():
+            path = folder / name
+            try:
+                before = _content(path)
+                _prepare(folder)
+                write_whole(path, before + "\n" * ROOM, 0o600)
+                if not before:
+                    discard(path)
+            except OSError as error:
+                faults.append(f"{folder}: {error.strerror}")
+            else:
+                _remove_old(folder)
+                return
+        raise StateError(Untrusted("; ".join(faults)))
+
+    def save(self, run: str, state: OpenRun) -> None:
+        """Save what ``post`` needs to cancel ``run``, in place of what was saved for it before.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        name = self._name(run)
+        if name is None:
+            return
+        text = self._signed(state)
+        first, *others = folders = self._folders()
+        for folder in folders:
+            try:
+                _prepare(folder)
+                write_whole(folder / name, text, 0o600)
+            except OSError:
+                if folder == folders[-1]:
+                    raise
+            else:
+                if folder != first:
+                    others = [first]
+                break
+        for folder in others:
+            with suppress(OSError):
+                discard(folder / name)
+
+    def remove(self, run: str) -> None:
+        """Remove the file of a run that is over.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        name = self._name(run)
+        if name is None:
+            return
+        for folder in self._folders():
+            with suppress(FileNotFoundError):
+                discard(folder / name)
+
+    def find(self) -> Found:
+        """Return what this job has saved. A file that cannot be read does not count."""
+        if self._job is None:
+            return Found([], 0)
+        job = _digest(self._job)
+        entries = [entry for folder in self._folders() for entry in _entries(folder, job)]
+        runs: list[SavedRun] = []
+        unknown = 0
+        for entry in nlargest(MAX_FILES, entries, key=_changed):
+            path = Path(entry.path)
+            text = _content(path)
+            run = self._verified(text)
+            if run is not None:
+                runs.append(SavedRun(path, run))
+            elif text:
+                unknown += 1
+        return Found(runs, unknown)
+
+    def _name(self, run: str) -> str | None:
+        if self._job is None:
+            return None
+        return f"mogplex-{_digest(self._job)}-{_digest([run])}.json"
+
+    def _folders(self) -> list[Path]:
+        """Return the folders in which files may be, the one to write to first."""
+        folders: list[Path] = []
+        of_system = self._platform.state_folder
+        if of_system is not None and of_system.is_dir():
+            folders.append(of_system.resolve())
+        with suppress(UsageError):  # a link out of the workspace
+            path = inside(self._platform.workspace, f"{FOLDER}/file", input_name=FOLDER)
+            folders.append(path.parent)
+        return folders
+
+    def _signed(self, state: OpenRun) -> str:
+        values = {name: value for name, value in state._asdict().items() if value}
+        # ASCII would make twelve bytes of a rare character, and a long prompt too large to be read.
+        text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+        text = re.sub(r"[\ud800-\udfff]", _escaped, text)
+        return f"{self._mac(text)} {text}"
+
+    def _verified(self, content: str) -> OpenRun | None:
+        """Return the run in a file, if this job wrote it with this token."""
+        mac, _, text = content.partition(" ")
+        if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
+            return None
+        return OpenRun(**json.loads(text))
+
+    def _mac(self, text: str) -> str:
+        """Return what only the holder of the token can write, and only for this job."""
+        signed = json.dumps([self._job, text])
+        return hmac.new(self._token.encode(), signed.encode(), hashlib.sha256).hexdigest()
+
+
+def forget(saved: SavedRun) -> None:
+    """Remove the file of a run that is settled; the next ``post`` does not mention it again."""
+    with suppress(OSError):
+        discard(saved.file)
+
+
+def _escaped(surrogate: re.Match[str]) -> str:
+    """Return a character without UTF-8, such as a byte of an argument in another encoding, as JSON
+    writes it in ASCII.
+    """
+    return f"\\u{ord(surrogate[0]):x}"
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_DIGITS]
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder in the workspace. The system's is there, or it is not used.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    ignored = folder / ".gitignore"
+    if folder.name == FOLDER and not ignored.exists():
+        make_folder(folder)
+        write_whole(ignored, "*\n")
+
+
+def _content(path: Path) -> str:
+    """Return the text of a file; empty if it is not a regular file that can be read."""
+    try:
+        return read_head(path, MAX_BYTES).decode(errors="replace").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def _entries(folder: Path, job: str) -> Iterator[DirEntry[str]]:
+    """Yield the files in ``folder`` that have the job's name."""
+    with suppress(OSError), scandir(folder) as entries:
+        for entry in entries:
+            match = re.fullmatch(_FILE, entry.name)
+            if match is not None and match[1] == job:
+                yield entry
+
+
+def _changed(entry: DirEntry[str]) -> float:
+    """Return when a file was written; long ago if it is gone."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove our files that no step can need any more."""
+    now = time.time()
+    with suppress(OSError), scandir(folder) as entries:
+        for entry in entries:
+            if re.fullmatch(_OURS, entry.name) and now - _changed(entry) > MAX_AGE:
+                with suppress(OSError):
+                    discard(folder / entry.name)
