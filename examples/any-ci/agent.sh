@@ -10,8 +10,11 @@ export MOGPLEX_REPO=acme/web # on GitHub
 
 # By name only, so that no value stands in a command line.
 mapfile -t variables < <(compgen -e MOGPLEX_)
+# The signal of a stopped job reaches this shell alone: it passes it on, and waits until the container has cancelled its run.
+trap 'kill -TERM $!' INT TERM
 docker run --rm "${variables[@]/#/--env=}" --volume "$PWD:/work" --workdir /work \
-  ghcr.io/mogplex/run-action:1 --prompt "Fix the failing test."
+  ghcr.io/mogplex/run-action:1 --prompt "Fix the failing test." &
+wait $! || wait $!
 
 # The workspace keeps the outputs for later steps.
 # shellcheck source=/dev/null
