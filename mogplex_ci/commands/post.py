@@ -13,7 +13,7 @@ from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import MatrixJob
 from mogplex_ci.inputs.sources import given_texts
-from mogplex_ci.models import Cancelled, UnansweredStart
+from mogplex_ci.models import Cancelled, Run, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
@@ -165,8 +165,8 @@ class CleanUp:
                 client, start, clock=self._clock, budget=budget, on_started=self._say_id
             )
 
-    def _say_id(self, run_id: str) -> None:
-        self._line("Its run is ", Untrusted(run_id))
+    def _say_id(self, run: Run) -> None:
+        self._line("Its run is ", Untrusted(run.id))
 
     def _name(self, run: OpenRun) -> SafeText:
         if not run.run_id:

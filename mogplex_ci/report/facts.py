@@ -24,6 +24,7 @@ from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import record_of
+from mogplex_ci.report.still_running import may_be_running, state_after_stop
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
@@ -67,6 +68,8 @@ class EndingFacts(NamedTuple):
     """Seconds from the start of the run, or of the step for it and for its only run."""
     requests: int
     """Requests sent to the API."""
+    may_go_on: bool
+    """Whether the run may still be running."""
 
     @property
     def mark(self) -> LiteralString:
@@ -243,7 +246,7 @@ def facts_of(
         number=run.number,
         name=run.name,
         ending=ending_of(
-            result.ending, details, ended - began, safe, is_found_again=is_found_again
+            result.ending, details, ended - began, safe, inputs, is_found_again=is_found_again
         ),
         task=task_of(inputs, details.repo, safe, platform),
         key=safe.key(details.key),
@@ -270,20 +273,21 @@ def ending_of(
     details: RunDetails,
     seconds: float,
     safe: Sanitizer,
+    inputs: ActionInputs | None = None,
     *,
     is_found_again: bool = False,
 ) -> EndingFacts:
-    """Return how a run ended after ``seconds``, or a step, whose ``details`` have no run.
-    ``is_found_again``: a re-run of the job follows the run.
+    """Return how a run ended after ``seconds``, or a step, whose ``details`` have no run, without
+    ``inputs``. ``is_found_again``: a re-run of the job follows the run.
     """
-    remedy = _remedy(ending, details, safe, is_found_again=is_found_again)
+    remedy = _remedy(ending, details, safe, inputs, is_found_again=is_found_again)
     return EndingFacts(
         result=ending.result,
         exit_code=ending.exit_code,
         cause=text.our_words(text.capitalized(ending.cause), safe),
         detail=text.cleaned(ending.detail, safe),
         remedy=remedy,
-        error=text.reason(safe, ending) if ending.cause else None,
+        error=_error(ending, details, remedy, safe),
         annotation=_annotation(ending, details.timeline.last_words, remedy, safe),
         error_code=safe.identifier(ending.error_code),
         help_url=_help_url(ending.error_code, safe),
@@ -291,7 +295,22 @@ def ending_of(
         open_pull_requests=tuple(_open_pull_requests(ending, safe)),
         duration=round(seconds, 3),
         requests=details.requests_sent,
+        may_go_on=details.may_go_on,
     )
+
+
+def _error(
+    ending: Ending, details: RunDetails, remedy: SafeText | None, safe: Sanitizer
+) -> SafeText | None:
+    """Return the output ``error``: cause and detail, and whether a run may still be running if the
+    step was stopped, or has learned no id.
+    """
+    if not ending.cause:
+        return None
+    error = text.reason(safe, ending)
+    if ending.result is Result.INTERRUPTED or details.unanswered_key:
+        return safe.sentence(error, *text.behind(". ", remedy))
+    return error
 
 
 def _open_pull_requests(ending: Ending, safe: Sanitizer) -> Iterator[SafeText]:
@@ -314,11 +333,22 @@ def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:
 
 
 def _remedy(
-    ending: Ending, details: RunDetails, safe: Sanitizer, *, is_found_again: bool
+    ending: Ending,
+    details: RunDetails,
+    safe: Sanitizer,
+    inputs: ActionInputs | None,
+    *,
+    is_found_again: bool,
 ) -> SafeText | None:
     """Return what became of a run that had not ended with the step, and advice."""
     remedy = text.our_words(ending.remedy, safe)
-    if details.cancelled_by_step and ending.result in (Result.TIMEOUT, Result.INTERRUPTED):
+    if ending.result is Result.INTERRUPTED:
+        return remedy or state_after_stop(details, inputs, safe)
+    has_left_one = bool(details.unanswered_key) or (details.goes_on and details.left_behind)
+    if inputs is not None and ending.cause and has_left_one and not _events_say_over(details):
+        left = may_be_running(details, inputs, safe, is_stopped=False)
+        return safe.sentence(*text.join_present(" ", remedy, left))
+    if details.cancelled_by_step and ending.result is Result.TIMEOUT:
         said = text.join_present(" ", "This step has cancelled the run.", remedy)
         return safe.sentence(*said)
     if not ending.cause or not details.goes_on:
@@ -332,14 +362,17 @@ def _remedy(
     return safe.sentence(*text.join_present(" ", *parts))
 
 
+def _events_say_over(details: RunDetails) -> bool:
+    is_paused = details.run is not None and details.run.is_paused
+    return details.is_unread and details.timeline.outcome.has_ended and not is_paused
+
+
 def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
     """Return what is known of a run that this step has stopped following."""
     run = details.run
     is_paused = run is not None and run.is_paused
-    if details.is_unread and details.timeline.outcome.has_ended and not is_paused:
+    if _events_say_over(details):
         return "The run's events say that it has finished; its status could not be read."
-    if details.left_behind:
-        return "The run may go on; if it does, cancel it in Mogplex."
     if details.is_unread and is_paused:
         return "The run was paused when its status was last read; this step stopped following it."
     if details.is_unread or ending.error_code == "UNKNOWN_STATUS":

@@ -73,11 +73,11 @@ def cancel_unanswered(
     *,
     clock: Clock,
     budget: Budget,
-    on_started: Callable[[str], None] = lambda _: None,
+    on_started: Callable[[Run], None] = lambda _: None,
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
-    ``on_started`` is called with the run's id.
+    ``on_started`` is called with the run.
 
     Raises:
         ForeignRunError: another job may have started it; it was left alone.
@@ -91,7 +91,7 @@ def cancel_unanswered(
     started = _within(budget, clock, ask)
     if start.may_be_foreign and started.replayed:
         raise errors.ForeignRunError
-    on_started(started.run.id)
+    on_started(started.run)
     rest = budget._replace(seconds=ends - clock.monotonic())
     return cancel(client, started.run.id, clock=clock, budget=rest)
 

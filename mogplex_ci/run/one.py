@@ -97,7 +97,11 @@ class Execution:
         self._started: Started | None = None
         self._follower: Follower | None = None
         self._cancelled: Cancelled | None = None
+        self._found: Run | None = None
+        """The run of a start that had no response at first, once its id is known."""
         self._left_behind = False
+        self._is_foreign = False
+        self._not_cancelled = ""
         self._is_unread = False
         self._install_began = False
 
@@ -140,6 +144,10 @@ class Execution:
 
     def details(self) -> RunDetails:
         """Return what is known about the run by now."""
+        unanswered_key = self._unanswered_key
+        if self._cancelled is not None or self._found is not None:  # its id is known by now
+            unanswered_key = ""
+        is_owned = self._started is None or self._started.owned
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
             followed=None if self._follower is None else self._follower.timeline,
@@ -149,6 +157,9 @@ class Execution:
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind,
+            unanswered_key=unanswered_key,
+            owned=is_owned and not self._is_foreign,
+            not_cancelled=self._not_cancelled,
             install_began=self._install_began,
             is_unread=self._is_unread,
         )
@@ -158,7 +169,14 @@ class Execution:
         """The key of the run that was started, or may have been; empty if there is none."""
         if self._started is not None:
             return self._started.key
-        return (self._starter and self._starter.key_in_doubt) or ""
+        return self._unanswered_key
+
+    @property
+    def _unanswered_key(self) -> str:
+        """The key of a start without a response; empty if there is none."""
+        if self._starter is None or self._starter.unanswered is None:
+            return ""
+        return self._starter.unanswered.key
 
     @property
     def _run(self) -> Run | None:
@@ -167,7 +185,9 @@ class Execution:
             return self._cancelled.run
         if self._follower is not None:
             return self._follower.run
-        return self._started and self._started.run
+        if self._started is not None:
+            return self._started.run
+        return self._found
 
     def _work(self) -> Generator[Update, None, Ending]:
         plan = self._plan
@@ -390,14 +410,21 @@ class Execution:
         if starter is None or starter.unanswered is None:
             return
         yield Cancelling(None)
-        ask = partial(cancel_unanswered, self._service.client, starter.unanswered)
+        ask = partial(
+            cancel_unanswered, self._service.client, starter.unanswered, on_started=self._find
+        )
         yield self._answer_of(ask, None, budget)
+
+    def _find(self, run: Run) -> None:
+        self._found = run
 
     def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: Budget) -> Update:
         """Cancel and keep the API's answer."""
         try:
             self._cancelled = ask(clock=self._service.clock, budget=budget)
         except errors.MogplexError as error:
-            self._left_behind = not isinstance(error, errors.ForeignRunError)
-            return CancelFailed(run, error)
+            self._is_foreign = isinstance(error, errors.ForeignRunError)
+            self._left_behind = not self._is_foreign
+            self._not_cancelled = error.cause
+            return CancelFailed(run or self._found, error)
         return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)

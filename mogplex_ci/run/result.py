@@ -191,6 +191,12 @@ class RunDetails(NamedTuple):
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is
     not known.
     """
+    unanswered_key: str = ""
+    """The key of a start without a response: a run may be running under it. Empty otherwise."""
+    owned: bool = True
+    """This step may cancel the run."""
+    not_cancelled: str = ""
+    """Why a cancel failed, in our words; empty if none did."""
     install_began: bool = False
     """The run failed before its sandbox was ready, and the sandbox had begun to install."""
     is_unread: bool = False
@@ -283,8 +289,14 @@ class RunDetails(NamedTuple):
 
     @property
     def goes_on(self) -> bool:
-        """Whether the run may still be working after this step."""
+        """Whether the run, whose id is known, may still be running after this step."""
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a run may still be running after this step, also one whose id is not known."""
+        is_abandoned = self.run is None and self.left_behind
+        return self.goes_on or is_abandoned or bool(self.unanswered_key)
 
 
 class RunResult(NamedTuple):
@@ -511,8 +523,11 @@ def failed_install(failed: Ending) -> Ending:
 
 
 def interrupted(stop: Stop) -> Ending:
-    """Return the result of a step that a stop signal ended."""
-    ending = Ending.of(Result.INTERRUPTED, f"stopped by {stop.name}", error_code="INTERRUPTED")
+    """Return the result of a step that a stop signal ended. No signal tells a person's cancel from
+    a time limit.
+    """
+    cause = "the job was cancelled, or its time limit passed"
+    ending = Ending.of(Result.INTERRUPTED, cause, error_code="INTERRUPTED")
     return ending._replace(exit_code=stop.exit_code)
 
 

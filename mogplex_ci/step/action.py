@@ -38,6 +38,7 @@ from mogplex_ci.step.open_pull_requests import pull_requests_open, skipped_for
 from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, stop_of_process
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         if inputs.job_end is not None:
             recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
         end.ending = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
+    if end.ending.result is Result.INTERRUPTED:
+        recorder.log.lines.say("Stopped by ", Untrusted(stop.name))
     return recorder.finish(end.ending).exit_code
 
 

@@ -284,7 +284,8 @@ class Recorder:
             if error is not None:
                 result = RunResult(_without_outputs(result, error), details)
                 seconds = facts.ending.duration
-                facts = facts.ending_as(ending_of(result.ending, details, seconds, self.safe))
+                ending = ending_of(result.ending, details, seconds, self.safe, run.inputs)
+                facts = facts.ending_as(ending)
                 self._ended[run.number] = facts.without_timeline()
         if self._ledger and not details.left_behind:
             self._ledger.close(run_name(run))
@@ -309,7 +310,12 @@ class Recorder:
         if self._subject is not None and self._subject.number in self._ended:
             facts = self._ended[self._subject.number].ending  # with its outputs
         else:
-            sent = sum(run.ending.requests for run in self._ended.values())
+            runs = list(self._ended.values())
+            if ending.result is Result.INTERRUPTED and runs:
+                from mogplex_ci.report.still_running import state_of_runs
+
+                ending = ending._replace(remedy=state_of_runs(runs))
+            sent = sum(run.ending.requests for run in runs)
             of_step = RunDetails(requests_sent=sent)
             seconds = self._elapsed()
             facts = ending_of(ending, of_step, seconds, self.safe)

@@ -171,9 +171,12 @@ class Rounds:
         the round before.
         """
         if details.run is None and self._last is not None:
-            sent = details.requests_sent
-            left_behind = details.left_behind
-            details = self._last._replace(requests_sent=sent, left_behind=left_behind)
+            details = self._last._replace(
+                requests_sent=details.requests_sent,
+                left_behind=details.left_behind,
+                unanswered_key=details.unanswered_key,
+                not_cancelled=details.not_cancelled,
+            )
         return details._replace(rounds=tuple(self._rounds))
 
     def _given_up(self, ending: Ending) -> Ending:

@@ -6,6 +6,7 @@ work. See docs/maintaining/faults.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from mogplex_ci.sanitize import Sanitizer
 from tests.faults.kinds import HTML, error
 from tests.faults.world import Case, Killed, Played, Trip, World
 from tests.slow import slow
+from tests.typed_inputs import typed_inputs
 
 TIMEOUT: Final = 1800.0
 """Seconds: the default of the input."""
@@ -83,9 +85,17 @@ def begin(case: Case, trouble: Trouble) -> None:
 
 
 def sentence_of(played: Played) -> str:
-    """Return what the step's last error says: why, and what to do. Empty when it succeeded."""
-    ending = ending_of(played.end.ending, played.end.details, 0.0, SAFE, is_found_again=True)
-    return " ".join(filter(None, [ending.error and f"{ending.error}.", ending.remedy]))
+    """Return what the step's last error says: why, what became of the run, and what to do. Empty
+    when it succeeded.
+    """
+    ended = played.end
+    facts = ending_of(ended.ending, ended.details, 0.0, SAFE, typed_inputs(), is_found_again=True)
+    remedy = facts.remedy or ""
+    left = re.search(LEFT_AS_SAID, remedy)
+    if left is not None:
+        remedy = " ".join(filter(None, [LEFT, remedy.replace(left[0], "").strip()]))
+    error = f"{reason(SAFE, ended.ending)}." if ended.ending.cause else ""
+    return " ".join(filter(None, [error, remedy]))
 
 
 def check_log(played: Played, world: World, trouble: Trouble) -> None:
@@ -128,7 +138,12 @@ RUNS: Final = "The run is still running; this step stopped following it. " + RE_
 WAS_PAUSED: Final = (
     "The run was paused when its status was last read; this step stopped following it. " + RE_RUN
 )
-LEFT: Final = "The run may go on; if it does, cancel it in Mogplex."
+LEFT: Final = "The run may still be running."
+LEFT_AS_SAID: Final = (
+    r"The run may still be running(: it could not be cancelled, .*)?\. The clean-up tries again, if "
+    r"the job has one and gets to it\. By hand: .* runs cancel \S+"
+)
+OVER: Final = "The run is over: cancelled."
 CANCELLED: Final = "This step has cancelled the run."
 LOOK: Final = (
     "The service, or the network between it and this job, was in trouble: look at the run in "
@@ -314,7 +329,7 @@ DEADLINE: Final = {"timeout": 50.0, "on_timeout": "cancel"}
 @each_trouble
 @pytest.mark.parametrize("how", [SIGNAL, DEADLINE], ids=["signal", "deadline"])
 def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, Any]) -> None:
-    """After a signal there are four seconds, at the deadline ninety."""
+    """After a signal there are 3.5 seconds, at the deadline ninety."""
     case = each_world.new_case("slow")
 
     def watch(update: updates.Update) -> None:
@@ -324,7 +339,8 @@ def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, An
     played = case.play(watch=watch, **how)
     is_over_in_time = trouble.seconds <= (2 if how is SIGNAL else 72)
     state = CANCELLED if is_over_in_time else LEFT
-    end = End("interrupted", 130, "INTERRUPTED", f"Stopped by SIGINT. {state}", not is_over_in_time)
+    says = f"The job was cancelled, or its time limit passed. {OVER if is_over_in_time else LEFT}"
+    end = End("interrupted", 130, "INTERRUPTED", says, not is_over_in_time)
     if how is DEADLINE:
         says = f"The timeout passed while the run was streaming. {state} {RAISE_TIMEOUT}"
         end = End("timeout", 1, "TIMEOUT", says, not is_over_in_time)

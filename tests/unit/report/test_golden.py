@@ -232,7 +232,7 @@ CASES = {
             ),
             *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
         ],
-        cause="stopped by SIGTERM",
+        cause="the job was cancelled, or its time limit passed",
         exit_code=143,
         error_code="INTERRUPTED",
     ),

@@ -1,0 +1,83 @@
+"""Says of a run that the step no longer follows whether it may still be running, why, and who acts
+next.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, LiteralString
+
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.report import text
+from mogplex_ci.run.result import RunDetails
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.facts import RunFacts
+
+
+def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
+    """Return what became of the run of a step that a stop signal ended. ``inputs`` is None if the
+    step ended before they were read, or had no run.
+    """
+    if inputs is None or inputs.dry_run:
+        return safe.line("No run was started.")
+    if details.may_go_on:
+        return may_be_running(details, inputs, safe, is_stopped=True)
+    if details.run is None:
+        return safe.line("No run was started.")
+    status = "cancelled" if details.cancelled_by_step else details.run.status
+    return safe.line("The run is over: {}.", status)
+
+
+def may_be_running(
+    details: RunDetails, inputs: ActionInputs, safe: Sanitizer, *, is_stopped: bool
+) -> SafeText:
+    """Return that a run is or may still be running, why, and who can cancel it. ``is_stopped``: a
+    stop signal ended the step.
+    """
+    is_detached = is_stopped and inputs.on_interrupt == "detach"
+    is_known = details.goes_on and not details.unanswered_key
+    is_certain = is_known and not details.left_behind and not details.is_unread
+    state: LiteralString = "The run may still be running"
+    if is_certain:
+        state = "The run is still running"
+    parts: list[Part] = [state, *_reason(details, is_detached=is_detached, safe=safe), ". "]
+    if details.owned and not is_detached:
+        parts.append("The clean-up tries again, if the job has one and gets to it. ")
+    return safe.sentence(*parts, *_by_hand(details, inputs, safe))
+
+
+def _reason(details: RunDetails, *, is_detached: bool, safe: Sanitizer) -> list[Part]:
+    if is_detached:
+        return [": ", safe.line("[[on-interrupt: detach]] leaves it")]
+    if not details.owned:
+        return [": ", "it may not be this step's own"]
+    if details.not_cancelled:
+        return [": ", "it could not be cancelled, ", safe.message(details.not_cancelled)]
+    if details.unanswered_key:
+        return [": ", "its start had no response"]
+    if details.run is None:
+        return [": ", "there was no time to cancel it"]
+    return []
+
+
+def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list[Part]:
+    run = details.run
+    if run is not None and not details.unanswered_key:
+        return ["By hand: ", text.command_line(text.CANCEL, run.id, inputs.base_url, safe)]
+    key = safe.key(details.unanswered_key or details.key)
+    if key is None:
+        return ["By hand: in Mogplex"]
+    return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run"]
+
+
+def state_of_runs(runs: "Sequence[RunFacts]") -> str:
+    """Return, in our words, what became of the runs of a step that a stop signal ended."""
+    left = sum(run.ending.may_go_on for run in runs)
+    if left:
+        return (
+            f"{left} of {len(runs)} runs are or may still be running: each run's part says why. The clean-up "
+            "tries again, if the job has one and gets to it. By hand: each run's part has the command"
+        )
+    if any(run.work is not None for run in runs):
+        return "All its runs are over."
+    return "No run was started."

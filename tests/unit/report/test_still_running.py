@@ -1,0 +1,98 @@
+"""What an interrupted step says of its run, and who acts next: word for word."""
+
+from __future__ import annotations
+
+from signal import SIGTERM
+from typing import Any
+
+import pytest
+
+from mogplex_ci.report.facts import ending_of, facts_of
+from mogplex_ci.report.still_running import state_of_runs
+from mogplex_ci.run.result import RunDetails, RunResult, interrupted
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.waiting import Stop
+from tests.typed_inputs import typed_inputs
+from tests.unit.report.events import RUN_ID, facts, github, planned, result, run
+
+CAUSE = "The job was cancelled, or its time limit passed"
+NEXT = "The clean-up tries again, if the job has one and gets to it. "
+COMMAND = f"mogplex-ci runs cancel {RUN_ID}"
+LIVE = RunDetails(run=run("streaming"), key="key-1")
+IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
+
+
+@pytest.mark.parametrize(
+    ("details", "fields", "state"),
+    [
+        (RunDetails(), {}, "No run was started."),
+        (LIVE._replace(run=run("success")), {}, "The run is over: success."),
+        (LIVE._replace(cancelled_by_step=True), {}, "The run is over: cancelled."),
+        (
+            LIVE._replace(left_behind=True, not_cancelled="the API is not available (HTTP 503)"),
+            {},
+            "The run may still be running: it could not be cancelled, the API is not available "
+            f"(HTTP 503). {NEXT}By hand: {COMMAND}",
+        ),
+        (
+            LIVE,
+            {"on_interrupt": "detach"},
+            f"The run is still running: on-interrupt: detach leaves it. By hand: {COMMAND}",
+        ),
+        (
+            LIVE._replace(owned=False),
+            {},
+            f"The run is still running: it may not be this step's own. By hand: {COMMAND}",
+        ),
+        (
+            IN_DOUBT,
+            {},
+            f"The run may still be running: its start had no response. {NEXT}By hand: the key "
+            "key-1. Re-run the job: it finds this run",
+        ),
+        (
+            IN_DOUBT._replace(not_cancelled="the connection was cut"),
+            {},
+            "The run may still be running: it could not be cancelled, the connection was cut. "
+            f"{NEXT}By hand: the key key-1. Re-run the job: it finds this run",
+        ),
+        (
+            RunDetails(left_behind=True, key="key-1"),
+            {},
+            f"The run may still be running: there was no time to cancel it. {NEXT}By hand: the "
+            "key key-1. Re-run the job: it finds this run",
+        ),
+        (LIVE, {"dry_run": True}, "No run was started."),
+    ],
+)
+def test_a_stopped_step_says_one_of_three(
+    details: RunDetails, fields: dict[str, Any], state: str
+) -> None:
+    stop = Stop()
+    stop.request(SIGTERM)
+    inputs = typed_inputs(base_url="https://mogplex.com", **fields)
+    said = ending_of(interrupted(stop), details, 1.0, Sanitizer(), inputs)
+    assert (said.cause, said.remedy) == (CAUSE, state)
+    assert said.error == f"{CAUSE}. {state}"
+    assert said.annotation == f"{CAUSE}. {state}"
+    assert "SIGTERM" not in f"{said}", "the signal's name is in the log alone"
+
+
+def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
+    ended = result()
+    doubt = RunResult(ended.ending._replace(cause="the API is not available"), IN_DOUBT)
+    said = facts_of(doubt, Sanitizer(), github(), planned(), 0.0, 1.0)
+    assert said.key == "key-1"
+    assert said.ending.may_go_on
+    assert said.ending.error is not None
+    assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run")
+
+
+def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
+    over = facts(result())
+    left = facts(result()._replace(details=LIVE._replace(left_behind=True)))
+    assert state_of_runs([over, left]) == (
+        "1 of 2 runs are or may still be running: each run's part says why. The clean-up tries "
+        "again, if the job has one and gets to it. By hand: each run's part has the command"
+    )
+    assert state_of_runs([over]) == "All its runs are over."
