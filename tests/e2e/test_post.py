@@ -202,8 +202,7 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     run_id = emulator.runs[0].id
     said = (
         f"WARNING: Mogplex: Could not cancel run {run_id}: the token may not do this. "
-        "The run may go on. To cancel it by hand: docker run --rm -e MOGPLEX_API_KEY "
-        f"--network host -e MOGPLEX_URL={emulator.url} ghcr.io/mogplex/run-action:1 "
+        f"The run may go on. To cancel it by hand: MOGPLEX_URL={emulator.url} mogplex-ci "
         f"runs cancel {run_id}"
     )
     assert (ended.code, ended.out.splitlines()[1:], len(job.files)) == (65, [said], 1)
@@ -394,7 +393,7 @@ def test_a_clean_up_that_is_stopped_says_at_once_what_may_still_be_running(
         out, _ = process.communicate(timeout=LONG)
         seconds = time.monotonic() - began
     (run,) = emulator.runs
-    said = f"WARNING: Mogplex: run {run.id} may still be running. To cancel it by hand: docker run "
+    said = f"WARNING: Mogplex: run {run.id} may still be running. To cancel it by hand: "
     assert (process.returncode, said in out, len(job.files)) == (143, True, 1), out
     assert seconds < 4.5 + 1.0, "the machine may be busy"
     emulator.clear_faults()
