@@ -303,7 +303,12 @@ def play(fault: Fault, tool: str) -> Outcome:
     """Let ``fault`` meet ``tool``."""
     with _emulator(fault) as (emulator, folder):
         jobs = [
-            Job(tool, emulator, _job_folder(folder, number), MOGPLEX_MATRIX=f'{{"package": {number}}}')
+            Job(
+                tool,
+                emulator,
+                _job_folder(folder, number),
+                MOGPLEX_MATRIX=f'{{"package": {number}}}',
+            )
             for number in range(fault.jobs)
         ]
         for job in jobs:
