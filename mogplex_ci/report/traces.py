@@ -253,11 +253,24 @@ def reason_for_no_trace(env: Mapping[str, str]) -> LiteralString | None:
     return None
 
 
-def needs_grpc(endpoint: str, env: Mapping[str, str]) -> bool:
+def fault_of(endpoint: str, env: Mapping[str, str]) -> LiteralString | None:
+    """Return why no trace can be sent to ``endpoint``, in which ``{}`` stands for the name of its
+    variable; None if one can.
+    """
+    if not host_of(endpoint):
+        return "No trace is sent: {} is not an address such as http://collector:4318"
+    if _needs_grpc(endpoint, env):
+        return (
+            "No trace is sent: this step sends OTLP over HTTP only. Set OTEL_EXPORTER_OTLP_PROTOCOL "
+            "to http/protobuf, and {} to the collector's address for HTTP, often with port 4318"
+        )
+    return None
+
+
+def _needs_grpc(endpoint: str, env: Mapping[str, str]) -> bool:
     """Whether the variables of OpenTelemetry ask for a protocol other than HTTP."""
-    protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or env.get(
-        "OTEL_EXPORTER_OTLP_PROTOCOL"
-    )
+    of_all = env.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or of_all
     if protocol:
         return protocol.strip() not in _OVER_HTTP
     return host_of(endpoint).endswith(f":{_GRPC_PORT}")

@@ -151,25 +151,20 @@ class Recorder:
         if variable is None or is_disabled or self._platform.is_dry_run:
             return
         endpoint = env[variable]
-        from mogplex_ci.report.traces import Traces, needs_grpc, reason_for_no_trace
+        from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
 
         reason = reason_for_no_trace(env)
+        fault = fault_of(endpoint, env)
         if reason is not None:
             self.log.lines.say("No trace is sent: ", reason)
-        elif needs_grpc(endpoint, env):
-            self.warn(
-                "Traces",
-                "No trace is sent: this step sends OTLP over HTTP only. Set OTEL_EXPORTER_OTLP_PROTOCOL to "
-                "http/protobuf, and {} to the collector's address for HTTP, often with port 4318",
-                variable,
-            )
+        elif fault is not None:
+            self.warn("Traces", fault, variable)
         else:
             host = Untrusted(host_of(endpoint))
             template: LiteralString = "A trace of this step goes to {} ({})"
             self.log.lines.line(self.safe.line(template, host, variable))
-            self._reports.append(
-                Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
-            )
+            traces = Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
+            self._reports.append(traces)
 
     def check_state(self, runs: Sequence[StepRun]) -> None:
         """Find out whether the state for ``post`` can be written for each run.

@@ -38,6 +38,7 @@ from tests.collector import (
 from tests.documents import claim
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
+from tests.https_proxy import HttpsProxy, certificate
 from tests.program import ROOT, GitHubStep
 from tests.waits import LONG, asked, wait_until
 
@@ -220,6 +221,20 @@ def test_each_round_of_a_repair_is_a_span_and_each_gate(
     assert all(gate.began >= runs[0].ended for gate in gates)
 
 
+def test_a_run_that_is_started_again_is_a_span_of_its_own(
+    tmp_path: Path, collector: Collector
+) -> None:
+    with Emulator("rate-limited", speed=1000) as emulator:
+        step = step_for(tmp_path, collector, emulator)
+        step.inputs["retries"] = "1"
+        assert step.run().code == 1
+        ids = [run.id for run in emulator.runs]
+    runs = parts(collector, "invoke_agent")
+    assert [run.attributes["mogplex.run.id"] for run in runs] == ids
+    errors = [run.attributes["error.type"] for run in runs]
+    assert errors == ["failed", "RUN_FAILED"]
+
+
 def test_a_cancelled_step_sends_its_trace(tmp_path: Path, collector: Collector) -> None:
     with Emulator("slow") as emulator:
         process = step_for(tmp_path, collector, emulator).start()
@@ -327,24 +342,52 @@ def test_nothing_is_sent_if_the_environment_says_so(
     assert [line for line in ended.out.splitlines() if "trace" in line] == [said][: len(said)]
 
 
+OVER_HTTP = "No trace is sent: this step sends OTLP over HTTP only."
+
+
 @pytest.mark.parametrize(
-    "env",
+    ("env", "warning"),
     [
-        {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
-        {ENDPOINT: "http://127.0.0.1:4317"},
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, OVER_HTTP),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+            },
+            OVER_HTTP,
+        ),
+        ({ENDPOINT: "http://127.0.0.1:4317"}, OVER_HTTP),
+        ({ENDPOINT: "collector:4318"}, f"No trace is sent: {ENDPOINT} is not an address"),
     ],
 )
-def test_grpc_is_one_warning_and_no_trace(
-    tmp_path: Path, collector: Collector, env: dict[str, str]
+def test_a_collector_that_cannot_be_used_is_one_warning_and_no_trace(
+    tmp_path: Path, collector: Collector, env: dict[str, str], warning: str
 ) -> None:
     with Emulator("success", speed=SPEED) as emulator:
         step = step_for(tmp_path, collector, emulator, env)
         step.inputs["wait"] = "false"
         ended = step.run()
     assert (ended.code, collector.received) == (0, [])
-    (warning,) = warnings_of(ended.out)
-    assert warning.startswith("No trace is sent: this step sends OTLP over HTTP only.")
+    (shown,) = warnings_of(ended.out)
+    assert shown.startswith(warning)
+
+
+def test_a_collector_is_reached_through_the_proxy_by_the_certificate_of_its_variable(
+    tmp_path: Path, collector: Collector
+) -> None:
+    public = certificate(tmp_path, "otel.example.com")
+    with HttpsProxy(collector.url, public).serving() as proxy, Emulator("success") as emulator:
+        env = {
+            ENDPOINT: "https://otel.example.com",
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE": str(public),
+        }
+        step = step_for(tmp_path, collector, emulator, env)
+        step.inputs["wait"] = "false"
+        ended = step.run()
+    assert (ended.code, warnings_of(ended.out)) == (0, [])
+    assert proxy.connected == ["otel.example.com:443"]
+    assert collector.spans[0].attributes["mogplex.result"] == "detached"
 
 
 def test_a_dry_run_sends_nothing(tmp_path: Path, collector: Collector) -> None:
