@@ -518,9 +518,12 @@ def _next_steps(
     def command(arguments: LiteralString, run_id: str) -> SafeText:
         return text.command_line(arguments, run_id, inputs.base_url, safe)
 
-    if delivered.has_work and delivered.branch is not None:
+    repo = safe.repo(details.repo.full_name) if details.repo is not None else None
+    if delivered.has_work and delivered.branch is not None and repo is not None:
         branch = delivered.branch
-        switch = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
+        # With the address: a clone of a GitLab project has another origin.
+        fetch = safe.sentence("git fetch https://github.com/", repo, " ", branch)
+        switch = safe.sentence(fetch, " && git switch -c ", branch, " FETCH_HEAD")
         yield Command("look at the work", switch)
     run_id = details.run.id
     yield Command("look at the run", command("runs get {}", run_id), is_in_log=True)

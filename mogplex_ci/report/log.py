@@ -177,6 +177,11 @@ class Log(Report):
         if file is not None:
             said += [" (log: ", file, ")"]
         self.lines.say(*said)
+        pull_request = run.link(run.delivered.pull_request_url)
+        if pull_request is not None:
+            self.lines.link(
+                self._safe.sentence("Pull request of ", Untrusted(run.label)), pull_request
+            )
         if ending.exit_code != 0 and ending.annotation:
             said_of_it = self._safe.sentence(run.name, " ", ending.annotation)
             self._annotate_failure(said_of_it, was_started=run.work is not None)
