@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from mogplex_ci.report import blocks
 from mogplex_ci.report.html import PAGE_LIMIT, Picture, entries_of, page, part_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
@@ -153,3 +155,11 @@ def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
         f"line {n}." for n in range(20)
     ]
     assert PAGE_LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * PAGE_LIMIT / 100
+
+
+def test_the_templates_know_each_list_by_its_name() -> None:
+    folder = Path(blocks.__file__).parent / "html"
+    templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.j2"))
+    known = set(re.findall(r'if kind == "(\w+)"', templates))
+    assert known >= {block.__name__ for block in get_args(blocks.ListBlock)}
+    assert known <= {block.__name__ for block in get_args(blocks.Block)}
