@@ -73,7 +73,7 @@ def beside(code: str, log: str) -> str:
     or before it in a warning.
     """
     plain = re.sub(r"\x1b\[\d+m", "", log)
-    match = re.search(rf"{code}: (.*\S)|Run not cancelled:+ ?(.*) \({code}\)", plain)
+    match = re.search(rf"{code}:\s(.*\S)|Run not cancelled:+ ?(.*) \({code}\)", plain)
     assert match is not None, log
     return match[1] or match[2]
 
