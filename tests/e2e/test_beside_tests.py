@@ -49,9 +49,16 @@ class Job:
                 self._script(step)
 
     def _is_wanted(self, step: dict[str, Any]) -> bool:
-        condition = step.get("if")
-        assert condition is None or "steps.tests.outcome == 'failure'" in condition
-        return condition is None or self._tests_failed
+        """Whether the step's condition holds, which joins known parts."""
+        holds = {
+            "always()": True,
+            "steps.tests.outcome == 'failure'": self._tests_failed,
+            "steps.agent.outputs.result == 'success'": self._agent_has("success"),
+        }
+        return all(holds[part] for part in step.get("if", "always()").split(" && "))
+
+    def _agent_has(self, result: str) -> bool:
+        return self.agent.outputs.get("result") == result
 
     def _script(self, step: dict[str, Any]) -> None:
         values = {
@@ -86,4 +93,4 @@ def test_the_agent_is_waited_for_when_the_tests_fail(tmp_path: Path) -> None:
         assert [run.status for run in emulator.runs] == ["success"]
     assert job.failed, "the tests failed"
     address = "https://github.com/acme/web/pull/42"
-    assert job.log == f"The tests failed. The agent's result is success: {address}\n"
+    assert job.log == f"The agent's fix is {address}\n"
