@@ -107,9 +107,13 @@ class TextBuffer:
         Held back is a last word that may be half a token; with ``keeps_word`` any unfinished one.
         """
         end = len(self._text)
-        is_unfinished = keeps_word and self.is_inside_word
-        if is_unfinished or _may_be_token(self._last_word):
-            end -= len(self._last_word)
+        word = self._last_word
+        may_be_token = _may_be_token(word)
+        if word == self._text:
+            # Its beginning may stand in a piece that was shown before.
+            may_be_token = _may_be_token(self._shown.last_word + word)
+        if may_be_token or (keeps_word and self.is_inside_word):
+            end -= len(word)
         pieces = self._take(self._cut_before(end))
         if ends_message:
             if self._text:

@@ -71,6 +71,13 @@ class PieceByPiece:
         self._reach = min(_CONTEXT + 2 * redactor.longest_value, _MAX_CONTEXT)
         self._before = ""
 
+    @property
+    def last_word(self) -> str:
+        """The end of what was shown, behind its last white space."""
+        if self._before[-1:].isspace():
+            return ""
+        return (self._before.split() or [""])[-1]
+
     def half_at_end(self, text: str) -> int:
         """Return where the end of ``text``, the next piece, begins that must wait, since it may be
         half of a known value; its length if nothing must.

@@ -68,9 +68,9 @@ def test_the_same_faults_make_the_same_bytes(names: list[str], random: Random) -
 
 
 def test_a_report_is_bounded() -> None:
-    text = report(["x" * 10_000 + str(number) for number in range(20)])
+    text = report(["x " * 5_000 + str(number) for number in range(20)])
     assert len(text) <= 20 * (FAULT_LIMIT + 40) + 600
-    names = tuple(Untrusted("y" * FAULT_LIMIT + str(number)) for number in range(20))
+    names = tuple(Untrusted("yyyy " * FAULT_LIMIT + str(number)) for number in range(20))
     gates = [
         Gate(name, False, "a", "b", items=names)
         for name in ("checks", "allowed-paths", "protected-paths")
@@ -82,7 +82,7 @@ def test_a_report_is_bounded() -> None:
 
 def test_a_name_has_200_characters_at_most() -> None:
     assert f"- {'x' * 200}\n" in report(["x" * 200])
-    assert f"- {'x' * 200}… 1 more characters\n" in report(["x" * 201])
+    assert "- … 201 more characters\n" in report(["x" * 201])
 
 
 def test_a_list_of_6000_characters_is_told_whole() -> None:
