@@ -2,16 +2,12 @@
 next.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
 from mogplex_ci.run.result import RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.facts import RunFacts
 
 
 def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
@@ -70,14 +66,15 @@ def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list
     return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run"]
 
 
-def state_of_runs(runs: "Sequence[RunFacts]") -> str:
-    """Return, in our words, what became of the runs of a step that a stop signal ended."""
-    left = sum(run.ending.may_go_on for run in runs)
+def state_of_runs(count: int, left: int, started: int) -> str:
+    """Return, in our words, what became of the ``count`` runs of a step that a stop signal ended:
+    ``started`` of them were started, and ``left`` may still be running.
+    """
     if left:
         return (
-            f"{left} of {len(runs)} runs are or may still be running: each run's part says why. The clean-up "
+            f"{left} of {count} runs are or may still be running: each run's part says why. The clean-up "
             "tries again, if the job has one and gets to it. By hand: each run's part has the command"
         )
-    if any(run.work is not None for run in runs):
+    if started:
         return "All its runs are over."
     return "No run was started."

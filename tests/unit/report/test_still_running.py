@@ -13,7 +13,7 @@ from mogplex_ci.run.result import RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import RUN_ID, facts, github, planned, result, run
+from tests.unit.report.events import RUN_ID, github, planned, result, run
 
 CAUSE = "The job was cancelled, or its time limit passed"
 NEXT = "The clean-up tries again, if the job has one and gets to it. "
@@ -89,10 +89,8 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
 
 
 def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
-    over = facts(result())
-    left = facts(result()._replace(details=LIVE._replace(left_behind=True)))
-    assert state_of_runs([over, left]) == (
+    assert state_of_runs(2, left=1, started=2) == (
         "1 of 2 runs are or may still be running: each run's part says why. The clean-up tries "
         "again, if the job has one and gets to it. By hand: each run's part has the command"
     )
-    assert state_of_runs([over]) == "All its runs are over."
+    assert state_of_runs(1, left=0, started=1) == "All its runs are over."
