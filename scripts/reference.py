@@ -98,6 +98,9 @@ another program might execute, such as a branch name with a `$`; the result file
 soon as the run has started, the step writes {early}.
 GitHub passes on the outputs of a step with `background: true` only after a `wait`, `wait-all` or `cancel` of it.
 
+GitHub leaves a job's output empty if it contains a line of one of the job's secrets, even a short one such as `{{` or
+`acme`: keep a secret that is JSON on one line.
+
 | output | meaning | example |
 | --- | --- | --- |
 {outputs}

@@ -104,6 +104,80 @@ def test_before_the_start_is_answered(
     assert statuses(emulator) == runs
 
 
+def test_a_start_in_doubt_is_told_and_the_clean_up_names_its_run(
+    step: GitHubStep, emulator: Emulator
+) -> None:
+    emulator.inject("start", delay=HANGS, when="after", times="always")
+    process = step.start()
+    try:
+        wait_until(lambda: emulator.runs, process)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LONG)
+    finally:
+        process.kill()
+    (run,) = emulator.runs
+    outputs = step.outputs
+    assert (process.returncode, outputs["run-id"]) == (130, "")
+    assert outputs["idempotency-key"] == run.key
+    ends = f"By hand: the key {run.key}. Re-run the job: it finds this run"
+    assert outputs["error"].startswith(
+        "The job was cancelled, or its time limit passed. The run may"
+    )
+    assert outputs["error"].endswith(ends)
+    assert (f"{ends}\n" in step.summary, "Stopped by SIGINT" in out) == (True, True)
+    emulator.clear_faults()
+    ended = run_program("post", env=step.environment, cwd=step.workspace)
+    assert (ended.code, f"Its run is {run.id}" in ended.out) == (0, True), ended.out
+    assert statuses(emulator) == ["cancelled"]
+
+
+def test_a_cancel_whose_response_takes_twenty_seconds_has_cancelled(
+    step: GitHubStep, emulator: Emulator
+) -> None:
+    emulator.inject("cancel", delay=20, when="after")
+    process = step.start()
+    try:
+        wait_until(followed(emulator), process)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LONG)
+        seconds = time.monotonic() - began
+    finally:
+        process.kill()
+    assert (process.returncode, step.outputs["status"]) == (130, "cancelled"), out
+    assert "Run not cancelled" not in out
+    assert seconds < 7.0
+    assert post(step) == 0
+    assert not asked(emulator, "cancel", 2)(), "nothing is left to clean up"
+
+
+@pytest.mark.parametrize("is_github", [True, False])
+def test_the_service_is_down_for_five_of_the_seconds_that_a_stopped_step_has(
+    tmp_path: Path, emulator: Emulator, *, is_github: bool
+) -> None:
+    """GitHub leaves seven; elsewhere the step ends before the service is back."""
+    inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+    step = GitHubStep(tmp_path, inputs)
+    if not is_github:
+        step.env["FORGEJO_ACTIONS"] = "true"
+        step.inputs["repo"] = "acme/web"
+    process = step.start()
+    try:
+        wait_until(followed(emulator), process)
+        emulator.inject("any", lasts=5, status=503)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LONG)
+        seconds = time.monotonic() - began
+    finally:
+        process.kill()
+    assert statuses(emulator) == (["cancelled"] if is_github else ["at work"])
+    assert seconds < (7.0 if is_github else 4.5) + 1.0, "the machine may be busy"
+    emulator.clear_faults()
+    assert post(step) == 0
+    assert statuses(emulator) == ["cancelled"]
+
+
 def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> None:
     emulator.inject("start", status=429, headers={"Retry-After": "60"}, times="always")
     process = step.start()

@@ -13,6 +13,9 @@ from typing import Any, Final
 import pytest
 
 from mogplex_ci.api.retry import Waiting
+from mogplex_ci.platforms.github import GITHUB
+from mogplex_ci.platforms.gitlab import GITLAB
+from mogplex_ci.platforms.system import StopSeconds
 from mogplex_ci.report.facts import ending_of
 from mogplex_ci.report.text import reason
 from mogplex_ci.run import updates
@@ -351,6 +354,28 @@ def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, An
     each_world.emulator.clear_faults()
     case.post(played)
     assert case.live == []
+
+
+@pytest.mark.parametrize("row", [GITHUB.stop_seconds, GITLAB.stop_seconds])
+@pytest.mark.parametrize("fault", [{"status": 503}, {"delay": 60.0}], ids=["refused", "hangs"])
+def test_a_cancel_keeps_to_the_seconds_of_the_system(
+    world: World, row: StopSeconds, fault: dict[str, Any]
+) -> None:
+    case = world.new_case("slow")
+    times: list[float] = []
+
+    def watch(update: updates.Update) -> None:
+        if isinstance(update, Cancelling):
+            case.inject("any", times="always", **fault)
+            times.append(world.time.monotonic())
+        if isinstance(update, CancelFailed):
+            times.append(world.time.monotonic())
+
+    played = case.play(watch=watch, stop_after=40.0, stop_seconds=row)
+    began, failed = times
+    assert row.cancel - 1.1 <= failed - began <= row.cancel + 0.1
+    assert played.seconds <= 40.0 + row.all
+    assert played.end.details.left_behind
 
 
 @each_trouble

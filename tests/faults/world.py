@@ -16,6 +16,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest, UnansweredStart
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.cancel import PATIENT, cancel, cancel_unanswered
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
@@ -174,6 +175,7 @@ class Case:
         number: signal.Signals = signal.SIGINT,
         watch: Callable[[Update], None] = lambda _: None,
         trip: Trip | None = None,
+        stop_seconds: StopSeconds = USUAL_STOP_SECONDS,
         **fields: Any,
     ) -> Played:
         """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning,
@@ -192,7 +194,9 @@ class Case:
         updates: list[Update] = []
         plan = self.plan(**fields)
         saved = Saved()
-        service = Service(client, clock, stop, began, plan.inputs.timeout)
+        service = Service(
+            client, clock, stop, began, plan.inputs.timeout, stop_seconds=stop_seconds
+        )
         execution = Execution(service, plan, saved.on_unanswered)
         end = KILLED
         try:
