@@ -38,7 +38,10 @@ def may_be_running(
         state = "The run is still running"
     parts: list[Part] = [state, *_reason(details, is_detached=is_detached, safe=safe), ". "]
     if details.owned and not is_detached:
-        parts.append("The clean-up tries again, if the job has one and gets to it. ")
+        parts += [
+            safe.line("The clean-up tries again, if the [[job]] has one and gets to it."),
+            " ",
+        ]
     return safe.sentence(*parts, *_by_hand(details, inputs, safe))
 
 
@@ -47,10 +50,10 @@ def _reason(details: RunDetails, *, is_detached: bool, safe: Sanitizer) -> list[
         return [": ", safe.line("[[on-interrupt: detach]] leaves it")]
     if not details.owned:
         return [": ", "it may not be this step's own"]
+    if details.unanswered_key:
+        return [": ", "its start had no usable response"]
     if details.not_cancelled:
         return [": ", "it could not be cancelled, ", safe.message(details.not_cancelled)]
-    if details.unanswered_key:
-        return [": ", "its start had no response"]
     if details.run is None:
         return [": ", "there was no time to cancel it"]
     return []
@@ -63,7 +66,7 @@ def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list
     key = safe.key(details.unanswered_key or details.key)
     if key is None:
         return ["By hand: in Mogplex"]
-    return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run"]
+    return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]
 
 
 def state_of_runs(count: int, left: int, started: int) -> str:
@@ -73,7 +76,7 @@ def state_of_runs(count: int, left: int, started: int) -> str:
     if left:
         return (
             f"{left} of {count} runs are or may still be running: each run's part says why. The clean-up "
-            "tries again, if the job has one and gets to it. By hand: each run's part has the command"
+            "tries again, if the [[job]] has one and gets to it. By hand: each run's part has the command."
         )
     if started:
         return "All its runs are over."

@@ -526,7 +526,7 @@ def interrupted(stop: Stop) -> Ending:
     """Return the result of a step that a stop signal ended. No signal tells a person's cancel from
     a time limit.
     """
-    cause = "the job was cancelled, or its time limit passed"
+    cause = "the [[job]] was cancelled, or its time limit passed"
     ending = Ending.of(Result.INTERRUPTED, cause, error_code="INTERRUPTED")
     return ending._replace(exit_code=stop.exit_code)
 

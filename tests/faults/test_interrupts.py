@@ -119,7 +119,7 @@ def test_a_start_in_doubt_is_told_and_the_clean_up_names_its_run(
     outputs = step.outputs
     assert (process.returncode, outputs["run-id"]) == (130, "")
     assert outputs["idempotency-key"] == run.key
-    ends = f"By hand: the key {run.key}. Re-run the job: it finds this run"
+    ends = f"By hand: the key {run.key}. Re-run the job: it finds this run."
     assert outputs["error"].startswith(
         "The job was cancelled, or its time limit passed. The run may"
     )

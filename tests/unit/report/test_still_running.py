@@ -47,20 +47,20 @@ IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
         (
             IN_DOUBT,
             {},
-            f"The run may still be running: its start had no response. {NEXT}By hand: the key "
-            "key-1. Re-run the job: it finds this run",
+            f"The run may still be running: its start had no usable response. {NEXT}By hand: the "
+            "key key-1. Re-run the job: it finds this run.",
         ),
         (
             IN_DOUBT._replace(not_cancelled="the connection was cut"),
             {},
-            "The run may still be running: it could not be cancelled, the connection was cut. "
-            f"{NEXT}By hand: the key key-1. Re-run the job: it finds this run",
+            "The run may still be running: its start had no usable response. "
+            f"{NEXT}By hand: the key key-1. Re-run the job: it finds this run.",
         ),
         (
             RunDetails(left_behind=True, key="key-1"),
             {},
             f"The run may still be running: there was no time to cancel it. {NEXT}By hand: the "
-            "key key-1. Re-run the job: it finds this run",
+            "key key-1. Re-run the job: it finds this run.",
         ),
         (LIVE, {"dry_run": True}, "No run was started."),
     ],
@@ -85,12 +85,12 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     assert said.key == "key-1"
     assert said.ending.may_go_on
     assert said.ending.error is not None
-    assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run")
+    assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run.")
 
 
 def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
     assert state_of_runs(2, left=1, started=2) == (
         "1 of 2 runs are or may still be running: each run's part says why. The clean-up tries "
-        "again, if the job has one and gets to it. By hand: each run's part has the command"
+        "again, if the [[job]] has one and gets to it. By hand: each run's part has the command."
     )
     assert state_of_runs(1, left=0, started=1) == "All its runs are over."
