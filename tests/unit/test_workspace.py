@@ -308,32 +308,6 @@ def test_why_a_file_cannot_be_used_and_what_helps(
         assert problem.got == Untrusted(shown)
 
 
-def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ten times, and no longer."""
-    made: list[Path] = []
-    mkdir = Path.mkdir
-
-    def removed_at_once(folder: Path, mode: int = 0o777, *, exist_ok: bool = False) -> None:
-        mkdir(folder, mode, exist_ok=exist_ok)
-        made.append(folder)
-        if len(made) < times:
-            folder.rmdir()
-
-    monkeypatch.setattr(Path, "mkdir", removed_at_once)
-    monkeypatch.setattr(os, "geteuid", lambda: 1)
-    for times, expected in ((10, 10), (99, 10)):
-        made.clear()
-        name = f"states-{times}/mine"
-        if times > expected:
-            with pytest.raises(UsageError, match="cannot be written"):
-                file_for(workspace, name)
-        else:
-            assert file_for(workspace, name).exists()
-        assert len(made) == expected
-
-
 def test_no_file_or_folder_stays_open(workspace: Path, system: str) -> None:
     """A fleet writes the files of many runs."""
     before = sorted(Path("/dev/fd").iterdir())
