@@ -203,6 +203,8 @@ def test_every_command_has_help(terminal: Terminal, command: str) -> None:
     if command == "post":
         assert re.findall(r"^  (--[a-z-]+)", ended.out, re.MULTILINE) == [
             "--idempotency-key",
+            "--annotations",
+            "--summary",
             "--comment-on",
         ]
     assert command == "--prompt x" or terminal.mogplex("help", *words) == ended
