@@ -212,13 +212,17 @@ each_end = pytest.mark.parametrize(
 def test_a_cancellation_is_tried_again(
     each_world: World, kind: Kind, how: dict[str, Any], result: str, times: Any
 ) -> None:
-    """A run that cannot be cancelled in time is left to ``post``."""
+    """A run that cannot be cancelled in time is left to ``post``; a cancel without a usable response
+    may have worked, which reading the run shows.
+    """
     case = each_world.new_case("slow")
     case.inject("cancel", times=times, **kind.fields)
     played = case.play(**how)
-    assert (played.result, played.end.details.left_behind) == (result, times == "always")
+    is_left = [run.status for run in case.runs] != ["cancelled"]
+    assert (played.result, played.end.details.left_behind) == (result, is_left)
+    assert times == "always" or not is_left
     assert result == "timeout" or played.seconds <= 40.0 + 4.5
-    if times == "always":
+    if is_left:
         each_world.emulator.clear_faults()
         case.post(played)
     assert [run.status for run in case.runs] == ["cancelled"]
