@@ -212,7 +212,7 @@ each_end = pytest.mark.parametrize(
 def test_a_cancellation_is_tried_again(
     each_world: World, kind: Kind, how: dict[str, Any], result: str, times: Any
 ) -> None:
-    """A run that cannot be cancelled in time is left to ``post``; a cancel without a usable response
+    """A run that cannot be cancelled in time is left to ``post``; a cancel without a usable answer
     may have worked, which reading the run shows.
     """
     case = each_world.new_case("slow")
