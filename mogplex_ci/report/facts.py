@@ -226,6 +226,11 @@ class StepFacts(NamedTuple):
         """Whether the runs need a table and a headline of their own."""
         return self.planned > 1 and len(self.runs) > 0
 
+    @property
+    def failed_alone(self) -> bool:
+        """Whether it failed though all of its runs passed, as without its outputs."""
+        return self.ending.exit_code != 0 and all(run.ending.exit_code == 0 for run in self.runs)
+
 
 def facts_of(
     result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float, ended: float

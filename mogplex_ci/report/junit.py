@@ -32,7 +32,7 @@ class JUnitFile(FileReport):
         )
         for run in step.runs:
             _add_run(suite, run)
-        if not step.runs or (step.has_several and ending.remedy):
+        if not step.runs or step.failed_alone or (step.has_several and ending.remedy):
             class_name = step.task.repo_shown or "mogplex"
             name = step.task.name or step.task.title
             case = _add_case(suite, class_name, name, ending.duration)

@@ -135,11 +135,13 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
 
 def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     """Return what there is to say of the step itself: all of it if it ended before it had a run,
-    and what its several runs have in common. An only run has the whole story.
+    and what its several runs have in common. An only run has the whole story, but for a failure
+    that is not its own.
     """
-    if len(step.runs) == 1 and not step.has_several:
-        return []
     ending = step.ending
+    failure = [(Matter.FAILURE, block) for block in _failure(ending)]
+    if len(step.runs) == 1 and not step.has_several:
+        return failure if step.failed_alone else []
     requests = count(ending.requests, "request")
     took = duration(ending.duration)
     outcome = Outcome(ending.mark, headline_of(step, safe), took, [], [])
@@ -149,14 +151,16 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     story += [(Matter.TASK, block) for block in _task(ending, step.task)]
     story.append((Matter.OUTCOME, outcome))
     if not step.runs:
-        story += [(Matter.FAILURE, block) for block in _failure(ending)]
+        story += failure
         story += [(Matter.OPEN_PULL_REQUESTS, Sentence(line)) for line in ending.open_pull_requests]
         rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
         if rows:
             story.append((Matter.IDENTIFIERS, Table("Ids and counts", (), rows)))
         return story
     # Several runs: each tells why it failed, and only what stopped them all is left to say.
-    if ending.result is Result.INTERRUPTED or ending.remedy:
+    if step.failed_alone:
+        story += failure
+    elif ending.result is Result.INTERRUPTED or ending.remedy:
         story += [(Matter.FAILURE, block) for block in _failure_of_several(ending)]
     story.append((Matter.RUNS, _runs(step, safe)))
     names = [run.name for run in step.runs if run.was_skipped]

@@ -325,6 +325,22 @@ def test_buildkite_refuses_later(refused: str, code: int, told: str, tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("pattern", ["acme/w*", "acme/*"])
+def test_a_pattern_whose_outputs_buildkite_refuses_says_why_everywhere(
+    pattern: str, tmp_path: Path
+) -> None:
+    log = Job("buildkite", tmp_path).run(
+        "pull-request", AGENT_REFUSES="2", MOGPLEX_REPO=pattern, MOGPLEX_OUTPUT_DIR="out"
+    )
+    assert log.startswith("exit code 1\n"), log
+    assert log.count(f"ERROR: Mogplex: The outputs could not be written: {REFUSED}") == 1
+    annotation, _, files = log.partition("$ buildkite-agent annotate")[2].partition("========")
+    assert "**The outputs could not be written**" in annotation
+    assert REFUSED in annotation
+    junit = files.partition("junit.xml")[2]
+    assert ('errors="1"' in junit, REFUSED in junit) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("variables", "name"),
     [
