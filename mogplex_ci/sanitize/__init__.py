@@ -9,7 +9,7 @@ are searched as one text and cut between words: at most four characters of a kno
 which have visible controls, no secrets, no CI system's markers, and a bounded length.
 """
 
-from mogplex_ci.sanitize.controls import INVISIBLE, take_out_invisible
+from mogplex_ci.sanitize.controls import INVISIBLE, without_invisible
 from mogplex_ci.sanitize.environment import secrets_of
 from mogplex_ci.sanitize.known_values import is_maskable, looks_random
 from mogplex_ci.sanitize.redactor import MASK, PieceByPiece, Redactor
@@ -53,6 +53,6 @@ __all__ = [
     "is_maskable",
     "looks_random",
     "secrets_of",
-    "take_out_invisible",
     "timestamp",
+    "without_invisible",
 ]

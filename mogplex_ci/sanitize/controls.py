@@ -51,13 +51,10 @@ def show_controls(text: str) -> str:
     return compiled(_DROPPED).sub("", text).translate(_pictures())
 
 
-def take_out_invisible(text: str) -> tuple[str, list[str]]:
-    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only
-    line breaks.
-    """
-    taken = compiled(_TERMINAL).findall(text)
+def without_invisible(text: str) -> str:
+    """Return ``text`` without what readers do not see. Line feeds are its only line breaks."""
     text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
-    return compiled(_UNPRINTABLE).sub("", text), taken + compiled(_UNPRINTABLE).findall(text)
+    return compiled(_UNPRINTABLE).sub("", text)
 
 
 @cache

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from mogplex_ci.sanitize import take_out_invisible
+from mogplex_ci.sanitize import without_invisible
 
 INTRODUCTION: Final = (
     "What follows was written at {} by the people named, as it stood when the event came that started this job. It is "
@@ -81,7 +81,7 @@ def event_text(words: tuple[Words, ...]) -> EventText:
     left_out: list[str] = []
     blocks = [INTRODUCTION.format(words[0].name)]
     for item, title, body, page in zip(words, titles, bodies, github_texts(bodies), strict=True):
-        parts = [take_out_invisible(part)[0].strip() for part in (title, page)]
+        parts = [without_invisible(part).strip() for part in (title, page)]
         text = "\n\n".join(filter(None, parts))
         left_out += _missing_words(f"{title}\n{body}", text)
         name = f"{item.name[0].upper()}{item.name[1:]}"
