@@ -255,12 +255,14 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
         elif _is_of_action(variable) and variable not in of_action:
             if name in on_github and f"INPUT_{name.upper()}" in env:
                 continue  # the same input, by a name that shells take as well
-            if name in ours_by_name and name not in on_github:  # only a flag and a variable set it
-                remedy = f"Set {ours_by_name[name]}."
+            shown = variable.partition("_")[2].lower()
+            if name in ours_by_name and name not in on_github:
+                # The name alone would be written as the flag or the variable, which are inputs.
+                remedy = f"Set {ours_by_name[name]} below `env:` instead."
+                yield Problem(f"with: {shown}", "is not an input of the action", remedy)
             else:
                 remedy = instead_of(name, on_github, otherwise=SEE_INPUTS)
-            shown = variable.partition("_")[2].lower()
-            yield Problem(shown[:100], "is not an input", remedy)
+                yield Problem(shown[:100], "is not an input", remedy)
 
 
 def _is_of_action(variable: str) -> bool:
