@@ -20,11 +20,15 @@ class NamesHere:
         """``argv`` are the flags of the step, empty for a command that has none."""
         self._argv = argv
         self._env = env
+        self.limit_of_job: str | None = None
+        """What ends the step before its timeout does; ``Raise [[timeout]]`` then names that."""
 
     def __call__(self, name: str, value: str) -> str:
         """Return ``name``, which may be none of ours, with ``value`` if that is not empty."""
         if name == JOB:
             return JOB if is_ci_job(self._env) else "command"
+        if name == "timeout" and self.limit_of_job is not None:
+            return self.limit_of_job
         spec = inputs().get(name)
         if spec is None:
             return as_in_workflow(name, value)

@@ -51,11 +51,9 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
-    recorder = Recorder(
-        platform,
-        Sanitizer(secrets_of_job(env), NamesHere(argv, env)),
-        lambda: clock.monotonic() - began,
-    )
+    names = NamesHere(argv, env)
+    safe = Sanitizer(secrets_of_job(env), names)
+    recorder = Recorder(platform, safe, lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
     with ending_of_block(step) as end:
         try:
@@ -69,6 +67,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         recorder.trace(stop)
         if inputs.job_end is not None:
             recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
+            names.limit_of_job = inputs.job_end.limit
         end.ending = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
     if end.ending.result is Result.INTERRUPTED:
         recorder.log.lines.say("Stopped by ", Untrusted(stop.name))

@@ -217,6 +217,8 @@ def test_the_run_goes_on_if_the_job_ends_before_it(job: Job) -> None:
         program = start_program(env=env, cwd=job.workspace, movable_clock=True)
         ended = let_an_hour_pass(program, when=asked(emulator, "stream"))
         assert (ended.code, emulator.runs[0].status) == (1, "pending"), ended.out
+    assert "Raise RUNNER_SCRIPT_TIMEOUT if the task needs longer." in ended.out
+    assert "Raise MOGPLEX_TIMEOUT" not in ended.out
     outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
     assert "MOGPLEX_OUT_RESULT=timeout\n" in outputs
 
