@@ -174,26 +174,51 @@ def test_a_full_disk_costs_no_run_of_a_fleet(tmp_path: Path, pages: int) -> None
     assert warned
 
 
-@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STATE"])
-def test_no_run_is_started_without_room_for_outputs_and_state(
-    tmp_path: Path, variable: str
-) -> None:
-    """To open the files works on a full disk, too."""
+def test_no_run_is_started_without_room_for_outputs(tmp_path: Path) -> None:
+    """To open the file works on a full disk, too."""
     with Emulator("success") as emulator:
         step = step_against(emulator, tmp_path)
         disk = tmp_path / "disk"
         with small_disk(disk, 4):
             (disk / "file").touch()
             fill(disk)
-            step.env[variable] = str(disk / "file")
+            step.env["GITHUB_OUTPUT"] = str(disk / "file")
             ended = step.run()
             assert (disk / "file").stat().st_size < PAGE
         assert emulator.runs == []
     assert ended.code == 2, ended.out
-    assert f"{variable}: " in ended.out
-    assert "cannot be written (No space left on device)" in ended.out
-    assert "wrong inputs" not in ended.out
-    assert "\nRESOURCES, exit 2: " in ended.out
+    assert "GITHUB_OUTPUT: " in ended.out
+    check_no_space(ended.out)
+
+
+@pytest.mark.parametrize("workspace_is_full", [False, True])
+def test_a_run_is_started_where_one_of_two_folders_has_room_for_the_state(
+    tmp_path: Path, workspace_is_full: bool
+) -> None:
+    with Emulator("success") as emulator, contextlib.ExitStack() as disks:
+        step = step_against(emulator, tmp_path)
+        full = [tmp_path / "disk"]
+        if workspace_is_full:
+            full.append(step.workspace / ".mogplex")
+        for folder in full:
+            disks.enter_context(small_disk(folder, 4))
+            fill(folder)
+        step.env["GITHUB_STATE"] = str(full[0] / "file")
+        ended = step.run()
+        assert len(emulator.runs) == (0 if workspace_is_full else 1)
+    if workspace_is_full:
+        assert ended.code == 2, ended.out
+        check_no_space(ended.out)
+    else:
+        assert (ended.code, step.outputs["result"]) == (0, "success"), ended.out
+
+
+def check_no_space(log: str) -> None:
+    """Check that a full disk is blamed, and not the inputs."""
+    assert "cannot be written" in log
+    assert "No space left on device" in log
+    assert "wrong inputs" not in log
+    assert "\nRESOURCES, exit 2: " in log
 
 
 @pytest.mark.parametrize(
