@@ -36,9 +36,17 @@ class Redactor:
 
     def half_at_end(self, text: str) -> int:
         """Return where the end of ``text`` begins that may be half of a known value; its length if
-        none does.
+        none does. A secret that is there already stays on one side: its end may look like the
+        beginning of a value, of the same one too.
         """
-        return self._known.half_at_end(text)
+        at = self._known.half_at_end(text)
+        if at == len(text):
+            return at
+        secrets = sorted(self.find(text), reverse=True)
+        for start, end in secrets:
+            if start < at < end:
+                at = start
+        return at
 
     def redact(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the

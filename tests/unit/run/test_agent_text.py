@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mogplex_ci.run.agent_text import Piece, TextBuffer
@@ -29,11 +29,13 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
 TEXTS_WITH_SECRETS = st.lists(st.sampled_from(WORDS + SECRETS), max_size=12).map("".join)
 
 
-def pieces_of(text: str, cuts: list[tuple[int, str]]) -> tuple[list[str], TextBuffer]:
+def pieces_of(
+    text: str, cuts: list[tuple[int, str]], redactor: Redactor = REDACTOR
+) -> tuple[list[str], TextBuffer]:
     """Return the pieces when the text comes in deltas of these sizes, each followed by a pause
     (``flush``), a tool call, a note, or nothing.
     """
-    buffer, pieces = TextBuffer(REDACTOR), list[Piece]()
+    buffer, pieces = TextBuffer(redactor), list[Piece]()
     for size, then in cuts:
         pieces += buffer.add(Untrusted(text[:size]))
         text = text[size:]
@@ -314,6 +316,31 @@ def test_at_most_four_characters_of_a_known_value_are_shown(
             assert "".join(words).endswith(" of all")
             for at in range(len(written) - 4):
                 assert written[at : at + 5] not in "".join(words), (first, second)
+
+
+BORDERED = "abcde-Hunter7-abcde"
+NEXT = "abcde-Qz8%badger42"
+CHAINED = ("abcde", "abcde-", "-Hunter7-", "abcde-Qz8", BORDERED, NEXT, BORDERED[5:], " ", "\n")
+
+
+@given(st.lists(st.sampled_from(CHAINED), max_size=8).map("".join), CUTS)
+@example(f"It is {BORDERED}", [(40, "call")])
+@example(f"It is {BORDERED} of all", [(25, "flush")])
+@example(f"It is {BORDERED}-Hunter7-abcde of all", [(25, "flush")])
+@example(f"It is {BORDERED}-Qz8%badger42 of all", [(29, "flush")])
+def test_a_known_value_whose_end_begins_a_value_is_not_cut(
+    text: str, cuts: list[tuple[int, str]]
+) -> None:
+    redactor = Redactor([BORDERED, NEXT])
+    pieces, _ = pieces_of(text, cuts, redactor)
+    words = "".join(Sanitizer([BORDERED, NEXT]).clean(Untrusted(piece)) for piece in pieces)
+    (alone,) = redactor.redact([text])
+    for secret in (BORDERED, NEXT):
+        for at in range(len(secret) - 5):
+            part = secret[at : at + 6]
+            # Up to four characters of a value may be shown: its "abcd".
+            if part[-1] not in "abcd":
+                assert words.count(part) <= alone.count(part), words
 
 
 def test_half_of_a_known_value_is_shown_when_it_goes_on_otherwise_and_hidden_at_the_end() -> None:
