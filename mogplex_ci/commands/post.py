@@ -4,7 +4,7 @@ were killed.
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
@@ -13,22 +13,19 @@ from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import MatrixJob
 from mogplex_ci.inputs.sources import given_texts
-from mogplex_ci.models import Cancelled, Run, UnansweredStart
+from mogplex_ci.models import Cancelled, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.text import CANCEL, command_line, join_present, problem
-from mogplex_ci.run.cancel import PATIENT, Budget, cancel, cancel_unanswered
+from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
 from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, count
 from mogplex_ci.step.planning import job_name
 from mogplex_ci.step.state import OpenRun, SavedRun, StateFiles, forget
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop, StopRequested, stop_of_process
-
-if TYPE_CHECKING:
-    pass
 
 
 class Settled(NamedTuple):
@@ -158,15 +155,13 @@ class CleanUp:
         # The step has started a run there with this token: what fails now is an outage.
         history = ServiceHistory(has_answered=True, accepts_token=True)
         with contextlib.closing(Client(run.base_url, self._token, history=history)) as client:
-            if run.request is None:
-                return cancel(client, run.run_id, clock=self._clock, budget=budget)
-            start = UnansweredStart(run.key, run.request, run.may_be_foreign)
-            return cancel_unanswered(
-                client, start, clock=self._clock, budget=budget, on_started=self._say_id
-            )
-
-    def _say_id(self, run: Run) -> None:
-        self._line("Its run is ", Untrusted(run.id))
+            run_id = run.run_id
+            if run.request is not None:
+                start = UnansweredStart(run.key, run.request, run.may_be_foreign)
+                found, budget = find_unanswered(client, start, clock=self._clock, budget=budget)
+                run_id = found.id
+                self._line("Its run is ", Untrusted(run_id))
+            return cancel(client, run_id, clock=self._clock, budget=budget)
 
     def _name(self, run: OpenRun) -> SafeText:
         if not run.run_id:

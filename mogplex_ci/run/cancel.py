@@ -67,21 +67,15 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: Budget) -> Ca
     return _within(budget, clock, try_once)
 
 
-def cancel_unanswered(
-    client: "Client",
-    start: UnansweredStart,
-    *,
-    clock: Clock,
-    budget: Budget,
-    on_started: Callable[[Run], None] = lambda _: None,
-) -> Cancelled:
-    """Cancel the run whose start was not answered: ask with the same key for its id first.
-
-    ``on_started`` is called with the run.
+def find_unanswered(
+    client: "Client", start: UnansweredStart, *, clock: Clock, budget: Budget
+) -> tuple[Run, Budget]:
+    """Return the run whose start was not answered, by asking with the same key, and what is left of
+    ``budget`` to cancel it.
 
     Raises:
-        ForeignRunError: another job may have started it; it was left alone.
-        MogplexError: its id could not be learned, or it could not be cancelled, in time.
+        ForeignRunError: another job may have started it.
+        MogplexError: its id could not be learned in time.
     """
     ends = clock.monotonic() + budget.seconds
 
@@ -91,9 +85,7 @@ def cancel_unanswered(
     started = _within(budget, clock, ask)
     if start.may_be_foreign and started.replayed:
         raise errors.ForeignRunError
-    on_started(started.run)
-    rest = budget._replace(seconds=ends - clock.monotonic())
-    return cancel(client, started.run.id, clock=clock, budget=rest)
+    return started.run, budget._replace(seconds=ends - clock.monotonic())
 
 
 def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart, is_uuid
-from mogplex_ci.run.cancel import PATIENT, Budget, cancel, cancel_unanswered
+from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.result import (
@@ -97,8 +96,6 @@ class Execution:
         self._started: Started | None = None
         self._follower: Follower | None = None
         self._cancelled: Cancelled | None = None
-        self._found: Run | None = None
-        """The run of a start that had no response at first, once its id is known."""
         self._left_behind = False
         self._is_foreign = False
         self._not_cancelled = ""
@@ -112,8 +109,8 @@ class Execution:
         except errors.MogplexError as error:
             ending = self._ending_of_error(error)
             in_doubt = Budget.after_signal(self._service.stop_seconds.cancel)
-            yield from self._cancel_unanswered(in_doubt)
-            if self._started is None and self._cancelled is not None:
+            was_started = yield from self._cancel_unanswered(in_doubt)
+            if was_started:
                 ending = started_too_late(error)
             run = self._run
             is_owned = self._started is not None and self._started.owned
@@ -144,9 +141,6 @@ class Execution:
 
     def details(self) -> RunDetails:
         """Return what is known about the run by now."""
-        unanswered_key = self._unanswered_key
-        if self._cancelled is not None or self._found is not None:  # its id is known by now
-            unanswered_key = ""
         is_owned = self._started is None or self._started.owned
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
@@ -157,7 +151,7 @@ class Execution:
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind,
-            unanswered_key=unanswered_key,
+            unanswered_key=self._unanswered_key,
             owned=is_owned and not self._is_foreign,
             not_cancelled=self._not_cancelled,
             install_began=self._install_began,
@@ -187,7 +181,7 @@ class Execution:
             return self._follower.run
         if self._started is not None:
             return self._started.run
-        return self._found
+        return None
 
     def _work(self) -> Generator[Update, None, Ending]:
         plan = self._plan
@@ -394,37 +388,46 @@ class Execution:
             yield CancelFailed(run, errors.ForeignRunError())
             return
         yield Cancelling(run)
-        ask = partial(cancel, self._service.client, run.id)
         if budget is not PATIENT:
-            yield self._answer_of(ask, run, budget)
+            yield self._answer_of(run, budget)
             return
         with self._service.stop.interrupting():
-            answer = self._answer_of(ask, run, budget)
+            answer = self._answer_of(run, budget)
         yield answer
 
-    def _cancel_unanswered(self, budget: Budget) -> Iterator[Update]:
+    def _cancel_unanswered(self, budget: Budget) -> Generator[Update, None, bool]:
         """Cancel the run whose start was not answered, if there may be one: no other job could find
-        it.
+        it. Return whether one was found, which is the step's run from then on.
         """
         starter = self._starter
         if starter is None or starter.unanswered is None:
-            return
+            return False
         yield Cancelling(None)
-        ask = partial(
-            cancel_unanswered, self._service.client, starter.unanswered, on_started=self._find
-        )
-        yield self._answer_of(ask, None, budget)
-
-    def _find(self, run: Run) -> None:
-        self._found = run
-
-    def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: Budget) -> Update:
-        """Cancel and keep the API's answer."""
+        start = starter.unanswered
+        service = self._service
         try:
-            self._cancelled = ask(clock=self._service.clock, budget=budget)
+            run, rest = find_unanswered(service.client, start, clock=service.clock, budget=budget)
         except errors.MogplexError as error:
-            self._is_foreign = isinstance(error, errors.ForeignRunError)
-            self._left_behind = not self._is_foreign
-            self._not_cancelled = error.cause
-            return CancelFailed(run or self._found, error)
+            yield self._cancel_failed(None, error)
+            return False
+        starter.unanswered = None
+        self._started = Started(run, start.key, joined=False, owned=True)
+        self._follower = None  # it followed the run before this one, which has failed
+        yield from self._cancel(rest)
+        return True
+
+    def _answer_of(self, run: Run, budget: Budget) -> Update:
+        """Cancel and keep the API's answer."""
+        service = self._service
+        try:
+            self._cancelled = cancel(service.client, run.id, clock=service.clock, budget=budget)
+        except errors.MogplexError as error:
+            return self._cancel_failed(run, error)
         return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)
+
+    def _cancel_failed(self, run: Run | None, error: errors.MogplexError) -> CancelFailed:
+        """Note why a run was not cancelled."""
+        self._is_foreign = isinstance(error, errors.ForeignRunError)
+        self._left_behind = not self._is_foreign
+        self._not_cancelled = error.cause
+        return CancelFailed(run, error)

@@ -46,7 +46,11 @@ class Ledger:
             self._set(run, known if update.owned else None)
         elif isinstance(update, Cancelling):
             self._cancelling.add(run)
-            self._set(run, self._open.get(run))
+            state = self._open.get(run)
+            if state is not None and update.run is not None:
+                # The id of a start without a response is learnt right before its run is cancelled.
+                state = state._replace(run_id=update.run.id, request=None)
+            self._set(run, state)
 
     def save_unanswered(self, run: str, start: UnansweredStart | None) -> None:
         """Note a start request of ``run`` right before it is sent: it may make a run whose id is

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.report.still_running import state_after_stop
+from mogplex_ci.run.one import SECONDS_BEFORE_RETRY
 from mogplex_ci.run.updates import CancelFailed, Cancelling, InstallLog, Retrying, Started
+from mogplex_ci.sanitize import Sanitizer
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import Case, World, ids
+from tests.typed_inputs import typed_inputs
 
 
 @pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
@@ -185,6 +189,63 @@ def test_a_repeated_start_counts_as_a_retry(retries: int, runs: int) -> None:
         end = case.play().end
     assert len(case.runs) == runs
     assert end.ending.remedy == f"It was started {runs} times. Run the [[job]] again later."
+
+
+def start_of_retry_unanswered(world: World, seconds: float) -> tuple[Case, float]:
+    """Return a step whose second start has no response for ``seconds``, and when it is sent."""
+    second_start = world.new_case("launch-fails-late").play().seconds + SECONDS_BEFORE_RETRY
+    case = world.new_case("launch-fails-late", retries=1)
+    case.inject("start", skip=1, when="after", drop=True, lasts=seconds)
+    return case, second_start
+
+
+CANCEL_REFUSED: dict[str, Any] = {"status": 503, "times": "always"}
+
+
+def test_the_run_of_a_retry_whose_start_had_no_response_is_the_steps(world: World) -> None:
+    """Its first run has failed, and is not what may still be running."""
+    case, second_start = start_of_retry_unanswered(world, 2.0)
+    case.inject("cancel", **CANCEL_REFUSED)
+    played = case.play(stop_after=second_start + 1.0)
+    _, second = case.runs
+    details = played.end.details
+    assert (played.result, details.may_go_on, details.left_behind) == ("interrupted", True, True)
+    assert details.run is not None
+    assert (details.run.id, details.key) == (second.id, second.key)
+    says = state_after_stop(details, typed_inputs(), Sanitizer(()))
+    assert says.startswith("The run may still be running: it could not be cancelled, ")
+    assert says.endswith(f" runs cancel {second.id}")
+    assert played.left is not None
+    assert (played.left.run_id, played.left.request) == (second.id, None)
+
+
+def test_a_retry_that_was_cancelled_after_a_start_without_a_response_is_over(
+    world: World,
+) -> None:
+    case, second_start = start_of_retry_unanswered(world, 2.0)
+    played = case.play(stop_after=second_start + 1.0)
+    details = played.end.details
+    assert (details.cancelled_by_step, case.runs[-1].status) == (True, "cancelled")
+    assert state_after_stop(details, typed_inputs(), Sanitizer(())) == (
+        "The run is over: cancelled."
+    )
+
+
+@pytest.mark.parametrize("fault", [None, CANCEL_REFUSED], ids=["cancelled", "left"])
+def test_a_retry_whose_start_was_answered_after_the_deadline_was_started(
+    world: World, fault: dict[str, Any] | None
+) -> None:
+    case, second_start = start_of_retry_unanswered(world, 5.0)
+    if fault is not None:
+        case.inject("cancel", **fault)
+    played = case.play(timeout=second_start + 5.0)
+    _, second = case.runs
+    ending, details = played.end
+    assert (played.result, played.code) == ("timeout", 1)
+    assert ending.cause.startswith("the run was started, but the API's answer came too late: ")
+    assert details.run is not None
+    assert (details.run.id, details.key) == (second.id, second.key)
+    assert details.left_behind == (fault is not None)
 
 
 def own_branch(world: World) -> Case:

@@ -17,7 +17,7 @@ from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest, UnansweredStart
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
-from mogplex_ci.run.cancel import PATIENT, cancel, cancel_unanswered
+from mogplex_ci.run.cancel import PATIENT, cancel, find_unanswered
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
@@ -227,11 +227,12 @@ class Case:
         clock = self._world.time.clock()
         client = self._world.client(ServiceHistory(has_answered=True, accepts_token=True))
         try:
-            if left.request is None:
-                cancel(client, left.run_id, clock=clock, budget=PATIENT)
-            else:
+            run_id, budget = left.run_id, PATIENT
+            if left.request is not None:
                 start = UnansweredStart(left.key, left.request, left.may_be_foreign)
-                cancel_unanswered(client, start, clock=clock, budget=PATIENT)
+                found, budget = find_unanswered(client, start, clock=clock, budget=budget)
+                run_id = found.id
+            cancel(client, run_id, clock=clock, budget=budget)
         except ForeignRunError:
             assert self.explicit
         except MogplexError as error:
