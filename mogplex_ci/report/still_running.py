@@ -30,7 +30,8 @@ def may_be_running(
     """Return that a run is or may still be running, why, and who can cancel it. ``is_stopped``: a
     stop signal ended the step.
     """
-    is_detached = is_stopped and inputs.on_interrupt == "detach"
+    # A cancel that the deadline or a pause has begun goes on in the clean-up.
+    is_detached = is_stopped and inputs.on_interrupt == "detach" and not details.not_cancelled
     is_known = details.goes_on and not details.unanswered_key
     is_certain = is_known and not details.left_behind and not details.is_unread
     state: LiteralString = "The run may still be running"

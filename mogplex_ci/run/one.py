@@ -96,6 +96,8 @@ class Execution:
         self._started: Started | None = None
         self._follower: Follower | None = None
         self._cancelled: Cancelled | None = None
+        self._has_begun_cancel = False
+        """Whether the inputs wanted the run cancelled, at the deadline or in a pause."""
         self._left_behind = False
         self._is_foreign = False
         self._not_cancelled = ""
@@ -206,7 +208,7 @@ class Execution:
             result = RunResult(ending, self.details())
             repeated = retried + int(starter.has_requeued)
             retries_left = inputs.retries - repeated
-            if not result.may_pass:
+            if not result.may_pass or self._has_begun_cancel:
                 return ending
             has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
             if retries_left <= 0 or len(starter.keys) == 1 or not has_time:
@@ -234,7 +236,6 @@ class Execution:
         """Follow a started run and return how it ended."""
         self._started = started
         self._follower = None
-        self._cancelled = None
         self._install_began = False
         yield started
         inputs = self._inputs
@@ -260,6 +261,7 @@ class Execution:
         ending = ending_of_run(follower.run, follower.timeline, trouble, is_left=is_left)
         self._is_unread = trouble is not None and not follower.run.is_terminal
         if policy == "cancel" and not follower.run.is_terminal:
+            self._has_begun_cancel = True
             yield from self._cancel(PATIENT)
             if self._cancelled is not None and self._cancelled.run is not None:
                 # The gates, too, ask for their facts until then.
@@ -369,7 +371,7 @@ class Execution:
             self._is_unread = self._follower.health.trouble is not None
         service = self._service
         cancel_ends = service.stopped_at + service.stop_seconds.cancel
-        if self._inputs.on_interrupt == "cancel":
+        if self._inputs.on_interrupt == "cancel" or self._has_begun_cancel:
             budget = Budget.after_signal(cancel_ends - service.now)
             yield from self._cancel(budget)
             yield from self._cancel_unanswered(budget)

@@ -305,3 +305,19 @@ def test_post_finishes_the_cancel_of_a_timeout_though_interrupts_leave_the_run(
     assert (step.outputs["result"], statuses(emulator)) == ("timeout", ["at work"])
     assert post(step) == 0
     assert statuses(emulator) == ["cancelled"]
+
+
+def test_a_signal_during_the_cancel_of_a_pause_does_not_detach_from_the_run(tmp_path: Path) -> None:
+    """What ``on-pause: cancel`` has begun, the step and its clean-up finish."""
+    with Emulator("paused", speed=50) as emulator:
+        inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+        step = GitHubStep(tmp_path, inputs | {"on-pause": "cancel", "on-interrupt": "detach"})
+        emulator.inject("cancel", status=503, times="always")
+        with stopped(step, asked(emulator, "cancel"), signal.SIGTERM):
+            pass
+        (run,) = emulator.runs
+        assert "could not be cancelled, " in step.outputs["error"]
+        assert "The clean-up tries again" in step.outputs["error"]
+        emulator.clear_faults()
+        assert post(step) == 0
+        assert run.status == "cancelled"
