@@ -23,6 +23,7 @@ from mogplex_ci.run.result import (
     interrupted,
     names_install,
     started_too_late,
+    starts_no_second,
     timed_out_in_outage,
     with_retry_advice,
     with_sandbox_error,
@@ -210,6 +211,8 @@ class Execution:
             retries_left = inputs.retries - repeated
             if not result.may_pass or self._has_begun_cancel:
                 return ending
+            if started.joined and inputs.on_rerun == "attach":
+                return starts_no_second(ending)
             has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
             if retries_left <= 0 or len(starter.keys) == 1 or not has_time:
                 return with_retry_advice(ending, inputs.retries, starts=repeated + 1)

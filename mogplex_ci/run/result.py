@@ -499,6 +499,14 @@ def with_retry_advice(failed: Ending, retries: int, *, starts: int) -> Ending:
     return failed._replace(remedy=f"{failed.remedy} {advice}".strip())
 
 
+def starts_no_second(failed: Ending) -> Ending:
+    """Return the ending of an earlier run that failed for a reason that may pass, and that the step
+    has joined with ``on-rerun: attach``, with advice.
+    """
+    remedy = "[[on-rerun: attach]] starts no second run; [[on-rerun: auto]] does."
+    return failed._replace(remedy=f"{failed.remedy} {remedy}".strip())
+
+
 def with_sandbox_error(failed: Ending, sandbox_error: Untrusted | None) -> Ending:
     """Return the ending of a run that failed before its sandbox was ready, with the sandbox's own
     error if the run does not report it.

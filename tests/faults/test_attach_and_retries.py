@@ -191,6 +191,16 @@ def test_a_repeated_start_counts_as_a_retry(retries: int, runs: int) -> None:
     assert end.ending.remedy == f"It was started {runs} times. Run the [[job]] again later."
 
 
+def test_a_rerun_that_only_attaches_starts_no_retry(world: World) -> None:
+    case = world.new_case("launch-failure", on_rerun="attach", retries=1)
+    case.play(retries=0)
+    case.attempt = 2
+    played = case.play()
+    assert (played.result, len(case.runs), played.of(Retrying)) == ("failed", 1, [])
+    remedy = "[[on-rerun: attach]] starts no second run; [[on-rerun: auto]] does."
+    assert played.end.ending.remedy == remedy
+
+
 def start_of_retry_unanswered(world: World, seconds: float) -> tuple[Case, float]:
     """Return a step whose second start has no response for ``seconds``, and when it is sent."""
     second_start = world.new_case("launch-fails-late").play().seconds + SECONDS_BEFORE_RETRY
