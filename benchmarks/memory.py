@@ -92,7 +92,7 @@ def _peak_of_repair(lines: int) -> float:
     with tempfile.TemporaryDirectory() as folder, GitHub() as github, Emulator(speed=50) as service:
         github.works_for(service, *works)
         github.logs[job] = _LINE * lines
-        inputs = {"prompt": "Fix it", "require": "checks", "repair": "1", "github-token": TOKEN}
+        inputs = {"prompt": "Fix it", "checks": "test", "repair": "1", "github-token": TOKEN}
         inputs |= {"base-url": service.url, "api-key": service.token}
         step = GitHubStep(Path(folder), inputs, {"GITHUB_API_URL": github.url})
         used = peak([str(ROOT / "entrypoint.py")], step.environment, folder)
