@@ -380,17 +380,16 @@ class Recorder:
     def _save_state(self, run: str, state: OpenRun | None) -> None:
         if self._state is None:
             return
+        fault: LiteralString = "Could not save state: the clean-up step cannot cancel this run ({})"
+        if state is None:
+            fault = "Could not remove the saved state: the clean-up step may cancel this run ({})"
         try:
             if state is None:
                 self._state.remove(run)
             else:
                 self._state.save(run, state)
         except OSError as error:
-            self.warn(
-                "State",
-                "Could not save state: the clean-up step cannot cancel this run ({})",
-                _why(error),
-            )
+            self.warn("State", fault, _why(error))
 
 
 def _may_have_summary(env: Mapping[str, str]) -> bool:
