@@ -33,7 +33,7 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind, missing_events
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
-from mogplex_ci.run.cancel import cancel_once
+from mogplex_ci.run.cancel import cancelling
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import ending_of_error, ending_of_run
 from mogplex_ci.run.updates import Update
@@ -311,7 +311,8 @@ def _cancel(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel_one(session: Session, run_id: str, *, as_json: bool) -> int:
-    answer = session.call(lambda client, timeout: cancel_once(client, run_id, timeout))
+    cancel = cancelling(session.service.client, run_id)
+    answer = session.call(lambda _, timeout: cancel(timeout))
     if as_json:
         session.console.json(answer.data)
         return 0

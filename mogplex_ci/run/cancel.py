@@ -50,21 +50,29 @@ def cancel(client: "Client", run_id: str, *, clock: Clock, budget: Budget) -> Ca
     Raises:
         MogplexError: the run could not be cancelled in time.
     """
+    return _within(budget, clock, cancelling(client, run_id))
+
+
+def cancelling(client: "Client", run_id: str) -> Callable[[float], Cancelled]:
+    """Return a call that cancels the run, to be repeated until it is answered. It remembers that an
+    earlier try, whose answer was lost, may have cancelled the run.
+    """
     may_have_cancelled = False
 
     def try_once(timeout: float) -> Cancelled:
         nonlocal may_have_cancelled
         try:
-            answer = cancel_once(client, run_id, timeout)
+            answer = _cancel_once(client, run_id, timeout)
         except errors.MogplexError as error:
             may_have_cancelled = may_have_cancelled or error.may_have_worked
             raise
         if may_have_cancelled and answer.status == "cancelled":
             # The answer to an earlier try was lost: the run did not end by itself.
-            return answer._replace(already_terminal=False)
+            data = answer.data.inspect(lambda sent: Untrusted({**sent, "alreadyTerminal": False}))
+            return answer._replace(already_terminal=False, data=data)
         return answer
 
-    return _within(budget, clock, try_once)
+    return try_once
 
 
 def find_unanswered(
@@ -88,7 +96,7 @@ def find_unanswered(
     return started.run, budget._replace(seconds=ends - clock.monotonic())
 
 
-def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
+def _cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
     """Send one cancel request. Only a run that is over counts as cancelled, not the response alone:
     without one, and after a refusal, the run is read.
 
