@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart, is_uuid
+from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.repositories import find_repo
+from mogplex_ci.run.repositories import look_up
 from mogplex_ci.run.result import (
     Ending,
     Result,
@@ -193,7 +193,7 @@ class Execution:
             started = yield from self._attach(inputs.run_id)
             return (yield from self._follow(started))
         name = inputs.repo or ""
-        self._repo = yield from self._find_repo(name)
+        self._repo = self._plan.found or (yield from look_up(self._service, name))
         repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service,
@@ -231,7 +231,7 @@ class Execution:
             lambda timeout: service.client.run(run_id, timeout=timeout)
         )
         if run.repo_id is not None:
-            self._repo = yield from self._find_repo(run.repo_id.text)
+            self._repo = yield from look_up(service, run.repo_id.text)
         owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
@@ -336,17 +336,6 @@ class Execution:
         if ending.result is Result.PAUSED:
             return cancelled_in_pause(ending, has_waited=self._inputs.on_pause == "wait")
         return ending
-
-    def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
-        """Return the repository; None for an id that the token does not list."""
-        client = self._service.client
-        ask = self._service.answer_to
-        if self._plan.found is not None:
-            return self._plan.found
-        if is_uuid(name):
-            listed = yield from ask(lambda timeout: client.repos(repo_id=name, timeout=timeout))
-            return next(iter(listed), None)
-        return (yield from ask(lambda timeout: find_repo(client, name, timeout=timeout)))
 
     def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
         yield Starting(repo_id, self._repo, starter.keys[0])

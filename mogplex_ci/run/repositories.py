@@ -8,10 +8,11 @@ newer ones list it with ``hidden: true``; both start runs on it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
@@ -20,6 +21,7 @@ from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
+    from mogplex_ci.run.service import Service
 
 INSTALL_APP: Final = (
     "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
@@ -75,6 +77,25 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
         return found[0]
     visible = client.repos(timeout=timeout)
     raise UsageError(_no_such_repo(full_name, visible, several=bool(found)))
+
+
+def look_up(service: "Service", name: str) -> Generator[Waiting, None, Repo | None]:
+    """Return the repository of a name or an id; None for an id that the token does not list.
+
+    Raises:
+        UsageError: this token sees no repository of the name.
+        MogplexError: the API could not be asked.
+        StopRequested: a stop signal came.
+    """
+    client = service.client
+    if not is_uuid(name):
+        return (
+            yield from service.answer_to(lambda timeout: find_repo(client, name, timeout=timeout))
+        )
+    listed = yield from service.answer_to(
+        lambda timeout: client.repos(repo_id=name, timeout=timeout)
+    )
+    return next(iter(listed), None)
 
 
 def find_repos(client: "Client", wanted: Sequence[str], timeout: float) -> dict[str, Match]:

@@ -5,8 +5,9 @@ The calls of a step::
 
     action.main
         inputs.read.read_step                   the inputs of each task
-        guards.reason_to_skip, include_event    whether it may start, and the event's words
-        planning.only_run, several_runs.find_runs
+        prepare                                 the same for ``doctor``, which starts nothing
+            guards.reason_to_skip, include_event    whether it may start, and the event's words
+            planning.only_run, several_runs.find_runs
         execute.execute                         one run; of several, each in a thread of run.fleet
             repair.Rounds.perform               only with gates: its runs, one after the other
                 run.one.Execution.perform       find the repository, and start, follow, cancel
@@ -20,12 +21,12 @@ The calls of a step::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.names import NamesHere
-from mogplex_ci.inputs.read import ActionInputs, read_step
+from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
@@ -43,44 +44,73 @@ from mogplex_ci.waiting import Clock, stop_of_process
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
+    from mogplex_ci.step.several_runs import SharedToken
+
+
+class Prepared(NamedTuple):
+    """What a step is about to start."""
+
+    runs: Sequence[StepRun]
+    subject: StepRun | None
+    """The run that the outputs are about; None if the inputs name several."""
+    connect: Callable[[], Client]
+    """Makes clients of the service."""
+    token: SharedToken | None
+    """What the runs share if the inputs name several."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
+    step, names = begin(argv, env)
+    recorder = step.recorder
+    with ending_of_block(step) as end:
+        try:
+            inputs = read_step(argv, step.platform)
+        except UsageError as error:
+            step.platform.is_dry_run = asks_for_dry_run(argv, env)
+            recorder.open_files(error.output_dir)
+            recorder.trace(step.stop)
+            raise
+        recorder.begin(inputs.tasks, inputs.warnings)
+        recorder.trace(step.stop)
+        end.ending = prepare(step, names, inputs, _start)
+    say_signal(step, end.ending)
+    return recorder.finish(end.ending).exit_code
+
+
+def begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]:
+    """Return a step that begins now, and what its messages call the inputs."""
     stop = stop_of_process()
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
     names = NamesHere(argv, env)
-    safe = Sanitizer(secrets_of_job(env), names)
-    recorder = Recorder(platform, safe, lambda: clock.monotonic() - began)
-    step = Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS]))
-    with ending_of_block(step) as end:
-        try:
-            inputs = read_step(argv, platform)
-        except UsageError as error:
-            platform.is_dry_run = asks_for_dry_run(argv, env)
-            recorder.open_files(error.output_dir)
-            recorder.trace(stop)
-            raise
-        recorder.begin(inputs.tasks, inputs.warnings)
-        recorder.trace(stop)
-        if inputs.job_end is not None:
-            recorder.log.deadline(inputs.tasks[0].timeout, inputs.job_end)
-            names.limit_of_job = inputs.job_end.limit
-        end.ending = _perform(step, inputs.tasks, names_one_run=inputs.names_one_run)
-    if end.ending.result is Result.INTERRUPTED:
-        recorder.log.lines.say("Stopped by ", Untrusted(stop.name))
-    return recorder.finish(end.ending).exit_code
+    recorder = Recorder(
+        platform, Sanitizer(secrets_of_job(env), names), lambda: clock.monotonic() - began
+    )
+    return Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS])), names
 
 
-def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) -> Ending:
-    """Start the step's runs and follow them, unless nothing shall be started. ``tasks`` are the
-    inputs of each task.
+def say_signal(step: Step, ending: Ending) -> None:
+    """Say which signal stopped the step, if one did."""
+    if ending.result is Result.INTERRUPTED:
+        step.recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
+
+
+def prepare(
+    step: Step, names: NamesHere, inputs: StepInputs, start: Callable[[Step, Prepared], Ending]
+) -> Ending:
+    """Check what the step needs and find its runs, then ``start`` them, unless nothing shall be
+    started. Return how the step ended.
 
     Raises:
         MogplexError: the step cannot start.
     """
+    tasks = inputs.tasks
+    names_one_run = inputs.names_one_run
+    if inputs.job_end is not None:
+        step.recorder.log.deadline(tasks[0].timeout, inputs.job_end)
+        names.limit_of_job = inputs.job_end.limit
     reason = reason_to_skip(step, tasks)
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
@@ -89,21 +119,33 @@ def _perform(step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool) 
     if open_already:
         return skipped_for(open_already, tasks[0])
     tasks = include_event(step, tasks)
-    run = only_run(tasks[0], step.platform) if names_one_run else None
-    step.platform.check_files(_known_outputs(step, run))
-    if run is not None:
-        step.recorder.check_state([run])
     with service_of(step, tasks) as connect:
-        if run is not None:
-            return _perform_one(step, run, connect, subject=run)
-        from mogplex_ci.step.several_runs import SharedToken, find_runs, perform_fleet
+        if names_one_run:
+            run = only_run(tasks[0], step.platform)
+            return start(step, Prepared([run], run, connect, None))
+        from mogplex_ci.step.several_runs import SharedToken, find_runs
 
         token = SharedToken(connect, step.clock)
-        runs = find_runs(step, tasks, token)
-        step.recorder.check_state(runs)
-        if len(runs) == 1:
-            return _perform_one(step, runs[0], connect)
+        return start(step, Prepared(find_runs(step, tasks, token), None, connect, token))
+
+
+def _start(step: Step, prepared: Prepared) -> Ending:
+    """Start the step's runs, follow them into the job log, and return how the step ended.
+
+    Raises:
+        MogplexError: the step cannot start.
+    """
+    runs, subject, connect, token = prepared
+    step.platform.check_files(_known_outputs(step, subject))
+    step.recorder.check_state(runs)
+    if token is not None and len(runs) > 1:
+        from mogplex_ci.step.several_runs import perform_fleet
+
         return perform_fleet(step, runs, token)
+    (run,) = runs
+    step.recorder.begin_runs(runs, subject)
+    _comment_on(step, run)
+    return step.recorder.follow(run, execute(step, run, connect)).ending
 
 
 def _known_outputs(step: Step, run: StepRun | None) -> Mapping[str, CleanText | None]:
@@ -114,17 +156,6 @@ def _known_outputs(step: Step, run: StepRun | None) -> Mapping[str, CleanText | 
     if run is not None and run.inputs.run_id is None:
         key = run.plan.key.chain(run.inputs.on_rerun)[0]
     return {"idempotency-key": step.recorder.safe.key(key)}
-
-
-def _perform_one(
-    step: Step, run: StepRun, connect: Callable[[], Client], subject: StepRun | None = None
-) -> Ending:
-    """Start the only run of the step, follow it into the job log, and return how it ended.
-    ``subject`` is the run if the outputs are about it.
-    """
-    step.recorder.begin_runs([run], subject)
-    _comment_on(step, run)
-    return step.recorder.follow(run, execute(step, run, connect)).ending
 
 
 def _comment_on(step: Step, run: StepRun) -> None:

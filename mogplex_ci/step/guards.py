@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.run.plan import Plan
     from mogplex_ci.step.step import Step
 
 T = TypeVar("T")
@@ -161,6 +163,27 @@ def require_rights_at_once(
                 branch = inputs.base_branch or ""
                 all_needed.append(NeededRights(repository, in_order(rights), branch, github))
         step.require_rights(all_needed)
+
+
+def require_rights_of_run(
+    step: Step, plan: Plan, repo: Repo | None, github: GitHubApi | None
+) -> None:
+    """Ask GitHub whether ``github-token`` may read what gates and ``repair`` need in the
+    repository of a run that is about to start, if that was not asked for when the step began.
+
+    Raises:
+        MissingRightsError: with all that are missing.
+        StopRequested: a stop signal came.
+    """
+    inputs = plan.inputs
+    rights = rights_needed(inputs)
+    names_one_run = plan.found is None
+    was_asked = asks_at_once(inputs, names_one_run=names_one_run)
+    if not rights or repo is None or github is None or was_asked:
+        return
+    default = repo.default_branch.text if repo.default_branch is not None else ""
+    branch = inputs.base_branch or default
+    step.require_rights([NeededRights(repo.full_name.text, rights, branch, github)])
 
 
 def rights_for_event(platform: Platform) -> set[str]:

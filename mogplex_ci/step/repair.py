@@ -23,7 +23,7 @@ from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunRe
 from mogplex_ci.run.updates import GateJudged, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
-from mogplex_ci.step.rights import NeededRights, asks_at_once, rights_needed
+from mogplex_ci.step.guards import require_rights_of_run
 from mogplex_ci.words.event_words import fenced
 
 if TYPE_CHECKING:
@@ -305,24 +305,9 @@ def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
 
 
 def _require_rights(step: Step, plan: Plan, queries: Queries, starting: Starting) -> None:
-    """Check what gates and ``repair`` need in the repository of a run that is about to start, if
-    that was not asked for when the step began.
-
-    Raises:
-        MissingRightsError: with all that are missing.
-        StopRequested: a stop signal came.
-    """
-    inputs, repo = plan.inputs, starting.repo
-    rights = rights_needed(inputs)
-    names_one_run = plan.found is None
-    if not rights or repo is None or asks_at_once(inputs, names_one_run=names_one_run):
-        return
-    queries.connect(repo)
-    if queries.github is None:
-        return
-    default = repo.default_branch.text if repo.default_branch is not None else ""
-    branch = inputs.base_branch or default
-    step.require_rights([NeededRights(repo.full_name.text, rights, branch, queries.github)])
+    """Check the rights of a run that is about to start; see ``require_rights_of_run``."""
+    queries.connect(starting.repo)
+    require_rights_of_run(step, plan, starting.repo, queries.github)
 
 
 def _inspector_of(step: Step, inputs: ActionInputs, service: Service) -> Inspector:

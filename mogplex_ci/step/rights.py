@@ -92,62 +92,50 @@ class NeededRights(NamedTuple):
     """GitHub's API of the repository."""
 
 
-def require_rights(
-    wanted: Sequence[NeededRights],
-    *,
-    clock: Clock,
-    is_workflow: bool,
-    seconds: float = RIGHTS_SECONDS,
-) -> list[str]:
-    """Ask GitHub whether the token has all that is wanted; return the rights about which it said
-    nothing: it did not answer in time, limits requests, or is in trouble.
+def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow: bool) -> None:
+    """Ask GitHub whether the token has all that is wanted. A right about which it says nothing does
+    not count: it did not answer in time, limits requests, or is in trouble.
 
     Args:
         wanted: by repository.
         clock: time.
         is_workflow: whether this is a job of GitHub Actions, whose workflow grants the rights.
-        seconds: how long GitHub is asked, in all.
 
     Raises:
         MissingRightsError: with all that is missing.
     """
-    ends = clock.monotonic() + seconds
+    ends = clock.monotonic() + RIGHTS_SECONDS
     lacks: list[str] = []
     remedies: list[str] = []
-    unknown: list[str] = []
     for each in wanted:
         try:
-            missing, not_answered = _ask(each, clock, ends)
+            missing = _missing_in(each, clock, ends)
         except errors.GitHubNotFoundError:
             lacks.append(f"does not see {each.repository}")
             remedies.append(_OTHER_REPOSITORY)
             continue
         except errors.GitHubTokenError as error:
-            raise _missing(error.cause, error.remedy) from error
-        unknown += not_answered
+            raise _error(error.cause, error.remedy) from error
         if missing:
             lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
             remedies.append(_ADD_RIGHTS if is_workflow else _GIVE_RIGHTS)
     if lacks:
-        raise _missing(f"[[github-token]] {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
-    return unknown
+        raise _error(f"[[github-token]] {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
 
 
-def _ask(wanted: NeededRights, clock: Clock, ends: float) -> tuple[list[str], list[str]]:
-    """Return the rights that the token lacks in a repository, and those about which GitHub says
-    nothing until ``ends``, a time of the clock.
+def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
+    """Return the rights that the token lacks in a repository, as far as GitHub says until ``ends``,
+    a time of the clock.
 
     Raises:
         GitHubNotFoundError: the token does not see the repository.
         GitHubTokenError: GitHub does not accept the token.
     """
     missing: list[str] = []
-    unknown: list[str] = []
     for right in wanted.rights:
         left = ends - clock.monotonic()
         if left <= 0:
-            unknown.append(right)
-            continue
+            break
         try:
             _try(wanted.github.within(left), right, wanted.branch)
         except errors.GitHubForbiddenError:
@@ -155,8 +143,8 @@ def _ask(wanted: NeededRights, clock: Clock, ends: float) -> tuple[list[str], li
         except (errors.GitHubNotFoundError, errors.GitHubTokenError):
             raise
         except errors.GitHubError:
-            unknown.append(right)
-    return missing, unknown
+            continue
+    return missing
 
 
 def _try(github: GitHubApi, right: str, branch: str) -> None:
@@ -172,5 +160,5 @@ def _all_of(words: list[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _missing(cause: str, remedy: str) -> errors.MissingRightsError:
+def _error(cause: str, remedy: str) -> errors.MissingRightsError:
     return errors.MissingRightsError(cause, remedy=f"{remedy} {_NOTHING_STARTED}")
