@@ -19,10 +19,11 @@ from mogplex_ci.inputs.declared import (
 )
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.sources import read_prompt
-from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
+from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
 from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
+from mogplex_ci.sanitize import is_plain_path
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_file, read_text, writable
 
@@ -196,8 +197,14 @@ def _output_dir(platform: Platform, name: str) -> Path:
     appear when whole.
 
     Raises:
-        UsageError: it is not in the workspace, or cannot be written.
+        UsageError: it is not in the workspace, cannot be written, or has a name that no output can
+            hold.
     """
+    file = inside(platform.workspace, f"{name}/{EVENTS_FILE}", input_name="output-dir")
+    if not is_plain_path(file.relative_to(platform.workspace.resolve()).as_posix()):
+        remedy = "Use letters, digits, blanks and . _ / @ + = , -"
+        fault = "has a character that the output of the same name cannot hold"
+        raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
     files = [
         writable(platform.workspace, f"{name}/{file}", input_name="output-dir")
         for file in WRITTEN_BIT_BY_BIT

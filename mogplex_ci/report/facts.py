@@ -445,13 +445,12 @@ def _dry_run(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeT
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return the name of the scenario, or the path of the file, that a dry run plays; None when
-    there is none.
-    """
+    """Return what a dry run plays, a scenario or a file; None when the step is none."""
     if not inputs.dry_run:
         return None
     if isinstance(inputs.scenario, Path):
-        return _path(inputs.scenario, platform, safe)
+        name = inputs.scenario.relative_to(platform.workspace.resolve()).as_posix()
+        return safe.line("the file {}", Untrusted(name))
     return safe.line("the scenario {}", inputs.scenario)
 
 

@@ -30,6 +30,7 @@ from mogplex_ci.sanitize.sanitizer import (
     Sanitizer,
     Value,
     cut_between_words,
+    is_plain_path,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "cut_between_words",
     "duration",
     "is_maskable",
+    "is_plain_path",
     "looks_random",
     "secrets_of",
     "timestamp",

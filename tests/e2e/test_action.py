@@ -81,7 +81,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
     pull request.
     """
     step = GitHubStep(
-        tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick.yaml", "output-dir": "."}
+        tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick (1).yaml", "output-dir": "."}
     )
     delivery = {
         "stage": "git_delivery",
@@ -94,7 +94,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
         {"event": "log", "message": "Ready", "payload": delivery},
         {"status": status},
     ]
-    (step.workspace / "quick.yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
+    (step.workspace / "quick (1).yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
     ended = step.run()
     assert ended.code == code, ended.out
     reports = [
@@ -102,7 +102,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
         (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1],
     ]
     assert (
-        "Dry run: nothing is sent to https://mogplex.com, and quick.yaml is played"
+        "Dry run: nothing is sent to https://mogplex.com, and the file quick (1).yaml is played"
         in ended.out.splitlines()[0]
     )
     for text in (ended.out, *reports):
@@ -112,7 +112,10 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
     assert [f"{PAGE}/1" in text for text in (ended.out, step.summary)] == [False, False]
     assert f'href="{PAGE}/1"' not in reports[1]  # it is in the event's text
     for text in reports:
-        assert "Dry run: nothing was sent, and quick.yaml was played." in html.unescape(text[:200])
+        assert (
+            "Dry run: nothing was sent, and the file quick (1).yaml was played."
+            in html.unescape(text[:200])
+        )
     assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/0")
 
 
