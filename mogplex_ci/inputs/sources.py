@@ -20,6 +20,7 @@ from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
 
@@ -230,15 +231,13 @@ def _two_addresses(flags: Mapping[str, str], env: Mapping[str, str]) -> Iterator
     flag, variable = flags.get("base-url", "").strip(), env.get("MOGPLEX_URL", "").strip()
     if not flag or not variable or flag.rstrip("/") == variable.rstrip("/"):
         return
-    fault = f"is {_host(flag)}, and MOGPLEX_URL is {_host(variable)}"
-    remedy = "If MOGPLEX_URL is right, set the input `base-url`, too; else remove the variable."
+    fault = "is another address than MOGPLEX_URL"
+    hosts = host_of(flag), host_of(variable)  # the addresses may hold passwords
+    if all(hosts) and hosts[0] != hosts[1]:
+        fault = f"is on {hosts[0]}, and MOGPLEX_URL on {hosts[1]}"
+    # The flag may be an input of GitLab's component: not a name that depends on the system.
+    remedy = "Set `base-url` to the same address, or remove the variable."
     yield Problem("base-url", fault, remedy)
-
-
-def _host(url: str) -> str:
-    """Return scheme and host of an address, which may hold a password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
 
 def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:

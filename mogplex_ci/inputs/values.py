@@ -202,7 +202,7 @@ def _output_dir(platform: Platform, name: str) -> Path:
     """
     file = inside(platform.workspace, f"{name}/{EVENTS_FILE}", input_name="output-dir")
     if not is_plain_path(file.relative_to(platform.workspace.resolve()).as_posix()):
-        remedy = "Use letters, digits, blanks and . _ / @ + = , -"
+        remedy = "Use letters, digits and hyphens."
         fault = "has a character that the output of the same name cannot hold"
         raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
     files = [
