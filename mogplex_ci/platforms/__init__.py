@@ -43,7 +43,7 @@ def is_ci_job(env: Mapping[str, str]) -> bool:
 def secrets_of_job(env: Mapping[str, str]) -> set[str]:
     """Return the secrets in ``env``, and in the files in which the CI system keeps variables."""
     system = next(system for system, _ in PLATFORMS if system.matches(env))
-    return secrets_of(env) | {*system.file_variables(env).values()}
+    return secrets_of(env, system.file_variables(env).values())
 
 
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:

@@ -1,7 +1,7 @@
 """The secrets in a process's environment, which the names of variables tell."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
@@ -41,12 +41,13 @@ _WORD_OF_TEST_DATABASES = "password"
 """The password of many. If it were a secret, the word would be hidden wherever it stands."""
 
 
-def secrets_of(env: Mapping[str, str]) -> set[str]:
+def secrets_of(env: Mapping[str, str], contents: Iterable[str] = ()) -> set[str]:
     """Return the secrets in ``env``, of at least 8 characters each.
 
-    These are the values of variables whose names speak of secrets, and passwords in URLs. A path is
-    none, and neither is the job's repository, branch or host, which may stand in a variable such as
-    ``SONAR_TOKEN_KEY`` too, nor the word that a test database has as user and password.
+    These are the values of variables whose names speak of secrets, passwords in URLs, and the
+    ``contents`` of files in which the CI system keeps variables. A path is none, and neither is the
+    job's repository, branch or host, which may stand in a variable such as ``SONAR_TOKEN_KEY`` too,
+    nor the word that a test database has as user and password.
     """
     public = {
         value.casefold()
@@ -59,7 +60,7 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
         for name, value in env.items()
         if compiled(_USER_NAME).search(name.upper()) and compiled(_WORD).fullmatch(value)
     }
-    found = set()
+    found = set(contents)
     for name, value in env.items():
         if _is_secret_name(name.upper()):
             found.add(value)

@@ -105,6 +105,16 @@ def test_what_variables_of_type_file_hold_is_not_shown(
     assert "I found *** here." in ended.out
 
 
+def test_a_short_word_in_a_variable_of_type_file_is_not_a_secret(
+    job: Job, emulator: Emulator
+) -> None:
+    job.set_file("DEPLOY_BRANCH", "main\n")
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it on main", MOGPLEX_BASE_BRANCH="main")
+    assert "Task: Fix it on main" in ended.out
+    outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
+    assert "MOGPLEX_OUT_BASE_BRANCH=main\n" in outputs
+
+
 @pytest.mark.parametrize("variable", ["CI_SERVER_TLS_CA_FILE", "GITLAB_ENV"])
 def test_the_runners_own_files_are_not_secrets(job: Job, variable: str, emulator: Emulator) -> None:
     job.set_file(variable, "Fix it, please")
