@@ -7,7 +7,6 @@ about that one. It also gets the ``texts`` that are given, by input: those other
 import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Final
-from urllib.parse import unquote
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
@@ -19,12 +18,16 @@ from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
 from mogplex_ci.problems import Problem
-from mogplex_ci.sanitize import looks_random
+from mogplex_ci.sanitize import looks_random, secrets_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import leaves_fence_open
 
 _PLACES: Final = ("branch", "base-branch", "create-branch", "root-directory")
 """Inputs that say where in the repository the agent works."""
+
+
+_PROMPTS: Final = ("INPUT_PROMPT", "MOGPLEX_PROMPT")
+"""The variables that hold the prompt."""
 
 
 def conflicts(
@@ -183,16 +186,23 @@ def _secrets_in_prompt(
     prompt by itself.
     """
     name = "prompt-file" if "prompt-file" in texts else "prompt"
-    variables = {**platform.env, **platform.system.file_variables(platform.env)}
-    for variable in ("INPUT_PROMPT", "MOGPLEX_PROMPT"):
-        variables.pop(variable, None)
     for secret in sorted(secrets_of_job(platform.env)):
         is_one_random_word = not re.search(r"\s", secret) and looks_random(secret)
         if is_one_random_word and secret in step.prompt:
-            holders = (each for each, value in variables.items() if secret in unquote(value))
-            fault = f"holds the whole value of the secret {next(holders, 'in a URL')}"
+            fault = f"holds the whole value of the secret {_name_of_secret(secret, platform)}"
             remedy = "If it is not a secret, rename it or keep it out of this job."
             yield Problem(name, fault, remedy)
+
+
+def _name_of_secret(secret: str, platform: Platform) -> str:
+    """Return the variable that makes ``secret`` one: others may hold the same word."""
+    for variable, value in platform.env.items():
+        if variable not in _PROMPTS and secret in secrets_of({variable: value}):
+            return variable
+    for variable, content in platform.system.file_variables(platform.env).items():
+        if content == secret:
+            return variable
+    return "in a URL"  # of the prompt itself
 
 
 def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:

@@ -138,6 +138,7 @@ def test_a_path_in_place_of_its_content_is_not_sent(
     [
         ({"DEPLOY_PASSWORD": PASSWORD}, f"Log in with {PASSWORD}.", "DEPLOY_PASSWORD"),
         ({"DATABASE_URL": f"postgres://ci:{PASSWORD}@db"}, f"It is {PASSWORD}", "DATABASE_URL"),
+        ({"CI_NOTE": f"not {PASSWORD}", "PASSWORD": PASSWORD}, f"Use {PASSWORD}", "PASSWORD"),
         ({}, "Use {token}", "MOGPLEX_API_KEY"),
     ],
 )
