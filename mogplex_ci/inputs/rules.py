@@ -118,7 +118,7 @@ def _github_token(
         needs.append("[[repair]] with [[artifact]]")
     if needs:
         fault = f"is missing, and needed for {enumeration(needs)}"
-        remedy = _how_to_set_github_token(platform)
+        remedy = platform.github_token_advice
         if comments:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."
         yield Problem("github-token", fault, remedy)
@@ -127,21 +127,10 @@ def _github_token(
 def with_advice(problem: Problem, text: str, platform: Platform) -> Problem:
     """Return a problem of a text by itself, with advice that depends on the CI system."""
     if problem.input == "github-token":
-        return problem._replace(remedy=_how_to_set_github_token(platform))
+        return problem._replace(remedy=platform.github_token_advice)
     if problem.input == "api-key" and text.startswith(("$", "%")):  # a variable was not replaced
         return problem._replace(remedy=platform.unreplaced_token_advice)
     return problem
-
-
-def _how_to_set_github_token(platform: Platform) -> str:
-    """Return how to set ``github-token``: in a workflow, or where another system keeps secrets."""
-    if platform.workflow_run:
-        return "Set it to ${{ github.token }}, or to a token that may read this repository."
-    variable = inputs()["github-token"].variables[0]
-    advice = platform.token_advice.replace("[[api-key]]", "[[github-token]]")
-    advice = advice.replace("MOGPLEX_API_KEY", variable)
-    advice = advice.replace("mogplex-api-key", "mogplex-github-token")  # Jenkins' id of the secret
-    return f"{advice} It must be a token of GitHub that may read this repository."
 
 
 def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:

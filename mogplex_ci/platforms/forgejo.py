@@ -62,6 +62,11 @@ class Forgejo(GitHubActions):
         """The event of the workflow run. It does not say whether a user is a person or an app."""
         return Webhook.read(self.env, users_have_types=False)
 
+    @property
+    def github_token_advice(self) -> str:
+        """See ``Platform``: the job's own token is the forge's."""
+        return super(GitHubActions, self).github_token_advice
+
     def _group(self, title: SafeText) -> tuple[str, str]:
         return f"::group::{title}", "::endgroup::"
 

@@ -107,6 +107,11 @@ class GitHubActions(Platform):
         """``OWNER/NAME/.github/workflows/FILE@REF``."""
         return self.env.get("GITHUB_WORKFLOW_REF", "")
 
+    @property
+    def github_token_advice(self) -> str:
+        """See ``Platform``: every job has a token of its own."""
+        return "Set it to ${{ github.token }}, or to a token that may read this repository."
+
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _command("group", {}, title), _command("endgroup", {}, "")
 
