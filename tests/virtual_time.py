@@ -48,7 +48,11 @@ class _Sleeper:
 class VirtualTime:
     """The time itself; ``clock`` lets another one live in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_reads: float = 0.0) -> None:
+        """``between_reads``: seconds that pass whenever a clock is read. A machine's never shows
+        one time twice.
+        """
+        self._between_reads = between_reads
         self._now = 0.0
         self._awake = 0
         self._sleepers: list[_Sleeper] = []
@@ -59,6 +63,12 @@ class VirtualTime:
     def monotonic(self) -> float:
         """Return the seconds since it began."""
         return self._now
+
+    def read(self) -> float:
+        """Return the same to a program, for which time passes meanwhile."""
+        with self._changed:
+            self._now += self._between_reads
+            return self._now
 
     def clock(self, seed: int = 0) -> VirtualClock:
         """Return a clock for one thread. From now on time waits for it: it sleeps, or leaves."""
@@ -221,7 +231,7 @@ class VirtualClock(waiting.Clock):
 
     def monotonic(self) -> float:
         """See ``Clock``."""
-        return self.time.monotonic()
+        return self.time.read()
 
     def sleep(self, seconds: float) -> None:
         """See ``Clock``."""

@@ -162,7 +162,7 @@ class _ChecksJudge:
                 self._complete_since = None
             elif has_changed or self._complete_since is None:
                 self._complete_since = time
-            finding = yield from self._certain(now)
+            finding = yield from self._certain(now, time)
             if finding is None and time + LOOK_SECONDS >= service.deadline:
                 finding = yield from self._out_of_time(now)
             if finding is not None:
@@ -173,12 +173,12 @@ class _ChecksJudge:
             before = now
             service.sleep_until(time + LOOK_SECONDS)
 
-    def _certain(self, now: CheckList) -> Generator[Update, None, GateFinding | None]:
-        """Return what is certain; None if it may still change. Two looks in a row must agree,
-        unless a check has failed and no ``repair`` needs the others.
+    def _certain(self, now: CheckList, time: float) -> Generator[Update, None, GateFinding | None]:
+        """Return what a look at ``time`` makes certain; None if it may still change. Two looks in a
+        row must agree, unless a check has failed and no ``repair`` needs the others.
         """
         since = self._complete_since
-        is_settled = since is not None and since < self._service.now
+        is_settled = since is not None and since < time
         if now.failed and (is_settled or not self._inspection.inputs.repair):
             return (yield from self._failed(now))
         if since is None or not is_settled:
@@ -189,7 +189,7 @@ class _ChecksJudge:
         missing = self._required.missing_in(now.leaves)
         if not missing:
             return (yield from self._passed(now))
-        if self._service.now < since + MISSING_SECONDS:
+        if time < since + MISSING_SECONDS:
             return None
         return _named(Checks.MISSING, missing)
 

@@ -127,7 +127,7 @@ class World:
         """Return a world whose service can play the scenario files ``others`` too; ``options`` are
         an emulator's.
         """
-        time = VirtualTime()
+        time = VirtualTime(between_reads=1e-9)
         options = {"limits": False, **options}
         return cls(
             time,

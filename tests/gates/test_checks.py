@@ -113,6 +113,19 @@ def test_a_preview_does_not_pass_before_the_tests_are_listed(story: Story) -> No
     assert (outcome(result), items(result)) == (FAILED, ["test"])
 
 
+def test_checks_that_have_passed_are_looked_at_again_ten_seconds_later(story: Story) -> None:
+    """Another workflow begins after the first has ended."""
+    github = story.github
+
+    def begins(sha: str) -> None:
+        github.finish_check(sha, "test")
+        github.later(8.0, lambda: github.start_check(sha, "e2e", workflow="e2e"))
+        github.later(30.0, lambda: github.finish_check(sha, "e2e", "failure", workflow="e2e"))
+
+    result = checked(story, then(github, begins))
+    assert (outcome(result), items(result)) == (FAILED, ["e2e"])
+
+
 @pytest.mark.parametrize("words", ["Fix it [skip ci]", "Fix\n\n\nskip-checks: true"])
 def test_a_commit_that_skips_ci_is_not_passed_by_another_apps_word(
     story: Story, words: str
