@@ -74,9 +74,8 @@ _PAGE: Final = """\
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
-The first place with a value wins, then the default. A blank value counts as not given. The step reports all invalid
-values at once and exits with 2 before it sends anything. Tokens have no flag, because other processes can read command
-lines.
+The first place with a value wins, then the default; a blank value does not count. Tokens have no flag, because other
+processes can read command lines.
 
 ## Inputs
 
@@ -84,22 +83,18 @@ Needs: another input, a scope of the token, or a permission ([all permissions](s
 
 {inputs}
 
-On a system whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and
-`MOGPLEX_STRATEGY` to an object such as `{{"job-index": 0, "job-total": 4}}`.
-
 A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set these, because anyone can propose a change to it:
 {not_for_run_file}.
 
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_OUT_NAME` in a
-dotenv file: `mogplex.env`, or the one that `MOGPLEX_DOTENV` names ([platforms](platforms.md)). It omits values that
-another program might execute, such as a branch name with a `$`; the result file has them. Unknown values are empty. As
-soon as the run has started, the step writes {early}.
-GitHub passes on the outputs of a step with `background: true` only after a `wait`, `wait-all` or `cancel` of it.
+[dotenv file](platforms.md#outputs-and-reports), which omits values that another program might execute, such as a branch
+name with a `$`; the result file has them. As soon as the run has started, the step writes {early}.
 
-GitHub leaves a job's output empty if it contains a line of one of the job's secrets, even a short one such as `{{` or
-`acme`: keep a secret that is JSON on one line.
+GitHub passes on the outputs of a step with `background: true` only after a `wait`, `wait-all` or `cancel` of it. It
+leaves a job's output empty if it contains a line of one of the job's secrets, even a short one such as `{{`: keep a
+secret that is JSON on one line.
 
 | output | meaning | example |
 | --- | --- | --- |
