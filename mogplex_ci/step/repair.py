@@ -24,6 +24,7 @@ from mogplex_ci.run.updates import GateJudged, NextRound, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.guards import require_rights_of_run
+from mogplex_ci.waiting import StopRequested
 from mogplex_ci.words.event_words import fenced
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class Rounds:
                 self._has_checked_rights = True
             self._save(update)
             if self._inspector.inputs.gates:
-                yield from self._inspector.watch(update)
+                # The execution notices the signal at its next wait, and cancels what it started.
+                with contextlib.suppress(StopRequested):
+                    yield from self._inspector.watch(update)
             yield update
         result = self._execution.result
         if self._last is None:

@@ -377,6 +377,17 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: GitH
     assert result.details.gates == result.details.rounds[0].gates != ()
 
 
+def test_a_stop_signal_while_github_is_asked_about_a_started_run_cancels_that(
+    world: World, api: GitHub
+) -> None:
+    """GitHub does not respond before the start, and not after it either."""
+    step = Step(world, api, scenario="steady", create_branch="false", repair="0")
+    api.fail(status=502, times=999, path="/git/ref/heads/")
+    result = step.play(stop_after=30.0)
+    assert outcome(result) == ("interrupted", "INTERRUPTED", 0)
+    assert (result.details.cancelled_by_step, step.case.run.status) == (True, "cancelled")
+
+
 def test_a_stop_signal_while_a_second_round_works_does_not_hand_on_the_first_ones_commit(
     world: World, api: GitHub
 ) -> None:
