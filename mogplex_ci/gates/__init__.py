@@ -64,7 +64,8 @@ def judge_run(
             continue
         finding = yield from _find(kind, inspection)
         inspection = inspector.learn(inspection, finding)
-        artifact = artifact or finding.artifact
+        if finding.artifact is not None:  # an empty one counts
+            artifact = finding.artifact
         gates.append(_gate(kind, finding, inspection))
         yield GateJudged(gates[-1])
     if BRANCH in wanted and all(gate.passed for gate in gates):

@@ -468,6 +468,7 @@ def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_start
         ([{}, {REPORT: b'{"ok": true}'}], ("success", "", 2)),
         ([{REPORT: b"[NaN]"}, {REPORT: b"[1]"}], ("success", "", 2)),
         ([{REPORT: b"{"}, {REPORT: None}], ("rejected", "ARTIFACT_MISSING", 2)),
+        *(([{REPORT: empty}], ("success", "", 1)) for empty in (b"[]", b"{}", b'""', b"null")),
     ],
 )
 def test_an_artifact_of_any_round_is_read_at_its_commit(
