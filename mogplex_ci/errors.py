@@ -192,7 +192,7 @@ class UsageError(MogplexError):
 class ApiError(MogplexError):
     """The API refused a request (``code`` is the API's own, if it gave one)."""
 
-    remedy = "Check in Mogplex that the account and the repository are in order."
+    remedy = "Check the account and the repository in Mogplex."
 
 
 class BadRequestError(ApiError):
@@ -215,7 +215,7 @@ class NotAuthorizedError(ApiError):
     patience = 10.0
     remedy = (
         f"Check that [[api-key]] holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
-        "service may be at fault: it answers like this while its database is away. Run the [[job]] again later."
+        "service may be at fault: it also rejects tokens while its database is down. Run the [[job]] again later."
     )
 
 
@@ -225,7 +225,9 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = f"Run the [[job]] again later. If the token was revoked, issue another one at {TOKENS_PAGE}."
+    remedy = (
+        f"Run the [[job]] again later. If the token was revoked, issue a new one at {TOKENS_PAGE}."
+    )
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -252,11 +254,8 @@ class AutomationRequiredError(ForbiddenError):
     """
 
     remedy = (
-        "Such a token can trigger the automations that have an API trigger, read and cancel runs, and no more. "
-        f"If the key is set to Automations only, its owner can change it to Full access at {TOKENS_PAGE}. "
-        "A team can also hold every member's key to automations on the team's repositories: a team's owner changes "
-        "that in the team's settings, Provider Keys → Mogplex API keys. "
-        "The API's message says which of the two it is."
+        f"Ask the key's owner for Full access at {TOKENS_PAGE}; if the message names the team, ask a team owner "
+        "(team settings, Provider Keys → Mogplex API keys)."
     )
 
 
@@ -264,7 +263,7 @@ class OldServiceError(ApiError):
     """The service is older than the call, or something in between withholds what it has."""
 
     code = "NOT_FOUND"
-    remedy = "It is an older Mogplex server: ask its administrator to update it."
+    remedy = "The Mogplex server is too old: ask its administrator to update it."
 
 
 class NotFoundError(ApiError):
@@ -276,7 +275,7 @@ class NotFoundError(ApiError):
 class ConflictError(ApiError):
     """The state of the run does not allow the request."""
 
-    remedy = "Look at the run's status first."
+    remedy = "Check the run's status first."
 
 
 class KeyConflictError(ConflictError):
@@ -318,7 +317,7 @@ class NotCancelledError(ServerError):
     """The API answered a cancel request, and the run works on."""
 
     code = "CONFLICT"
-    remedy = "Cancel it in Mogplex if it should not go on."
+    remedy = "Cancel it in Mogplex if it should not continue."
 
 
 class UnknownRepoError(ServerError):
@@ -326,8 +325,8 @@ class UnknownRepoError(ServerError):
 
     exit_code = 69
     remedy = (
-        "Check [[repo]]: the API answers like this for ids it does not know. "
-        "'mogplex-ci repos list' shows what it knows."
+        "Check [[repo]]: the API responds like this to unknown ids. "
+        "'mogplex-ci repos list' shows the known ones."
     )
 
     def __init__(self, error: ServerError) -> None:
@@ -395,8 +394,8 @@ class UntrustedTriggerError(MogplexError):
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
     remedy = (
-        "A prompt is code. If a member whose membership is private did this, set [[github-token]], so that GitHub can "
-        "be asked; or name in [[allowed-users]] who may start runs."
+        "A prompt is code. If the person is a member with private membership, set [[github-token]] so that the step "
+        "can query GitHub, or add the person to [[allowed-users]]."
     )
 
 
@@ -405,7 +404,7 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Leave this phrase out of the prompt, or use [[include-event: true]]: the agent gets it as a report."
+    remedy = "Remove this phrase from the prompt, or use [[include-event: true]], which passes it as a report."
 
 
 class MissingRightsError(MogplexError):
@@ -422,7 +421,7 @@ class ContextChangedError(MogplexError):
 
     exit_code = 2
     code = "CONTEXT_CHANGED"
-    remedy = "Read it as it is now, then cause the event again: set the label again, or write another comment."
+    remedy = "Read the current text, then trigger the event again: set the label again, or write another comment."
 
 
 class HeldBackError(MogplexError):
@@ -430,7 +429,7 @@ class HeldBackError(MogplexError):
     ``max-failures``.
     """
 
-    remedy = "Mend the cause, then run the [[job]] again: it goes on where it stopped."
+    remedy = "Fix the cause and run the [[job]] again; it resumes where it left off."
 
 
 class ResourceError(MogplexError):
@@ -461,8 +460,8 @@ class EventTextError(ResourceError):
 
     exit_code = 2
     remedy = (
-        "Run the [[job]] again with more memory. If it fails again, the text is made for that: leave [[include-event]] "
-        "out, and name the number in the prompt."
+        "Run the [[job]] again with more memory. If it fails again, the text may be an attack: remove "
+        "[[include-event]], and put the number into the prompt."
     )
 
     def __init__(self, how: str) -> None:
@@ -482,7 +481,7 @@ class InternalError(MogplexError):
         """
         lacking = _lacking(error)
         if lacking is not None:
-            return ResourceError(f"the step cannot have more {lacking}")
+            return ResourceError(f"the step ran out of {lacking}")
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if _OUR_CODE in Path(frame.filename).parents]
         place = ""

@@ -120,8 +120,8 @@ class ServiceHistory:
         """Return what ``error`` means, after all that the service has answered so far."""
         if isinstance(error, NotAuthorizedError) and self._accepts_token:
             return TokenLostError(
-                "the API refuses the token that it accepted before, as it does while its database "
-                "is away",
+                "the API now rejects a token it accepted earlier, as it does while its database is "
+                "down",
                 code=error.code,
                 detail=error.detail,
                 retry_after=error.retry_after,

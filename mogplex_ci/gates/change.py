@@ -19,13 +19,13 @@ from mogplex_ci.untrusted import Untrusted
 READ_WHY: Final = (
     "Read what the agent said; the task may be done already, or needs to be more specific."
 )
-_READ_BRANCH: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
+_READ_BRANCH: Final = "Check the branch: nothing was reverted. Change the task or the patterns."
 _BASE_CHANGED: Final = (
     "{base} changed during the run, and GitHub does not show that people approved it"
 )
 _NEW_BRANCH: Final = "Start a new run on a new branch"
 _TOO_MANY: Final = "it changed 300 files or more, and GitHub lists no more"
-_LOOK_BY_HAND: Final = "Look at the branch by hand, or make the task smaller."
+_LOOK_BY_HAND: Final = "Check the branch by hand, or make the task smaller."
 _IS_AHEAD: Final = (
     "the branch existed, and its delivery event says only that it is ahead of its base"
 )

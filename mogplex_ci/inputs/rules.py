@@ -52,11 +52,11 @@ def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     be read: it may have what seems to be missing.
     """
     if step.repair and not _gates(texts):
-        remedy = f"Say with {enumeration(all_named(('require', *GATE_INPUTS)))} what the run must deliver."
-        yield Problem("repair", "has nothing to judge a run by", remedy)
+        remedy = f"Set {enumeration(all_named(('require', *GATE_INPUTS)))}."
+        yield Problem("repair", "has no gate that judges a run", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
         remedy = "Set [[artifact]] to the name of the JSON that the agent commits."
-        yield Problem("artifact-schema", "is given without [[artifact]]", remedy)
+        yield Problem("artifact-schema", "is set without [[artifact]]", remedy)
     if "run-id" not in texts:
         yield from _missing_for_start(step, texts)
 
@@ -82,12 +82,10 @@ def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
     if shaping:
-        fault = (
-            f"does not go together with what is for a new run: {enumeration(all_named(shaping))}"
-        )
-        yield Problem("run-id", fault, "Remove that, or remove [[run-id]].")
+        fault = f"cannot be combined with inputs for a new run: {enumeration(all_named(shaping))}"
+        yield Problem("run-id", fault, "Remove those, or remove [[run-id]].")
     if step.dry_run:
-        fault = "is given together with [[dry-run]], which has no such run"
+        fault = "cannot be combined with [[dry-run]], which does not have that run"
         yield Problem("run-id", fault, "Remove one of the two.")
 
 
@@ -117,7 +115,7 @@ def _github_token(
     if "repair" in texts and "artifact" in texts:
         needs.append("[[repair]] with [[artifact]]")
     if needs:
-        fault = f"is missing, and needed for {enumeration(needs)}"
+        fault = f"is missing, and required by {enumeration(needs)}"
         remedy = platform.github_token_advice
         if comments:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."
@@ -138,31 +136,31 @@ def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     gates = _gates(texts)
     if gates:
-        fault = f"is false, and {enumeration(all_named(gates))} can only be judged when the run has ended"
-        remedy = "Set [[wait: true]], or judge the run in a later step that has its [[run-id]]."
+        fault = f"is false, but {enumeration(all_named(gates))} can only be judged after the run"
+        remedy = "Set [[wait: true]], or judge the run in a later step with its [[run-id]]."
         yield Problem("wait", fault, remedy)
     if step.canary is not None:
-        fault = "needs the ends of the first runs, and [[wait]] is false"
+        fault = "needs the results of the first runs, but [[wait]] is false"
         yield Problem("canary", fault, "Remove [[canary]], or set [[wait: true]].")
 
 
 def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     is_added_to = step.repair or step.include_event
     if is_added_to and leaves_fence_open(step.prompt):
-        remedy = "Close it: what [[repair]] and [[include-event]] add has a fence of its own."
-        yield Problem("prompt", "opens a code fence that it does not close", remedy)
+        remedy = "Close it: [[repair]] and [[include-event]] add a fence of their own."
+        yield Problem("prompt", "has an unclosed code fence", remedy)
     if step.include_event:
         from mogplex_ci.words.github_markdown import has_parser  # few steps need it
 
         if not has_parser():
             fault = (
-                "needs GitHub's Markdown parser, which has no build for this machine: it has none for Windows on Arm "
-                "and Macs with Intel's processors"
+                "needs GitHub's Markdown parser, which is not available for Windows on Arm and Macs "
+                "with Intel processors"
             )
-            remedy = "Use another runner, or name the number in the prompt instead."
+            remedy = "Use another runner, or put the number into the prompt instead."
             yield Problem("include-event", fault, remedy)
     if "prompt" in texts and "prompt-file" in texts:
-        yield Problem("prompt", "is given together with [[prompt-file]]", "Remove one of the two.")
+        yield Problem("prompt", "cannot be combined with [[prompt-file]]", "Remove one of the two.")
 
 
 def _secrets_in_prompt(
@@ -178,7 +176,7 @@ def _secrets_in_prompt(
     for secret in sorted(secrets_of_job(platform.env)):
         is_one_random_word = not re.search(r"\s", secret) and looks_random(secret)
         if is_one_random_word and secret in step.prompt:
-            fault = f"holds the whole value of the secret {_name_of_secret(secret, platform)}"
+            fault = f"contains the complete value of the secret {_name_of_secret(secret, platform)}"
             remedy = "If it is not a secret, rename it or keep it out of this job."
             yield Problem(name, fault, remedy)
 
@@ -204,25 +202,25 @@ def _branch(step: DeclaredInputs) -> Iterator[Problem]:
     is_base = step.branch is not None and step.branch == step.base_branch
     if step.harness == "mogplex":  # the service lets it work on a branch of its own only
         if is_base:
-            yield Problem("branch", "is the same as [[base-branch]]", "Name another one.")
+            yield Problem("branch", "is the same as [[base-branch]]", "Use another branch.")
         if step.create_branch is False and step.branch is None:
-            fault = "leaves the harness mogplex no branch of its own"
+            fault = "leaves the harness mogplex without a branch of its own"
             yield Problem("create-branch", fault, "Remove it, or set [[branch]].")
     elif step.create_branch and is_base:
-        remedy = "Name another one, or set [[create-branch: false]]."
+        remedy = "Use another branch, or set [[create-branch: false]]."
         yield Problem("branch", "is the same as [[base-branch]]", remedy)
 
 
 def _dry_run(step: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
     if step.output_dir and step.dry_run == step.output_dir / EVENTS_FILE:
-        fault = "is a file that this step would replace, because [[output-dir]] is its folder"
+        fault = "would be overwritten, because it is in [[output-dir]]"
         yield Problem("dry-run", fault, "Use another [[output-dir]].", Untrusted(texts["dry-run"]))
 
 
 def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     taken = [name for name in _PLACES if name in texts]
     if taken:
-        fault = f"names a worktree, which does not go together with {enumeration(all_named(taken))}"
+        fault = f"names a worktree, which cannot be combined with {enumeration(all_named(taken))}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
     if step.harness == "mogplex":
         fault = "names a worktree, which is not available for the harness mogplex"
@@ -249,7 +247,7 @@ def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[
         remedy = "Set [[create-branch: true]]."
         if names_worktree(step):
             remedy = "Remove worktreeId from [[run-options]], or remove [[artifact]]."
-        yield Problem("artifact", "needs a branch of the run's own", remedy)
+        yield Problem("artifact", "needs the run to have its own branch", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
         remedy = "Set [[prompt]] or [[prompt-file]]."
         if "run-file" in texts and "task" not in texts:

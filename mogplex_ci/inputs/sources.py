@@ -125,7 +125,7 @@ def gather(argv: Sequence[str], platform: Platform) -> InputSources:
             faults = error.problems
     elif "task" in texts:
         remedy = "Set [[run-file]] to the YAML file with the task."
-        problems.append(Problem("task", "is given without [[run-file]]", remedy))
+        problems.append(Problem("task", "is set without [[run-file]]", remedy))
     problems += faults
     warnings = list(_unknown_variables(platform.env))
     is_complete = flags is not None and not has_blank_run_id and not faults

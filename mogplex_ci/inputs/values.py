@@ -86,7 +86,7 @@ def _read_prompt(platform: Platform, name: str) -> str:
             variable, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES
         ).strip()
     if not text:
-        remedy = "Write the task for the agent into it."
+        remedy = "Put the agent's task into it."
         raise UsageError(Problem("prompt-file", "is empty", remedy, Untrusted(name)))
     problem = inputs()["prompt"].kind.problem("prompt-file", text)
     if problem is not None:
@@ -165,7 +165,7 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
     if "/" in text or Path(text).suffix:
         return _scenario_file(platform.workspace, text)
     near = tuple(map(Untrusted, nearest(text, SHIPPED)))
-    remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace plays, too."
+    remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace also works."
     raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
 
 

@@ -140,7 +140,7 @@ class Log(Report):
                 self.lines.say(passed, ": starting the others (", others, ")")
             case u.NoMoreStarts(cause, left_out):
                 why = self._safe.message(cause)
-                stopped = "Nothing more is started, and what works goes on: "
+                stopped = "No more runs are started, and current ones continue: "
                 self.lines.say(stopped, why, ". Runs not started: ", left_out)
 
     def writes_at_once(self, run: StepRun, update: u.Update) -> bool:

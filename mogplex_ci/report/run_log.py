@@ -329,7 +329,7 @@ class RunLog:
         self._lines.say(
             "The API has refused the token for ",
             duration(trouble.refused_for),
-            ", which it accepted before: its database may be away, or the token was revoked. ",
+            ", which it accepted before: its database may be down, or the token was revoked. ",
             "The step waits for another ",
             duration(trouble.seconds_left),
         )
@@ -362,5 +362,7 @@ class RunLog:
             by_hand = [". To cancel it by hand: ", command]
         why = text.reason(self._safe, failed.error)
         code = self._safe.identifier(failed.error.code) or ""
-        message = self._safe.sentence("The run may go on. ", why, " (", code, ")", *by_hand)
+        message = self._safe.sentence(
+            "The run may still be running. ", why, " (", code, ")", *by_hand
+        )
         self._lines.warn("Run not cancelled", message)

@@ -335,7 +335,7 @@ _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
 _RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
 _COSTS: Final = (
-    "A run that is left goes on and costs until it ends; [[on-timeout: cancel]] ends it."
+    "The run keeps costing money until it finishes; set [[on-timeout: cancel]] to stop it."
 )
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).

@@ -36,7 +36,7 @@ RIGHTS_SECONDS: Final = 2.0
 """How long GitHub is asked, in all. What it has not answered by then is found out after the run."""
 _NOTHING_STARTED: Final = "This try started nothing."
 _ADD_RIGHTS: Final = (
-    "Add that to permissions:, then start the workflow anew: a re-run keeps the old permissions."
+    "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions."
 )
 _GIVE_RIGHTS: Final = "Give that right to the token, and run the [[job]] again."
 _OTHER_REPOSITORY: Final = (

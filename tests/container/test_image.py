@@ -252,7 +252,7 @@ def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert (
-        "The step cannot have more threads. Allow it more threads (docker run --pids-limit)"
+        "The step ran out of threads. Allow it more threads (docker run --pids-limit)"
         in done.stdout
     )
     assert "Please report" not in done.stdout + done.stderr

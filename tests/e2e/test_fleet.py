@@ -217,9 +217,9 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
             ["failed", "skipped CANARY_FAILED", "skipped CANARY_FAILED"],
             [
                 "Starting 3 runs, at most 8 at once; canaries that must succeed before others start: 1",
-                "Nothing more is started, and what works goes on: a canary did not succeed. Runs not started: 2",
+                "No more runs are started, and current ones continue: a canary did not succeed. Runs not started: 2",
                 "0 of 3 runs succeeded, 2 not started",
-                "Mend the cause, then run the job again: it goes on where it stopped.",
+                "Fix the cause and run the job again; it resumes where it left off.",
             ],
         ),
         (

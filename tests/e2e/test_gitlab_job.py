@@ -149,7 +149,7 @@ def test_a_prompt_with_a_secret_is_not_sent(
     prompt = prompt.format(token=emulator.token)
     ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
     assert ended.code == 2
-    assert f"MOGPLEX_PROMPT: holds the whole value of the secret {named}. If it" in ended.out
+    assert f"MOGPLEX_PROMPT: contains the complete value of the secret {named}. If it" in ended.out
     assert PASSWORD not in ended.out
     assert emulator.requests == []
 
@@ -158,7 +158,7 @@ def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator:
     job.set_file("DEPLOY_KEY", f"{PASSWORD}\n")
     (job.workspace / "task.md").write_text(f"Log in with {PASSWORD}.", encoding="utf-8")
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE="task.md")
-    assert "MOGPLEX_PROMPT_FILE: holds the whole value of the secret DEPLOY_KEY" in ended.out
+    assert "MOGPLEX_PROMPT_FILE: contains the complete value of the secret DEPLOY_KEY" in ended.out
     assert emulator.requests == []
 
 

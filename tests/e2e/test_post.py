@@ -202,7 +202,8 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     run_id = emulator.runs[0].id
     said = (
         f"WARNING: Mogplex: Could not cancel run {run_id}: the token may not do this. "
-        f"The run may go on. To cancel it by hand: MOGPLEX_URL={emulator.url} mogplex-ci "
+        "The run may still be running. To cancel it by hand: "
+        f"MOGPLEX_URL={emulator.url} mogplex-ci "
         f"runs cancel {run_id}"
     )
     assert (ended.code, ended.out.splitlines()[1:], len(job.files)) == (65, [said], 1)

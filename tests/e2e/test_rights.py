@@ -42,7 +42,7 @@ ALL = {
 }
 LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
 REMEDY = (
-    "Add that to permissions:, then start the workflow anew: a re-run keeps the old permissions. "
+    "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions. "
     "This try started nothing."
 )
 

@@ -276,7 +276,7 @@ def test_without_a_token_nothing_is_compared(including: Job, api: GitHub) -> Non
         (
             REPORTED,
             {"prompt": "Do:\n```\nmake"},
-            "prompt: opens a code fence that it does not close",
+            "prompt: has an unclosed code fence",
             "USAGE",
         ),
         (
@@ -289,7 +289,7 @@ def test_without_a_token_nothing_is_compared(including: Job, api: GitHub) -> Non
         (
             REPORTED,
             {"prompt": "", "run_id": RUN_ID},
-            "run-id: does not go together with what is for a new run: include-event",
+            "run-id: cannot be combined with inputs for a new run: include-event",
             "USAGE",
         ),
     ],

@@ -55,7 +55,7 @@ def database_away(seconds: float) -> Trouble:
         f"database away {seconds:g} s",
         {"status": 401, "body": error("UNAUTHORIZED")},
         seconds,
-        "the API refuses the token that it accepted before, as it does while its database is away",
+        "the API now rejects a token it accepted earlier, as it does while its database is down",
         ": injected",
     )
 
@@ -160,7 +160,7 @@ REFUSED: Final = End(
     64,
     "UNAUTHORIZED",
     f"{AWAY_2.said[0].upper()}{AWAY_2.said[1:]}. {LEFT} Run the job again later. If the token was "
-    "revoked, issue another one at mogplex.com/settings/api-keys (Settings → Mogplex Keys).",
+    "revoked, issue a new one at mogplex.com/settings/api-keys (Settings → Mogplex Keys).",
     left=True,
 )
 
@@ -177,7 +177,7 @@ _UNKNOWN_TOKEN = End(
     "UNAUTHORIZED",
     "The API does not know this token: injected. Check that api-key holds a current Mogplex token "
     "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it does, "
-    "the service may be at fault: it answers like this while its database is away. Run the job "
+    "the service may be at fault: it also rejects tokens while its database is down. Run the job "
     "again later.",
 )
 BEFORE_THE_START: Final = {

@@ -112,11 +112,11 @@ def test_a_usage_error_names_the_inputs_and_no_value() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (RuntimeError("can't start new thread"), "RESOURCES", "the step cannot have more threads"),
-        (MemoryError(), "RESOURCES", "the step cannot have more memory"),
-        (OSError(errno.ENOMEM, "no"), "RESOURCES", "the step cannot have more memory"),
-        (OSError(errno.EMFILE, "no"), "RESOURCES", "the step cannot have more open files"),
-        (OSError(errno.EAGAIN, "no"), "RESOURCES", "the step cannot have more processes"),
+        (RuntimeError("can't start new thread"), "RESOURCES", "the step ran out of threads"),
+        (MemoryError(), "RESOURCES", "the step ran out of memory"),
+        (OSError(errno.ENOMEM, "no"), "RESOURCES", "the step ran out of memory"),
+        (OSError(errno.EMFILE, "no"), "RESOURCES", "the step ran out of open files"),
+        (OSError(errno.EAGAIN, "no"), "RESOURCES", "the step ran out of processes"),
         (OSError(errno.EPERM, "no"), "INTERNAL", "an unexpected PermissionError"),
         (RuntimeError("other"), "INTERNAL", "an unexpected RuntimeError"),
     ],

@@ -321,11 +321,11 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
         (
             ["--prompt=x", "--artifact=a", "--branch=b"],
-            ["artifact needs a branch of the run's own"],
+            ["artifact needs the run to have its own branch"],
         ),
         (
             ["--prompt=x", "--artifact=a", "--run-options=worktreeId: b"],
-            ["artifact needs a branch of the run's own"],
+            ["artifact needs the run to have its own branch"],
         ),
         (
             [
@@ -336,7 +336,7 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
                 "--base-branch=c",
             ],
             [
-                "run-options names a worktree, which does not go together with branch, base-branch or root-directory"
+                "run-options names a worktree, which cannot be combined with branch, base-branch or root-directory"
             ],
         ),
     ],

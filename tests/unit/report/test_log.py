@@ -410,7 +410,7 @@ def test_a_token_that_is_refused_for_a_minute_is_said_so_once_more() -> None:
     assert shown[:3] == [
         "Trouble reaching the API: The API refuses the token that it accepted before",
         "The API has refused the token for 1m 05s, which it accepted before: its database may be "
-        "away, or the token was revoked. The step waits for another 13m 55s",
+        "down, or the token was revoked. The step waits for another 13m 55s",
         "The API answers again after 1m 10s",
     ]
 

@@ -92,7 +92,7 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
 
 @pytest.mark.parametrize(
     ("error", "cause"),
-    [(RuntimeError("x"), "RuntimeError"), (MemoryError(), "cannot have more memory")],
+    [(RuntimeError("x"), "RuntimeError"), (MemoryError(), "ran out of memory")],
 )
 def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause: str) -> None:
     def execute(item: str, stop: Stop) -> Work:
@@ -169,7 +169,7 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
     if left_out:
         were = "was" if len(left_out) == 1 else "were"
         assert total.cause.endswith(f"did not succeed, and {len(left_out)} {were} not started")
-        assert "run the [[job]] again: it goes on where it stopped" in total.remedy
+        assert "run the [[job]] again; it resumes where it left off" in total.remedy
 
 
 NOT_GOOD = [

@@ -156,7 +156,7 @@ def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: R
 def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() -> None:
     ended = ending_of_run(run("pending"), timeline())
     assert ended.cause == "the timeout passed while the run had not started yet"
-    assert "A run that is left goes on and costs until it ends" in ended.remedy
+    assert "The run keeps costing money until it finishes" in ended.remedy
 
 
 @pytest.mark.parametrize(
