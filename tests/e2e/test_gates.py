@@ -142,7 +142,7 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
     assert second.startswith(
         "protected-paths: It changed a protected path: .github/ci.yml. Expected: "
     )
-    assert "Look at the branch: nothing was reverted" in second
+    assert "Check the branch: nothing was reverted" in second
     assert "✔ change: It changed the repository" in ended.out
     assert "✘ Run rejected after" in ended.out
     for text in (job.step.summary, (job.step.workspace / "report.html").read_text()):

@@ -123,7 +123,7 @@ def test_an_outsiders_words_start_nothing_and_are_quoted(job: Job, text: str) ->
     assert job.outcome(ended) == PROMPT
     wrote = "words of issue.body of the event, which an outsider wrote: "
     assert re.search(
-        wrote + r'"[^\n]{1,40}"\. Leave this phrase out of the prompt, or use', ended.out
+        wrote + r'"[^\n]{1,40}"\. Remove this phrase from the prompt, or use', ended.out
     )
 
 
