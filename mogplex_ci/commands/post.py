@@ -130,7 +130,12 @@ class CleanUp:
             why = self._safe.message(error.cause)
             self._warn(
                 self._safe.sentence(
-                    "Could not cancel ", name, ": ", why, ". The run may go on", *self._by_hand(run)
+                    "Could not cancel ",
+                    name,
+                    ": ",
+                    why,
+                    ". The run may still be running",
+                    *self._by_hand(run),
                 )
             )
             return error.exit_code
