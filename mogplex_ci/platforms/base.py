@@ -235,7 +235,7 @@ class Platform:
         advice = self.token_advice.replace("[[api-key]]", "[[github-token]]")
         advice = advice.replace("MOGPLEX_API_KEY", "MOGPLEX_GITHUB_TOKEN")
         advice = advice.replace("mogplex-api-key", "mogplex-github-token")  # Jenkins' id of it
-        return f"{advice} It must be a token of GitHub that may read this repository."
+        return f"{advice} It must be a GitHub token that can read this repository."
 
     @property
     def workspace(self) -> Path:

@@ -110,7 +110,7 @@ class GitHubActions(Platform):
     @property
     def github_token_advice(self) -> str:
         """See ``Platform``: every job has a token of its own."""
-        return "Set it to ${{ github.token }}, or to a token that may read this repository."
+        return "Set it to ${{ github.token }}, or to a token that can read this repository."
 
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _command("group", {}, title), _command("endgroup", {}, "")
