@@ -1,5 +1,5 @@
-"""The page of limits has the program's numbers, and the page about rolling out has the times that
-follow from them.
+"""The pages of limits and faults have the program's numbers, and the page about rolling out has the
+times that follow from them.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def test_a_time_is_the_programs(sentence: str) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_limit_is_the_programs(row: str) -> None:
-    (line,) = (line for line in LIMITS.splitlines() if line.startswith(f"| {row}"))
+    (line,) = (line for line in (LIMITS + FAULTS).splitlines() if line.startswith(f"| {row}"))
     numbers = [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", line)]
     assert [number for number in ROWS[row] if number not in numbers] == []
 
