@@ -242,9 +242,7 @@ def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
         found = refused(
             tmp_path, file, "--task=none", "--artifact-schema=mogplex.yml", "--repair=1"
         )
-        assert [
-            fault for fault in found if "without artifact" in fault or "no gate" in fault
-        ] == []
+        assert [fault for fault in found if "without artifact" in fault or "no gate" in fault] == []
     assert refused(tmp_path, "timeout: 3x", "--task=none")[1:] == ["timeout is not a duration"], (
         "with those at the top"
     )
