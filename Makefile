@@ -51,7 +51,7 @@ $(UNIT): $(RUNTIME) requirements/unit.txt
 	@touch $@
 
 $(SETUP): $(RUNTIME) requirements/dev.txt pyproject.toml
-	@echo "Installing the tools of tests and checks into $(VENV): 900 MB, about 2 minutes"
+	@echo "Installing the tools of tests and checks into $(VENV): 1.1 GB, about 2 minutes"
 	@$(call install,$(VENV),dev)
 	@$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/$(PIP) check
@@ -117,6 +117,7 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.cloudbuild examples/cloudbuild/cloudbuild.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/forgejo/agent.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.woodpecker-ci examples/woodpecker/woodpecker.yml
+	$(BIN)/kubernetes-validate --strict --quiet examples/kubernetes/pod.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
