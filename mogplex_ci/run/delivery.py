@@ -20,7 +20,7 @@ class JudgedCheck(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """The record of what a run delivered, by GitHub's word: gates judge it, and it is handed on."""
+    """What a run delivered, by GitHub's word: gates judge it, and it is handed on."""
 
     branch: str | None
     """The branch that the run really used; None when it is not known."""

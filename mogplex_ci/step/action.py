@@ -107,20 +107,19 @@ def prepare(
         MogplexError: the step cannot start.
     """
     tasks = inputs.tasks
-    names_one_run = inputs.names_one_run
     if inputs.job_end is not None:
         step.recorder.log.deadline(tasks[0].timeout, inputs.job_end)
         names.limit_of_job = inputs.job_end.limit
     reason = reason_to_skip(step, tasks)
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
-    require_rights_at_once(step, tasks, names_one_run=names_one_run)
+    require_rights_at_once(step, inputs)
     open_already = pull_requests_open(step, tasks[0])
     if open_already:
         return skipped_for(open_already, tasks[0])
     tasks = include_event(step, tasks)
     with service_of(step, tasks) as connect:
-        if names_one_run:
+        if inputs.names_one_run:
             run = only_run(tasks[0], step.platform)
             return start(step, Prepared([run], run, connect, None))
         from mogplex_ci.step.several_runs import SharedToken, find_runs

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs, StepInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.plan import Plan
@@ -137,9 +137,7 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
         step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}")
 
 
-def require_rights_at_once(
-    step: Step, tasks: Sequence[ActionInputs], *, names_one_run: bool
-) -> None:
+def require_rights_at_once(step: Step, step_inputs: StepInputs) -> None:
     """Ask GitHub whether ``github-token`` may read what ``include-event`` needs in the job's own
     repository, and gates and ``repair`` in the run's, if that is named. Each run of a fleet asks
     before its own start.
@@ -147,12 +145,12 @@ def require_rights_at_once(
     Raises:
         MissingRightsError: with all that are missing in a repository.
     """
-    inputs = tasks[0]
+    inputs = step_inputs.tasks[0]
     own = (step.platform.repository() or "").lower()
     needed: dict[str, set[str]] = {}
     if inputs.include_event and own and not inputs.dry_run:
         needed[own] = rights_for_event(step.platform)
-    if asks_at_once(inputs, names_one_run=names_one_run):
+    if step_inputs.names_one_run and asks_at_once(inputs):
         needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
     with contextlib.ExitStack() as connections:
         all_needed: list[NeededRights] = []
@@ -177,8 +175,7 @@ def require_rights_of_run(
     """
     inputs = plan.inputs
     rights = rights_needed(inputs)
-    names_one_run = plan.found is None
-    was_asked = asks_at_once(inputs, names_one_run=names_one_run)
+    was_asked = plan.found is None and asks_at_once(inputs)
     if not rights or repo is None or github is None or was_asked:
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""

@@ -64,13 +64,11 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
     return in_order(needed)
 
 
-def asks_at_once(inputs: ActionInputs, *, names_one_run: bool) -> bool:
-    """Whether the rights of gates are asked for when the step begins, since the repository is known
-    by its name. Else they are when a run is about to start.
+def asks_at_once(inputs: ActionInputs) -> bool:
+    """Whether the rights of the only run's gates are asked for when the step begins, since the
+    repository is known by its name. Else they are when a run is about to start.
     """
-    starts_run = inputs.run_id is None
-    is_named = inputs.repo is not None and not is_uuid(inputs.repo)
-    return starts_run and names_one_run and is_named
+    return inputs.run_id is None and inputs.repo is not None and not is_uuid(inputs.repo)
 
 
 def in_order(rights: Iterable[str]) -> list[str]:
@@ -149,7 +147,7 @@ def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
 
 def _try(github: GitHubApi, right: str, branch: str) -> None:
     if right == _CONTENTS and branch:
-        github.tip(branch)  # which the record of what a run delivers begins with, too
+        github.tip(branch)  # which the baseline begins with, too
     else:
         github.try_to_read(READ_RIGHTS[right], right)
 

@@ -13,6 +13,7 @@ import pytest
 from mogplex_ci.errors import GitHubError, UsageError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import PROMPT_LIMIT
+from mogplex_ci.inputs.read import StepInputs
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.guards import ask_github, reason_to_skip, require_rights_at_once, with_event
@@ -137,7 +138,12 @@ def test_github_is_asked_before_the_start_for_what_gates_will_read(
     with GitHub() as api:
         api.branches["release"] = api.branches["main"]
         job.env = {**job.env, "GITHUB_API_URL": api.url}
-        require_rights_at_once(step, [typed_inputs(**(given | inputs))], names_one_run=True)
+        require_rights_at_once(
+            step,
+            StepInputs(
+                [typed_inputs(**(given | inputs))], names_one_run=True, warnings=(), job_end=None
+            ),
+        )
     prefix = "/repos/acme/web/"
     assert [each.path.lower().removeprefix(prefix) for each in api.asked] == [
         path.lower() for path in asked

@@ -17,7 +17,7 @@ from tests.program import ROOT
 PROGRAM = ROOT / "mogplex_ci"
 READERS = [*sorted((PROGRAM / "gates").glob("*.py")), *sorted((PROGRAM / "step").glob("*.py"))]
 """The judges, and who reads what they found."""
-RECORDS = ("inspection", "candidate", "baseline", "finding", "changes", "outcome", "timeline")
+VALUES = ("inspection", "candidate", "baseline", "finding", "changes", "outcome", "timeline")
 
 
 @pytest.mark.parametrize("record", [Baseline, Candidate, Changes, Inspection, GateFinding])
@@ -41,7 +41,7 @@ def test_nobody_writes_into_anothers_record() -> None:
         f"{path.relative_to(ROOT)}:{target.lineno}: {ast.unparse(target)}"
         for path in READERS
         for target in written_attributes(path.read_text(encoding="utf-8"))
-        if owner(target).rpartition(".")[2].lstrip("_") in RECORDS
+        if owner(target).rpartition(".")[2].lstrip("_") in VALUES
         or (path.parent.name == "gates" and owner(target) != "self")
     ]
     assert not found, "\n".join(found)
