@@ -35,6 +35,7 @@ class Inspector:
         """That of the newest run; None before it succeeded."""
         self._notary = Notary(inputs, sources, self.queries)
         self._round = 0
+        self._has_started = False
         self._had_ended = False
 
     def close(self) -> None:
@@ -42,7 +43,7 @@ class Inspector:
         self.queries.close()
 
     def watch(self, update: Update) -> Generator[Update, None, None]:
-        """Note the baseline before the first run works; that of a later round stays."""
+        """Note the baseline before the first run works; that of a retry or a later round stays."""
         match update:
             case Starting():
                 self.queries.connect(update.repo)
@@ -50,11 +51,15 @@ class Inspector:
                 if github is not None and self._round == 0 and self.baseline.since is None:
                     self.baseline = yield from self._notary.before_start(github, update.repo)
             case Started():
-                self._had_ended = update.joined and update.run.is_terminal
+                was_there = update.joined or update.may_be_earlier
+                self._had_ended = was_there and update.run.is_terminal
+                if self._has_started:
+                    return
+                self._has_started = True
                 github = self.queries.github
-                if self._round == 0 and update.joined:
+                if was_there:
                     self.baseline = self.baseline.of_joined_run(self.inputs, update.run)
-                elif self._round == 0 and github is not None:
+                elif github is not None:
                     self.baseline = yield from self._notary.at_start(
                         self.baseline, github, update.run
                     )

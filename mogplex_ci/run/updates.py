@@ -66,6 +66,10 @@ class Started(NamedTuple):
     """Fields of ``run-options`` that the run object does not repeat: the service may not know
     them.
     """
+    may_be_earlier: bool = False
+    """An earlier attempt may have started it: it was not joined, but the first response to this
+    process's request was lost.
+    """
     keys_used_up: bool = False
     """It has ended without success, and so have the runs under all other keys of the step."""
 

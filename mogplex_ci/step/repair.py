@@ -20,7 +20,7 @@ from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
-from mogplex_ci.run.updates import GateJudged, NextRound, Starting, Update
+from mogplex_ci.run.updates import GateJudged, NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.guards import require_rights_of_run
@@ -84,7 +84,7 @@ class Rounds:
         self._failed_gates: list[Gate] = []
         """Those that have rejected the newest run so far."""
         self._is_rerun = False
-        """Whether an earlier attempt of the job started the first run."""
+        """Whether an earlier attempt of the job started the first run, or may have."""
 
     def perform(self) -> Generator[Update, None, RunResult]:
         """Execute runs until one is not rejected, or no other round may follow; return the result
@@ -134,6 +134,8 @@ class Rounds:
             if isinstance(update, Starting) and not self._has_checked_rights:
                 self._before_first_start(update)
                 self._has_checked_rights = True
+            if isinstance(update, Started) and not self._rounds:
+                self._is_rerun = update.joined or update.may_be_earlier
             self._save(update)
             if self._inspector.inputs.gates:
                 # The execution notices the signal at its next wait, and cancels what it started.
@@ -207,8 +209,6 @@ class Rounds:
 
     def _note(self, details: RunDetails, inspection: Inspection) -> None:
         """Note the round that was judged."""
-        if not self._rounds:
-            self._is_rerun = details.joined
         failed = [check.name.text for check in inspection.rejected_checks if check.kind != "suite"]
         run_id = details.run.id if details.run else ""
         self._rounds.append(

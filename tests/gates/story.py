@@ -115,6 +115,10 @@ class Story:
             client.close()
             inspector.close()
 
+    def lose_start(self) -> None:
+        """Let the next request to start a run reach the service, and its response be lost."""
+        self._case.inject("start", when="after", drop=True, times=1)
+
     def play_fleet(self, **inputs: Any) -> dict[str, RunResult]:
         """Play one step with a run in each of the repositories besides ``acme/web``, within the
         limits that such a step keeps to; return how each ended.

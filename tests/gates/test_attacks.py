@@ -109,6 +109,20 @@ def test_what_comes_into_a_base_without_reviews_and_is_taken_in_is_judged(
     assert not result.details.gates[0].can_be_repaired
 
 
+def test_a_rerun_whose_start_has_no_first_response_is_judged_from_the_runs_beginning(
+    story: Story,
+) -> None:
+    """It finds the run of the earlier attempt all the same."""
+    github = story.github
+    work = Work(GOOD, before=lambda: evil_into_base(github, AGENT, is_merged=False))
+    first = story.play(work, **PROTECTS)
+    story.lose_start()
+    second = story.play(attempt=2, **PROTECTS)
+    assert not second.details.joined
+    assert outcome(first) == outcome(second) == REJECTED
+    assert first.ending.cause == second.ending.cause == NOT_APPROVED
+
+
 APPROVAL = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
 
 
