@@ -45,6 +45,7 @@ EXPLAIN_SECONDS: Final = 5.0
 """How long GitHub is asked for those of one check, and for the checks of the base."""
 RULES_SECONDS: Final = 20.0
 """How long GitHub is asked which checks the base requires, if ``checks`` names some anyway."""
+_TRY_IT: Final = "Add a workflow that tries the change."
 _WORKFLOWS: Final = ".github/workflows/"
 
 
@@ -71,7 +72,7 @@ class Checks(GateOutcome):
     )
     OWN_WORD = Rejected(
         "its checks passed by the word of the app that pushed it alone",
-        "Add a workflow that tries the change.",
+        _TRY_IT,
         is_for_people=True,
     )
     MISSING = Rejected(
@@ -349,11 +350,31 @@ class _ChecksJudge:
     def _own_apps(self) -> Generator[Update, None, set[str]]:
         """Return the logins of apps that pushed the branch or opened its pull request. The one
         behind GitHub Actions runs everybody's workflows.
+
+        Raises:
+            GitHubError: GitHub does not show who pushed the branch.
         """
         inspection = self._inspection
-        makers = {move.actor for move in (yield from inspection.own_moves())}
+        makers = yield from self._pushers()
         makers |= {item.opened_by for item in inspection.pull_requests}
         return {login for login in makers if login.endswith("[bot]")} - {f"{ACTIONS}[bot]"}
+
+    def _pushers(self) -> Generator[Update, None, set[str]]:
+        """Return the accounts that pushed the branch since the run was started.
+
+        Raises:
+            GitHubError: GitHub does not show the push of the judged commit, or whose it is.
+        """
+        inspection = self._inspection
+        is_pushed = self._commit != inspection.branch_tip_before
+        while True:
+            moves = yield from inspection.own_moves()
+            is_shown = not is_pushed or any(move.after == self._commit for move in moves)
+            pushers = {move.actor for move in moves}
+            if is_shown and "" not in pushers:
+                return pushers
+            if not inspection.queries.may_settle(inspection.candidate.known_at):
+                raise GitHubError("GitHub does not show who pushed the branch", remedy=_TRY_IT)
 
     def _awaited(self, now: CheckList) -> ChecksAwaited:
         """Return what is waited for."""

@@ -170,6 +170,27 @@ def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     assert outcome(story.play(attempt=2, checks="test")) == FAILED
 
 
+@pytest.mark.parametrize(
+    ("shown_after", "expected"),
+    [(20.0, FAILED), (90.0, ("rejected", "NOT_JUDGED")), (None, ("rejected", "NOT_JUDGED"))],
+    ids=["late", "too late", "never"],
+)
+def test_the_word_of_an_app_is_not_enough_while_github_does_not_show_who_pushed(
+    story: Story, shown_after: float | None, expected: tuple[str, str]
+) -> None:
+    github = story.github
+    slug = AGENT.removesuffix("[bot]")
+    own = Look([check("test", "success", app={"slug": slug, "name": "Mogplex"})])
+
+    def hides() -> None:
+        hidden, github.activity = github.activity, None
+        if shown_after is not None:
+            github.later(shown_after, lambda: setattr(github, "activity", hidden))
+
+    result = checked(story, Work(FILES, checks=own, opens_pull_request=False, after=hides))
+    assert outcome(result) == expected
+
+
 def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     """Nor where it writes over another's status of the same name; its failure counts."""
     github = story.github
