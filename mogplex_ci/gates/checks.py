@@ -53,7 +53,7 @@ _WORKFLOWS: Final = ".github/workflows/"
 class Checks(GateOutcome):
     """Outcomes of ``require: checks``."""
 
-    PASSED = Passed("its only check passed", several="{number} checks passed")
+    PASSED = Passed("one check passed", several="{number} checks passed")
     FAILED = Rejected("a check failed", "Open what failed.", several="{number} checks failed")
     CANCELLED = Rejected(
         "a check was cancelled",
@@ -97,7 +97,7 @@ class Checks(GateOutcome):
         is_for_people=True,
     )
     SEEN_ONCE = Rejected(
-        "its checks passed too shortly before the timeout to look at them twice",
+        "its checks were complete too shortly before the timeout to look at them twice",
         "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,
@@ -210,8 +210,7 @@ class _ChecksJudge:
             return GateFinding(Checks.NO_SUCCESS)
         if (yield from self._are_own_word(successes)):
             return _named(Checks.OWN_WORD, [check.name.text for check in successes])
-        number = sum(check.conclusion != "skipped" for check in now.leaves)
-        return GateFinding(Checks.PASSED, number=number)
+        return GateFinding(Checks.PASSED, number=len(successes))
 
     def _failed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return what failed, with the titles of annotations, and whether it was red before."""

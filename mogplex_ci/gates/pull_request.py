@@ -58,6 +58,7 @@ class BranchIs(GateOutcome):
     """Outcomes of the last look."""
 
     UNMOVED = Passed("its branch is still at the judged commit")
+    NONE = Passed("it pushed no branch")
     MERGED = Passed("its branch was merged at the judged commit")
     MOVED = Rejected("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
     GONE = Rejected(
@@ -152,7 +153,8 @@ def judge_branch(inspection: Inspection) -> Generator[Update, None, GateFinding]
             return GateFinding(BranchIs.RETARGETED, items=items, pull_requests=pull_requests)
     tip = yield from queries.ask(lambda github: github.tip(branch))
     if tip == candidate.commit:
-        return GateFinding(BranchIs.UNMOVED, pull_requests=pull_requests)
+        outcome = BranchIs.NONE if tip is None else BranchIs.UNMOVED
+        return GateFinding(outcome, pull_requests=pull_requests)
     if tip is None:
         outcome = BranchIs.MERGED if is_merged else BranchIs.GONE
         return GateFinding(outcome, pull_requests=pull_requests)

@@ -161,7 +161,7 @@ def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
     )
     faults = "It changed a protected path: .github/workflows/test.yml; A check failed: test"
     assert f"Round 2 of 3: {faults}\n" in ended.out
-    assert "✔ checks: Its only check passed" in ended.out
+    assert "✔ checks: One check passed" in ended.out
     assert "Dry run" in step.summary
 
 

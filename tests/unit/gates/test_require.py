@@ -314,6 +314,7 @@ def test_a_branch_that_was_never_pushed_has_nothing(
     judgement = judged(api, ended(terminalCommitSha=None), wanted)
     if wanted in (ALLOWED, PROTECTED):
         assert granted(judgement) == EMPTY
+        assert judgement.details.gates[-1].found == "it pushed no branch"
     else:
         codes = {
             "change": "NO_CHANGE",
