@@ -208,7 +208,9 @@ class RunDetails(NamedTuple):
     delivery: Delivery | None = None
     """What was delivered by GitHub's word; None when it was not queried."""
     earlier_pull_request: Untrusted | None = None
-    """The address of the pull request that an earlier round opened, by its events."""
+    """The address of the pull request that an earlier round opened: GitHub's word, if it was asked,
+    else its events'.
+    """
     rounds: tuple[Round, ...] = ()
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
 
@@ -271,7 +273,7 @@ class RunDetails(NamedTuple):
 
     @property
     def told_pull_request(self) -> Untrusted | None:
-        """The pull request that the newest event names."""
+        """The pull request that the newest event names, else that of an earlier round."""
         return self.timeline.outcome.pull_request_url or self.earlier_pull_request
 
     def pull_request_url(self, servers: Sequence[str]) -> Untrusted | None:

@@ -143,10 +143,7 @@ class Rounds:
                     yield from self._inspector.watch(update)
             yield update
         result = self._execution.result
-        if self._last is None:
-            return result
-        earlier = self._last.told_pull_request
-        return result._replace(details=result.details._replace(earlier_pull_request=earlier))
+        return result._replace(details=self._with_earlier_pull_request(result.details))
 
     def _judge(self, result: RunResult) -> Generator[Update, None, RunResult]:
         """Judge a run, and note each gate that rejects it: a stop signal may end the others.
@@ -167,9 +164,21 @@ class Rounds:
 
     def details(self) -> RunDetails:
         """Return what is known about the newest run and the rounds by now."""
-        known = self._execution.details()
+        known = self._with_earlier_pull_request(self._execution.details())
         gates = tuple(self._failed_gates)
         return self._with_rounds(known._replace(gates=gates, delivery=self._inspector.delivery))
+
+    def _with_earlier_pull_request(self, details: RunDetails) -> RunDetails:
+        """Return the details of the newest run with the pull request of the round before: by
+        GitHub's word, if it was asked.
+        """
+        if self._last is None:
+            return details
+        delivery = self._last.delivery
+        earlier = self._last.told_pull_request
+        if delivery is not None and delivery.tells_pull_request:
+            earlier = delivery.pull_request_url
+        return details._replace(earlier_pull_request=earlier)
 
     def _with_rounds(self, details: RunDetails) -> RunDetails:
         """Return the details of the newest run with the rounds; if it was not started, those of

@@ -41,6 +41,7 @@ LINT = Look([check("lint", "failure"), check("test", "success")])
 REPORT = ".mogplex/artifacts/report.json"
 NEVER = Look([check("test", None)])
 OWN_WORD = Look([check("test", "success", app={"slug": "mogplex", "name": "Mogplex"})])
+SERVER = "https://github.com"
 FULL = "scenario: brief\n".ljust(100_000, "x")
 
 
@@ -499,6 +500,18 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Git
     assert outcome(result) == ("success", "", 2)
     assert result.details.timeline.outcome.pull_request_url is None
     assert result.details.told_pull_request is not None
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_pull_request_of_an_earlier_round_that_github_does_not_have_is_not_known(
+    world: World, api: GitHub, opens: bool
+) -> None:
+    """The events of that round name one; the second round fails, so that it is not judged."""
+    look = Look([check("scenario: failed", "failure")])
+    works = [Work(checks=look, opens_pull_request=opens)]
+    result = Step(world, api, works, prompt="Fix it").play()
+    assert outcome(result) == ("failed", "RUN_FAILED", 1)
+    assert (result.details.pull_request_url([SERVER]) is not None) is opens
 
 
 @pytest.mark.parametrize(
