@@ -72,13 +72,13 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
 @pytest.mark.parametrize(
     ("given", "code", "tells"),
     [
-        ({"MOGPLEX_API_KEY": ""}, 64, "there is no token"),
+        ({"MOGPLEX_API_KEY": ""}, 64, "UNAUTHORIZED"),
         ({"MOGPLEX_API_KEY": "", "MOGPLEX_ON_BLOCKED": "skip"}, 0, "There is no api-key"),
-        ({"MOGPLEX_API_KEY": UNKNOWN}, 64, "does not know this token"),
-        ({"MOGPLEX_TIMEOUT": "soon"}, 2, '"soon" is not a duration'),
-        ({"MOGPLEX_PROMPT": "/deploy"}, 2, "MOGPLEX_PROMPT: begins with /"),
-        ({"MOGPLEX_API_KEY": "mog_ with blanks"}, 2, "exactly as it was issued"),
-        ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, 2, "unencrypted"),
+        ({"MOGPLEX_API_KEY": UNKNOWN}, 64, "UNAUTHORIZED"),
+        ({"MOGPLEX_TIMEOUT": "soon"}, 2, 'MOGPLEX_TIMEOUT: "soon"'),
+        ({"MOGPLEX_PROMPT": "/deploy"}, 2, "MOGPLEX_PROMPT: "),
+        ({"MOGPLEX_API_KEY": "mog_ with blanks"}, 2, "MOGPLEX_API_KEY: "),
+        ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, 2, "MOGPLEX_URL: "),
         (
             {"MOGPLEX_URL": "http://127.0.0.1:9", "MOGPLEX_TIMEOUT": "3s"},
             69,
@@ -91,16 +91,16 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
                 "MOGPLEX_TIMEOUT": "3s",
             },
             69,
-            "Check HTTPS_PROXY and NO",
+            "127.0.0.1:9 of HTTPS_PROXY",
         ),
-        ({"MOGPLEX_REPO": "acme/wob"}, 2, "Did you mean acme/web, acme/mono or acme/api?"),
-        ({"GITHUB_EVENT_NAME": "issues"}, 2, "A prompt is code"),
+        ({"MOGPLEX_REPO": "acme/wob"}, 2, "acme/web, acme/mono or acme/api"),
+        ({"GITHUB_EVENT_NAME": "issues"}, 2, "UNTRUSTED_TRIGGER"),
         (
             {"GITHUB_EVENT_NAME": "issues", "MOGPLEX_ON_BLOCKED": "skip"},
             0,
             "Not started: the event",
         ),
-        ({"MOGPLEX_RUN_ID": OTHER, "MOGPLEX_PROMPT": ""}, 1, "Run not found"),
+        ({"MOGPLEX_RUN_ID": OTHER, "MOGPLEX_PROMPT": ""}, 1, "NOT_FOUND"),
     ],
 )
 @pytest.mark.usefixtures("job")
@@ -135,12 +135,12 @@ def test_in_an_outage_it_waits_as_the_step_does_and_does_not_blame_the_token(
     [
         (LISTED, {}, 0, "Clock: not checked"),
         (LISTED | IN_2020, {}, 0, "ahead of the API's. Set it"),
-        (LISTED, {"error": ("FORBIDDEN", "no")}, 65, "Use a token with the write scope"),
+        (LISTED, {"error": ("FORBIDDEN", "no")}, 65, "FORBIDDEN, exit 65"),
         (
             LISTED,
             {"error": ("AUTOMATION_REQUIRED", "no")},
             65,
-            "can trigger the automations that have an API trigger",
+            "AUTOMATION_REQUIRED, exit 65",
         ),
     ],
 )
