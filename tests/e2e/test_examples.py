@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tests.documents import claim_all
 from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS
 from tests.program import ENTRY, executable, run_client
 from tests.slow import mostly_slow
+from tests.waits import LONG, asked, wait_until
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
 OWN = "examples/(?!forgejo/|gitlab/|kubernetes/|workflows/|zizmor.yml|buildkite/pre-exit)"
@@ -35,6 +38,7 @@ META_DATA = """#!/bin/sh
 case $2 in set) cat >"{folder}/$3" ;; get) cat "{folder}/$3" ;; esac
 """
 """Buildkite's agent, as far as it keeps values for later steps."""
+ANY_CI = {"BUILD_ID": "7", "CI": "true"}
 PULL_REQUEST = "https://github.com/acme/web/pull/42"
 
 
@@ -88,6 +92,12 @@ def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
             yield from (["bash", "-e", "-c", script] for script in scripts(example))
 
 
+def job_of(folder: Path, emulator: Emulator) -> dict[str, str]:
+    """Return the variables with which a job finds the service, and the programs in ``folder``."""
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "PATH": path}
+
+
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     with Emulator(SCENARIOS / "pull-request.yaml", speed=AT_ONCE) as emulator:
@@ -106,10 +116,9 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
     executable(tmp_path / "bin" / "buildkite-agent", META_DATA.format(folder=tmp_path))
     job = {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": f"{name}-1-agent"}
     if name == "any-ci":
-        job = {"BUILD_ID": "7", "CI": "true"}
+        job = ANY_CI
     env = environment(name, tmp_path) if name in ENVIRONMENTS else job
-    env |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-    env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    env |= job_of(tmp_path, emulator)
     shown = ""
     for command in commands(name, tmp_path):
         code, out = run_client(command, tmp_path / "workspace", env)
@@ -121,3 +130,31 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
         assert [run.key for run in emulator.runs] == ["ci-7-agent"]
     if name == "tekton":
         assert (tmp_path / "result").read_text() == PULL_REQUEST
+
+
+@pytest.mark.parametrize("is_group", [False, True], ids=["shell", "group"])
+def test_a_shell_between_the_system_and_the_program_passes_the_signal_on(
+    tmp_path: Path, *, is_group: bool
+) -> None:
+    """Also where the system stops all processes of the job at once."""
+    executable(tmp_path / "bin" / "docker", DOCKER)
+    script = EXAMPLES["any-ci"].code
+    with Emulator("slow") as emulator:
+        shell = subprocess.Popen(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=ANY_CI | job_of(tmp_path, emulator),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            wait_until(asked(emulator, "stream"), shell)
+            (os.killpg if is_group else os.kill)(shell.pid, signal.SIGTERM)
+            out, _ = shell.communicate(timeout=LONG)
+        finally:
+            shell.kill()
+        assert [run.status for run in emulator.runs] == ["cancelled"], out
+    assert shell.returncode == 128 + signal.SIGTERM
+    assert "Please review" not in out

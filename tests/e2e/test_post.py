@@ -157,6 +157,30 @@ def test_the_second_use_in_a_job_leaves_the_firsts_run_to_a_clean_up_in_any_step
     assert job.post().out == "", "it is settled"
 
 
+@pytest.mark.parametrize("has_response", [True, False], ids=["by id", "by request"])
+@pytest.mark.parametrize(
+    ("name", "later_step"), [("github", {"GITHUB_ACTION": "__run_2"}), ("gitlab", {})]
+)
+def test_the_image_alone_cleans_up_with_nothing_but_the_token(
+    name: str, later_step: dict[str, str], tmp_path: Path, emulator: Emulator, *, has_response: bool
+) -> None:
+    """``uses: docker://…`` with ``args: post``: the rest is in what the step has saved."""
+    job = Job(name, tmp_path, emulator)
+    job.env["INPUT_JOB-CONTEXT"] = ""
+    url = job.env.pop("MOGPLEX_URL")
+    job.env.pop("MOGPLEX_REPO", None)
+    if not has_response:
+        emulator.inject("start", delay=LONG * 10, when="after")
+    flags = ["--base-url", url, "--repo", "acme/web", "--branch", "fix", "--key-suffix", "a"]
+    moment = asked(emulator, "stream") if has_response else lambda: emulator.runs
+    job.stopped_when(moment, *flags)
+    given = {variable for variable in job.env if variable.startswith("MOGPLEX_")}
+    assert given == {"MOGPLEX_API_KEY"}
+    ended = job.post(**later_step)
+    assert (ended.code, [run.status for run in emulator.runs]) == (0, ["cancelled"]), ended.out
+    assert job.files == set()
+
+
 def test_one_refused_cancel_stops_no_other(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
     for number in (1, 2):
