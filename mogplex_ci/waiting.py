@@ -103,6 +103,12 @@ class Stop:
         """The signal's name, such as ``SIGTERM``."""
         return (self.signal or signal.SIGINT).name
 
+    def left(self, seconds: float) -> float:
+        """Return what is left of the ``seconds`` after the signal; all of them before one."""
+        if self.at is None:
+            return seconds
+        return max(self.at + seconds - time.monotonic(), 0.0)
+
     def request(self, number: signal.Signals, at: float | None = None) -> None:
         """Do what the arrival of signal ``number`` at the time ``at`` does. May be called in a
         signal handler.

@@ -5,7 +5,6 @@ meta-data and the summary as one annotation of the build.
 import errno
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from queue import SimpleQueue
 from typing import Final, TextIO
@@ -20,7 +19,6 @@ from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
 """Longest time for one call of it."""
-_STOPPED_SECONDS: Final = 2.0
 """Longest time for all calls together after a stop signal: Buildkite kills the job nine seconds
 after it.
 """
@@ -71,8 +69,6 @@ class Buildkite(Platform):
         """
         self._early: _Call | None = None
         """The call that writes the early outputs."""
-        self._last_moment: float | None = None
-        """When calls end after a stop signal; None before it."""
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Print a group; it ends at the next header."""
@@ -150,21 +146,19 @@ class Buildkite(Platform):
             raise _AgentError(error.errno, error.strerror) from error
 
     def _finish(self, call: "_Call | None") -> None:
-        """Wait for a call to end; after a stop signal, for two seconds at most in all.
+        """Wait for a call to end; after a stop signal, for what is left of the step's seconds.
 
         Raises:
             _AgentError: it failed. ``strerror`` says why, which may be the agent's words.
         """
         if call is None:
             return
+        stop = stop_of_process()
         try:
-            with stop_of_process().interrupting():
+            with stop.interrupting():
                 call.wait(_AGENT_SECONDS + 1)
         except StopRequested:
-            now = time.monotonic()
-            if self._last_moment is None:
-                self._last_moment = now + _STOPPED_SECONDS
-            call.wait(max(self._last_moment - now, 0.0))
+            call.wait(stop.left(self.system.stop_seconds.all))
 
 
 class _AgentError(OSError):

@@ -52,7 +52,12 @@ class StopSeconds(NamedTuple):
     cancel: float
     """Seconds within which its runs are cancelled."""
     all: float
-    """Seconds within which it ends."""
+    """Seconds within which it ends: outputs, comment and trace have what the runs leave."""
+
+    @property
+    def runs(self) -> float:
+        """Seconds within which runs must have ended that are cancelled side by side."""
+        return (self.cancel + self.all) / 2
 
 
 USUAL_STOP_SECONDS: Final = StopSeconds(cancel=3.5, all=4.5)

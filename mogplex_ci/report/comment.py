@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
 from mogplex_ci.report.blocks import Outcome
 from mogplex_ci.report.delivered import faults_line
@@ -24,7 +25,6 @@ from mogplex_ci.report.facts import StepFacts
 from mogplex_ci.report.markdown import markdown_of, outcome_line
 from mogplex_ci.report.story import Reader, story_of_run, told_to
 from mogplex_ci.run.plan import StepRun
-from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import GitHubApi
 
 CALLS_SECONDS: Final = 15.0
-"""How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""
-STOPPED_SECONDS: Final = 0.5
-"""The same after a stop signal: the CI system kills the job five seconds after it."""
+"""How long GitHub is asked for one change of the comment. The run is not followed meanwhile. After
+a stop signal the system's seconds count.
+"""
 COMMENT_LIMIT: Final = 60_000
 """Bytes; GitHub takes 65,536 characters."""
 _MARKER: Final = "<!-- run-action "
@@ -129,15 +129,15 @@ class CommentReport(Report):
         self,
         comment: Comment,
         safe: Sanitizer,
-        link: Markdown,
+        platform: Platform,
         stop: Stop,
         warn: Callable[[SafeText], None],
     ) -> None:
-        """``link`` leads to the job's log."""
         self.comment = comment
         self.safe = safe
-        self.link = link
+        self.link = job_link(safe, platform.job_url)
         self.stop = stop
+        self.stop_seconds = platform.system.stop_seconds
         self.warn = warn
         self.run_id = ""
         """Of the newest run that has started."""
@@ -155,7 +155,8 @@ class CommentReport(Report):
             )
         if isinstance(update, Started):
             self.run_id = update.run.id
-            self._write(Markdown.of("{}{}\n", self.said, self.link), CALLS_SECONDS)
+            if not self.stop.requested:  # its seconds are for the cancel, and ``end`` comes soon
+                self._write(Markdown.of("{}{}\n", self.said, self.link))
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
@@ -169,13 +170,14 @@ class CommentReport(Report):
                 parts.append(Markdown.of("{}{}\n", outcome_line(block, self.safe), self.link))
         rest = [block for block in blocks if not isinstance(block, Outcome)]
         parts.append(markdown_of(rest, self.safe, limit=COMMENT_LIMIT))
-        seconds = CALLS_SECONDS
-        if run.ending.result is Result.INTERRUPTED:
-            seconds = STOPPED_SECONDS
-        self._write(Markdown.joined("\n", parts), seconds)
+        self._write(Markdown.joined("\n", parts))
 
-    def _write(self, text: Markdown, seconds: float) -> None:
-        stop = None if self.stop.requested else self.stop
+    def _write(self, text: Markdown) -> None:
+        seconds: float = CALLS_SECONDS
+        stop: Stop | None = self.stop
+        if self.stop.requested:
+            seconds = self.stop.left(self.stop_seconds.all)
+            stop = None
         try:
             self.comment.write(text, self.run_id, seconds, stop=stop)
         except GitHubError as error:

@@ -39,7 +39,6 @@ from mogplex_ci.waiting import Stop, StopRequested, bounded
 MAX_TOOL_CALLS: Final = 100
 """Tool calls of a run that are events of its span; all of them are counted."""
 _SEND_SECONDS: Final = 2.0
-_SEND_SECONDS_AFTER_SIGNAL: Final = 0.5
 _NOT_SAMPLED: Final = r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f][02468ace](?:-.*)?"
 """A ``TRACEPARENT`` whose last bit says that its trace is not recorded
 (https://www.w3.org/TR/trace-context/#sampled-flag).
@@ -145,7 +144,8 @@ class Traces(Report):
         """
         try:
             if self._stop.requested:
-                return bounded(send, _SEND_SECONDS_AFTER_SIGNAL)
+                left = self._stop.left(self._platform.system.stop_seconds.all)
+                return bounded(send, min(left, _SEND_SECONDS))
             with self._stop.interrupting():
                 return bounded(send, _SEND_SECONDS)
         except (TimeoutError, StopRequested):

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
-SECONDS_AFTER_CANCEL: Final = 0.5
-"""Time after the seconds for the cancel in which the runs may end; ``post`` does the rest."""
 _REJECTED_AGAIN: Final = (
     "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others."
 )
@@ -150,8 +148,7 @@ class Fleet(Generic[T]):
             if self._service.stop.requested and not self._halt.requested:
                 stopped_at = self._service.stopped_at
                 self._halt.request(self._service.stop.signal or SIGTERM, stopped_at)
-                cancel_seconds = self._service.stop_seconds.cancel
-                self._abandon_at = stopped_at + cancel_seconds + SECONDS_AFTER_CANCEL
+                self._abandon_at = stopped_at + self._service.stop_seconds.runs
             self._launch()
             now = self._service.now
             if self._halt.requested or now >= self._service.deadline:

@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SHOW_REST_SECONDS: Final = 0.4
-"""Seconds after those for the cancel within which the service's last events are shown."""
 FACTS_SECONDS: Final = 30.0
 """How long after the deadline the facts about a run that succeeded are asked for where gates judge
 it.
@@ -368,7 +366,7 @@ class Execution:
             yield from self._cancel(budget)
             yield from self._cancel_unanswered(budget)
         if self._follower is not None:
-            yield from self._follower.show_rest(cancel_ends + SHOW_REST_SECONDS - service.now)
+            yield from self._follower.show_rest(cancel_ends - service.now)
             yield from self._follower.end()
         return ending
 

@@ -78,6 +78,8 @@ class Recorder:
         self._reports: list[Report] = [self.log]
         if _may_have_summary(platform.env):
             self._reports.append(Summary(platform, sanitizer))
+        self._traces: Report | None = None
+        """Among the reports, if a trace is sent."""
         self._runs: Sequence[StepRun] = ()
         self._subject: StepRun | None = None
         """The run that the outputs are about; None if the inputs name several, or none yet."""
@@ -163,8 +165,8 @@ class Recorder:
             host = Untrusted(host_of(endpoint))
             template: LiteralString = "A trace of this step goes to {} ({})"
             self.log.lines.line(self.safe.line(template, host, variable))
-            traces = Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
-            self._reports.append(traces)
+            self._traces = Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
+            self._reports.append(self._traces)
 
     def check_state(self, runs: Sequence[StepRun]) -> None:
         """Find out whether the state for ``post`` can be written for each run.
@@ -192,11 +194,15 @@ class Recorder:
 
     def comment_on(self, comment: Comment, stop: Stop) -> None:
         """Keep ``comment`` up to date."""
-        from mogplex_ci.report.comment import CommentReport, job_link  # few steps comment
+        from mogplex_ci.report.comment import CommentReport  # few steps comment
 
-        link = job_link(self.safe, self._platform.job_url)
         warn = partial(self.log.lines.warn, "Comment")
-        self._reports.append(CommentReport(comment, self.safe, link, stop, warn))
+        report = CommentReport(comment, self.safe, self._platform, stop, warn)
+        place = len(self._reports)
+        if self._traces in self._reports:
+            # A step that was stopped sends its trace in what the comment leaves of its seconds.
+            place = self._reports.index(self._traces)
+        self._reports.insert(place, report)
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, differences, normalized
@@ -410,7 +411,8 @@ def test_a_buildkite_agent_that_hangs_does_not_hold_up_a_cancelled_job(
             process.send_signal(signal.SIGTERM)
             signalled = time.monotonic()
             out, err = process.communicate(timeout=LONG)
-        assert time.monotonic() - signalled < 5
+        seconds = USUAL_STOP_SECONDS.all + 1.0
+        assert time.monotonic() - signalled < seconds, "the machine may be busy"
         assert (process.returncode, err) == (143, ""), out
         assert [run.status for run in emulator.runs] == statuses
 

@@ -14,6 +14,8 @@ from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, baseline, checks
 from mogplex_ci.inputs import declared, run_file, values
 from mogplex_ci.platforms import buildkite
+from mogplex_ci.platforms.github import GITHUB
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
@@ -60,11 +62,13 @@ ROWS: dict[str, tuple[float, ...]] = {
 
 
 TIMES: dict[str, tuple[float, ...]] = {
-    "A comment holds the step up for N s at most, and for N s after a signal": (
-        *(comment.CALLS_SECONDS, comment.STOPPED_SECONDS),
+    "A comment holds the step up for N s at most": (comment.CALLS_SECONDS,),
+    "before the start nothing is started | N s for a call": (buildkite._AGENT_SECONDS,),
+    "comment and trace have what the cancel leaves | N s on GitHub, N s elsewhere": (
+        *(GITHUB.stop_seconds.all, USUAL_STOP_SECONDS.all),
     ),
-    "before the start nothing is started | N s for a call; N s for all after a signal": (
-        *(buildkite._AGENT_SECONDS, buildkite._STOPPED_SECONDS),
+    "cancels the run within N s on GitHub, N s elsewhere; otherwise `post` does": (
+        *(GITHUB.stop_seconds.cancel, USUAL_STOP_SECONDS.cancel),
     ),
     "which decides whether an event may start a run, is asked for N s at most": (
         guards._ASK_SECONDS,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
 
 from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, System
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
-from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
+from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.github import REPOSITORY, TOKEN, GitHub
 from tests.unit.report.events import alone, facts, planned, result, run
@@ -27,8 +32,9 @@ class Commenting:
         self.warned: list[SafeText] = []
         clock = self.time.clock()
         comment = Comment(GitHubApi(api.url, TOKEN, REPOSITORY), 7, TOKEN, clock, "key")
-        link = Markdown.of("")
-        self.report = CommentReport(comment, Sanitizer(), link, Stop(), self.warned.append)
+        self.stop = Stop()
+        job = Platform(System("test"), {}, StringIO())
+        self.report = CommentReport(comment, Sanitizer(), job, self.stop, self.warned.append)
 
     def start(self) -> None:
         """Write the comment of the run's start."""
@@ -72,11 +78,23 @@ def test_a_comment_holds_the_step_up_for_15_s(commenting: Commenting, part: str)
     assert [said.startswith(words) for said in commenting.said] == [True]
 
 
-def test_a_comment_holds_a_stopped_step_up_for_half_a_second(commenting: Commenting) -> None:
+def test_a_comment_has_what_the_cancel_leaves_of_a_stopped_steps_seconds(
+    commenting: Commenting,
+) -> None:
     commenting.start()
-    asked = len(commenting.api.asked)
     commenting.api.fail(status=503, times=100)
+    all_seconds = USUAL_STOP_SECONDS.all
+    commenting.stop.request(signal.SIGTERM, time.monotonic() - all_seconds + 2.0)
     commenting.end(Result.INTERRUPTED)
-    assert commenting.time.monotonic() == pytest.approx(0.25, abs=0.001)
-    assert len(commenting.api.asked) == asked + 2
+    assert 1.0 < commenting.time.monotonic() <= 2.0
     assert len(commenting.warned) == 1
+
+
+def test_a_comment_about_the_start_does_not_take_the_seconds_of_a_cancel(
+    commenting: Commenting,
+) -> None:
+    commenting.stop.request(signal.SIGTERM, time.monotonic())
+    commenting.start()
+    assert commenting.api.asked == []
+    commenting.end(Result.INTERRUPTED)
+    assert len(commenting.said) == 1
