@@ -78,32 +78,33 @@ class CleanUp:
         self._token = token
         self._stop = stop
         self._clock = Clock()
+        self._left: list[SavedRun] = []
+        """Runs of which it has not said yet what became of them."""
         self._settled: list[Settled] = []
 
     def perform(self, runs: Sequence[SavedRun]) -> int:
         """Cancel each run and return the exit code. One that fails stops no other."""
         codes: list[int] = []
-        left = list(runs)
+        self._left = list(runs)
         try:
             with self._stop.interrupting():
-                while left:
-                    codes.append(self._clean_up(left[0], PATIENT))
-                    del left[0]
+                for saved in runs:
+                    codes.append(self._clean_up(saved, PATIENT))
         except StopRequested:
-            codes.append(self._hurry(left))
+            codes.append(self._hurry())
         self._say_settled()
         return max(codes)
 
-    def _hurry(self, left: Sequence[SavedRun]) -> int:
+    def _hurry(self) -> int:
         """Say which runs may still be running, and cancel them in the seconds of a stopped step."""
+        left = list(self._left)
         for saved in left:
             shown = self._safe.sentence(
                 self._name(saved.run), " may still be running", *self._by_hand(saved.run)
             )
             self._warn(shown)
-        ends = (self._stop.at or 0.0) + self._platform.system.stop_seconds.cancel
         for saved in left:
-            seconds = ends - self._clock.monotonic()
+            seconds = self._stop.left(self._platform.system.stop_seconds.cancel)
             if seconds > 0:
                 self._clean_up(saved, Budget.after_signal(seconds))
         return self._stop.exit_code
@@ -123,7 +124,7 @@ class CleanUp:
                     "Could not cancel ", name, ": ", self._safe.message(error.cause)
                 )
             )
-            forget(saved)
+            self._settle(saved)
             return 0
         except MogplexError as error:
             self._comment(run, "it could not be cancelled and may still be running")
@@ -138,8 +139,9 @@ class CleanUp:
                     *self._by_hand(run),
                 )
             )
+            self._left.remove(saved)
             return error.exit_code
-        forget(saved)
+        self._settle(saved)
         run_id = answer.run.id if answer.run is not None else run.run_id
         self._settled.append(Settled(run_id, answer.status, answer.already_terminal))
         if answer.already_terminal:
@@ -148,6 +150,11 @@ class CleanUp:
             self._line("Run ", Untrusted(answer.status))
         self._comment(run, f"its status is {answer.status}")
         return 0
+
+    def _settle(self, saved: SavedRun) -> None:
+        """Note that there is nothing more to do about a run."""
+        self._left.remove(saved)
+        forget(saved)
 
     def _cancel(self, run: OpenRun, budget: Budget) -> Cancelled:
         """Cancel the run by its id. A start without a response is sent again to learn the id.
@@ -234,7 +241,10 @@ class CleanUp:
             github = GitHubApi(platform.github_api_url(), texts["github-token"], repository)
             with contextlib.closing(github):
                 comment = Comment(github, int(texts["comment-on"]), self._token, self._clock)
-                comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
+                seconds = CALLS_SECONDS
+                if self._stop.requested:
+                    seconds = self._stop.left(platform.system.stop_seconds.all)
+                comment.write(shown, run.run_id, seconds, only_edit=True)
         except MogplexError as error:  # an address of the API that is none, too
             platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 

@@ -370,6 +370,28 @@ def test_the_comment_says_that_the_step_was_killed(
     assert re.search(re.escape(told) + ".*job", shown, re.DOTALL), shown
 
 
+def test_a_signal_during_the_comment_finds_the_run_cancelled(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    inputs = {"prompt": PROMPT, "comment-on": "7", "github-token": TOKEN}
+    connection = {"base-url": emulator.url, "api-key": emulator.token}
+    with GitHub() as api:
+        step = GitHubStep(tmp_path, inputs | connection, {"GITHUB_API_URL": api.url})
+        with step.start() as process:
+            wait_until(lambda: api.comments and step.has_written('"run_id"'), process)
+            process.kill()
+        asked_before = len(api.asked)
+        api.fail(status=503, headers={"Retry-After": "10"}, times=100)
+        with step.start("post") as process:
+            wait_until(lambda: len(api.asked) > asked_before, process)
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=LONG)
+    (run,) = emulator.runs
+    assert (process.returncode, run.status) == (128 + signal.SIGTERM, "cancelled"), out
+    assert "may still be running" not in out
+    assert f"Cancelled by the clean-up: run {run.id}." in out
+
+
 @pytest.mark.parametrize(
     ("inputs", "has_notice", "has_line"),
     [
