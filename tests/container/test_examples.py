@@ -626,4 +626,4 @@ def test_a_task_is_worked_on_until_its_checks_are_green(
         first, second = emulator.runs
     assert done.exit_code == 0, done.log
     assert second.request.working_branch == first.request.working_branch
-    assert "Round 2 of 3: A check failed: test" in done.lines()
+    assert "Round 2 of 3:\xa0A check failed:\xa0test" in done.lines()

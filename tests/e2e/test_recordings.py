@@ -19,6 +19,7 @@ from tests.slow import mostly_slow
 COMMAND = claim("docs/emulator.md", "--dry-run events.ndjson").code
 SPEED = 20
 SPEEDS = {
+    "many-events": 4,
     "cancel-ignored": 400,
     "kill-fails": 400,
     "slow": 2000,
@@ -26,8 +27,8 @@ SPEEDS = {
     "paused": 4,
     "resumed": 4,
 }
-"""At which no silence is longer than the pauses that are played, and no pause comes before the step
-looks.
+"""At which no silence is longer than the pauses that are played, no pause comes before the step
+looks, and no page of 200 events passes it by.
 """
 OF_THE_SERVICE = re.compile(
     r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again|Still working).*\n"

@@ -19,7 +19,7 @@ SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
 BEYOND_PATTERNS = {
     *("token", "github-token", "base-url", "prompt", "duration"),
-    *("job-context", "matrix", "strategy"),
+    *("job-context", "matrix", "strategy", "idempotency-key", "key-suffix"),
 }
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.
