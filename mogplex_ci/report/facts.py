@@ -23,14 +23,13 @@ from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
-from mogplex_ci.report.record import record_of
+from mogplex_ci.report.record import event_digest, record_of
 from mogplex_ci.report.still_running import may_be_running, state_after_stop
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
@@ -194,13 +193,6 @@ class RunFacts(NamedTuple):
     def was_skipped(self) -> bool:
         """Whether it was never started since others had failed."""
         return self.ending.result is Result.SKIPPED
-
-    def ending_as(self, ending: EndingFacts) -> Self:
-        """Return the run with another ending."""
-        record = self.record
-        if record is not None:
-            record = {**record, "result": ending.result.value}
-        return self._replace(ending=ending, record=record)
 
     def without_timeline(self) -> Self:
         """Return what is kept once the run's reports are made: the timelines of all runs would be
@@ -473,10 +465,6 @@ def _work_of(
     if preview_url is not None and inputs.dry_run:
         preview_url = safe.url(_NO_PREVIEW)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
-    event_sha256 = None
-    event_words = platform.cause.words() if inputs.include_event else ()
-    if event_words:
-        event_sha256 = safe.identifier(event_text(event_words).sha256)
     doubted_claims = None
     doubt = None
     if timeline.outcome.doubted_claims is not None:
@@ -494,7 +482,7 @@ def _work_of(
         message=said or None,
         doubted_claims=doubted_claims,
         doubt=doubt,
-        event_sha256=event_sha256,
+        event_sha256=safe.identifier(event_digest(inputs, platform)),
     )
 
 

@@ -33,8 +33,6 @@ def record_of(
         return None
     before = delivery.branch_before or delivery.base_before
     run_ids = [each.run_id for each in details.rounds if each.run_id] or [run.id]
-    event_words = platform.cause.words() if inputs.include_event else ()
-    event_sha256 = event_text(event_words).sha256 if event_words else None
     return {
         "version": RECORD_VERSION,
         "result": result.ending.result.value,
@@ -44,7 +42,7 @@ def record_of(
         "commit": safe.identifier(delivery.commit),
         "commit_before": safe.identifier(before or None),
         "prompt_sha256": hashlib.sha256(inputs.prompt.encode()).hexdigest(),
-        "event_sha256": event_sha256,
+        "event_sha256": event_digest(inputs, platform),
         "harness": safe.identifier(run.harness),
         "agent": safe.clean(run.agent_id) if run.agent_id else None,
         "mode": safe.identifier(run.data.at("mode")),
@@ -61,6 +59,12 @@ def record_of(
         "job": _job(platform, safe),
         "image": _image_digest(platform),
     }
+
+
+def event_digest(inputs: ActionInputs, platform: Platform) -> str | None:
+    """Return the digest of the event's words, if ``include-event`` put them into the prompt."""
+    words = platform.cause.words() if inputs.include_event else ()
+    return event_text(words).sha256 if words else None
 
 
 def _gate(gate: Gate, safe: Sanitizer) -> dict[str, object]:

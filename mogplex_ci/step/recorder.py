@@ -276,18 +276,12 @@ class Recorder:
         """
         details = result.details._replace(repo=result.details.repo or run.plan.found)
         result = RunResult(result.ending, details)
-        from mogplex_ci.report.facts import ending_of
-
         facts = self._facts_of(run, result)
-        self._ended[run.number] = facts.without_timeline()
         if run is self._subject:
             error = self._write_outputs(self._step_facts(facts.ending))
             if error is not None:
                 result = RunResult(_without_outputs(result, error), details)
-                seconds = facts.ending.duration
-                ending = ending_of(result.ending, details, seconds, self.safe, run.inputs)
-                facts = facts.ending_as(ending)
-                self._ended[run.number] = facts.without_timeline()
+                facts = self._facts_of(run, result)
         if self._ledger and not details.left_behind:
             self._ledger.close(run_name(run))
         with self._progress.hidden():
@@ -295,13 +289,16 @@ class Recorder:
         return result
 
     def _facts_of(self, run: StepRun, result: RunResult) -> RunFacts:
+        """Return the facts of a run that has ended, and keep them for the step."""
         from mogplex_ci.report.facts import facts_of
 
         ended = self._elapsed()
         began = self._started_at.get(run.number, ended)
         if len(self._runs) == 1:
             began = 0.0  # it takes the time of the step
-        return facts_of(result, self.safe, self._platform, run, began, ended)
+        facts = facts_of(result, self.safe, self._platform, run, began, ended)
+        self._ended[run.number] = facts.without_timeline()
+        return facts
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
