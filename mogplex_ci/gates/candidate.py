@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.result import RunDetails
     from mogplex_ci.run.updates import Update
 
-_WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
+WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
 _NO_START: Final = "the service does not tell when the run was started"
 
 
@@ -169,5 +169,5 @@ def _judged_commit(
         return tip
     if (yield from queries.moves_since(branch, baseline.since)):
         # A run that merges its branch and deletes it has not done nothing.
-        raise GitHubError("its branch is gone", remedy=_WHO_DELETED)
+        raise GitHubError("its branch is gone", remedy=WHO_DELETED)
     return None

@@ -41,6 +41,8 @@ SAY_SECONDS: Final = 60.0
 """How often to say what is waited for while nothing changes."""
 MOST_EXPLAINED: Final = 5
 """Failed checks whose annotations are read."""
+MOST_TITLES: Final = 3
+"""Of these annotations, for each."""
 EXPLAIN_SECONDS: Final = 5.0
 """How long GitHub is asked for those of one check, and for the checks of the base."""
 RULES_SECONDS: Final = 20.0
@@ -410,6 +412,6 @@ def _titles(failed: Sequence[Check], inspection: Inspection) -> dict[str, str]:
                 break
             github = inspection.queries.github
             if check.kind == "run" and github is not None:
-                found = github.within(seconds).annotations(check)
-                titles[check.id] = "; ".join(title.text for title in found)
+                found = github.within(seconds).annotations(check.number, MOST_TITLES)
+                titles[check.id] = "; ".join(each.title.text for each in found)
     return titles

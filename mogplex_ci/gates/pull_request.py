@@ -6,7 +6,7 @@ from enum import unique
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
-from mogplex_ci.gates.candidate import own_pull_requests
+from mogplex_ci.gates.candidate import WHO_DELETED, own_pull_requests
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.run.delivery import is_own_pull_request
@@ -61,9 +61,7 @@ class BranchIs(GateOutcome):
     NONE = Passed("it pushed no branch")
     MERGED = Passed("its branch was merged at the judged commit")
     MOVED = Rejected("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
-    GONE = Rejected(
-        "its branch is gone", "See who deleted it, and run the [[job]] again.", is_for_people=True
-    )
+    GONE = Rejected("its branch is gone", WHO_DELETED, is_for_people=True)
     CLOSED = Rejected(
         "its pull request was closed or merged while the gates judged",
         _WHO_CHANGED,

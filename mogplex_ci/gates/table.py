@@ -1,6 +1,6 @@
 """The judge of each gate, and its usual outcomes."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Final, NamedTuple
 
 from mogplex_ci import gate_kinds
@@ -34,11 +34,6 @@ class GateJudge(NamedTuple):
     """The usual outcomes, which a dry run plays. What else the judge may find is of their
     class.
     """
-
-    @property
-    def outcomes(self) -> Iterable[GateOutcome]:
-        """What the judge may find."""
-        return type(self.passed)
 
 
 JUDGES: Final[Mapping[gate_kinds.GateKind, GateJudge]] = {

@@ -160,7 +160,10 @@ class Annotation(NamedTuple):
 
     path: Untrusted
     line: int
+    title: Untrusted
+    """Its message if it has no title."""
     message: Untrusted
+    """Its title if it has no message."""
 
 
 class RequiredCheck(NamedTuple):
@@ -276,10 +279,13 @@ def _app_of_status(item: object) -> int:
 
 def annotation(item: object) -> Annotation:
     """Read an annotation of a check run."""
+    title = field_at(item, "title")
+    message = field_at(item, "message")
     return Annotation(
         path=Untrusted(field_at(item, "path") or ""),
         line=as_number(field_at(item, "start_line")) or 1,
-        message=Untrusted(field_at(item, "message") or field_at(item, "title") or ""),
+        title=Untrusted(title or message or ""),
+        message=Untrusted(message or title or ""),
     )
 
 

@@ -37,7 +37,6 @@ from mogplex_ci.github_api.answers import (
     unusable_answer,
 )
 from mogplex_ci.platforms.base import COMMENT_RIGHTS
-from mogplex_ci.untrusted import Untrusted
 
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 30
@@ -369,18 +368,10 @@ class GitHubApi:
         found = self._ask(f"{self._repo}/actions/runs", _ACTIONS, query)
         return [answers.workflow_run(item) for item in need(found, as_list, "workflow_runs")]
 
-    def annotations(self, check: Check) -> list[Untrusted]:
-        """Return the titles of the first annotations of a check run; one without a title has its
-        message.
-        """
-        path = f"{self._repo}/check-runs/{check.number}/annotations"
-        found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), as_list)
-        return [Untrusted(field_at(item, "title") or field_at(item, "message")) for item in found]
-
-    def annotations_of(self, run: str) -> list[Annotation]:
-        """Return the first hundred annotations of a check run."""
+    def annotations(self, run: str, most: int = PAGE_SIZE) -> list[Annotation]:
+        """Return the first annotations of a check run, up to a hundred."""
         path = f"{self._repo}/check-runs/{run}/annotations"
-        found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(PAGE_SIZE)}), as_list)
+        found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(most)}), as_list)
         return [answers.annotation(item) for item in found]
 
     def read_log(self, job: str, take: Callable[[bytes], None]) -> None:

@@ -136,7 +136,7 @@ class _Reader:
         return head
 
     def _annotations(self, check: Check) -> Generator[Update, None, list[str]]:
-        found = yield from self._ask(lambda github: github.annotations_of(check.number))
+        found = yield from self._ask(lambda github: github.annotations(check.number))
         ordered = sorted(
             found or (), key=lambda each: (each.path.text, each.line, each.message.text)
         )

@@ -541,9 +541,9 @@ def test_what_checks_and_jobs_say(api: GitHub, github: GitHubApi) -> None:
     assert [run.id for run in github.workflow_runs(HEAD)] == [10]
     assert github.workflow_runs("0" * 40) == []
     (listed,) = (each for each in github.checks(HEAD)[0] if each.kind == "run")
-    titles = github.annotations(listed)
+    titles = [each.title for each in github.annotations(listed.number, 3)]
     assert [title.text for title in titles] == ["Wrong", "It is 2, not 3", "0"]
-    assert len(github.annotations_of(listed.number)) == 100
+    assert len(github.annotations(listed.number)) == 100
 
 
 def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: GitHubApi) -> None:
