@@ -26,6 +26,7 @@ from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -144,21 +145,39 @@ class _ChecksJudge:
         """Those that the base requires; None if GitHub does not report them."""
         self._red_on_branch: frozenset[str] = frozenset()
         """Names of the checks that failed on the branch before the run."""
+        self._seen: CheckList | None = None
+        """The checks as they were looked at last."""
         self._complete_since: float | None = None
         """Since when everything listed is complete and unchanged, as a time of the clock."""
         self._knows_runs = True
         """Whether the token may read workflow runs, as far as that was tried."""
 
     def finding(self) -> Generator[Update, None, GateFinding]:
-        """Return the finding when it is certain, or when the time is up."""
+        """Return the finding when it is certain, or when the time is up. When a stop signal comes,
+        return what has failed by then.
+
+        Raises:
+            StopRequested: a stop signal came, and nothing has failed.
+        """
+        try:
+            finding = yield from self._watch()
+        except StopRequested:
+            if self._seen is None or not self._seen.failed:
+                raise
+            finding = self._failed(self._seen, also_red={}, titles={})
+        judged = () if self._seen is None else _judged(self._seen)
+        return finding._replace(judged_checks=judged, required_checks=self._by_base)
+
+    def _watch(self) -> Generator[Update, None, GateFinding]:
+        """Look at the checks until the finding is certain, or the time is up."""
         service = self._service
         self._required = yield from self._all_required()
         if not self._required.are_named:
-            return GateFinding(Checks.NONE_NAMED, required_checks=self._by_base)
-        before: CheckList | None = None
+            return GateFinding(Checks.NONE_NAMED)
         said_at = 0.0
         while True:
             now = yield from self._listed(self._commit)
+            before, self._seen = self._seen, now
             time = service.now
             has_changed = before is None or now.state != before.state
             if not now.is_complete:
@@ -169,11 +188,10 @@ class _ChecksJudge:
             if finding is None and time + LOOK_SECONDS >= service.deadline:
                 finding = yield from self._out_of_time(now)
             if finding is not None:
-                return finding._replace(judged_checks=_judged(now), required_checks=self._by_base)
+                return finding
             if has_changed or time >= said_at + SAY_SECONDS:
                 yield self._awaited(now)
                 said_at = time
-            before = now
             service.sleep_until(time + LOOK_SECONDS)
 
     def _certain(self, now: CheckList, time: float) -> Generator[Update, None, GateFinding | None]:
@@ -183,7 +201,7 @@ class _ChecksJudge:
         since = self._complete_since
         is_settled = since is not None and since < time
         if now.failed and (is_settled or not self._inspection.inputs.repair):
-            return (yield from self._failed(now))
+            return (yield from self._explained(now))
         if since is None or not is_settled:
             return None
         skipped = self._required.without_success(now.leaves)
@@ -199,7 +217,7 @@ class _ChecksJudge:
     def _out_of_time(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return what has failed, or is not complete, when the time is up."""
         if now.failed:  # with ``repair`` the others were waited for
-            return (yield from self._failed(now))
+            return (yield from self._explained(now))
         missing = self._required.missing_in(now.leaves)
         if now.is_complete and not missing:
             return GateFinding(Checks.SEEN_ONCE)
@@ -214,13 +232,20 @@ class _ChecksJudge:
             return _named(Checks.OWN_WORD, [check.name.text for check in successes])
         return GateFinding(Checks.PASSED, number=len(successes))
 
-    def _failed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
+    def _explained(self, now: CheckList) -> Generator[Update, None, GateFinding]:
         """Return what failed, with the titles of annotations, and whether it was red before."""
+        also_red = yield from self._also_red(now.failed)
+        return self._failed(now, also_red, _titles(now.failed, self._inspection))
+
+    def _failed(
+        self, now: CheckList, also_red: Mapping[str, str], titles: Mapping[str, str]
+    ) -> GateFinding:
+        """Return what failed, with what is known of each check by its id: whether it was red
+        before, and its titles.
+        """
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
         is_unsure = was_cancelled and not self._knows_runs
         outcome = Checks.CANCELLED if is_unsure else Checks.FAILED
-        also_red = yield from self._also_red(now.failed)
-        titles = _titles(now.failed, self._inspection)
         names: list[Untrusted] = []
         details: list[Untrusted] = []
         for check in now.failed:

@@ -157,6 +157,8 @@ class Rounds:
                 update = next(judging)
             except StopIteration as end:
                 judged: RunResult = end.value
+                if self._failed_gates:  # a stop signal may have ended the judging of the last one
+                    self._inspector.sources.service.stop.check()
                 return judged
             if isinstance(update, GateJudged) and not update.gate.passed:
                 self._failed_gates.append(update.gate)

@@ -425,6 +425,22 @@ def test_a_stop_signal_while_checks_are_waited_for_keeps_the_gates_that_have_fai
     ]
 
 
+@pytest.mark.parametrize("repair", ["0", "2"])
+def test_a_stop_signal_while_other_checks_are_waited_for_keeps_the_one_that_has_failed(
+    world: World, api: GitHub, repair: str
+) -> None:
+    """Without ``repair`` nothing more is waited for, and the signal comes too late."""
+    look = Look([check("lint", "failure"), check("test", None)])
+    result = Step(world, api, rounds(look), repair=repair).play(stop_after=90.0)
+    expected = ("rejected", "CHECKS_FAILED") if repair == "0" else ("interrupted", "INTERRUPTED")
+    assert outcome(result)[:2] == expected
+    (gate,) = result.details.gates
+    assert (gate.error_code, [item.text for item in gate.items]) == ("CHECKS_FAILED", ["lint"])
+    assert result.details.delivery is not None
+    shown = [(each.name.text, each.conclusion) for each in result.details.delivery.checks]
+    assert shown == [("lint", "failure"), ("test", "")]
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_round_that_pushed_nothing_is_the_last(
     old_world: World, api: GitHub, number: int
