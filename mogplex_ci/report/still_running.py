@@ -37,7 +37,8 @@ def may_be_running(
     state: LiteralString = "The run may still be running"
     if is_certain:
         state = "The run is still running"
-    parts: list[Part] = [state, *_reason(details, is_detached=is_detached, safe=safe), ". "]
+    reason = _reason(details, is_stopped=is_stopped, is_detached=is_detached, safe=safe)
+    parts: list[Part] = [state, *reason, ". "]
     if details.owned and not is_detached:
         parts += [
             safe.line("The clean-up tries again, if the [[job]] has one and gets to it."),
@@ -46,7 +47,9 @@ def may_be_running(
     return safe.sentence(*parts, *_by_hand(details, inputs, safe))
 
 
-def _reason(details: RunDetails, *, is_detached: bool, safe: Sanitizer) -> list[Part]:
+def _reason(
+    details: RunDetails, *, is_stopped: bool, is_detached: bool, safe: Sanitizer
+) -> list[Part]:
     if is_detached:
         return [": ", safe.line("[[on-interrupt: detach]] leaves it")]
     if not details.owned:
@@ -55,7 +58,7 @@ def _reason(details: RunDetails, *, is_detached: bool, safe: Sanitizer) -> list[
         return [": ", "its start had no usable response"]
     if details.not_cancelled:
         return [": ", "it could not be cancelled, ", safe.message(details.not_cancelled)]
-    if details.run is None:
+    if is_stopped and details.left_behind:
         return [": ", "there was no time to cancel it"]
     return []
 

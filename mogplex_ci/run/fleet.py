@@ -20,11 +20,15 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
     HEARTBEAT_SECONDS,
     CanariesPassed,
+    Ended,
+    EventsArrived,
     FleetCounts,
     Heartbeat,
     NextKey,
     NoMoreStarts,
     Started,
+    Starting,
+    StatusChanged,
     Update,
 )
 from mogplex_ci.waiting import Stop, StopRequested
@@ -59,20 +63,30 @@ FleetNews: TypeAlias = RunUpdate[T] | RunEnded[T] | CanariesPassed | NoMoreStart
 
 
 class _Member:
-    """How far an item's run has come, as its own thread knows it."""
+    """How far an item's run has come, as its own thread reports it."""
 
     def __init__(self) -> None:
+        self.known = RunDetails()
+        """What is known of the newest run if it has to be left to ``post``."""
         self.has_started = False
         self.is_in_doubt = False
         """Whether a start request failed in a way that may have started a run."""
 
     def note(self, update: Update) -> None:
-        """Note what an update says about the start."""
+        """Note what an update says about the run and its start."""
         match update:
-            case Started():
+            case Starting(key=key):
+                self.known = RunDetails(unanswered_key=key, left_behind=True)
+            case Started(run, key, joined, owned):
                 self.has_started = True
-            case NextKey():  # the answer was clear: the request before started nothing
+                self.known = RunDetails(
+                    run=run, key=key, joined=joined, owned=owned, left_behind=owned
+                )
+            case StatusChanged(run) | EventsArrived(run) | Ended(run):
+                self.known = self.known._replace(run=run)
+            case NextKey(key=key):  # the answer was clear: the request before started nothing
                 self.is_in_doubt = False
+                self.known = RunDetails(unanswered_key=key, left_behind=True)
             case Waiting(error=error):
                 self.is_in_doubt = self.is_in_doubt or error.may_have_worked
 
@@ -249,9 +263,8 @@ class Fleet(Generic[T]):
     def _abandon(self) -> Iterator[RunEnded[T]]:
         """Leave the runs that have not ended to ``post``."""
         left, self._working = self._working, {}
-        for item in left:
-            left_behind = RunResult(interrupted(self._halt), RunDetails(left_behind=True))
-            yield self._ended(item, left_behind)
+        for item, member in left.items():
+            yield self._ended(item, RunResult(interrupted(self._halt), member.known))
 
     def _ended(self, item: T, result: RunResult) -> RunEnded[T]:
         """Keep the result of a run."""

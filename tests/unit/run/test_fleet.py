@@ -10,6 +10,7 @@ import pytest
 
 from mogplex_ci.models import Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
+from mogplex_ci.report.still_running import state_after_stop
 from mogplex_ci.run.fleet import (
     Fleet,
     RunEnded,
@@ -25,8 +26,10 @@ from mogplex_ci.run.updates import (
     NoMoreStarts,
     Polling,
     Started,
+    Starting,
     Update,
 )
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.execute import ending_of_block
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
@@ -256,11 +259,21 @@ def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(
     assert (end.exit_code, end.error_code) == (code, "INTERRUPTED")
 
 
-def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
+@pytest.mark.parametrize(
+    ("first", "by_hand"),
+    [
+        ([Starting("repo", None, "key")], "the key key. Re-run the job: it finds this run."),
+        ([Starting("repo", None, "key"), started()], "mogplex-ci runs cancel run"),
+    ],
+    ids=["in doubt", "started"],
+)
+def test_who_does_not_end_after_a_stop_signal_is_left_to_post(
+    first: Sequence[Update], by_hand: str
+) -> None:
     time, stop, hangs = VirtualTime(), Stop(), threading.Event()
 
     def execute(_item: str, _stop: Stop) -> Work:
-        yield started()
+        yield from first
         hangs.wait(LONG)
         return RunResult(GOOD)
 
@@ -270,7 +283,10 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     updates = list(fleet.perform())
     hangs.set()
     assert isinstance(updates[-1], RunEnded)
-    assert fleet.results["a"].details.left_behind
+    details = fleet.results["a"].details
+    assert details.left_behind
+    says = state_after_stop(details, typed_inputs(), Sanitizer())
+    assert says.endswith(f"gets to it. By hand: {by_hand}")
     assert time.monotonic() == 1.0 + USUAL_STOP_SECONDS.runs
 
 
