@@ -89,23 +89,27 @@ _FETCH: Final = {"repos": _repos, "agents": _agents, "skills": _skills}
 def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     """Print what can be listed, and return the exit code."""
     _, options = choose(command, parsers()[command], argv)
-    console = session.console
-    items = list(_FETCH[command](session, options))
-    if options.json:
-        for item in items:
-            console.json(item.data)
-    elif "matrix" in options and options.matrix:
-        _print_matrix(items, console)
-    else:
-        print_table([list(cells_of(item, console.safe)) for item in items], console)
-    if not items:
-        console.warn("nothing found")
-    elif len(items) >= LIST_LIMIT:
-        cut: LiteralString = "only the first {} are listed"
-        if "q" in options:
-            cut += "; narrow them with --q"
-        console.warn(cut, LIST_LIMIT)
+    rows = list(_FETCH[command](session, options))
+    narrowing: LiteralString = "; narrow them with --q" if "q" in options else ""
+    print_rows(rows, options, session.console, narrowing)
     return 0
+
+
+def print_rows(
+    rows: Sequence[Row], options: argparse.Namespace, console: Console, narrowing: LiteralString
+) -> None:
+    """Print rows in the shape that ``options`` ask for. ``narrowing`` says how to list fewer."""
+    if options.json:
+        for row in rows:
+            console.json(row.data)
+    elif "matrix" in options and options.matrix:
+        _print_matrix(rows, console)
+    else:
+        print_table([list(cells_of(row, console.safe)) for row in rows], console)
+    if not rows:
+        console.warn("nothing found")
+    elif len(rows) >= LIST_LIMIT:
+        console.warn("only the first {} are listed" + narrowing, LIST_LIMIT)
 
 
 def cells_of(item: Row, safe: Sanitizer) -> Iterator[CleanText]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.commands.common import Session, choose, in_session
-from mogplex_ci.commands.lists import Row, cells_of, print_table
+from mogplex_ci.commands.lists import Row, print_rows
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import kinds
 from mogplex_ci.inputs.flags import Parser
-from mogplex_ci.models import LIST_LIMIT, is_uuid
+from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import SafeText
 from mogplex_ci.untrusted import Untrusted
@@ -51,20 +51,11 @@ def _list(session: Session, options: argparse.Namespace) -> int:
     if options.repo:
         repo_id = session.repo_id(options.repo)
     found = session.call(lambda client, timeout: client.sandboxes(repo_id=repo_id, timeout=timeout))
-    console = session.console
     rows = [
         Row(sandbox.id, (sandbox.status, sandbox.working_branch, sandbox.error), sandbox.data)
         for sandbox in found
     ]
-    if options.json:
-        for row in rows:
-            console.json(row.data)
-    else:
-        print_table([list(cells_of(row, console.safe)) for row in rows], console)
-    if not rows:
-        console.warn("nothing found")
-    elif len(rows) >= LIST_LIMIT:
-        console.warn("only the first {} are listed; narrow them with --repo", LIST_LIMIT)
+    print_rows(rows, options, session.console, "; narrow them with --repo")
     return 0
 
 
