@@ -74,10 +74,9 @@ class Azure(Platform):
             properties |= {"sourcepath": place.file, "linenumber": str(place.line)}
         self._command("task.logissue", properties, f"{title}: {text}")
 
-    def debug(self, text: SafeText) -> None:
+    def _debug(self, text: SafeText) -> None:
         """Print a line that is shown in the colour of ``system.debug``."""
-        if self.is_debug:
-            self._write(f"##[debug]{text}")
+        self._write(f"##[debug]{text}")
 
     def mask(self, secret: str) -> None:
         """Have the agent hide ``secret`` in all later lines."""

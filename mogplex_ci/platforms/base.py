@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
-from mogplex_ci.platforms.job_log import coloured, without_matches
+from mogplex_ci.platforms.job_log import DETAILS_END, coloured, size_in_log, without_matches
 from mogplex_ci.platforms.system import (
     Identity,
     System,
@@ -137,6 +137,8 @@ class Platform:
         """The step's input ``key-suffix``; set once its inputs are read."""
         self.terminal: TextIO | None = None
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
+        self.log_size = 0
+        """Bytes of all that was written to the job log; see ``size_in_log``."""
         self._stream = stream
         self._exported = ""
 
@@ -306,9 +308,12 @@ class Platform:
         """Show a link beside the job, where the system can."""
 
     def debug(self, text: SafeText) -> None:
-        """Print a diagnostic line if ``is_debug``."""
-        if self.is_debug:
-            self._write(f"DEBUG: {text}")
+        """Print a diagnostic line if ``is_debug`` and the log has room for details."""
+        if self.is_debug and self.log_size < DETAILS_END:
+            self._debug(text)
+
+    def _debug(self, text: SafeText) -> None:
+        self._write(f"DEBUG: {text}")
 
     def mask(self, secret: str) -> None:
         """Ask the system to hide ``secret`` in the log from now on, where it can."""
@@ -406,6 +411,8 @@ class Platform:
             yield exported_to, Path(self.env[exported_to])
 
     def _write(self, text: str) -> None:
+        """Write a line to the job log."""
+        self.log_size += size_in_log(text)
         self._stream.write(text + "\n")
         self._stream.flush()
 

@@ -76,9 +76,9 @@ class Forgejo(GitHubActions):
         """Print a line: the runner knows no annotations."""
         Platform.annotate(self, level, title, text, place)
 
-    def debug(self, text: SafeText) -> None:
+    def _debug(self, text: SafeText) -> None:
         """Print a diagnostic line: the runner drops its own kind."""
-        Platform.debug(self, text)
+        Platform._debug(self, text)
 
     def mask(self, secret: str) -> None:
         """Have the runner hide ``secret``, line by line, in all later lines."""

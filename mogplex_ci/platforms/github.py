@@ -124,10 +124,9 @@ class GitHubActions(Platform):
             properties |= {"file": place.file, "line": str(place.line)}
         self._write(_command(level.value, properties, text))
 
-    def debug(self, text: SafeText) -> None:
+    def _debug(self, text: SafeText) -> None:
         """Print a line that only step debug logging shows."""
-        if self.is_debug:
-            self._write(_command("debug", {}, text))
+        self._write(_command("debug", {}, text))
 
     def mask(self, secret: str) -> None:
         """Have the runner hide ``secret`` in all later lines."""

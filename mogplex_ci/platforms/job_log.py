@@ -14,6 +14,14 @@ from typing import Final, TextIO, cast
 
 from mogplex_ci.waiting import Stop
 
+DETAILS_END: Final = 3 * 2**20
+"""Size of a log from which on it gets no details. GitLab's runner cuts a log at 4 MiB, and what
+says how the step ended must come before that.
+"""
+_STAMP_BYTES: Final = 32
+"""GitLab's runner puts a time stamp before each line:
+https://docs.gitlab.com/runner/configuration/feature-flags/ (``FF_TIMESTAMPS``).
+"""
 PATIENCE: Final = 5.0
 """Seconds that a line waits for a reader that has fallen behind."""
 PATIENCE_IN_ALL: Final = 60.0
@@ -41,6 +49,11 @@ _MATCHED_BLANKS: Final = r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)"
 """A colon, numbers behind one, or numbers behind a bracket, and the blanks behind that, if any: a
 match without blanks keeps the search linear, since no number is read twice.
 """
+
+
+def size_in_log(line: str) -> int:
+    """Return the bytes that a line takes in a job's log."""
+    return _STAMP_BYTES + len(line.encode(errors="replace")) + 1
 
 
 def without_matches(line: str) -> str:

@@ -108,7 +108,7 @@ def _write_failure(lines: LogLines, failure: Failure) -> None:
     if failure.detail and not text.says_nothing(failure.detail):
         whole = text.beyond_title(Untrusted(failure.detail), lines.safe.block)
         if whole:
-            lines.group(lines.safe.line("The full message"), whole)
+            lines.details(lines.safe.line("The full message"), whole)
 
 
 def _rows(table: Table, safe: Sanitizer) -> list[SafeText]:

@@ -80,7 +80,8 @@ class EventLog:
             try:
                 self._write(addition)
             except Exception:
-                self._lines.say("An event cannot be shown here; the events file would have it")
+                words = "An event cannot be shown here; the events file would have it"
+                self._lines.details(self._safe.line(words))
 
     def write_open_calls(self, *, ended: bool = False, held_since: float = inf) -> None:
         """Write the starts that are held back since then.
@@ -92,7 +93,7 @@ class EventLog:
                 del self._held[call]
                 self.write_batch()
                 words = text.tool_call(call, call.start, None, unfinished=ended)
-                self._lines.group(self._timed(call.at, words), self._lines.below(words))
+                self._lines.details(self._timed(call.at, words), self._lines.below(words))
 
     def write_batch(self) -> None:
         """Write one line for the calls that share it."""
@@ -102,7 +103,7 @@ class EventLog:
             return
         words = text.tool_calls(ToolUse(batch[0].name, batch))
         ended = max(call.ended or call.at for call in batch)
-        self._lines.line(self._timed(ended, words))
+        self._lines.details(self._timed(ended, words))
 
     def _write(self, addition: Addition) -> None:
         if not isinstance(addition, ToolCall):
@@ -127,12 +128,12 @@ class EventLog:
         details = self._lines.below(words)
         if details:
             title = self._safe.sentence("Details of ", entry.phase.value)
-            self._lines.group(title, details)
+            self._lines.details(title, details)
 
     def _note(self, entry: Note) -> None:
         self._annotate_file(entry)
         words = text.entry_text(entry, self._safe)
-        self._lines.group(self._timed(entry.at, words), self._lines.below(words))
+        self._lines.details(self._timed(entry.at, words), self._lines.below(words))
 
     def _annotate_file(self, entry: Note) -> None:
         """Annotate the line of a file that an event names, if it is one of this job's
@@ -182,7 +183,7 @@ class EventLog:
             self._batch.append(call)
         if call.failed or not says_nothing:
             at = call.at if call.ended is None else call.ended
-            self._lines.group(self._timed(at, words), lines)
+            self._lines.details(self._timed(at, words), lines)
 
     def _agent_text(self, piece: TextPiece) -> None:
         """Write what the agent says: short text behind its time, longer text, and what follows
@@ -190,9 +191,12 @@ class EventLog:
         """
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
         lines = self._lines.block(said)
+        if not self._lines.has_room_for(lines):
+            self._lines.details(self._timed(piece.at, text.EntryText("agent", [said])))
+            return
         goes_on = self._lines.agent_speaks
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
-        if not self._lines.has_room_for(lines) or (is_short and not goes_on):
+        if is_short and not goes_on:
             lines = [self._timed(piece.at, text.EntryText("agent", [said]))]
         elif not goes_on:
             lines = [self._timed(piece.at, text.EntryText("agent:", [])), *lines]

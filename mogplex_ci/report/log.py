@@ -17,7 +17,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
-from mogplex_ci.report.log_lines import DETAILS_LIMIT, JobLogLines, KeptLines
+from mogplex_ci.report.log_lines import KEPT_LIMIT, JobLogLines, KeptLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.plan import StepRun
@@ -31,7 +31,6 @@ from mogplex_ci.workspace import discard, writable, write_whole
 if TYPE_CHECKING:
     from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 
-_LEAST_ROOM: Final = 20_000
 _LEFT_OUT: Final = 200
 """Characters of the event's words that are not in the prompt."""
 _WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
@@ -124,7 +123,7 @@ class Log(Report):
         if len(runs) == 1:
             self._runs = {run.number: _StreamedLog(self.lines, run) for run in runs}
             return
-        room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
+        room = KEPT_LIMIT // len(runs)
         self._runs = {run.number: _FoldedLog(self.lines, run, room) for run in runs}
         number = count(len(runs), "run")
         if self.logs_folder is not None:
@@ -185,7 +184,7 @@ class Log(Report):
         if ending.exit_code != 0 and ending.annotation:
             said_of_it = self._safe.sentence(run.name, " ", ending.annotation)
             self._annotate_failure(said_of_it, was_started=run.work is not None)
-        if kept and file is None:
+        if kept and file is None and self.lines.has_room_for(kept):
             self.lines.fold(self._safe.sentence(run.name, " The run's log"), kept)
 
     def _write_log(self, run: "RunFacts", kept: Sequence[SafeText]) -> SafeText | None:
@@ -288,7 +287,7 @@ class _FoldedLog:
     """
 
     def __init__(self, lines: JobLogLines, run: StepRun, room: int) -> None:
-        """``room`` is the characters that are kept."""
+        """``room`` is the bytes that are kept."""
         self._job_log = lines
         self._name = run.name
         self._kept = KeptLines(lines.safe, room)

@@ -1,6 +1,8 @@
 """Where the lines of a log go: into the job log as they come, or into a group that is shown later.
 
-There is a limit to them: CI systems cut a long log, and show so many annotations and no more.
+There is a limit to them: CI systems cut a long log, and show so many annotations and no more. A
+long log goes on without details, which are the events of a run but for its phases, and all that is
+folded.
 """
 
 from collections import Counter, deque
@@ -9,14 +11,13 @@ from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.job_log import DETAILS_END, size_in_log
 from mogplex_ci.report import text
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
-DETAILS_LIMIT: Final = 2_000_000
-"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come
-before that.
-"""
+KEPT_LIMIT: Final = 2 * 2**20
+"""Bytes that the logs of a fleet's runs share; the lines that come as they happen have the rest."""
 ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
@@ -37,17 +38,23 @@ class LogLines:
     own_repository: str | None = None
     """``owner/name`` of the repository in whose files lines can be annotated."""
 
-    def __init__(self, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
-        """``room`` is the bytes of details and of the agent's words; what goes beyond is left
-        out.
-        """
+    def __init__(self, sanitizer: Sanitizer, limit: int) -> None:
+        """``limit`` is the size of the log from which on it gets no details."""
         self.safe = sanitizer
         self.agent_speaks = False
         """Whether the last line is the agent's."""
-        self._room = room
-        self._says_full = False
+        self._limit = limit
+        self._read_only = 0
+        """Characters that were read, and are not shown."""
+        self._is_full = False
+        """Whether the log goes on without details."""
         self._why_waiting: SafeText | None = None
         """The reason that the last line about a wait gave."""
+
+    @property
+    def _size(self) -> int:
+        """Bytes of all that was written; see ``size_in_log``."""
+        raise NotImplementedError
 
     def line(self, text: SafeText) -> None:
         """Write a finished line."""
@@ -115,13 +122,18 @@ class LogLines:
         else:
             self.fold(title, lines)
 
+    def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
+        """Write what a long log goes on without: ``title``, with ``lines`` as in a group."""
+        if self.has_room_for([title, *lines]):
+            self.group(title, lines)
+
     def below(self, words: text.EntryText) -> list[SafeText]:
         """Return the lines for what an entry's own line leaves out; none once the log has no room
         for them.
         """
         lines = text.beyond_title(words.message, self.block)
         for details in words.details:
-            if self._room > 0:
+            if self._has_room:
                 lines += self.block(self.safe.details(details))
         return lines
 
@@ -131,34 +143,46 @@ class LogLines:
         A long line is cut, but reading it for secrets takes time: it takes the room of all that is
         read.
         """
-        if self._room <= 0:
+        if not self._has_room:
             return []
         lines = self.safe.block(value)
         read = len(value.text) if isinstance(value, Untrusted) else len(value)
-        self._room -= max(min(read, BLOCK_LIMIT) - sum(map(len, lines)), 0)
+        self._read_only += max(min(read, BLOCK_LIMIT) - sum(map(len, lines)), 0)
         return lines
 
+    @property
+    def _has_room(self) -> bool:
+        return not self._is_full and self._size + self._read_only < self._limit
+
     def has_room_for(self, lines: Sequence[SafeText]) -> bool:
-        """Whether the log is short enough for more details; says so when it no longer is."""
-        self._room -= sum(len(line.encode()) for line in lines)
-        if self._room <= 0 and not self._says_full:
-            self._says_full = True
+        """Whether the log is short enough for more details. From the first ones on for which it is
+        not, there is no room for any; says so then.
+        """
+        if self._is_full:
+            return False
+        end = self._size + self._read_only + sum(map(size_in_log, lines))
+        if end >= self._limit:
+            self._is_full = True
             self.say(
                 "The log is long and goes on without details; the events file and the report can hold them"
             )
-        return self._room > 0
+        return not self._is_full
 
 
 class JobLogLines(LogLines):
     """Lines of the job log, which a CI system shows as they come."""
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
-        super().__init__(sanitizer)
+        super().__init__(sanitizer, DETAILS_END)
         self.platform = platform
         self.own_repository = platform.repository()
         self.wanted = "all"
         """The input ``annotations``: those that are not wanted are lines."""
         self._annotated: Counter[Level] = Counter()
+
+    @property
+    def _size(self) -> int:
+        return self.platform.log_size
 
     def line(self, text: SafeText) -> None:
         """See ``LogLines``."""
@@ -199,23 +223,35 @@ class KeptLines(LogLines):
     """Lines that are kept until they are shown in one group; of a long log, its end."""
 
     def __init__(self, sanitizer: Sanitizer, room: int) -> None:
-        """``room`` is the characters that are kept, and see ``LogLines``."""
+        """``room`` is the bytes that are kept, and see ``LogLines``."""
         super().__init__(sanitizer, room)
-        self._characters_left = room
+        self._room = room
+        self._size_of_all = 0
+        self._size_of_dropped = 0
         self._lines: deque[SafeText] = deque()
         self._dropped = 0
         self.first_of_update: SafeText | None = None
         """The first line since it was last set to None."""
+
+    @property
+    def _size(self) -> int:
+        return self._size_of_all
 
     def line(self, text: SafeText) -> None:
         """Keep a line, in place of the oldest ones when there is no room for all."""
         self.agent_speaks = False
         self.first_of_update = self.first_of_update or text
         self._lines.append(text)
-        self._characters_left -= len(text)
-        while self._characters_left < 0:
-            self._characters_left += len(self._lines.popleft())
+        self._size_of_all += size_in_log(text)
+        while self._size_of_all - self._size_of_dropped > self._room:
+            self._size_of_dropped += size_in_log(self._lines.popleft())
             self._dropped += 1
+
+    def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
+        """Keep ``title``, whatever the size, with ``lines`` if there is room: the oldest lines
+        go.
+        """
+        self.group(title, lines)
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Keep the title as a line: groups do not nest."""

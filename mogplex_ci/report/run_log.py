@@ -182,7 +182,7 @@ class RunLog:
         title = self._safe.line("The log of the installation in the sandbox")
         if left_out:
             title = self._safe.sentence(title, ", the last ", len(lines), " lines")
-        self._lines.group(title, lines)
+        self._lines.details(title, lines)
 
     def _starting(self, starting: u.Starting) -> None:
         repo = Untrusted(starting.repo_id)

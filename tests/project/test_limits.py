@@ -13,7 +13,7 @@ from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, baseline, checks
 from mogplex_ci.inputs import declared, run_file, values
-from mogplex_ci.platforms import buildkite
+from mogplex_ci.platforms import buildkite, job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
@@ -51,7 +51,8 @@ ROWS: dict[str, tuple[float, ...]] = {
     "wait for a required check": (checks.MISSING_SECONDS / 60,),
     "response of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
-    "details": (log_lines.DETAILS_LIMIT,),
+    "the job log": (job_log.DETAILS_END / 2**20, job_log._STAMP_BYTES),
+    "the logs of several runs": (log_lines.KEPT_LIMIT / 2**20,),
     "annotations": (log_lines.ANNOTATIONS_LIMIT,),
     "job summary": (summary.SUMMARY_LIMIT,),
     "HTML report": (html.PAGE_LIMIT,),

@@ -15,6 +15,9 @@ import pytest
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import TokenLostError, UnreachableError
 from mogplex_ci.platforms.base import PLAIN, Plain
+from mogplex_ci.platforms.gitlab import GITLAB, GitLab
+from mogplex_ci.platforms.job_log import size_in_log
+from mogplex_ci.platforms.system import System
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.run.agent_text import Checkpoint
@@ -35,10 +38,12 @@ from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
 from tests.unit.report.events import (
     BRANCH,
+    PULL_REQUEST,
     SUCCESSFUL,
     Feed,
     OneRun,
     call,
+    delivery,
     delta,
     event,
     facts,
@@ -503,7 +508,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
         if group.title == "[run 0] The run's log"
     ]
     assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
-    assert 19_000 < sum(map(len, group.lines)) < 20_100
+    assert 20_400 < sum(size_in_log(line) for line in group.lines) < 2 * 2**20 / 100 + 100
     assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
     assert group.lines[-1].startswith("To look at the run: ")
 
@@ -548,24 +553,70 @@ def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
 def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it() -> None:
     """Otherwise 16 MiB of them would be read for secrets, and a hundredth shown."""
     log = log_of_events(
-        *(event("log", f"flood {number}", number, logs="word " * 16_000) for number in range(150))
+        *(event("log", f"flood {number}", number, logs="word " * 16_000) for number in range(200))
     )
     assert sum("The log is long" in line for line in log.timeline) == 1
-    assert "[02:29]   flood 149" in log.timeline
+    assert [f"flood {number}" in "\n".join(log.shown) for number in (149, 199)] == [True, False]
 
 
-def test_details_stop_before_they_drown_the_result() -> None:
-    floods = [
-        event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190)
-        for number in range(150)
+SHORT_WORDS = [delta("y\n" * 490 + "\n", 1) for _ in range(500)]
+FLOODS = {
+    "240,000 short lines": (GITLAB, SHORT_WORDS),
+    "18,000 lines of 268 characters": (
+        PLAIN,
+        [event("log", f"{at:06} " + "x" * 261, 1) for at in range(18_000)],
+    ),
+    "folded details": (
+        GITLAB,
+        [event("log", f"flood {at}", 1, logs=("x" * 99 + "\n") * 190) for at in range(250)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("system", "flood"), FLOODS.values(), ids=FLOODS)
+def test_a_flood_leaves_room_for_how_the_step_ended(
+    system: System, flood: list[dict[str, Any]]
+) -> None:
+    """GitLab's runner cuts a log at 4 MiB; its time stamps take 32 bytes of each line."""
+    stream = io.StringIO()
+    platform = {PLAIN: Plain, GITLAB: GitLab}[system](system, {}, stream)
+    log = Log(platform, Sanitizer(), lambda: 0.0)
+    only = planned()
+    log.begin_runs([only])
+    log.on(only, Feed().arrived(*flood, delivery(2)))
+    log.on(only, Heartbeat(run(), 600.0, 60.0, 0.0))
+    log.end_run(facts(result(Result.FAILED, *SUCCESSFUL, **FAILURE)))
+    lines = stream.getvalue().splitlines()
+    assert 3_000_000 < sum(map(size_in_log, lines)) < 3_200_000
+    assert sum("The log is long" in line for line in lines) == 1
+    after = lines[next(at for at, line in enumerate(lines) if "The log is long" in line) + 1 :]
+    assert len(after) < 20
+    for said in (
+        "● delivery: Pull request",
+        "Still finishing",
+        "The run failed: Tests fail",
+        PULL_REQUEST,
+    ):
+        assert any(said in line for line in after), said
+
+
+def test_diagnostics_stop_before_they_drown_the_result() -> None:
+    stream = io.StringIO()
+    platform = Plain(PLAIN, {"MOGPLEX_DEBUG": "1"}, stream)
+    for _ in range(4_000):
+        platform.debug(Sanitizer().line("x" * 960))
+    assert sum(map(size_in_log, stream.getvalue().splitlines())) < 3 * 2**20 + 1_000
+
+
+def test_the_kept_logs_of_a_fleet_leave_room_for_its_table() -> None:
+    runs = [
+        OneRun(result(Result.FAILED, *SUCCESSFUL, **FAILURE), [Feed().arrived(*SHORT_WORDS)])
+        for _ in range(5)
     ]
-    words = [delta(f"words {number}\n" + "yyy " * 250 + "\n\n", 200) for number in range(300)]
-    log = log_of_events(*floods, *words, ended=result(Result.FAILED, **FAILURE))
-    assert sum(len(line) for line in log.shown) < 2_200_000
-    assert sum("The log is long" in line for line in log.timeline) == 1
-    assert "[02:29]   flood 149" in log.timeline
-    assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.timeline)
-    assert any(line.startswith("Error: The run failed: Tests fail. ") for line in log.timeline)
+    text, _ = written(None, runs, is_fleet=True)
+    assert sum(map(size_in_log, text.splitlines())) < 2_200_000
+    assert text.count("The run's log") == 5
+    assert len(re.findall("(?m)^✘ failed +acme/web", text)) == 5
 
 
 def test_a_line_about_a_wait_gives_the_reason_when_it_changes() -> None:
