@@ -64,6 +64,15 @@ points: U+0489 and other combining marks, U+0600, U+0640, … Which ones depends
 ICU: here every non-ASCII character is skipped.
 """
 
+_OTHER_MARKERS: Final = (
+    # GitLab takes a piece of a live log whose first line has the runner's time stamp for one that
+    # has stamps in every line: ``2026-11-30T10:00:00.000000Z 00O ``.
+    (r"(?<=[0-9]Z) (?=[0-9a-f]{2}[A-Z])", "\xa0"),
+    # GitLab's runner has begun to read it, as GitHub's does.
+    (r"(?<=:)(?=:\s*add-mask)", "\xa0"),
+)
+"""Places in which a no-break space makes text of what a CI system obeys."""
+
 Value: TypeAlias = Untrusted | str | int
 """A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
@@ -248,6 +257,8 @@ class Sanitizer:
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
         if any(self.redactor.find(text)) or _begins_like_time_stamp(text):
+            return None
+        if break_markers(text) != text:
             return None
         return str.__new__(kind, text)
 
@@ -529,10 +540,13 @@ def _begins_like_time_stamp(text: str) -> bool:
 
 
 def break_markers(text: str) -> str:
-    """Return ``text`` in which ``##[``, ``##vso`` and ``##teamcity`` no longer stand anywhere.
+    """Return ``text`` in which ``##[``, ``##vso``, ``##teamcity``, ``::add-mask`` and a time stamp
+    of GitLab's runner no longer stand anywhere.
 
     The space is visible on purpose: what compares by culture ignores invisible characters.
     """
-    if "#" not in text:
-        return text
-    return re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)
+    if "#" in text:
+        text = re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)
+    for place, space in _OTHER_MARKERS:
+        text = re.sub(place, space, text, flags=re.IGNORECASE)
+    return text

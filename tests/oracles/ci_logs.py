@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 GITHUB_COMMANDS = frozenset(
@@ -50,7 +50,7 @@ def obeyed(log: str) -> list[Command]:
     """Return everything in ``log`` that any CI system obeys."""
     return [
         command
-        for system in (github, azure, teamcity, gitlab, buildkite, jenkins)
+        for system in (github, azure, teamcity, gitlab, gitlab_runner, buildkite, jenkins)
         for command in system(log)
     ]
 
@@ -105,28 +105,20 @@ def azure(log: str) -> list[Command]:
     The agent looks for ``##vso[`` and ``##[`` by the rules of a culture, which skip about a
     thousand code points: here every character beyond ASCII may be skipped, or not.
     """
-    return [
-        Command("Azure Pipelines", match[1].lower(), match[2])
-        for line in _lines(log)
-        for match in re.finditer(
-            rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)[^\]]*\](.*)",
-            line,
-            re.IGNORECASE,
-        )
-    ]
+    return _found(
+        "Azure Pipelines",
+        rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)[^\]]*\](.*)",
+        log,
+    )
 
 
 def teamcity(log: str) -> list[Command]:
     """Return the service messages of TeamCity."""
-    return [
-        Command("TeamCity", match[1].lower(), match[2])
-        for line in _lines(log)
-        for match in re.finditer(
-            rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)",
-            line,
-            re.I,
-        )
-    ]
+    return _found(
+        "TeamCity",
+        rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)",
+        log,
+    )
 
 
 def gitlab(log: str) -> list[Command]:
@@ -147,16 +139,18 @@ def gitlab(log: str) -> list[Command]:
         read = line.encode("utf-8", "surrogatepass")
         if all(read[at : at + 1] == byte for at, byte in stamp.items()):
             found.append(Command("GitLab", "time", read[:32].decode(errors="replace")))
-    return found
+    # Any line may be the first one of a piece of a live log.
+    return found + _found("GitLab", r"(\d{4}-\d\d-\d\dT[\d:.]+Z [\da-f]{2}[OE])(.*)", log)
+
+
+def gitlab_runner(log: str) -> list[Command]:
+    """Return the masks that a coming runner of GitLab adds (``proxy_exec``)."""
+    return _found("GitLab's runner", "::(add-mask)::(.*)", log)
 
 
 def buildkite(log: str) -> list[Command]:
     """Return the group headings of Buildkite, and its escapes for images and links."""
-    found = [
-        Command("Buildkite", match[1], match[2])
-        for line in _lines(log)
-        if (match := re.match(r"(---|\+\+\+|~~~|\^\^\^ \+\+\+)(?: |$)(.*)", line))
-    ]
+    found = _found("Buildkite", r"^(---|\+\+\+|~~~|\^\^\^ \+\+\+)(?: |$)(.*)", log)
     return found + [
         Command("Buildkite", match[1], "") for match in re.finditer(r"\x1b\](133[89]);", log)
     ]
@@ -181,11 +175,19 @@ def steering(log: str) -> list[str]:
     return [char for char in joined.sub("", log) if char not in "\n\t" and _is_ignorable(char)]
 
 
-def _lines(log: str) -> Iterator[str]:
-    for line in re.split(r"\r\n|[\r\n\v\f\x85\u2028\u2029]", log):
-        yield line
-        if (visible := _visible(line)) != line:
-            yield visible
+def _found(system: str, pattern: str, log: str) -> list[Command]:
+    """Return the commands, name and data, that ``pattern`` finds in the lines of ``log``, with or
+    without their invisible characters.
+    """
+
+    def read(line: str) -> list[Command]:
+        return [
+            Command(system, match[1].lower(), match[2])
+            for match in re.finditer(pattern, line, re.IGNORECASE)
+        ]
+
+    lines = re.split(r"\r\n|[\r\n\v\f\x85\u2028\u2029]", log)
+    return [command for line in lines for command in max(read(line), read(_visible(line)), key=len)]
 
 
 def _visible(text: str) -> str:
@@ -209,7 +211,7 @@ READERS: dict[str, Callable[[str], list[Command]]] = {
     "forgejo": github,
     "azure": azure,
     "teamcity": teamcity,
-    "gitlab": gitlab,
+    "gitlab": lambda log: gitlab(log) + gitlab_runner(log),
     "buildkite": buildkite,
     "jenkins": jenkins,
 }

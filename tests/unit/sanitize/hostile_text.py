@@ -74,6 +74,7 @@ COMMANDS = (
         "2026-01-02T03:04:05.678901Z 00O ",
         "xxxx-xx-xxTxx:xxxxxxxxxxxxZ",
         "6-01-02T03:04:05.678901Z 00O hidden",
+        "https://a.example/::add-mask::e",
     ),
     *(
         "##teamcity[buildStop comment='x']",

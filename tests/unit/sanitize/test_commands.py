@@ -103,6 +103,22 @@ def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-30T10:00:00.000000Z 00O hidden", "2026-11-30T10:00:00.000000Z\xa000O hidden"),
+        ("2026-11-30T10:00:00.000000Z 01E+rest", "2026-11-30T10:00:00.000000Z\xa001E+rest"),
+        ("a ::add-mask::e", "a :\xa0:add-mask::e"),
+        ("a ::Add-Mask::e", "a :\xa0:Add-Mask::e"),
+        ("done at 2026-11-30T10:00:00.000000Z 00 files", None),
+        ("std::vector and a::add", None),
+    ],
+)
+def test_what_gitlab_obeys_in_a_live_log_is_broken(text: str, shown: str | None) -> None:
+    assert SANITIZER.sentence("It says ", Untrusted(text)) == f"It says {shown or text}"
+    assert SANITIZER.block(Untrusted(text)) == [f"│\xa0{shown or text}"]
+
+
+@pytest.mark.parametrize(
     "template", ["", "{}", " {}", "\t", ":: {}", "#{}", "--- {}", "+{}", "~{}", "^{}"]
 )
 def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
