@@ -39,11 +39,11 @@ silent, which is cut.
 """
 SPLIT = re.compile(
     r"(?<=:)\n│\s+|(?<=The agent's last line: ).*|(?<=PatchApply) (?:×2, 1 failed, <time>|\(<time>\))\n"
-    r"|(?<=\()(?:started|unfinished)(?=\))"
+    r"|(?<=\()(?:started|unfinished)(?=\))|(?:\[<time>\]   Command (?:×\d+, <time>|\(.+?\))\n)+"
 )
 """A secret is recorded as `***`, in one line and one piece, which is laid out anew and may be a
-last line. Whether a call that is corrected at once shares a line, and whether one without an end is
-shown while it lasts, depends on how events come together.
+last line. Which calls share a line, and whether one without an end is shown while it lasts, depends
+on how events come together.
 """
 FOLD_OF_ONE = re.compile(r"::group::(.*)\n(│\s.*)\n::endgroup::")
 """What a fold is whose one value was a secret of several lines: a recording has it as `***`, which
