@@ -30,26 +30,24 @@ _EVENT_KINDS: Final = {kind.value: kind for kind in EventKind} | {
 """By the type of an event; that of a ``log`` with its stage."""
 _OWN_TYPES: Final = (*_EVENT_KINDS, "log", "status_changed", "cancel_requested")
 _KNOWN_KEYS: Final = (
-    *(
-        "ai_billing_source",
-        "base_branch",
-        "changed",
-        "created_branch",
-        "exit_code",
-        "external_run_id",
-        "failure_code",
-    ),
-    *(
-        "from",
-        "harness_id",
-        "kind",
-        "pull_request_url",
-        "runtime_command_id",
-        "runtime_run_id",
-        "stage",
-        "to",
-    ),
-    *("working_branch", "heartbeat", "recorded_at"),
+    "ai_billing_source",
+    "base_branch",
+    "changed",
+    "created_branch",
+    "exit_code",
+    "external_run_id",
+    "failure_code",
+    "from",
+    "harness_id",
+    "heartbeat",
+    "kind",
+    "pull_request_url",
+    "recorded_at",
+    "runtime_command_id",
+    "runtime_run_id",
+    "stage",
+    "to",
+    "working_branch",
 )
 """Payload keys of the service's own events that typed fields carry, or that matter to the service
 only.

@@ -210,7 +210,10 @@ class Client:
         query = {"path": path}
         route = f"{_run_path(run_id)}/artifact"
         return self._call(
-            *(Purpose.READ, "GET", route, answers.artifact),
+            Purpose.READ,
+            "GET",
+            route,
+            answers.artifact,
             query=query,
             timeout=timeout,
             newer="artifacts",
