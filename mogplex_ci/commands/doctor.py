@@ -167,7 +167,7 @@ def _repo_of(step: Step, service: Service, run: StepRun) -> Repo | None:
     """
     repo, name = run.plan.found, run.inputs.repo
     if repo is None and name is not None:
-        repo = step.recorder.follow_lookup(look_up(service, name))
+        repo = step.recorder.follow_lookup(look_up(service, name, run.plan.fault_of_repo))
         if repo is None:
             step.recorder.warn("Repository", _NOT_LISTED, Untrusted(name))
         else:

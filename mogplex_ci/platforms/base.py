@@ -219,6 +219,18 @@ class Platform:
             raise UsageError(Problem("GITHUB_API_URL", fault, remedy))
         return url.rstrip("/")
 
+    def file_url(self, path: str) -> str | None:
+        """Return the address at which people find a file of the workspace once the job has ended;
+        None if the system has no such page.
+        """
+        return None
+
+    def fault_of_repo(self, name: str) -> str | None:
+        """Return what is wrong with a ``repo`` that Mogplex does not know, if the environment tells
+        more than that; as the rest of a sentence about it.
+        """
+        return None
+
     @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""

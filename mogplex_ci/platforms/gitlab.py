@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
+from urllib.parse import quote
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.job_log import coloured
@@ -153,6 +154,18 @@ class GitLab(Platform):
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
         self._links: list[dict[str, object]] = []
+
+    def file_url(self, path: str) -> str | None:
+        """See ``Platform``: the page of an artifact of this job."""
+        if self.job_url is None:
+            return None
+        return f"{self.job_url}/artifacts/file/{quote(path)}"
+
+    def fault_of_repo(self, name: str) -> str | None:
+        """See ``Platform``: projects of GitLab have paths that look like GitHub's."""
+        if name.lower() != self.env.get("CI_PROJECT_PATH", "").lower():
+            return None
+        return "is this project's path on GitLab"
 
     @property
     def unreplaced_token_advice(self) -> str:

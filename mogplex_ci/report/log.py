@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.outputs import PAGE_FILE
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
@@ -245,7 +246,17 @@ class Log(Report):
             self._annotate_the_rest(failures[0].annotation if failures else None)
         else:
             write_blocks(self.lines, blocks)
+        self._link_report(step)
         self._explain(step.ending)
+
+    def _link_report(self, step: "StepFacts") -> None:
+        """Show a link to the report in ``output-dir`` beside the job."""
+        if step.task.output_dir is None:
+            return
+        path = PurePosixPath(step.task.output_dir) / PAGE_FILE
+        url = self._safe.url(self.lines.platform.file_url(str(path)))
+        if url is not None:
+            self.lines.link(self._safe.line("Report"), url)
 
     def _explain(self, ending: "EndingFacts") -> None:
         """End the log of a step that failed with its code, its exit code, and where the code is

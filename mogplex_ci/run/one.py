@@ -191,7 +191,9 @@ class Execution:
             started = yield from self._attach(inputs.run_id)
             return (yield from self._follow(started))
         name = inputs.repo or ""
-        self._repo = self._plan.found or (yield from look_up(self._service, name))
+        self._repo = plan.found
+        if self._repo is None:
+            self._repo = yield from look_up(self._service, name, plan.fault_of_repo)
         repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Repair, Repo, StartRequest
     from mogplex_ci.run.start import Key
     from mogplex_ci.sanitize import SafeText
+
+
+FaultOf: TypeAlias = "Callable[[str], str | None]"
+"""Returns what the environment says about a repository that Mogplex does not know."""
+
+
+def no_fault(name: str) -> None:
+    """Know nothing about the repository ``name``."""
 
 
 class Plan(NamedTuple):
@@ -27,6 +35,7 @@ class Plan(NamedTuple):
     """The repository, if it has been looked up already."""
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
+    fault_of_repo: FaultOf = no_fault
 
 
 class StepRun:

@@ -17,6 +17,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
 from mogplex_ci.problems import Problem
+from mogplex_ci.run.plan import FaultOf, no_fault
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def match_repos(word: str, repos: Sequence[Repo]) -> Match:
     return Match(visible or tuple(found))
 
 
-def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
-    """Return the repository whose full name is ``full_name``; see ``match_repos``.
+def find_repo(
+    client: "Client", full_name: str, *, timeout: float, fault_of: FaultOf = no_fault
+) -> Repo:
+    """Return the repository whose full name is ``full_name``; see ``match_repos``. ``fault_of``
+    returns more about a name that is unknown.
 
     Raises:
         UsageError: this token sees no such repository; the error lists the closest names it does
@@ -76,11 +80,14 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
     if len(found) == 1:
         return found[0]
     visible = client.repos(timeout=timeout)
-    raise UsageError(_no_such_repo(full_name, visible, several=bool(found)))
+    raise UsageError(_no_such_repo(full_name, visible, fault_of, several=bool(found)))
 
 
-def look_up(service: "Service", name: str) -> Generator[Waiting, None, Repo | None]:
-    """Return the repository of a name or an id; None for an id that the token does not list.
+def look_up(
+    service: "Service", name: str, fault_of: FaultOf = no_fault
+) -> Generator[Waiting, None, Repo | None]:
+    """Return the repository of a name or an id; None for an id that the token does not list. See
+    ``find_repo``.
 
     Raises:
         UsageError: this token sees no repository of the name.
@@ -90,7 +97,9 @@ def look_up(service: "Service", name: str) -> Generator[Waiting, None, Repo | No
     client = service.client
     if not is_uuid(name):
         return (
-            yield from service.answer_to(lambda timeout: find_repo(client, name, timeout=timeout))
+            yield from service.answer_to(
+                lambda timeout: find_repo(client, name, timeout=timeout, fault_of=fault_of)
+            )
         )
     listed = yield from service.answer_to(
         lambda timeout: client.repos(repo_id=name, timeout=timeout)
@@ -98,9 +107,11 @@ def look_up(service: "Service", name: str) -> Generator[Waiting, None, Repo | No
     return next(iter(listed), None)
 
 
-def find_repos(client: "Client", wanted: Sequence[str], timeout: float) -> dict[str, Match]:
+def find_repos(
+    client: "Client", wanted: Sequence[str], timeout: float, *, fault_of: FaultOf = no_fault
+) -> dict[str, Match]:
     """Return the repositories that each of ``wanted``, full names, ids or patterns such as
-    ``acme/*``, stands for.
+    ``acme/*``, stands for. See ``find_repo``.
 
     Raises:
         UsageError: with everything in ``wanted`` that stands for none, and the names that are
@@ -118,21 +129,23 @@ def find_repos(client: "Client", wanted: Sequence[str], timeout: float) -> dict[
         elif not is_complete:  # the API searches for text, not for patterns
             known = client.repos(query=max(re.split(r"[*?]", word), key=len), timeout=timeout)
         found[word] = match_repos(word, known)
-        problems += _faults(word, found[word], known, listed)
+        problems += _faults(word, found[word], known, listed, fault_of)
     if problems:
         raise UsageError(*problems)
     return found
 
 
 def _faults(
-    word: str, found: Match, known: Sequence[Repo], listed: Sequence[Repo]
+    word: str, found: Match, known: Sequence[Repo], listed: Sequence[Repo], fault_of: FaultOf
 ) -> list[Problem]:
     """Return why ``word`` cannot be used, if so. It was looked up among the ``known``; the
     ``listed`` are those that the token sees.
     """
     if not is_pattern(word):
         has_one = len(found.repos) == 1
-        return [] if has_one else [_no_such_repo(word, listed, several=bool(found.repos))]
+        if has_one:
+            return []
+        return [_no_such_repo(word, listed, fault_of, several=bool(found.repos))]
     if len(known) >= LIST_LIMIT:
         fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"
         return [Problem("repo", fault, "Use narrower patterns.", Untrusted(word))]
@@ -146,7 +159,9 @@ def _faults(
     return [Problem("repo", fault, _FIND_REPO, Untrusted(word))]
 
 
-def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Problem:
+def _no_such_repo(
+    name: str, listed: Sequence[Repo], fault_of: FaultOf, *, several: bool
+) -> Problem:
     """Return that ``name`` stands for none of the ``listed`` repositories, or for ``several``, and
     which are close.
     """
@@ -159,6 +174,9 @@ def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Proble
     names = tuple(repo.full_name for repo in near)
     fault = f"is not a repository that this token can see. {INSTALL_APP}"
     remedy = f"{_FIND_REPO} {_GIVE_ID}"
+    told = fault_of(name)
+    if told is not None:
+        fault, remedy = told, "Name the repository on GitHub."
     if several:
         fault = "is the name of several repositories"
         remedy = "Give the id of the one, from 'mogplex-ci repos list'."

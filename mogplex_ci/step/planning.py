@@ -19,7 +19,12 @@ def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) 
     """Return the plan of a step's run; of several, of the one in ``repo``."""
     jobs = max(inputs.matrix_job.parallel, platform.parallel_jobs)
     return Plan(
-        inputs._replace(prompt=""), inputs.start_request, key_of(inputs, platform, repo), jobs, repo
+        inputs._replace(prompt=""),
+        inputs.start_request,
+        key_of(inputs, platform, repo),
+        jobs,
+        repo,
+        fault_of_repo=platform.fault_of_repo,
     )
 
 

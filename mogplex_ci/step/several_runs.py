@@ -73,7 +73,9 @@ def find_runs(step: Step, tasks: Sequence[ActionInputs], token: SharedToken) -> 
     words = [word for task in tasks for word in task.repos]
     with contextlib.closing(token.client()) as client:
         service = Service(client, step.clock, step.stop, step.began, tasks[0].timeout)
-        looking = service.answer_to(partial(find_repos, client, words))
+        looking = service.answer_to(
+            partial(find_repos, client, words, fault_of=step.platform.fault_of_repo)
+        )
         found = step.recorder.follow_lookup(looking)
     step.recorder.log.hidden_repos(found)
     return planned_runs(pairs_of(tasks, found), step.platform, step.recorder.safe)

@@ -4,6 +4,7 @@ the prompt, and the job's own end.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -248,6 +249,30 @@ def test_a_report_of_an_earlier_job_is_emptied(job: Job) -> None:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
     assert report.read_text(encoding="utf-8") == "{}\n"
+
+
+@pytest.mark.parametrize("given", ["group/project", "group/project acme/web"])
+def test_a_path_on_gitlab_is_not_a_repository_on_github(
+    job: Job, emulator: Emulator, given: str
+) -> None:
+    variables = {"CI_PROJECT_PATH": "group/project", "MOGPLEX_REPO": given}
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", **variables)
+    assert ended.code == 2
+    assert '"group/project" is this project\'s path on GitLab.' in ended.out
+    assert "Name the repository on GitHub." in ended.out
+    assert "Install the Mogplex GitHub App" not in ended.out
+
+
+@pytest.mark.parametrize(("folder", "path"), [(".", ""), ("out put/mogplex", "out%20put/mogplex/")])
+def test_the_report_is_a_link_beside_the_job(
+    job: Job, emulator: Emulator, folder: str, path: str
+) -> None:
+    page = "https://gitlab.example/acme/web/-/jobs/7"
+    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", MOGPLEX_OUTPUT_DIR=folder, CI_JOB_URL=page)
+    assert ended.code == 0, ended.out
+    links = json.loads((job.workspace / "mogplex-annotations.json").read_text(encoding="utf-8"))
+    report = {"label": "Report", "url": f"{page}/artifacts/file/{path}report.html"}
+    assert {"external_link": report} in links["Mogplex"]
 
 
 @pytest.mark.slow
