@@ -61,6 +61,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return 0
     step, names = begin(argv, env)
     log = step.recorder.log
+    step.recorder.open_files(None)  # diagnostics alone, if they are asked for
     with ending_of_block(step) as end:
         inputs, missing = _read(argv, step.platform)
         log.lines.wanted = inputs.tasks[0].annotations

@@ -217,6 +217,7 @@ def test_the_events_words_and_the_gates_are_asked_for_together(
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, WOULD_START + "mine"),
         ({"ACT": "true"}, "the idempotency key is a new one each time"),
         ({"MOGPLEX_DRY_RUN": "true"}, WOULD_START),
+        ({"MOGPLEX_DEBUG": "1"}, "/api/v1/mogplex/repos"),
     ],
 )
 @pytest.mark.usefixtures("job")
