@@ -30,7 +30,7 @@ class ExpectedChecks(NamedTuple):
     patterns: CheckPatterns = CheckPatterns()
     """The input ``checks``."""
     failed_before: frozenset[str] = frozenset()
-    """Names of checks that failed in an earlier round, or on the branch before the run."""
+    """Names of checks that failed in an earlier round, or on an earlier commit of the branch."""
 
     @property
     def are_named(self) -> bool:
@@ -153,6 +153,15 @@ def list_checks(
         leaves=tuple(leaves),
         is_complete=are_all_listed and all(check.is_complete for check in counted),
     )
+
+
+def failed_names(failed: Iterable[Check]) -> Iterator[str]:
+    """Yield the names of failed checks that must exist on later commits: no suite's, and none that
+    was cancelled, which says nothing about the code and may have a name that no other commit has.
+    """
+    for check in failed:
+        if check.kind != "suite" and check.conclusion != "cancelled":
+            yield check.name.text
 
 
 def _is_of_run(check: Check, run: str) -> bool:

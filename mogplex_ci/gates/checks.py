@@ -16,12 +16,14 @@ from mogplex_ci.gates.check_list import (
     SUCCESS,
     CheckList,
     ExpectedChecks,
+    failed_names,
     list_checks,
     red_before,
     superseded_suites,
 )
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.gates.queries import LOOK_SECONDS
+from mogplex_ci.github_api import NO_COMMIT
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
@@ -308,12 +310,43 @@ class _ChecksJudge:
             yield GateWarns(f"could not find out which checks the base requires: {error.cause}")
         tip = inspection.branch_tip_before
         if tip:
-            listed = yield from self._listed(tip)
-            self._red_on_branch = frozenset(
-                check.name.text for check in listed.failed if check.kind != "suite"
-            )
-        failed_before = self._red_on_branch | inspection.failed_before
+            self._red_on_branch = yield from self._failed_on(tip)
+        failed_since = yield from self._failed_since_start()
+        failed_before = self._red_on_branch | failed_since | inspection.failed_before
         return ExpectedChecks(self._by_base or (), patterns, failed_before)
+
+    def _failed_since_start(self) -> Generator[Update, None, frozenset[str]]:
+        """Return the names of the checks that failed on other commits which the branch has had
+        since the run was started, such as those of an earlier attempt's rounds.
+        """
+        inspection = self._inspection
+        moves = yield from inspection.own_moves()
+        base_tip = inspection.baseline.base_tip
+        others = {NO_COMMIT, self._commit, inspection.branch_tip_before, base_tip}
+        failed: frozenset[str] = frozenset()
+        for commit in dict.fromkeys(tip for move in moves for tip in (move.before, move.after)):
+            if commit in others:
+                continue
+            names = yield from self._failed_on(commit)
+            # The branch may have been made at an older commit of the base.
+            if names and not (yield from self._is_in_base(commit)):
+                failed |= names
+        return failed
+
+    def _failed_on(self, commit: str) -> Generator[Update, None, frozenset[str]]:
+        """Return the names of the checks that failed on a commit."""
+        listed = yield from self._listed(commit)
+        return frozenset(failed_names(listed.failed))
+
+    def _is_in_base(self, commit: str) -> Generator[Update, None, bool]:
+        """Return whether the base had a commit before the run was started."""
+        base_tip = self._inspection.baseline.base_tip
+        if not base_tip:
+            return False
+        compared = yield from self._inspection.queries.ask(
+            lambda github: github.compare(base_tip, commit)
+        )
+        return compared.ahead_by == 0
 
     def _listed(self, commit: str) -> Generator[Update, None, CheckList]:
         """Return the checks of a commit that count, as they are now."""

@@ -34,7 +34,7 @@ class Inspection(NamedTuple):
     round: int
     """How many runs were judged, the present one included."""
     failed_before: frozenset[str]
-    """Names of checks that failed in earlier rounds: they must exist in this one."""
+    """Names of checks that failed in earlier rounds of this attempt: this one must have them."""
     checks: tuple[JudgedCheck, ...] = ()
     """Checks of the judged commit, as they were when it was judged."""
     rejected_checks: tuple[Check, ...] = ()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
+from mogplex_ci.gates.check_list import failed_names
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
@@ -220,10 +221,14 @@ class Rounds:
 
     def _note(self, details: RunDetails, inspection: Inspection) -> None:
         """Note the round that was judged."""
-        failed = [check.name.text for check in inspection.rejected_checks if check.kind != "suite"]
         run_id = details.run.id if details.run else ""
         self._rounds.append(
-            Round(run_id, inspection.candidate.commit, details.gates, tuple(failed))
+            Round(
+                run_id,
+                inspection.candidate.commit,
+                details.gates,
+                tuple(failed_names(inspection.rejected_checks)),
+            )
         )
 
     def _repair(

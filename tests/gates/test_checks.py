@@ -81,6 +81,50 @@ def test_a_second_round_that_deletes_the_workflow_that_failed_is_not_passed(stor
     assert (outcome(result), items(result)) == (MISSING, ["test"])
 
 
+def test_a_rerun_misses_the_check_that_failed_in_a_round_of_the_attempt_before(
+    story: Story,
+) -> None:
+    lint = check("lint", "success")
+    works = (
+        Work(FILES, checks=Look([check("test", "failure"), lint])),
+        Work({".github/workflows/test.yml": None}, checks=Look([lint])),
+    )
+    inputs: dict[str, Any] = {"checks": "lint", "repair": "1", "on_rerun": "attach"}
+    story.play(*works, **inputs)
+    again = story.play(attempt=2, **inputs)
+    assert again.details.joined
+    assert (outcome(again), items(again)) == (MISSING, ["test"])
+
+
+@pytest.mark.parametrize("conclusion", ["failure", "cancelled"])
+def test_a_check_that_failed_on_an_earlier_push_of_the_run_must_exist(
+    story: Story, conclusion: str
+) -> None:
+    """One that was cancelled says nothing: a newer push does that."""
+    github = story.github
+
+    def pushes_twice() -> None:
+        branch = story.runs[0].request.working_branch
+        first = github.push(branch, {"src/b.ts": "b"}, by=AGENT)
+        github.checks[first] = Look([check("e2e", conclusion)])
+
+    result = checked(story, Work(FILES, checks=GREEN, before=pushes_twice))
+    assert outcome(result) == (MISSING if conclusion == "failure" else PASSED)
+
+
+def test_a_check_that_failed_on_an_older_commit_of_the_base_is_not_missed(story: Story) -> None:
+    """The branch is made there."""
+    github = story.github
+    older = github.branches["main"]
+    github.checks[older] = Look([check("deploy", "failure")])
+    github.push("main", {"src/new.ts": "new"})
+
+    def makes_branch() -> None:
+        github.push(story.runs[0].request.working_branch, commit=older, by=AGENT)
+
+    assert outcome(checked(story, Work(FILES, checks=GREEN, before=makes_branch))) == PASSED
+
+
 def test_a_second_round_that_skips_the_job_that_failed_is_not_passed(story: Story) -> None:
     lint = check("lint", "success")
     works = (
