@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mogplex_ci import errors
 from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.read import ActionInputs, StepInputs, read_step
+from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.models import Repo
 from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
@@ -98,11 +98,11 @@ def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence
             raise
         inputs = read_step([*argv, *(f"--{name}={_STAND_INS[name]}" for name in missing)], platform)
 
-    def for_doctor(task: ActionInputs) -> ActionInputs:
-        task = task._replace(dry_run=False)
-        return task._replace(repo=None) if "repo" in missing else task
-
-    return inputs._replace(tasks=[for_doctor(task) for task in inputs.tasks]), missing
+    tasks = [task._replace(dry_run=False) for task in inputs.tasks]
+    if "repo" in missing:  # nothing to look up: one run stands for all
+        tasks = [tasks[0]._replace(repo=None)]
+        inputs = inputs._replace(names_one_run=True)
+    return inputs._replace(tasks=tasks), missing
 
 
 def _say_connection(lines: LogLines, url: str, env: Mapping[str, str]) -> None:

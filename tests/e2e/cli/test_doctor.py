@@ -292,3 +292,15 @@ def test_a_certificate_of_ones_own(
     assert "Trying again" not in ended.out, "a certificate does not get better"
     assert "TLS: the certificate authorities are those of " in readable(ended.out)
     assert step is None or said(step) == said(ended)
+
+
+def test_tasks_without_a_repository_are_judged_as_one(terminal: Terminal) -> None:
+    tasks = "tasks:\n  docs: {prompt: Fix the docs}\n  lint: {prompt: Fix the lint}\n"
+    (terminal.folder / "run.yml").write_text(tasks)
+    with Emulator("success") as emulator:
+        terminal.against(emulator)
+        lacking = terminal.mogplex("doctor", "--run-file", "run.yml", "--task", "all")
+        terminal.env["MOGPLEX_REPO"] = "acme/web"
+        complete = terminal.mogplex("doctor", "--run-file", "run.yml", "--task", "all")
+    assert (lacking.code, lines_of(lacking)[-1]) == (0, "Ready. A step still needs flag --repo")
+    assert (complete.code, lines_of(complete)[-1]) == (0, "Ready: a step would start 2 runs")
