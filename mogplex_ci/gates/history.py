@@ -69,7 +69,7 @@ class Changes(NamedTuple):
     is_approved: bool = False
     """Whether B's list is left out: people approved what the base brought meanwhile."""
     requires_approval: bool = False
-    """Whether the base requires an approval, if that was asked."""
+    """Whether the base requires an approval; asked if B's list has other paths than NOW's."""
     is_old_commit: bool = False
     """Whether the commit was the branch's tip before the run."""
 
@@ -206,19 +206,18 @@ class History:
         return [file for file in files if moved & {file.path, file.previous_path}]
 
     def _without_approved(self, changes: Changes) -> Generator[Update, None, Changes]:
-        """Return the changes without B's list, if people approved what the base brought."""
+        """Return the changes, without B's list if people approved what the base brought."""
+        if not (yield from self._requires_approval()):
+            return changes
+        changes = changes._replace(requires_approval=True)
         now = changes.base_now
-        base_tip = self._begin.base_tip
         compared = yield from self._compare(now, self._commit)
         if compared.ahead_by == 0:  # the base holds the commit
             return changes
-        taken_in = yield from self._compare(base_tip, compared.merge_base)
+        taken_in = yield from self._compare(self._begin.base_tip, compared.merge_base)
         if taken_in.ahead_by == 0:
             return changes
-        if not (yield from self._requires_approval()):
-            return changes
-        is_approved = yield from self._is_moved_by_people(now)
-        return changes._replace(is_approved=is_approved, requires_approval=True)
+        return changes._replace(is_approved=(yield from self._is_moved_by_people(now)))
 
     def _requires_approval(self) -> Generator[Update, None, bool]:
         """Return whether the base requires that a person approves a change."""

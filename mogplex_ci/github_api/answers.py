@@ -66,8 +66,6 @@ class Move(NamedTuple):
     """Its commit before; zeros if there was none."""
     after: str
     at: datetime
-    kind: str
-    """GitHub's word, such as ``push``, ``force_push`` or ``merge_queue_merge``."""
     actor: str
     """Login of the account; empty if GitHub does not show it, as of a merge queue."""
     by_person: bool
@@ -223,7 +221,6 @@ def move(item: object) -> Move:
         before=need(item, as_commit, "before"),
         after=need(item, as_commit, "after"),
         at=need(item, time, "timestamp"),
-        kind=str(field_at(item, "activity_type") or ""),
         actor=login(field_at(item, "actor")),
         by_person=field_at(item, "actor", "type") == "User",
     )

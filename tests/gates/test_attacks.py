@@ -197,12 +197,21 @@ def test_a_hardening_of_the_base_that_the_runs_merge_takes_back_is_judged(story:
     assert result.ending.cause == "the run succeeded, but it changed a protected path"
 
 
+@pytest.mark.parametrize("is_reviewed", [True, False])
 @pytest.mark.parametrize("by", [ADA, AGENT])
-def test_a_commit_that_is_merged_while_it_is_judged_is_judged(story: Story, by: str) -> None:
+def test_a_commit_that_is_merged_while_it_is_judged_is_judged(
+    story: Story, by: str, is_reviewed: bool
+) -> None:
     github = story.github
-    github.rules["main"] = [APPROVAL]
+    if is_reviewed:
+        github.rules["main"] = [APPROVAL]
     work = Work(EVIL, after=lambda: github.merge_pull_request(by=by))
-    assert outcome(story.play(work, **PROTECTS)) == REJECTED
+    result = story.play(work, **PROTECTS)
+    assert outcome(result) == REJECTED
+    advice = "Start a new run on a new branch"
+    assert result.ending.remedy == (
+        f"{advice}." if is_reviewed else f"{advice}, or require an approval on main."
+    )
 
 
 def test_a_hardened_file_of_the_noted_base_that_an_old_branch_puts_back_is_judged(
