@@ -2,12 +2,16 @@
 next.
 """
 
-from typing import LiteralString
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, LiteralString
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
 from mogplex_ci.run.result import RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+
+if TYPE_CHECKING:
+    from mogplex_ci.report.facts import RunFacts
 
 
 def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
@@ -73,15 +77,15 @@ def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list
     return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]
 
 
-def state_of_runs(count: int, left: int, started: int) -> str:
-    """Return, in our words, what became of the ``count`` runs of a step that a stop signal ended:
-    ``started`` of them were started, and ``left`` may still be running.
-    """
+def state_of_runs(runs: "Sequence[RunFacts]") -> str:
+    """Return, in our words, what became of the runs of a step that a stop signal ended."""
+    real = [run for run in runs if run.task.dry_run is None]
+    left = sum(run.ending.may_go_on for run in real)
     if left:
         return (
-            f"{left} of {count} runs are or may still be running: each run's part says why. The clean-up "
-            "tries again, if the [[job]] has one and gets to it. By hand: each run's part has the command."
+            f"{left} of {len(runs)} runs are or may still be running: each run's part says why, and "
+            "what to do."
         )
-    if started:
+    if any(run.work is not None for run in real):
         return "All its runs are over."
     return "No run was started."

@@ -312,9 +312,7 @@ class Recorder:
             if ending.result is Result.INTERRUPTED and runs:
                 from mogplex_ci.report.still_running import state_of_runs
 
-                left = sum(run.ending.may_go_on for run in runs)
-                started = sum(run.work is not None for run in runs)
-                ending = ending._replace(remedy=state_of_runs(len(runs), left, started))
+                ending = ending._replace(remedy=state_of_runs(runs))
             sent = sum(run.ending.requests for run in runs)
             of_step = RunDetails(requests_sent=sent)
             seconds = self._elapsed()

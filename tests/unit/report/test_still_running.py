@@ -88,9 +88,27 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run.")
 
 
-def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
-    assert state_of_runs(2, left=1, started=2) == (
-        "1 of 2 runs are or may still be running: each run's part says why. The clean-up tries "
-        "again, if the [[job]] has one and gets to it. By hand: each run's part has the command."
+def runs_after_stop(*runs: RunDetails, **fields: Any) -> str:
+    """Return what a stopped step says about its runs."""
+    stop = Stop()
+    stop.request(SIGTERM)
+    ending = interrupted(stop)
+    return state_of_runs(
+        [
+            facts_of(RunResult(ending, details), Sanitizer(), github(), planned(**fields), 0.0, 1.0)
+            for details in runs
+        ]
     )
-    assert state_of_runs(1, left=0, started=1) == "All its runs are over."
+
+
+def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
+    """The part of each says who acts next: the clean-up leaves a run that `on-interrupt: detach`
+    has left, and of a run without an id no command is known.
+    """
+    ended = LIVE._replace(run=run("success"))
+    assert runs_after_stop(ended, LIVE, IN_DOUBT) == (
+        "2 of 3 runs are or may still be running: each run's part says why, and what to do."
+    )
+    assert runs_after_stop(ended) == "All its runs are over."
+    assert runs_after_stop(RunDetails()) == "No run was started."
+    assert runs_after_stop(LIVE, ended, dry_run="slow") == "No run was started."
