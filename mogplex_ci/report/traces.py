@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, LiteralString
 
@@ -74,15 +74,17 @@ class Traces(Report):
         self,
         endpoint: str,
         platform: Platform,
+        matrix: Sequence[str],
         lines: LogLines,
         elapsed: Callable[[], float],
         stop: Stop,
     ) -> None:
-        """``endpoint`` is the collector's address, ``elapsed`` returns the step's age in
-        seconds.
+        """``endpoint`` is the collector's address, ``matrix`` what the jobs of a matrix differ in,
+        and ``elapsed`` returns the step's age in seconds.
         """
         self._host = host_of(endpoint)
         self._platform = platform
+        self._matrix = matrix
         self._lines = lines
         self._safe = lines.safe
         self._elapsed = elapsed
@@ -226,7 +228,7 @@ class Traces(Report):
             run = step.runs[0]
         attributes: dict[str, AttributeValue | None] = {
             Attribute.TASK_NAME: TASK,
-            Attribute.TASK_RUN_ID: _task_run_id(self._platform),
+            Attribute.TASK_RUN_ID: _task_run_id(self._platform, self._matrix),
             Attribute.TASK_RESULT: ending.result.row.task_result,
             Attribute.TASK_URL: self._safe.url(self._platform.job_url),
             Attribute.EXIT_CODE: ending.exit_code,
@@ -308,12 +310,12 @@ def _error_of(ending: EndingFacts) -> str | None:
     return ending.error_code or ending.result.value
 
 
-def _task_run_id(platform: Platform) -> str | None:
+def _task_run_id(platform: Platform, matrix: Sequence[str]) -> str | None:
     """Return an id that only this attempt of this step has, made from the names that the CI system
-    gives it; None if it gives none.
+    and its inputs give it; None if the system gives none.
     """
     identity = platform.identity()
     if identity is None:
         return None
-    names = json.dumps([*identity.parts, identity.attempt])
+    names = json.dumps([*identity.parts, *matrix, platform.key_suffix, identity.attempt])
     return hashlib.sha256(names.encode()).hexdigest()[:16]

@@ -165,7 +165,10 @@ class Recorder:
             host = Untrusted(host_of(endpoint))
             template: LiteralString = "A trace of this step goes to {} ({})"
             self.log.lines.line(self.safe.line(template, host, variable))
-            self._traces = Traces(endpoint, self._platform, self.log.lines, self._elapsed, stop)
+            matrix = self._inputs.matrix_job.parts if self._inputs is not None else ()
+            self._traces = Traces(
+                endpoint, self._platform, matrix, self.log.lines, self._elapsed, stop
+            )
             self._reports.append(self._traces)
 
     def check_state(self, runs: Sequence[StepRun]) -> None:

@@ -81,6 +81,20 @@ def warnings_of(log: str) -> list[str]:
     return [found.text for found in read_log(log).annotations if found.level == "warning"]
 
 
+def test_each_job_of_a_matrix_and_each_use_in_a_job_has_an_id_of_its_own(tmp_path: Path) -> None:
+    """GitHub gives all jobs of a matrix the same names; several uses have their `key-suffix`."""
+    ids = set()
+    for number, (matrix, suffix) in enumerate([("linux", ""), ("windows", ""), ("linux", "2")]):
+        context = {"matrix": {"os": matrix}, "index": number, "total": 2, "max-parallel": 2}
+        given = {"job-context": json.dumps(context), "key-suffix": suffix}
+        with Collector() as collector, Emulator("success", speed=SPEED) as emulator:
+            step = step_for(tmp_path / str(number), collector, emulator)
+            step.inputs |= given
+            assert step.run().code == 0
+            ids.add(collector.spans[0].attributes["cicd.pipeline.task.run.id"])
+    assert len(ids) == 3
+
+
 def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
     tmp_path: Path, collector: Collector
 ) -> None:
