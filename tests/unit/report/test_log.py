@@ -564,7 +564,7 @@ FLOODS = {
     "240,000 short lines": (GITLAB, SHORT_WORDS),
     "18,000 lines of 268 characters": (
         PLAIN,
-        [event("log", f"{at:06} " + "x" * 261, 1) for at in range(18_000)],
+        [delta((("y" * 267) + "\n") * 60 + "\n", 1) for _ in range(300)],
     ),
     "folded details": (
         GITLAB,
@@ -600,10 +600,29 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
         assert any(said in line for line in after), said
 
 
+def test_a_long_log_has_no_more_events() -> None:
+    stream = io.StringIO()
+    platform = Plain(PLAIN, {}, stream)
+    log = Log(platform, Sanitizer(), lambda: 0.0)
+    only = planned()
+    log.begin_runs([only])
+    platform.log_size = 3 * 2**20 - 200
+    failed_calls = [part for at in range(9) for part in call("Bash", at, at + 1, state="error")]
+    notes = [event("log", f"note {at}", 10 + at) for at in range(9)]
+    log.on(only, Feed().arrived(*failed_calls, *notes, delivery(20)))
+    lines = stream.getvalue().splitlines()
+    assert sum("Bash" in line for line in lines) == 2, "they had room"
+    assert not any("note" in line for line in lines)
+    assert [line[8:] for line in lines[-2:]] == [
+        "● agent: done after 20s, 9 tool calls",
+        "● delivery: Pull request ready",
+    ]
+
+
 def test_diagnostics_stop_before_they_drown_the_result() -> None:
     stream = io.StringIO()
     platform = Plain(PLAIN, {"MOGPLEX_DEBUG": "1"}, stream)
-    for _ in range(4_000):
+    for _ in range(3_300):
         platform.debug(Sanitizer().line("x" * 960))
     assert sum(map(size_in_log, stream.getvalue().splitlines())) < 3 * 2**20 + 1_000
 
