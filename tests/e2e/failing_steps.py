@@ -278,8 +278,25 @@ def services() -> Iterator[Case]:
     yield Case("a status of tomorrow", partial(a_step, timeout="30s"), act=unknown_status)
     shared = partial(cancels, idempotency_key="a-key-of-several")
     yield Case("a run of another job", shared, "slow", speed=1, act=twice, code="FOREIGN_RUN")
-    yield Case("a signal", a_step, "slow", speed=1, act=interrupted)
+    yield from interrupts()
     yield Case("a broken installation", partial(a_step, api_key=""), act=damaged)
+
+
+def interrupts() -> Iterator[Case]:
+    """Yield what a stopped step says of its run, and of who acts next."""
+    hangs = {"route": "repos", "delay": "1h"}
+    refused = {"route": "cancel", "times": "always", "status": 403, "body": error("FORBIDDEN")}
+    steps: dict[str, tuple[Callable[..., GitHubStep], str]] = {
+        "a signal": (a_step, "stream"),
+        "a signal before the start": (partial(a_step, fault=hangs), "repos"),
+        "a signal, cancel refused": (partial(a_step, fault=refused), "stream"),
+        "a signal, detach": (partial(a_step, on_interrupt="detach"), "stream"),
+    }
+    for name, (step, route) in steps.items():
+        yield Case(name, step, "slow", speed=1, act=partial(interrupted, route))
+    derives_key = ("github", "gitlab")  # at a terminal it is a random one
+    name = "a signal, start in doubt"
+    yield Case(name, in_doubt, "slow", only=derives_key, act=partial(interrupted, "start"))
 
 
 def fleets() -> Iterator[Case]:
@@ -357,11 +374,18 @@ def twice(scene: Scene) -> Ended:
     return scene.play()
 
 
-def interrupted(scene: Scene) -> Ended:
-    """The job is cancelled while the run works."""
+def in_doubt(emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return a step whose start has no response, and is refused when it is sent again."""
+    emulator.inject("start", delay="1h", when="after")
+    emulator.inject("start", skip=1, times="always", status=403, body=error("FORBIDDEN"))
+    return a_step(emulator, folder)
+
+
+def interrupted(route: str, scene: Scene) -> Ended:
+    """The job is cancelled as soon as ``route`` was asked for."""
     argv, env = scene.called
     with start_program(*argv, env=env, cwd=scene.step.workspace) as process:
-        wait_until(asked(scene.emulator, "stream"), process)
+        wait_until(asked(scene.emulator, route), process)
         process.send_signal(SIGTERM)
         log, _ = process.communicate(timeout=LONG)
     return Ended(process.returncode, log)
