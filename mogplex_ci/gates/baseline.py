@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.check_names import required_by_base
+from mogplex_ci.gates.history import tip_at
+from mogplex_ci.gates.queries import moves_shown
+from mogplex_ci.github_api import BEGINNING_OF_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -194,21 +197,17 @@ class Notary:
 
     def _branch_at(self, branch: str, since: datetime) -> Generator[Update, None, str | None]:
         """Return the branch's tip at a time, empty if there was none; None if it is unknown."""
-        try:
-            tip = yield from self._queries.ask(lambda github: github.tip_at(branch, since))
-        except GitHubUnavailableError:
-            raise
-        except GitHubError:
-            return None
-        return tip or ""
+        moves = yield from moves_shown(self._queries.ask, branch, BEGINNING_OF_TIME)
+        # Without any move it need not be where it is: GitHub may not list the run's push yet.
+        return tip_at(moves or (), since)
 
     def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
         """Return the base's tip at a time. One that nobody has moved for long is where it is."""
         moves = yield from self._queries.ask(lambda github: github.moves(base, since))
-        if not moves:
-            return (yield from self._queries.ask(lambda github: github.tip(base))) or ""
-        before = [move.after for move in moves if move.at <= since]
-        return before[0] if before else moves[-1].before
+        tip = tip_at(moves, since)
+        if tip is None:
+            tip = yield from self._queries.ask(lambda github: github.tip(base))
+        return tip or ""
 
     def _ask_soon(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
         """Return the result of ``call``.

@@ -7,33 +7,25 @@ the branch was before the run, or an earlier one, pushed to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.gates.queries import moves_shown
 from mogplex_ci.github_api import BEGINNING_OF_TIME, NO_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from datetime import datetime
 
-    from mogplex_ci.github_api import ChangedFile, Comparison, GitHubApi, Move
+    from mogplex_ci.gates.queries import Ask
+    from mogplex_ci.github_api import ChangedFile, Comparison, Move
     from mogplex_ci.run.updates import Update
     from mogplex_ci.untrusted import Untrusted
-
-T = TypeVar("T")
 
 _NEW_BRANCH: Final = ""
 """The tip before the first push to a branch that did not exist."""
 _OWN_BRANCH: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
 _NAME_BASE: Final = "Set [[base-branch]] to an existing branch."
-
-
-class Ask(Protocol):
-    """Queries GitHub until it responds."""
-
-    def __call__(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
-        """Return the result of ``call``."""
-        ...
 
 
 class Beginning(NamedTuple):
@@ -239,7 +231,7 @@ class History:
             return False
         pushers = self._pushers(own)
         while True:
-            listed = yield from self._moves(begin.base, begin.since)
+            listed = yield from moves_shown(self._ask, begin.base, begin.since)
             if listed is None:
                 return False
             chain = _chain(listed, begin.base_tip, now)
@@ -253,7 +245,7 @@ class History:
         the commit, also after some time.
         """
         while True:
-            moves = yield from self._moves(self._begin.branch, BEGINNING_OF_TIME)
+            moves = yield from moves_shown(self._ask, self._begin.branch, BEGINNING_OF_TIME)
             if moves is None:
                 return None
             is_shown = any(move.after == self._commit for move in moves)
@@ -262,15 +254,6 @@ class History:
                 return None if "" in self._pushers(moves) else moves
             if not self._wait():
                 return None
-
-    def _moves(self, branch: str, since: datetime) -> Generator[Update, None, list[Move] | None]:
-        """Return the moves of a branch; None if GitHub does not show them."""
-        try:
-            return (yield from self._ask(lambda github: github.moves(branch, since)))
-        except GitHubUnavailableError:
-            raise
-        except GitHubError:  # such as an older GitHub Enterprise Server
-            return None
 
     def _pushers(self, moves: Iterable[Move]) -> set[str]:
         """Return the accounts that pushed the branch since the run was started."""
@@ -306,6 +289,19 @@ class History:
             compared = yield from self._ask(lambda github: github.compare(base, head))
             self._comparisons[base, head] = compared
         return self._comparisons[base, head]
+
+
+def tip_at(moves: Sequence[Move], when: datetime) -> str | None:
+    """Return the tip that a branch had at a time, empty if there was no such branch; None without
+    any move of it.
+
+    Dates of commits say nothing: who commits chooses them.
+    """
+    if not moves:
+        return None
+    before = [move.after for move in moves if move.at <= when]
+    tip = before[0] if before else moves[-1].before
+    return "" if tip == NO_COMMIT else tip
 
 
 def _chain(listed: Sequence[Move], oldest: str, newest: str) -> list[Move]:

@@ -114,15 +114,15 @@ class Inspection(NamedTuple):
         best += [*with_commit, *(item for item in own if item.is_open)]
         return best[0] if best else None
 
-    def own_moves(self, ends: float = inf) -> Generator[Update, None, list[Move]]:
+    def own_moves(self) -> Generator[Update, None, list[Move]]:
         """Return the moves of the branch since the first run was started, the newest first; none if
-        GitHub does not show them. It is queried until ``ends``, a time of the clock.
+        GitHub does not show them.
         """
         branch = self.candidate.branch
         since = self.baseline.since
         if branch is None or since is None:
             return []
-        return (yield from self.queries.moves_since(branch, since, ends))
+        return (yield from self.queries.moves_since(branch, since))
 
     def required_checks(
         self, ends: float = inf

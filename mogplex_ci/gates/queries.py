@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.run.delivery import GITHUB
@@ -32,6 +32,14 @@ _NO_TOKEN: Final = "Set [[github-token]], so that GitHub can be asked."  # noqa:
 _NO_REPOSITORY: Final = "Give [[repo]] as owner/name, one that this Mogplex token lists."
 _NO_TIME: Final = "the timeout passed before GitHub had answered"
 _RAISE_TIMEOUT: Final = "Raise [[timeout]]."
+
+
+class Ask(Protocol):
+    """Queries GitHub until it responds."""
+
+    def __call__(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
+        """Return the result of ``call``."""
+        ...
 
 
 class Sources(NamedTuple):
@@ -105,19 +113,12 @@ class Queries:
                 raise
             raise GitHubUnavailableError(_NO_TIME, remedy=_RAISE_TIMEOUT) from error
 
-    def moves_since(
-        self, branch: str, since: datetime, ends: float = inf
-    ) -> Generator[Update, None, list[Move]]:
+    def moves_since(self, branch: str, since: datetime) -> Generator[Update, None, list[Move]]:
         """Return the moves of a branch since a time, the newest first; none if GitHub does not show
         them.
         """
-        try:
-            moves = yield from self.ask(lambda github: github.moves(branch, since), ends)
-        except GitHubUnavailableError:
-            raise
-        except GitHubError:  # such as an older GitHub Enterprise Server
-            return []
-        return [move for move in moves if move.at >= since]
+        moves = yield from moves_shown(self.ask, branch, since)
+        return [move for move in moves or () if move.at >= since]
 
     def may_settle(self, known_at: float) -> bool:
         """Wait until GitHub may show more of a commit that is known since a time of the clock;
@@ -129,3 +130,17 @@ class Queries:
             return False
         service.sleep_until(service.now + LOOK_SECONDS)
         return True
+
+
+def moves_shown(
+    ask: Ask, branch: str, since: datetime
+) -> Generator[Update, None, list[Move] | None]:
+    """Return the moves of a branch since a time, and the last one before it if GitHub still lists
+    that, the newest first; None if GitHub does not show them.
+    """
+    try:
+        return (yield from ask(lambda github: github.moves(branch, since)))
+    except GitHubUnavailableError:
+        raise
+    except GitHubError:  # such as an older GitHub Enterprise Server
+        return None

@@ -20,7 +20,6 @@ from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
 from mogplex_ci.github_api import answers
 from mogplex_ci.github_api.answers import (
-    NO_COMMIT,
     Annotation,
     Check,
     Comparison,
@@ -46,7 +45,6 @@ _WORDS: Final = (
     "...on Issue{title body} ...on PullRequest{title body} ...on Discussion{title body} ...on IssueComment{body} "
     "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
 )
-_NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
 _NETWORK_REMEDY: Final = (
     "Check the proxy settings and the network between this runner and GitHub's API."
 )
@@ -148,26 +146,6 @@ class GitHubApi:
             # may read one may read this.
             self._ask(self._repo, _CONTENTS)
             return None
-
-    def tip_at(self, branch: str, when: datetime) -> str | None:
-        """Return the tip of ``branch`` at a time; None when there was no such branch.
-
-        By the moves that GitHub noted. Dates of commits say nothing: who commits chooses them.
-
-        Raises:
-            GitHubError: also when GitHub does not know.
-        """
-        moves = self.moves(branch, when)
-        before = [move for move in moves if move.at <= when]
-        if before:
-            tip = before[0].after
-        elif moves:
-            tip = moves[-1].before
-        else:
-            raise errors.GitHubError(
-                "GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY
-            )
-        return None if tip == NO_COMMIT else tip
 
     def moves(self, branch: str, since: datetime) -> list[Move]:
         """Return the moves of a branch, the newest first: all since a time, and the last one before

@@ -11,7 +11,7 @@ import pytest
 
 from mogplex_ci.run.updates import ClaimsDiffer, OtherBranchUsed
 from tests.gates.story import PASSED, Story, outcome, says
-from tests.github import ADA, AGENT, GitHub, Look, Work, check
+from tests.github import ADA, AGENT, NOTHING, GitHub, Look, Work, check
 from tests.github.repository import Files
 
 EVIL = {".github/workflows/ci.yml": "on: never"}
@@ -343,6 +343,21 @@ def test_no_work_is_no_change(
             require="change",
         )
     assert (outcome(result), result.details.changed) == (("rejected", "NO_CHANGE"), False)
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(days=3)])
+@pytest.mark.parametrize("by", [AGENT, ADA])
+def test_a_rerun_finds_no_change_either_on_a_branch_that_nobody_has_pushed_since(
+    tmp_path: Path, age: timedelta, by: str
+) -> None:
+    with Story(tmp_path, says(changed=False)[:-1]) as story:
+        github = story.github
+        github.push("fix", GOOD, by=by, at=github.clock() - age)
+        inputs: dict[str, Any] = {"branch": "fix", "require": "change"}
+        first = story.play(NOTHING, **inputs)
+        second = story.play(attempt=2, **inputs)
+    assert second.details.joined
+    assert outcome(first) == outcome(second) == ("rejected", "NO_CHANGE")
 
 
 def test_a_commit_that_the_second_round_pushes_to_the_base_is_judged(story: Story) -> None:

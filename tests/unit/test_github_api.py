@@ -36,7 +36,7 @@ FIX = "mogplex/fix"
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.tip("mogplex/fix"),
-    lambda github: github.tip_at("mogplex/fix", NOW),
+    lambda github: github.moves("mogplex/fix", NOW),
     lambda github: github.pull_requests_of("mogplex/fix"),
     lambda github: github.checks(HEAD),
     lambda github: github.find_comment(7, re.compile("<!--")),
@@ -44,7 +44,7 @@ CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.write_comment(7, "text", 100),
 ]
 each_call = pytest.mark.parametrize(
-    "call", CALLS, ids=["compare", "tip", "before", "pulls", "checks", "find", "create", "edit"]
+    "call", CALLS, ids=["compare", "tip", "moves", "pulls", "checks", "find", "create", "edit"]
 )
 
 
@@ -161,24 +161,6 @@ def test_the_tip_of_a_branch(api: GitHub, github: GitHubApi) -> None:
     api.fail(status=404, times=2)
     with pytest.raises(GitHubError, match="may not read it"):
         github.tip("gone")
-
-
-@pytest.mark.parametrize(
-    ("when", "tip"),
-    [
-        ("2026-11-23T00:00:00Z", None),
-        ("2026-11-24T00:00:00Z", "a" * 40),
-        ("2026-11-25T12:00:00+02:00", "b" * 40),
-    ],
-)
-def test_the_tip_of_a_branch_at_a_time(
-    api: GitHub, github: GitHubApi, when: str, tip: str | None
-) -> None:
-    api.clock = lambda: datetime(2026, 11, 26, 12, tzinfo=UTC)
-    for day, letter in ((24, "a"), (25, "b"), (26, "c")):
-        at = datetime(2026, 11, day, 0 if day == 24 else 9, tzinfo=UTC)
-        api.push("daily", {f"{letter}.py": ""}, sha=letter * 40, at=at)
-    assert github.tip_at("daily", datetime.fromisoformat(when)) == tip
 
 
 @each_call
