@@ -21,6 +21,11 @@ def no_fault(name: str) -> None:
     """Know nothing about the repository ``name``."""
 
 
+def alone() -> int:
+    """Return that no other step of the job uses the token."""
+    return 1
+
+
 class Plan(NamedTuple):
     """The plan of one run."""
 
@@ -36,6 +41,8 @@ class Plan(NamedTuple):
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
     fault_of_repo: FaultOf = no_fault
+    uses_in_job: Callable[[], int] = alone
+    """Returns how many steps of each job use the token now."""
 
 
 class StepRun:

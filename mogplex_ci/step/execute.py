@@ -85,7 +85,8 @@ def execute(
     With ``repair``, a run that was rejected may be followed by others; the result is the last
     one's. What ``post`` needs about a run is saved before the run goes on.
     """
-    inputs = run.plan.inputs
+    plan = run.plan._replace(uses_in_job=step.recorder.uses_in_job)
+    inputs = plan.inputs
     details: Callable[[], RunDetails] = RunDetails
     with ending_of_block(step) as end, contextlib.closing(connect()) as client:
         redactor = step.recorder.safe.redactor
@@ -101,11 +102,11 @@ def execute(
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 
-            with rounds_of(step, run, service) as rounds:
+            with rounds_of(step, run, plan, service) as rounds:
                 details = rounds.details
                 result = yield from rounds.perform()
         else:
-            execution = Execution(service, run.plan, partial(step.recorder.save_start, run))
+            execution = Execution(service, plan, partial(step.recorder.save_start, run))
             details = execution.details
             for update in execution.perform():
                 step.recorder.save(run, update)

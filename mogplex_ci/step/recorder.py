@@ -181,6 +181,14 @@ class Recorder:
             for run in runs:
                 self._state.check(run_name(run))
 
+    def uses_in_job(self) -> int:
+        """Return how many steps of this job use the token now, this one included; each run of
+        another step counts, since it is followed on its own.
+        """
+        if self._state is None:
+            return 1
+        return 1 + self._state.count_others(list(map(run_name, self._runs)))
+
     def begin_runs(self, runs: Sequence[StepRun], subject: StepRun | None = None) -> None:
         """Record these runs from now on. ``subject`` is the one that the outputs are about, if the
         inputs name one.

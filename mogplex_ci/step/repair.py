@@ -309,17 +309,17 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCh
 
 
 @contextlib.contextmanager
-def rounds_of(step: Step, run: StepRun, service: Service) -> Iterator[Rounds]:
-    """Yield the rounds of one of the step's runs."""
+def rounds_of(step: Step, run: StepRun, plan: Plan, service: Service) -> Iterator[Rounds]:
+    """Yield the rounds of one of the step's runs, by its ``plan``."""
     recorder = step.recorder
-    with contextlib.closing(_inspector_of(step, run.plan.inputs, service)) as inspector:
+    with contextlib.closing(_inspector_of(step, plan.inputs, service)) as inspector:
         yield Rounds(
-            run.plan,
+            plan,
             inspector,
             recorder.safe,
             partial(recorder.save, run),
             partial(recorder.save_start, run),
-            partial(_require_rights, step, run.plan, inspector.queries),
+            partial(_require_rights, step, plan, inspector.queries),
         )
 
 

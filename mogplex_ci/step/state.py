@@ -162,6 +162,16 @@ class StateFiles:
                 unknown += 1
         return Found(runs, unknown)
 
+    def count_others(self, runs: Sequence[str]) -> int:
+        """Return how many runs this job has saved besides ``runs``, with the same token."""
+        if self._job is None:
+            return 0
+        job = _digest(self._job)
+        own = set(map(self._name, runs))
+        entries = [entry for folder in self._folders() for entry in _entries(folder, job)]
+        texts = (_content(Path(entry.path)) for entry in entries if entry.name not in own)
+        return sum(self._verified(text) is not None for text in texts)
+
     def _name(self, run: str) -> str | None:
         if self._job is None:
             return None

@@ -72,6 +72,20 @@ def test_a_clean_up_in_another_step_finds_the_runs_of_all_uses(name: str, tmp_pa
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_runs_of_other_uses_with_the_token_are_counted(tmp_path: Path) -> None:
+    first = job("github", tmp_path)
+    second = job("github", tmp_path, GITHUB_ACTION="second")
+    files_of(first).save("use a", ONE)
+    files_of(second).save("use b", OTHER)
+    files_of(second).save("use b, too", OTHER)
+    files_of(second, "mog_of_another").save("use c", OTHER)
+    assert files_of(first).count_others(["use a"]) == 2
+    assert files_of(second).count_others(["use b", "use b, too"]) == 1
+    files_of(first).remove("use a")
+    assert files_of(second).count_others(["use b", "use b, too"]) == 0
+    assert StateFiles(first, None, TOKEN).count_others([]) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
