@@ -524,3 +524,17 @@ def _next_steps(
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:
         yield Command("read the run's events again", command("runs events {}", run_id))
+
+
+def state_of_runs(runs: Sequence[RunFacts]) -> str:
+    """Return, in our words, what became of the runs of a step that a stop signal ended."""
+    real = [run for run in runs if run.task.dry_run is None]
+    left = sum(run.ending.may_go_on for run in real)
+    if left:
+        return (
+            f"{left} of {len(runs)} runs are or may still be running: each run's part says why, and "
+            "what to do."
+        )
+    if any(run.work is not None for run in real):
+        return "All its runs are over."
+    return "No run was started."

@@ -2,16 +2,12 @@
 next.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
 from mogplex_ci.run.result import RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.facts import RunFacts
 
 
 def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
@@ -75,17 +71,3 @@ def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list
     if key is None:
         return ["By hand: in Mogplex"]
     return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]
-
-
-def state_of_runs(runs: "Sequence[RunFacts]") -> str:
-    """Return, in our words, what became of the runs of a step that a stop signal ended."""
-    real = [run for run in runs if run.task.dry_run is None]
-    left = sum(run.ending.may_go_on for run in real)
-    if left:
-        return (
-            f"{left} of {len(runs)} runs are or may still be running: each run's part says why, and "
-            "what to do."
-        )
-    if any(run.work is not None for run in real):
-        return "All its runs are over."
-    return "No run was started."

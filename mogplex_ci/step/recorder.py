@@ -313,7 +313,7 @@ class Recorder:
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
-        from mogplex_ci.report.facts import ending_of
+        from mogplex_ci.report.facts import ending_of, state_of_runs
 
         self._progress.stop()
         if self._subject is not None and self._subject.number in self._ended:
@@ -321,8 +321,6 @@ class Recorder:
         else:
             runs = list(self._ended.values())
             if ending.result is Result.INTERRUPTED and runs:
-                from mogplex_ci.report.still_running import state_of_runs
-
                 ending = ending._replace(remedy=state_of_runs(runs))
             sent = sum(run.ending.requests for run in runs)
             of_step = RunDetails(requests_sent=sent)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.facts import ending_of, facts_of
-from mogplex_ci.report.still_running import state_of_runs
+from mogplex_ci.report.facts import ending_of, facts_of, state_of_runs
 from mogplex_ci.run.result import RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
