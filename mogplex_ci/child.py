@@ -1,5 +1,5 @@
-"""A process of our own for work on others' data: where it is slow, greedy or broken, the step goes
-on.
+"""A process of our own for work on others' data: if it is slow, greedy or broken, the step
+continues.
 
 The child gets no variables but those that find Python: a library that others' data takes over finds
 no token.

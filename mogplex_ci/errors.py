@@ -200,7 +200,7 @@ class BadRequestError(ApiError):
     artifact.
     """
 
-    remedy = "Check this step's inputs against what the API says."
+    remedy = "Compare this step's inputs with the API's message."
 
 
 class NotAuthorizedError(ApiError):
@@ -214,14 +214,14 @@ class NotAuthorizedError(ApiError):
     code = "UNAUTHORIZED"
     patience = 10.0
     remedy = (
-        f"Check that [[api-key]] holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it does, the "
+        f"Check that [[api-key]] is a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it is, the "
         "service may be at fault: it also rejects tokens while its database is down. Run the [[job]] again later."
     )
 
 
 class TokenLostError(NotAuthorizedError):
-    """The API does not know a token that it accepted before: its database is away, or somebody has
-    revoked the token.
+    """The API rejects a token that it accepted earlier: its database is down, or the token was
+    revoked.
     """
 
     patience = 900.0
@@ -314,7 +314,7 @@ class UnavailableError(ServerError):
 
 
 class NotCancelledError(ServerError):
-    """The API answered a cancel request, and the run works on."""
+    """The API accepted a cancel request, and the run is still running."""
 
     code = "CONFLICT"
     remedy = "Cancel it in Mogplex if it should not continue."
@@ -373,7 +373,7 @@ class WrongServiceError(UnreachableError):
     """Something else answers in the API's place: a web page, or a redirect elsewhere."""
 
     patience = 0.0
-    remedy = "Set [[base-url]] to the host that serves the API."
+    remedy = "Set [[base-url]] to the API's host."
 
 
 class ForeignRunError(MogplexError):
@@ -415,9 +415,7 @@ class MissingRightsError(MogplexError):
 
 
 class ContextChangedError(MogplexError):
-    """The event's words are no longer those that the event brought, or GitHub does not show
-    them.
-    """
+    """The event's words have changed since the event, or GitHub does not show them."""
 
     exit_code = 2
     code = "CONTEXT_CHANGED"
@@ -495,7 +493,7 @@ _OUR_CODE: Final = Path(__file__).parent
 
 
 def _lacking(error: BaseException) -> str | None:
-    """Return of which resource an unexpected error says that there is no more, or None."""
+    """Return the resource that ran out, according to an unexpected error, or None."""
     # CPython has no type of its own for it.
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return "threads"

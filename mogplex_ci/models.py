@@ -83,8 +83,8 @@ class Run(NamedTuple):
     updated_at: Annotated[datetime | None, "updatedAt"] = None
     """Aware; None when the API's text is not a time. New events do not change it."""
     segment: Annotated[Untrusted | None, "aiCallId"] = None
-    """Id of the part of the run that is active (``aiCallId``): a run that goes on after a pause has
-    a new one.
+    """Id of the part of the run that is active (``aiCallId``): a run that continues after a pause
+    has a new one.
     """
     agent_id: Annotated[Untrusted | None, "agentId"] = None
     """The agent that was used. None when none was asked for, or the server does not know agents."""
@@ -107,7 +107,7 @@ class Run(NamedTuple):
 
     @property
     def has_own_branch(self) -> bool:
-        """Whether it works on another branch than the one that it started from."""
+        """Whether its branch differs from the one that it started from."""
         return self.working_branch is not None and self.working_branch != self.base_branch
 
     @property
@@ -144,7 +144,7 @@ class EventKind(StrEnum):
     """The meaning of an event, whichever generation of the service wrote it.
 
     The value is the event's type as the service writes it; that of a ``log`` with its stage. In
-    parentheses: a meaning that more than the type tells.
+    parentheses: a meaning that needs more than the type.
     """
 
     ACCEPTED = "(accepted)"
@@ -182,7 +182,7 @@ class ToolState(NamedTuple):
     seconds: Annotated[Seconds | None, "duration_ms"]
     """How long the call took, when the service says so."""
     exit_code: int | None = None
-    """That of the command, where the harness tells what it returned."""
+    """That of the command, if the harness reports it."""
     note: Untrusted | None = None
     """Why a command was refused, or is taken to have failed although its exit code is 0."""
 
@@ -356,7 +356,7 @@ class Repair(NamedTuple):
     """The part of a later round's start that the round before it decides: all other inputs stay."""
 
     branch: str
-    """The branch that the round before worked on, and this one goes on with."""
+    """The branch of the previous round, on which this one continues."""
     base_branch: str
     report: str
     """The gates' faults, to stand behind the task."""

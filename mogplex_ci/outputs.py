@@ -1,4 +1,4 @@
-"""The names under which a step hands on its results: variables on other systems than GitHub, and
+"""The names of a step's outputs: variables on other systems than GitHub, and
 files. ``report/outputs.py`` has the outputs themselves.
 """
 

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 WriteInput: TypeAlias = Callable[[str, str], str]
 """Writes an input by its name and its value, which is empty where only the name is meant."""
 JOB: Final = "job"
-"""The one name in brackets that is no input's."""
+"""The only name in brackets that is not an input's."""
 _NAMED: Final = re.compile(r"\[\[([a-z-]+)(?:: ([^\[\]]+))?\]\]")
 
 

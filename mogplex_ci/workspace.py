@@ -129,7 +129,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def check_room(path: Path) -> None:
-    """Find out whether what a step hands on can be added to a file, and leave it as it was.
+    """Check that a step's outputs can be added to a file, and leave it unchanged.
 
     To open a file, or to write nothing to it, works on a full disk, too.
 
@@ -223,7 +223,7 @@ def _open(path: Path, flags: int, mode: int = 0o644) -> int:
     would block, and no signal would end that.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: it cannot be opened, or is not a regular file.
     """
     flags |= _flags("O_NOFOLLOW", "O_NONBLOCK")
     with _folder(path) as (folder, descriptor):

@@ -106,7 +106,7 @@ def malformed(cause: str) -> UnreachableError:
     """Return the error for an answer that came but cannot be used."""
     return UnreachableError(
         cause,
-        remedy="Check that [[base-url]] is a Mogplex service; a proxy may have answered in its place.",
+        remedy="Check that [[base-url]] is a Mogplex service; a proxy may have responded in its place.",
     )
 
 
@@ -137,7 +137,7 @@ def run_in(data: object, run_id: str) -> models.Run:
     """
     found = run(_object(data).get("run"))
     if found.id.lower() != run_id.lower():
-        raise malformed("the API's answer is about another run")
+        raise malformed("the API's response is about another run")
     return found
 
 
@@ -172,7 +172,7 @@ def artifact(data: object) -> models.Artifact:
     """Read ``{artifact: {...}}``."""
     item = _object(_object(data).get("artifact"))
     if "content" not in item:
-        raise malformed("the API's answer lacks content")
+        raise malformed("the API's response lacks content")
     return _read(models.Artifact, item, content=Untrusted(item["content"]))
 
 
@@ -285,14 +285,14 @@ def _location(payload: Mapping[str, object]) -> models.FileLocation | None:
 
 def _object(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise malformed("the API's answer lacks an object")
+        raise malformed("the API's response lacks an object")
     return value
 
 
 def _list(data: object, name: str) -> list[object]:
     value = _object(data).get(name)
     if not isinstance(value, list):
-        raise malformed(f"the API's answer lacks the list {name}")
+        raise malformed(f"the API's response lacks the list {name}")
     return value
 
 
@@ -323,7 +323,7 @@ def _field(item: Mapping[str, object], kind: object, path: str) -> object:
         value = value.get(key) if isinstance(value, dict) else None
     found = _FIELD_READERS[kind](value)
     if found is None and kind in _NEEDED:
-        raise malformed(f"the API's answer has no usable {path}")
+        raise malformed(f"the API's response has no usable {path}")
     return found
 
 

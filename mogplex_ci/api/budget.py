@@ -74,7 +74,7 @@ STARTS: Final = tuple(
 )
 """A start counts as a request, too (contract/README.md)."""
 GITHUB_CALLS: Final = Limit(600, 60.0)
-"""What this process asks GitHub, whose secondary limits are not told: many runs judge at once."""
+"""What this process asks GitHub, whose secondary limits are unknown: many runs judge at once."""
 _CLOCK_MARGIN: Final = 0.05
 """Seconds that a request is counted for longer: the service's clock need not run exactly like
 ours.

@@ -190,10 +190,10 @@ class Client:
             )
             if answer.stream is None:
                 self._data(answer, newer="event stream")
-                raise answers.malformed("the API's answer is not a stream")
+                raise answers.malformed("the API's response is not a stream")
             if answer.media_type != "text/event-stream":
                 answer.stream.close()
-                raise errors.OldServiceError("something else than a stream answered")
+                raise errors.OldServiceError("the response is not a stream")
         return EventStream(answer.stream, run_id=run_id, clock=clock)
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
@@ -323,9 +323,9 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
         _PAGE_BEGINNINGS
     ):
         return errors.WrongServiceError(
-            f"a web page came instead of the API's answer (HTTP {answer.status})"
+            f"a web page came instead of the API's response (HTTP {answer.status})"
         )
-    return answers.malformed(f"the answer is not in the API's format (HTTP {answer.status})")
+    return answers.malformed(f"the response is not in the API's format (HTTP {answer.status})")
 
 
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
@@ -352,7 +352,7 @@ _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] =
 def _refusal(
     answer: Answer, error: Mapping[str, object], *, may_have_worked: bool | None
 ) -> errors.MogplexError:
-    """Return what a refusal means; ``may_have_worked`` is None where its kind tells."""
+    """Return the error for a refusal; ``may_have_worked`` is None if its kind decides."""
     code = answers.error_code(error.get("code"))
     kind: type[errors.ApiError] = errors.ApiError
     cause = "the API refused the request"

@@ -30,7 +30,7 @@ def proxy_for(url: str) -> Proxy | None:
     names the host.
 
     Raises:
-        UsageError: the variable's value is no address of a proxy that can be used.
+        UsageError: the variable's value is not a usable proxy address.
     """
     from requests.utils import get_environ_proxies, select_proxy  # slow to import
 
@@ -41,9 +41,7 @@ def proxy_for(url: str) -> Proxy | None:
     host = _host_of(address)
     if host is None:
         # Not shown: it may hold a password.
-        raise UsageError(
-            Problem(variable, "is not the address of a proxy that can be used", _REMEDY)
-        )
+        raise UsageError(Problem(variable, "is not a usable proxy address", _REMEDY))
     return Proxy(variable, host)
 
 

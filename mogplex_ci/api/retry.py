@@ -73,7 +73,7 @@ class Backoff:
         return self._clock.random(pause * _SHORTEST_SHARE, pause)
 
     def reset(self) -> None:
-        """Start anew: the last try succeeded."""
+        """Reset: the last attempt succeeded."""
         self._next = self._first
 
 
@@ -117,7 +117,7 @@ class ServiceHistory:
         self._accepts_token = self._accepts_token or accepts_token
 
     def judged(self, error: MogplexError) -> MogplexError:
-        """Return what ``error`` means, after all that the service has answered so far."""
+        """Return the meaning of ``error``, given the service's responses so far."""
         if isinstance(error, NotAuthorizedError) and self._accepts_token:
             return TokenLostError(
                 "the API now rejects a token it accepted earlier, as it does while its database is "

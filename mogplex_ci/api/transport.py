@@ -300,7 +300,7 @@ def _read_body(response: requests.Response, ends: float) -> bytes:
         body.write(chunk)
         if body.tell() > MAX_ANSWER_BYTES:
             raise errors.UnreachableError(
-                f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
+                f"the API's response is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
             )
         if time.monotonic() > ends:
             raise TimeoutError
@@ -376,8 +376,8 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
         "the connection to {} was cut",
     ),
     (requests.ConnectionError, errors.UnreachableError, "the connection to {} failed"),
-    (TimeoutError, errors.UnreachableError, "the API did not answer in time"),
-    (Exception, errors.UnreachableError, "the API's answer could not be read"),
+    (TimeoutError, errors.UnreachableError, "the API did not respond in time"),
+    (Exception, errors.UnreachableError, "the API's response could not be read"),
 )
 """An error or a cause of it, what that is to users, and what is said about the host; the first one
 holds.
@@ -396,7 +396,7 @@ def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.Mogpl
     """
     if any(text in str(error) for text in _NO_AUTHORITIES):
         return errors.WrongServiceError(
-            "the certificate file of this job's environment is missing or holds no certificate",
+            "the certificate file of this job's environment is missing or does not contain a certificate",
             remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
             "file only after a checkout.",
         )

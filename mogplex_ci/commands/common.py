@@ -74,7 +74,7 @@ def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
     """
     width = max(map(len, commands))
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
-    return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' tells more.\n\n{end}\n"
+    return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' says more.\n\n{end}\n"
 
 
 def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
@@ -147,7 +147,7 @@ class Console:
 
 
 def error_lines(error: MogplexError) -> Sequence[tuple[LiteralString, tuple[Value, ...]]]:
-    """Return the lines that tell an error, each as a template for ``Sanitizer.line`` and its
+    """Return the lines that report an error, each as a template for ``Sanitizer.line`` and its
     values.
 
     It is one for each wrong input, or the cause, the code by which scripts know it, and what the
@@ -184,7 +184,7 @@ class Session:
 
     @cached_property
     def service(self) -> Service:
-        """The service. It is made on first use, because wrong arguments need none.
+        """The service, created on first use, because wrong arguments do not need it.
 
         Raises:
             NotAuthorizedError: there is no token.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SKEW_SECONDS: Final = 60.0
 """How much the clocks may differ: HTTP dates have whole seconds, and the answer takes its time."""
 _NOT_LISTED: Final = (
-    "This token does not list the repository {}: only a start can tell whether it may use it"
+    "This token does not list the repository {}: only a start shows whether it may use it"
 )
 _STAND_INS: Final = {"prompt": "-", "repo": "owner/name"}
 """Inputs that only a step needs. A check of the token or the network works without them."""
@@ -195,7 +195,7 @@ def _say_clock(lines: LogLines, date: str) -> None:
     try:
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError:
-        lines.say("Clock: not checked, for the API's answers have no date")
+        lines.say("Clock: not checked, because the API's responses have no date")
         return
     if abs(skew) <= SKEW_SECONDS:
         lines.say("Clock: agrees with the API's")

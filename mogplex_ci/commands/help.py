@@ -1,5 +1,5 @@
-"""``mogplex help``: the commands and the exit codes; ``--version``; and an answer to a word that is
-no command.
+"""``mogplex help``: the commands and the exit codes; ``--version``; and the response to an unknown
+command.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""``mogplex runs``: look at a run, follow its events, cancel it."""
+"""``mogplex runs``: show a run, follow its events, cancel it."""
 
 import argparse
 from collections import deque
@@ -112,7 +112,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
             session.console.fail("stopped by {}; the run keeps going", session.stop.name)
             raise
     if options.exit_status:
-        raise UsageError(Problem("--exit-status", "is given without --follow", "Add --follow."))
+        raise UsageError(Problem("--exit-status", "is set without --follow", "Add --follow."))
     page = session.call(
         lambda client, timeout: client.events(options.run_id, limit=options.limit, timeout=timeout),
         seconds=min(RETRY_SECONDS, options.timeout),
@@ -204,7 +204,7 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
         case updates.Trouble():
             console.warn("{}; trying again", update.error.cause)
         case updates.Recovered():
-            console.warn("the API answers again after {}", duration(update.after))
+            console.warn("the API responds again after {}", duration(update.after))
 
 
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
@@ -363,7 +363,7 @@ def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
 
 def _fields(safe: Sanitizer, always: _Fields, if_told: _Fields) -> Iterator[SafeText]:
     """Yield a line for each field of a run; ``-`` stands for one of ``always`` that the API does
-    not tell.
+    not report.
     """
     for fields in (always, if_told):
         for name, value in fields.items():

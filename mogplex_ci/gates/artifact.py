@@ -55,7 +55,7 @@ class ArtifactIs(GateOutcome):
         "its artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
     )
     NO_JSON = Rejected(
-        "its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, code=_INVALID
+        "its artifact is not a JSON file of up to 1 MiB", _ASK_FOR_JSON, code=_INVALID
     )
     OTHER_COMMIT = Rejected(
         "its artifact is of another commit than the judged one",
@@ -63,7 +63,9 @@ class ArtifactIs(GateOutcome):
         code=_INVALID,
     )
     CHANGED = Rejected(
-        "its artifact holds what cannot be handed on as it is", _SMALLER, code=_INVALID
+        "its artifact contains something that cannot be passed on unchanged",
+        _SMALLER,
+        code=_INVALID,
     )
     INVALID = Rejected(
         "its artifact does not satisfy the schema",

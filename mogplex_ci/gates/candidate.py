@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Update
 
 WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
-_NO_START: Final = "the service does not tell when the run was started"
+_NO_START: Final = "the service does not report when the run was started"
 
 
 class Candidate(NamedTuple):

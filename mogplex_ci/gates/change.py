@@ -17,7 +17,7 @@ from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 READ_WHY: Final = (
-    "Read what the agent said; the task may be done already, or needs to be more specific."
+    "Read the agent's last words; the task may be done already, or needs to be more specific."
 )
 _READ_BRANCH: Final = "Check the branch: nothing was reverted. Change the task or the patterns."
 _BASE_CHANGED: Final = (
@@ -36,7 +36,7 @@ class Change(GateOutcome):
     """Outcomes of ``require: change``."""
 
     CHANGED = Passed("it changed the repository")
-    TOLD = Passed("its delivery event says that it changed the repository; GitHub was not asked")
+    TOLD = Passed("its delivery event says that it changed the repository; GitHub was not queried")
     NOTHING = Rejected("it changed nothing", READ_WHY)
 
 

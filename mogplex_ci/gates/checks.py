@@ -59,7 +59,7 @@ class Checks(GateOutcome):
     """Outcomes of ``require: checks``."""
 
     PASSED = Passed("one check passed", several="{number} checks passed")
-    FAILED = Rejected("a check failed", "Open what failed.", several="{number} checks failed")
+    FAILED = Rejected("a check failed", "Open the failed check.", several="{number} checks failed")
     CANCELLED = Rejected(
         "a check was cancelled",
         "Open it. If a newer run replaced it, give the job the permission actions: read, so that it "
@@ -76,7 +76,7 @@ class Checks(GateOutcome):
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
     OWN_WORD = Rejected(
-        "its checks passed by the word of the app that pushed it alone",
+        "only the app that pushed it reports passed checks",
         _TRY_IT,
         is_for_people=True,
     )
@@ -90,7 +90,7 @@ class Checks(GateOutcome):
     )
     NONE_NAMED = Rejected(
         "neither its base nor [[checks]] names a check",
-        "Name the checks that must pass in [[checks]], one a line.",
+        "Name the required checks in [[checks]], one per line.",
         code="CHECKS_MISSING",
         is_for_people=True,
     )
@@ -102,7 +102,7 @@ class Checks(GateOutcome):
         is_for_people=True,
     )
     SEEN_ONCE = Rejected(
-        "its checks were complete too shortly before the timeout to look at them twice",
+        "its checks were complete too shortly before the timeout to read them twice",
         "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NEW_BRANCH: Final = ""
 """The tip before the first push to a branch that did not exist."""
-_OWN_BRANCH: Final = "Let the run work on a branch of its own: set [[create-branch: true]]."
+_OWN_BRANCH: Final = "Give the run its own branch: set [[create-branch: true]]."
 _NAME_BASE: Final = "Set [[base-branch]] to an existing branch."
 
 
@@ -134,7 +134,7 @@ class History:
             if since_tip.is_descendant:
                 own = PathList(since_tip.paths, since_tip.is_complete)
                 return Changes("", own, own, is_old_commit=self._commit == tip)
-        raise GitHubError("no comparison shows what it changed", remedy=_OWN_BRANCH)
+        raise GitHubError("no comparison shows its changes", remedy=_OWN_BRANCH)
 
     def _base_now(self) -> Generator[Update, None, str]:
         """Return NOW; B if the base is gone."""

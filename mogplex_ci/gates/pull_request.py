@@ -29,7 +29,7 @@ class PullRequestIs(GateOutcome):
 
     OPEN = Passed("its pull request is open")
     MERGED = Passed("its pull request was merged after it had been judged")
-    TOLD = Passed("its delivery event names a pull request; GitHub was not asked")
+    TOLD = Passed("its delivery event names a pull request; GitHub was not queried")
     MISSING = Rejected(
         "it opened no pull request",
         "Check that the Mogplex GitHub App may open pull requests here.",
@@ -48,7 +48,7 @@ class PullRequestIs(GateOutcome):
     )
     FOREIGN = Rejected(
         "its delivery event names a pull request of another repository",
-        "Set [[github-token]], and read what the agent did.",
+        "Set [[github-token]], and read the agent's last actions.",
         is_for_people=True,
     )
 

@@ -28,9 +28,9 @@ SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request, and in its
 activity.
 """
-_NO_TOKEN: Final = "Set [[github-token]], so that GitHub can be asked."  # noqa: S105 - a sentence
-_NO_REPOSITORY: Final = "Give [[repo]] as owner/name, one that this Mogplex token lists."
-_NO_TIME: Final = "the timeout passed before GitHub had answered"
+_NO_TOKEN: Final = "Set [[github-token]], so that the step can query GitHub."  # noqa: S105 - a sentence
+_NO_REPOSITORY: Final = "Set [[repo]] to an owner/name that this Mogplex token lists."
+_NO_TIME: Final = "the timeout passed before GitHub responded"
 _RAISE_TIMEOUT: Final = "Raise [[timeout]]."
 
 
@@ -91,7 +91,7 @@ class Queries:
     def not_asked(self) -> GitHubError:
         """The error of a query while GitHub cannot be queried."""
         remedy = _NO_REPOSITORY if self._has_token else _NO_TOKEN
-        return GitHubError("no event tells it, and GitHub was not asked", remedy=remedy)
+        return GitHubError("no event says so, and GitHub was not queried", remedy=remedy)
 
     def ask(self, call: Callable[[GitHubApi], T], ends: float = inf) -> Generator[Update, None, T]:
         """Return the result of ``call``, which is repeated until GitHub responds, or until the

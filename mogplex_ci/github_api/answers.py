@@ -94,13 +94,13 @@ class PullRequest(NamedTuple):
     merged_at: datetime | None
     """None unless it was merged."""
     merged_by: str
-    """Login of who merged it; empty if nobody did, and in a list."""
+    """Login of the user who merged it; empty if it is not merged, and in a list."""
     opened_by: str
     """Login of who opened it; empty if that account is gone."""
 
 
 class OpenPullRequest(NamedTuple):
-    """A pull request that waits for somebody."""
+    """A pull request that waits for someone."""
 
     url: Untrusted
     created_at: datetime
@@ -129,7 +129,7 @@ class Check(NamedTuple):
     runs: int
     """Check runs of a suite."""
     app_id: int
-    """Number of the app; 0 for a status that does not tell, and ``NO_APP`` for a person's."""
+    """Number of the app; 0 for a status without one, and ``NO_APP`` for a person's."""
     completed_at: datetime | None
     """When a check run ended, or a status was made; None for a suite."""
     title: Untrusted | None = None
@@ -263,7 +263,7 @@ def check_of(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
 
 
 def _app_of_status(item: object) -> int:
-    """Return the number of the app that made a status, as far as its picture tells: GitHub lists
+    """Return the number of the app that made a status, if its picture shows it: GitHub lists
     statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
     """
     picture = _PICTURE.search(str(field_at(item, "avatar_url") or ""))
@@ -356,7 +356,7 @@ def need(data: object, read: Callable[[object], T | None], *path: str) -> T:
 
 def unusable_answer() -> errors.GitHubUnavailableError:
     """Return the error for an answer that has not what its documentation promises."""
-    return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
+    return errors.GitHubUnavailableError("GitHub's response does not follow its API")
 
 
 def as_list(value: object) -> list[object] | None:

@@ -51,7 +51,7 @@ _NETWORK_REMEDY: Final = (
 _LACKS_RIGHT: Final = b"Resource not accessible by"
 """How GitHub's message of a missing right begins, for every kind of token."""
 _LIMITED: Final = b"secondary rate limit"
-"""Words of GitHub's message, in lower case, where no header tells of a limit."""
+"""Words of GitHub's message, in lower case, if no header reports a limit."""
 SECONDARY_LIMIT_SECONDS: Final = 60.0
 """How long to wait at a secondary limit that names no time, as GitHub asks for."""
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
@@ -137,7 +137,7 @@ class GitHubApi:
         self._transport.close()
 
     def tip(self, branch: str) -> str | None:
-        """Return the commit at the tip of ``branch``; None when there is no such branch."""
+        """Return the commit at the tip of ``branch``; None if the branch does not exist."""
         try:
             ref = self._ask(f"{self._repo}/git/ref/heads/{_in_path(branch)}", _CONTENTS)
             return need(ref, as_commit, "object", "sha")
@@ -291,7 +291,8 @@ class GitHubApi:
 
     def status_makers(self, sha: str) -> dict[str, str]:
         """Return the login of who made each status of a commit, by the id that ``checks`` gives it;
-        empty if that account is gone. The newest statuses, which ``checks`` lists, tell no maker.
+        empty if that account is gone. The newest statuses, which ``checks`` lists, do not name
+        their maker.
         """
         path = f"{self._repo}/commits/{quote(sha, safe='')}/statuses"
         pages = self._pages(path, _STATUSES_PERMISSION)
@@ -371,7 +372,7 @@ class GitHubApi:
         try:
             status = read_without_token(address, take, max(ends - time.monotonic(), 1.0))
         except errors.UnreachableError as error:
-            cause = "the host that has GitHub's logs gives no usable answer"
+            cause = "the host of GitHub's logs gives no usable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
         except (errors.WrongServiceError, errors.UsageError) as error:
             raise errors.GitHubError(
@@ -380,7 +381,7 @@ class GitHubApi:
         if status in (404, 410):
             raise errors.GitHubNotFoundError("the log of a job is gone")
         if status != 200:  # such as 403: its address is valid for a minute
-            raise errors.GitHubUnavailableError("the host that has GitHub's logs refuses one")
+            raise errors.GitHubUnavailableError("the host of GitHub's logs refuses one")
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a
@@ -493,13 +494,13 @@ class GitHubApi:
                 f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY
             ) from error
         except errors.UnreachableError as error:
-            cause = "GitHub's API gives no usable answer"
+            cause = "GitHub's API gives no usable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
         self._note_time(answer)
         return answer
 
     def _note_time(self, answer: Answer) -> None:
-        """Note GitHub's time, if the answer tells it."""
+        """Note GitHub's time, if the response has it."""
         told = _date_of(answer.headers)
         if told is not None:
             self._time[:] = [told]
@@ -509,7 +510,7 @@ def _data_of(answer: Answer, needs: str) -> object:
     """Return the data of an answer.
 
     Raises:
-        GitHubError: GitHub refuses, or the answer is no JSON.
+        GitHubError: GitHub refuses, or the response is not JSON.
     """
     if not 200 <= answer.status < 300:
         raise _refusal(answer, needs)
@@ -559,7 +560,7 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     permission = f"Give [[github-token]] the permission {needs}, and access to this repository."
     match status:
         case 401:
-            remedy = "Set it to a current token that may read this repository."
+            remedy = "Set it to a current token that can read this repository."
             return errors.GitHubTokenError("GitHub does not accept [[github-token]]", remedy=remedy)
         case 403 if "X-GitHub-SSO" in headers:
             cause = "[[github-token]] is not authorized for the organization's single sign-on"
@@ -620,7 +621,7 @@ def _branch(name: str) -> str:
         GitHubError: git would not accept it.
     """
     if not _is_branch_name(name):
-        raise errors.GitHubError("git accepts no branch of the name that the run has for it")
+        raise errors.GitHubError("the run's branch has a name that git does not accept")
     return name
 
 

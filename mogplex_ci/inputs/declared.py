@@ -219,7 +219,7 @@ def inputs() -> Mapping[str, Input]:
 
 def check(values: Mapping[str, str]) -> list[Problem]:
     """Return all that is wrong with ``values``: the text of each input by name. Defaults are not
-    looked at.
+    checked.
     """
     token = values.get("api-key", "")
     changed = (
@@ -242,7 +242,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
 
 
 def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
-    """Return what to write for a name that is no input, as a remedy. ``known``: names, and how each
+    """Return the remedy for an unknown input. ``known``: names, and how each
     is written.
     """
     successor = load_schema("inputs")["x-instead"].get(name)
@@ -285,7 +285,7 @@ def _prompt_fault(text: str) -> str | None:
     if trimmed.startswith("/") and os.path.isfile(trimmed):  # noqa: PTH113 - any text is no error
         return "is a path; on GitLab set the variable's type to Variable"
     if trimmed.startswith("/"):
-        return "begins with /, which would make its first word the name of a skill or command"
+        return "begins with /, which would turn its first word into a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)
     if units > PROMPT_LIMIT:
         return f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"

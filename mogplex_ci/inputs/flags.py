@@ -115,7 +115,7 @@ class Parser(argparse.ArgumentParser):
             elif word.startswith("-") or not before.startswith("-"):
                 # Behind an unknown flag a word is its value.
                 remedy = "Write --NAME VALUE, and quote spaces; see --help."
-                yield Problem("arguments", "contain a word that is not expected", remedy)
+                yield Problem("arguments", "contain an unexpected word", remedy)
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
@@ -188,8 +188,8 @@ def _help(spec: Input) -> str:
 
 @cache
 def flags_of(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
-    """Return the flags' values by input, None when they cannot be told, and what is wrong with the
-    command line.
+    """Return the flags' values by input, None if they are unclear, and the faults of the command
+    line.
     """
     parser = flag_parser()
     try:

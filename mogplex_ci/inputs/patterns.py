@@ -18,10 +18,10 @@ _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 name.
 """
 _FAULTS: Final = {
-    r"(^|[^\\])\s#": "holds a comment behind a pattern, which would be part of it",
-    r"//": "holds //, which no path has",
-    r"(^|/)\.{1,2}(/|$)": "holds . or .. as a part of a path, which no path in a repository has",
-    r"^/*$": "holds a pattern that matches nothing",
+    r"(^|[^\\])\s#": "contains a comment after a pattern, which would become part of it",
+    r"//": "contains //, which no path has",
+    r"(^|/)\.{1,2}(/|$)": "contains . or .. as part of a path, which no path in a repository has",
+    r"^/*$": "contains a pattern that matches nothing",
 }
 """Patterns that git accepts and no path matches: they look like protection and give none."""
 
@@ -48,7 +48,7 @@ class Patterns(NamedTuple):
         stripped = (line.strip() for line in text.split("\n"))
         given = [line for line in stripped if line and not line.startswith("#")]
         if all(line.startswith("!") for line in given):
-            raise ValueError("holds no pattern that matches anything")
+            raise ValueError("does not contain a pattern that matches anything")
         for line in given:
             for fault, words in _FAULTS.items():
                 if re.search(fault, line.removeprefix("!")):
@@ -60,7 +60,7 @@ class Patterns(NamedTuple):
                     GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given))
                 )
         except (ValueError, re.error) as error:
-            raise ValueError("holds a pattern that is not valid") from error
+            raise ValueError("contains an invalid pattern") from error
 
     def allow(self, path: str) -> bool:
         """Return whether ``path`` is inside: a name with invisible characters never is."""
@@ -101,7 +101,7 @@ class CheckPatterns(NamedTuple):
         """
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not all(any(map(str.isalnum, line)) for line in lines):
-            raise ValueError("holds a pattern without a letter or digit")
+            raise ValueError("contains a pattern without a letter or digit")
         return cls(
             tuple(line for line in lines if not line.startswith("!")),
             tuple(line[1:].strip() for line in lines if line.startswith("!")),

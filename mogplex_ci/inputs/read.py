@@ -127,9 +127,7 @@ class MatrixJob(NamedTuple):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What tells this job from the others, as parts of the idempotency key; empty without a
-        matrix.
-        """
+        """What identifies this job in its matrix, for the idempotency key; empty without one."""
         if not self.values:
             return ()
         values = json.dumps(self.values, sort_keys=True)
@@ -213,7 +211,7 @@ def read_inputs(sources: InputSources, task: str = "") -> ActionInputs:
 
 
 def _step_of(values: Mapping[str, Any], given: Container[str], platform: Platform) -> ActionInputs:
-    """Return the typed inputs; a field is None, whatever its type says, if its text is wrong.
+    """Return the typed inputs; a field is None if its text is wrong, also against its type.
 
     ``given`` are the inputs that have a text other than the default.
     """

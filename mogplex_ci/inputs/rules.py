@@ -228,7 +228,7 @@ def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 
 
 def _missing_to_count(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    """Yield the inputs without which nothing tells which pull requests count."""
+    """Yield the missing inputs that decide which pull requests count."""
     is_wrong = "branch" in texts and step.branch is None
     if not is_wrong and "/" not in (step.branch or ""):
         fault = "needs a [[branch]] with a slash: pull requests of the same family count"

@@ -55,10 +55,10 @@ class RunFile(NamedTuple):
 
 
 def read_run_file(workspace: Path, name: str) -> tuple[RunFile | None, Sequence[Problem]]:
-    """Return a run file and what is wrong with its structure; None if its tasks cannot be told.
+    """Return a run file and the faults of its structure; None if its tasks are unclear.
 
     Raises:
-        UsageError: it cannot be read, or is no mapping. No message quotes anything of it but its
+        UsageError: it cannot be read, or is not a mapping. No message quotes anything of it but its
             names.
     """
     text = read_text(workspace, name, input_name="run-file", max_bytes=BYTES)

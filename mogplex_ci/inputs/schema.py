@@ -109,10 +109,10 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
     except (SchemaError, AttributeError, TypeError, ValueError) as error:
         # Keywords of another type than they may have also end in the library's own errors.
         if isinstance(error, SchemaError) and error.validator == "format":
-            return "has a pattern that is not valid"  # no other format was asked for
+            return "has an invalid pattern"  # no other format was asked for
         return "is not a JSON Schema"
     except Unresolvable:
-        return "refers to another document, which is not read, or to nothing"
+        return "refers to another document, which the step does not read, or to nothing"
     except RecursionError:
         return "refers to itself without end, or is nested too deeply"
     keywords = {keyword for part in parts for keyword in part}

@@ -231,7 +231,7 @@ def _two_addresses(flags: Mapping[str, str], env: Mapping[str, str]) -> Iterator
     flag, variable = flags.get("base-url", "").strip(), env.get("MOGPLEX_URL", "").strip()
     if not flag or not variable or flag.rstrip("/") == variable.rstrip("/"):
         return
-    fault = "is another address than MOGPLEX_URL"
+    fault = "differs from MOGPLEX_URL"
     hosts = host_of(flag), host_of(variable)  # the addresses may hold passwords
     if all(hosts) and hosts[0] != hosts[1]:
         fault = f"is on {hosts[0]}, and MOGPLEX_URL on {hosts[1]}"

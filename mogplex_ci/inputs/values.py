@@ -34,7 +34,7 @@ _ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
 def read_values(
     texts: Mapping[str, str], platform: Platform
 ) -> tuple[Mapping[str, Any], list[Problem]]:
-    """Return the value of every input by name, and what is wrong with the texts and the files that
+    """Return the value of every input by name, and the faults of the texts and of the files that
     they name.
 
     A value is None where there is no text, or a wrong one.
@@ -75,7 +75,7 @@ def _read_prompt(platform: Platform, name: str) -> str:
     standard input.
 
     Raises:
-        UsageError: it cannot be read, or is no prompt.
+        UsageError: it cannot be read, or is not a prompt.
         StopRequested: a stop signal came while standard input was read.
     """
     variable = platform.prompt_variable(name)
@@ -203,7 +203,7 @@ def _output_dir(platform: Platform, name: str) -> Path:
     file = inside(platform.workspace, f"{name}/{EVENTS_FILE}", input_name="output-dir")
     if not is_plain_path(file.relative_to(platform.workspace.resolve()).as_posix()):
         remedy = "Use letters, digits and hyphens."
-        fault = "has a character that the output of the same name cannot hold"
+        fault = "contains a character that an output cannot contain"
         raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
     files = [
         writable(platform.workspace, f"{name}/{file}", input_name="output-dir")

@@ -25,7 +25,7 @@ after it.
 _GROUP_HEADER: Final = "--- "
 """Begins a group. No line of an agent does."""
 _NOTHING_STARTED: Final = (
-    f"This try started nothing. Let the job use {_AGENT}, or do not mount it: "
+    f"Nothing was started. Let the job use {_AGENT}, or do not mount it: "
     "mogplex.env has the outputs, too."
 )
 _STYLES: Final = {"✔": "success", "⏸": "warning", "✘": "error"}
@@ -220,4 +220,4 @@ def _fault(code: int, said: str) -> _AgentError | None:
 
 
 def _too_slow() -> _AgentError:
-    return _AgentError(errno.ETIMEDOUT, f"{_AGENT} did not answer in time")
+    return _AgentError(errno.ETIMEDOUT, f"{_AGENT} did not respond in time")

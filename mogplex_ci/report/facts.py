@@ -375,7 +375,7 @@ def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
     if details.is_unread or ending.error_code == "UNKNOWN_STATUS":
         return "The run may still be running; this step stopped following it."
     if run is not None and run.status == "pending":
-        return "The run still waits to start; this step stopped following it."
+        return "The run is still waiting to start; this step stopped following it."
     return "The run is still running; this step stopped following it."
 
 
@@ -516,9 +516,9 @@ def _next_steps(
         # With the address: a clone of a GitLab project has another origin.
         fetch = safe.sentence("git fetch https://github.com/", repo, " ", branch)
         switch = safe.sentence(fetch, " && git switch -c ", branch, " FETCH_HEAD")
-        yield Command("look at the work", switch)
+        yield Command("check the work", switch)
     run_id = details.run.id
-    yield Command("look at the run", command("runs get {}", run_id), is_in_log=True)
+    yield Command("check the run", command("runs get {}", run_id), is_in_log=True)
     if details.goes_on:
         yield Command("follow the run", command(text.FOLLOW, run_id))
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)

@@ -75,8 +75,8 @@ class Log(Report):
         for word, matched in found.items():
             if matched.left_out:
                 template: LiteralString = (
-                    "The pattern {} leaves out hidden repositories ({}), which were removed from Mogplex's "
-                    "dashboard: to start runs on them, give their full names"
+                    "The pattern {} skips hidden repositories ({}), which were removed from Mogplex's "
+                    "dashboard: to start runs on them, use their full names"
                 )
                 self.lines.line(self._safe.line(template, Untrusted(word), matched.left_out))
             for repo in matched.repos:

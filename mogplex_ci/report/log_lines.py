@@ -164,7 +164,7 @@ class LogLines:
         if end >= self._limit:
             self._is_full = True
             self.say(
-                "The log is long and goes on without details; the events file and the report can hold them"
+                "The log is long and continues without details; the events file and the report can contain them"
             )
         return not self._is_full
 

@@ -107,7 +107,8 @@ class RunLog:
                     self._paused(asks)
             case u.UnknownStatus(run):
                 message = self._safe.line(
-                    "This version does not know the status {} and follows the run on", run.status
+                    "This version does not know the status {}; it keeps following the run",
+                    run.status,
                 )
                 self._lines.warn("Unknown status", message)
             case u.EventsArrived():
@@ -130,7 +131,7 @@ class RunLog:
             case u.Trouble():
                 self._trouble(update)
             case u.Recovered(after):
-                self._lines.say("The API answers again after ", duration(after))
+                self._lines.say("The API responds again after ", duration(after))
             case u.Heartbeat():
                 self._heartbeat(update)
             case _:
@@ -227,7 +228,7 @@ class RunLog:
         """Say which run this is, and warn of one that this step was not asked to follow."""
         run = started.run
         if started.followed:
-            words: LiteralString = "Following run {} ({}), which was started elsewhere"
+            words: LiteralString = "Following existing run {} ({})"
             self._lines.line(self._safe.line(words, run.id, run.status))
             return
         if started.unexpected:
@@ -269,9 +270,7 @@ class RunLog:
         rejected = faults_line(update.faults, self._safe)
         if update.begins_rerun:
             runs = count(update.most - 1, "run")
-            self._lines.say(
-                "This re-run repairs what it found on the branch with up to ", runs, " of its own"
-            )
+            self._lines.say("This re-run continues on the branch with up to ", runs, " of its own")
         self._lines.say("Round ", update.number, " of ", update.most, ": ", rejected)
         self._begin_another_run()
 
@@ -309,8 +308,8 @@ class RunLog:
             what = "[[on-pause]] cancels it"
         if self._inputs.on_pause == "wait":
             what = (
-                "this step waits until a person answers it, which only Slack can do, for a run that came "
-                "from there, or until the timeout"
+                "this step waits until the timeout, or until someone answers it, which is possible "
+                "only in Slack, for runs started there"
             )
         self._lines.say("The run is paused: ", what)
         if asks is None:
@@ -338,7 +337,7 @@ class RunLog:
         state = self._activity.state(beat.run)
         if beat.unread_for:
             self._lines.say(
-                "No usable answer from the API for ",
+                "No usable response from the API for ",
                 duration(beat.unread_for),
                 "; the run's last known state: ",
                 state,

@@ -41,7 +41,7 @@ def may_be_running(
     parts: list[Part] = [state, *reason, ". "]
     if details.owned and not is_detached:
         parts += [
-            safe.line("The clean-up tries again, if the [[job]] has one and gets to it."),
+            safe.line("A clean-up step, if the [[job]] has one, tries again."),
             " ",
         ]
     return safe.sentence(*parts, *_by_hand(details, inputs, safe))

@@ -312,7 +312,9 @@ def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
 def _agents_word(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
     told = run.delivered.agents_word
     if told is not None:
-        words: LiteralString = "The agent's events disagree with GitHub, whose answer was judged: "
+        words: LiteralString = (
+            "The agent's events disagree with GitHub, whose response was judged: "
+        )
         yield Sentence(safe.sentence(words, told))
 
 

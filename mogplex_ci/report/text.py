@@ -144,12 +144,10 @@ def missing_events(missing: EventsMissing) -> str:
     """Return which events cannot be shown, in our words."""
     if missing.out_of_time:
         return "the timeout left no time to show the last events"
-    which = "some events no longer: they"
+    which = "no longer lists some events: they"
     if missing.later_ones:
-        which = f"the first {FEED_LIMIT} events only: later ones"
-    return (
-        f"the service lists {which} are missing here. The run is followed to its end by its status"
-    )
+        which = f"lists only the first {FEED_LIMIT} events: later ones"
+    return f"the service {which} are missing here. The step follows the run's status"
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:
@@ -464,11 +462,11 @@ def claim(this: Claim, safe: Sanitizer) -> SafeText:
     """Return a sentence about what an event says and GitHub does not."""
     judged: Part = safe.line("none") if this.judged is None else this.judged
     return safe.sentence(
-        "The agent's events say of the ",
+        "The agent's events report the ",
         safe.message(this.about),
-        ": ",
+        " ",
         this.told,
-        ". GitHub says: ",
+        ", but GitHub reports ",
         judged,
-        ". GitHub's word was judged, and is handed on",
+        ". This step used GitHub's response",
     )

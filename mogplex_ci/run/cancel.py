@@ -167,7 +167,7 @@ def _not_cancelled(run: Run, refusal: errors.MogplexError | None) -> errors.Mogp
     if refusal is not None:
         return refusal
     return errors.NotCancelledError(
-        f"the API answered the cancel request, but the run is still {run.status}"
+        f"the API accepted the cancel request, but the run is still {run.status}"
     )
 
 

@@ -28,9 +28,7 @@ INSTALL_APP: Final = (
     "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
 )
 _FIND_REPO: Final = "Use one from 'mogplex-ci repos list'."
-_GIVE_ID: Final = (
-    "One that was removed from Mogplex's dashboard may be missing there: give its id instead."
-)
+_GIVE_ID: Final = "One removed from Mogplex's dashboard may be missing there: use its id instead."
 _CLOSEST: Final = 3
 """Repository names that an error lists."""
 
@@ -147,12 +145,12 @@ def _faults(
             return []
         return [_no_such_repo(word, listed, fault_of, several=bool(found.repos))]
     if len(known) >= LIST_LIMIT:
-        fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"
+        fault = f"is looked up among {LIST_LIMIT} repositories, and there may be more"
         return [Problem("repo", fault, "Use narrower patterns.", Untrusted(word))]
     if found.repos:
         return []
     if found.left_out:
-        fault = "matches only repositories that were removed from Mogplex's dashboard"
+        fault = "matches only repositories removed from Mogplex's dashboard"
         remedy = "Patterns leave those out: give their full names."
         return [Problem("repo", fault, remedy, Untrusted(word))]
     fault = f"matches no repository that this token can see. {INSTALL_APP}"

@@ -329,9 +329,7 @@ _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run.
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).
 """
-_RETRY: Final = (
-    "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later."
-)
+_RETRY: Final = "Set [[retries: 2]] to retry such a run, or run the [[job]] again later."
 _LATER: Final = "Run the [[job]] again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
@@ -343,7 +341,7 @@ _COSTS: Final = (
 lib/trigger/agent-worker-duration).
 """
 _OUTAGE_REMEDY: Final = (
-    "The service, or the network between it and this [[job]], was in trouble: look at the run in "
+    "The service, or the network between it and this [[job]], was in trouble: check the run in "
     "Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
@@ -388,7 +386,7 @@ def ending_of_run(
         unknown = Ending.of(
             Result.ERROR,
             f"the timeout passed while the run had the unknown status {run.status}",
-            "Use a newer version of this program, which may know it.",
+            "Use a newer version of this program.",
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
@@ -447,7 +445,7 @@ def started_too_late(error: MogplexError) -> Ending:
     """
     return Ending.of(
         Result.TIMEOUT,
-        f"the run was started, but the API's answer came too late: {error.cause}",
+        f"the run was started, but the API's response came too late: {error.cause}",
         _RAISE_TIMEOUT,
         error.detail,
         "TIMEOUT",
@@ -479,7 +477,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
         )
     if timeline.agent_worked:
         if timeline.has_spoken or timeline.calls:
-            return "the run failed", "Read what the agent did last."
+            return "the run failed", "Read the agent's last actions."
         return "the run failed", "Read the run's events."
     if timeline.sandbox_was_ready:
         return (

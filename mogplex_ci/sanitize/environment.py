@@ -1,4 +1,4 @@
-"""The secrets in a process's environment, which the names of variables tell."""
+"""The secrets in a process's environment, found by the names of variables."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

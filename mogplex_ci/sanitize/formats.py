@@ -27,7 +27,7 @@ class Format(NamedTuple):
     cut them.
     """
     expression: str
-    """Matches what stands behind the prefix, where one alphabet and a length do not tell. A group
+    """Matches what stands behind the prefix, if one alphabet and a length are not enough. A group
     is the secret alone.
 
     It matches a bounded number of characters, or none that begin the prefix again: many prefixes
@@ -84,7 +84,7 @@ def formats() -> tuple[Format, ...]:
 class Vocabulary(NamedTuple):
     """The different words of a text, many of which repeat.
 
-    Most texts lack what a secret's few characters need, and this tells in less time than a search.
+    Most texts lack what a secret's few characters need, and this check is faster than a search.
     """
 
     words: str
@@ -125,7 +125,7 @@ def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int,
 
 
 def word_start(text: str, at: int, most: int, punctuation: str) -> int:
-    """Return where the word begins that goes on at ``at``, at most so many characters before it."""
+    """Return the start of the word around ``at``, up to so many characters before it."""
     while (
         most
         and at

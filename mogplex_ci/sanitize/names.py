@@ -259,7 +259,7 @@ def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
 
 
 def _opens(lower: str, at: int) -> bool:
-    """Whether the name at ``at`` is no ``key``, or one that opens something."""
+    """Whether the name at ``at`` is not ``key``, or is a key that opens something."""
     if not lower.startswith("key", at):
         return True
     before = lower[max(at - 20, 0) : at]

@@ -120,7 +120,7 @@ class PieceByPiece:
 
 
 def _word_end(text: str, at: int) -> int:
-    """Return where the word ends that goes on at ``at``."""
+    """Return the end of the word around ``at``."""
     while at < len(text) and not text[at].isspace():
         at += 1
     return at

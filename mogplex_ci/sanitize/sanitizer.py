@@ -185,7 +185,7 @@ class Sanitizer:
         return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
 
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
-        """Return a link with ``label``, or with the URL itself; None when it is no https URL
+        """Return a link with ``label``, or with the URL itself; None if it is not an https URL
         without credentials.
         """
         target = self.url(url)
@@ -368,8 +368,8 @@ class _Json:
         return self._shown(value)
 
     def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
-        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is no
-        secret stays one.
+        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is not a
+        secret stays a number.
         """
         self._nodes -= 1
         if isinstance(value, dict | list):

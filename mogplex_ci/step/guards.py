@@ -36,7 +36,9 @@ _RANDOM_KEY: Final = (
     "Nothing here identifies this job, so its key is random and a retry starts a second run; "
     "give all tries the same [[idempotency-key]]"
 )
-_LOCAL_KEY: Final = "This is a local runner, which names every try alike: the idempotency key is a new one each time"
+_LOCAL_KEY: Final = (
+    "This is a local runner, which cannot identify attempts: the idempotency key is new each time"
+)
 _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
     "matrix would share one run. Set [[key-suffix]] to {}, and run 'mogplex-ci post' in a later "
@@ -82,10 +84,7 @@ def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str
     branch = step.platform.agents_branch()
     starts_run = tasks[0].run_id is None
     if starts_run and branch and any(task.branch != branch for task in tasks):
-        return (
-            f"Not started: an agent made this job's branch, {branch}. Set [[branch]] to it, if an agent is to "
-            "work on it."
-        )
+        return f"Not started: an agent made this job's branch, {branch}. To work on it, set [[branch]] to it."
     return None
 
 
@@ -270,7 +269,7 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
             return ask_github(step, inputs, own, lambda github: github.may_write(login)) or False
         except errors.GitHubError as error:
             step.recorder.warn(
-                "Permission", "GitHub could not be asked who has write access: {}", error.cause
+                "Permission", "Could not query GitHub for write access: {}", error.cause
             )
             return False
 

@@ -420,7 +420,7 @@ def _without_outputs(passed: RunResult, error: Exception) -> Ending:
     if not isinstance(error, OSError | UsageError):
         return ending_of_error(InternalError.of(error))
     why = _why(error)
-    remedy = "Whatever reads them would act on what is not there, so the step fails."
+    remedy = "Later steps would act on missing outputs, so the step fails."
     if isinstance(error, UsageError):
         remedy = f"{error.problems[0].remedy} {remedy}"
     if passed.ending.result is Result.SUCCESS and passed.details.run is not None:

@@ -34,13 +34,13 @@ default branch (docs.github.com/rest/authentication/permissions-required-for-git
 """
 RIGHTS_SECONDS: Final = 2.0
 """How long GitHub is asked, in all. What it has not answered by then is found out after the run."""
-_NOTHING_STARTED: Final = "This try started nothing."
+_NOTHING_STARTED: Final = "Nothing was started."
 _ADD_RIGHTS: Final = (
     "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions."
 )
-_GIVE_RIGHTS: Final = "Give that right to the token, and run the [[job]] again."
+_GIVE_RIGHTS: Final = "Give the token that permission, and run the [[job]] again."
 _OTHER_REPOSITORY: Final = (
-    "A workflow's own token sees no private repository but its own: give that of a GitHub App which is "
+    "A workflow's own token cannot see other private repositories: use the token of a GitHub App "
     "installed there."
 )
 

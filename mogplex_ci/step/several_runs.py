@@ -37,7 +37,7 @@ MOST_RUNS: Final = STARTS[-1].most
 """Runs of one fleet: what the service starts in a day."""
 
 _TOO_MANY_STARTS: Final = (
-    "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and those that wait "
+    "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and runs that wait "
     "longer than the timeout ({}) are not started. Raise [[timeout]], or name fewer repositories"
 )
 

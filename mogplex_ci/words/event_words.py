@@ -46,7 +46,7 @@ class Words(NamedTuple):
     """Empty for a comment or a review."""
     body: str
     node_id: str
-    """Its id in GitHub's GraphQL API; empty when the event does not tell it."""
+    """Its id in GitHub's GraphQL API; empty if the event does not have it."""
     permission: str
     """The permission that a token needs to read it."""
 
@@ -90,7 +90,7 @@ def event_text(words: tuple[Words, ...]) -> EventText:
 
 
 def _valid(text: str) -> str:
-    """Return ``text`` with what is no UTF-16 replaced: JSON may hold half a character."""
+    """Return ``text`` with invalid UTF-16 replaced: JSON may contain half a character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

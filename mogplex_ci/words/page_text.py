@@ -26,7 +26,7 @@ _MARKUP: Final = (
     r"|<(?:[!?]|/(?![A-Za-z]))[^>]*+>?"  # declarations, CDATA, instructions: comments to HTML
     rf"|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*+)(?P<attributes>(?:[\s/]++|{_ATTRIBUTE}|=)*+)>?"
 )
-"""What is no text in HTML, as its standard divides it. Every match is whole or ends the text.
+"""Everything in HTML that is not text, by its standard. Every match is whole or ends the text.
 
 Only ``-->`` ends a comment: to older parsers ``<!-->`` is none, and ``--!>`` no end.
 """

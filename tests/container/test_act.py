@@ -39,7 +39,7 @@ def test_a_second_try_is_another_run(image: str, emulator: Emulator, tmp_path: P
     for _ in range(2):
         result = run(repository, emulator)
         assert result.exit_code == 0, result.log
-        assert "This is a local runner, which names every try alike" in result.log
+        assert "This is a local runner, which cannot identify attempts" in result.log
     assert len({run.key for run in emulator.runs}) == len(emulator.runs) == 2
 
 

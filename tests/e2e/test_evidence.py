@@ -139,7 +139,7 @@ def test_a_host_that_drops_packets_is_given_up_and_the_log_says_so(
         _, second = emulator.runs
     assert ended.code == 0, ended.out
     assert told(second.request.prompt) == WITHOUT_LOG
-    blocked = r"Trying again in \S+: The host that has GitHub's logs gives no usable answer"
+    blocked = r"Trying again in \S+: The host of GitHub's logs gives no usable response"
     assert re.search(blocked, ended.out), ended.out
     assert "The report to the next round is incomplete: " in ended.out
 

@@ -327,7 +327,7 @@ NOTE = (
             "2026-11",
             "acme/* acme/attic",
             ["acme/attic", "acme/web"],
-            [NOTE, "acme/* leaves out hidden repositories (2)"],
+            [NOTE, "acme/* skips hidden repositories (2)"],
         ),
         ("2026-11", "acme/attic", ["acme/attic"], [NOTE]),
         ("2026-11", HIDDEN, ["acme/attic"], [NOTE]),
@@ -335,10 +335,10 @@ NOTE = (
             "2026-11",
             "acme/?ttic",
             [],
-            ["matches only repositories that were removed from Mogplex's dashboard"],
+            ["matches only repositories removed from Mogplex's dashboard"],
         ),
         ("2026-08", "acme/*", ["acme/web"], []),
-        ("2026-08", "acme/attic", [], ["may be missing there: give its id instead."]),
+        ("2026-08", "acme/attic", [], ["may be missing there: use its id instead."]),
         ("2026-08", HIDDEN, ["acme/attic"], []),
     ],
 )
@@ -433,7 +433,7 @@ def test_more_runs_than_can_be_started_in_time_are_warned_of_at_the_start(step: 
     ended = step.run()
     (warning,) = [line for line in ended.out.splitlines() if line.startswith("::warning")]
     assert (
-        "12 runs take 1m 00s to start, and those that wait longer than the timeout (50s) are not started"
+        "12 runs take 1m 00s to start, and runs that wait longer than the timeout (50s) are not started"
         in warning
     )
     assert [result["result"] for result in results(step)].count("detached") == 10
@@ -446,7 +446,7 @@ def test_a_pattern_whose_repositories_cannot_all_be_listed_starts_nothing(tmp_pa
         inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
         ended = GitHubStep(tmp_path / "1", inputs={**inputs, "repo": "acme/site-*"}).run()
         assert (ended.code, emulator.runs) == (2, [])
-        assert "is looked up among 200 repositories at most" in ended.out
+        assert "is looked up among 200 repositories, and" in ended.out
         assert (
             GitHubStep(tmp_path / "2", inputs={**inputs, "repo": "acme/site-20*"}).run().code == 0
         )

@@ -115,7 +115,7 @@ def test_a_second_try_at_a_desk_is_another_run(tmp_path: Path, emulator: Emulato
         pipeline = run(Project(tmp_path / clone, EXAMPLES["job"]), emulator)
         assert pipeline.code == 0, pipeline.log
         said = "\n".join(pipeline.lines("fix-flaky-tests"))
-        assert "This is a local runner, which names every try alike" in said
+        assert "This is a local runner, which cannot identify attempts" in said
     assert len({one.key for one in emulator.runs}) == 2
 
 

@@ -182,7 +182,7 @@ def test_a_token_of_the_forge_is_refused_before_it_is_sent_anywhere(tmp_path: Pa
         "pull-request", MOGPLEX_REQUIRE="pull-request", MOGPLEX_GITHUB_TOKEN=token
     )
     assert log.startswith("exit code 2\n")
-    assert "does not begin as a token of GitHub does (ghp_, gho_, ghu_, ghs_, github_pat_)" in log
+    assert "does not begin like a GitHub token (ghp_, gho_, ghu_, ghs_, github_pat_)" in log
     assert "Starting a run" not in log
 
 
@@ -391,7 +391,7 @@ def test_nothing_is_started_if_buildkite_does_not_answer(tmp_path: Path) -> None
         job = Hanging(tmp_path, emulator, "1")
         ended = let_an_hour_pass(job.start(movable_clock=True), when=job.is_called)
         assert (ended.code, ended.err, emulator.runs) == (2, "", []), ended.out
-    assert "buildkite-agent did not answer in time" in ended.out
+    assert "buildkite-agent did not respond in time" in ended.out
 
 
 @pytest.mark.parametrize(

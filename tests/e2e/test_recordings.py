@@ -31,7 +31,7 @@ SPEEDS = {
 looks, and no page of 200 events passes it by.
 """
 OF_THE_SERVICE = re.compile(
-    r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again|Still working).*\n"
+    r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API responds again|Still working).*\n"
     r"|(?<= events), \d+ requests?|::group::The log of the installation(?s:.*?)::endgroup::\n"
 )
 """Parts of a log that tell how the service answered, which is not recorded, or how long it was
@@ -150,7 +150,7 @@ def test_a_recording_without_a_last_event_ends_when_it_has_been_played(
     (tmp_path / "events.ndjson").write_text(text, encoding="utf-8")
     ended = run_program(*shlex.split(COMMAND)[1:], "--timeout=20s", env={}, cwd=tmp_path)
     assert (ended.code, "RUN_FAILED, exit 1" in ended.out) == (1, True), ended.out
-    assert "Read what the agent did last." in ended.out
+    assert "Read the agent's last actions." in ended.out
 
 
 def test_the_largest_recording_is_played_to_its_end(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
         ended = again.run()
         first, second, third = emulator.runs
     assert ended.code == 0
-    says = "This re-run repairs what it found on the branch with up to 3 runs of its own\n"
+    says = "This re-run continues on the branch with up to 3 runs of its own\n"
     assert says in ended.out
     assert ended.out.index(says) < ended.out.index("Round 2 of 4: A check failed: test\n")
     assert [second.key, third.key] == [f"{first.key}-r2-a1", f"{first.key}-r2-a2"]

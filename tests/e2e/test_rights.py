@@ -43,7 +43,7 @@ ALL = {
 LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
 REMEDY = (
     "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions. "
-    "This try started nothing."
+    "Nothing was started."
 )
 
 
@@ -142,14 +142,14 @@ def test_the_events_words_need_a_right_too(job: Job) -> None:
 def test_a_repository_that_the_token_does_not_see_is_no_missing_right(job: Job) -> None:
     cause = "github-token does not see acme/api"
     remedy = (
-        "A workflow's own token sees no private repository but its own: give that of a GitHub App which is installed "
-        "there. This try started nothing."
+        "A workflow's own token cannot see other private repositories: use the token of a GitHub App "
+        "installed there. Nothing was started."
     )
     check_nothing_started(job, job.run(repo="acme/api", require="change"), cause, remedy)
 
 
 def test_a_token_that_github_does_not_know_starts_nothing(job: Job) -> None:
-    remedy = "Set it to a current token that may read this repository. This try started nothing."
+    remedy = "Set it to a current token that can read this repository. Nothing was started."
     ended = job.run(github_token="ghs_unknownTokenOfNobody000000000000", require="change")
     check_nothing_started(job, ended, "GitHub does not accept github-token", remedy)
 

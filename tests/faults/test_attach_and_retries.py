@@ -158,7 +158,7 @@ def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario
     [
         (
             0,
-            "Set [[retries: 2]], and the step starts such a run again; or run the [[job]] again later.",
+            "Set [[retries: 2]] to retry such a run, or run the [[job]] again later.",
         ),
         (1, "It was started 2 times. Run the [[job]] again later."),
         (2, "It was started 3 times. Run the [[job]] again later."),
@@ -252,7 +252,7 @@ def test_a_retry_whose_start_was_answered_after_the_deadline_was_started(
     _, second = case.runs
     ending, details = played.end
     assert (played.result, played.code) == ("timeout", 1)
-    assert ending.cause.startswith("the run was started, but the API's answer came too late: ")
+    assert ending.cause.startswith("the run was started, but the API's response came too late: ")
     assert details.run is not None
     assert (details.run.id, details.key) == (second.id, second.key)
     assert details.left_behind == (fault is not None)

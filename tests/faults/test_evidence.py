@@ -163,7 +163,7 @@ def test_of_a_matrix_the_job_that_failed_is_told_before_those_that_were_cancelle
     ("what", "why"),
     [
         ("log", "does not find it"),
-        ("host", "the host that has GitHub's logs gives no usable answer"),
+        ("host", "the host of GitHub's logs gives no usable response"),
         ("right", "may not do this"),
     ],
 )

@@ -317,7 +317,7 @@ def test_a_signal_during_the_cancel_of_a_pause_does_not_detach_from_the_run(tmp_
             pass
         (run,) = emulator.runs
         assert "could not be cancelled, " in step.outputs["error"]
-        assert "The clean-up tries again" in step.outputs["error"]
+        assert "A clean-up step, if the " in step.outputs["error"]
         emulator.clear_faults()
         assert post(step) == 0
         assert run.status == "cancelled"

@@ -23,7 +23,7 @@ def test_a_run_whose_start_was_answered_too_late_is_no_outage(
     ending = played.end.ending
     assert (played.result, played.code, ending.error_code) == ("timeout", 1, "TIMEOUT")
     said = sentence_of(played)
-    assert said.startswith("The run was started, but the API's answer came too late: ")
+    assert said.startswith("The run was started, but the API's response came too late: ")
     assert said.endswith(f". {CANCELLED} {RAISE_TIMEOUT}")
     assert case.run.status == "cancelled"
     assert (played.end.details.run, played.end.details.key) != (None, "")

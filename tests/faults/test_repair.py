@@ -472,7 +472,7 @@ def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_start
 
     def refuse(_: Starting) -> None:
         if step.case.runs:
-            raise MissingRightsError("the token has expired", remedy="This try started nothing.")
+            raise MissingRightsError("the token has expired", remedy="Nothing was started.")
 
     step.before_first_start = refuse
     assert outcome(step.play()) == ("failed", "RUN_FAILED", 0)

@@ -69,10 +69,10 @@ PAGE = Trouble(
     "web page",
     {"status": 200, **_BAD_GATEWAY},
     FOREVER,
-    "a web page came instead of the API's answer (HTTP 200)",
+    "a web page came instead of the API's response (HTTP 200)",
 )
 EMPTY = Trouble(
-    "{}", {"status": 200, "body": {}}, FOREVER, "the answer is not in the API's format (HTTP 200)"
+    "{}", {"status": 200, "body": {}}, FOREVER, "the response is not in the API's format (HTTP 200)"
 )
 DROPPED = Trouble("connection dropped", {"drop": True}, 2, GONE.cause)
 ALL = [*SHORT, AWAY_16_MINUTES, REVOKED, GONE, PAGE, EMPTY, DROPPED]
@@ -143,14 +143,13 @@ WAS_PAUSED: Final = (
 )
 LEFT: Final = "The run may still be running."
 LEFT_AS_SAID: Final = (
-    r"The run may still be running(: it could not be cancelled, .*)?\. The clean-up tries again, if "
-    r"the job has one and gets to it\. By hand: .* runs cancel \S+"
+    r"The run may still be running(: it could not be cancelled, .*)?\. A clean-up step, if the "
+    r"job has one, tries again\. By hand: .* runs cancel \S+"
 )
 OVER: Final = "The run is over: cancelled."
 CANCELLED: Final = "This step has cancelled the run."
 LOOK: Final = (
-    "The service, or the network between it and this job, was in trouble: look at the run in "
-    "Mogplex."
+    "The service, or the network between it and this job, was in trouble: check the run in Mogplex."
 )
 RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
 QUESTION: Final = "Is “E-mail or password is wrong” the right wording?"
@@ -175,7 +174,7 @@ _UNKNOWN_TOKEN = End(
     "error",
     64,
     "UNAUTHORIZED",
-    "The API does not know this token: injected. Check that api-key holds a current Mogplex token "
+    "The API does not know this token: injected. Check that api-key is a current Mogplex token "
     "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it does, "
     "the service may be at fault: it also rejects tokens while its database is down. Run the job "
     "again later.",
@@ -200,8 +199,8 @@ BEFORE_THE_START: Final = {
             "error",
             69,
             "UNREACHABLE",
-            "A web page came instead of the API's answer (HTTP 200). Set base-url to "
-            "the host that serves the API.",
+            "A web page came instead of the API's response (HTTP 200). Set base-url to "
+            "the API's host.",
         ),
         0.0,
     ),
@@ -210,8 +209,8 @@ BEFORE_THE_START: Final = {
             "error",
             69,
             "UNREACHABLE",
-            "The answer is not in the API's format (HTTP 200). Check that base-url is a Mogplex "
-            "service; a proxy may have answered in its place.",
+            "The response is not in the API's format (HTTP 200). Check that base-url is a Mogplex "
+            "service; a proxy may have responded in its place.",
         ),
         120.0,
     ),

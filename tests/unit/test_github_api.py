@@ -302,7 +302,7 @@ def test_an_answer_without_its_fields_is_not_used(
     api: GitHub, github: GitHubApi, call: Callable[[GitHubApi], object], body: str
 ) -> None:
     api.fail(status=200, body=body.encode())
-    with pytest.raises(GitHubUnavailableError, match="not what its API promises"):
+    with pytest.raises(GitHubUnavailableError, match="does not follow its API"):
         call(github)
 
 
@@ -475,7 +475,7 @@ def test_a_branch_that_git_does_not_accept_is_not_asked_for(
         *(github.pull_requests_of, github.required_checks),
     ]
     for call in calls:
-        with pytest.raises(GitHubError, match="git accepts no branch"):
+        with pytest.raises(GitHubError, match="a name that git does not accept"):
             call(name)
     assert api.asked == []
 
@@ -589,8 +589,8 @@ def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: Gi
         ({"status": 404}, GitHubNotFoundError, "not find"),
         ({"status": 410}, GitHubError, "status 410"),
         ({"status": 200, "body": b"{}"}, GitHubError, "status 200"),
-        ({"status": 302}, GitHubUnavailableError, "not what its API promises"),
-        ({"headers": {"Location": "ftp://a"}}, GitHubUnavailableError, "not what its API promises"),
+        ({"status": 302}, GitHubUnavailableError, "does not follow its API"),
+        ({"headers": {"Location": "ftp://a"}}, GitHubUnavailableError, "does not follow its API"),
         ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "no usable"),
         ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refuses one"),
         ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "is gone"),

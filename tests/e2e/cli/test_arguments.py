@@ -100,9 +100,9 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("argv", "code", "told"),
     [
-        (["runs", "get", "run-7"], 2, 'RUN-ID: "run-7" is not a UUID, as the ids of runs are.'),
+        (["runs", "get", "run-7"], 2, 'RUN-ID: "run-7" is not a run id, which is a UUID.'),
         *(
-            (["runs", command, " "], 2, 'RUN-ID: "" is not a UUID')
+            (["runs", command, " "], 2, 'RUN-ID: "" is not a run id')
             for command in ("get", "events", "cancel")
         ),
         (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),

@@ -215,7 +215,7 @@ def test_the_events_words_and_the_gates_are_asked_for_together(
         ({"MOGPLEX_REPO": REPO}, WOULD_START),
         ({"MOGPLEX_REPO": "acme/*"}, "Ready: a step would start 3 runs"),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, WOULD_START + "mine"),
-        ({"ACT": "true"}, "the idempotency key is a new one each time"),
+        ({"ACT": "true"}, "the idempotency key is new each time"),
         ({"MOGPLEX_DRY_RUN": "true"}, WOULD_START),
         ({"MOGPLEX_DEBUG": "1"}, "/api/v1/mogplex/repos"),
     ],

@@ -118,7 +118,7 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
             assert process.stderr.readline() == "warning: the API is not available; trying again\n"
             clock.seconds = 60.0  # now the run ends
             assert process.stdout.read().splitlines()[-1] == f"--- run {run_id} success ---"
-            assert process.stderr.read().startswith("warning: the API answers again after ")
+            assert process.stderr.read().startswith("warning: the API responds again after ")
     assert process.returncode == 0
 
 
@@ -157,7 +157,7 @@ def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
         assert len(emulator.requests) == 1
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: this service has no ")
-    assert "hint: It is an older Mogplex server" in ended.err
+    assert "hint: The Mogplex server is too old" in ended.err
 
 
 @pytest.mark.parametrize(

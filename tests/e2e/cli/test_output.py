@@ -137,7 +137,7 @@ def secrets_in(events: object) -> list[str]:
 @pytest.mark.parametrize(
     ("api", "warning", "which"),
     [
-        ("2026-08", "the first 200 events only: later ones", "first"),
+        ("2026-08", "lists only the first 200 events: later ones", "first"),
         ("2026-11", "some events no longer: they", "newest"),
     ],
 )
@@ -152,7 +152,7 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     assert followed.out.splitlines()[-1] == f"--- run {run_id} success ---"
     assert listed.out.splitlines() == followed.out.splitlines()[:-1]
     assert len(listed.out.splitlines()) == 200
-    end = "are missing here. The run is followed to its end by its status"
+    end = "are missing here. The step follows the run's status"
     assert followed.err == f"warning: the service lists {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
 

@@ -378,7 +378,7 @@ def test_an_artifact_may_hold_any_json(content: object) -> None:
     ],
 )
 def test_a_list_of_repositories_without_what_is_needed_is_refused(data: object) -> None:
-    with pytest.raises(UnreachableError, match="the API's answer"):
+    with pytest.raises(UnreachableError, match="the API's response"):
         answers.listed(Repo, data, "repos")
 
 

@@ -132,8 +132,8 @@ def test_what_a_refusal_of_the_api_means(
 
 
 PAGE, FORMAT = (
-    "a web page came instead of the API's answer",
-    "the answer is not in the API's format",
+    "a web page came instead of the API's response",
+    "the response is not in the API's format",
 )
 NOT_THE_API = [
     *(

@@ -169,7 +169,7 @@ def test_a_redirect_that_took_all_of_the_time_is_no_internal_error() -> None:
     with peer(answering(FOUND)) as url:
         transport = Transport(url, TOKEN)
         for _ in range(20):
-            with pytest.raises(UnreachableError, match="did not answer in time"):
+            with pytest.raises(UnreachableError, match="did not respond in time"):
                 transport.send("GET", "/", timeout=-1.0)
 
 
@@ -312,9 +312,9 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
             "the connection to mogplex.example",
             True,
         ),
-        (TimeoutError(), "the API did not answer in time", True),
-        (ContentDecodingError("gzip"), "the API's answer could not be read", True),
-        (OSError("odd"), "the API's answer could not be read", True),
+        (TimeoutError(), "the API did not respond in time", True),
+        (ContentDecodingError("gzip"), "the API's response could not be read", True),
+        (OSError("odd"), "the API's response could not be read", True),
     ],
 )
 def test_what_went_wrong_is_said_in_our_words(
@@ -381,7 +381,7 @@ def test_a_malformed_proxy_is_a_usage_error(address: str, monkeypatch: pytest.Mo
         Client("https://mogplex.example", TOKEN)
     (problem,) = raised.value.problems
     assert (problem.input, problem.got) == ("HTTPS_PROXY", None)
-    assert "is not the address of a proxy" in problem.fault
+    assert "is not a usable proxy address" in problem.fault
 
 
 def test_hosts_that_need_no_proxy_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -460,7 +460,7 @@ def test_a_file_of_another_host_is_read_without_a_token(
 def test_a_file_of_another_host_that_does_not_come_in_time_is_given_up() -> None:
     head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     for talk in (dribble(b"", b"H"), dribble(head, b"1\r\n \r\n"), lambda _: time.sleep(LONG)):
-        with peer(talk) as url, pytest.raises(UnreachableError, match="did not answer in time"):
+        with peer(talk) as url, pytest.raises(UnreachableError, match="did not respond in time"):
             read_without_token(url, lambda _: None, 0.3)
 
 

@@ -58,7 +58,7 @@ NOT_COMPLETE = "its checks were not complete when the timeout passed"
 ONE, TWO, FAILS = "one check passed", "2 checks passed", "a check failed"
 MISSING = "a required check is missing"
 SKIPPED = "a required check was skipped or neutral"
-SEEN_ONCE = "its checks were complete too shortly before the timeout to look at them twice"
+SEEN_ONCE = "its checks were complete too shortly before the timeout to read them twice"
 STATUS = status("ci/old", "success")
 
 

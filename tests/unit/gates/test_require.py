@@ -38,7 +38,7 @@ ALLOWED, PROTECTED = requires(allowed="src/"), requires(protected=".ci/")
 ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
 OTHER = "f" * 40
 OWN = {"full_name": "acme/web"}
-NOT_TOLD = "this could not be judged: no event tells it, and GitHub was not asked"
+NOT_TOLD = "this could not be judged: no event says so, and GitHub was not queried"
 EMPTY = "it changed nothing"
 every_gate = pytest.mark.parametrize(
     "wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"]
@@ -105,7 +105,7 @@ def test_whether_it_changed_anything_is_told_where_no_gate_asks(
         ),
         (CHANGE, [delivery(changed=False)], EMPTY, "NO_CHANGE"),
         (CHANGE, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
-        (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not asked", ""),
+        (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not queried", ""),
         (PULL, [delivery(changed=True)], "it opened no pull request", "NO_PULL_REQUEST"),
         (PULL, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
         *(
@@ -122,7 +122,7 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
     assert (said.startswith(found), error) == (True, code)
     assert (
         code != "NOT_JUDGED"
-        or judgement.ending.remedy == "Set [[github-token]], so that GitHub can be asked."
+        or judgement.ending.remedy == "Set [[github-token]], so that the step can query GitHub."
     )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
         rehearsal = judged(None, ended(*events), wanted, scenario_rounds=())
@@ -250,8 +250,8 @@ def test_what_github_refuses_to_tell_does_not_pass(
 @pytest.mark.parametrize(
     ("timeout", "cause", "remedy"),
     [
-        (3.0, "the timeout passed before GitHub had answered", "Raise [[timeout]]."),
-        (60.0, "GitHub's API gives no usable answer", "network"),
+        (3.0, "the timeout passed before GitHub responded", "Raise [[timeout]]."),
+        (60.0, "GitHub's API gives no usable response", "network"),
     ],
 )
 def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_outage(

@@ -15,7 +15,7 @@ from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.outputs import OUTPUT_VARIABLES
 from tests.typed_inputs import job
 
-WORD = "arguments contain a word that is not expected"
+WORD = "arguments contain an unexpected word"
 
 
 def wrong(*argv: str) -> list[str]:

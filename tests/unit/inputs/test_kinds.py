@@ -24,7 +24,7 @@ BEYOND_PATTERNS = {
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.
 """
-UNREPLACED = "holds a variable that was not replaced: all {} would share one run"
+UNREPLACED = "contains an unexpanded variable: all {} would share one run"
 OF_EACH_KIND = {
     (spec.kind.name, spec.kind.choices): name for name, spec in inputs().items()
 }.values()

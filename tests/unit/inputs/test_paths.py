@@ -59,23 +59,23 @@ def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(
     ("patterns", "fault"),
     [
         *(
-            ("", "holds no pattern"),
-            ("# only a comment", "holds no pattern"),
-            ("!docs/", "holds no pattern"),
+            ("", "does not contain a pattern"),
+            ("# only a comment", "does not contain a pattern"),
+            ("!docs/", "does not contain a pattern"),
         ),
         *(
-            ("./.github/", r"holds \. or"),
-            ("src/../.github/", r"holds \. or"),
-            ("a/.", r"holds \. or"),
+            ("./.github/", r"contains \. or"),
+            ("src/../.github/", r"contains \. or"),
+            ("a/.", r"contains \. or"),
         ),
         *(
-            (".github//", "holds //"),
-            ("a\n!.github//x", "holds //"),
-            ("*.yml # workflows", "holds a comment"),
+            (".github//", "contains //"),
+            ("a\n!.github//x", "contains //"),
+            ("*.yml # workflows", "contains a comment"),
         ),
         *(
-            ("a\n/", "holds a pattern that matches nothing"),
-            ("a\n\\", "holds a pattern that is not valid"),
+            ("a\n/", "contains a pattern that matches nothing"),
+            ("a\n\\", "contains an invalid pattern"),
         ),
     ],
 )

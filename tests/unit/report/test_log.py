@@ -62,7 +62,7 @@ from tests.unit.report.events import (
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 FAILURE: dict[str, Any] = {
     "cause": "the run failed",
-    "remedy": "Read what the agent did last.",
+    "remedy": "Read the agent's last actions.",
     "detail": Untrusted("Tests fail"),
     "error_code": "RUN_FAILED",
 }
@@ -311,7 +311,7 @@ def test_calls_that_follow_each_other_at_once_wait_two_seconds_for_their_line(
 def test_a_heartbeat_in_an_outage_does_not_say_that_the_run_works() -> None:
     unread = Heartbeat(run("streaming"), elapsed=100, silence=70, unread_for=65)
     assert before_the_end(log_of(Feed().arrived(*SUCCESSFUL[:6]), unread))[-1] == (
-        "No usable answer from the API for 1m 05s; the run's last known state: working"
+        "No usable response from the API for 1m 05s; the run's last known state: working"
     )
 
 
@@ -356,7 +356,7 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     deltas = [delta(part) for part in words.split("|")]
     log = log_of(ended=result(kind, *deltas, **FAILURE))
     assert [found.text for found in log.annotations] == [
-        f"The run failed: Tests fail. {said} what the agent did last."
+        f"The run failed: Tests fail. {said} the agent's last actions."
     ]
 
 
@@ -416,7 +416,7 @@ def test_a_token_that_is_refused_for_a_minute_is_said_so_once_more() -> None:
         "Trouble reaching the API: The API refuses the token that it accepted before",
         "The API has refused the token for 1m 05s, which it accepted before: its database may be "
         "down, or the token was revoked. The step waits for another 13m 55s",
-        "The API answers again after 1m 10s",
+        "The API responds again after 1m 10s",
     ]
 
 
@@ -434,8 +434,8 @@ def updates_of(*items: dict[str, Any]) -> list[Update]:
 @pytest.mark.parametrize(
     ("failures", "last"),
     [
-        (9, "[acme/repo-8] The run failed: Tests fail. Read what the agent did last."),
-        (10, "[acme/repo-9] The run failed: Tests fail. Read what the agent did last."),
+        (9, "[acme/repo-8] The run failed: Tests fail. Read the agent's last actions."),
+        (10, "[acme/repo-9] The run failed: Tests fail. Read the agent's last actions."),
         (12, "3 more runs did not succeed: the table at the end of the log has the reasons."),
     ],
 )
@@ -510,7 +510,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
     assert 20_400 < sum(size_in_log(line) for line in group.lines) < 2 * 2**20 / 100 + 100
     assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
-    assert group.lines[-1].startswith("To look at the run: ")
+    assert group.lines[-1].startswith("To check the run: ")
 
 
 def finding(**payload: Any) -> dict[str, Any]:

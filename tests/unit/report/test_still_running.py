@@ -15,7 +15,7 @@ from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import RUN_ID, github, planned, result, run
 
 CAUSE = "The job was cancelled, or its time limit passed"
-NEXT = "The clean-up tries again, if the job has one and gets to it. "
+NEXT = "A clean-up step, if the job has one, tries again. "
 COMMAND = f"mogplex-ci runs cancel {RUN_ID}"
 LIVE = RunDetails(run=run("streaming"), key="key-1")
 IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)

@@ -716,4 +716,4 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
 def test_a_run_that_fails_after_an_answer_has_not_failed_before_it_started(world: World) -> None:
     played = world.new_case("resumed-and-failed-at-once", on_pause="wait").play()
     assert (played.result, played.end.ending.cause) == ("failed", "the run failed")
-    assert played.end.ending.remedy == "Read what the agent did last."
+    assert played.end.ending.remedy == "Read the agent's last actions."

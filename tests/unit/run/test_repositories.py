@@ -62,7 +62,7 @@ def test_a_pattern_that_may_match_more_than_is_listed_says_what_to_do(world: Wor
     with pytest.raises(UsageError) as caught:
         find_repos(world.client(), ["acme/site-*"], timeout=5.0)
     (problem,) = caught.value.problems
-    assert problem.fault.startswith("is looked up among 200 repositories at most")
+    assert problem.fault.startswith("is looked up among 200 repositories, and")
     assert problem.remedy == "Use narrower patterns."
 
 
@@ -116,15 +116,15 @@ def test_a_repository_without_the_key_is_visible(world: World) -> None:
         (
             ["~acme/attic"],
             "acme/*",
-            "matches only repositories that were removed from Mogplex's dashboard",
+            "matches only repositories removed from Mogplex's dashboard",
             "Patterns leave those out: give their full names.",
         ),
         (
             ["acme/web"],
             "acme/attic",
             f"is not a repository that this token can see. {INSTALL_APP}",
-            "Use one from 'mogplex-ci repos list'. One that was removed from Mogplex's dashboard may be missing there: "
-            "give its id instead.",
+            "Use one from 'mogplex-ci repos list'. One removed from Mogplex's dashboard may be missing there: "
+            "use its id instead.",
         ),
         (
             ["~acme/web", "~acme/web"],

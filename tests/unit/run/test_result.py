@@ -55,12 +55,12 @@ EXITED = event("failed", "Harness failed", 90, exit_code=1)
         (
             (ACCEPTED, READY, INSTALLED, delta("I cannot."), BROKEN),
             "the run failed",
-            "Read what the agent did last.",
+            "Read the agent's last actions.",
         ),
         (
             (ACCEPTED, READY, INSTALLED, *call("Command", 30, 40), BROKEN),
             "the run failed",
-            "Read what the agent did last.",
+            "Read the agent's last actions.",
         ),
         (
             (ACCEPTED, READY, INSTALLED, LIMITED),
@@ -123,7 +123,7 @@ def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
     said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"
     assert said == (
         "the timeout passed while the run had the unknown status hibernating. "
-        "Use a newer version of this program, which may know it."
+        "Use a newer version of this program."
     )
 
 

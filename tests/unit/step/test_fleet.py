@@ -132,7 +132,7 @@ def test_a_step_warns_of_runs_that_cannot_be_started_in_time(
         (
             "Starts",
             "The service starts 10 runs a minute and 30 an hour for a token: 11 runs take 1m 00s to "
-            "start, and those that wait longer than the timeout (1m 00s) are not started. Raise "
+            "start, and runs that wait longer than the timeout (1m 00s) are not started. Raise "
             "timeout, or name fewer repositories",
         )
     ]

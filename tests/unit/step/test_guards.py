@@ -71,7 +71,7 @@ LOCAL = {"ACT": "true"}
         ("github", NO_POST, {"matrix": ("linux",)}, ""),
         ("github", NO_POST, {"idempotency_key": "mine"}, ""),
         ("github", NO_POST, {"run_id": RUN_ID}, ""),
-        ("github", LOCAL, {}, "This is a local runner, which names every try alike"),
+        ("github", LOCAL, {}, "This is a local runner, which cannot identify attempts"),
         ("github", LOCAL, {"idempotency_key": "mine"}, ""),
         ("github", LOCAL, {"run_id": RUN_ID}, ""),
         ("plain", {}, {}, ""),

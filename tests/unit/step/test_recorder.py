@@ -32,7 +32,7 @@ from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
 OF_OURS = ZeroDivisionError("what an outsider wrote")
-NOT_THERE = "Whatever reads them would act on what is not there, so the step fails."
+NOT_THERE = "Later steps would act on missing outputs, so the step fails."
 REPORT_IT = "Please report this line at github.com/mogplex/run-action/issues."
 
 

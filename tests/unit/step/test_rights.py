@@ -59,9 +59,9 @@ def test_what_is_missing_in_several_repositories_is_one_message(api: GitHub) -> 
     )
     assert caught.value.cause == expected
     assert caught.value.remedy == (
-        "Give that right to the token, and run the [[job]] again. A workflow's own token sees no "
-        "private repository but its own: give that of a GitHub App which is installed there. This try "
-        "started nothing."
+        "Give the token that permission, and run the [[job]] again. A workflow's own token cannot "
+        "see other private repositories: use the token of a GitHub App installed there. Nothing was "
+        "started."
     )
 
 
