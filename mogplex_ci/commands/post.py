@@ -15,7 +15,7 @@ from mogplex_ci.inputs.read import MatrixJob
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.models import Cancelled, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.log_lines import JobLogLines
@@ -46,7 +46,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         parser().read(argv)
     except UsageError as error:
         for fault in error.problems:
-            platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
+            platform.annotate(Level.ERROR, safe.line(PROGRAM), problem(safe, fault))
         return error.exit_code
     texts = given_texts(argv, env)
     token = texts.get("api-key", "")
@@ -57,7 +57,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         if not token:
             why = "[[api-key]] is missing"
         text = safe.line("Could not cancel {}: {}", count(found.unknown, "run"), safe.line(why))
-        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
+        platform.annotate(Level.WARNING, safe.line(PROGRAM), text)
     code = NotAuthorizedError.exit_code if found.unknown else 0
     if not found.runs:
         return code
@@ -212,7 +212,7 @@ class CleanUp:
         said = safe.sentence(*parts)
         lines = JobLogLines(self._platform, safe)
         lines.wanted = self._texts.get("annotations", "all").lower()
-        lines.annotate(Level.NOTICE, "Mogplex", said)
+        lines.annotate(Level.NOTICE, PROGRAM, said)
         if self._texts.get("summary", "true").lower() == "false":
             return
         try:
@@ -252,7 +252,7 @@ class CleanUp:
         self._platform.line(self._safe.sentence(*parts))
 
     def _warn(self, text: SafeText) -> None:
-        self._platform.annotate(Level.WARNING, self._safe.line("Mogplex"), text)
+        self._platform.annotate(Level.WARNING, self._safe.line(PROGRAM), text)
 
 
 def parser() -> Parser:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import Attempt, Env, System, equals, first_set
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.workspace import write_whole
@@ -72,7 +72,7 @@ class Azure(Platform):
         properties: dict[str, str] = {"type": level.value}
         if place is not None:
             properties |= {"sourcepath": place.file, "linenumber": str(place.line)}
-        self._command("task.logissue", properties, f"{title}: {text}")
+        self._command("task.logissue", properties, annotation_text(title, text, None))
 
     def _debug(self, text: SafeText) -> None:
         """Print a line that is shown in the colour of ``system.debug``."""

@@ -29,6 +29,8 @@ from mogplex_ci.sanitize import CleanText, Markdown, QuotedText, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import check_room, usable, writable, write_whole
 
+PROGRAM: Final = "Mogplex"
+"""Title of the annotations that say how the step ends."""
 COMMENT_RIGHTS: Final = "issues: write (of a pull request, pull-requests: write)"
 """The rights on GitHub that ``comment-on`` needs, as workflows write them."""
 VARIABLES: Final = (
@@ -488,10 +490,14 @@ def replace_block(path: Path, old: str, new: str) -> None:
 
 
 def annotation_text(title: SafeText, text: SafeText, place: Place | None) -> str:
-    """Return an annotation as one line, for a system without fields for its parts."""
+    """Return an annotation as a line of the log, for a system without fields for its parts.
+
+    That it is this program's is no news there.
+    """
+    said = text if title == PROGRAM else f"{title}: {text}"
     if place is None:
-        return f"{title}: {text}"
-    return f"{title}: {text} ({place.file}:{place.line})"
+        return said
+    return f"{said} ({place.file}:{place.line})"
 
 
 class Plain(Platform):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Never, assert_never
 
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import PROGRAM, Level
 from mogplex_ci.report import blocks as b
 from mogplex_ci.report import text
 from mogplex_ci.report.log_lines import LogLines
@@ -40,7 +40,7 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
     match block:
         case b.Findings(rows):
             failed = [row.annotation for row in rows if not row.passed]
-            lines.annotate_each(Level.ERROR, text.PROGRAM, failed, "more finding")
+            lines.annotate_each(Level.ERROR, PROGRAM, failed, "more finding")
         case b.RoundsTable(_, ended):
             if ended is not None:
                 lines.say("No further round: ", ended)

@@ -15,7 +15,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import PAGE_FILE
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.log_lines import KEPT_LIMIT, JobLogLines, KeptLines
@@ -213,13 +213,13 @@ class Log(Report):
             self._failures_left.append(message)
             self.lines.say("Error: ", message)
         else:
-            self.lines.annotate(Level.ERROR, text.PROGRAM, message)
+            self.lines.annotate(Level.ERROR, PROGRAM, message)
 
     def _annotate_the_rest(self, why: SafeText | None) -> None:
         """Annotate why the step ended, and the failures that no annotation has said."""
         left = self._failures_left
         if len(left) == 1:
-            self.lines.annotate(Level.ERROR, text.PROGRAM, left[0])
+            self.lines.annotate(Level.ERROR, PROGRAM, left[0])
         elif left:
             more = self._safe.sentence(
                 count(len(left), "more run"),
@@ -227,7 +227,7 @@ class Log(Report):
             )
             why = self._safe.sentence(*text.join_present(" ", why, more))
         if why is not None:
-            self.lines.annotate(Level.ERROR, text.PROGRAM, why)
+            self.lines.annotate(Level.ERROR, PROGRAM, why)
 
     def end(self, step: "StepFacts") -> None:
         """Write how a step ended without a run, or with several; of an only run all is said."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import PROGRAM, Level, Place, Platform
 from mogplex_ci.platforms.job_log import DETAILS_END, size_in_log
 from mogplex_ci.report import text
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
@@ -263,7 +263,7 @@ class KeptLines(LogLines):
         self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
     ) -> None:
         """Keep the message as a line; ``Log`` annotates how the run ended."""
-        if title == text.PROGRAM:
+        if title == PROGRAM:
             self.say(*_titled(level, title), message)
         else:
             self.say(title, ": ", message)
@@ -279,6 +279,6 @@ class KeptLines(LogLines):
 def _titled(level: Level, title: LiteralString) -> list[Part]:
     """Return how a line begins that stands in place of an annotation."""
     kind = level.value.capitalize()
-    if title == text.PROGRAM:
+    if title == PROGRAM:
         return [kind, ": "]
     return [kind, ": ", title, ": "]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, LiteralString
 
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import PROGRAM, Level
 from mogplex_ci.report import text
 from mogplex_ci.report.blocks import (
     Aside,
@@ -257,7 +257,7 @@ def _failure(ending: EndingFacts) -> Iterator[Block]:
         annotation = ending.remedy
     yield Failure(
         level=Level.NOTICE if is_skipped else Level.ERROR,
-        title="Skipped" if is_skipped else text.PROGRAM,
+        title="Skipped" if is_skipped else PROGRAM,
         annotation=annotation,
         problems=ending.problems,
         cause=ending.cause if ending.says_more and not is_rejected else None,
@@ -270,9 +270,7 @@ def _failure(ending: EndingFacts) -> Iterator[Block]:
 
 
 def _failure_of_several(ending: EndingFacts) -> Iterator[Block]:
-    yield Failure(
-        Level.ERROR, text.PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
-    )
+    yield Failure(Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy)
 
 
 def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:

@@ -47,8 +47,6 @@ TITLE_LIMIT: Final = 100
 """Characters of a task's first line."""
 _ITEMS_IN_LINE: Final = 3
 """Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
-PROGRAM: Final = "Mogplex"
-"""Title of the annotations that say why the step failed."""
 _DOCKER: Final = "docker run --rm -e MOGPLEX_API_KEY "
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 _IMAGE_PREFIX: Final = "/app"

@@ -310,7 +310,7 @@ def test_nothing_is_started_if_buildkite_refuses_the_outputs(tmp_path: Path) -> 
     ("refused", "code", "told"),
     [
         ("2", 0, f"WARNING: Outputs: Could not write the early outputs: {REFUSED}"),
-        ("3", 1, f"ERROR: Mogplex: The outputs could not be written: {REFUSED}"),
+        ("3", 1, f"ERROR: The outputs could not be written: {REFUSED}"),
         ("4", 0, f"WARNING: Report: Could not write the summary: {REFUSED}"),
     ],
     ids=["when the run is started", "at the end", "the annotation"],
@@ -334,7 +334,7 @@ def test_a_pattern_whose_outputs_buildkite_refuses_says_why_everywhere(
         "pull-request", AGENT_REFUSES="2", MOGPLEX_REPO=pattern, MOGPLEX_OUTPUT_DIR="out"
     )
     assert log.startswith("exit code 1\n"), log
-    assert log.count(f"ERROR: Mogplex: The outputs could not be written: {REFUSED}") == 1
+    assert log.count(f"ERROR: The outputs could not be written: {REFUSED}") == 1
     annotation, _, files = log.partition("$ buildkite-agent annotate")[2].partition("========")
     assert "**The outputs could not be written**" in annotation
     assert REFUSED in annotation

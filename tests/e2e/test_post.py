@@ -112,7 +112,7 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     said = [
         f"The step ended before its run; cancelling run {run.id}",
         "Run cancelled",
-        f"NOTICE: Mogplex: Cancelled by the clean-up: run {run.id}.",
+        f"NOTICE: Cancelled by the clean-up: run {run.id}.",
     ]
     assert code or plain(ended.out) == (said if cancels else [])
     why = (
@@ -120,7 +120,7 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
         if variables.get("MOGPLEX_API_KEY")
         else "MOGPLEX_API_KEY is missing"
     )
-    assert (f"WARNING: Mogplex: Could not cancel 1 run: {why}" in ended.out) == (code == 64)
+    assert (f"WARNING: Could not cancel 1 run: {why}" in ended.out) == (code == 64)
     assert bool(job.files) == (not cancels and not is_detached)
     assert job.post().code == 0
     assert (run.status == "cancelled") == (not is_detached), "the next clean-up is this job's own"
@@ -225,7 +225,7 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     ended = job.post()
     run_id = emulator.runs[0].id
     said = (
-        f"WARNING: Mogplex: Could not cancel run {run_id}: the token may not do this. "
+        f"WARNING: Could not cancel run {run_id}: the token may not do this. "
         "The run may still be running. To cancel it by hand: "
         f"MOGPLEX_URL={emulator.url} mogplex-ci "
         f"runs cancel {run_id}"
@@ -252,7 +252,7 @@ def test_a_start_that_was_never_answered_is_asked_for_again(
     ended = job.post()
     (run,) = emulator.runs
     assert (ended.code, run.status == "cancelled") == (0, not key), ended.out
-    assert ("WARNING: Mogplex: Could not cancel its run: " in ended.out) == bool(key)
+    assert ("WARNING: Could not cancel its run: " in ended.out) == bool(key)
     assert (f"Its run is {run.id}" in ended.out) == (not key)
     assert job.files == set()
 
@@ -281,7 +281,7 @@ def test_a_run_that_has_ended_meanwhile_is_told_as_it_is(
     ended = job.post()
     said = [
         "The run had already ended: cancelled",
-        f"NOTICE: Mogplex: Already over: run {emulator.runs[0].id} (cancelled).",
+        f"NOTICE: Already over: run {emulator.runs[0].id} (cancelled).",
     ]
     assert (ended.code, plain(ended.out)[1:]) == (0, said)
 
@@ -440,7 +440,7 @@ def test_a_clean_up_that_is_stopped_says_at_once_what_may_still_be_running(
         out, _ = process.communicate(timeout=LONG)
         seconds = time.monotonic() - began
     (run,) = emulator.runs
-    said = f"WARNING: Mogplex: run {run.id} may still be running. To cancel it by hand: "
+    said = f"WARNING: run {run.id} may still be running. To cancel it by hand: "
     assert (process.returncode, said in out, len(job.files)) == (143, True, 1), out
     assert seconds < 4.5 + 1.0, "the machine may be busy"
     emulator.clear_faults()
