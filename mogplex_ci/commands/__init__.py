@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import Final
 
 COMMANDS: Final = {
-    "action": "Start a run, follow it, and exit by how it ended. The default.",
-    "post": "Cancel what a killed step left running.",
+    "action": "Start a run, follow it, and exit with its result. The default.",
+    "post": "Cancel runs that a killed step left behind.",
     "run": "Start a run.",
-    "runs": "Look at a run, follow its events, fetch its artifacts, cancel it.",
+    "runs": "Show a run, follow its events, fetch its artifacts, cancel it.",
     "repos": "List the repositories that the token can see.",
     "agents": "List the agents that a run can use.",
     "skills": "List the skills that a prompt can invoke.",

@@ -21,7 +21,7 @@ _POSITIVE: Final = {
 }
 _SPEED: Final = Kind("speed", "one such as 10 or 0.5", rules=_POSITIVE)
 _DESCRIPTION: Final = f"""\
-Serve a local Mogplex that answers like the real service, for tests of workflows.
+Serve a local Mogplex that responds like the real service, for tests of workflows.
 
 scenarios: {", ".join(SHIPPED)}
 A prompt that contains "scenario: NAME" picks another one for its run."""
@@ -82,7 +82,7 @@ def parser() -> Parser:
         "--port", "port; 0 picks a free one (default 8787)", type=port, default=8787, metavar="N"
     )
     parser.take("--host", "address to bind (default 127.0.0.1)", default="127.0.0.1", metavar="H")
-    more = "what runs play (default success); given again, prompts can pick the others"
+    more = "scenario of all runs (default success); repeat it to let prompts choose among several"
     parser.take("--scenario", more, action="append", default=[], metavar="NAME|FILE")
     generation = "generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled"
     parser.take("--api", generation, _GENERATION)
@@ -96,6 +96,6 @@ def parser() -> Parser:
     )
     parser.switch("--no-limits", "lift the service's rate limits")
     parser.take(
-        "--log-requests", "append every request to FILE, a line of JSON each", metavar="FILE"
+        "--log-requests", "append every request to FILE, one line of JSON each", metavar="FILE"
     )
     return parser

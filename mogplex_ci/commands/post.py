@@ -257,8 +257,6 @@ class CleanUp:
 
 def parser() -> Parser:
     """Return the parser of the command: the flags of the step that it cleans up after."""
-    description = (
-        "Cancel what the job's steps left running. It knows the runs from what they saved."
-    )
+    description = "Cancel runs that the job's steps left behind, from their saved state."
     shown = ("api-key", "idempotency-key", "github-token", "comment-on", "annotations", "summary")
     return flag_parser("post", description, example="post", shown=shown)

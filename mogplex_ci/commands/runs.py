@@ -63,17 +63,17 @@ def parsers() -> Mapping[str, Parser]:
     )
     cancel = Parser(
         "runs cancel",
-        "Cancel runs; one that has ended stays as it is.",
+        "Cancel runs; finished ones stay unchanged.",
         example=f"runs cancel {run}",
     )
     for parser in (get, events, artifact):
         parser.take("run_id", "id of the run", inputs()["run-id"].kind, metavar="RUN-ID")
     cancel.take("run_ids", "ids of runs", inputs()["run-id"].kind, metavar="RUN-ID", nargs="+")
     for parser in (get, events, cancel):
-        parser.switch("--json", "print JSON, one object a line")
+        parser.switch("--json", "print JSON, one object per line")
     events.switch("--follow", "show events as they come, until the run ends or pauses")
     events.switch("--exit-status", "with --follow: exit with 1 unless the run ends with success")
-    timeout = "longest time to wait, in seconds or such as 15m (default 1800)"
+    timeout = "maximum time to wait, in seconds or such as 15m (default 1800)"
     events.take("--timeout", timeout, inputs()["timeout"].kind, default="1800", metavar="S")
     limit = whole_number("--limit", 1, FEED_LIMIT)
     least = f"without --follow: at most N, 1 to {FEED_LIMIT}"
