@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
 
-_SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo", "result")
+_SHOWN_ELSEWHERE: Final = ("events", "additions", "log", "run", "repo")
 """Fields of updates that the log and the files have."""
 
 
