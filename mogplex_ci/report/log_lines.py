@@ -134,7 +134,7 @@ class LogLines:
         lines = text.beyond_title(words.message, self.block)
         for details in words.details:
             if self._has_room:
-                lines += self.block(self.safe.details(details))
+                lines += self.block(self.safe.listed(details))
         return lines
 
     def block(self, value: Untrusted | CleanText) -> list[SafeText]:

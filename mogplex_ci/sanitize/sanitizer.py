@@ -202,13 +202,17 @@ class Sanitizer:
         return _Json(value._value, self._scrub).value
 
     def details(self, value: Untrusted) -> CleanText:
+        """Return a JSON value as clean text; see ``listed``."""
+        return self.clean(self.listed(value))
+
+    def listed(self, value: Untrusted) -> Untrusted:
         """Return a JSON value as text, one ``name.name: value`` a line; text of several lines
         stands below its name.
         """
         plain = _Json(
             value._value, lambda texts: starmap(_shown_start, texts), BLOCK_LIMIT + self._margin
         ).value
-        return self.clean("\n".join(_lines(plain, "")))
+        return Untrusted("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
         """Return what ``data`` does to ``value`` beyond masking text in strings; empty when

@@ -550,10 +550,11 @@ def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
     assert log.annotations[-1].properties["title"] == "Pull request"
 
 
-def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it() -> None:
+@pytest.mark.parametrize("line", ["word " * 16_000, "x" * 80_000], ids=["blanks", "none"])
+def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it(line: str) -> None:
     """Otherwise 16 MiB of them would be read for secrets, and a hundredth shown."""
     log = log_of_events(
-        *(event("log", f"flood {number}", number, logs="word " * 16_000) for number in range(200))
+        *(event("log", f"flood {number}", number, logs=line) for number in range(200))
     )
     assert sum("The log is long" in line for line in log.timeline) == 1
     assert [f"flood {number}" in "\n".join(log.shown) for number in (149, 199)] == [True, False]
