@@ -12,7 +12,7 @@ from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import MatrixJob
-from mogplex_ci.inputs.sources import given_texts
+from mogplex_ci.inputs.sources import given_texts, has_summary
 from mogplex_ci.models import Cancelled, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
@@ -213,7 +213,7 @@ class CleanUp:
         lines = JobLogLines(self._platform, safe)
         lines.wanted = self._texts.get("annotations", "all").lower()
         lines.annotate(Level.NOTICE, PROGRAM, said)
-        if self._texts.get("summary", "true").lower() == "false":
+        if not has_summary(self._texts):
             return
         try:
             self._platform.add_to_summary(Markdown.of("{}\n", said))

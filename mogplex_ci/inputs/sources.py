@@ -176,6 +176,11 @@ def asks_for_dry_run(argv: Sequence[str], env: Mapping[str, str]) -> bool:
     return given_texts(argv, env).get("dry-run", "false").lower() != "false"
 
 
+def has_summary(given: Mapping[str, str]) -> bool:
+    """Whether the summary is not turned off by ``given_texts``, which are not checked yet."""
+    return given.get("summary", "true").lower() != "false"
+
+
 def as_utf8(text: str) -> str:
     """Return an argument's or a variable's text read as UTF-8, also where Python takes it for
     ASCII, by the locale.

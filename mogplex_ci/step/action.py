@@ -27,7 +27,7 @@ from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import StepInputs, read_step
-from mogplex_ci.inputs.sources import asks_for_dry_run
+from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.run.plan import StepRun
@@ -86,7 +86,10 @@ def begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]
     platform = detect(env, job_log(stop))
     names = NamesHere(argv, env)
     recorder = Recorder(
-        platform, Sanitizer(secrets_of_job(env), names), lambda: clock.monotonic() - began
+        platform,
+        Sanitizer(secrets_of_job(env), names),
+        lambda: clock.monotonic() - began,
+        has_summary=has_summary(given_texts(argv, env)),
     )
     return Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS])), names
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
@@ -60,7 +60,12 @@ class Recorder:
     """
 
     def __init__(
-        self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]
+        self,
+        platform: Platform,
+        sanitizer: Sanitizer,
+        elapsed: Callable[[], float],
+        *,
+        has_summary: bool = True,
     ) -> None:
         """Until ``begin`` only log and summary are written. ``elapsed`` tells how many seconds the
         step has taken.
@@ -76,7 +81,7 @@ class Recorder:
         self.log = Log(platform, sanitizer, elapsed)
         self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
         self._reports: list[Report] = [self.log]
-        if _may_have_summary(platform.env):
+        if has_summary:
             self._reports.append(Summary(platform, sanitizer))
         self._traces: Report | None = None
         """Among the reports, if a trace is sent."""
@@ -400,12 +405,6 @@ class Recorder:
                 self._state.save(run, state)
         except OSError as error:
             self.warn("State", fault, _why(error))
-
-
-def _may_have_summary(env: Mapping[str, str]) -> bool:
-    """Whether the summary is not turned off, as far as that is known before the inputs are read."""
-    texts = [env.get(name, "") for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")]
-    return all(text.lower() != "false" for text in texts)
 
 
 def _why(error: OSError | UsageError) -> Untrusted | str:

@@ -149,6 +149,30 @@ def test_a_dry_run_on_a_laptop_leaves_no_file_and_counts_no_requests(
     assert ", 0 requests" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("flags", "inputs", "env", "is_written"),
+    [
+        ([], {}, {}, True),
+        ([], {"summary": "False"}, {}, False),
+        ([], {}, {"MOGPLEX_SUMMARY": "false"}, False),
+        ([], {}, {"MOGPLEX_SUMMARY": "true"}, True),
+        (["--summary", "false"], {}, {}, False),
+        (["--summary", "true"], {}, {"MOGPLEX_SUMMARY": "false"}, True),
+    ],
+)
+def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
+    tmp_path: Path,
+    flags: list[str],
+    inputs: dict[str, str],
+    env: dict[str, str],
+    *,
+    is_written: bool,
+) -> None:
+    step = GitHubStep(tmp_path, inputs, env)
+    assert step.run(*flags, "--bogus").code == 2
+    assert bool(step.summary) is is_written
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
 def test_a_step_that_waits_for_its_prompt_can_be_stopped(tmp_path: Path) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt-file": "-"})

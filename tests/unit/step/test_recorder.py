@@ -19,7 +19,7 @@ from mogplex_ci.models import UnansweredStart
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.result import Ending, Result, RunResult, ending_of_error
+from mogplex_ci.run.result import Ending, Result, RunResult
 from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
 from mogplex_ci.step.planning import only_run, planned_runs
@@ -214,26 +214,6 @@ def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
     *hidden, said = log.getvalue().splitlines()
     assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
     assert said.startswith("::warning title=Inputs::branch: is new")
-
-
-@pytest.mark.parametrize(
-    ("env", "is_written"),
-    [
-        ({}, True),
-        ({"INPUT_SUMMARY": "False"}, False),
-        ({"MOGPLEX_SUMMARY": "false"}, False),
-        ({"MOGPLEX_SUMMARY": "true"}, True),
-    ],
-)
-def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
-    tmp_path: Path, env: dict[str, str], *, is_written: bool
-) -> None:
-    """Its inputs were not read."""
-    job = Job(io.StringIO(), tmp_path)
-    job.env = {**job.env, **env}
-    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
-    recorder.finish(ending_of_error(A_FOLDER))
-    assert (tmp_path / "summary.md").exists() is is_written
 
 
 @pytest.mark.parametrize("debug", [True, False])
