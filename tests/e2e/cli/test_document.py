@@ -19,7 +19,7 @@ from tests.waits import LONG, asked
 
 SPEED = 20
 LIVE = ("pending", "streaming")
-CANCEL_ALL = claim("docs/operate.md", "xargs mogplex-ci runs cancel")
+CANCEL_ALL = claim("docs/operate.md", "xargs -r mogplex-ci runs cancel")
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 """The document's end-to-end sketch, unchanged."""
