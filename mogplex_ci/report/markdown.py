@@ -7,25 +7,7 @@ them, which it does not know once a character of it is written as a reference.
 from collections.abc import Iterable, Sequence
 from typing import Final, LiteralString, NamedTuple, assert_never
 
-from mogplex_ci.report.blocks import (
-    Aside,
-    Block,
-    Commands,
-    Failure,
-    Finding,
-    Findings,
-    Heading,
-    Link,
-    ListBlock,
-    Outcome,
-    Quotation,
-    RoundsTable,
-    RunsTable,
-    Section,
-    Sentence,
-    Table,
-    TextBlock,
-)
+from mogplex_ci.report import blocks as b
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
@@ -43,7 +25,7 @@ SIZES: Final = (Size(20_000, 50), Size(4_000, 20), Size(1_000, 5), Size(200, 0))
 """From the most to the least. What is cut says how much is missing."""
 
 
-def markdown_of(blocks: Sequence[Block], safe: Sanitizer, *, limit: int) -> Markdown:
+def markdown_of(blocks: Sequence[b.Block], safe: Sanitizer, *, limit: int) -> Markdown:
     """Return the blocks as Markdown of up to ``limit`` bytes: the longest block shrinks until all
     fit, or none can shrink further.
     """
@@ -59,7 +41,7 @@ def markdown_of(blocks: Sequence[Block], safe: Sanitizer, *, limit: int) -> Mark
     return Markdown.joined("\n", [part for part in parts if part])
 
 
-def outcome_line(outcome: Outcome, safe: Sanitizer) -> Markdown:
+def outcome_line(outcome: b.Outcome, safe: Sanitizer) -> Markdown:
     """Return how it ended, the pull request and the branch, in one line without a line feed."""
     ended = Markdown.of("**{}** after {}", outcome.headline, outcome.took)
     asides = [_aside(aside, safe) for aside in outcome.asides if aside.label]
@@ -71,53 +53,53 @@ def folded(title: Markdown, content: Markdown) -> Markdown:
     return Markdown.of("<details>\n<summary>{}</summary>\n\n{}\n</details>\n", title, content)
 
 
-def _markdown(block: Block, safe: Sanitizer, size: Size) -> Markdown:
+def _markdown(block: b.Block, safe: Sanitizer, size: Size) -> Markdown:
     """Return a block, with a line feed at its end; empty if nothing of it is to be written."""
-    if isinstance(block, ListBlock):
+    if isinstance(block, b.ListBlock):
         return _list(block, safe, size)
     return _text(block, safe, size)
 
 
-def _text(block: TextBlock, safe: Sanitizer, size: Size) -> Markdown:
+def _text(block: b.TextBlock, safe: Sanitizer, size: Size) -> Markdown:
     match block:
-        case Heading(mark, words):
+        case b.Heading(mark, words):
             return Markdown.of("## {} {}\n", Markdown.of(mark), Markdown.plain(words))
-        case Sentence(words, level):
+        case b.Sentence(words, level):
             template: LiteralString = "{}\n" if level is None else "**{}**\n"
             return Markdown.of(template, words)
-        case Outcome():
+        case b.Outcome():
             return Markdown.of("{}\n", outcome_line(block, safe))
-        case Failure():
+        case b.Failure():
             return _failure(block, safe, size)
-        case Link(label, url):
+        case b.Link(label, url):
             return Markdown.of("{}\n", safe.link(url, Markdown.of(label)) or url)
-        case Quotation(title, words):
+        case b.Quotation(title, words):
             quoted = safe.fence(words, limit=size.text)
             return Markdown.of("### {}\n\n{}\n", Markdown.of(title), quoted)
-        case Section(title, words):
+        case b.Section(title, words):
             return Markdown.of("### {}\n\n{}\n", Markdown.of(title), words)
         case _:
             assert_never(block)
 
 
-def _list(block: ListBlock, safe: Sanitizer, size: Size) -> Markdown:
+def _list(block: b.ListBlock, safe: Sanitizer, size: Size) -> Markdown:
     match block:
-        case Findings(rows):
+        case b.Findings(rows):
             return Markdown.joined("", [_finding(row, safe, size) for row in rows])
-        case RoundsTable():
+        case b.RoundsTable():
             return _rounds(block)
-        case Commands(steps):
+        case b.Commands(steps):
             commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in steps)
             return Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
-        case Table():
+        case b.Table():
             return _folded_table(block, size)
-        case RunsTable():
+        case b.RunsTable():
             return _runs(block, safe)
         case _:
             assert_never(block)
 
 
-def _aside(aside: Aside, safe: Sanitizer) -> Markdown:
+def _aside(aside: b.Aside, safe: Sanitizer) -> Markdown:
     label = aside.label
     words = Markdown.plain(label) if isinstance(label, CleanText) else Markdown.of(label)
     if aside.number is not None:
@@ -125,7 +107,7 @@ def _aside(aside: Aside, safe: Sanitizer) -> Markdown:
     return safe.link(aside.url, words) or words
 
 
-def _failure(failure: Failure, safe: Sanitizer, size: Size) -> Markdown:
+def _failure(failure: b.Failure, safe: Sanitizer, size: Size) -> Markdown:
     parts: list[Markdown] = []
     if failure.problems:
         faults = [Markdown.of("- {}\n", fault) for fault in failure.problems]
@@ -143,7 +125,7 @@ def _failure(failure: Failure, safe: Sanitizer, size: Size) -> Markdown:
     return Markdown.joined("\n", parts)
 
 
-def _finding(row: Finding, safe: Sanitizer, size: Size) -> Markdown:
+def _finding(row: b.Finding, safe: Sanitizer, size: Size) -> Markdown:
     found = Markdown.of("- {} **{}**: {}", Markdown.of(row.mark), row.label, row.found)
     if row.passed:
         return Markdown.of("{}\n", found)
@@ -156,7 +138,7 @@ def _finding(row: Finding, safe: Sanitizer, size: Size) -> Markdown:
     return Markdown.of("{}\n\n{}\n", said, items)
 
 
-def _rounds(rounds: RoundsTable) -> Markdown:
+def _rounds(rounds: b.RoundsTable) -> Markdown:
     lines: list[Markdown] = []
     for number, (mark, found) in enumerate(rounds.rows, 1):
         lines.append(Markdown.of("- {} Round {}: {}\n", Markdown.of(mark), number, found))
@@ -165,7 +147,7 @@ def _rounds(rounds: RoundsTable) -> Markdown:
     return Markdown.joined("", lines)
 
 
-def _folded_table(table: Table, size: Size) -> Markdown:
+def _folded_table(table: b.Table, size: Size) -> Markdown:
     if not size.rows:
         return Markdown.of("")
     head = [Markdown.of(name) for name in table.head] or [Markdown.of("")] * len(table.rows[0])
@@ -188,7 +170,7 @@ def _cell(cell: CleanText | LiteralString | int) -> Markdown:
     return Markdown.of(cell)
 
 
-def _runs(table: RunsTable, safe: Sanitizer) -> Markdown:
+def _runs(table: b.RunsTable, safe: Sanitizer) -> Markdown:
     written: list[list[Markdown]] = []
     for name, cells in table.columns.items():
         written.append([Markdown.of(name), *(_runs_cell(cell, safe) for cell in cells)])

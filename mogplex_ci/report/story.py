@@ -13,24 +13,8 @@ from enum import StrEnum
 from typing import Final, LiteralString
 
 from mogplex_ci.platforms.base import PROGRAM, Level
+from mogplex_ci.report import blocks as b
 from mogplex_ci.report import text
-from mogplex_ci.report.blocks import (
-    Aside,
-    Block,
-    Commands,
-    Failure,
-    Finding,
-    Findings,
-    Heading,
-    Link,
-    Outcome,
-    Quotation,
-    RoundsTable,
-    RunsTable,
-    Section,
-    Sentence,
-    Table,
-)
 from mogplex_ci.report.delivered import ARTIFACT_LIMIT, Delivered
 from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts, Task
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Result
@@ -109,12 +93,12 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
         }
     ),
 }
-Story = Sequence[tuple[Matter, Block]]
+Story = Sequence[tuple[Matter, b.Block]]
 
 
 def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
     """Return the story of one run."""
-    matters: tuple[tuple[Matter, Callable[[RunFacts, Sanitizer], Iterator[Block]]], ...] = (
+    matters: tuple[tuple[Matter, Callable[[RunFacts, Sanitizer], Iterator[b.Block]]], ...] = (
         (Matter.TASK, lambda run, _: _task(run.ending, run.task)),
         (Matter.OUTCOME, _outcome),
         (Matter.FAILURE, lambda run, _: _failure(run.ending)),
@@ -144,18 +128,20 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
         return failure if step.failed_alone else []
     requests = count(ending.requests, "request")
     took = duration(ending.duration)
-    outcome = Outcome(ending.mark, headline_of(step, safe), took, [], [])
+    outcome = b.Outcome(ending.mark, headline_of(step, safe), took, [], [])
     if step.runs:
-        outcome = outcome._replace(figures=[requests], asides=[Aside(requests)])
-    story: list[tuple[Matter, Block]] = []
+        outcome = outcome._replace(figures=[requests], asides=[b.Aside(requests)])
+    story: list[tuple[Matter, b.Block]] = []
     story += [(Matter.TASK, block) for block in _task(ending, step.task)]
     story.append((Matter.OUTCOME, outcome))
     if not step.runs:
         story += failure
-        story += [(Matter.OPEN_PULL_REQUESTS, Sentence(line)) for line in ending.open_pull_requests]
+        story += [
+            (Matter.OPEN_PULL_REQUESTS, b.Sentence(line)) for line in ending.open_pull_requests
+        ]
         rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
         if rows:
-            story.append((Matter.IDENTIFIERS, Table("Ids and counts", (), rows)))
+            story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))
         return story
     # Several runs: each tells why it failed, and only what stopped them all is left to say.
     if step.failed_alone:
@@ -166,11 +152,11 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     names = [run.name for run in step.runs if run.was_skipped]
     if names:
         said = safe.sentence("Not started: ", *text.join_present(", ", *names))
-        story.append((Matter.RUNS, Sentence(said)))
+        story.append((Matter.RUNS, b.Sentence(said)))
     return story
 
 
-def told_to(reader: Reader, story: Story) -> list[Block]:
+def told_to(reader: Reader, story: Story) -> list[b.Block]:
     """Return the blocks of a story that a report renders."""
     return [block for matter, block in story if matter not in LEFT_OUT[reader]]
 
@@ -192,32 +178,32 @@ def headline_of(step: StepFacts, safe: Sanitizer) -> SafeText:
     return safe.sentence(said, ", ", skipped, " not started")
 
 
-def _task(ending: EndingFacts, task: Task) -> Iterator[Block]:
-    yield Heading(ending.mark, task.title)
+def _task(ending: EndingFacts, task: Task) -> Iterator[b.Block]:
+    yield b.Heading(ending.mark, task.title)
     if task.dry_run:
-        yield Sentence(task.dry_run)
+        yield b.Sentence(task.dry_run)
 
 
-def _outcome(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+def _outcome(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     ending = run.ending
     figures: list[SafeText] = []
     if run.work is not None:
         figures = [count(run.times.events, "event"), count(ending.requests, "request")]
     headline = safe.line(ending.headline)
     asides = list(_delivery(run, safe))
-    yield Outcome(ending.mark, headline, duration(ending.duration), figures, asides)
+    yield b.Outcome(ending.mark, headline, duration(ending.duration), figures, asides)
 
 
-def _delivery(run: RunFacts, safe: Sanitizer) -> Iterator[Aside]:
+def _delivery(run: RunFacts, safe: Sanitizer) -> Iterator[b.Aside]:
     """Yield the pull request, or what else is known of a change, and the branch."""
     delivered = run.delivered
     if run.work is not None:
         yield from _change(run, delivered, safe)
     if delivered.branch_shown:
-        yield Aside(delivered.branch_shown, url=run.link(delivered.branch_url))
+        yield b.Aside(delivered.branch_shown, url=run.link(delivered.branch_url))
 
 
-def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[Aside]:
+def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[b.Aside]:
     pull_request = delivered.pull_request_url
     compare = run.link(delivered.compare_url)
     if pull_request is not None:
@@ -225,12 +211,12 @@ def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[As
         url = run.link(pull_request)
         said = None
         if url is not None:
-            said = Sentence(url, Level.NOTICE, "Pull request")
-        yield Aside("Pull request", number, url, said)
+            said = b.Sentence(url, Level.NOTICE, "Pull request")
+        yield b.Aside("Pull request", number, url, said)
         return
     if delivered.changed is False:
         words = safe.line("The run changed nothing in the repository")
-        yield Aside("no change", said=Sentence(words, Level.WARNING, "No change"))
+        yield b.Aside("no change", said=b.Sentence(words, Level.WARNING, "No change"))
         return
     is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
     may_have_work = delivered.has_work or run.times.events_missing
@@ -239,12 +225,12 @@ def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[As
         if run.times.events_missing:
             why = "events are missing"
         words = safe.sentence("Pull request and change: unknown (", why, ")")
-        yield Aside("pull request and change unknown", url=compare, said=Sentence(words))
+        yield b.Aside("pull request and change unknown", url=compare, said=b.Sentence(words))
     if compare is not None and may_have_work:
-        yield Aside("", url=compare, said=Sentence(safe.sentence("Compare: ", compare)))
+        yield b.Aside("", url=compare, said=b.Sentence(safe.sentence("Compare: ", compare)))
 
 
-def _failure(ending: EndingFacts) -> Iterator[Block]:
+def _failure(ending: EndingFacts) -> Iterator[b.Block]:
     """Yield why it failed. Of a rejected run the findings of its gates say that."""
     if ending.cause is None and ending.remedy is None:
         return
@@ -255,7 +241,7 @@ def _failure(ending: EndingFacts) -> Iterator[Block]:
         annotation = None
     if is_skipped:
         annotation = ending.remedy
-    yield Failure(
+    yield b.Failure(
         level=Level.NOTICE if is_skipped else Level.ERROR,
         title="Skipped" if is_skipped else PROGRAM,
         annotation=annotation,
@@ -269,30 +255,32 @@ def _failure(ending: EndingFacts) -> Iterator[Block]:
     )
 
 
-def _failure_of_several(ending: EndingFacts) -> Iterator[Block]:
-    yield Failure(Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy)
+def _failure_of_several(ending: EndingFacts) -> Iterator[b.Block]:
+    yield b.Failure(
+        Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
+    )
 
 
-def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     url = run.link(run.work.preview_url) if run.work is not None else None
     if url is not None:
-        yield Link("Preview", url)
+        yield b.Link("Preview", url)
 
 
-def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     rounds = run.delivered.rounds
     if rounds:
-        yield RoundsTable([(each.mark, each.found) for each in rounds], rounds[-1].ended)
+        yield b.RoundsTable([(each.mark, each.found) for each in rounds], rounds[-1].ended)
 
 
-def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
-    rows: list[Finding] = []
+def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
+    rows: list[b.Finding] = []
     for gate in run.delivered.gates:
         label = gate.label(safe)
         found = safe.sentence(label, ": ", gate.with_items(safe))
         said = safe.sentence(found, ". Expected: ", gate.expected, *text.behind(". ", gate.remedy))
         rows.append(
-            Finding(
+            b.Finding(
                 gate.mark,
                 gate.passed,
                 label,
@@ -304,62 +292,62 @@ def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
             )
         )
     if rows:
-        yield Findings(rows)
+        yield b.Findings(rows)
 
 
-def _agents_word(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+def _agents_word(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     told = run.delivered.agents_word
     if told is not None:
         words: LiteralString = (
             "The agent's events disagree with GitHub, whose response was judged: "
         )
-        yield Sentence(safe.sentence(words, told))
+        yield b.Sentence(safe.sentence(words, told))
 
 
-def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     if run.work is not None and run.work.message:
-        yield Quotation("The agent's last words", run.work.message)
+        yield b.Quotation("The agent's last words", run.work.message)
 
 
-def _doubt(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _doubt(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     if run.work is not None and run.work.doubt:
-        yield Sentence(run.work.doubt, Level.WARNING, "Doubted")
+        yield b.Sentence(run.work.doubt, Level.WARNING, "Doubted")
 
 
-def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     if run.delivered.artifact_is_long:
         words: LiteralString = (
             "The artifact is longer than {} characters: the output is empty, "
             "and only [[output-dir]] gets it"
         )
-        yield Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
+        yield b.Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
 
 
-def _next_steps(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _next_steps(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     if run.next_steps:
-        yield Commands(run.next_steps)
+        yield b.Commands(run.next_steps)
 
 
-def _times(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+def _times(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     took: list[Part] = []
     for span in run.times.spans:
         phase = safe.line(span.phase.value)
         took.append(safe.sentence(phase, " ", duration(span.ended - span.started)))
     if took:
         words = safe.sentence(*text.join_present(" · ", *took))
-        yield Section("Where the time went", words)
+        yield b.Section("Where the time went", words)
 
 
-def _tools(run: RunFacts, safe: Sanitizer) -> Iterator[Block]:
+def _tools(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     rows: list[tuple[CleanText | LiteralString | int, ...]] = []
     for use in run.times.tools:
         name = safe.clean(use.name, limit=text.NAME_LIMIT)
         rows.append((name, len(use.calls), use.failed, duration(use.seconds)))
     if rows:
-        yield Table("Tools", ("Tool", "Calls", "Failed", "Time"), rows)
+        yield b.Table("Tools", ("Tool", "Calls", "Failed", "Time"), rows)
 
 
-def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
+def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     """Yield everything that is known and short."""
     delivered = run.delivered
     work = run.work
@@ -386,7 +374,7 @@ def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[Block]:
         values["Requests"] = run.ending.requests
     rows = _known(values)
     if rows:
-        yield Table("Ids and counts", (), rows)
+        yield b.Table("Ids and counts", (), rows)
 
 
 def _known(
@@ -405,7 +393,7 @@ def _changed_in_a_word(delivered: Delivered) -> LiteralString | None:
     return None
 
 
-def _runs(step: StepFacts, safe: Sanitizer) -> RunsTable:
+def _runs(step: StepFacts, safe: Sanitizer) -> b.RunsTable:
     """Return the table of the runs; a column that would be empty is left out."""
 
     def shown(value: CleanText | None) -> CleanText:
@@ -420,7 +408,7 @@ def _runs(step: StepFacts, safe: Sanitizer) -> RunsTable:
         "Reason": [_reason_cell(run, safe) for run in step.runs],
     }
     anchors = [run.anchor for run in step.runs]
-    return RunsTable(anchors, {name: cells for name, cells in columns.items() if any(cells)})
+    return b.RunsTable(anchors, {name: cells for name, cells in columns.items() if any(cells)})
 
 
 def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
