@@ -56,9 +56,9 @@ def first_error(log: str, system: str) -> str:
     if system == "github":
         errors = [found.text for found in read_log(log).annotations if found.level == "error"]
     elif system == "gitlab":
-        errors = re.findall(r"\x1b\[\d+mERROR: [^:]+: (.*)\x1b", log)
+        errors = re.findall(r"\x1b\[\d+mERROR: (.*)\x1b", log)
     else:
-        errors = re.findall(r"^ERROR: [^:]+: (.*)$", log, re.MULTILINE)
+        errors = re.findall(r"^ERROR: (.*)$", log, re.MULTILINE)
     return errors[0] if errors else ""
 
 

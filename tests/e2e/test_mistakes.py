@@ -61,7 +61,10 @@ def test_a_mistake_gets_its_message(
     code = main(mistake.get("flags", ()), gitlab_job(step) if is_gitlab else step.environment)
     log, errors = capsys.readouterr()
     annotations = (
-        re.findall(r"\x1b\[\d+m(\w+): [^:]+: (.*)\x1b", log)
+        [
+            (level, text if level == "ERROR" else text.partition(": ")[2])
+            for level, text in re.findall(r"\x1b\[\d+m(\w+): (.*)\x1b", log)
+        ]
         if is_gitlab
         else [(found.level, found.text) for found in read_log(log).annotations]
     )
