@@ -511,7 +511,7 @@ _RESOURCES: Final = {
 
 
 class GitHubError(MogplexError):
-    """GitHub's API refused a request. None ends a step: a gate that it keeps from judging does."""
+    """GitHub's API refused a request. Only that of the open pull requests ends a step itself."""
 
     code = "NOT_JUDGED"
     remedy = "Check that [[github-token]] is a current token with access to this repository."

@@ -83,7 +83,7 @@ class Delivered(NamedTuple):
     base_branch: SafeText | None
     base_shown: CleanText | None
     commit: SafeText | None
-    """Id of the pushed tip."""
+    """As ``RunDetails.commit``."""
     changed: bool | None
     has_work: bool
     """Whether there is, or may be, something on the branch to look at."""

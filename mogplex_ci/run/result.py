@@ -4,12 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, LiteralString, NamedTuple, Self
 
-from mogplex_ci.errors import (
-    GitHubUnavailableError,
-    MogplexError,
-    ServerError,
-    UsageError,
-)
+from mogplex_ci.errors import MogplexError, ServerError, UsageError
 from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.own_words import named
@@ -543,7 +538,7 @@ def ending_of_error(error: MogplexError) -> Ending:
     """Return the result of a step that an error ended. A failure that lasted to the deadline is an
     outage.
     """
-    is_outage = isinstance(error, ServerError | GitHubUnavailableError)
+    is_outage = isinstance(error, ServerError)
     return Ending(
         Result.ERROR,
         exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,

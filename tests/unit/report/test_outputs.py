@@ -7,7 +7,14 @@ import yaml
 
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.facts import RunFacts
-from mogplex_ci.report.outputs import IN_FILE, OUTPUT_NAMES, early_outputs, outputs_of
+from mogplex_ci.report.outputs import (
+    IN_FILE,
+    OUTPUT_NAMES,
+    OUTPUTS,
+    RESULTS,
+    early_outputs,
+    outputs_of,
+)
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -129,10 +136,12 @@ def test_the_message_is_the_last_one_and_not_too_long() -> None:
 
 @pytest.mark.parametrize("name", OUTPUT_NAMES)
 def test_an_output_is_described(name: str) -> None:
-    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"].get(
-        name, {}
+    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"]
+    assert declared.get(name, {}).get("description"), (
+        f"describe the output {name} under `outputs` in action.yml"
     )
-    assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
+    if name != RESULTS and OUTPUTS[name].in_results:
+        assert f"`{name}`" in declared[RESULTS]["description"], f"name {name} there"
     page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in page, (
         f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
