@@ -165,3 +165,30 @@ def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> Non
         inject_page(emulator, run_id, events(199, message="text " * 40_000))
         inject_no_stream(emulator)
         check_success(step)
+
+
+PULL_REQUEST = "https://github.com/acme/web/pull/7"
+DELIVERED = {"stage": "git_delivery", "changed": True, "pull_request_url": PULL_REQUEST}
+LONG_LOGS = {
+    "240,000 short lines": lambda: events(500, message="y\n" * 490 + "\n", payload=DELTA),
+    "18,000 lines of 268 characters": lambda: events(18_000, message="x" * 268),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG_LOGS)
+def test_a_long_log_keeps_its_ending(name: str, tmp_path: Path) -> None:
+    """GitLab's runner cuts a log at 4 MiB, and counts 32 bytes for the time stamp of each line."""
+    *flood, finished = LONG_LOGS[name]()
+    delivered = {**finished, "id": "delivered", "type": "log", "payload": DELIVERED}
+    with Emulator("success", speed=50) as emulator:
+        run_id, step = attached(emulator, tmp_path)
+        inject_page(emulator, run_id, [*flood, delivered, finished])
+        inject_no_stream(emulator)
+        code, log, _ = followed(step)
+    assert code == 0, log[-5_000:]
+    assert 3_000_000 < len(log.encode()) + 32 * log.count("\n") < 3_300_000
+    ending = log[-3_000:]
+    assert "The log is long and continues without details" in ending
+    assert "✔ Run succeeded" in ending
+    assert PULL_REQUEST in ending
