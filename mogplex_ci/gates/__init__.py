@@ -19,7 +19,7 @@ from mogplex_ci.gates.outcome import GateFinding, Passed
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.run.delivery import claims
-from mogplex_ci.run.result import Ending, Gate, Result, RunDetails, RunResult
+from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_by
 from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -77,14 +77,7 @@ def judge_run(
     first = next((gate for gate in gates if not gate.passed), None)
     if first is None:
         return RunResult(result.ending, details)
-    rejected = Ending.of(
-        Result.TIMEOUT if first.error_code == "TIMEOUT" else Result.REJECTED,
-        f"the run succeeded, but {first.found}",
-        first.remedy,
-        first.items[0] if first.items else None,
-        first.error_code,
-    )
-    return RunResult(rejected, details)
+    return RunResult(rejected_by(first), details)
 
 
 def _judged_with_new_base(

@@ -127,16 +127,6 @@ def own_pull_requests(
     return tuple(item for item in listed if (item.head.repository, item.head.branch) == place)
 
 
-def branch_of(details: RunDetails) -> str | None:
-    """Return the branch that a run really used; None if it is unknown."""
-    if details.run is None:
-        return None
-    used = details.run.branch_used(details.timeline.branch)
-    if used is None or not used.text:
-        return None
-    return used.text
-
-
 def with_commit(
     candidate: Candidate, inputs: ActionInputs, baseline: Baseline, queries: Queries
 ) -> Generator[Update, None, Candidate]:

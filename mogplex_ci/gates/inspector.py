@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.baseline import Baseline, Notary
-from mogplex_ci.gates.candidate import Candidate, branch_of, with_commit
+from mogplex_ci.gates.candidate import Candidate, with_commit
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.run.updates import Started, Starting, Update
@@ -75,7 +75,7 @@ class Inspector:
         """
         self._round += 1
         self.inspection = None
-        branch = branch_of(details)
+        branch = details.branch.text if details.branch else None
         self.baseline = self.baseline.with_branch_used(branch, details.run)
         self.queries.connect(details.repo)
         candidate = Candidate(details, branch, self._had_ended)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _WHO_PUSHED: Final = "See who pushed to the branch, and run the [[job]] again."
 _WHO_CHANGED: Final = "See who changed it, and run the [[job]] again."
-_NO_PULL_REQUEST: Final = "NO_PULL_REQUEST"
 
 
 @unique
@@ -65,13 +64,13 @@ class BranchIs(GateOutcome):
     CLOSED = Rejected(
         "its pull request was closed or merged while the gates judged",
         _WHO_CHANGED,
-        code=_NO_PULL_REQUEST,
+        code=PULL_REQUEST.code,
         is_for_people=True,
     )
     RETARGETED = Rejected(
         "the base of its pull request was changed while the gates judged",
         _WHO_CHANGED,
-        code=_NO_PULL_REQUEST,
+        code=PULL_REQUEST.code,
         is_for_people=True,
     )
 

@@ -64,10 +64,9 @@ def _add_run(suite: ElementTree.Element, run: RunFacts) -> None:
 
 def _add_gate(suite: ElementTree.Element, class_name: str, gate: GateFacts) -> None:
     case = _add_case(suite, class_name, gate.name, 0.0)
-    if not gate.passed:
+    if gate.error_code is not None:  # it rejects the run
         message = f"{gate.found}. Expected: {gate.expected}."
-        code = gate.error_code or "REJECTED"
-        _add_text(case, "failure", code, [message, *gate.items, gate.remedy])
+        _add_text(case, "failure", gate.error_code, [message, *gate.items, gate.remedy])
 
 
 def _add_fault(case: ElementTree.Element, element: str, ending: EndingFacts) -> None:

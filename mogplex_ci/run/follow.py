@@ -123,7 +123,7 @@ class Follower:
             yield from self._await_commit(ended, commit_seconds)
 
     def read_to_end(
-        self, run: Run, deadline: float, commit_seconds: Sequence[float] = COMMIT_SECONDS
+        self, run: Run, commit_seconds: Sequence[float]
     ) -> Generator[Update, None, None]:
         """Report what came with the end of ``run``, which was learned by cancelling it. Then comes
         ``end``.
@@ -132,7 +132,6 @@ class Follower:
             StopRequested: a stop signal came.
         """
         ended = self._service.now
-        self._service.deadline = deadline
         yield from self._on_run(run)
         yield from self._read_late_events()
         yield from self._await_commit(ended, commit_seconds)

@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FACTS_SECONDS: Final = 30.0
-"""How long after the deadline the facts about a run that succeeded are asked for where gates judge
-it.
-"""
+"""How long after the cancel a run that had succeeded is asked about where gates judge it."""
 LAST_SECONDS: Final = 2.0
 """Seconds before the deadline in which no request is sent again."""
 READ_TO_END_SECONDS: Final = 3.0
@@ -270,8 +268,8 @@ class Execution:
             if self._cancelled is not None and self._cancelled.run is not None:
                 # The gates, too, ask for their facts until then.
                 seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
-                ends = service.now + seconds
-                yield from follower.read_to_end(self._cancelled.run, ends, commit_seconds)
+                service.deadline = service.now + seconds
+                yield from follower.read_to_end(self._cancelled.run, commit_seconds)
             ending = self._revised(ending, follower)
         yield from follower.end()
         if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:

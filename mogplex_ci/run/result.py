@@ -494,6 +494,17 @@ def with_retry_advice(failed: Ending, retries: int, *, starts: int) -> Ending:
     return failed._replace(remedy=f"{failed.remedy} {advice}".strip())
 
 
+def rejected_by(gate: Gate) -> Ending:
+    """Return the ending of a run that succeeded, and that ``gate`` was the first to reject."""
+    return Ending.of(
+        Result.TIMEOUT if gate.error_code == "TIMEOUT" else Result.REJECTED,
+        f"the run succeeded, but {gate.found}",
+        gate.remedy,
+        gate.items[0] if gate.items else None,
+        gate.error_code,
+    )
+
+
 def starts_no_second(failed: Ending) -> Ending:
     """Return the ending of an earlier run that failed for a reason that may pass, and that the step
     has joined with ``on-rerun: attach``, with advice.

@@ -88,6 +88,7 @@ def execute(
     plan = run.plan._replace(uses_in_job=step.recorder.uses_in_job)
     inputs = plan.inputs
     details: Callable[[], RunDetails] = RunDetails
+    known: RunDetails | None = None
     with ending_of_block(step) as end, contextlib.closing(connect()) as client:
         redactor = step.recorder.safe.redactor
         service = Service(
@@ -112,16 +113,12 @@ def execute(
                 step.recorder.save(run, update)
                 yield update
             result = execution.result
-        details = partial(_details_of, result)
-        end.ending = result.ending
-    known = details()
+        end.ending, known = result
+    if known is None:
+        known = details()
     if end.is_unforeseen:
         known = known._replace(left_behind=True)
     # The dry run of a scenario ends as that does, so that later steps can be tried.
     if inputs.dry_run is True:
         return RunResult(end.ending.as_dry_run(), known)
     return RunResult(end.ending, known)
-
-
-def _details_of(result: RunResult) -> RunDetails:
-    return result.details

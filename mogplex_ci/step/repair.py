@@ -98,9 +98,7 @@ class Rounds:
         inputs = inspector.inputs
         most = inputs.repair + 1
         while True:
-            result = yield from self._execute()
-            if inputs.gates:
-                result = yield from self._judge(result)
+            result = yield from self._judge((yield from self._execute()))
             if most == 1:
                 return result
             inspection = inspector.inspection
@@ -138,10 +136,9 @@ class Rounds:
             if isinstance(update, Started) and not self._rounds:
                 self._is_rerun = update.joined or update.may_be_earlier
             self._save(update)
-            if self._inspector.inputs.gates:
-                # The execution notices the signal at its next wait, and cancels what it started.
-                with contextlib.suppress(StopRequested):
-                    yield from self._inspector.watch(update)
+            # The execution notices the signal at its next wait, and cancels what it started.
+            with contextlib.suppress(StopRequested):
+                yield from self._inspector.watch(update)
             yield update
         result = self._execution.result
         return result._replace(details=self._with_earlier_pull_request(result.details))
