@@ -540,7 +540,11 @@ TOLD: dict[str, tuple[str, str, list[str]]] = {
 }
 SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {
     "answer": (EXAMPLES["artifact"], ANSWERS, ["The next version is 1.4.0, breaking false"]),
-    "start and wait": (EXAMPLES["start-and-wait"], "success", [r"Following run \S+ \(.*", REVIEW]),
+    "start and wait": (
+        EXAMPLES["start-and-wait"],
+        "success",
+        [r"Following existing run \S+ \(.*", REVIEW],
+    ),
     "rehearsal": (RECIPES["rehearsal"], "success", []),
 }
 """By example: the workflow, what runs play, and patterns of lines that later steps and jobs

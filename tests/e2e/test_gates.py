@@ -442,7 +442,7 @@ def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_
         assert ended.code == 0, ended.out
         assert wait.outputs["run-id"] == run_id
         assert wait.outputs["repo"] == "acme/web"
-        assert f"Following run {run_id}" in ended.out
+        assert f"Following existing run {run_id}" in ended.out
         (comment,) = api.comments
         assert "**Run succeeded**" in comment["body"]
         again = GitHubStep(
