@@ -1,7 +1,8 @@
 """``mogplex doctor``: a step with another end. It reads, checks and looks up what a step does, in a
 step's words; in place of the start it says what the step would start.
 
-It writes nothing but its log: outputs, files and comments are those of the step.
+It writes nothing but its log, and the empty files by which it tries `output-dir`: outputs, contents
+and comments are those of the step.
 """
 
 import contextlib

@@ -4,6 +4,7 @@ requests of its branch.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
@@ -99,7 +100,8 @@ class Candidate(NamedTuple):
             baseline.base_tip or "",
             baseline.since,
         )
-        history = History(queries.ask, beginning, commit, lambda: queries.may_settle(self.known_at))
+        wait = partial(queries.wait_to_settle, self.known_at)
+        history = History(queries.ask, beginning, commit, wait)
         return (yield from history.changes())
 
     def with_pull_requests(self, queries: Queries) -> Generator[Update, None, Candidate]:

@@ -432,7 +432,7 @@ class _ChecksJudge:
             pushers = {move.actor for move in moves}
             if is_shown and "" not in pushers:
                 return pushers
-            if not inspection.queries.may_settle(inspection.candidate.known_at):
+            if not inspection.queries.wait_to_settle(inspection.candidate.known_at):
                 raise GitHubError("GitHub does not show who pushed the branch", remedy=_TRY_IT)
 
     def _awaited(self, now: CheckList) -> ChecksAwaited:

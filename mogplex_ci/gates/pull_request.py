@@ -90,7 +90,7 @@ def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFi
             if outcome is not None:
                 return GateFinding(outcome, items=(item.url,), pull_requests=own)
         is_open = [item for item in own if item.is_open]
-        if not is_open or not inspection.queries.may_settle(candidate.known_at):
+        if not is_open or not inspection.queries.wait_to_settle(candidate.known_at):
             break
     if is_open:
         has_base = any(item.base == inspection.baseline.base for item in is_open)

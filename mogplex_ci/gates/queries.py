@@ -120,7 +120,7 @@ class Queries:
         moves = yield from moves_shown(self.ask, branch, since)
         return [move for move in moves or () if move.at >= since]
 
-    def may_settle(self, known_at: float) -> bool:
+    def wait_to_settle(self, known_at: float) -> bool:
         """Wait until GitHub may show more of a commit that is known since a time of the clock;
         return False if it has had time enough.
         """

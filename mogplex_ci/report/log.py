@@ -150,7 +150,7 @@ class Log(Report):
 
     def on(self, run: StepRun, update: u.Update) -> None:
         """Write what happened in a run."""
-        self._runs[run.number].on(update, is_turning_point=self._is_turning_point(update))
+        self._runs[run.number].on(update, is_turning_point=self._takes_turning_point(update))
 
     def end_run(self, run: "RunFacts") -> None:
         """Write how a run ended."""
@@ -266,7 +266,7 @@ class Log(Report):
             exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
             self.lines.say(exits, ": ", ending.help_url)
 
-    def _is_turning_point(self, update: u.Update) -> bool:
+    def _takes_turning_point(self, update: u.Update) -> bool:
         """Whether an update of one run of several is a line of its own. A wait that all runs share
         is told once.
         """

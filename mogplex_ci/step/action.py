@@ -51,12 +51,15 @@ class Prepared(NamedTuple):
     """What a step is about to start."""
 
     runs: Sequence[StepRun]
-    subject: StepRun | None
-    """The run that the outputs are about; None if the inputs name several."""
     connect: Callable[[], Client]
     """Makes clients of the service."""
     token: SharedToken | None
     """What the runs share if the inputs name several."""
+
+    @property
+    def subject(self) -> StepRun | None:
+        """The run that the outputs are about; None if the inputs name several."""
+        return self.runs[0] if self.token is None else None
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -123,12 +126,11 @@ def prepare(
     tasks = include_event(step, tasks)
     with service_of(step, tasks) as connect:
         if inputs.names_one_run:
-            run = only_run(tasks[0], step.platform)
-            return start(step, Prepared([run], run, connect, None))
+            return start(step, Prepared([only_run(tasks[0], step.platform)], connect, None))
         from mogplex_ci.step.several_runs import SharedToken, find_runs
 
         token = SharedToken(connect, step.clock)
-        return start(step, Prepared(find_runs(step, tasks, token), None, connect, token))
+        return start(step, Prepared(find_runs(step, tasks, token), connect, token))
 
 
 def _start(step: Step, prepared: Prepared) -> Ending:
@@ -137,15 +139,15 @@ def _start(step: Step, prepared: Prepared) -> Ending:
     Raises:
         MogplexError: the step cannot start.
     """
-    runs, subject, connect, token = prepared
-    step.platform.check_files(_known_outputs(step, subject))
+    runs, connect, token = prepared
+    step.platform.check_files(_known_outputs(step, prepared.subject))
     step.recorder.check_state(runs)
     if token is not None and len(runs) > 1:
         from mogplex_ci.step.several_runs import perform_fleet
 
         return perform_fleet(step, runs, token)
     (run,) = runs
-    step.recorder.begin_runs(runs, subject)
+    step.recorder.begin_runs(runs, prepared.subject)
     _comment_on(step, run)
     return step.recorder.follow(run, execute(step, run, connect)).ending
 
