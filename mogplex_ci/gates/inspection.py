@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import GitHubError
@@ -124,9 +123,7 @@ class Inspection(NamedTuple):
             return []
         return (yield from self.queries.moves_since(branch, since))
 
-    def required_checks(
-        self, ends: float = inf
-    ) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
+    def required_checks(self, ends: float) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
         """Return the checks that the base requires: as it did before the run was started, if they
         were read then. GitHub is queried until ``ends``, a time of the clock.
 

@@ -234,11 +234,11 @@ def is_true(text: str) -> bool:
     return text.lower() == "true"
 
 
-def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
-    """Return up to ``count`` of the ``known`` words that look like ``word``, the closest first."""
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return the one of the ``known`` words that looks most like ``word``, if one does."""
     from difflib import get_close_matches  # needed only for mistakes
 
-    return get_close_matches(word, list(known), n=count)
+    return get_close_matches(word, list(known), n=1)
 
 
 def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:

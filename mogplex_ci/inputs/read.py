@@ -71,9 +71,9 @@ class ActionInputs(DeclaredInputs):
         """Return the body of the start call; of a later round, with the report behind the task, on
         the same branch.
         """
-        step = self
+        typed = self
         if repair is not None:
-            step = self._replace(
+            typed = self._replace(
                 prompt=f"{self.prompt}\n\n{repair.report}",
                 branch=repair.branch,
                 base_branch=repair.base_branch or self.base_branch,
@@ -83,7 +83,7 @@ class ActionInputs(DeclaredInputs):
         for spec in inputs().values():
             if spec.api_field is None:
                 continue
-            value = getattr(step, spec.field)
+            value = getattr(typed, spec.field)
             if value is not None:
                 request[spec.api_field] = value
         return {**request, **self.run_options}
@@ -156,31 +156,31 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
         UsageError: with everything that is wrong in any task, not only the first.
     """
     sources = gather(argv, platform)
-    steps: list[ActionInputs] = []
+    tasks: list[ActionInputs] = []
     problems: list[Problem] = []
     output_dir: Path | None = None
     for task in sources.tasks or [""]:
         try:
-            step = read_inputs(sources, task)
+            typed = read_inputs(sources, task)
         except UsageError as error:
             problems += error.problems
             output_dir = output_dir or error.output_dir
         else:
-            steps.append(step)
-            output_dir = output_dir or step.output_dir
-    names_one_run = not sources.tasks and not any(step.is_for_many_repos for step in steps)
+            tasks.append(typed)
+            output_dir = output_dir or typed.output_dir
+    names_one_run = not sources.tasks and not any(typed.is_for_many_repos for typed in tasks)
     problems += _no_time_left(sources.job_end)
     if not problems:
-        problems += _differences(steps)
+        problems += _differences(tasks)
         if not names_one_run:
-            problems += _only_for_one_run(steps)
+            problems += _only_for_one_run(tasks)
     if problems:
         # A misspelt name may be why an input is missing.
         raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=output_dir)
     job_end = sources.job_end
-    if job_end is None or steps[0].timeout < _seconds_for_step(job_end):
-        return StepInputs(steps, names_one_run, sources.warnings, None)
-    in_time = [step._replace(timeout=_seconds_for_step(job_end)) for step in steps]
+    if job_end is None or tasks[0].timeout < _seconds_for_step(job_end):
+        return StepInputs(tasks, names_one_run, sources.warnings, None)
+    in_time = [typed._replace(timeout=_seconds_for_step(job_end)) for typed in tasks]
     return StepInputs(in_time, names_one_run, sources.warnings, job_end)
 
 
@@ -199,50 +199,50 @@ def read_inputs(sources: InputSources, task: str = "") -> ActionInputs:
     problems = [
         with_advice(problem, texts.get(problem.input, ""), platform) for problem in problems
     ]
-    step = _step_of(values, given, platform)
-    problems += conflicts(step, given, platform)
+    typed = _typed(values, given, platform)
+    problems += conflicts(typed, given, platform)
     problems = [sources.placed(problem, task) for problem in problems]
     problems = [*sources.problems, *unknown_task, *problems]
     if sources.is_complete and not unknown_task:
-        problems += missing(step, given)
+        problems += missing(typed, given)
     if problems:
-        raise UsageError(*problems, output_dir=step.output_dir)
-    return step
+        raise UsageError(*problems, output_dir=typed.output_dir)
+    return typed
 
 
-def _step_of(values: Mapping[str, Any], given: Container[str], platform: Platform) -> ActionInputs:
+def _typed(values: Mapping[str, Any], given: Container[str], platform: Platform) -> ActionInputs:
     """Return the typed inputs; a field is None if its text is wrong, also against its type.
 
     ``given`` are the inputs that have a text other than the default.
     """
-    step = ActionInputs(
+    typed = ActionInputs(
         **{spec.field: values[name] for name, spec in inputs().items() if spec.is_typed}
     )
-    step = step._replace(
+    typed = typed._replace(
         prompt=values["prompt-file"] or values["prompt"] or "",
-        repo=step.repo or platform.repository(),
+        repo=typed.repo or platform.repository(),
     )
     is_branch_open = "create-branch" not in given and "branch" not in given
-    if is_branch_open and not names_worktree(step):
-        step = step._replace(create_branch=True)
-    return step
+    if is_branch_open and not names_worktree(typed):
+        typed = typed._replace(create_branch=True)
+    return typed
 
 
-def _differences(steps: Sequence[ActionInputs]) -> Iterator[Problem]:
+def _differences(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
     """Yield the inputs that hold for the step as a whole and differ between the tasks."""
     for spec in inputs().values():
         if spec.scope != "step" or not spec.is_typed:
             continue
-        first = getattr(steps[0], spec.field)
-        if any(getattr(step, spec.field) != first for step in steps):
+        first = getattr(tasks[0], spec.field)
+        if any(getattr(typed, spec.field) != first for typed in tasks):
             yield Problem(spec.name, "differs between the tasks", "Set it once, outside tasks.")
 
 
-def _only_for_one_run(steps: Sequence[ActionInputs]) -> Iterator[Problem]:
+def _only_for_one_run(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
     """Yield the inputs that several runs cannot have."""
     for name in ("run-id", "comment-on", "max-open-pull-requests"):
         field = inputs()[name].field
-        if any(getattr(step, field) is not None for step in steps):
+        if any(getattr(typed, field) is not None for typed in tasks):
             fault = "is for one run, and this step makes several"
             yield Problem(name, fault, f"Remove {named(name)}.")
 

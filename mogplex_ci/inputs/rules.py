@@ -31,44 +31,44 @@ _PROMPTS: Final = ("INPUT_PROMPT", "MOGPLEX_PROMPT")
 
 
 def conflicts(
-    step: DeclaredInputs, texts: Mapping[str, str], platform: Platform
+    typed: DeclaredInputs, texts: Mapping[str, str], platform: Platform
 ) -> Iterator[Problem]:
     """Yield which inputs do not go together. The API would refuse such a run, or ignore one."""
-    yield from _run_id(step, texts)
+    yield from _run_id(typed, texts)
     yield from _comment_on(texts, platform)
-    yield from _github_token(step, texts, platform)
-    yield from _wait(step, texts)
-    yield from _prompt(step, texts)
-    yield from _secrets_in_prompt(step, texts, platform)
-    yield from _mode(step, texts)
-    yield from _branch(step)
-    yield from _dry_run(step, texts)
-    if names_worktree(step):
-        yield from _worktree(step, texts)
+    yield from _github_token(typed, texts, platform)
+    yield from _wait(typed, texts)
+    yield from _prompt(typed, texts)
+    yield from _secrets_in_prompt(typed, texts, platform)
+    yield from _mode(typed, texts)
+    yield from _branch(typed)
+    yield from _dry_run(typed, texts)
+    if names_worktree(typed):
+        yield from _worktree(typed, texts)
 
 
-def missing(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     """Yield what a run, or another input, needs besides. Not to be asked where the run file cannot
     be read: it may have what seems to be missing.
     """
-    if step.repair and not _gates(texts):
+    if typed.repair and not _gates(texts):
         remedy = f"Set {enumeration(all_named(('require', *GATE_INPUTS)))}."
         yield Problem("repair", "has no gate that judges a run", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
         remedy = "Set [[artifact]] to the name of the JSON that the agent commits."
         yield Problem("artifact-schema", "is set without [[artifact]]", remedy)
     if "run-id" not in texts:
-        yield from _missing_for_start(step, texts)
+        yield from _missing_for_start(typed, texts)
 
 
-def names_worktree(step: DeclaredInputs) -> bool:
+def names_worktree(typed: DeclaredInputs) -> bool:
     """Whether ``run-options`` names a worktree, from which the service takes branch and folder.
 
     To the service a blank one, as an expression without a value leaves it, is none.
     """
-    if not step.run_options:
+    if not typed.run_options:
         return False
-    worktree = step.run_options.get("worktreeId") or ""
+    worktree = typed.run_options.get("worktreeId") or ""
     return str(worktree).strip() != ""
 
 
@@ -77,14 +77,14 @@ def _gates(texts: Container[str]) -> list[str]:
     return [name for name in ("require", *GATE_INPUTS) if name in texts]
 
 
-def _run_id(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+def _run_id(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "run-id" not in texts:
         return
     shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
     if shaping:
         fault = f"cannot be combined with inputs for a new run: {enumeration(all_named(shaping))}"
         yield Problem("run-id", fault, "Remove those, or remove [[run-id]].")
-    if step.dry_run:
+    if typed.dry_run:
         fault = "cannot be combined with [[dry-run]], which does not have that run"
         yield Problem("run-id", fault, "Remove one of the two.")
 
@@ -95,7 +95,7 @@ def _comment_on(texts: Container[str], platform: Platform) -> Iterator[Problem]:
 
 
 def _github_token(
-    step: DeclaredInputs, texts: Container[str], platform: Platform
+    typed: DeclaredInputs, texts: Container[str], platform: Platform
 ) -> Iterator[Problem]:
     if "github-token" in texts:
         try:
@@ -103,14 +103,14 @@ def _github_token(
         except UsageError as error:
             yield from error.problems
         return
-    if step.dry_run is not False:  # a dry run asks nothing of GitHub
+    if typed.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
     needs = [named(name) for name in (*for_github, "max-open-pull-requests") if name in texts]
     comments = "comment-on" in texts and bool(platform.workflow_run)
     if comments:
         needs.append("[[comment-on]]")
-    required = step.require or ()
+    required = typed.require or ()
     needs += [f"[[require: {name}]]" for name in for_github if name in required]
     if "repair" in texts and "artifact" in texts:
         needs.append("[[repair]] with [[artifact]]")
@@ -131,25 +131,25 @@ def with_advice(problem: Problem, text: str, platform: Platform) -> Problem:
     return problem
 
 
-def _wait(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    if step.wait is not False:
+def _wait(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if typed.wait is not False:
         return
     gates = _gates(texts)
     if gates:
         fault = f"is false, but {enumeration(all_named(gates))} can only be judged after the run"
         remedy = "Set [[wait: true]], or judge the run in a later step with its [[run-id]]."
         yield Problem("wait", fault, remedy)
-    if step.canary is not None:
+    if typed.canary is not None:
         fault = "needs the results of the first runs, but [[wait]] is false"
         yield Problem("canary", fault, "Remove [[canary]], or set [[wait: true]].")
 
 
-def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    is_added_to = step.repair or step.include_event
-    if is_added_to and leaves_fence_open(step.prompt):
+def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    is_added_to = typed.repair or typed.include_event
+    if is_added_to and leaves_fence_open(typed.prompt):
         remedy = "Close it: [[repair]] and [[include-event]] add a fence of their own."
         yield Problem("prompt", "has an unclosed code fence", remedy)
-    if step.include_event:
+    if typed.include_event:
         from mogplex_ci.words.github_markdown import has_parser  # few steps need it
 
         if not has_parser():
@@ -164,7 +164,7 @@ def _prompt(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 
 
 def _secrets_in_prompt(
-    step: DeclaredInputs, texts: Container[str], platform: Platform
+    typed: DeclaredInputs, texts: Container[str], platform: Platform
 ) -> Iterator[Problem]:
     """Yield each secret of the job whose whole value stands in the prompt, such as a variable that
     the CI system has expanded.
@@ -175,7 +175,7 @@ def _secrets_in_prompt(
     name = "prompt-file" if "prompt-file" in texts else "prompt"
     for secret in sorted(secrets_of_job(platform.env)):
         is_one_random_word = not re.search(r"\s", secret) and looks_random(secret)
-        if is_one_random_word and secret in step.prompt:
+        if is_one_random_word and secret in typed.prompt:
             fault = f"contains the complete value of the secret {_name_of_secret(secret, platform)}"
             remedy = "If it is not a secret, rename it or keep it out of this job."
             yield Problem(name, fault, remedy)
@@ -192,60 +192,60 @@ def _name_of_secret(secret: str, platform: Platform) -> str:
     return "in a URL"  # of the prompt itself
 
 
-def _mode(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    if "mode" in texts and step.harness == "mogplex":
+def _mode(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+    if "mode" in texts and typed.harness == "mogplex":
         remedy = "Remove [[mode]], or use another harness."
         yield Problem("mode", "is not available for the harness mogplex", remedy)
 
 
-def _branch(step: DeclaredInputs) -> Iterator[Problem]:
-    is_base = step.branch is not None and step.branch == step.base_branch
-    if step.harness == "mogplex":  # the service lets it work on a branch of its own only
+def _branch(typed: DeclaredInputs) -> Iterator[Problem]:
+    is_base = typed.branch is not None and typed.branch == typed.base_branch
+    if typed.harness == "mogplex":  # the service lets it work on a branch of its own only
         if is_base:
             yield Problem("branch", "is the same as [[base-branch]]", "Use another branch.")
-        if step.create_branch is False and step.branch is None:
+        if typed.create_branch is False and typed.branch is None:
             fault = "leaves the harness mogplex without a branch of its own"
             yield Problem("create-branch", fault, "Remove it, or set [[branch]].")
-    elif step.create_branch and is_base:
+    elif typed.create_branch and is_base:
         remedy = "Use another branch, or set [[create-branch: false]]."
         yield Problem("branch", "is the same as [[base-branch]]", remedy)
 
 
-def _dry_run(step: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
-    if step.output_dir and step.dry_run == step.output_dir / EVENTS_FILE:
+def _dry_run(typed: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
+    if typed.output_dir and typed.dry_run == typed.output_dir / EVENTS_FILE:
         fault = "would be overwritten, because it is in [[output-dir]]"
         yield Problem("dry-run", fault, "Use another [[output-dir]].", Untrusted(texts["dry-run"]))
 
 
-def _worktree(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+def _worktree(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     taken = [name for name in _PLACES if name in texts]
     if taken:
         fault = f"names a worktree, which cannot be combined with {enumeration(all_named(taken))}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
-    if step.harness == "mogplex":
+    if typed.harness == "mogplex":
         fault = "names a worktree, which is not available for the harness mogplex"
         yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
-def _missing_to_count(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+def _missing_to_count(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     """Yield the missing inputs that decide which pull requests count."""
-    is_wrong = "branch" in texts and step.branch is None
-    if not is_wrong and "/" not in (step.branch or ""):
+    is_wrong = "branch" in texts and typed.branch is None
+    if not is_wrong and "/" not in (typed.branch or ""):
         fault = "needs a [[branch]] with a slash: pull requests of the same family count"
         remedy = "Give the branch a family, such as agent/NAME."
         yield Problem("max-open-pull-requests", fault, remedy)
-    if step.repo is not None and is_uuid(step.repo):
+    if typed.repo is not None and is_uuid(typed.repo):
         fault = "needs the name of the repository at GitHub"
         remedy = "Give [[repo]] as owner/name."
         yield Problem("max-open-pull-requests", fault, remedy)
 
 
-def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
+def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "max-open-pull-requests" in texts:
-        yield from _missing_to_count(step, texts)
-    if "artifact" in texts and not step.create_branch:
+        yield from _missing_to_count(typed, texts)
+    if "artifact" in texts and not typed.create_branch:
         remedy = "Set [[create-branch: true]]."
-        if names_worktree(step):
+        if names_worktree(typed):
             remedy = "Remove worktreeId from [[run-options]], or remove [[artifact]]."
         yield Problem("artifact", "needs the run to have its own branch", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
@@ -253,6 +253,6 @@ def _missing_for_start(step: DeclaredInputs, texts: Container[str]) -> Iterator[
         if "run-file" in texts and "task" not in texts:
             remedy = "Set [[prompt]] or [[prompt-file]], or [[task]] if the run file has tasks."
         yield Problem("prompt", "is missing", remedy)
-    if "repo" not in texts and step.repo is None:
+    if "repo" not in texts and typed.repo is None:
         allowed = inputs()["repo"].kind.allowed
         yield Problem("repo", "is missing", f"Set it to a GitHub repository: {allowed}.")

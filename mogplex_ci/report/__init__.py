@@ -44,7 +44,7 @@ class Report:
 
 
 class FileReport(Report):
-    """A file that is written when the step has ended."""
+    """A file of the step."""
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path

@@ -35,46 +35,46 @@ class Ledger:
         """Those whose cancel has begun."""
         self._lock = threading.Lock()
 
-    def close(self, run: str) -> None:
+    def close(self, name: str) -> None:
         """Take out a run that is over."""
-        self._set(run, None)
+        self._set(name, None)
 
-    def on(self, run: str, update: Update) -> None:
-        """Note an update of ``run``, one of this step's."""
+    def on(self, name: str, update: Update) -> None:
+        """Note an update of a run, one of this step's."""
         if isinstance(update, Started):
             known = OpenRun(self._base_url, update.key, update.run.id)
-            self._set(run, known if update.owned else None)
+            self._set(name, known if update.owned else None)
         elif isinstance(update, Cancelling):
-            self._cancelling.add(run)
-            state = self._open.get(run)
+            self._cancelling.add(name)
+            state = self._open.get(name)
             if state is not None and update.run is not None:
                 # The id of a start without a response is learnt right before its run is cancelled.
                 state = state._replace(run_id=update.run.id, request=None)
-            self._set(run, state)
+            self._set(name, state)
 
-    def save_unanswered(self, run: str, start: UnansweredStart | None) -> None:
-        """Note a start request of ``run`` right before it is sent: it may make a run whose id is
+    def save_unanswered(self, name: str, start: UnansweredStart | None) -> None:
+        """Note a start request of a run right before it is sent: it may make a run whose id is
         not known. None: it is certain that it made none.
         """
         if start is None:
-            self._set(run, None)
+            self._set(name, None)
             return
         key, request, may_be_foreign = start
         doubt = OpenRun(self._base_url, key, request=request, may_be_foreign=may_be_foreign)
-        self._set(run, doubt)
+        self._set(name, doubt)
 
-    def _set(self, run: str, state: OpenRun | None) -> None:
+    def _set(self, name: str, state: OpenRun | None) -> None:
         with self._lock:
             if state is None:
-                self._open.pop(run, None)
+                self._open.pop(name, None)
             else:
-                self._open[run] = state
-            is_wanted = self._cancels_if_killed or run in self._cancelling
+                self._open[name] = state
+            is_wanted = self._cancels_if_killed or name in self._cancelling
             wanted = state if is_wanted else None
-            if wanted == self._saved.get(run):
+            if wanted == self._saved.get(name):
                 return
             if wanted is None:
-                del self._saved[run]
+                del self._saved[name]
             else:
-                self._saved[run] = wanted
-            self._save(run, wanted)
+                self._saved[name] = wanted
+            self._save(name, wanted)

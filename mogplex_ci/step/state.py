@@ -79,19 +79,19 @@ class StateFiles:
         self._job = job
         self._token = token
 
-    def check(self, run: str) -> None:
-        """Find out whether the file of ``run`` can be written, and has room. What an earlier
+    def check(self, name: str) -> None:
+        """Find out whether the file of a run can be written, and has room. What an earlier
         process of the job has left there stays. Old files are removed.
 
         Raises:
             StateError: it cannot be written.
         """
-        name = self._name(run)
-        if name is None:
+        file_name = self._file_name(name)
+        if file_name is None:
             return
         faults: list[str] = []
         for folder in self._folders():
-            path = folder / name
+            path = folder / file_name
             try:
                 before = _content(path)
                 _prepare(folder)
@@ -105,21 +105,21 @@ class StateFiles:
                 return
         raise StateError(Untrusted("; ".join(faults)))
 
-    def save(self, run: str, state: OpenRun) -> None:
-        """Save what ``post`` needs to cancel ``run``, in place of what was saved for it before.
+    def save(self, name: str, state: OpenRun) -> None:
+        """Save what ``post`` needs to cancel a run, in place of what was saved for it before.
 
         Raises:
             OSError: it cannot be written.
         """
-        name = self._name(run)
-        if name is None:
+        file_name = self._file_name(name)
+        if file_name is None:
             return
         text = self._signed(state)
         first, *others = folders = self._folders()
         for folder in folders:
             try:
                 _prepare(folder)
-                write_whole(folder / name, text, 0o600)
+                write_whole(folder / file_name, text, 0o600)
             except OSError:
                 if folder == folders[-1]:
                     raise
@@ -129,20 +129,20 @@ class StateFiles:
                 break
         for folder in others:
             with suppress(OSError):
-                discard(folder / name)
+                discard(folder / file_name)
 
-    def remove(self, run: str) -> None:
+    def remove(self, name: str) -> None:
         """Remove the file of a run that is over.
 
         Raises:
             OSError: it cannot be removed.
         """
-        name = self._name(run)
-        if name is None:
+        file_name = self._file_name(name)
+        if file_name is None:
             return
         for folder in self._folders():
             with suppress(FileNotFoundError):
-                discard(folder / name)
+                discard(folder / file_name)
 
     def find(self) -> Found:
         """Return what this job has saved. A file that cannot be read does not count."""
@@ -162,20 +162,20 @@ class StateFiles:
                 unknown += 1
         return Found(runs, unknown)
 
-    def count_others(self, runs: Sequence[str]) -> int:
-        """Return how many runs this job has saved besides ``runs``, with the same token."""
+    def count_others(self, names: Sequence[str]) -> int:
+        """Return how many runs this job has saved besides those, with the same token."""
         if self._job is None:
             return 0
         job = _digest(self._job)
-        own = set(map(self._name, runs))
+        own = set(map(self._file_name, names))
         entries = [entry for folder in self._folders() for entry in _entries(folder, job)]
         texts = (_content(Path(entry.path)) for entry in entries if entry.name not in own)
         return sum(self._verified(text) is not None for text in texts)
 
-    def _name(self, run: str) -> str | None:
+    def _file_name(self, name: str) -> str | None:
         if self._job is None:
             return None
-        return f"mogplex-{_digest(self._job)}-{_digest([run])}.json"
+        return f"mogplex-{_digest(self._job)}-{_digest([name])}.json"
 
     def _folders(self) -> list[Path]:
         """Return the folders in which files may be, the one to write to first."""
@@ -215,9 +215,7 @@ def forget(saved: SavedRun) -> None:
 
 
 def _escaped(surrogate: re.Match[str]) -> str:
-    """Return a character without UTF-8, such as a byte of an argument in another encoding, as JSON
-    writes it in ASCII.
-    """
+    """Return half a character, which has no UTF-8, as JSON writes it in ASCII."""
     return f"\\u{ord(surrogate[0]):x}"
 
 

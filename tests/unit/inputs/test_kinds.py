@@ -142,7 +142,7 @@ def test_a_wrong_choice_is_told_the_right_ones() -> None:
 
 def test_words_are_enumerated_and_the_nearest_ones_found() -> None:
     assert [enumeration("abc"[:count]) for count in range(4)] == ["", "a", "a or b", "a, b or c"]
-    assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]
+    assert nearest("agnt", ["agents", "agent", "harness"]) == ["agent"]
     assert (
         instead_of("agnt", {"agent": "agent", "agents": "x"}, otherwise="") == "Did you mean agent?"
     )
