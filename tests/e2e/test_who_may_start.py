@@ -158,7 +158,7 @@ def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is
     assert error.endswith("A prompt is code. Name in allowed-users who may start runs.")
     warnings = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert [text.partition(": ")[0] for text in warnings] == [
-        "could not query GitHub for write access"
+        "Could not query GitHub for write access"
     ][: bool(status)]
 
 

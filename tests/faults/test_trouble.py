@@ -175,7 +175,7 @@ _UNKNOWN_TOKEN = End(
     64,
     "UNAUTHORIZED",
     "The API does not know this token: injected. Check that api-key is a current Mogplex token "
-    "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it does, "
+    "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it is, "
     "the service may be at fault: it also rejects tokens while its database is down. Run the job "
     "again later.",
 )
