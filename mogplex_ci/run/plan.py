@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     """The plan of one run."""
 
     inputs: ActionInputs
-    """Without the prompt, which ``request`` has."""
+    """Those of its task."""
     request: Callable[[str, Repair | None], StartRequest]
     """Makes the start request for a repo id and what a later round repairs."""
     key: Key
@@ -48,12 +48,10 @@ class Plan(NamedTuple):
 class StepRun:
     """One run of a step, which has a list of them, as the step plans it."""
 
-    def __init__(
-        self, number: int, name: SafeText | None, inputs: ActionInputs, plan: Plan
-    ) -> None:
-        """``number`` counts from 1; ``inputs`` are those of its task."""
+    def __init__(self, number: int, name: SafeText | None, plan: Plan) -> None:
+        """``number`` counts from 1."""
         self.number = number
         self.name = name
         """As lines of the log begin: ``[owner/name task]``. The only run of a step has none."""
-        self.inputs = inputs
+        self.inputs = plan.inputs
         self.plan = plan

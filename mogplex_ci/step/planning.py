@@ -19,7 +19,7 @@ def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) 
     """Return the plan of a step's run; of several, of the one in ``repo``."""
     jobs = max(inputs.matrix_job.parallel, platform.parallel_jobs)
     return Plan(
-        inputs._replace(prompt=""),
+        inputs,
         inputs.start_request,
         key_of(inputs, platform, repo),
         jobs,
@@ -85,7 +85,7 @@ def only_run(inputs: ActionInputs, platform: Platform, repo: Repo | None = None)
     """Return the run of a step that has one; ``repo`` is its repository if it has been looked
     up.
     """
-    return StepRun(1, None, inputs, plan_of(inputs, platform, repo))
+    return StepRun(1, None, plan_of(inputs, platform, repo))
 
 
 def planned_runs(
@@ -108,5 +108,5 @@ def planned_runs(
         if name in names:
             name = safe.sentence(*words, " #", number, "]")
         names.add(name)
-        runs.append(StepRun(number, name, inputs, plan_of(inputs, platform, repo)))
+        runs.append(StepRun(number, name, plan_of(inputs, platform, repo)))
     return runs

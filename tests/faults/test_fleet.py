@@ -45,7 +45,6 @@ from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, 
 from tests.faults.world import KILLED, Case, Killed, Played, Saved, World, ids
 from tests.slow import mostly_slow
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 
 BRIEF = Path(__file__).parent / "scenarios" / "brief.yaml"
@@ -297,7 +296,7 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     runs: dict[Case, StepRun] = {}
     for number, case in enumerate(fleet, 1):
         name = safe.sentence("[", Untrusted(case.key), "]")
-        runs[case] = StepRun(number, name, inputs(), case.plan())
+        runs[case] = StepRun(number, name, case.plan())
     log.begin_runs(list(runs.values()))
     with world.emulator:
         perform(world, fleet, 12, watch=lambda case, update: log.on(runs[case], update))

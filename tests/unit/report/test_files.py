@@ -116,9 +116,7 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report.begin()
     report.request("GET", "/repos", status=None, milliseconds=1.26)
     report.on(RUN, Waiting(UnreachableError("no answer"), 3.0))
-    report.on(
-        StepRun(1, SAFE.line("[a]"), RUN.inputs, RUN.plan), Feed().arrived(event("log", "one"))
-    )
+    report.on(StepRun(1, SAFE.line("[a]"), RUN.plan), Feed().arrived(event("log", "one")))
     report.on(
         RUN, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),)))
     )

@@ -493,7 +493,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     log = Log(github(stream), safe, lambda: 0.0)
     only = planned()
     names = [safe.line("[run {}]", number) for number in range(100)]
-    runs = [StepRun(at, name, only.inputs, only.plan) for at, name in enumerate(names)]
+    runs = [StepRun(at, name, only.plan) for at, name in enumerate(names)]
     log.begin_runs(runs)
     log.on(
         runs[0],
