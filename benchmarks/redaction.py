@@ -35,6 +35,7 @@ from tests.unit.sanitize.shares import (
     PARTS,
     SANITIZER,
     Sample,
+    is_looked_for,
     leak,
     listed,
     named,
@@ -76,7 +77,7 @@ def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
     missing: dict[str, str] = {}
     for way in (*ENCODINGS, *PARTS):
         shown = [
-            [sample for sample in samples if leak(sample, way)]
+            [sample for sample in samples if is_looked_for(sample, way) and leak(sample, way)]
             for samples in (with_shape, with_name)
         ]
         parts = (
@@ -114,7 +115,12 @@ def measure() -> list[Row]:
     shown and changed.
     """
     samples = [*listed(1), *shaped([], 1), *named([], 1)]
-    shown = sum(bool(leak(sample, way)) for sample in samples for way in (*ENCODINGS, *PARTS))
+    shown = sum(
+        bool(leak(sample, way))
+        for way in (*ENCODINGS, *PARTS)
+        for sample in samples
+        if is_looked_for(sample, way)
+    )
     texts = list(islice(CORPORA["Python's standard library"](), 100_000))
     nasty = [text for unit in NASTY.values() for text in (unit, f"{unit * (100 // len(unit))}\n")]
     text = max(nasty, key=page_seconds)

@@ -45,15 +45,17 @@ _LINE_COLOURS: Final = {
 A time or a run's name in brackets may stand before a mark.
 """
 
-_MATCHED_BLANKS: Final = r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)"
+_MATCHED_BLANKS: Final = re.compile(r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)")
 """A colon, numbers behind one, or numbers behind a bracket, and the blanks behind that, if any: a
 match without blanks keeps the search linear, since no number is read twice.
 """
+_MATCHED_BLANK: Final = re.compile(r"[:\d][ \t]")
+"""What each line has in which there are such blanks: most have none."""
 
 
 def size_in_log(line: str) -> int:
     """Return the bytes that a line takes in a job's log."""
-    return _STAMP_BYTES + len(line.encode(errors="replace")) + 1
+    return _STAMP_BYTES + len(line.encode("utf-8", "replace")) + 1
 
 
 def without_matches(line: str) -> str:
@@ -63,7 +65,9 @@ def without_matches(line: str) -> str:
     and makes annotations of what they find: https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md
     Their ``\s`` knows ASCII alone, since the runner compiles them as ECMAScript.
     """
-    return re.sub(_MATCHED_BLANKS, lambda found: found[1] + "\xa0" * len(found[2]), line)
+    if not _MATCHED_BLANK.search(line):
+        return line
+    return _MATCHED_BLANKS.sub(lambda found: found[1] + "\xa0" * len(found[2]), line)
 
 
 def coloured(line: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from bisect import bisect_left
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -264,14 +265,20 @@ def _within_limit(delta: str) -> str:
 
 def _beginning_at_end(mark: str, text: str) -> int:
     """Return how many characters of ``mark`` end ``text``, less than all of it."""
-    sizes = range(len(mark) - 1, 0, -1)
-    return next((size for size in sizes if text.endswith(mark[:size])), 0)
+    end = text[-len(mark) + 1 :]
+    while end and not mark.startswith(end):
+        _, first, rest = end[1:].partition(mark[0])
+        end = first + rest
+    return len(end)
 
 
 def _may_be_token(word: str) -> bool:
     """Whether ``word`` may be the first half of a token."""
-    return looks_random(word) or any(
-        len(prefix) >= _SHORTEST_PREFIX and prefix in word
-        for kind in formats.formats()
-        for prefix in kind.prefixes
-    )
+    return looks_random(word) or any(prefix in word for prefix in _long_prefixes())
+
+
+@lru_cache(maxsize=1)
+def _long_prefixes() -> list[str]:
+    """Return how tokens begin, but for beginnings that many words hold."""
+    prefixes = (prefix for kind in formats.formats() for prefix in kind.prefixes)
+    return [prefix for prefix in prefixes if len(prefix) >= _SHORTEST_PREFIX]

@@ -145,6 +145,13 @@ PARTS = {
 }
 
 
+def is_looked_for(sample: Sample, way: str) -> bool:
+    """Whether the log looks for the secret: not behind a name that is escaped twice, in a text that
+    is escaped once more.
+    """
+    return way not in ENCODINGS or way == "plain" or "JSON in JSON" not in sample.kind
+
+
 def leak(sample: Sample, way: str) -> str:
     """Return what a log shows of ``sample`` that comes this ``way``; empty when nothing of the
     secret is in it.

@@ -24,6 +24,7 @@ from tests.unit.sanitize.shares import (
     PARTS,
     SANITIZER,
     Sample,
+    is_looked_for,
     leak,
     listed,
     named,
@@ -47,9 +48,7 @@ def test_no_secret_with_a_shape_is_shown_and_at_most_one_in_a_hundred_with_a_nam
     need_betterleaks()
     rules = rule_sets.betterleaks()
     with_shape, with_name = [*listed(SEED), *shaped(rules, SEED)], list(named(rules, SEED))
-    if way in ENCODINGS and way != "plain":
-        # A name that is escaped twice is not looked for in a text that is escaped once more.
-        with_name = [sample for sample in with_name if "JSON in JSON" not in sample.kind]
+    with_name = [sample for sample in with_name if is_looked_for(sample, way)]
     assert len(with_shape) > 700
     assert {sample.kind: sample.text for sample in with_shape if leak(sample, way)} == {}
     shown = {sample.kind: sample.text for sample in with_name if leak(sample, way)}
