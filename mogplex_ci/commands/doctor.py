@@ -20,7 +20,7 @@ from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.models import Repo
 from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.report.facts import StepFacts, ending_of, task_of
+from mogplex_ci.report.facts import StepFacts, ending_facts, task_of
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.plan import StepRun
@@ -74,7 +74,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if end.ending.result is not Result.SUCCESS:
         safe = step.recorder.safe
         seconds = step.clock.monotonic() - step.began
-        facts = ending_of(end.ending, RunDetails(), seconds, safe)
+        facts = ending_facts(end.ending, RunDetails(), seconds, safe)
         log.end(StepFacts(facts, task_of(None, None, safe, step.platform), (), 0, None))
     return end.ending.exit_code
 

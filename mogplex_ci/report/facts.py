@@ -24,7 +24,7 @@ from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.record import event_digest, record_of
-from mogplex_ci.report.still_running import may_be_running, state_after_stop
+from mogplex_ci.report.still_running import state_and_advice
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
@@ -242,7 +242,7 @@ def facts_of(
     return RunFacts(
         number=run.number,
         name=run.name,
-        ending=ending_of(
+        ending=ending_facts(
             result.ending, details, ended - began, safe, inputs, is_found_again=is_found_again
         ),
         task=task_of(inputs, details.repo, safe, platform),
@@ -265,7 +265,7 @@ def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInput
     return platform.identity() is not None and not platform.own_try
 
 
-def ending_of(
+def ending_facts(
     ending: Ending,
     details: RunDetails,
     seconds: float,
@@ -277,7 +277,7 @@ def ending_of(
     """Return how a run ended after ``seconds``, or a step, whose ``details`` have no run, without
     ``inputs``. ``is_found_again``: a re-run of the job follows the run.
     """
-    remedy = _remedy(ending, details, safe, inputs, is_found_again=is_found_again)
+    remedy = state_and_advice(ending, details, safe, inputs, is_found_again=is_found_again)
     return EndingFacts(
         result=ending.result,
         exit_code=ending.exit_code,
@@ -327,56 +327,6 @@ def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:
     image = image_of(os.environ)
     release = None if image is None else image.release()
     return safe.url(help_url(code, release or "main"))
-
-
-def _remedy(
-    ending: Ending,
-    details: RunDetails,
-    safe: Sanitizer,
-    inputs: ActionInputs | None,
-    *,
-    is_found_again: bool,
-) -> SafeText | None:
-    """Return what became of a run that had not ended with the step, and advice."""
-    remedy = text.our_words(ending.remedy, safe)
-    if ending.result is Result.INTERRUPTED:
-        return remedy or state_after_stop(details, inputs, safe)
-    has_left_one = bool(details.unanswered_key) or (details.goes_on and details.left_behind)
-    if inputs is not None and ending.cause and has_left_one and not _events_say_over(details):
-        left = may_be_running(details, inputs, safe, is_stopped=False)
-        return safe.sentence(*text.join_present(" ", remedy, left))
-    if details.cancelled_by_step and ending.result is Result.TIMEOUT:
-        said = text.join_present(" ", "This step has cancelled the run.", remedy)
-        return safe.sentence(*said)
-    if not ending.cause or not details.goes_on:
-        return remedy
-    if ending.result is Result.PAUSED and not details.left_behind:
-        return remedy
-    parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]
-    is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
-    if is_wanted and is_found_again:
-        parts.insert(1, "Run the [[job]] again to follow it.")
-    return safe.sentence(*text.join_present(" ", *parts))
-
-
-def _events_say_over(details: RunDetails) -> bool:
-    is_paused = details.run is not None and details.run.is_paused
-    return details.is_unread and details.timeline.outcome.has_ended and not is_paused
-
-
-def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
-    """Return what is known of a run that this step has stopped following."""
-    run = details.run
-    is_paused = run is not None and run.is_paused
-    if _events_say_over(details):
-        return "The run's events say that it has finished; its status could not be read."
-    if details.is_unread and is_paused:
-        return "The run was paused when its status was last read; this step stopped following it."
-    if details.is_unread or ending.error_code == "UNKNOWN_STATUS":
-        return "The run may still be running; this step stopped following it."
-    if run is not None and run.status == "pending":
-        return "The run is still waiting to start; this step stopped following it."
-    return "The run is still running; this step stopped following it."
 
 
 def _annotation(

@@ -6,8 +6,58 @@ from typing import LiteralString
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
-from mogplex_ci.run.result import RunDetails
+from mogplex_ci.run.result import Ending, Result, RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+
+
+def state_and_advice(
+    ending: Ending,
+    details: RunDetails,
+    safe: Sanitizer,
+    inputs: ActionInputs | None,
+    *,
+    is_found_again: bool,
+) -> SafeText | None:
+    """Return what became of a run that had not ended with the step, and advice."""
+    remedy = text.our_words(ending.remedy, safe)
+    if ending.result is Result.INTERRUPTED:
+        return remedy or state_after_stop(details, inputs, safe)
+    has_left_one = bool(details.unanswered_key) or (details.goes_on and details.left_behind)
+    if inputs is not None and ending.cause and has_left_one and not _events_say_over(details):
+        left = _may_be_running(details, inputs, safe, is_stopped=False)
+        return safe.sentence(*text.join_present(" ", remedy, left))
+    if details.cancelled_by_step and ending.result is Result.TIMEOUT:
+        said = text.join_present(" ", "This step has cancelled the run.", remedy)
+        return safe.sentence(*said)
+    if not ending.cause or not details.goes_on:
+        return remedy
+    if ending.result is Result.PAUSED and not details.left_behind:
+        return remedy
+    parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]
+    is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
+    if is_wanted and is_found_again:
+        parts.insert(1, "Run the [[job]] again to follow it.")
+    return safe.sentence(*text.join_present(" ", *parts))
+
+
+def _events_say_over(details: RunDetails) -> bool:
+    is_paused = details.run is not None and details.run.is_paused
+    return details.is_unread and details.timeline.outcome.has_ended and not is_paused
+
+
+def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
+    """Return what is known of a run that this step has stopped following."""
+    run = details.run
+    is_paused = run is not None and run.is_paused
+    if _events_say_over(details):
+        return "The run's events say that it has finished; its status could not be read."
+    if details.is_unread and is_paused:
+        return "The run was paused when its status was last read; this step stopped following it."
+    if details.is_unread or ending.error_code == "UNKNOWN_STATUS":
+        return "The run may still be running; this step stopped following it."
+    if run is not None and run.status == "pending":
+        return "The run is still waiting to start; this step stopped following it."
+    return "The run is still running; this step stopped following it."
 
 
 def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
@@ -17,14 +67,14 @@ def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: San
     if inputs is None or inputs.dry_run:
         return safe.line("No run was started.")
     if details.may_go_on:
-        return may_be_running(details, inputs, safe, is_stopped=True)
+        return _may_be_running(details, inputs, safe, is_stopped=True)
     if details.run is None:
         return safe.line("No run was started.")
     status = "cancelled" if details.cancelled_by_step else details.run.status
     return safe.line("The run is over: {}.", status)
 
 
-def may_be_running(
+def _may_be_running(
     details: RunDetails, inputs: ActionInputs, safe: Sanitizer, *, is_stopped: bool
 ) -> SafeText:
     """Return that a run is or may still be running, why, and who can cancel it. ``is_stopped``: a

@@ -318,7 +318,7 @@ class Recorder:
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
-        from mogplex_ci.report.facts import ending_of, state_of_runs
+        from mogplex_ci.report.facts import ending_facts, state_of_runs
 
         self._progress.stop()
         if self._subject is not None and self._subject.number in self._ended:
@@ -330,11 +330,11 @@ class Recorder:
             sent = sum(run.ending.requests for run in runs)
             of_step = RunDetails(requests_sent=sent)
             seconds = self._elapsed()
-            facts = ending_of(ending, of_step, seconds, self.safe)
+            facts = ending_facts(ending, of_step, seconds, self.safe)
             error = self._write_outputs(self._step_facts(facts))
             if error is not None:
                 ending = _without_outputs(RunResult(ending), error)
-                facts = ending_of(ending, of_step, seconds, self.safe)
+                facts = ending_facts(ending, of_step, seconds, self.safe)
         step = self._step_facts(facts)
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")

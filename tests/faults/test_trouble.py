@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.gitlab import GITLAB
 from mogplex_ci.platforms.system import StopSeconds
-from mogplex_ci.report.facts import ending_of
+from mogplex_ci.report.facts import ending_facts
 from mogplex_ci.report.text import reason
 from mogplex_ci.run import updates
 from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started, StatusChanged
@@ -92,7 +92,9 @@ def sentence_of(played: Played) -> str:
     when it succeeded.
     """
     ended = played.end
-    facts = ending_of(ended.ending, ended.details, 0.0, SAFE, typed_inputs(), is_found_again=True)
+    facts = ending_facts(
+        ended.ending, ended.details, 0.0, SAFE, typed_inputs(), is_found_again=True
+    )
     remedy = facts.remedy or ""
     left = re.search(LEFT_AS_SAID, remedy)
     if left is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.facts import ending_of, facts_of, state_of_runs
+from mogplex_ci.report.facts import ending_facts, facts_of, state_of_runs
 from mogplex_ci.run.result import RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
@@ -70,7 +70,7 @@ def test_a_stopped_step_says_one_of_three(
     stop = Stop()
     stop.request(SIGTERM)
     inputs = typed_inputs(base_url="https://mogplex.com", **fields)
-    said = ending_of(interrupted(stop), details, 1.0, Sanitizer(), inputs)
+    said = ending_facts(interrupted(stop), details, 1.0, Sanitizer(), inputs)
     assert (said.cause, said.remedy) == (CAUSE, state)
     assert said.error == f"{CAUSE}. {state}"
     assert said.annotation == f"{CAUSE}. {state}"
