@@ -21,8 +21,8 @@ class RunFilePlace(NamedTuple):
 class Problem(NamedTuple):
     """One fault of one input, and what to do about it.
 
-    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.`` In a run file:
-    ``tasks.yml, line 3: task "docs": timeout: "3x" is not a duration.``
+    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.``, or ``prompt is
+    missing.`` In a run file: ``tasks.yml, line 3: task "docs": timeout: "3x" is not a duration.``
     """
 
     input: str
@@ -48,10 +48,11 @@ class Problem(NamedTuple):
         the wrong input.
         """
         template, values = self._start()
-        if self.got is not None and not could_be_credential(self.got.text):
-            template += '"{}" '
+        if self.got is None or could_be_credential(self.got.text):
+            template += " {}"
+        else:
+            template += ': "{}" {}'
             values.append(self.got)
-        template += "{}"
         values.append(self._in_place(self.fault))
         if self.near or self.remedy:
             template += "."
@@ -73,16 +74,16 @@ class Problem(NamedTuple):
     def _start(self) -> tuple[LiteralString, list[str | Untrusted]]:
         """Return the start of the line and its values: the input, or the place in the run file."""
         if self.place is None:
-            return "{}: ", [named(self.input)]
+            return "{}", [named(self.input)]
         file, line, task = self.place
-        template: LiteralString = "{}, line {}: "
+        template: LiteralString = "{}, line {}"
         values: list[str | Untrusted] = [file, str(line)]
         if could_be_credential(file.text):
             values[0] = "run-file"
         if task is not None and not could_be_credential(task.text):
-            template += 'task "{}": '
+            template += ': task "{}"'
             values.append(task)
         if self.input != "run-file":  # else it is the file's structure that is wrong
-            template += "{}: "
+            template += ": {}"
             values.append(self.input)
         return template, values

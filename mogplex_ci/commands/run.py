@@ -60,9 +60,11 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """Start a run and return the exit code: 0 once the API has it, however it may end."""
     options = parser().read(argv)
     if not options.repo:
-        raise _usage_error(f"--repo <id> is required (find IDs via `{program()} repos list`)")
+        raise UsageError(
+            Problem("--repo", "is required", f"Find ids with '{program()} repos list'.")
+        )
     if options.idempotency_key == "":
-        raise _usage_error("--idempotency-key is empty; leave it out for a new one")
+        raise UsageError(Problem("--idempotency-key", "is empty", "Leave it out for a new one."))
     prompt = _prompt(options)
     started = _start(session, options, prompt)
     if options.json:
@@ -85,7 +87,7 @@ def _prompt(options: argparse.Namespace) -> str:
         UsageError: there is none, there are two, or the API would not accept it.
     """
     if options.prompt and options.prompt_file:
-        raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
+        raise UsageError(Problem("run", "has two prompts", "Remove the argument or --prompt-file."))
     name = options.prompt_file
     if options.prompt == STANDARD_INPUT:
         name = STANDARD_INPUT
@@ -94,12 +96,11 @@ def _prompt(options: argparse.Namespace) -> str:
     else:
         text = as_utf8(options.prompt)
     if not text:
-        raise _usage_error(
-            "a prompt is required (as argument, - for standard input, or --prompt-file <file>)"
-        )
+        remedy = "Give it as argument, with - on standard input, or with --prompt-file."
+        raise UsageError(Problem("run", "needs a prompt", remedy))
     problem = inputs()["prompt"].kind.problem("prompt", text)
     if problem is not None:
-        raise _usage_error(f"the prompt {problem.fault}. {problem.remedy}")
+        raise UsageError(Problem("the prompt", problem.fault, problem.remedy))
     return text
 
 
@@ -149,7 +150,3 @@ def _is_unknown(session: Session, repo: str, error: UnavailableError) -> bool:
         return False
     found = session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout))
     return not found
-
-
-def _usage_error(fault: str) -> UsageError:
-    return UsageError(Problem("run", fault))

@@ -125,7 +125,7 @@ class Parser(argparse.ArgumentParser):
         """Return argparse's ``message`` in our words."""
         required = "the following arguments are required: "
         if message.startswith(required):
-            fault = f"{message.removeprefix(required)} is missing"
+            fault = f"needs {message.removeprefix(required)}"
             return Problem(self.command, fault, "See --help.")
         argument, _, fault = message.removeprefix("argument ").partition(": ")
         if fault == "expected one argument":

@@ -115,7 +115,7 @@ def _github_token(
     if "repair" in texts and "artifact" in texts:
         needs.append("[[repair]] with [[artifact]]")
     if needs:
-        fault = f"is missing, and required by {enumeration(needs)}"
+        fault = f"is required by {enumeration(needs)}"
         remedy = platform.github_token_advice
         if comments:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."

@@ -104,7 +104,7 @@ def test_the_first_change_does_what_the_page_says(tmp_path: Path) -> None:
     schema.write_text(text.replace(start, start + FIRST_LINE.code), encoding="utf-8")
     after = said()
     for words, shown in (
-        ("flag --instructions: does not exist. Did you mean --run-options?", before),
+        ("flag --instructions does not exist. Did you mean --run-options?", before),
         ("Use --prompt instead.", after),
     ):
         assert words in page

@@ -206,7 +206,7 @@ def test_no_run_starts_on_a_repository_that_has_the_same_name_on_github(
 ) -> None:
     log = Job(name, tmp_path).run("pull-request", **variables)
     assert log.startswith("exit code 2\n")
-    assert "MOGPLEX_REPO: is missing. Set it to a GitHub repository" in log
+    assert "MOGPLEX_REPO is missing. Set it to a GitHub repository" in log
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:

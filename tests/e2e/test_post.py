@@ -302,7 +302,7 @@ def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(
     """At the first job, and not when one was killed."""
     job = Job("gitlab", tmp_path, emulator)
     ended = run_program("post", "--timout", "3m", env=job.env, cwd=job.workspace)
-    assert (ended.code, "--timout: does not exist. Did you mean --timeout?" in ended.out) == (
+    assert (ended.code, "--timout does not exist. Did you mean --timeout?" in ended.out) == (
         2,
         True,
     ), ended.out

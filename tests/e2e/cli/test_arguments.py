@@ -107,9 +107,9 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(
         ),
         (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
-        (["run", "--repo", ID, ""], 2, "a prompt is required (as argument, - for standard input"),
-        (["run", "--repo", ID], 2, "a prompt is required (as argument, - for standard input"),
-        (["run", "--repo", ID, "  "], 2, "a prompt is required (as argument"),
+        (["run", "--repo", ID, ""], 2, "run needs a prompt. Give it as argument"),
+        (["run", "--repo", ID], 2, "run needs a prompt. Give it as argument"),
+        (["run", "--repo", ID, "  "], 2, "run needs a prompt. Give it as argument"),
         (["runs", "events", ID, "--timeout", ""], 1, "the API does not find it (NOT_FOUND)"),
         *(
             ([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.')
@@ -153,7 +153,7 @@ def test_no_arguments_on_a_terminal_are_a_question_for_help(
 ) -> None:
     shown = show(env=env, cwd=tmp_path, lines=60, columns=80)
     assert any("usage: " in line for line in shown.left) is is_help
-    assert any("MOGPLEX_PROMPT: is missing" in line for line in shown.left) is not is_help
+    assert any("MOGPLEX_PROMPT is missing" in line for line in shown.left) is not is_help
     assert shown.code == (0 if is_help else 2)
 
 

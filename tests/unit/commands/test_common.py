@@ -41,7 +41,7 @@ def test_the_commands_of_an_overview_are_in_columns() -> None:
     [
         (
             UsageError(Problem("--limit", "is wrong"), Problem("--repo", "is missing")),
-            ["--limit: is wrong", "--repo: is missing"],
+            ["--limit is wrong", "--repo is missing"],
         ),
         (errors.NotFoundError("not found", code="NOT_FOUND"), ["not found (NOT_FOUND)"]),
         (

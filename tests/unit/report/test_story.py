@@ -172,5 +172,5 @@ def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(tmp_p
     assert len(errors) == 10
     assert errors[-1] == "3 more wrong inputs: the log has them"
     assert [line for line in log.splitlines() if line.startswith("Error: input-")] == [
-        f"Error: input-{letter}: is missing" for letter in "jkl"
+        f"Error: input-{letter} is missing" for letter in "jkl"
     ]

@@ -55,7 +55,7 @@ def task(name: str, repo: str, **fields: object) -> ActionInputs:
         (
             [task("a", "*", idempotency_key="k"), task("b", "*")],
             {"*": repos(2)},
-            ["idempotency-key: is one key for 4 runs. Remove it: each run gets a key of its own."],
+            ["idempotency-key is one key for 4 runs. Remove it: each run gets a key of its own."],
         ),
         ([task("a", "x", idempotency_key="k")], {"x": repos(1)}, []),
         (
@@ -73,7 +73,7 @@ def task(name: str, repo: str, **fields: object) -> ActionInputs:
             [task("a", "*")],
             {"*": repos(151)},
             [
-                "repo: makes 151 runs, 150 are allowed in a day. "
+                "repo makes 151 runs, 150 are allowed in a day. "
                 "Use narrower patterns, or several days."
             ],
         ),

@@ -213,7 +213,7 @@ def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
     recorder.begin([typed_inputs(**tokens)], [warning])
     *hidden, said = log.getvalue().splitlines()
     assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
-    assert said.startswith("::warning title=Inputs::branch: is new")
+    assert said.startswith("::warning title=Inputs::branch is new")
 
 
 @pytest.mark.parametrize("debug", [True, False])
