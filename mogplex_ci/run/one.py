@@ -107,6 +107,7 @@ class Execution:
             ending = yield from self._work()
         except errors.MogplexError as error:
             ending = self._ending_of_error(error)
+            self._is_unread = self._run is not None and not self._run.is_terminal
             in_doubt = Budget.after_signal(self._service.stop_seconds.cancel)
             was_started = yield from self._cancel_unanswered(in_doubt)
             if was_started:
@@ -130,7 +131,6 @@ class Execution:
         has_started_one = self._started is not None or self._plan.repair is not None
         if has_started_one and self._is_out_of_time(error):
             return timed_out_in_outage("another run could not be started", error)
-        self._is_unread = self._run is not None and not self._run.is_terminal
         return ending_of_error(error)
 
     def _is_out_of_time(self, error: errors.MogplexError) -> bool:
