@@ -76,7 +76,7 @@ class Checks(GateOutcome):
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
     OWN_WORD = Rejected(
-        "only the app that pushed it reports passed checks",
+        "its checks pass only by the word of the app that pushed it",
         _TRY_IT,
         is_for_people=True,
     )
@@ -226,12 +226,13 @@ class _ChecksJudge:
         return _named(Checks.OPEN, [*_open_names(now), *missing])
 
     def _passed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
-        """Return that the checks passed, unless nothing succeeded, or by one app's word alone."""
+        """Return that the checks passed, unless nothing succeeded, or only by the pusher's word."""
         successes = [check for check in now.leaves if check.conclusion == SUCCESS]
         if not successes:
             return GateFinding(Checks.NO_SUCCESS)
-        if (yield from self._are_own_word(successes)):
-            return _named(Checks.OWN_WORD, [check.name.text for check in successes])
+        own = yield from self._own_word(now.leaves)
+        if own:
+            return _named(Checks.OWN_WORD, [check.name.text for check in own])
         return GateFinding(Checks.PASSED, number=len(successes))
 
     def _explained(self, now: CheckList) -> Generator[Update, None, GateFinding]:
@@ -382,29 +383,41 @@ class _ChecksJudge:
             return set()
         return set(superseded_suites(runs))
 
-    def _are_own_word(self, successes: Sequence[Check]) -> Generator[Update, None, bool]:
-        """Return whether every success is of an app that pushed the branch or opened its pull
-        request. A check that the base requires of that very app is as good as another's.
+    def _own_word(self, leaves: Sequence[Check]) -> Generator[Update, None, list[Check]]:
+        """Return the successes of apps that pushed the branch or opened its pull request, if the
+        others do not pass. A check that the base requires of that very app is as good as another's.
         """
-        if any(
-            check.app == ACTIONS or self._required.is_of_required_app(check) for check in successes
-        ):
-            return False
+        by_apps = [
+            check
+            for check in leaves
+            if check.conclusion == SUCCESS and check.app != ACTIONS
+            if not self._required.is_of_required_app(check)
+        ]
+        if not by_apps or self._pass_without(by_apps, leaves):
+            return []
         apps = yield from self._own_apps()
         if not apps:
-            return False
-        if any(check.kind == "run" and f"{check.app}[bot]" not in apps for check in successes):
-            return False
-        statuses = [check for check in successes if check.kind == "status"]
-        if not statuses:
-            return True
-        commit = self._commit
-        makers = yield from self._inspection.queries.ask(
-            lambda github: github.status_makers(commit)
+            return []
+        makers: dict[str, str] = {}
+        if any(check.kind == "status" for check in by_apps):
+            commit = self._commit
+            makers = yield from self._inspection.queries.ask(
+                lambda github: github.status_makers(commit)
+            )
+
+        def maker(check: Check) -> str | None:
+            return makers.get(check.id) if check.kind == "status" else f"{check.app}[bot]"
+
+        # A status that newer ones pushed off the pages that are read is nobody's word.
+        own = [check for check in by_apps if maker(check) in {None, *apps}]
+        return [] if self._pass_without(own, leaves) else own
+
+    def _pass_without(self, left_out: Sequence[Check], leaves: Sequence[Check]) -> bool:
+        """Return whether the checks pass without some of them."""
+        rest = [check for check in leaves if check not in left_out]
+        return any(check.conclusion == SUCCESS for check in rest) and not (
+            self._required.missing_in(rest) or self._required.without_success(rest)
         )
-        # One that newer ones pushed off the pages that are read is nobody's word.
-        known = {makers[check.id] for check in statuses if check.id in makers}
-        return known <= apps
 
     def _own_apps(self) -> Generator[Update, None, set[str]]:
         """Return the logins of apps that pushed the branch or opened its pull request. The one

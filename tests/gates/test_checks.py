@@ -208,7 +208,7 @@ def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     own = check("test", "success", app={"slug": slug, "name": "Mogplex"})
     result = checked(story, Work(FILES, checks=Look([own])))
     assert outcome(result) == FAILED
-    assert "only the app that pushed it reports passed checks" in found(result)
+    assert "its checks pass only by the word of the app that pushed it" in found(result)
     failed = check("mogplex", "failure", app={"slug": slug, "name": "Mogplex"})
     story.github.checks[tip_of(story.github)] = Look([failed, check("test", "success")])
     assert outcome(story.play(attempt=2, checks="test")) == FAILED
@@ -241,7 +241,7 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     own = status("test", "success", by=AGENT)
     result = checked(story, Work(FILES, checks=Look(statuses=[own])))
     assert outcome(result) == FAILED
-    assert "only the app that pushed it reports passed checks" in found(result)
+    assert "its checks pass only by the word of the app that pushed it" in found(result)
     over = [status("test", "failure"), status("test", "success", by=AGENT)]
     github.checks[tip_of(github)] = Look(statuses=over)
     assert outcome(story.play(attempt=2, checks="test")) == FAILED
@@ -249,6 +249,35 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     github.checks[tip_of(github)] = Look([check("test", "success")], None, [failed])
     result = story.play(attempt=3, checks="test")
     assert (outcome(result), items(result)) == (FAILED, ["ci/mogplex"])
+
+
+OWN = check("test", "success", app={"slug": AGENT.removesuffix("[bot]"), "name": "Mogplex"})
+LABELER = check("labeler", "success")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        Look([OWN, LABELER]),
+        Look([check("test", "skipped"), LABELER], None, [status("test", "success", by=AGENT)]),
+    ],
+    ids=["check run", "status beside a skipped job"],
+)
+def test_a_required_check_by_the_app_that_pushed_is_not_enough_beside_others(
+    story: Story, look: Look
+) -> None:
+    result = checked(story, Work(FILES, checks=look))
+    assert (outcome(result), items(result)) == (FAILED, ["test"])
+
+
+def test_the_app_that_pushed_does_not_stand_in_for_the_check_that_failed(story: Story) -> None:
+    """The second round deletes the workflow and reports its check by itself."""
+    works = (
+        Work(FILES, checks=Look([check("test", "failure"), LABELER])),
+        Work({".github/workflows/test.yml": None}, checks=Look([OWN, LABELER])),
+    )
+    result = story.play(*works, checks="labeler", repair="1")
+    assert (outcome(result), items(result)) == (FAILED, ["test"])
 
 
 def test_a_status_that_was_pushed_out_of_the_history_is_not_enough(story: Story) -> None:
