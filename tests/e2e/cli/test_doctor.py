@@ -76,9 +76,9 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
         ({"MOGPLEX_API_KEY": "", "MOGPLEX_ON_BLOCKED": "skip"}, 0, "There is no api-key"),
         ({"MOGPLEX_API_KEY": UNKNOWN}, 64, "UNAUTHORIZED"),
         ({"MOGPLEX_TIMEOUT": "soon"}, 2, 'MOGPLEX_TIMEOUT: "soon"'),
-        ({"MOGPLEX_PROMPT": "/deploy"}, 2, "MOGPLEX_PROMPT: "),
-        ({"MOGPLEX_API_KEY": "mog_ with blanks"}, 2, "MOGPLEX_API_KEY: "),
-        ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, 2, "MOGPLEX_URL: "),
+        ({"MOGPLEX_PROMPT": "/deploy"}, 2, "MOGPLEX_PROMPT begins"),
+        ({"MOGPLEX_API_KEY": "mog_ with blanks"}, 2, "MOGPLEX_API_KEY contains"),
+        ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, 2, "MOGPLEX_URL would"),
         (
             {"MOGPLEX_URL": "http://127.0.0.1:9", "MOGPLEX_TIMEOUT": "3s"},
             69,
