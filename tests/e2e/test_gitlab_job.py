@@ -76,7 +76,7 @@ def test_no_other_file_of_the_runner_is_sent(job: Job, emulator: Emulator) -> No
     deploy = job.set_file("DEPLOY_KEY", PASSWORD)
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE=str(deploy))
     assert (ended.code, prompts(emulator)) == (2, [])
-    assert "MOGPLEX_PROMPT_FILE: is outside the workspace" in ended.out
+    assert "MOGPLEX_PROMPT_FILE is outside the workspace" in ended.out
 
 
 def test_the_file_of_the_prompt_is_not_a_link(job: Job, emulator: Emulator) -> None:
@@ -130,7 +130,7 @@ def test_a_path_in_place_of_its_content_is_not_sent(
     path = job.set_file(name, "mog_00000000000000000000000000000000")
     ended = job.run(emulator, **({"MOGPLEX_PROMPT": "Fix it"} | {name: str(path)}))
     assert ended.code == 2
-    assert f"{name}: is a path; on GitLab set the variable's type to Variable." in ended.out
+    assert f"{name} is a path; on GitLab set the variable's type to Variable." in ended.out
     assert emulator.requests == []
 
 
@@ -150,7 +150,7 @@ def test_a_prompt_with_a_secret_is_not_sent(
     prompt = prompt.format(token=emulator.token)
     ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
     assert ended.code == 2
-    assert f"MOGPLEX_PROMPT: contains the complete value of the secret {named}. If it" in ended.out
+    assert f"MOGPLEX_PROMPT contains the complete value of the secret {named}. If it" in ended.out
     assert PASSWORD not in ended.out
     assert emulator.requests == []
 
@@ -159,7 +159,7 @@ def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator:
     job.set_file("DEPLOY_KEY", f"{PASSWORD}\n")
     (job.workspace / "task.md").write_text(f"Log in with {PASSWORD}.", encoding="utf-8")
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE="task.md")
-    assert "MOGPLEX_PROMPT_FILE: contains the complete value of the secret DEPLOY_KEY" in ended.out
+    assert "MOGPLEX_PROMPT_FILE contains the complete value of the secret DEPLOY_KEY" in ended.out
     assert emulator.requests == []
 
 

@@ -44,7 +44,7 @@ NOT_FOUND = "the API does not find it (NOT_FOUND): "
             {"MOGPLEX_API_KEY": "'mog_x'"},
             "repos list",
             2,
-            "MOGPLEX_API_KEY: has quotation marks around it. Use ",
+            "MOGPLEX_API_KEY has quotation marks around it. Use ",
         ),
         (
             {"MOGPLEX_API_KEY": READER},
