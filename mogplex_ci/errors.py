@@ -517,6 +517,10 @@ class GitHubError(MogplexError):
     remedy = "Check that [[github-token]] is a current token with access to this repository."
 
 
+class GitHubTooMuchError(GitHubError):
+    """GitHub has more of something than is read."""
+
+
 class GitHubForbiddenError(GitHubError):
     """The token lacks the right that the call takes."""
 

@@ -10,8 +10,7 @@ from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.check_names import required_by_base
 from mogplex_ci.gates.history import tip_at
-from mogplex_ci.gates.queries import moves_shown
-from mogplex_ci.github_api import BEGINNING_OF_TIME
+from mogplex_ci.gates.queries import all_moves_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -197,7 +196,7 @@ class Notary:
 
     def _branch_at(self, branch: str, since: datetime) -> Generator[Update, None, str | None]:
         """Return the branch's tip at a time, empty if there was none; None if it is unknown."""
-        moves = yield from moves_shown(self._queries.ask, branch, BEGINNING_OF_TIME)
+        moves = yield from all_moves_shown(self._queries.ask, branch)
         # Without any move it need not be where it is: GitHub may not list the run's push yet.
         return tip_at(moves or (), since)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
-from mogplex_ci.gates.queries import moves_shown
-from mogplex_ci.github_api import BEGINNING_OF_TIME, NO_COMMIT
+from mogplex_ci.gates.queries import all_moves_shown, moves_shown
+from mogplex_ci.github_api import NO_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -245,7 +245,7 @@ class History:
         the commit, also after some time.
         """
         while True:
-            moves = yield from moves_shown(self._ask, self._begin.branch, BEGINNING_OF_TIME)
+            moves = yield from all_moves_shown(self._ask, self._begin.branch)
             if moves is None:
                 return None
             is_shown = any(move.after == self._commit for move in moves)

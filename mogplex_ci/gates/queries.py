@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.errors import GitHubError, GitHubTooMuchError, GitHubUnavailableError
+from mogplex_ci.github_api import BEGINNING_OF_TIME
 from mogplex_ci.run.delivery import GITHUB
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class Queries:
     def moves_since(self, branch: str, since: datetime) -> Generator[Update, None, list[Move]]:
         """Return the moves of a branch since a time, the newest first; none if GitHub does not show
         them.
+
+        Raises:
+            GitHubTooMuchError: there are more than are read.
         """
         moves = yield from moves_shown(self.ask, branch, since)
         return [move for move in moves or () if move.at >= since]
@@ -137,10 +141,23 @@ def moves_shown(
 ) -> Generator[Update, None, list[Move] | None]:
     """Return the moves of a branch since a time, and the last one before it if GitHub still lists
     that, the newest first; None if GitHub does not show them.
+
+    Raises:
+        GitHubTooMuchError: there are more than are read.
     """
     try:
         return (yield from ask(lambda github: github.moves(branch, since)))
-    except GitHubUnavailableError:
+    except (GitHubUnavailableError, GitHubTooMuchError):
         raise
     except GitHubError:  # such as an older GitHub Enterprise Server
+        return None
+
+
+def all_moves_shown(ask: Ask, branch: str) -> Generator[Update, None, list[Move] | None]:
+    """Return all moves of a branch, the newest first; None if GitHub does not show them, or has
+    more than are read: the first ones matter.
+    """
+    try:
+        return (yield from moves_shown(ask, branch, BEGINNING_OF_TIME))
+    except GitHubTooMuchError:
         return None

@@ -150,6 +150,9 @@ class GitHubApi:
     def moves(self, branch: str, since: datetime) -> list[Move]:
         """Return the moves of a branch, the newest first: all since a time, and the last one before
         it if GitHub still lists it.
+
+        Raises:
+            GitHubTooMuchError: there are more than are read.
         """
         query = {
             "ref": f"refs/heads/{_branch(branch)}",
@@ -162,9 +165,12 @@ class GitHubApi:
             found += [answers.move(item) for item in need(answer.data, as_list)]
             cursor = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', answer.link)
             if cursor is None or (found and found[-1].at < since):
-                break
+                return found
             query = query | {"after": unquote(cursor[1])}
-        return found
+        raise errors.GitHubTooMuchError(
+            f"GitHub lists more than {MAX_PAGES * PAGE_SIZE:,} pushes to the branch",
+            remedy="Start a new run on a new branch.",
+        )
 
     def try_to_read(self, path: str, right: str) -> None:
         """Read a little of what is below the repository at ``path``, which takes ``right``.

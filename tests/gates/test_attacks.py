@@ -273,6 +273,46 @@ def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
     assert outcome(result) == REJECTED
 
 
+def flood(github: GitHub, branch: str) -> None:
+    """Move a branch so often to and fro that its activity is not read to the end."""
+    tip = github.branches[branch]
+    other = github.commit(branch, {"src/z.ts": "z"}, by=AGENT)
+    for commit in (other, tip):
+        github.push(branch, commit=commit, by=AGENT)
+    assert github.activity
+    github.activity += github.activity[-2:] * 1_510
+
+
+def test_many_pushes_do_not_hide_the_first_one_of_the_run(tmp_path: Path) -> None:
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+        github.push("fix", {"src/b.ts": "b"}, by=ADA, at=github.clock() - timedelta(hours=1))
+
+        def pushes() -> None:
+            github.push("fix", EVIL, by=AGENT)
+            flood(github, "fix")
+
+        work = Work(GOOD, opens_pull_request=False, before=pushes)
+        assert outcome(story.play(work, branch="fix", **PROTECTS)) == REJECTED
+
+
+def test_many_pushes_do_not_hide_a_check_that_failed(story: Story) -> None:
+    """The run deletes its workflow afterwards."""
+    github = story.github
+    lint = check("lint", "success")
+
+    def pushes() -> None:
+        branch = story.runs[0].request.working_branch
+        sha = github.push(branch, {"src/b.ts": "b"}, by=AGENT)
+        github.checks[sha] = RED
+        github.push(branch, {"src/b.ts": "c"}, by=AGENT)
+        flood(github, branch)
+
+    work = Work(GOOD, checks=Look([lint]), before=pushes)
+    result = story.play(work, require="checks", checks="lint")
+    assert outcome(result) == ("rejected", "NOT_JUDGED")
+
+
 def test_a_colleagues_branch_that_is_merged_while_checks_run_is_not_undone(story: Story) -> None:
     """Compared with the base before that merge, the file is as it was."""
     github = story.github
