@@ -41,7 +41,7 @@ class Baseline(NamedTuple):
     branch_tip: str | None = None
     """Empty if there was no such branch; None if it is unknown."""
     pull_request: PullRequest | None = None
-    """The branch's open pull request, which decides the base."""
+    """The branch's open pull request, which decides the base if ``base-branch`` does not."""
     since: datetime | None = None
     """GitHub's time; of a run that was joined, when that was started. None as long as nothing was
     noted.
@@ -83,7 +83,9 @@ class Baseline(NamedTuple):
             return joined
         if opened.created_at >= run.created_at:
             return joined
-        return joined._replace(base=opened.base, branch=self.branch, pull_request=opened)
+        return joined._replace(
+            base=inputs.base_branch or opened.base, branch=self.branch, pull_request=opened
+        )
 
 
 class Notary:
@@ -166,7 +168,9 @@ class Notary:
         return tip or ""
 
     def _with_pull_request(self, noted: Baseline, branch: str) -> Generator[Update, None, Baseline]:
-        """Return it with the open pull request of an existing branch, and its base."""
+        """Return it with the open pull request of an existing branch, and its base if
+        no input names one: an earlier run may have opened it.
+        """
         try:
             found = yield from self._ask_soon(lambda github: github.pull_requests_of(branch))
         except GitHubError:
@@ -174,7 +178,9 @@ class Notary:
         is_open = [item for item in found if item.is_open and item.head.branch == branch]
         if not is_open:
             return noted
-        return noted.with_base(is_open[0].base)._replace(pull_request=is_open[0])
+        if self._inputs.base_branch is None:
+            noted = noted.with_base(is_open[0].base)
+        return noted._replace(pull_request=is_open[0])
 
     def _required(
         self, noted: Baseline

@@ -273,6 +273,29 @@ def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
     assert outcome(result) == REJECTED
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_pull_request_of_an_earlier_run_does_not_choose_the_base(
+    tmp_path: Path, attempt: int
+) -> None:
+    """It goes into a branch that already has what the earlier run left. A re-run joins its run."""
+    inputs: dict[str, Any] = {"branch": "fix", "base_branch": "main", **PROTECTS}
+    with Story(tmp_path, api="2026-08") as story:
+        github = story.github
+        earlier = github.clock() - timedelta(hours=1)
+        github.push("fix", {"src/b.ts": "b"}, by=ADA, at=earlier)
+        github.push("fix", EVIL, by=AGENT, at=earlier)
+        github.push("staging", commit=github.branches["fix"], by=AGENT, at=earlier)
+        github.push("fix", {"src/c.ts": "c"}, by=AGENT, at=earlier)
+        github.open_pull_request("fix", 7, base="staging", by=AGENT)
+        result = story.play(Work(GOOD, opens_pull_request=False), **inputs)
+        if attempt > 1:
+            result = story.play(attempt=attempt, **inputs)
+            assert result.details.joined
+    assert outcome(result) == REJECTED
+    assert result.details.delivery is not None
+    assert result.details.delivery.base == "main"
+
+
 def flood(github: GitHub, branch: str) -> None:
     """Move a branch so often to and fro that its activity is not read to the end."""
     tip = github.branches[branch]
