@@ -16,7 +16,7 @@ from mogplex_ci.sanitize.formats import compiled
 _ESCAPE: Final = (
     r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|U000[01][0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]"
     r"|x[89A-Fa-f][0-9A-Fa-f](?:\\{1,63}x[89ABab][0-9A-Fa-f]){0,3}|3[0-7]{2}(?:\\{1,63}2[0-7]{2}){1,3}"
-    r"|0?[01][0-7]{2}|[0-7]{2}|[nrtbf]|\W)|\\\\{1,63}"
+    r"|0?[01][0-7]{2}|[0-7]{2}|[nrtbf]|[\W_])|\\\\{1,63}"
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
     r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|[A-Za-z]{2,24});|\[[\d;]{0,8}m)"
 )
@@ -27,9 +27,12 @@ colour.
 """
 _ESCAPE_MARKS: Final = "\\%&["
 """Each escape begins with one of these."""
-_LINES: Final = r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)|[^\n]++\n?"
-"""Lines without a character that begins an escape, as many as follow one another; any other
-line.
+_LINES: Final = (
+    r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)"
+    r"|(?:[^\n\\]*+(?:\\(?!\n)[^\n\\]*+)*+\\\n)*+[^\n]*+\n?"
+)
+"""Lines without a character that begins an escape, as many as follow one another; any other line,
+which goes on behind a backslash at its end, as a shell's does.
 """
 _SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
 _BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t]*\r?\n[ \t]*[A-Za-z0-9+/_-]{2,})*)"

@@ -109,11 +109,14 @@ class KnownValues:
         tail_at = max(len(text) - min(2 * self.longest, _LONGEST_HALF), 0)
         tail = text[tail_at:]
         starts = [self._half_in(_without_breaks(tail))]
-        decoded = unescaped(tail[tail.rfind("\n") + 1 :])
+        line_at = tail.rfind("\n") + 1
+        while tail.endswith("\\\n", 0, line_at):  # the line goes on
+            line_at = tail.rfind("\n", 0, line_at - 1) + 1
+        decoded = unescaped(tail[line_at:])
         if decoded.text:
             at = self._half_in(_without_breaks(decoded.text))
             if at < len(decoded.text):
-                starts.append(tail.rfind("\n") + 1 + decoded.span(at, at + 1)[0])
+                starts.append(line_at + decoded.span(at, at + 1)[0])
         start = min(starts)
         return len(text) if start >= len(tail) else tail_at + start
 

@@ -73,11 +73,20 @@ def test_no_random_piece_of_a_secret_that_is_a_document_is_shown(
 PASSWORD = "Kj7-hunter/Qz8"
 
 
-@pytest.mark.parametrize("size", [1, 3, 6, 13])
-def test_a_password_that_tool_calls_cut_is_shown_by_no_report(step: GitHubStep, size: int) -> None:
+GOES_ON = "Kj7-hu\\\nnter/Qz8"
+"""The password in a shell's line that goes on in the next one."""
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [*((size, PASSWORD) for size in (1, 3, 6, 13)), (9, GOES_ON)],
+)
+def test_a_password_that_tool_calls_cut_is_shown_by_no_report(
+    step: GitHubStep, size: int, written: str
+) -> None:
     """Four characters at most: so many are in every text."""
     step.env = {"DB_PASSWORD": PASSWORD}
-    parts = [PASSWORD[at : at + size] for at in range(0, len(PASSWORD), size)]
+    parts = [written[at : at + size] for at in range(0, len(written), size)]
     events = [
         event
         for part in ["The password is ", *parts, " and that is all.\n\n"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import cycle, pairwise
@@ -133,6 +134,9 @@ ENCODINGS: dict[str, Callable[[Sample], Sample]] = {
     ),
     "URL-encoded": lambda sample: sample.encoded(lambda text: quote(text, safe="")),
     "URL-encoded, in a path": lambda sample: sample.encoded(quote),
+    "escaped in Markdown": lambda sample: sample.encoded(
+        lambda text: re.sub(r"([\\`*_])", r"\\\1", text)
+    ),
     "in base64": _base64,
     "in base64 over lines": lambda sample: _base64(
         sample._replace(before=_FILE + sample.before), 76

@@ -80,6 +80,8 @@ TOOLS: dict[str, Callable[[str], str]] = {
     "shell": shlex.quote,
     "shell, single quotes": lambda value: "'" + value.replace("'", r"'\''") + "'",
     "shell, double quotes": lambda value: '"' + re.sub(r'(["$`\\])', r"\\\1", value) + '"',
+    "shell, a line that goes on": lambda value: f"{value[:9]}\\\n{value[9:]}",
+    "Markdown": lambda value: re.sub(r"([\\`*_+.!<>-])", r"\\\1", value),
     "over lines": "\n".join,
     "with zero width": "\u200b".join,
     "coloured": lambda value: f"\x1b[32m{value[:5]}\x1b[31m{value[5:]}\x1b[0m",
@@ -311,6 +313,19 @@ def test_each_line_of_a_value_counts_by_itself() -> None:
 def test_a_value_with_a_backslash_is_known_where_that_is_doubled() -> None:
     shown = Sanitizer(["Kj7\\hunter\\Qz8"]).clean(Untrusted(r"It is Kj7\\hunter\\Qz8."))
     assert "hunter" not in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mv my_file\\\n  your_file \\\n--verbose",
+        "snake\\_case of `a\\_b` and C:\\_dir\\_x",
+        "make \\\n\\\n\n  all\\",
+        "\\\nZq8vXr2 \\\n\nLmN5tB7w",
+    ],
+)
+def test_a_line_with_backslashes_stays(line: str) -> None:
+    assert Sanitizer(["Zq8vXr2LmN5"]).clean(Untrusted(line)) == line
 
 
 def test_a_short_value_is_not_looked_for_in_prose() -> None:
