@@ -12,7 +12,6 @@ from mogplex_ci.gates.history import Beginning, Changes, History
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from datetime import datetime
 
     from mogplex_ci.gates.baseline import Baseline
     from mogplex_ci.gates.queries import Queries
@@ -45,8 +44,6 @@ class Candidate(NamedTuple):
     """Why the commit is unknown."""
     changes: Changes | GitHubError = Changes()
     """Empty if there is no commit. An error if GitHub does not show them."""
-    judged_at: datetime | None = None
-    """GitHub's time when the changes were known."""
     pull_requests: tuple[PullRequest, ...] | GitHubError = ()
     """The branch's own, the newest first. An error if GitHub does not show them."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.history import Changes
+from mogplex_ci.github_api import NO_COMMIT
 from mogplex_ci.run.delivery import Delivery, JudgedCheck
 from mogplex_ci.untrusted import Untrusted
 
@@ -137,21 +138,14 @@ class Inspection(NamedTuple):
         return tuple(found)
 
     def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
-        """Return whether a merged pull request counts as an open one: it merged the judged commit
-        after that had been judged; or, of a run that had ended before this step, somebody else than
-        who pushed the branch merged it.
+        """Return whether a merged pull request counts as an open one: it merged the judged commit,
+        and someone merged it who did not push the branch. Deleting the branch is no push.
         """
-        candidate = self.candidate
-        if item.merged_at is None or candidate.judged_at is None:
-            return False
-        if item.head.commit != candidate.commit:
-            return False
-        if candidate.judged_at < item.merged_at:
-            return True
-        if not candidate.had_ended:
+        if item.merged_at is None or item.head.commit != self.candidate.commit:
             return False
         merged = yield from self.queries.ask(lambda github: github.pull_request(item.number))
-        pushers = {move.actor for move in (yield from self.own_moves())}
+        moves = yield from self.own_moves()
+        pushers = {move.actor for move in moves if move.after != NO_COMMIT}
         return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
 
     @property

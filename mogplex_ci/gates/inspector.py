@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from mogplex_ci.gates.outcome import GateFinding
-    from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.delivery import Delivery
     from mogplex_ci.run.result import RunDetails
@@ -83,7 +82,7 @@ class Inspector:
         if github is None:
             candidate = candidate._replace(commit=details.commit)
         else:
-            candidate = yield from self._delivered(candidate, github)
+            candidate = yield from self._delivered(candidate)
         self.inspection = Inspection(
             self.inputs,
             self.sources,
@@ -106,9 +105,7 @@ class Inspector:
         """What the newest run delivered; None before it was inspected."""
         return None if self.inspection is None else self.inspection.delivery
 
-    def _delivered(
-        self, candidate: Candidate, github: GitHubApi
-    ) -> Generator[Update, None, Candidate]:
+    def _delivered(self, candidate: Candidate) -> Generator[Update, None, Candidate]:
         """Return the candidate with what GitHub shows of it."""
         queries = self.queries
         candidate = yield from with_commit(candidate, self.inputs, self.baseline, queries)
@@ -124,5 +121,4 @@ class Inspector:
                 candidate = candidate._replace(changes=error)
             else:
                 candidate = yield from candidate.with_changes(self.baseline, queries)
-        candidate = candidate._replace(judged_at=github.time)
         return (yield from candidate.with_pull_requests(queries))

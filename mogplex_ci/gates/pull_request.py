@@ -27,7 +27,7 @@ class PullRequestIs(GateOutcome):
     """Outcomes of ``require: pull-request``."""
 
     OPEN = Passed("its pull request is open")
-    MERGED = Passed("its pull request was merged after it had been judged")
+    MERGED = Passed("its pull request was merged by someone who did not push the branch")
     TOLD = Passed("its delivery event names a pull request; GitHub was not queried")
     MISSING = Rejected(
         "it opened no pull request",

@@ -214,6 +214,22 @@ def test_a_commit_that_is_merged_while_it_is_judged_is_judged(
     )
 
 
+def test_a_run_that_merges_its_own_pull_request_before_the_gates_have_ended_is_rejected(
+    story: Story,
+) -> None:
+    github = story.github
+
+    def then() -> None:
+        sha = github.branches[branch_of(github)]
+        github.start_check(sha, "test")
+        github.later(25.0, lambda: github.finish_check(sha, "test"))
+        github.later(28.0, lambda: github.merge_pull_request(by=AGENT))
+
+    work = Work(GOOD, checks=Look(suites=[]), after=then)
+    result = story.play(work, require="pull-request", checks="test")
+    assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
+
+
 def test_a_hardened_file_of_the_noted_base_that_an_old_branch_puts_back_is_judged(
     story: Story,
 ) -> None:

@@ -159,14 +159,16 @@ def test_a_person_lets_the_pull_request_merge_itself(
     assert (outcome(result), result.details.changed) == (PASSED, True)
 
 
-def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story) -> None:
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story, *, deletes: bool) -> None:
+    """GitHub may delete the branch in that person's name."""
     github = story.github
     work = Work({"src/a.ts": "a"}, checks=RED)
     inputs = {"require": "change, pull-request", "checks": "test", **PROTECTS}
     assert outcome(story.play(work, **inputs)) == ("rejected", "CHECKS_FAILED")
     sha = story.runs[0].commit_sha
     github.checks[sha] = GREEN
-    github.merge_pull_request()
+    github.merge_pull_request(deletes=deletes)
     result = story.play(attempt=2, **inputs)
     assert (outcome(result), result.details.changed, result.details.commit) == (PASSED, True, sha)
     (started,) = [update for update in story.said if isinstance(update, Started)]
