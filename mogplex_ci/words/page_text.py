@@ -1,8 +1,8 @@
 """The text of HTML as readers of its page see it, laid out like plain Markdown.
 
 The tags of every element are dropped and the text stays, as GitHub's own sanitizer does it: of
-``do <font>not</font> remove it`` no word may go. Where something is not shown, ``[…]`` stands, so
-that no sentence closes over a gap.
+``do <font>not</font> remove it`` no word may go. Where something is drawn otherwise than it is
+written, also an image, ``[…]`` stands, so that no sentence closes over a gap.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ that is as long.
 _MAX_DEPTH: Final = 60
 """Quotes and lists in one another that begin a line with a mark."""
 _GAP: Final = "[…]"
+_GAPS: Final = r"\[…\](?:\s*\[…\])+"
+"""A row of badges, for instance."""
 _ATTRIBUTE: Final = (
     r"(=?[^\s/>=]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"?|'([^']*+)'?|(?![\"'])([^\s>]*+)))?"
 )
@@ -42,19 +44,24 @@ _PARAGRAPHS: Final = (
 """Elements with a blank line around them."""
 _LINES: Final = ("li", "tr", "summary", "dt", "dd", "caption", "figcaption")
 """Elements that begin a line."""
+_INSTEAD: Final = {"br": "\n", "img": _GAP}
+"""What is written for an element."""
 _MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~", "sup": "^"}
 """Marks around text that would otherwise lose its meaning."""
-_UNSHOWN: Final = ("template", "video", "audio", "rp")
+_UNSHOWN: Final = ("template", "video", "audio", "rp", "bdo")
 """Elements whose content is not shown, or only by browsers that cannot play them or have no
-annotations of Japanese.
+annotations of Japanese; and letters in another order.
 """
+_REVERSED: Final = r"[\u202d\u202e][^\n]*"
+"""Letters that are drawn in another order, as in ``bdo``, and the rest of their line."""
 _DRAWN: Final = r"(?i)\b(?:mermaid|geojson|topojson|stl|math)\b"
 """Languages of code that GitHub shows as a picture, without what its comments say."""
 _HIDING_FORMULA: Final = (
     r"\\(?:[hv]?phantom|(?:math)?[rlc]lap|smash|raisebox|hspace|(?:text|define)?color|f?colorbox"
-    r"|bbox|style|class|cssId|data|href|mmlToken|require|label|tag|(?:re)?newcommand|newenvironment"
-    r"|toggle|(?:math|text)tip|mathchoice)\s*[{\[]"
+    r"|bbox|style|class|cssId|data|href|mmlToken|require|label|tag|(?:re)?new(?:command|environment)"
+    r"|DeclareMathOperator\*?|toggle|(?:math|text)tip|mathchoice)\s*[{\[]"
     r"|\\(?:[gex]?def|let)\s*\\|\\(?:m?kern|[hm]skip|raise|lower)\s*[-.\d]"
+    r"|\$\$(?:[^$%\\]|\\[^$])*+%[^$]*+\$\$"
     r"|(?<![\w$])\${1,2}(?=\S)[^$%]*(?<!\\)%[^$]*(?<=\S)\${1,2}(?!\w)"
 )
 """Is in a paragraph with a formula of which a part may not be shown: commands of MathJax that take
@@ -67,7 +74,7 @@ def page_text(html: str) -> str:
 
     Code stays code, between ``~~~`` or backticks; line breaks stay; a link is its text.
     """
-    page = _Page(has_formulas="$" in html)
+    page = _Page(has_formulas="$" in unescape(html))
     start = 0
     for markup in re.finditer(_MARKUP, html):
         page.add_text(unescape(html[start : markup.start()]))
@@ -154,8 +161,8 @@ class _Page:
                 self._separate(name)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "br":
-            self._block.append("\n")
+        if name in _INSTEAD:
+            self._block.append(_INSTEAD[name])
         elif name == "blockquote":
             self._open.append(_Open(name, "> ", "> "))
         elif name == "pre":
@@ -203,8 +210,8 @@ class _Page:
         self._separate(name)
 
     def _mark(self, name: str) -> None:
-        """Write the mark at both ends of an element."""
-        if name in _MARKS and not self._is_code:
+        """Write the mark at both ends of an element; code in a block of code has that one's."""
+        if name in _MARKS and not (self._is_code and name == "code"):
             self._block.append(_MARKS[name])
 
     def _separate(self, name: str) -> None:
@@ -232,11 +239,13 @@ class _Page:
         if self._is_code:
             text = "~~~\n" + text.removesuffix("\n") + "\n~~~"
         else:
+            text = re.sub(_GAPS, _GAP, text)
             text = "\n".join(filter(None, map(str.strip, text.split("\n"))))
             if self._has_formulas and re.search(_HIDING_FORMULA, text):
                 text = _GAP
         if not text:
             return
+        text = re.sub(_REVERSED, _GAP, text)
         block = "\n".join(map(self._with_marks, text.split("\n")))
         if self._blocks:
             block = "\n" * self._breaks + block

@@ -168,6 +168,15 @@ def test_the_text_keeps_its_lines_lists_quotes_and_code(body: str, text: str) ->
         ("<span title='a hidden b' data-hidden>c</span>", "c"),
         ("<ruby>a<rp>(</rp><rt>b</rt></ruby>", "ab"),
         ("a\n\n<video><p>hush</video> hush\n\nhush", "a\n\n[…]"),  # an end tag too few
+        ("Do ![not](broken.png) remove it", "Do […] remove it"),
+        ("Do <img src=not.png> remove it", "Do […] remove it"),
+        ("[![a](b)](c) ![d](e)\n![](f)\n\n# Title", "[…]\n\nTitle"),
+        ("It looks so:\n\n![image](x.png)\n\nWhy?", "It looks so:\n\n[…]\n\nWhy?"),
+        ("Do <bdo dir=rtl>ton</bdo> remove it", "Do […] remove it"),
+        ("Do \u202eti evomer ton\u202c\nnow", "Do […]\nnow"),
+        ("Do \u202d\u202e<b>ton</b>\u202c it\u202c", "Do […]"),
+        ("\u200fa\u2067b\u2069 <bdi>c</bdi>", "\u200fa\u2067b\u2069 c"),
+        ("<pre>do <del>not</del> 10<sup>6</sup></pre>", "~~~\ndo ~~not~~ 10^6^\n~~~"),
     ],
 )
 def test_a_gap_stands_where_words_are_not_shown(body: str, text: str) -> None:
@@ -197,6 +206,10 @@ FORMULAS = {
     "a macro": "loud\n\n$x \\def\\a{hush} y$\n\nloud",
     "letters moved away": "loud\n\n$x \\kern-99em hush$\n\nloud",
     "a formula's comment": "loud\n\n$x % hush\ny$\n\nloud",
+    "a comment between a formula's lines": "loud\n\n$$\nx + y % hush\n= z\n$$\n\nloud",
+    "a comment between entities": "loud\n\n<p>a &#36;x % hush&#36; b</p>\n\nloud",
+    "an environment": "loud\n\n$\\renewenvironment{x}{hush}{}$\n\nloud",
+    "an operator": "loud\n\n$\\DeclareMathOperator{\\foo}{hush}$\n\nloud",
     "a phantom with markup": "loud\n\n$\\phantom{a *hush* `hush`}$ hush\n\nloud",
     "a phantom in HTML": "loud\n\n<p>$\\phantom{hush}$</p>\n\nloud",
     "a phantom in a list": "loud\n\n- $\\phantom{hush}$\n\nloud",
@@ -219,6 +232,8 @@ def test_a_paragraph_with_a_formula_that_hides_a_part_is_left_out(body: str) -> 
     [
         "$x^2 + \\frac{1}{2}$ and $$\\sum_i \\text{loud}$$",
         "costs $5, 10% of $6 and $HOME",
+        "$$\nx + 10\n$$ is 10% more",
+        "$$x$$ loud",
         "C:\\data\\style\\class.txt is in $env:PATH",
         "~~~\n$\\phantom{x}$ % loud\n~~~",
         "\\phantom{x}",
@@ -253,6 +268,8 @@ HOSTILE = {
     "addresses": "www." * 16_000,
     "spaces": "a" + " " * 64_000 + "b",
     "dollars": "$" * 65_000,
+    "comments in a formula": "$$" + "%" * 65_000,
+    "letters in another order": "\u202e" * 20_000,
     "hidden elements": "<b hidden>" * 6_500,
     "backslashes in a formula": "$" + "\\color " * 9_000,
 }
