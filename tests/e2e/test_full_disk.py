@@ -187,7 +187,7 @@ def test_no_run_is_started_without_room_for_outputs(tmp_path: Path) -> None:
             assert (disk / "file").stat().st_size < PAGE
         assert emulator.runs == []
     assert ended.code == 2, ended.out
-    assert "GITHUB_OUTPUT: " in ended.out
+    assert "GITHUB_OUTPUT cannot be written" in ended.out
     check_no_space(ended.out)
 
 

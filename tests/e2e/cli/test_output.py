@@ -63,7 +63,7 @@ def test_an_error_is_red_on_a_terminal(
     terminal: Terminal, setting: dict[str, str], colour: str
 ) -> None:
     terminal.env |= setting
-    assert on_a_screen(terminal, "run").startswith(f"{colour}error: run: --repo <id> is required")
+    assert on_a_screen(terminal, "run").startswith(f"{colour}error: --repo is required")
 
 
 def test_a_terminal_gets_what_it_can_show_and_a_pipe_utf_8(terminal: Terminal) -> None:
@@ -138,7 +138,7 @@ def secrets_in(events: object) -> list[str]:
     ("api", "warning", "which"),
     [
         ("2026-08", "lists only the first 200 events: later ones", "first"),
-        ("2026-11", "some events no longer: they", "newest"),
+        ("2026-11", "no longer lists some events: they", "newest"),
     ],
 )
 def test_more_events_than_can_be_read_once_a_run_has_ended(
@@ -153,7 +153,7 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     assert listed.out.splitlines() == followed.out.splitlines()[:-1]
     assert len(listed.out.splitlines()) == 200
     end = "are missing here. The step follows the run's status"
-    assert followed.err == f"warning: the service lists {warning} {end}\n"
+    assert followed.err == f"warning: the service {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
 
 
