@@ -313,7 +313,7 @@ def test_a_pull_request_of_an_earlier_run_does_not_choose_the_base(
 
 
 def flood(github: GitHub, branch: str) -> None:
-    """Move a branch so often to and fro that its activity is not read to the end."""
+    """Move a branch back and forth so often that its activity is not read to the end."""
     tip = github.branches[branch]
     other = github.commit(branch, {"src/z.ts": "z"}, by=AGENT)
     for commit in (other, tip):
