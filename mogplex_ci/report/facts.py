@@ -246,7 +246,7 @@ def facts_of(
             result.ending, details, ended - began, safe, inputs, is_found_again=is_found_again
         ),
         task=task_of(inputs, details.repo, safe, platform),
-        key=safe.key(details.key),
+        key=safe.key(details.last_key),
         work=_work_of(details, safe, platform, inputs),
         delivered=delivered,
         times=_times_of(details.timeline, began, ended),

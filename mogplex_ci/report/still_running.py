@@ -117,7 +117,7 @@ def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list
     run = details.run
     if run is not None and not details.unanswered_key:
         return ["By hand: ", text.command_line(text.CANCEL, run.id, inputs.base_url, safe)]
-    key = safe.key(details.unanswered_key or details.key)
+    key = safe.key(details.last_key)
     if key is None:
         return ["By hand: in Mogplex"]
     return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]

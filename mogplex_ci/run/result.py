@@ -285,6 +285,13 @@ class RunDetails(NamedTuple):
         return told
 
     @property
+    def last_key(self) -> str:
+        """The key of the last start, with or without a response: a re-run of the job finds its run.
+        Empty if nothing was started.
+        """
+        return self.unanswered_key or self.key
+
+    @property
     def goes_on(self) -> bool:
         """Whether the run, whose id is known, may still be running after this step."""
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step

@@ -258,6 +258,18 @@ def test_a_retry_whose_start_was_answered_after_the_deadline_was_started(
     assert details.left_behind == (fault is not None)
 
 
+def test_the_key_of_a_retry_whose_start_has_no_response_is_told(world: World) -> None:
+    case, second_start = start_of_retry_unanswered(world, 3600.0)
+    played = case.play(stop_after=second_start + 1.0)
+    first, second = case.runs
+    details = played.end.details
+    assert details.run is not None
+    assert (details.run.id, details.last_key) == (first.id, second.key)
+    says = state_after_stop(details, typed_inputs(), Sanitizer(()))
+    assert says.startswith("The run may still be running: ")
+    assert f"the key {second.key}. Re-run the job: it finds this run." in says
+
+
 def own_branch(world: World) -> Case:
     """Return a step whose install fails on a branch of its own, by which its sandbox is found."""
     body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
