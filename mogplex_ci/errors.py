@@ -41,6 +41,7 @@ wrote is in ``detail``. An error is not changed after it is made::
             EventTextError
         InternalError
         GitHubError
+            GitHubTooMuchError
             GitHubForbiddenError
             GitHubTokenError
             GitHubNotFoundError
