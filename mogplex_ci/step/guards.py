@@ -14,7 +14,7 @@ from mogplex_ci import errors
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
-from mogplex_ci.platforms.webhook import Build, Trust
+from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
 from mogplex_ci.step.rights import NeededRights, asks_at_once, in_order, rights_needed
 from mogplex_ci.words.event_words import Words, as_compared, event_text
@@ -116,8 +116,12 @@ def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str |
         remedy = None
         if isinstance(cause, Build):
             remedy = _FORKS
-        elif step.platform.repository() is None or inputs.github_token is not None:
-            remedy = _NAME_USERS  # GitHub cannot be asked, or was asked
+        elif (
+            cause.name not in AUTHORED  # GitHub is not asked who may write
+            or step.platform.repository() is None  # it cannot be asked
+            or inputs.github_token is not None  # it was asked
+        ):
+            remedy = _NAME_USERS
         raise errors.UntrustedTriggerError(outsider, remedy=remedy)
     return f"Not started: {outsider}."
 

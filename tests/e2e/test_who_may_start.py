@@ -145,6 +145,15 @@ def test_github_is_asked_for_a_member_whose_membership_is_private(job: Job, api:
     ]
 
 
+def test_a_token_is_advised_where_github_would_be_asked_alone(job: Job) -> None:
+    assert "set github-token" in job.run(COMMENT).out
+    unknown = COMMENT._replace(name="status")
+    said = job.run(unknown).out
+    assert job.outcome(job.run(unknown)) == TRIGGER
+    assert said.count("A prompt is code. Name in allowed-users who may start runs.") == 1
+    assert "github-token" not in said
+
+
 @pytest.mark.parametrize("status", [None, 404, *slow([500])])
 def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is_said(
     job: Job, api: GitHub, status: int | None
