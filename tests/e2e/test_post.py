@@ -339,17 +339,23 @@ def test_a_page_in_the_apis_place_does_not_keep_the_clean_up_from_asking_again(
     assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out
 
 
+def killed_step_with_comment(folder: Path, emulator: Emulator, api: GitHub) -> GitHubStep:
+    """Return a step that was killed while its run worked and its comment said so."""
+    inputs = {"prompt": PROMPT, "job-context": "{}", "comment-on": "7", "github-token": TOKEN}
+    connection = {"base-url": emulator.url, "api-key": emulator.token}
+    step = GitHubStep(folder, inputs | connection, {"GITHUB_API_URL": api.url})
+    with step.start() as process:
+        wait_until(lambda: api.comments and step.has_written('"run_id"'), process)
+        process.kill()
+    return step
+
+
 @pytest.mark.parametrize("meanwhile", ["nothing", "refused", "comment deleted"])
 def test_the_comment_says_that_the_step_was_killed(
     tmp_path: Path, emulator: Emulator, meanwhile: str
 ) -> None:
-    inputs = {"prompt": PROMPT, "job-context": "{}", "comment-on": "7", "github-token": TOKEN}
-    connection = {"base-url": emulator.url, "api-key": emulator.token}
     with GitHub() as api:
-        step = GitHubStep(tmp_path, inputs | connection, {"GITHUB_API_URL": api.url})
-        with step.start() as process:
-            wait_until(lambda: api.comments and step.has_written('"run_id"'), process)
-            process.kill()
+        step = killed_step_with_comment(tmp_path, emulator, api)
         (comment,) = api.comments
         assert "The Mogplex run is running" in comment["body"]
         if meanwhile == "refused":
@@ -373,13 +379,8 @@ def test_the_comment_says_that_the_step_was_killed(
 def test_a_signal_during_the_comment_finds_the_run_cancelled(
     tmp_path: Path, emulator: Emulator
 ) -> None:
-    inputs = {"prompt": PROMPT, "comment-on": "7", "github-token": TOKEN}
-    connection = {"base-url": emulator.url, "api-key": emulator.token}
     with GitHub() as api:
-        step = GitHubStep(tmp_path, inputs | connection, {"GITHUB_API_URL": api.url})
-        with step.start() as process:
-            wait_until(lambda: api.comments and step.has_written('"run_id"'), process)
-            process.kill()
+        step = killed_step_with_comment(tmp_path, emulator, api)
         asked_before = len(api.asked)
         api.fail(status=503, headers={"Retry-After": "10"}, times=100)
         with step.start("post") as process:
