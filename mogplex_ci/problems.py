@@ -86,4 +86,6 @@ class Problem(NamedTuple):
         if self.input != "run-file":  # else it is the file's structure that is wrong
             template += ": {}"
             values.append(self.input)
+        elif self.got is None or could_be_credential(self.got.text):
+            template += ": a name"
         return template, values

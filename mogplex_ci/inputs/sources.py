@@ -20,7 +20,7 @@ from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.urls import host_of
+from mogplex_ci.urls import base_url_fault, host_of
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
 
@@ -237,8 +237,10 @@ def _two_addresses(flags: Mapping[str, str], env: Mapping[str, str]) -> Iterator
     if not flag or not variable or flag.rstrip("/") == variable.rstrip("/"):
         return
     fault = "differs from MOGPLEX_URL"
-    hosts = host_of(flag), host_of(variable)  # the addresses may hold passwords
-    if all(hosts) and hosts[0] != hosts[1]:
+    hosts = host_of(flag), host_of(variable)
+    # Others may hold passwords, of which a host would have a part: https://user:half?half@host.
+    are_plain = not any(base_url_fault(each, allow_http=True) for each in (flag, variable))
+    if are_plain and hosts[0] != hosts[1]:
         fault = f"is on {hosts[0]}, and MOGPLEX_URL on {hosts[1]}"
     # The flag may be an input of GitLab's component: not a name that depends on the system.
     remedy = "Set `base-url` to the same address, or remove the variable."

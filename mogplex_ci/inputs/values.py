@@ -202,8 +202,10 @@ def _output_dir(platform: Platform, name: str) -> Path:
     """
     file = inside(platform.workspace, f"{name}/{EVENTS_FILE}", input_name="output-dir")
     if not is_plain_path(file.relative_to(platform.workspace.resolve()).as_posix()):
-        remedy = "Use letters, digits and hyphens."
-        fault = "contains a character that an output cannot contain"
+        remedy = (
+            "Use letters, digits and hyphens, with a letter first, and no link to another name."
+        )
+        fault = "is a path that an output cannot contain"
         raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
     files = [
         writable(platform.workspace, f"{name}/{file}", input_name="output-dir")

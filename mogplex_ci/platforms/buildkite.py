@@ -19,9 +19,6 @@ from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
 """Longest time for one call of it."""
-"""Longest time for all calls together after a stop signal: Buildkite kills the job nine seconds
-after it.
-"""
 _GROUP_HEADER: Final = "--- "
 """Begins a group. No line of an agent does."""
 _NOTHING_STARTED: Final = (

@@ -112,7 +112,10 @@ class KnownValues:
         line_at = tail.rfind("\n") + 1
         while tail.endswith("\\\n", 0, line_at):  # the line goes on
             line_at = tail.rfind("\n", 0, line_at - 1) + 1
-        decoded = unescaped(tail[line_at:])
+        line = tail[line_at:]
+        if line.endswith("\\"):
+            line += "\n"  # which may come with the next piece
+        decoded = unescaped(line)
         if decoded.text:
             at = self._half_in(_without_breaks(decoded.text))
             if at < len(decoded.text):

@@ -67,7 +67,7 @@ ICU: here every non-ASCII character is skipped.
 _OTHER_MARKERS: Final = (
     # GitLab takes a piece of a live log whose first line has the runner's time stamp for one that
     # has stamps in every line: ``2026-11-30T10:00:00.000000Z 00O ``.
-    (r"(?<=[0-9]Z) (?=[0-9a-f]{2}[A-Z])", "\xa0"),
+    (r"(?-i:(?<=[0-9]Z) (?=[0-9a-f]{2}[A-Z]))", "\xa0"),
     # GitLab's runner has begun to read it, as GitHub's does.
     (r"(?<=:)(?=:\s*add-mask)", "\xa0"),
 )

@@ -138,6 +138,14 @@ def test_of_a_long_text_only_the_last_word_is_held_back() -> None:
     assert shown(buffer.drain()) == "ghp_a1B2"
 
 
+def test_a_known_value_that_is_cut_behind_a_line_continuation_is_held_back() -> None:
+    value = "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1"
+    buffer = TextBuffer(Redactor([value]))
+    told = shown(buffer.add(Untrusted(f'run "{value[:22]}\\')))
+    told += shown(buffer.flush()) + shown(buffer.flush())
+    assert told == 'run "'
+
+
 def test_a_word_that_is_held_back_belongs_to_its_message() -> None:
     buffer = TextBuffer(REDACTOR)
     buffer.add(Untrusted("I use ghp_a1B2"))

@@ -110,6 +110,7 @@ def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> 
         ("a ::add-mask::e", "a :\xa0:add-mask::e"),
         ("a ::Add-Mask::e", "a :\xa0:Add-Mask::e"),
         ("done at 2026-11-30T10:00:00.000000Z 00 files", None),
+        ("released 2026-11-30 10:00Z added by ci", None),
         ("std::vector and a::add", None),
     ],
 )
