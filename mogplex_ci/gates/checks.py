@@ -50,7 +50,6 @@ EXPLAIN_SECONDS: Final = 5.0
 """How long GitHub is asked for those of one check, and for the checks of the base."""
 RULES_SECONDS: Final = 20.0
 """How long GitHub is asked which checks the base requires, if ``checks`` names some anyway."""
-_TRY_IT: Final = "Add a workflow that tries the change."
 _WORKFLOWS: Final = ".github/workflows/"
 
 
@@ -77,7 +76,7 @@ class Checks(GateOutcome):
     )
     OWN_WORD = Rejected(
         "its checks pass only by the word of the app that pushed it",
-        _TRY_IT,
+        "Add a workflow that tries the change.",
         is_for_people=True,
     )
     MISSING = Rejected(
@@ -384,14 +383,14 @@ class _ChecksJudge:
         return set(superseded_suites(runs))
 
     def _own_word(self, leaves: Sequence[Check]) -> Generator[Update, None, list[Check]]:
-        """Return the successes of apps that pushed the branch or opened its pull request, if the
-        others do not pass. A check that the base requires of that very app is as good as another's.
+        """Return the checks of apps that pushed the branch or opened its pull request, if the
+        others do not pass: a skipped one stands in for a required check, too. A check that the base
+        requires of that very app is as good as another's.
         """
         by_apps = [
             check
             for check in leaves
-            if check.conclusion == SUCCESS and check.app != ACTIONS
-            if not self._required.is_of_required_app(check)
+            if check.app != ACTIONS and not self._required.is_of_required_app(check)
         ]
         if not by_apps or self._pass_without(by_apps, leaves):
             return []
@@ -427,26 +426,9 @@ class _ChecksJudge:
             GitHubError: GitHub does not show who pushed the branch.
         """
         inspection = self._inspection
-        makers = yield from self._pushers()
+        makers = yield from inspection.pushers()
         makers |= {item.opened_by for item in inspection.pull_requests}
         return {login for login in makers if login.endswith("[bot]")} - {f"{ACTIONS}[bot]"}
-
-    def _pushers(self) -> Generator[Update, None, set[str]]:
-        """Return the accounts that pushed the branch since the run was started.
-
-        Raises:
-            GitHubError: GitHub does not show the push of the judged commit, or whose it is.
-        """
-        inspection = self._inspection
-        is_pushed = self._commit != inspection.branch_tip_before
-        while True:
-            moves = yield from inspection.own_moves()
-            is_shown = not is_pushed or any(move.after == self._commit for move in moves)
-            pushers = {move.actor for move in moves}
-            if is_shown and "" not in pushers:
-                return pushers
-            if not inspection.queries.wait_to_settle(inspection.candidate.known_at):
-                raise GitHubError("GitHub does not show who pushed the branch", remedy=_TRY_IT)
 
     def _awaited(self, now: CheckList) -> ChecksAwaited:
         """Return what is waited for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.history import Changes
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import Check, Move, PullRequest, RequiredCheck
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.updates import Update
+
+_BY_HAND: Final = "Check the branch by hand."
 
 
 class Inspection(NamedTuple):
@@ -124,6 +126,24 @@ class Inspection(NamedTuple):
             return []
         return (yield from self.queries.moves_since(branch, since))
 
+    def pushers(self) -> Generator[Update, None, set[str]]:
+        """Return the accounts that pushed the branch since the first run was started. Deleting it
+        is no push.
+
+        Raises:
+            GitHubError: GitHub does not show the push of the judged commit, or whose a push is.
+        """
+        candidate = self.candidate
+        is_pushed = candidate.commit != self.branch_tip_before
+        while True:
+            moves = yield from self.own_moves()
+            is_shown = not is_pushed or any(move.after == candidate.commit for move in moves)
+            pushers = {move.actor for move in moves if move.after != NO_COMMIT}
+            if is_shown and "" not in pushers:
+                return pushers
+            if not self.queries.wait_to_settle(candidate.known_at):
+                raise GitHubError("GitHub does not show who pushed the branch", remedy=_BY_HAND)
+
     def required_checks(self, ends: float) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
         """Return the checks that the base requires: as it did before the run was started, if they
         were read then. GitHub is queried until ``ends``, a time of the clock.
@@ -139,13 +159,15 @@ class Inspection(NamedTuple):
 
     def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
         """Return whether a merged pull request counts as an open one: it merged the judged commit,
-        and someone merged it who did not push the branch. Deleting the branch is no push.
+        and someone merged it who did not push the branch.
+
+        Raises:
+            GitHubError: GitHub does not show who pushed the branch.
         """
         if item.merged_at is None or item.head.commit != self.candidate.commit:
             return False
         merged = yield from self.queries.ask(lambda github: github.pull_request(item.number))
-        moves = yield from self.own_moves()
-        pushers = {move.actor for move in moves if move.after != NO_COMMIT}
+        pushers = yield from self.pushers()
         return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
 
     @property

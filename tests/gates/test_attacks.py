@@ -604,3 +604,26 @@ def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
     assert result.details.delivery.base == "main"
     (said,) = [update for update in story.said if isinstance(update, OtherBranchUsed)]
     assert (said.asked.text, said.used.text) == ("fix", fallback)
+
+
+@pytest.mark.parametrize("hidden", ["the actor", "the push"])
+def test_a_merge_is_nobodys_while_github_does_not_show_who_pushed(
+    story: Story, hidden: str
+) -> None:
+    """Else the run's own merge would be somebody else's."""
+    github = story.github
+
+    def merges() -> None:
+        branch = story.runs[0].request.working_branch
+        github.merge_pull_request(by=AGENT)
+        assert github.activity is not None
+        first, *later = [move for move in github.activity if move["ref"].endswith(branch)]
+        if hidden == "the actor":
+            for move in (first, *later):
+                move["actor"] = None
+        else:
+            first["actor"] = {"login": ADA, "type": "User"}
+            github.activity = [move for move in github.activity if move not in later]
+
+    result = story.play(Work(GOOD, after=merges), require="pull-request")
+    assert outcome(result) == ("rejected", "NOT_JUDGED")

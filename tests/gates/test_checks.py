@@ -251,6 +251,17 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     assert (outcome(result), items(result)) == (FAILED, ["ci/mogplex"])
 
 
+@pytest.mark.parametrize("conclusion", ["success", "neutral", "skipped"])
+def test_a_required_check_that_the_app_that_pushed_reports_is_not_enough(
+    story: Story, conclusion: str
+) -> None:
+    """One that only the base requires may be skipped or neutral, but not by the pusher's word."""
+    story.github.rules["main"] = [requires("test")]
+    own = check("test", conclusion, app={"slug": AGENT.removesuffix("[bot]"), "name": "Mogplex"})
+    result = by_base(story, Work(FILES, checks=Look([own, check("labeler", "success")])))
+    assert outcome(result) == FAILED
+
+
 OWN = check("test", "success", app={"slug": AGENT.removesuffix("[bot]"), "name": "Mogplex"})
 LABELER = check("labeler", "success")
 
