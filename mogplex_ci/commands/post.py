@@ -81,6 +81,8 @@ class CleanUp:
         self._left: list[SavedRun] = []
         """Runs of which it has not said yet what became of them."""
         self._settled: list[Settled] = []
+        self._to_tell: list[tuple[OpenRun, str]] = []
+        """What comments do not say yet: every run is cancelled first."""
 
     def perform(self, runs: Sequence[SavedRun]) -> int:
         """Cancel each run and return the exit code. One that fails stops no other."""
@@ -90,6 +92,7 @@ class CleanUp:
             with self._stop.interrupting():
                 for saved in runs:
                     codes.append(self._clean_up(saved, PATIENT))
+                self._write_comments()
         except StopRequested:
             codes.append(self._hurry())
         self._say_settled()
@@ -107,6 +110,7 @@ class CleanUp:
             seconds = self._stop.left(self._platform.system.stop_seconds.cancel)
             if seconds > 0:
                 self._clean_up(saved, Budget.after_signal(seconds))
+        self._write_comments()
         return self._stop.exit_code
 
     def _clean_up(self, saved: SavedRun, budget: Budget) -> int:
@@ -127,7 +131,7 @@ class CleanUp:
             self._settle(saved)
             return 0
         except MogplexError as error:
-            self._comment(run, "it could not be cancelled and may still be running")
+            self._to_tell.append((run, "it could not be cancelled and may still be running"))
             why = self._safe.message(error.cause)
             self._warn(
                 self._safe.sentence(
@@ -148,7 +152,7 @@ class CleanUp:
             self._line("The run had already ended: ", Untrusted(answer.status))
         else:
             self._line("Run ", Untrusted(answer.status))
-        self._comment(run, f"its status is {answer.status}")
+        self._to_tell.append((run, f"its status is {answer.status}"))
         return 0
 
     def _settle(self, saved: SavedRun) -> None:
@@ -219,6 +223,10 @@ class CleanUp:
             self._platform.add_to_summary(Markdown.of("{}\n", said))
         except (OSError, UsageError):
             self._line("Could not write the summary")
+
+    def _write_comments(self) -> None:
+        while self._to_tell:
+            self._comment(*self._to_tell.pop(0))
 
     def _comment(self, run: OpenRun, said: str) -> None:
         """Say in the comment of ``comment-on``, if there is one, that the step ended before its

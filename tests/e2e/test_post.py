@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -391,6 +392,28 @@ def test_a_signal_during_the_comment_finds_the_run_cancelled(
     assert (process.returncode, run.status) == (128 + signal.SIGTERM, "cancelled"), out
     assert "may still be running" not in out
     assert f"Cancelled by the clean-up: run {run.id}." in out
+
+
+def test_a_stopped_clean_up_cancels_every_run_before_it_writes_comments(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    """A comment to which GitHub does not respond uses up the seconds that are left."""
+    with GitHub() as api:
+        step = killed_step_with_comment(tmp_path, emulator, api)
+        step.inputs["key-suffix"] = "another"
+        with step.start() as process:
+            wait_until(
+                lambda: len(emulator.runs) == 2 and step.has_written(emulator.runs[1].id), process
+            )
+            process.kill()
+    emulator.inject("cancel", status=503, times=2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        step.env["GITHUB_API_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with step.start("post") as process:
+            wait_until(asked(emulator, "cancel"), process)
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=LONG)
+    assert [run.status for run in emulator.runs] == ["cancelled", "cancelled"], out
 
 
 @pytest.mark.parametrize(
