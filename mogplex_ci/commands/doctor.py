@@ -86,6 +86,7 @@ def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence
     Raises:
         UsageError: with everything else that is wrong.
     """
+    argv = [*argv, "--dry-run=false"]
     missing: Sequence[str] = ()
     try:
         inputs = read_step(argv, platform)
@@ -99,11 +100,10 @@ def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence
             raise
         inputs = read_step([*argv, *(f"--{name}={_STAND_INS[name]}" for name in missing)], platform)
 
-    tasks = [task._replace(dry_run=False) for task in inputs.tasks]
     if "repo" in missing:  # nothing to look up: one run stands for all
-        tasks = [tasks[0]._replace(repo=None)]
-        inputs = inputs._replace(names_one_run=True)
-    return inputs._replace(tasks=tasks), missing
+        first = inputs.tasks[0]._replace(repo=None)
+        inputs = inputs._replace(tasks=[first], names_one_run=True)
+    return inputs, missing
 
 
 def _say_connection(lines: LogLines, url: str, env: Mapping[str, str]) -> None:
@@ -147,8 +147,7 @@ def _verdict(missing: Sequence[str], step: Step, prepared: Prepared) -> Ending:
             step.recorder.follow_lookup(service.answer_to(partial(_try_to_start, client)))
             found = ["start ", count(len(runs), "run")]
             if repos[0] is not None and len(repos) == 1:
-                key = runs[0].plan.key.chain(inputs.on_rerun)[0]
-                found += [" on ", repos[0].full_name, ", idempotency key ", Untrusted(key)]
+                found += [" on ", repos[0].full_name]
         lines = step.recorder.log.lines
         _say_clock(lines, client.date)
     if missing:

@@ -30,7 +30,7 @@ PROXY = "http://ada:hunter2-horse@127.0.0.1:9"
 LISTED: dict[str, Any] = {"http": 200, "data": {"repos": []}}
 IN_2020 = {"headers": {"date": "Wed, 01 Jan 2020 00:00:00 GMT"}}
 PROBE = {"http": 400, "error": ("BAD_REQUEST", "Idempotency-Key is required")}
-WOULD_START = "Ready: a step would start 1 run on acme/web, idempotency key "
+WOULD_START = "Ready: a step would start 1 run on acme/web"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_job_in_which_all_is_well(terminal: Terminal, job: Emulator) -> None:
     *_, connection, clock, verdict = lines_of(ended)
     assert connection == "Proxy: none. TLS: not used on this machine's loopback"
     assert clock == "Clock: agrees with the API's"
-    assert verdict.startswith(WOULD_START + "github-acme/web-9876543210-build-")
+    assert verdict == WOULD_START
     assert job.token not in readable(ended.out)
     assert sorted(terminal.folder.rglob("*")) == before, "it writes no outputs"
 
@@ -214,7 +214,6 @@ def test_the_events_words_and_the_gates_are_asked_for_together(
         ),
         ({"MOGPLEX_REPO": REPO}, WOULD_START),
         ({"MOGPLEX_REPO": "acme/*"}, "Ready: a step would start 3 runs"),
-        ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, WOULD_START + "mine"),
         ({"ACT": "true"}, "the idempotency key is new each time"),
         ({"MOGPLEX_DRY_RUN": "true"}, WOULD_START),
         ({"MOGPLEX_DEBUG": "1"}, "/api/v1/mogplex/repos"),
@@ -248,15 +247,19 @@ def test_without_a_prompt_token_and_service_are_judged(
     assert ended.out.count("\n") == 3
 
 
-def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
-    terminal.env |= GITHUB
+def test_a_run_that_a_step_would_follow(terminal: Terminal) -> None:
     with Emulator("success", speed=20) as emulator:
-        ended = terminal.against(emulator).mogplex("doctor", "--prompt", "Fix it")
-        terminal.mogplex("action", "--prompt", "Fix it", "--wait", "false", "--on-rerun", "attach")
+        terminal.against(emulator).mogplex("run", "--repo", "acme/web", "Fix it")
         (run,) = emulator.runs
-        follow = terminal.mogplex("doctor", "--run-id", run.id)
-    assert lines_of(ended)[-1] == WOULD_START + run.key
-    assert lines_of(follow)[-1] == f"Ready: a step would follow run {run.id}"
+        ended = terminal.mogplex("doctor", "--run-id", run.id)
+    assert lines_of(ended)[-1] == f"Ready: a step would follow run {run.id}"
+
+
+def test_a_dry_run_is_judged_as_the_step_that_it_stands_for(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        flags = ["--prompt", "Fix it", "--repo", "acme/web", "--require", "checks"]
+        ended = terminal.against(emulator).mogplex("doctor", *flags, "--dry-run")
+    assert (ended.code, "is required by --require checks" in ended.out) == (2, True), ended.out
 
 
 @pytest.mark.parametrize(
