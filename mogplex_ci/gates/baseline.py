@@ -41,7 +41,9 @@ class Baseline(NamedTuple):
     branch_tip: str | None = None
     """Empty if there was no such branch; None if it is unknown."""
     pull_request: PullRequest | None = None
-    """The branch's open pull request, which decides the base if ``base-branch`` does not."""
+    """The branch's open pull request, which decides the base. Without one if ``base-branch`` does:
+    the agent may have opened it.
+    """
     since: datetime | None = None
     """GitHub's time; of a run that was joined, when that was started. None as long as nothing was
     noted.
@@ -83,9 +85,7 @@ class Baseline(NamedTuple):
             return joined
         if opened.created_at >= run.created_at:
             return joined
-        return joined._replace(
-            base=inputs.base_branch or opened.base, branch=self.branch, pull_request=opened
-        )
+        return joined._replace(base=opened.base, branch=self.branch, pull_request=opened)
 
 
 class Notary:
@@ -112,7 +112,7 @@ class Notary:
         if inputs.branch is not None:
             tip = yield from self._tip_now(inputs.branch)
             noted = noted._replace(branch=inputs.branch, branch_tip=tip)
-            if tip:
+            if tip and inputs.base_branch is None:
                 noted = yield from self._with_pull_request(noted, inputs.branch)
         if noted.base:
             tip = yield from self._tip_now(noted.base)
@@ -126,7 +126,7 @@ class Notary:
         self, noted: Baseline, github: GitHubApi, run: Run
     ) -> Generator[Update, None, Baseline]:
         """Return it with the branch and base that the response of the start call has."""
-        told = run.base_branch
+        told = run.base_branch if self._inputs.base_branch is None else None
         if told is not None and told.text != noted.base and noted.pull_request is None:
             tip = yield from self._tip_now(told.text)
             noted = noted.with_base(told.text)._replace(base_tip=tip)
@@ -168,9 +168,7 @@ class Notary:
         return tip or ""
 
     def _with_pull_request(self, noted: Baseline, branch: str) -> Generator[Update, None, Baseline]:
-        """Return it with the open pull request of an existing branch, and its base if
-        no input names one: an earlier run may have opened it.
-        """
+        """Return it with the open pull request of an existing branch, and its base."""
         try:
             found = yield from self._ask_soon(lambda github: github.pull_requests_of(branch))
         except GitHubError:
@@ -178,9 +176,7 @@ class Notary:
         is_open = [item for item in found if item.is_open and item.head.branch == branch]
         if not is_open:
             return noted
-        if self._inputs.base_branch is None:
-            noted = noted.with_base(is_open[0].base)
-        return noted._replace(pull_request=is_open[0])
+        return noted.with_base(is_open[0].base)._replace(pull_request=is_open[0])
 
     def _required(
         self, noted: Baseline

@@ -245,3 +245,15 @@ def test_a_start_does_not_wait_for_github(story: Story, path: str) -> None:
     result = story.play(work, watch=comes_back, branch="fix", require="change", **PROTECTS)
     assert outcome(result) == PASSED
     assert story.world.time.monotonic() < 120.0
+
+
+def test_base_branch_stays_the_base_where_the_service_falls_back(tmp_path: Path) -> None:
+    """On a server without activity, too, where nothing could be read again afterwards."""
+    with Story(tmp_path, falls_back=True) as story:
+        story.github.push("fix", {"src/a.ts": "b"})
+        story.github.activity = None
+        story.github.open_pull_request("fix", 7, base="main", by=ADA)
+        result = story.play(
+            Work({"src/a.ts": "c"}), branch="fix", base_branch="main", allowed_paths="src/**"
+        )
+    assert outcome(result) == PASSED
