@@ -258,7 +258,8 @@ def facts_of(
 
 def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:
     """Whether a re-run of the job follows the same run."""
-    if details.run is None or inputs.dry_run or inputs.on_rerun == "new":
+    has_run = details.run is not None or details.last_key
+    if not has_run or inputs.dry_run or inputs.on_rerun == "new":
         return False
     if inputs.run_id is not None or inputs.idempotency_key is not None:
         return True

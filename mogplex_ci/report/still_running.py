@@ -21,10 +21,12 @@ def state_and_advice(
     """Return what became of a run that had not ended with the step, and advice."""
     remedy = text.our_words(ending.remedy, safe)
     if ending.result is Result.INTERRUPTED:
-        return remedy or state_after_stop(details, inputs, safe)
+        return remedy or state_after_stop(details, inputs, safe, is_found_again=is_found_again)
     has_left_one = bool(details.unanswered_key) or (details.goes_on and details.left_behind)
     if inputs is not None and ending.cause and has_left_one and not _events_say_over(details):
-        left = _may_be_running(details, inputs, safe, is_stopped=False)
+        left = _may_be_running(
+            details, inputs, safe, is_stopped=False, is_found_again=is_found_again
+        )
         return safe.sentence(*text.join_present(" ", remedy, left))
     if details.cancelled_by_step and ending.result is Result.TIMEOUT:
         said = text.join_present(" ", "This step has cancelled the run.", remedy)
@@ -60,14 +62,18 @@ def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
     return "The run is still running; this step stopped following it."
 
 
-def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer) -> SafeText:
+def state_after_stop(
+    details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer, *, is_found_again: bool
+) -> SafeText:
     """Return what became of the run of a step that a stop signal ended. ``inputs`` is None if the
     step ended before they were read, or had no run.
     """
     if inputs is None or inputs.dry_run:
         return safe.line("No run was started.")
     if details.may_go_on:
-        return _may_be_running(details, inputs, safe, is_stopped=True)
+        return _may_be_running(
+            details, inputs, safe, is_stopped=True, is_found_again=is_found_again
+        )
     if details.run is None:
         return safe.line("No run was started.")
     status = "cancelled" if details.cancelled_by_step else details.run.status
@@ -75,10 +81,15 @@ def state_after_stop(details: RunDetails, inputs: ActionInputs | None, safe: San
 
 
 def _may_be_running(
-    details: RunDetails, inputs: ActionInputs, safe: Sanitizer, *, is_stopped: bool
+    details: RunDetails,
+    inputs: ActionInputs,
+    safe: Sanitizer,
+    *,
+    is_stopped: bool,
+    is_found_again: bool,
 ) -> SafeText:
     """Return that a run is or may still be running, why, and who can cancel it. ``is_stopped``: a
-    stop signal ended the step.
+    stop signal ended the step. ``is_found_again``: a re-run of the job has the same key.
     """
     # A cancel that the deadline or a pause has begun goes on in the clean-up.
     is_detached = is_stopped and inputs.on_interrupt == "detach" and not details.not_cancelled
@@ -94,7 +105,8 @@ def _may_be_running(
             safe.line("A clean-up step, if the [[job]] has one, tries again."),
             " ",
         ]
-    return safe.sentence(*parts, *_by_hand(details, inputs, safe))
+    by_hand = _by_hand(details, inputs, safe, is_found_again=is_found_again)
+    return safe.sentence(*parts, *by_hand)
 
 
 def _reason(
@@ -113,11 +125,15 @@ def _reason(
     return []
 
 
-def _by_hand(details: RunDetails, inputs: ActionInputs, safe: Sanitizer) -> list[Part]:
+def _by_hand(
+    details: RunDetails, inputs: ActionInputs, safe: Sanitizer, *, is_found_again: bool
+) -> list[Part]:
     run = details.run
     if run is not None and not details.unanswered_key:
         return ["By hand: ", text.command_line(text.CANCEL, run.id, inputs.base_url, safe)]
     key = safe.key(details.last_key)
     if key is None:
         return ["By hand: in Mogplex"]
+    if not is_found_again:
+        return ["By hand: in Mogplex; its key is ", key]
     return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]

@@ -222,7 +222,7 @@ def test_the_run_of_a_retry_whose_start_had_no_response_is_the_steps(world: Worl
     assert (played.result, details.may_go_on, details.left_behind) == ("interrupted", True, True)
     assert details.run is not None
     assert (details.run.id, details.key) == (second.id, second.key)
-    says = state_after_stop(details, typed_inputs(), Sanitizer(()))
+    says = state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True)
     assert says.startswith("The run may still be running: it could not be cancelled, ")
     assert says.endswith(f" runs cancel {second.id}")
     assert played.left is not None
@@ -236,7 +236,7 @@ def test_a_retry_that_was_cancelled_after_a_start_without_a_response_is_over(
     played = case.play(stop_after=second_start + 1.0)
     details = played.end.details
     assert (details.cancelled_by_step, case.runs[-1].status) == (True, "cancelled")
-    assert state_after_stop(details, typed_inputs(), Sanitizer(())) == (
+    assert state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True) == (
         "The run is over: cancelled."
     )
 
@@ -265,7 +265,7 @@ def test_the_key_of_a_retry_whose_start_has_no_response_is_told(world: World) ->
     details = played.end.details
     assert details.run is not None
     assert (details.run.id, details.last_key) == (first.id, second.key)
-    says = state_after_stop(details, typed_inputs(), Sanitizer(()))
+    says = state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True)
     assert says.startswith("The run may still be running: ")
     assert f"the key {second.key}. Re-run the job: it finds this run." in says
 

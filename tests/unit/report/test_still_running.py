@@ -70,7 +70,7 @@ def test_a_stopped_step_says_one_of_three(
     stop = Stop()
     stop.request(SIGTERM)
     inputs = typed_inputs(base_url="https://mogplex.com", **fields)
-    said = ending_facts(interrupted(stop), details, 1.0, Sanitizer(), inputs)
+    said = ending_facts(interrupted(stop), details, 1.0, Sanitizer(), inputs, is_found_again=True)
     assert (said.cause, said.remedy) == (CAUSE, state)
     assert said.error == f"{CAUSE}. {state}"
     assert said.annotation == f"{CAUSE}. {state}"
@@ -85,6 +85,20 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     assert said.ending.may_go_on
     assert said.ending.error is not None
     assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run.")
+
+
+def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
+    plan = planned(on_rerun="new")
+    said = facts_of(
+        RunResult(result().ending._replace(cause="It broke"), IN_DOUBT),
+        Sanitizer(),
+        github(),
+        plan,
+        0.0,
+        1.0,
+    )
+    assert said.ending.error is not None
+    assert said.ending.error.endswith("By hand: in Mogplex; its key is key-1")
 
 
 def runs_after_stop(*runs: RunDetails, **fields: Any) -> str:

@@ -285,7 +285,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post(
     assert isinstance(updates[-1], RunEnded)
     details = fleet.results["a"].details
     assert details.left_behind
-    says = state_after_stop(details, typed_inputs(), Sanitizer())
+    says = state_after_stop(details, typed_inputs(), Sanitizer(), is_found_again=True)
     assert says.endswith(f"tries again. By hand: {by_hand}")
     assert time.monotonic() == 1.0 + USUAL_STOP_SECONDS.runs
 
