@@ -75,7 +75,7 @@ class Checks(GateOutcome):
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
     OWN_WORD = Rejected(
-        "its checks pass only by the word of the app that pushed it",
+        "its checks pass only by the word of an app that pushed it or opened its pull request",
         "Add a workflow that tries the change.",
         is_for_people=True,
     )

@@ -406,6 +406,8 @@ class Execution:
         starter.unanswered = None
         self._started = Started(run, start.key, joined=False, owned=True)
         self._follower = None  # it followed the run before this one, which has failed
+        if run.is_terminal:  # nothing is left to cancel
+            yield CancelAnswered(run.status, already_terminal=True)
         yield from self._cancel(rest)
         return True
 

@@ -10,7 +10,14 @@ import pytest
 
 from mogplex_ci.report.still_running import state_after_stop
 from mogplex_ci.run.one import SECONDS_BEFORE_RETRY
-from mogplex_ci.run.updates import CancelFailed, Cancelling, InstallLog, Retrying, Started
+from mogplex_ci.run.updates import (
+    CancelAnswered,
+    CancelFailed,
+    Cancelling,
+    InstallLog,
+    Retrying,
+    Started,
+)
 from mogplex_ci.sanitize import Sanitizer
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import Case, World, ids
@@ -256,6 +263,17 @@ def test_a_retry_whose_start_was_answered_after_the_deadline_was_started(
     assert details.run is not None
     assert (details.run.id, details.key) == (second.id, second.key)
     assert details.left_behind == (fault is not None)
+
+
+def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> None:
+    case = world.new_case("success")
+    case.inject("start", when="after", drop=True, lasts=32.0)
+    played = case.play(timeout=30.0)
+    (run,) = case.runs
+    assert (run.status, played.result) == ("success", "timeout")
+    assert [(each.status, each.already_terminal) for each in played.of(CancelAnswered)] == [
+        ("success", True)
+    ]
 
 
 def test_the_key_of_a_retry_whose_start_has_no_response_is_told(world: World) -> None:

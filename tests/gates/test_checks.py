@@ -208,7 +208,10 @@ def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     own = check("test", "success", app={"slug": slug, "name": "Mogplex"})
     result = checked(story, Work(FILES, checks=Look([own])))
     assert outcome(result) == FAILED
-    assert "its checks pass only by the word of the app that pushed it" in found(result)
+    assert (
+        "its checks pass only by the word of an app that pushed it or opened its pull request"
+        in found(result)
+    )
     failed = check("mogplex", "failure", app={"slug": slug, "name": "Mogplex"})
     story.github.checks[tip_of(story.github)] = Look([failed, check("test", "success")])
     assert outcome(story.play(attempt=2, checks="test")) == FAILED
@@ -241,7 +244,10 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     own = status("test", "success", by=AGENT)
     result = checked(story, Work(FILES, checks=Look(statuses=[own])))
     assert outcome(result) == FAILED
-    assert "its checks pass only by the word of the app that pushed it" in found(result)
+    assert (
+        "its checks pass only by the word of an app that pushed it or opened its pull request"
+        in found(result)
+    )
     over = [status("test", "failure"), status("test", "success", by=AGENT)]
     github.checks[tip_of(github)] = Look(statuses=over)
     assert outcome(story.play(attempt=2, checks="test")) == FAILED
