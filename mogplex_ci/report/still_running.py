@@ -134,6 +134,8 @@ def _by_hand(
     key = safe.key(details.last_key)
     if key is None:
         return ["By hand: in Mogplex"]
-    if not is_found_again:
-        return ["By hand: in Mogplex; its key is ", key]
-    return ["By hand: the key ", key, ". Re-run the ", safe.line("[[job]]"), ": it finds this run."]
+    if is_found_again:
+        finds = safe.line("Re-run the [[job]]: it finds this run.")
+    else:
+        finds = safe.line("A [[job]] with [[idempotency-key]] set to it finds this run.")
+    return ["By hand: the key ", key, ". ", finds]
