@@ -98,7 +98,9 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
         1.0,
     )
     assert said.ending.error is not None
-    assert said.ending.error.endswith("By hand: the key key-1. A job with idempotency-key set to it finds this run.")
+    assert said.ending.error.endswith(
+        "By hand: the key key-1. A job with idempotency-key set to it finds this run."
+    )
 
 
 def runs_after_stop(*runs: RunDetails, **fields: Any) -> str:
