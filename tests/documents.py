@@ -40,10 +40,6 @@ NOT_RUN = {
         "docs/gitlab.md",
         "runner_system_failure",
     ): "gitlab-ci-local loses no job's runner",
-    (
-        "docs/recipes.md",
-        "concurrency:\n  group: agent-",
-    ): "act ignores `concurrency`; actionlint reads it",
     ("examples/zizmor.yml", ""): "settings of a linter, which reads them in `make check`",
 }
 """By page and a text in the block: why it cannot be run here."""
@@ -97,8 +93,6 @@ def as_workflow(code: str) -> str | None:
             "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n"
             + textwrap.indent(code, " " * 6)
         )
-    if code.startswith("concurrency:"):
-        return f"on: push\n{code}jobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n      - run: 'true'\n"
     if re.search(r"^jobs:", code, re.MULTILINE):
         return code if re.search(r"^on:", code, re.MULTILINE) else f"on: push\n{code}"
     return None

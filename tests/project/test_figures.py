@@ -18,8 +18,8 @@ REPEATED = {
     "README.md": [
         (
             "python -m benchmarks.peers",
-            r"of (?P<faults>\d+) faults, .* a curl loop survives (?P<curl_loop>\d+), the script in "
-            r"Mogplex's documentation (?P<CLI_script>\d+), and this step (?P<this_step>\d+) \(",
+            r"survives \[(?P<this_step>\d+) of (?P<faults>\d+) faults\]\([^)]+\)\*\*; "
+            r"a curl loop survives (?P<curl_loop>\d+) of them",
         ),
     ],
     "docs/maintaining/performance.md": [
