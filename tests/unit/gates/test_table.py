@@ -54,7 +54,7 @@ def missing(kind: GateKind) -> Iterator[str]:
         else "none"
     )
     if kind is not BRANCH and not re.search(
-        rf"^\| `(require: )?{kind.name}` \| {permissions}[:; ]",
+        rf"^\| (`[^|]*`, )?`(require: )?{kind.name}`(, `[^|]*`)? \| {permissions}[:; ]",
         pages["docs/security.md"],
         re.MULTILINE,
     ):
