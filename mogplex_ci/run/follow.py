@@ -1,8 +1,8 @@
 """Follows a run to its end: streams its events where the service can, polls them where it cannot.
 
 One loop takes the news of a source. Every event is reported once, whichever way it came. The end of
-a run is what ``GET /runs/{id}`` says, never the close of a stream or an event. The protocol is
-described in docs/reliability.md.
+a run is what ``GET /runs/{id}`` says, never the close of a stream or an event. Faults
+and times are in docs/maintaining/faults.md.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How often GitHub is asked: the page of limits has these numbers, and a fleet keeps to them."""
+"""How often GitHub is asked: the page of faults has these numbers, and a fleet keeps to them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def told(row: str) -> int:
 def told_of_moves() -> int:
     """Return how many calls more the page has for a base that moves."""
     match = re.search(r"some (\d+) more find out", LIMITS)
-    assert match, "docs/limits.md does not say how many calls a base that moves takes"
+    assert match, "no page says how many calls a base that moves takes"
     return int(match[1])
 
 
