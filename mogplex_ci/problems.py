@@ -21,7 +21,7 @@ class RunFilePlace(NamedTuple):
 class Problem(NamedTuple):
     """One fault of one input, and what to do about it.
 
-    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.``, or ``prompt is
+    Printed as one line: ``timeout: "3x" is not a duration. Use 15m or 1h30m.``, or ``prompt is
     missing.`` In a run file: ``tasks.yml, line 3: task "docs": timeout: "3x" is not a duration.``
     """
 

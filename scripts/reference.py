@@ -67,34 +67,35 @@ _PAGE: Final = """\
 
 ## How an input is given
 
-| where | how | example |
-| --- | --- | --- |
-| flag of `mogplex-ci` or of the image | `--name VALUE` | `--on-timeout cancel` |
-| GitHub | `with:` | `on-timeout: cancel` |
-| every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
-| [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
+| where | example |
+| --- | --- |
+| flag of `mogplex-ci` or of the image | `--on-timeout cancel` |
+| GitHub, in `with:` | `on-timeout: cancel` |
+| variable, on every CI system | `MOGPLEX_ON_TIMEOUT: cancel` |
+| [run file](recipes.md#keep-prompts-in-a-file) | `on-timeout: cancel` |
 
-The first place with a value wins, then the default; a blank value does not count. Tokens have no flag, because other
-processes can read command lines.
+The first place with a value wins; blank values do not count. Tokens have no flag, because other processes can read
+command lines.
 
 ## Inputs
 
-Needs: another input, a scope of the token, or a permission ([all permissions](security.md#permissions)).
+The permissions of `github-token` are on the [security page](security.md#permissions).
 
 {inputs}
 
-A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set these, because anyone can propose a change to it:
+A [run file](../mogplex_ci/schemas/run-file.schema.json), to which anyone can propose a change, cannot set
 {not_for_run_file}.
 
 ## Outputs
 
-On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_OUT_NAME` in a
-[dotenv file](platforms.md#outputs-and-reports), which omits values that another program might execute, such as a branch
-name with a `$`; the result file has them. As soon as the run has started, the step writes {early}.
+On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they read the variable `MOGPLEX_OUT_NAME` from
+a [dotenv file](platforms.md#outputs-and-reports), which omits values that a shell might execute, such as a branch name
+with a `$`, and {no_variable}: read those from `result.json`.
 
-GitHub passes on the outputs of a step with `background: true` only after a `wait`, `wait-all` or `cancel` of it. It
-leaves a job's output empty if it contains a line of one of the job's secrets, even a short one such as `{{`: keep a
-secret that is JSON on one line.
+The step sets {early}
+as soon as the run has started. With `background: true`, GitHub passes on outputs only after a `wait` for the step.
+
+GitHub empties a job's output that contains a line of a secret, even a line such as `{{`: keep JSON secrets on one line.
 
 | output | meaning | example |
 | --- | --- | --- |
@@ -156,9 +157,12 @@ def _page() -> str:
         if not spec.is_for_run_file and spec.is_for_action and not spec.github_expression
     ]
     return _PAGE.format(
-        not_for_run_file=enumeration(own).replace(" or ", " and "),
+        not_for_run_file=enumeration(own),
         early=enumeration(
             [f"`{name}`" for name, row in OUTPUTS.items() if getattr(row, "early", False)]
+        ).replace(" or ", " and "),
+        no_variable=enumeration(
+            [f"`{name}`" for name in OUTPUT_NAMES if name not in ALSO_VARIABLES]
         ).replace(" or ", " and "),
         inputs="\n\n".join(_groups()),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
@@ -273,8 +277,6 @@ def _allowed(spec: Input) -> str:
 
 def _output_row(name: str, description: str) -> str:
     meaning, _, _, example = _parts(description)
-    if name not in ALSO_VARIABLES:
-        meaning += " No variable."
     return _row(f"`{name}`", meaning, example)
 
 
