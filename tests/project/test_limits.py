@@ -63,21 +63,19 @@ ROWS: dict[str, tuple[float, ...]] = {
 
 
 TIMES: dict[str, tuple[float, ...]] = {
-    "A comment holds the step up for N s at most": (comment.CALLS_SECONDS,),
-    "before the start nothing is started | N s for a call": (buildkite._AGENT_SECONDS,),
-    "comment and trace have what the cancel leaves | N s on GitHub, N s elsewhere": (
+    "A comment takes up to N s, and": (comment.CALLS_SECONDS,),
+    "before the start, starts nothing | N s for a call": (buildkite._AGENT_SECONDS,),
+    "further signals change nothing | N s on GitHub, N s elsewhere": (
         *(GITHUB.stop_seconds.all, USUAL_STOP_SECONDS.all),
     ),
     "cancels the run within N s on GitHub, N s elsewhere; otherwise `post` does": (
         *(GITHUB.stop_seconds.cancel, USUAL_STOP_SECONDS.cancel),
     ),
-    "which decides whether an event may start a run, is asked for N s at most": (
-        guards._ASK_SECONDS,
-    ),
+    "who triggered the event has write access up to N s": (guards._ASK_SECONDS,),
     "it waits N s for a connection, N s for the first bytes, and a minute for later ones": (
         *(client.STREAM_CONNECT_SECONDS, news.FIRST_BYTES_SECONDS),
     ),
-    "a run that turns out to have ended by itself has ended so | N s; with gates they ask for N s": (
+    "if the run had already finished, that result counts | N s; with gates N s": (
         *(one.READ_TO_END_SECONDS, one.FACTS_SECONDS),
     ),
     "then leaves its run to `post` | N minutes of nothing else once the token was accepted, N s before": (
