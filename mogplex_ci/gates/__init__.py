@@ -6,10 +6,8 @@ judged. Nothing is reverted: branch and pull request stay for people to look at.
 what is handed on: the result's ``delivery``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import ARTIFACT, BRANCH, GATES, GateKind
@@ -18,13 +16,11 @@ from mogplex_ci.gates.inspector import Inspector
 from mogplex_ci.gates.outcome import GateFinding, Passed
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import JUDGES
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_by
 from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from mogplex_ci.inputs.read import ActionInputs
 
 __all__ = ["Inspector", "Queries", "Sources", "inspector_of", "judge_run"]
 

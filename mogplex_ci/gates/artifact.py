@@ -1,7 +1,5 @@
 """The judge of ``artifact``: a JSON document that the agent commits, checked against a schema."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Generator, Iterator

@@ -2,27 +2,21 @@
 both.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Generator
+from datetime import datetime
+from typing import Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.check_names import required_by_base
 from mogplex_ci.gates.history import tip_at
-from mogplex_ci.gates.queries import all_moves_shown
+from mogplex_ci.gates.queries import Queries, Sources, all_moves_shown
+from mogplex_ci.github_api import GitHubApi, PullRequest, RequiredCheck
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo, Run
+from mogplex_ci.run.updates import Update
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from datetime import datetime
-
-    from mogplex_ci.gates.queries import Queries, Sources
-    from mogplex_ci.github_api import GitHubApi, PullRequest, RequiredCheck
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo, Run
-    from mogplex_ci.run.updates import Update
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 BEFORE_SECONDS: Final = 20.0
 """How long one fact is queried before the start: an outage must not delay the run. Facts that
@@ -57,11 +51,11 @@ class Baseline(NamedTuple):
             return None
         return self.branch_tip if branch == self.branch else ""
 
-    def with_base(self, base: str) -> Baseline:
+    def with_base(self, base: str) -> "Baseline":
         """Return it with another base, of which nothing is known."""
         return self._replace(base=base, base_tip=None, required=None)
 
-    def with_branch_used(self, branch: str | None, run: Run | None) -> Baseline:
+    def with_branch_used(self, branch: str | None, run: Run | None) -> "Baseline":
         """Return it without the pull request of the requested branch if the run used another one:
         its base is not the run's.
         """
@@ -70,7 +64,7 @@ class Baseline(NamedTuple):
         base = run.base_branch.text if run.base_branch is not None else ""
         return self.with_base(base)._replace(pull_request=None)
 
-    def of_joined_run(self, inputs: ActionInputs, run: Run) -> Baseline:
+    def of_joined_run(self, inputs: ActionInputs, run: Run) -> "Baseline":
         """Return it for a run that was already working when the tips were noted. The base of a pull
         request that was opened since is the agent's choice.
         """

@@ -2,23 +2,18 @@
 requests of its branch.
 """
 
-from __future__ import annotations
-
+from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.baseline import Baseline
 from mogplex_ci.gates.history import Beginning, Changes, History
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.gates.baseline import Baseline
-    from mogplex_ci.gates.queries import Queries
-    from mogplex_ci.github_api import PullRequest
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.result import RunDetails
-    from mogplex_ci.run.updates import Update
+from mogplex_ci.gates.queries import Queries
+from mogplex_ci.github_api import PullRequest
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.run.result import RunDetails
+from mogplex_ci.run.updates import Update
 
 WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
 _NO_START: Final = "the service does not report when the run was started"
@@ -71,7 +66,7 @@ class Candidate(NamedTuple):
 
     def with_changes(
         self, baseline: Baseline, queries: Queries
-    ) -> Generator[Update, None, Candidate]:
+    ) -> Generator[Update, None, "Candidate"]:
         """Return it with the changes compared with the base as it is now.
 
         Raises:
@@ -101,7 +96,7 @@ class Candidate(NamedTuple):
         history = History(queries.ask, beginning, commit, wait)
         return (yield from history.changes())
 
-    def with_pull_requests(self, queries: Queries) -> Generator[Update, None, Candidate]:
+    def with_pull_requests(self, queries: Queries) -> Generator[Update, None, "Candidate"]:
         """Return it with the pull requests of the branch as they are now."""
         try:
             own = yield from own_pull_requests(self, queries)

@@ -4,8 +4,6 @@ GitHub's word decides. Without a token for it the run's ``git_delivery`` event d
 agent's side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from enum import unique
 from typing import Final

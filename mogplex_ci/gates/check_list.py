@@ -1,17 +1,12 @@
 """The checks of a commit at one moment, and which of them are required."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
+from mogplex_ci.github_api import Check, RequiredCheck, WorkflowRun
 from mogplex_ci.inputs.patterns import CheckPatterns, is_check
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
-
-    from mogplex_ci.github_api import Check, RequiredCheck, WorkflowRun
 
 ACTIONS: Final = "github-actions"
 """Slug of the app behind GitHub Actions."""

@@ -2,21 +2,16 @@
 nothing could be judged.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Generator, Sequence
+from typing import Final
 
 from mogplex_ci.errors import GitHubError, UsageError
+from mogplex_ci.gates.queries import Queries
+from mogplex_ci.github_api import RequiredCheck
 from mogplex_ci.problems import Problem
+from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from mogplex_ci.gates.queries import Queries
-    from mogplex_ci.github_api import RequiredCheck
-    from mogplex_ci.run.updates import Update
 
 MAX_SUGGESTED: Final = 10
 """Checks of the base that the usage error lists."""

@@ -2,12 +2,11 @@
 and everything that GitHub lists for that commit is complete.
 """
 
-from __future__ import annotations
-
 import contextlib
+from collections.abc import Generator, Mapping, Sequence
 from enum import unique
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.gates.change import READ_WHY
@@ -21,20 +20,15 @@ from mogplex_ci.gates.check_list import (
     red_before,
     superseded_suites,
 )
+from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.gates.queries import LOOK_SECONDS
-from mogplex_ci.github_api import NO_COMMIT
+from mogplex_ci.github_api import NO_COMMIT, Check, RequiredCheck
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
-
-    from mogplex_ci.gates.inspection import Inspection
-    from mogplex_ci.github_api import Check, RequiredCheck
 
 MISSING_SECONDS: Final = 300.0
 """How long a required check may be missing after everything listed is complete. GitHub lists a job

@@ -5,22 +5,15 @@ commit, B the base's tip before the run was started, NOW its tip when the run ha
 the branch was before the run, or an earlier one, pushed to it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Generator, Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
-from mogplex_ci.gates.queries import all_moves_shown, moves_shown
-from mogplex_ci.github_api import NO_COMMIT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
-    from datetime import datetime
-
-    from mogplex_ci.gates.queries import Ask
-    from mogplex_ci.github_api import ChangedFile, Comparison, Move
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.gates.queries import Ask, all_moves_shown, moves_shown
+from mogplex_ci.github_api import NO_COMMIT, ChangedFile, Comparison, Move
+from mogplex_ci.run.updates import Update
+from mogplex_ci.untrusted import Untrusted
 
 _NEW_BRANCH: Final = ""
 """The tip before the first push to a branch that did not exist."""

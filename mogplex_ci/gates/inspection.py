@@ -1,25 +1,19 @@
 """The inspection of one run: everything that its judges need, and what they learned so far."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Generator, Sequence
+from typing import Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.baseline import Baseline
+from mogplex_ci.gates.candidate import Candidate
 from mogplex_ci.gates.history import Changes
-from mogplex_ci.github_api import NO_COMMIT
+from mogplex_ci.gates.outcome import GateFinding
+from mogplex_ci.gates.queries import Queries, Sources
+from mogplex_ci.github_api import NO_COMMIT, Check, Move, PullRequest, RequiredCheck
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.delivery import Delivery, JudgedCheck
+from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from mogplex_ci.gates.baseline import Baseline
-    from mogplex_ci.gates.candidate import Candidate
-    from mogplex_ci.gates.outcome import GateFinding
-    from mogplex_ci.gates.queries import Queries, Sources
-    from mogplex_ci.github_api import Check, Move, PullRequest, RequiredCheck
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.updates import Update
 
 _BY_HAND: Final = "Check the branch by hand."
 
@@ -42,7 +36,7 @@ class Inspection(NamedTuple):
     rejected_checks: tuple[Check, ...] = ()
     """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
 
-    def after(self, finding: GateFinding) -> Inspection:
+    def after(self, finding: GateFinding) -> "Inspection":
         """Return it with what the judge of a gate learned."""
         baseline = self.baseline
         if finding.required_checks is not None:

@@ -1,23 +1,17 @@
 """Who inspects the runs of one task, from before the first start to the last round."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Generator
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.baseline import Baseline, Notary
 from mogplex_ci.gates.candidate import Candidate, with_commit
 from mogplex_ci.gates.inspection import Inspection
+from mogplex_ci.gates.outcome import GateFinding
 from mogplex_ci.gates.queries import Queries, Sources
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.run.delivery import Delivery
+from mogplex_ci.run.result import RunDetails
 from mogplex_ci.run.updates import Started, Starting, Update
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.gates.outcome import GateFinding
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.delivery import Delivery
-    from mogplex_ci.run.result import RunDetails
 
 
 class Inspector:

@@ -2,16 +2,13 @@
 of them.
 """
 
-from __future__ import annotations
-
 from enum import Enum, unique
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from mogplex_ci.errors import GitHubError
-    from mogplex_ci.github_api import Check, PullRequest, RequiredCheck
-    from mogplex_ci.run.delivery import JudgedCheck
-    from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.github_api import Check, PullRequest, RequiredCheck
+from mogplex_ci.run.delivery import JudgedCheck
+from mogplex_ci.untrusted import Untrusted
 
 
 class Passed(NamedTuple):
@@ -98,6 +95,6 @@ class GateFinding(NamedTuple):
     """Whether some of them had failed on the base before the run, too."""
 
     @classmethod
-    def unknown(cls, error: GitHubError) -> GateFinding:
+    def unknown(cls, error: GitHubError) -> "GateFinding":
         """Return the finding of a gate that could not be judged."""
         return cls(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)

@@ -1,22 +1,17 @@
 """The judges of ``require: pull-request`` and of the branch, which is looked at last."""
 
-from __future__ import annotations
-
+from collections.abc import Generator
 from enum import unique
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.candidate import WHO_DELETED, own_pull_requests
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
+from mogplex_ci.github_api import PullRequest
 from mogplex_ci.run.delivery import is_own_pull_request
+from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.github_api import PullRequest
-    from mogplex_ci.run.updates import Update
 
 _WHO_PUSHED: Final = "See who pushed to the branch, and run the [[job]] again."
 _WHO_CHANGED: Final = "See who changed it, and run the [[job]] again."

@@ -1,25 +1,19 @@
 """Queries of gates to GitHub: the client of the run's repository, and the patience with it."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubTooMuchError, GitHubUnavailableError
-from mogplex_ci.github_api import BEGINNING_OF_TIME
+from mogplex_ci.github_api import BEGINNING_OF_TIME, GitHubApi, Move
+from mogplex_ci.models import Repo
 from mogplex_ci.run.delivery import GITHUB
+from mogplex_ci.run.service import Service
+from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import Sanitizer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
-    from datetime import datetime
-
-    from mogplex_ci.github_api import GitHubApi, Move
-    from mogplex_ci.models import Repo
-    from mogplex_ci.run.service import Service
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Sanitizer
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 LOOK_SECONDS: Final = 10.0
 """Between two looks at GitHub; an unchanged response does not count against its rate limit."""

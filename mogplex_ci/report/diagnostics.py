@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
 from mogplex_ci.run.plan import StepRun
-from mogplex_ci.run.updates import EventsArrived
+from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, write_whole
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from mogplex_ci.report.facts import StepFacts
-    from mogplex_ci.run.updates import Update
 
 _SHOWN_ELSEWHERE: Final = ("events", "additions", "log", "run", "repo")
 """Fields of updates that the log and the files have."""

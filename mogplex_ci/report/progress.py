@@ -17,6 +17,7 @@ from mogplex_ci.run.updates import (
     Started,
     Starting,
     StatusChanged,
+    Update,
 )
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Run
     from mogplex_ci.report.facts import EndingFacts, RunFacts
     from mogplex_ci.run.plan import StepRun
-    from mogplex_ci.run.updates import Update
 
 _OTHER_LINES: Final = 4
 """Lines of the terminal that are not for runs: the counts above them, and some of the log."""

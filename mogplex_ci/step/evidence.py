@@ -3,26 +3,19 @@
 It stands in the report to the next round, as far as GitHub gives it in time.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.run.updates import EvidenceMissing
-from mogplex_ci.sanitize import cut_between_words
+from mogplex_ci.gates.inspection import Inspection
+from mogplex_ci.github_api import Check, GitHubApi
+from mogplex_ci.run.updates import EvidenceMissing, Update
+from mogplex_ci.sanitize import Sanitizer, cut_between_words
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from mogplex_ci.untrusted import Untrusted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
-    from mogplex_ci.gates.inspection import Inspection
-    from mogplex_ci.github_api import Check, GitHubApi
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Sanitizer
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 EVIDENCE_SECONDS: Final = 30.0
 """How long GitHub is asked for the evidence of all checks."""

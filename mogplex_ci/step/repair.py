@@ -5,36 +5,30 @@ A round belongs to one attempt of the job: its key names the attempt, and its re
 and kept until the run's id is known. A re-run judges the branch's tip and starts rounds of its own.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
-from mogplex_ci.gates import Inspector, Sources, inspector_of, judge_run
+from mogplex_ci.gates import Inspector, Queries, Sources, inspector_of, judge_run
 from mogplex_ci.gates.check_list import failed_names
+from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.inputs.declared import inputs as declared
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
-from mogplex_ci.run.plan import Plan
+from mogplex_ci.run.plan import Plan, StepRun
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import GateJudged, NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.guards import require_rights_of_run
+from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import StopRequested
 from mogplex_ci.words.event_words import fenced
-
-if TYPE_CHECKING:
-    from mogplex_ci.gates import Queries
-    from mogplex_ci.gates.inspection import Inspection
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.plan import StepRun
-    from mogplex_ci.run.service import Service
-    from mogplex_ci.step.step import Step
 
 LEAST_TIME: Final = 0.1
 """The part of ``timeout`` that must be left when a round is started."""
