@@ -51,6 +51,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     texts = given_texts(argv, env)
     token = texts.get("api-key", "")
     job = job_name(platform, MatrixJob.by_texts(texts).parts, texts.get("idempotency-key"))
+    if job is None:  # no step has saved anything
+        return 0
     found = StateFiles(platform, job, token).find()
     if found.unknown:
         why: LiteralString = "the state was saved with another token, or by another job"

@@ -29,8 +29,8 @@ class Ledger:
         self._save = save
         self._base_url = base_url
         self._cancels_if_killed = cancels_if_killed
-        self._open: dict[str, OpenRun] = {}
-        self._saved: dict[str, OpenRun] = {}
+        self._open: dict[str, OpenRun | None] = {}
+        self._saved: dict[str, OpenRun | None] = {}
         self._cancelling: set[str] = set()
         """Those whose cancel has begun."""
         self._lock = threading.Lock()
@@ -65,16 +65,9 @@ class Ledger:
 
     def _set(self, name: str, state: OpenRun | None) -> None:
         with self._lock:
-            if state is None:
-                self._open.pop(name, None)
-            else:
-                self._open[name] = state
+            self._open[name] = state
             is_wanted = self._cancels_if_killed or name in self._cancelling
             wanted = state if is_wanted else None
-            if wanted == self._saved.get(name):
-                return
-            if wanted is None:
-                del self._saved[name]
-            else:
+            if wanted != self._saved.get(name):
                 self._saved[name] = wanted
-            self._save(name, wanted)
+                self._save(name, wanted)

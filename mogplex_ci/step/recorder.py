@@ -121,7 +121,8 @@ class Recorder:
 
     def _open_state(self, inputs: ActionInputs) -> None:
         job = job_name(self._platform, inputs.matrix_job.parts, inputs.idempotency_key)
-        self._state = StateFiles(self._platform, job, inputs.api_key or "")
+        if job is not None:
+            self._state = StateFiles(self._platform, job, inputs.api_key or "")
         self._ledger = Ledger(
             self._save_state,
             inputs.base_url,

@@ -73,8 +73,8 @@ class Found(NamedTuple):
 class StateFiles:
     """The files of one attempt of a job."""
 
-    def __init__(self, platform: Platform, job: Sequence[str] | None, token: str) -> None:
-        """``job`` names the attempt; if it is None, nothing is saved or found."""
+    def __init__(self, platform: Platform, job: Sequence[str], token: str) -> None:
+        """``job`` names the attempt."""
         self._platform = platform
         self._job = job
         self._token = token
@@ -87,8 +87,6 @@ class StateFiles:
             StateError: it cannot be written.
         """
         file_name = self._file_name(name)
-        if file_name is None:
-            return
         faults: list[str] = []
         for folder in self._folders():
             path = folder / file_name
@@ -112,24 +110,20 @@ class StateFiles:
             OSError: it cannot be written.
         """
         file_name = self._file_name(name)
-        if file_name is None:
-            return
         text = self._signed(state)
-        first, *others = folders = self._folders()
+        folders = self._folders()
         for folder in folders:
             try:
                 _prepare(folder)
                 write_whole(folder / file_name, text, 0o600)
+                break
             except OSError:
                 if folder == folders[-1]:
                     raise
-            else:
-                if folder != first:
-                    others = [first]
-                break
-        for folder in others:
-            with suppress(OSError):
-                discard(folder / file_name)
+        for other in folders:
+            if other != folder:
+                with suppress(OSError):
+                    discard(other / file_name)
 
     def remove(self, name: str) -> None:
         """Remove the file of a run that is over.
@@ -137,22 +131,15 @@ class StateFiles:
         Raises:
             OSError: it cannot be removed.
         """
-        file_name = self._file_name(name)
-        if file_name is None:
-            return
         for folder in self._folders():
             with suppress(FileNotFoundError):
-                discard(folder / file_name)
+                discard(folder / self._file_name(name))
 
     def find(self) -> Found:
         """Return what this job has saved. A file that cannot be read does not count."""
-        if self._job is None:
-            return Found([], 0)
-        job = _digest(self._job)
-        entries = [entry for folder in self._folders() for entry in _entries(folder, job)]
         runs: list[SavedRun] = []
         unknown = 0
-        for entry in nlargest(MAX_FILES, entries, key=_changed):
+        for entry in nlargest(MAX_FILES, self._files(), key=_changed):
             path = Path(entry.path)
             text = _content(path)
             run = self._verified(text)
@@ -164,18 +151,22 @@ class StateFiles:
 
     def count_others(self, names: Sequence[str]) -> int:
         """Return how many runs this job has saved besides those, with the same token."""
-        if self._job is None:
-            return 0
-        job = _digest(self._job)
         own = set(map(self._file_name, names))
-        entries = [entry for folder in self._folders() for entry in _entries(folder, job)]
-        texts = (_content(Path(entry.path)) for entry in entries if entry.name not in own)
+        texts = (_content(Path(entry.path)) for entry in self._files() if entry.name not in own)
         return sum(self._verified(text) is not None for text in texts)
 
-    def _file_name(self, name: str) -> str | None:
-        if self._job is None:
-            return None
+    def _file_name(self, name: str) -> str:
         return f"mogplex-{_digest(self._job)}-{_digest([name])}.json"
+
+    def _files(self) -> Iterator[DirEntry[str]]:
+        """Yield the files that have the job's name."""
+        job = _digest(self._job)
+        for folder in self._folders():
+            with suppress(OSError), scandir(folder) as entries:
+                for entry in entries:
+                    match = re.fullmatch(_FILE, entry.name)
+                    if match is not None and match[1] == job:
+                        yield entry
 
     def _folders(self) -> list[Path]:
         """Return the folders in which files may be, the one to write to first."""
@@ -192,7 +183,8 @@ class StateFiles:
         values = {name: value for name, value in state._asdict().items() if value}
         # ASCII would make twelve bytes of a rare character, and a long prompt too large to be read.
         text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-        text = re.sub(r"[\ud800-\udfff]", _escaped, text)
+        # Half a character has no UTF-8, and is written as JSON has it in ASCII.
+        text = re.sub(r"[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):x}", text)
         return f"{self._mac(text)} {text}"
 
     def _verified(self, content: str) -> OpenRun | None:
@@ -212,11 +204,6 @@ def forget(saved: SavedRun) -> None:
     """Remove the file of a run that is settled; the next ``post`` does not mention it again."""
     with suppress(OSError):
         discard(saved.file)
-
-
-def _escaped(surrogate: re.Match[str]) -> str:
-    """Return half a character, which has no UTF-8, as JSON writes it in ASCII."""
-    return f"\\u{ord(surrogate[0]):x}"
 
 
 def _digest(parts: Sequence[str]) -> str:
@@ -241,15 +228,6 @@ def _content(path: Path) -> str:
         return read_head(path, MAX_BYTES).decode(errors="replace").rstrip("\n")
     except OSError:
         return ""
-
-
-def _entries(folder: Path, job: str) -> Iterator[DirEntry[str]]:
-    """Yield the files in ``folder`` that have the job's name."""
-    with suppress(OSError), scandir(folder) as entries:
-        for entry in entries:
-            match = re.fullmatch(_FILE, entry.name)
-            if match is not None and match[1] == job:
-                yield entry
 
 
 def _changed(entry: DirEntry[str]) -> float:

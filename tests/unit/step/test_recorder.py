@@ -236,7 +236,10 @@ STARTED = Started(run(), "key-1", joined=False, owned=True)
 
 def saved(job: Job, key: str | None = None) -> list[OpenRun]:
     """What ``post`` finds."""
-    files = StateFiles(job, job.job_name(key), "mog_1")
+    name = job.job_name(key)
+    if name is None:
+        return []
+    files = StateFiles(job, name, "mog_1")
     return [found.run for found in files.find().runs]
 
 
