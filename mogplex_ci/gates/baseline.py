@@ -146,7 +146,9 @@ class Notary:
         if tip is None and (run.creates_branch or branch == run.fallback_branch):
             tip = ""
         if tip is None:
-            tip = yield from self._branch_at(branch, since)
+            moves = yield from all_moves_shown(self._queries.ask, branch)
+            # Without any move it need not be where it is: GitHub may not list the run's push yet.
+            tip = tip_at(moves or (), since)
         noted = noted._replace(branch=branch, branch_tip=tip)
         if noted.base_tip is None and noted.base not in ("", branch):
             base_tip = yield from self._base_at(noted.base, since)
@@ -189,12 +191,6 @@ class Notary:
                 self._queries, noted.base, noted.base_tip, ends, is_named=is_named
             )
         )
-
-    def _branch_at(self, branch: str, since: datetime) -> Generator[Update, None, str | None]:
-        """Return the branch's tip at a time, empty if there was none; None if it is unknown."""
-        moves = yield from all_moves_shown(self._queries.ask, branch)
-        # Without any move it need not be where it is: GitHub may not list the run's push yet.
-        return tip_at(moves or (), since)
 
     def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
         """Return the base's tip at a time. One that nobody has moved for long is where it is."""

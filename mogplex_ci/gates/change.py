@@ -39,27 +39,18 @@ class Change(GateOutcome):
 
 
 @unique
-class AllowedPaths(GateOutcome):
-    """Outcomes of ``allowed-paths``."""
+class Paths(GateOutcome):
+    """Outcomes of ``allowed-paths`` and ``protected-paths``."""
 
-    INSIDE = Passed("all paths that it changed are allowed")
+    ALLOWED = Passed("all paths that it changed are allowed")
+    NOT_PROTECTED = Passed("it changed no protected path")
     NOTHING = Passed("it changed nothing")
-    OUTSIDE = Rejected(
+    NOT_ALLOWED = Rejected(
         "it changed a path outside the allowed ones",
         _READ_BRANCH,
         several="it changed {number} paths outside the allowed ones",
     )
-    BASE_CHANGED = Rejected(_BASE_CHANGED, "{remedy}", is_for_people=True)
-    TOO_MANY = Rejected(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
-
-
-@unique
-class ProtectedPaths(GateOutcome):
-    """Outcomes of ``protected-paths``."""
-
-    NONE = Passed("it changed no protected path")
-    NOTHING = Passed("it changed nothing")
-    CHANGED = Rejected(
+    PROTECTED = Rejected(
         "it changed a protected path",
         _READ_BRANCH,
         several="it changed {number} protected paths",
@@ -96,40 +87,42 @@ def _told_change(inspection: Inspection) -> GateFinding:
 def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether all changed paths are inside; a renamed file counts with both names."""
     yield from ()
-    changes = inspection.changes()
     allowed = inspection.inputs.allowed_paths
-    bad = [path for path in changes.paths if allowed is None or not allowed.allow(path.text)]
-    if bad:
-        return _closed(AllowedPaths.OUTSIDE, AllowedPaths.BASE_CHANGED, bad, inspection)
-    if not changes.is_complete:
-        return GateFinding(AllowedPaths.TOO_MANY)
-    return GateFinding(AllowedPaths.INSIDE if changes.paths else AllowedPaths.NOTHING)
+    bad = [
+        path
+        for path in inspection.changes().paths
+        if allowed is None or not allowed.allow(path.text)
+    ]
+    return _judged(bad, inspection, Paths.ALLOWED, Paths.NOT_ALLOWED)
 
 
 def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
     """Judge whether no changed path is inside; a renamed file counts with both names."""
     yield from ()
-    changes = inspection.changes()
     protected = inspection.inputs.protected_paths
-    bad = [path for path in changes.paths if protected is None or protected.protect(path.text)]
-    if bad:
-        return _closed(ProtectedPaths.CHANGED, ProtectedPaths.BASE_CHANGED, bad, inspection)
-    if not changes.is_complete:
-        return GateFinding(ProtectedPaths.TOO_MANY)
-    return GateFinding(ProtectedPaths.NONE if changes.paths else ProtectedPaths.NOTHING)
+    bad = [
+        path
+        for path in inspection.changes().paths
+        if protected is None or protected.protect(path.text)
+    ]
+    return _judged(bad, inspection, Paths.NOT_PROTECTED, Paths.PROTECTED)
 
 
-def _closed(
-    by_run: GateOutcome, by_base: GateOutcome, bad: Sequence[Untrusted], inspection: Inspection
+def _judged(
+    bad: Sequence[Untrusted], inspection: Inspection, passed: Paths, rejected: Paths
 ) -> GateFinding:
-    """Return the finding on paths that close a gate. Merging the commit may change none of them:
-    then the run may have brought them into the base, and so may others.
+    """Return the finding on the paths that close a gate, if any. Merging the commit may change none
+    of them: then the run may have brought them into the base, and so may others.
     """
     changes = inspection.changes()
+    if not bad and not changes.is_complete:
+        return GateFinding(Paths.TOO_MANY)
+    if not bad:
+        return GateFinding(passed if changes.paths else Paths.NOTHING)
     items = tuple(sorted(bad, key=lambda path: path.text))
     if not set(bad).isdisjoint(changes.since_now.paths):
-        return GateFinding(by_run, items)
+        return GateFinding(rejected, items)
     remedy = f"{_NEW_BRANCH}."
     if not changes.requires_approval:
         remedy = f"{_NEW_BRANCH}, or require an approval on {inspection.baseline.base}."
-    return GateFinding(by_base, items, remedy=remedy)
+    return GateFinding(Paths.BASE_CHANGED, items, remedy=remedy)

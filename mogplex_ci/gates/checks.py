@@ -160,7 +160,8 @@ class _ChecksJudge:
             if self._seen is None or not self._seen.failed:
                 raise
             finding = self._failed(self._seen, also_red={}, titles={})
-        judged = () if self._seen is None else _judged(self._seen)
+        leaves = () if self._seen is None else self._seen.leaves
+        judged = tuple(JudgedCheck(check.name, check.conclusion) for check in leaves)
         return finding._replace(judged_checks=judged, required_checks=self._by_base)
 
     def _watch(self) -> Generator[Update, None, GateFinding]:
@@ -430,10 +431,6 @@ class _ChecksJudge:
         names = tuple(map(Untrusted, [*_open_names(now), *missing]))
         complete = sum(check.is_complete for check in now.leaves)
         return ChecksAwaited(self._commit, complete, len(now.leaves) + len(missing), names)
-
-
-def _judged(now: CheckList) -> tuple[JudgedCheck, ...]:
-    return tuple(JudgedCheck(check.name, check.conclusion) for check in now.leaves)
 
 
 def _open_names(now: CheckList) -> list[str]:

@@ -6,9 +6,8 @@ from typing import Final, NamedTuple
 from mogplex_ci import gate_kinds
 from mogplex_ci.gates.artifact import ArtifactIs, judge_artifact
 from mogplex_ci.gates.change import (
-    AllowedPaths,
     Change,
-    ProtectedPaths,
+    Paths,
     judge_allowed_paths,
     judge_change,
     judge_protected_paths,
@@ -41,11 +40,9 @@ JUDGES: Final[Mapping[gate_kinds.GateKind, GateJudge]] = {
     gate_kinds.PULL_REQUEST: GateJudge(
         judge_pull_request, PullRequestIs.OPEN, PullRequestIs.MISSING
     ),
-    gate_kinds.ALLOWED_PATHS: GateJudge(
-        judge_allowed_paths, AllowedPaths.INSIDE, AllowedPaths.OUTSIDE
-    ),
+    gate_kinds.ALLOWED_PATHS: GateJudge(judge_allowed_paths, Paths.ALLOWED, Paths.NOT_ALLOWED),
     gate_kinds.PROTECTED_PATHS: GateJudge(
-        judge_protected_paths, ProtectedPaths.NONE, ProtectedPaths.CHANGED
+        judge_protected_paths, Paths.NOT_PROTECTED, Paths.PROTECTED
     ),
     gate_kinds.ARTIFACT: GateJudge(judge_artifact, ArtifactIs.VALID, ArtifactIs.INVALID),
     gate_kinds.CHECKS: GateJudge(judge_checks, Checks.PASSED, Checks.FAILED),
