@@ -255,10 +255,12 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
     of_action = {f"INPUT_{name.upper()}" for name in on_github}  # hyphens stay
     for variable in sorted(env):
         name = _name_of(variable)
+        # an input of ``with:`` on GitHub
+        is_of_action = variable.startswith("INPUT_") and variable not in _RUNNER_INPUTS
         if variable.startswith("MOGPLEX_") and variable not in ours | OUTPUT_VARIABLES:
             remedy = instead_of(name, ours_by_name, otherwise=SEE_INPUTS)
             yield Problem(variable[:100], "is not an input", remedy)
-        elif _is_of_action(variable) and variable not in of_action:
+        elif is_of_action and variable not in of_action:
             if name in on_github and f"INPUT_{name.upper()}" in env:
                 continue  # the same input, by a name that shells take as well
             shown = variable.partition("_")[2].lower()
@@ -269,11 +271,6 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
             else:
                 remedy = instead_of(name, on_github, otherwise=SEE_INPUTS)
                 yield Problem(shown[:100], "is not an input", remedy)
-
-
-def _is_of_action(variable: str) -> bool:
-    """Whether it is an input of ``with:`` on GitHub."""
-    return variable.startswith("INPUT_") and variable not in _RUNNER_INPUTS
 
 
 def _name_of(variable: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import (
     PROMPT_FILE_BYTES,
-    Input,
     check,
     enumeration,
     inputs,
@@ -47,19 +46,13 @@ def read_values(
         if text is None or name in wrong:
             continue
         try:
-            values[name] = _value(spec, text, platform)
+            reader = _READERS.get(spec.kind.name)
+            values[name] = spec.value(text) if reader is None else reader(platform, text)
         except UsageError as error:
             problems += error.problems
         except ValueError as error:
             problems.append(spec.kind.refused(name, text, str(error)))
     return values, problems
-
-
-def _value(spec: Input, text: str, platform: Platform) -> object:
-    reader = _READERS.get(spec.kind.name)
-    if reader is None:
-        return spec.value(text)
-    return reader(platform, text)
 
 
 def artifact_path(name: str) -> str:

@@ -11,22 +11,13 @@ from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.github import GITHUB, GitHubActions, run_page
 from mogplex_ci.platforms.system import (
     USUAL_STOP_SECONDS,
-    Attempt,
     Env,
     any_of,
-    counted,
+    by_name,
     equals,
-    not_told,
 )
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import Markdown, SafeText
-
-
-def _attempt(env: Env) -> Attempt:
-    """Return the try; if the server does not count them, this may be a later one."""
-    if not env.get("GITHUB_RUN_ATTEMPT"):
-        return not_told(env)
-    return counted("GITHUB_RUN_ATTEMPT")(env)
 
 
 def _is_exec(env: Env) -> bool:
@@ -37,7 +28,10 @@ def _is_exec(env: Env) -> bool:
 FORGEJO: Final = GITHUB._replace(
     name="forgejo",
     matches=any_of(equals("FORGEJO_ACTIONS", "true"), equals("GITEA_ACTIONS", "true")),
-    attempt=_attempt,
+    # If the server does not count the tries, this may be a later one.
+    attempt=by_name(
+        "GITHUB_RUN_ATTEMPT", is_later=lambda env: env.get("GITHUB_RUN_ATTEMPT") != "1"
+    ),
     # Its repositories and workflow runs are the forge's own, and so are server and API, to which no
     # token of GitHub must go.
     repository="",

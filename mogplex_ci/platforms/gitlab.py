@@ -17,11 +17,12 @@ from urllib.parse import quote
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import (
-    Attempt,
     Env,
     JobEnd,
     System,
+    always,
     any_of,
+    by_name,
     differs,
     equals,
     has_all,
@@ -100,11 +101,6 @@ def _seconds_since(env: Env) -> float:
         return 0.0
 
 
-def _attempt(env: Env) -> Attempt:
-    """Return the try: a retry has the same name and a new id, and nothing tells which is first."""
-    return Attempt(env.get("CI_JOB_ID"), may_be_later=True)
-
-
 # A fork's merge request runs in the fork's own project, with its own variables, until a member runs
 # a pipeline for it in this one.
 #
@@ -116,7 +112,8 @@ GITLAB: Final = System(
     any_of(equals("GITLAB_CI", "true"), has_all("CI_PIPELINE_ID", "CI_SERVER_URL")),
     parts=("CI_PIPELINE_ID", "CI_SERVER_URL", "CI_PROJECT_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
     label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
-    attempt=_attempt,
+    # A retry has the same name and a new id, and nothing tells which is first.
+    attempt=by_name("CI_JOB_ID", is_later=always),
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",
     parallel_jobs="CI_NODE_TOTAL",

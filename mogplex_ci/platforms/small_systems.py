@@ -40,10 +40,6 @@ def _is_drone_exec(env: Env) -> bool:
     return env.get("DRONE_BUILD_NUMBER") == "1" and not env.get("DRONE_SYSTEM_HOST")
 
 
-def _has_build_tag_of_jenkins(env: Env) -> bool:
-    return env.get("BUILD_TAG", "").startswith("jenkins-")
-
-
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
@@ -146,7 +142,7 @@ SMALL_SYSTEMS: Final = (
     System(
         "jenkins",
         # the URL is set when the administrator has set it
-        any_of(has("JENKINS_URL"), _has_build_tag_of_jenkins),
+        any_of(has("JENKINS_URL"), lambda env: env.get("BUILD_TAG", "").startswith("jenkins-")),
         parts=("BUILD_TAG", "JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
         label=("JOB_NAME", "BUILD_NUMBER", "STAGE_NAME"),
         # nothing counts the tries of a ``retry`` in the stage

@@ -44,8 +44,10 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
         case b.RoundsTable(_, ended):
             if ended is not None:
                 lines.say("No further round: ", ended)
-        case b.Commands():
-            _write_commands(lines, block)
+        case b.Commands(steps):
+            for step in steps:
+                if step.is_in_log:
+                    lines.say("To ", step.purpose, ": ", step.command)
         case b.RunsTable():
             for line in _rows_of_runs(block, lines.safe):
                 lines.line(line)
@@ -58,12 +60,6 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
 def _left_out(block: b.Block) -> Never:
     """The log has said what these blocks say: ``LEFT_OUT`` in ``report/story.py`` names them."""
     raise TypeError(f"the log has no {type(block).__name__}")
-
-
-def _write_commands(lines: LogLines, commands: b.Commands) -> None:
-    for step in commands.steps:
-        if step.is_in_log:
-            lines.say("To ", step.purpose, ": ", step.command)
 
 
 def _write_sentence(lines: LogLines, sentence: b.Sentence) -> None:

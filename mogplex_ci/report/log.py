@@ -58,7 +58,7 @@ class Log(Report):
         """Of runs that failed: what no annotation has said, because one is kept for all that
         come.
         """
-        self._runs: dict[int, _StreamedLog | _FoldedLog] = {}
+        self._runs: dict[int, RunLog | _FoldedLog] = {}
         """The logs of the runs that are not over, by number."""
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
@@ -122,10 +122,11 @@ class Log(Report):
     def begin_runs(self, runs: Sequence[StepRun]) -> None:
         """Stream the log of an only run; of several, say which will be started."""
         if len(runs) == 1:
-            self._runs = {run.number: _StreamedLog(self.lines, run) for run in runs}
+            self._runs = {run.number: RunLog(self.lines, run.inputs) for run in runs}
             return
         room = KEPT_LIMIT // len(runs)
-        self._runs = {run.number: _FoldedLog(self.lines, run, room) for run in runs}
+        takes = self._takes_turning_point
+        self._runs = {run.number: _FoldedLog(self.lines, run, room, takes) for run in runs}
         number = count(len(runs), "run")
         if self.logs_folder is not None:
             _discard_logs(self.logs_folder)
@@ -145,17 +146,17 @@ class Log(Report):
 
     def writes_at_once(self, run: StepRun, update: u.Update) -> bool:
         """Whether an update of a run is in the job log as soon as it comes."""
-        is_streamed = isinstance(self._runs[run.number], _StreamedLog)
+        is_streamed = isinstance(self._runs[run.number], RunLog)
         return is_streamed or isinstance(update, TurningPoint)
 
     def on(self, run: StepRun, update: u.Update) -> None:
         """Write what happened in a run."""
-        self._runs[run.number].on(update, is_turning_point=self._takes_turning_point(update))
+        self._runs[run.number].on(update)
 
     def end_run(self, run: "RunFacts") -> None:
         """Write how a run ended."""
         log = self._runs.pop(run.number)
-        if isinstance(log, _StreamedLog):
+        if isinstance(log, RunLog):
             log.end(run)
         elif run.ending.result is not Result.SKIPPED:
             # Of those that were skipped one line says it, and the table at the end names them.
@@ -277,39 +278,29 @@ class Log(Report):
         return isinstance(update, TurningPoint)
 
 
-class _StreamedLog:
-    """The log of an only run, which is the job log itself."""
-
-    def __init__(self, lines: JobLogLines, run: StepRun) -> None:
-        self._log = RunLog(lines, run.inputs)
-
-    def on(self, update: u.Update, *, is_turning_point: bool) -> None:
-        """Write what happened."""
-        self._log.on(update)
-
-    def end(self, run: "RunFacts") -> None:
-        """Write how the run ended."""
-        self._log.end(run)
-
-
 class _FoldedLog:
     """The log of one run of several: its turning points in the job log, and all of it in one group
     at its end.
     """
 
-    def __init__(self, lines: JobLogLines, run: StepRun, room: int) -> None:
-        """``room`` is the bytes that are kept."""
+    def __init__(
+        self, lines: JobLogLines, run: StepRun, room: int, takes: Callable[[u.Update], bool]
+    ) -> None:
+        """``room`` is the bytes that are kept; ``takes`` says whether an update is a turning
+        point.
+        """
+        self._takes = takes
         self._job_log = lines
         self._name = run.name
         self._kept = KeptLines(lines.safe, room)
         self._log = RunLog(self._kept, run.inputs)
 
-    def on(self, update: u.Update, *, is_turning_point: bool) -> None:
+    def on(self, update: u.Update) -> None:
         """Keep what happened, and write its first line at once if it is a turning point."""
         self._log.settle(update)
         self._kept.first_of_update = None
         self._log.on(update)
-        if is_turning_point and self._kept.first_of_update:
+        if self._takes(update) and self._kept.first_of_update:
             self._job_log.say(self._name, " ", self._kept.first_of_update)
 
     def end(self, run: "RunFacts") -> None:

@@ -106,14 +106,12 @@ class Collector(requests.Session):
             self.failure = failure_of(error, host_of(options["url"]), None).cause
             raise
         response.close()
+        media_type = response.headers.get("Content-Type", "").lower()
+        is_web_page = media_type.startswith("text/html")
         if response.status_code >= 400:
             self.failure = f"it responded with status {response.status_code}"
-        elif response.status_code >= 300 or _is_web_page(response):
+        elif response.status_code >= 300 or is_web_page:
             # The SDK takes it for success.
             self.failure = "it responded with a web page or a redirect, as no collector does"
             raise requests.RequestException
         return response
-
-
-def _is_web_page(response: requests.Response) -> bool:
-    return response.headers.get("Content-Type", "").lower().startswith("text/html")

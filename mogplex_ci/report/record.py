@@ -32,6 +32,7 @@ def record_of(
     if run is None or delivery is None or not details.gates:
         return None
     before = delivery.branch_before or delivery.base_before
+    image = image_of(platform.env)
     run_ids = [each.run_id for each in details.rounds if each.run_id] or [run.id]
     return {
         "version": RECORD_VERSION,
@@ -57,7 +58,7 @@ def record_of(
             for check in delivery.checks[:MOST_CHECKS]
         ],
         "job": _job(platform, safe),
-        "image": _image_digest(platform),
+        "image": None if image is None else image.digest,
     }
 
 
@@ -99,9 +100,3 @@ def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:
         "attempt": safe.identifier(identity.attempt) if identity else None,
         "url": safe.url(platform.job_url),
     }
-
-
-def _image_digest(platform: Platform) -> str | None:
-    """Return the digest of the image that runs, if it is known."""
-    image = image_of(platform.env)
-    return None if image is None else image.digest

@@ -147,7 +147,10 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     if step.failed_alone:
         story += failure
     elif ending.result is Result.INTERRUPTED or ending.remedy:
-        story += [(Matter.FAILURE, block) for block in _failure_of_several(ending)]
+        why = b.Failure(
+            Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
+        )
+        story.append((Matter.FAILURE, why))
     story.append((Matter.RUNS, _runs(step, safe)))
     names = [run.name for run in step.runs if run.was_skipped]
     if names:
@@ -252,12 +255,6 @@ def _failure(ending: EndingFacts) -> Iterator[b.Block]:
         exit_code=ending.exit_code,
         detail=None if is_rejected else ending.detail,
         remedy=None if is_rejected else ending.remedy,
-    )
-
-
-def _failure_of_several(ending: EndingFacts) -> Iterator[b.Block]:
-    yield b.Failure(
-        Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
     )
 
 

@@ -272,7 +272,12 @@ class Follower:
             if self._has_last:
                 seconds = sum(LATE_EVENT_PAUSES)
             try:
-                page = yield from service.answer_to(self._ask_for_events, began + seconds)
+                page = yield from service.answer_to(
+                    lambda left: service.client.events(
+                        self.run.id, seen=self._feed.seen, timeout=left
+                    ),
+                    began + seconds,
+                )
             except MogplexError:
                 if not self._has_last:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
@@ -282,9 +287,6 @@ class Follower:
             is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
             if self._changed_at < asked_at and is_quiet and self._has_last:
                 break
-
-    def _ask_for_events(self, timeout: float) -> EventPage:
-        return self._service.client.events(self.run.id, seen=self._feed.seen, timeout=timeout)
 
     @property
     def _has_last(self) -> bool:

@@ -21,11 +21,6 @@ def no_fault(name: str) -> None:
     """Know nothing about the repository ``name``."""
 
 
-def alone() -> int:
-    """Return that no other step of the job uses the token."""
-    return 1
-
-
 class Plan(NamedTuple):
     """The plan of one run."""
 
@@ -41,7 +36,7 @@ class Plan(NamedTuple):
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that the inputs do not tell."""
     fault_of_repo: FaultOf = no_fault
-    uses_in_job: Callable[[], int] = alone
+    uses_in_job: Callable[[], int] = lambda: 1
     """Returns how many steps of each job use the token now."""
 
 

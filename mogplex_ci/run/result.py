@@ -478,7 +478,8 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check that the Mogplex GitHub App may push here.",
         )
     if timeline.agent_worked:
-        if timeline.has_spoken or timeline.calls:
+        has_spoken = timeline.last_words is not None or timeline.holds_words
+        if has_spoken or timeline.calls:
             return "the run failed", "Read the agent's last actions."
         return "the run failed", "Read the run's events."
     if timeline.sandbox_was_ready:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from mogplex_ci.models import Event, EventKind, GitState, RunEnd, ToolState
+from mogplex_ci.models import Event, EventKind, RunEnd, ToolState
 from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
 from mogplex_ci.sanitize import Redactor
 from mogplex_ci.untrusted import Untrusted
@@ -323,11 +323,6 @@ class Timeline:
                 return entry.text
         return None
 
-    @property
-    def has_spoken(self) -> bool:
-        """Whether the agent has said anything, even if it is still held back."""
-        return self.last_words is not None or self.holds_words
-
     def spans(self) -> list[PhaseSpan]:
         """Return the phases that were reached; one without an end lasts to the newest event."""
         started: dict[Phase, float] = {}
@@ -388,7 +383,9 @@ class Timeline:
             case EventKind.MESSAGE:
                 yield from self._whole_message(event, at)
             case EventKind.DELIVERY:
-                yield from self._deliver(event, at)
+                if self._reach(Phase.DELIVERY):
+                    yield from self._end_work(at, event)
+                    yield PhaseStarted(Phase.DELIVERY, at, event)
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 yield from self._end_work(at, event)
                 yield Note(at, event)
@@ -420,11 +417,6 @@ class Timeline:
             yield from self._say(self._buffer.interrupt(ends_message=True))
             yield from self._say(self._buffer.whole(event.message))
 
-    def _deliver(self, event: Event, at: float) -> Iterator[Addition]:
-        if self._reach(Phase.DELIVERY):
-            yield from self._end_work(at, event)
-            yield PhaseStarted(Phase.DELIVERY, at, event)
-
     def _call_in(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that an event starts or ends."""
         if event.kind is EventKind.TOOL_STARTED:
@@ -434,19 +426,17 @@ class Timeline:
         return call
 
     def _read_facts(self, event: Event) -> None:
-        if event.git is not None:
-            self._read_git(event.git, is_delivery=event.kind is EventKind.DELIVERY)
+        git = event.git
+        if git is not None:
+            self.branch = git.working_branch or self.branch
+            self.base_branch = git.base_branch or self.base_branch
+            self.outcome.pull_request_url = git.pull_request_url or self.outcome.pull_request_url
+        if git is not None and event.kind is EventKind.DELIVERY:
+            self.outcome.changed = git.changed
         if event.doubted_claims is not None:
             self.outcome.doubted_claims = event.doubted_claims
         if event.end is not None:
             self._read_end(event, event.end)
-
-    def _read_git(self, git: GitState, *, is_delivery: bool) -> None:
-        self.branch = git.working_branch or self.branch
-        self.base_branch = git.base_branch or self.base_branch
-        self.outcome.pull_request_url = git.pull_request_url or self.outcome.pull_request_url
-        if is_delivery:
-            self.outcome.changed = git.changed
 
     def _read_end(self, event: Event, end: RunEnd) -> None:
         outcome = self.outcome

@@ -100,13 +100,19 @@ class Rounds:
             if not details.gates or inspection is None:  # it failed, paused, or was not started
                 ending = self._with_refused_push(result.ending, details)
                 return RunResult(ending, self._with_rounds(details))
-            self._note(details, inspection)
+            run_id = details.run.id if details.run else ""
+            failed = tuple(failed_names(inspection.rejected_checks))
+            commit = inspection.candidate.commit
+            self._rounds.append(Round(run_id, commit, details.gates, failed))
             self._last = details
             if result.ending.result is not Result.REJECTED:
                 return RunResult(result.ending, self._with_rounds(details))
             repair = yield from self._repair(details, inspection)
             if repair is None:
-                return RunResult(self._given_up(result.ending), self._with_rounds(details))
+                why = self._rounds[-1].ended
+                cause = f"{result.ending.cause}; no further round: {why}"
+                ending = result.ending._replace(cause=cause)
+                return RunResult(ending, self._with_rounds(details))
             number = len(self._rounds) + 1
             has_own_rounds = self._is_rerun and number == 2
             yield NextRound(number, most, self._rounds[-1].faults, begins_rerun=has_own_rounds)
@@ -143,7 +149,8 @@ class Rounds:
         Raises:
             StopRequested: a stop signal came.
         """
-        judging = judge_run(result, self._inspector, self._failed_checks)
+        failed_before = frozenset(name for this in self._rounds for name in this.failed_checks)
+        judging = judge_run(result, self._inspector, failed_before)
         while True:
             try:
                 update = next(judging)
@@ -187,16 +194,6 @@ class Rounds:
             )
         return details._replace(rounds=tuple(self._rounds))
 
-    def _given_up(self, ending: Ending) -> Ending:
-        """Return the ending of a rejected run with the reason why no round follows."""
-        why = self._rounds[-1].ended
-        return ending._replace(cause=f"{ending.cause}; no further round: {why}")
-
-    @property
-    def _failed_checks(self) -> frozenset[str]:
-        """Names of the checks that failed in earlier rounds."""
-        return frozenset(name for this in self._rounds for name in this.failed_checks)
-
     def _with_refused_push(self, ending: Ending, details: RunDetails) -> Ending:
         """Return the ending of a later round that failed, with the advice if its push was
         refused.
@@ -209,18 +206,6 @@ class Rounds:
         branch = inspection.candidate.branch
         remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
         return ending._replace(remedy=remedy)
-
-    def _note(self, details: RunDetails, inspection: Inspection) -> None:
-        """Note the round that was judged."""
-        run_id = details.run.id if details.run else ""
-        self._rounds.append(
-            Round(
-                run_id,
-                inspection.candidate.commit,
-                details.gates,
-                tuple(failed_names(inspection.rejected_checks)),
-            )
-        )
 
     def _repair(
         self, details: RunDetails, inspection: Inspection

@@ -135,7 +135,11 @@ def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
         if left <= 0:
             break
         try:
-            _try(wanted.github.within(left), right, wanted.branch)
+            github = wanted.github.within(left)
+            if right == _CONTENTS and wanted.branch:
+                github.tip(wanted.branch)  # which the baseline begins with, too
+            else:
+                github.try_to_read(READ_RIGHTS[right], right)
         except errors.GitHubForbiddenError:
             missing.append(right)
         except (errors.GitHubNotFoundError, errors.GitHubTokenError):
@@ -143,13 +147,6 @@ def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
         except errors.GitHubError:
             continue
     return missing
-
-
-def _try(github: GitHubApi, right: str, branch: str) -> None:
-    if right == _CONTENTS and branch:
-        github.tip(branch)  # which the baseline begins with, too
-    else:
-        github.try_to_read(READ_RIGHTS[right], right)
 
 
 def _all_of(words: list[str]) -> str:

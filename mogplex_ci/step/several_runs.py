@@ -52,14 +52,11 @@ class SharedToken:
         self._history = ServiceHistory()
         self.budget = TokenBudget()
 
-    def client(self) -> Client:
-        """Return a client that is no run's."""
-        turn = partial(self.budget.turn, clock=self._clock)
-        return self._connect(throttle=turn, history=self._history)
-
-    def client_of(self, run: StepRun, check_start: Callable[[], None]) -> Client:
-        """Return the client of a run, which asks ``check_start`` before it starts one."""
-        turn = partial(self.budget.turn, clock=self._clock, run=run.number, check_start=check_start)
+    def client(self, run: int = 0, check_start: Callable[[], None] = lambda: None) -> Client:
+        """Return the client of the run with this number, which asks ``check_start`` before it
+        starts one; without a number a client that is no run's.
+        """
+        turn = partial(self.budget.turn, clock=self._clock, run=run, check_start=check_start)
         return self._connect(throttle=turn, history=self._history)
 
 
@@ -93,7 +90,7 @@ def perform_fleet(step: Step, runs: Sequence[StepRun], token: SharedToken) -> En
 
     def work(run: StepRun, halt: Stop) -> Generator[Update, None, RunResult]:
         check_start = partial(fleet.check_start, run)
-        connect = partial(token.client_of, run, check_start)
+        connect = partial(token.client, run.number, check_start)
         return execute(step._replace(stop=halt), run, connect)
 
     def counts() -> SafeText:

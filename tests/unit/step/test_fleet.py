@@ -150,7 +150,7 @@ def test_the_runs_of_a_step_share_the_limits_of_their_token_and_what_is_known_of
     )
     with Emulator("success", limits=False) as emulator:
         token = SharedToken(partial(Client, emulator.url, emulator.token), clock)
-        first, second = token.client(), token.client_of(run, lambda: asked.append(1))
+        first, second = token.client(), token.client(run.number, lambda: asked.append(1))
         (repo_id, *_) = (repo.id for repo in first.repos())
         emulator.inject("repos", status=401, body=UNAUTHORIZED, times=2)
         for client in (first, second):
