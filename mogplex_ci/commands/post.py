@@ -4,7 +4,7 @@ were killed.
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 from mogplex_ci.api.retry import ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
@@ -22,19 +22,9 @@ from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.text import CANCEL, command_line, join_present, problem
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
 from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, count
-from mogplex_ci.step.planning import job_name
 from mogplex_ci.step.state import OpenRun, SavedRun, StateFiles, forget
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop, StopRequested, stop_of_process
-
-
-class Settled(NamedTuple):
-    """A run that is over now."""
-
-    run_id: str
-    status: str
-    had_ended: bool
-    """Whether it had ended before the clean-up asked."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -50,7 +40,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return error.exit_code
     texts = given_texts(argv, env)
     token = texts.get("api-key", "")
-    job = job_name(platform, MatrixJob.by_texts(texts).parts, texts.get("idempotency-key"))
+    matrix = MatrixJob.by_texts(texts).parts
+    job = platform.job_name(texts.get("idempotency-key"), matrix)
     if job is None:  # no step has saved anything
         return 0
     found = StateFiles(platform, job, token).find()
@@ -82,7 +73,9 @@ class CleanUp:
         self._clock = Clock()
         self._left: list[SavedRun] = []
         """Runs of which it has not said yet what became of them."""
-        self._settled: list[Settled] = []
+        self._cancelled: list[SafeText] = []
+        self._over: list[SafeText] = []
+        """Runs that had ended before the clean-up asked."""
         self._to_tell: list[tuple[OpenRun, str]] = []
         """What comments do not say yet: every run is cancelled first."""
 
@@ -149,10 +142,11 @@ class CleanUp:
             return error.exit_code
         self._settle(saved)
         run_id = answer.run.id if answer.run is not None else run.run_id
-        self._settled.append(Settled(run_id, answer.status, answer.already_terminal))
         if answer.already_terminal:
+            self._over.append(self._safe.line("run {} ({})", run_id, answer.status))
             self._line("The run had already ended: ", Untrusted(answer.status))
         else:
+            self._cancelled.append(self._safe.line("run {}", run_id))
             self._line("Run ", Untrusted(answer.status))
         self._to_tell.append((run, f"its status is {answer.status}"))
         return 0
@@ -199,22 +193,14 @@ class CleanUp:
     def _say_settled(self) -> None:
         """Say in one notice, and in one line of the summary, what became of the runs."""
         safe = self._safe
-        if not self._settled:
-            return
-        cancelled = [
-            safe.line("run {}", each.run_id) for each in self._settled if not each.had_ended
-        ]
-        ended = [
-            safe.line("run {} ({})", each.run_id, each.status)
-            for each in self._settled
-            if each.had_ended
-        ]
         parts: list[Part] = []
-        if cancelled:
-            parts += ["Cancelled by the clean-up: ", *join_present(", ", *cancelled), "."]
-        if ended:
-            over: list[Part] = ["Already over: ", *join_present(", ", *ended), "."]
+        if self._cancelled:
+            parts += ["Cancelled by the clean-up: ", *join_present(", ", *self._cancelled), "."]
+        if self._over:
+            over: list[Part] = ["Already over: ", *join_present(", ", *self._over), "."]
             parts += [" ", *over] if parts else over
+        if not parts:
+            return
         said = safe.sentence(*parts)
         lines = JobLogLines(self._platform, safe)
         lines.wanted = self._texts.get("annotations", "all").lower()

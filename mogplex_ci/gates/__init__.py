@@ -13,7 +13,7 @@ from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import ARTIFACT, BRANCH, GATES, GateKind
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.inspector import Inspector
-from mogplex_ci.gates.outcome import GateFinding, Passed
+from mogplex_ci.gates.outcome import GateFinding, Passed, Unknown
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.inputs.read import ActionInputs
@@ -22,19 +22,10 @@ from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_
 from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["Inspector", "Queries", "Sources", "inspector_of", "judge_run"]
+__all__ = ["ActionInputs", "Inspector", "Queries", "Sources", "judge_run"]
 
 MAX_LISTED: Final = 20
 """Paths, checks or faults that a gate lists."""
-
-
-def inspector_of(inputs: ActionInputs, sources: Sources) -> Inspector:
-    """Return who inspects the runs of one task. GitHub is queried if a gate or ``repair`` needs
-    it.
-    """
-    gates = [kind for kind in GATES if kind.name in inputs.gates]
-    asks_github = inputs.repair > 0 or any(kind.needs for kind in gates)
-    return Inspector(inputs, sources, asks_github=asks_github)
 
 
 def judge_run(
@@ -129,7 +120,7 @@ def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Gat
         try:
             return (yield from judge.find(inspection))
         except GitHubError as error:
-            return GateFinding.unknown(error)
+            return GateFinding(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)
     items = rounds[min(inspection.round, len(rounds)) - 1].get(kind.name)
     if items is None:
         return played

@@ -74,17 +74,8 @@ class Candidate(NamedTuple):
         """
         if self.commit is None:
             return self
-        try:
-            changes = yield from self._changes(self.commit, baseline, queries)
-        except GitHubError as error:
-            return self._replace(changes=error)
-        return self._replace(changes=changes)
-
-    def _changes(
-        self, commit: str, baseline: Baseline, queries: Queries
-    ) -> Generator[Update, None, Changes]:
         if baseline.since is None or baseline.branch is None:
-            raise GitHubError(_NO_START)
+            return self._replace(changes=GitHubError(_NO_START))
         beginning = Beginning(
             baseline.branch,
             baseline.base,
@@ -93,8 +84,12 @@ class Candidate(NamedTuple):
             baseline.since,
         )
         wait = partial(queries.wait_to_settle, self.known_at)
-        history = History(queries.ask, beginning, commit, wait)
-        return (yield from history.changes())
+        history = History(queries.ask, beginning, self.commit, wait)
+        try:
+            changes = yield from history.changes()
+        except GitHubError as error:
+            return self._replace(changes=error)
+        return self._replace(changes=changes)
 
     def with_pull_requests(self, queries: Queries) -> Generator[Update, None, "Candidate"]:
         """Return it with the pull requests of the branch as they are now."""

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.gates.baseline import Baseline, Notary
 from mogplex_ci.gates.candidate import Candidate, with_commit
 from mogplex_ci.gates.inspection import Inspection
@@ -17,10 +18,12 @@ from mogplex_ci.run.updates import Started, Starting, Update
 class Inspector:
     """Notes the baseline, then builds the inspection of each run that succeeded."""
 
-    def __init__(self, inputs: ActionInputs, sources: Sources, *, asks_github: bool) -> None:
-        """``asks_github``: whether anything needs GitHub's word."""
+    def __init__(self, inputs: ActionInputs, sources: Sources) -> None:
+        """GitHub is queried if a gate or ``repair`` needs it."""
         self.inputs = inputs
         self.sources = sources
+        gates = [kind for kind in GATES if kind.name in inputs.gates]
+        asks_github = inputs.repair > 0 or any(kind.needs for kind in gates)
         has_token = inputs.github_token is not None
         self.queries = Queries(sources, is_needed=asks_github, has_token=has_token)
         self.baseline = Baseline()

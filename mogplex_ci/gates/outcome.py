@@ -5,7 +5,6 @@ of them.
 from enum import Enum, unique
 from typing import Final, NamedTuple, TypeAlias
 
-from mogplex_ci.errors import GitHubError
 from mogplex_ci.github_api import Check, PullRequest, RequiredCheck
 from mogplex_ci.run.delivery import JudgedCheck
 from mogplex_ci.untrusted import Untrusted
@@ -93,8 +92,3 @@ class GateFinding(NamedTuple):
     """The judged checks that failed, if the gate rejects them."""
     also_red: bool = False
     """Whether some of them had failed on the base before the run, too."""
-
-    @classmethod
-    def unknown(cls, error: GitHubError) -> "GateFinding":
-        """Return the finding of a gate that could not be judged."""
-        return cls(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)

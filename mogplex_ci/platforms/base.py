@@ -6,7 +6,7 @@ dotenv file.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from os import urandom
 from pathlib import Path
@@ -166,19 +166,20 @@ class Platform:
             later_attempt=attempt.may_be_later,
         )
 
-    def job_name(self, key: str | None) -> tuple[str, ...] | None:
+    def job_name(self, key: str | None, matrix: Sequence[str] = ()) -> tuple[str, ...] | None:
         """Return what names this attempt of the job, and not the step: a clean-up in a later step
         finds by it what the step has saved. None if nothing tells.
 
         ``key`` is the idempotency key that the user gave, if so: it names the job where the
-        environment does not.
+        environment does not. The jobs of a matrix differ in ``matrix``.
         """
         identity = self.identity()
         if identity is None:
-            return (self.name, key) if key else None
+            return (self.name, key, *matrix) if key else None
         system = self.system
         parts = [value_of(cell, self.env) for cell in system.parts if cell not in system.step]
-        return (self.name, *parts, *system.more_parts(self.env), identity.attempt or "")
+        attempt = identity.attempt or ""
+        return (self.name, *parts, *system.more_parts(self.env), attempt, *matrix)
 
     @property
     def state_folder(self) -> Path | None:

@@ -66,16 +66,6 @@ def _derived_key(
     return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
 
 
-def job_name(platform: Platform, matrix: Sequence[str], key: str | None) -> tuple[str, ...] | None:
-    """Return what names this attempt of the job, see ``Platform.job_name``. The jobs of a matrix
-    differ in ``matrix``; ``key`` is the user's own.
-    """
-    name = platform.job_name(key)
-    if name is None:
-        return None
-    return (*name, *matrix)
-
-
 def run_name(run: StepRun) -> str:
     """Return what names a run in its job, whichever of its tries and rounds it is."""
     return f"{run.plan.key.base} {run.inputs.run_id or ''}"

@@ -32,7 +32,7 @@ from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
 from mogplex_ci.step.ledger import Ledger
-from mogplex_ci.step.planning import job_name, run_name
+from mogplex_ci.step.planning import run_name
 from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
@@ -109,8 +109,12 @@ class Recorder:
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
+        job = self._platform.job_name(inputs.idempotency_key, inputs.matrix_job.parts)
+        if not inputs.dry_run and job is not None:
+            self._state = StateFiles(self._platform, job, inputs.api_key or "")
         if not inputs.dry_run:
-            self._open_state(inputs)
+            cancels = inputs.on_interrupt == "cancel"
+            self._ledger = Ledger(self._save_state, inputs.base_url, cancels_if_killed=cancels)
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))
@@ -118,16 +122,6 @@ class Recorder:
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
-
-    def _open_state(self, inputs: ActionInputs) -> None:
-        job = job_name(self._platform, inputs.matrix_job.parts, inputs.idempotency_key)
-        if job is not None:
-            self._state = StateFiles(self._platform, job, inputs.api_key or "")
-        self._ledger = Ledger(
-            self._save_state,
-            inputs.base_url,
-            cancels_if_killed=inputs.on_interrupt == "cancel",
-        )
 
     def open_files(self, folder: Path | None) -> None:
         """Write the files of ``output-dir``, also if other inputs are wrong: those of an earlier
@@ -229,10 +223,9 @@ class Recorder:
         """Record the updates of ``work``, which looks up the step's repositories, until it is done;
         return its result.
         """
-        return finish(work, self._on_lookup)
-
-    def _on_lookup(self, update: Update) -> None:
-        self._each_report(lambda report: report.on_lookup(update))
+        return finish(
+            work, lambda update: self._each_report(lambda report: report.on_lookup(update))
+        )
 
     def follow(self, run: StepRun, work: Generator[Update, None, RunResult]) -> RunResult:
         """Record the updates of ``work``, which executes ``run``, and how it ended; return that."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
-from mogplex_ci.gates import Inspector, Queries, Sources, inspector_of, judge_run
+from mogplex_ci.gates import Inspector, Queries, Sources, judge_run
 from mogplex_ci.gates.check_list import failed_names
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.inputs.declared import inputs as declared
@@ -322,4 +322,4 @@ def _inspector_of(step: Step, inputs: ActionInputs, service: Service) -> Inspect
         scenario_rounds=scenario_rounds,
         servers=step.platform.github_servers,
     )
-    return inspector_of(inputs, sources)
+    return Inspector(inputs, sources)

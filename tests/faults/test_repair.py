@@ -11,7 +11,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from mogplex_ci.errors import MissingRightsError
-from mogplex_ci.gates import Sources, inspector_of
+from mogplex_ci.gates import Inspector, Sources
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -105,7 +105,7 @@ class Step:
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
             Sanitizer(self.secrets),
         )
-        inspector = inspector_of(self.inputs, sources)
+        inspector = Inspector(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
         rounds = Rounds(
             plan, inspector, sources.safe, lambda _: None, lambda _: None, self.before_first_start

@@ -15,7 +15,7 @@ from typing import Any
 
 from mogplex_ci.api.budget import GITHUB_CALLS, Throttle, TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Inspector, Sources, inspector_of
+from mogplex_ci.gates import Inspector, Sources
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs, read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -176,7 +176,7 @@ class Story:
             return GitHubApi(self.github.url, TOKEN, repo.full_name.text, throttle=throttle)
 
         sources = Sources(service, connect, safe=safe, own_run=own_run)
-        inspector = inspector_of(typed, sources)
+        inspector = Inspector(typed, sources)
         plan = case.plan(inputs=typed, request=typed.start_request)
         return Rounds(plan, inspector, safe, lambda _: None, lambda _: None).perform(), inspector
 

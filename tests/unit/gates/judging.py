@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Sources, inspector_of, judge_run
+from mogplex_ci.gates import Inspector, Sources, judge_run
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.read import ActionInputs
@@ -97,7 +97,7 @@ def judged(
     clock = clock or own_clock
     assert clock is not None
     service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
-    inspector = inspector_of(
+    inspector = Inspector(
         wanted._replace(branch=branch), Sources(service, connect, Sanitizer(), **fields)
     )
     said = [] if said is None else said
