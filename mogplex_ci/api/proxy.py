@@ -37,17 +37,14 @@ def proxy_for(url: str) -> Proxy | None:
     address = select_proxy(url, get_environ_proxies(url, no_proxy=None))
     if not address:
         return None
-    variable = _variable_with(address, urlsplit(url).scheme)
+    own = f"{urlsplit(url).scheme}_proxy"
+    names = (own, own.upper(), "all_proxy", "ALL_PROXY")
+    variable = next((name for name in names if os.environ.get(name) == address), own.upper())
     host = _host_of(address)
     if host is None:
         # Not shown: it may hold a password.
         raise UsageError(Problem(variable, "is not a usable proxy address", _REMEDY))
     return Proxy(variable, host)
-
-
-def _variable_with(address: str, scheme: str) -> str:
-    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
-    return next((name for name in names if os.environ.get(name) == address), names[1])
 
 
 def _host_of(address: str) -> str | None:

@@ -74,15 +74,15 @@ class Fault:
         values = {
             **fields,
             "when": fields.get("when", when),
-            "delay": _seconds(fields.get("delay", 0.0)),
+            "delay": seconds_of(fields.get("delay", 0.0)),
         }
         if "lasts" in fields:
-            values["lasts"] = _seconds(fields["lasts"])
+            values["lasts"] = seconds_of(fields["lasts"])
         values["interim"] = tuple(fields.get("interim", ()))
         if fields.get("close") is True:
             values["close"] = 0.0
         elif "close" in fields:
-            values["close"] = _seconds(fields["close"])
+            values["close"] = seconds_of(fields["close"])
         return cls(**values)
 
     @classmethod
@@ -240,5 +240,6 @@ def _reply(status: int, value: object) -> Answer:
     return Answer(status, {"content-type": "application/json"}, encode(value))
 
 
-def _seconds(value: float | str) -> float:
+def seconds_of(value: float | str) -> float:
+    """Return a number or a text such as ``200ms`` in seconds."""
     return parse_duration(value) if isinstance(value, str) else float(value)

@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from mogplex_ci.durations import parse_duration
 from mogplex_ci.emulator.documents import Document, DocumentError, load
-from mogplex_ci.emulator.faults import Fault
+from mogplex_ci.emulator.faults import Fault, seconds_of
 from mogplex_ci.emulator.recording import SUFFIXES, load_recording
 from mogplex_ci.yaml_lines import FieldPath
 
@@ -220,14 +219,14 @@ def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Sce
 
 
 def _queue_failure(fields: dict[str, Any]) -> QueueFailure:
-    return QueueFailure(fields["error"], _seconds(fields.get("after", 0)), fields.get("times"))
+    return QueueFailure(fields["error"], seconds_of(fields.get("after", 0)), fields.get("times"))
 
 
 def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterator[Step]:
     """Unroll loops, insert parts, split texts, and turn pauses into seconds after the start."""
     at = start
     for fields in steps:
-        at += _seconds(fields.get("after", _NEXT_STEP))
+        at += seconds_of(fields.get("after", _NEXT_STEP))
         for step in _unrolled(fields, at, counter):
             at = step.at
             yield step
@@ -254,7 +253,7 @@ def _unrolled(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]
 
 def _text_steps(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]:
     """Yield the pieces of what the agent writes."""
-    every = _seconds(fields.get("every", _NEXT_STEP))
+    every = seconds_of(fields.get("every", _NEXT_STEP))
     for index, delta in enumerate(_deltas(fields["text"], fields.get("size"))):
         payload = {"kind": "assistant_delta"}
         yield Step(at + index * every, event="log", message=delta, payload=payload, counter=counter)
@@ -272,7 +271,7 @@ def _plain_step(fields: dict[str, Any], at: float, counter: int) -> Step:
         payload=fields.get("payload", {}),
         counter=counter,
         sandbox=fields.get("status") == "streaming",
-        backdate=_seconds(fields.get("backdate", 0)),
+        backdate=seconds_of(fields.get("backdate", 0)),
         commit=fields.get("commit"),
     )
 
@@ -335,7 +334,3 @@ def _variable(value: Any) -> object:
     if isinstance(value, dict):
         return value["repeat"] * value["times"]
     return value
-
-
-def _seconds(value: float | str) -> float:
-    return parse_duration(value) if isinstance(value, str) else float(value)

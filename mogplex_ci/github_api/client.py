@@ -502,14 +502,10 @@ class GitHubApi:
         except errors.UnreachableError as error:
             cause = "GitHub's API gives no usable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-        self._note_time(answer)
-        return answer
-
-    def _note_time(self, answer: Answer) -> None:
-        """Note GitHub's time, if the response has it."""
         told = _date_of(answer.headers)
         if told is not None:
             self._time[:] = [told]
+        return answer
 
 
 def _data_of(answer: Answer, needs: str) -> object:

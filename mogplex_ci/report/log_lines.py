@@ -5,6 +5,7 @@ long log goes on without details, which are the events of a run but for its phas
 folded.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
@@ -32,7 +33,7 @@ _LEVELS: Final[dict[str, Collection[Level]]] = {
 """By value of the input ``annotations``: what it lets through."""
 
 
-class LogLines:
+class LogLines(ABC):
     """Lines of a log. A subclass writes them."""
 
     own_repository: str | None = None
@@ -52,24 +53,25 @@ class LogLines:
         """The reason that the last line about a wait gave."""
 
     @property
+    @abstractmethod
     def _size(self) -> int:
         """Bytes of all that was written; see ``size_in_log``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, text: SafeText) -> None:
         """Write a finished line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Write ``lines`` folded under ``title``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def annotate(
         self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
     ) -> None:
         """Annotate the step, or a ``place``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link beside the job, where that is possible."""
 
@@ -267,6 +269,9 @@ class KeptLines(LogLines):
             self.say(*_titled(level, title), message)
         else:
             self.say(title, ": ", message)
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """Show none: ``Log`` links what the run has made."""
 
     def all(self) -> list[SafeText]:
         """Return all lines that were kept."""

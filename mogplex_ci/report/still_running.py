@@ -44,7 +44,8 @@ def state_and_advice(
 
 def _events_say_over(details: RunDetails) -> bool:
     is_paused = details.run is not None and details.run.is_paused
-    return details.is_unread and details.timeline.outcome.has_ended and not is_paused
+    has_ended = details.timeline.outcome.ended_by is not None
+    return details.is_unread and has_ended and not is_paused
 
 
 def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:

@@ -146,7 +146,11 @@ class TextBuffer:
         return "" if word is None else word[0]
 
     def _append(self, text: Untrusted) -> None:
-        self._text += _within_limit(text.text)
+        delta = text.text
+        missing = len(delta) - _MAX_DELTA
+        if missing > 0:
+            delta = f"{delta[:_MAX_DELTA]}… {missing:,} more characters\n\n"
+        self._text += delta
         self._scan()
 
     def _scan(self) -> None:
@@ -255,12 +259,6 @@ class TextBuffer:
             summary=fields.at("summary"), preview_url=fields.at("previewUrl")
         )
         return "\n\n"
-
-
-def _within_limit(delta: str) -> str:
-    """Return what is read of a delta, with a mark that says how much is not."""
-    missing = len(delta) - _MAX_DELTA
-    return delta if missing <= 0 else f"{delta[:_MAX_DELTA]}… {missing:,} more characters\n\n"
 
 
 def _beginning_at_end(mark: str, text: str) -> int:

@@ -241,17 +241,16 @@ class Follower:
             self._service.sleep_until(deadline)
             return
         try:
-            yield from self._on_news(self._last_look())
+            # with the events where nothing else brings them
+            service = self._service
+            is_polled = self._is_polled
+            yield from self._on_news(
+                service.poll(self._feed) if is_polled else service.run(self.run.id)
+            )
         except MogplexError as error:
             yield from self._on_trouble(error)
         if not self._is_over:
             self._service.sleep_until(deadline)
-
-    def _last_look(self) -> Run | EventPage:
-        """Ask for the run, with its events where nothing else brings them."""
-        if self._is_polled and self._feed.lists_newest is not False:
-            return self._service.events(self._feed)
-        return self._service.run(self.run.id)
 
     def _read_late_events(self) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two

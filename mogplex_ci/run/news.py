@@ -82,8 +82,9 @@ class StatusChecks:
             MogplexError: the API gave no usable answer.
             StopRequested: a stop signal came.
         """
+        service, feed = self._service, self._feed
         try:
-            answer = self._answer()
+            answer = service.events(feed) if self._reads_events else service.run(feed.run_id)
         except MogplexError as error:
             self._plan(self._backoff.next_pause(error.retry_after), self._reads_events)
             raise
@@ -93,11 +94,6 @@ class StatusChecks:
         else:
             self._plan(*next(self._pauses))
         return answer
-
-    def _answer(self) -> Run | EventPage:
-        if self._reads_events:
-            return self._service.events(self._feed)
-        return self._service.run(self._feed.run_id)
 
     def check_at(self, time: float) -> None:
         """Check at this time, not when it was planned."""
@@ -156,7 +152,7 @@ class Polls:
         if is_check and not is_shared:
             return self._checks.ask()
         try:
-            answer = self._checks.ask() if is_check else self._poll()
+            answer = self._checks.ask() if is_check else self._service.poll(self._feed)
         except MogplexError as error:
             self._due = self._service.now + self._interval.after_error(error)
             raise
@@ -166,12 +162,6 @@ class Polls:
         self._status = run.status
         self._due = self._service.now + self._interval.after_answer(active=is_active)
         return answer
-
-    def _poll(self) -> Run | EventPage:
-        if self._feed.lists_newest is False:
-            # An older service has listed the first events, and lists no later ones.
-            return self._service.run(self._feed.run_id)
-        return self._service.events(self._feed)
 
 
 class _OpenStream:

@@ -98,6 +98,11 @@ class Service:
                 feed.run_id, seen=feed.seen, limit=limit, timeout=self._call_seconds
             )
 
+    def poll(self, feed: "Feed") -> Run | EventPage:
+        """Return the run, with its events if the service can still list new ones."""
+        # An older service has listed the first events, and lists no later ones.
+        return self.run(feed.run_id) if feed.lists_newest is False else self.events(feed)
+
     def stream(self, feed: "Feed") -> EventStream:
         """Open the run's event stream after what ``feed`` received last."""
         last_id = feed.last_id.text if feed.last_id is not None else None

@@ -194,11 +194,6 @@ class RunOutcome:
         self.ended_by: EventKind | None = None
         """The kind of the event that says that the run, or its work before a pause, is over."""
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether an event says that the run, or its work before a pause, is over."""
-        return self.ended_by is not None
-
 
 _LAST_STATUSES: Final = {
     EventKind.FINISHED: "success",

@@ -85,7 +85,7 @@ class KnownValues:
             return
         all_words = text.split()
         squeezed = "".join(all_words)
-        pairs = vocabulary.pairs | _pairs_of_neighbours(all_words)
+        pairs = vocabulary.pairs | {(word[-1], after[0]) for word, after in pairwise(all_words)}
         needles = [
             needle
             for needle, pairs_of_needle in self._pairs.items()
@@ -141,13 +141,6 @@ class KnownValues:
 def _without_breaks(text: str) -> Decoded:
     pieces = re.split(r"(\s+)", text)
     return Decoded(pieces, ["" if piece.isspace() else piece for piece in pieces])
-
-
-def _pairs_of_neighbours(words: list[str]) -> set[tuple[str, str]]:
-    """Return the pairs of the last character of a word and the first one of the next."""
-    ends = [word[-1] for word in words]
-    starts = [word[0] for word in words[1:]]
-    return set(zip(ends, starts, strict=False))
 
 
 def _random_pieces(value: str) -> Iterator[str]:

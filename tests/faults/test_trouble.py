@@ -437,7 +437,10 @@ def test_a_run_whose_events_say_that_it_has_finished_is_not_called_running(world
     unread(
         GONE, "The run's events say that it has finished; its status could not be read. " + RE_RUN
     ).check(played, world)
-    assert (played.end.details.is_unread, played.end.details.timeline.outcome.has_ended) == (
+    assert (
+        played.end.details.is_unread,
+        played.end.details.timeline.outcome.ended_by is not None,
+    ) == (
         True,
         True,
     )
