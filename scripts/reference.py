@@ -89,8 +89,8 @@ A [run file](../mogplex_ci/schemas/run-file.schema.json), to which anyone can pr
 ## Outputs
 
 On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they read the variable `MOGPLEX_OUT_NAME` from
-a [dotenv file](platforms.md#outputs-and-reports), which omits values that a shell might execute, such as a branch name
-with a `$`, and {no_variable}: read those from `result.json`.
+a [dotenv file](platforms.md#outputs-and-reports). It omits values that a shell might execute, such as a branch name
+with a `$`. It also omits {no_variable}. Read those from `result.json`.
 
 The step sets {early}
 as soon as the run has started. With `background: true`, GitHub passes on outputs only after a `wait` for the step.
