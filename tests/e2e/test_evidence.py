@@ -16,7 +16,6 @@ from mogplex_ci.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github.server import Asked
 from tests.program import GitHubStep
-from tests.slow import slow
 from tests.waits import asked, wait_until
 
 TEST = crc32(b"test")
@@ -144,18 +143,19 @@ def test_a_host_that_drops_packets_is_given_up_and_the_log_says_so(
     assert "The report to the next round is incomplete: " in ended.out
 
 
-@pytest.mark.parametrize("has_log", [True, *slow([False])])
+@pytest.mark.slow
+@pytest.mark.parametrize("has_log", [True, False])
 def test_post_finds_the_round_that_was_never_answered(
     tmp_path: Path, api: GitHub, *, has_log: bool
 ) -> None:
     if not has_log:
         del api.logs[TEST]
-    with Emulator(speed=3) as emulator:
+    with Emulator() as emulator:
         api.works_for(emulator, *works())
         step = step_of(tmp_path, api, emulator, **{"job-context": "{}"})
         with step.start() as process:
             wait_until(lambda: len(emulator.runs) == 1, process)
-            emulator.inject("start", delay=60.0)
+            emulator.inject("start", delay=20.0)
             wait_until(asked(emulator, "start", times=2), process)
             wait_until(lambda: step.has_written("-r2"), process)
             process.kill()
