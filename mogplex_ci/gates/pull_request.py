@@ -6,6 +6,7 @@ from typing import Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.candidate import WHO_DELETED, own_pull_requests
+from mogplex_ci.gates.change import READ_WHY
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.github_api import PullRequest
@@ -28,6 +29,7 @@ class PullRequestIs(GateOutcome):
         "it opened no pull request",
         "Check that the Mogplex GitHub App may open pull requests here.",
     )
+    NOTHING = Rejected("it changed nothing, so it opened no pull request", READ_WHY)
     NOT_OPEN = Rejected(
         "its pull request is closed or merged",
         "Reopen it, or let the run use a new branch.",
@@ -77,7 +79,7 @@ def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFi
     inspection.require_commit()
     candidate = inspection.candidate
     if candidate.branch is None or candidate.commit is None:
-        return GateFinding(PullRequestIs.MISSING)
+        return GateFinding(_missing(inspection))
     while True:
         own = yield from own_pull_requests(candidate, inspection.queries)
         for item in own:
@@ -91,8 +93,12 @@ def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFi
         has_base = any(item.base == inspection.baseline.base for item in is_open)
         outcome = PullRequestIs.OTHER_COMMIT if has_base else PullRequestIs.OTHER_BASE
         return GateFinding(outcome, items=(is_open[0].url,), pull_requests=own)
-    outcome = PullRequestIs.NOT_OPEN if own else PullRequestIs.MISSING
+    outcome = PullRequestIs.NOT_OPEN if own else _missing(inspection)
     return GateFinding(outcome, items=tuple(item.url for item in own[:1]), pull_requests=own)
+
+
+def _missing(inspection: Inspection) -> PullRequestIs:
+    return PullRequestIs.NOTHING if inspection.is_unchanged else PullRequestIs.MISSING
 
 
 def _fits(
@@ -114,7 +120,7 @@ def _told_pull_request(inspection: Inspection) -> GateFinding:
     timeline = candidate.details.timeline
     url = candidate.details.told_pull_request
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
-        return GateFinding(PullRequestIs.MISSING)
+        return GateFinding(_missing(inspection))
     if url is None or candidate.repository is None:
         raise inspection.queries.not_asked
     is_own = is_own_pull_request(url, candidate.repository, inspection.sources.servers)

@@ -170,7 +170,7 @@ NEEDS = "Give github-token the permission contents: read"
             NOTHING,
             {"require": "pull-request"},
             "NO_PULL_REQUEST",
-            "pull-request: It opened no pull request",
+            "pull-request: It changed nothing, so it opened no pull request",
         ),
         (
             "no-change",

@@ -40,6 +40,7 @@ OTHER = "f" * 40
 OWN = {"full_name": "acme/web"}
 NOT_TOLD = "this could not be judged: no event says so, and GitHub was not queried"
 EMPTY = "it changed nothing"
+NOTHING_TO_OPEN = "it changed nothing, so it opened no pull request"
 every_gate = pytest.mark.parametrize(
     "wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"]
 )
@@ -107,6 +108,7 @@ def test_whether_it_changed_anything_is_told_where_no_gate_asks(
         (CHANGE, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
         (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not queried", ""),
         (PULL, [delivery(changed=True)], "it opened no pull request", "NO_PULL_REQUEST"),
+        (PULL, [delivery(changed=False)], NOTHING_TO_OPEN, "NO_PULL_REQUEST"),
         (PULL, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
         *(
             (gate, [delivery(changed=True)], NOT_TOLD, "NOT_JUDGED")
@@ -180,6 +182,16 @@ def test_another_pull_request_is_not_the_runs(
     assert clock.monotonic() == seconds
     is_own = "opened no" not in found
     assert judgement.details.gates[0].items == ((Untrusted(PULL_REQUEST),) if is_own else ())
+
+
+def test_a_run_that_changed_nothing_has_nothing_to_open_a_pull_request_for(
+    api: VirtualGitHub,
+) -> None:
+    tip = api.branches[BASE]
+    api.meanwhile = lambda: api.push(BRANCH, commit=tip, by=AGENT)
+    judgement = judged(api, ended(terminalCommitSha=tip), PULL)
+    assert refused(judgement) == (NOTHING_TO_OPEN, "NO_PULL_REQUEST")
+    assert judgement.ending.remedy.startswith("Read the agent's last words")
 
 
 def test_of_two_open_pull_requests_the_one_into_the_base_counts(api: VirtualGitHub) -> None:
