@@ -385,7 +385,7 @@ class ForeignRunError(MogplexError):
 
     def __init__(self) -> None:
         super().__init__(
-            "your [[idempotency-key]] matched a run that this [[job]] may not have started"
+            "your [[idempotency-key]] matched a run that someone else may have started"
         )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, LiteralString, NamedTuple, Self
 
-from mogplex_ci.errors import MogplexError, ServerError, UsageError
+from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UsageError
 from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.own_words import named
@@ -558,11 +559,14 @@ def ending_of_error(error: MogplexError) -> Ending:
     outage.
     """
     is_outage = isinstance(error, ServerError)
+    remedy = error.remedy
+    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+        remedy = f"There is room again in {ceil(error.retry_after / 60)} min. {remedy}"
     return Ending(
         Result.ERROR,
         exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,
         cause=error.cause,
-        remedy=error.remedy,
+        remedy=remedy,
         detail=error.detail,
         error_code=error.code,
         problems=error.problems if isinstance(error, UsageError) else (),

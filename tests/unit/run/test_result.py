@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import UnreachableError
-from mogplex_ci.run.result import Result, RunDetails, RunResult, ending_of_run
+from mogplex_ci.errors import RateLimitedError, UnreachableError
+from mogplex_ci.run.result import (
+    Result,
+    RunDetails,
+    RunResult,
+    ending_of_error,
+    ending_of_run,
+)
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -108,6 +114,12 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
     ended = ending_of_run(run(status), timeline(*SUCCESSFUL))
     assert (ended.result, ended.exit_code, ended.error_code) == (kind, code, error_code)
     assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
+
+
+def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None:
+    unknown = ending_of_error(RateLimitedError("limited")).remedy
+    known = ending_of_error(RateLimitedError("limited", retry_after=2951.0)).remedy
+    assert known == f"There is room again in 50 min. {unknown}"
 
 
 def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
