@@ -23,8 +23,11 @@ from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
 
-PAGE = "docs/platforms.md"
-TABLES = ("What works where", "What identifies a step")
+TABLES = {
+    "What works where": "docs/platforms.md",
+    "What identifies a step": "docs/maintaining/architecture.md",
+}
+"""Titles of the tables with a row for each system, and their pages."""
 USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
 
 
@@ -68,10 +71,10 @@ def missing(kind: System) -> Iterator[str]:
 
 
 def missing_on_page(kind: System) -> Iterator[str]:
-    page = (ROOT / PAGE).read_text(encoding="utf-8")
-    for title in TABLES:
-        if ("anythingelse" if kind.name == "plain" else kind.name) not in systems(page, title):
-            yield f"add {kind.name} to the table “{title}” in {PAGE}"
+    for title, page in TABLES.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        if ("anythingelse" if kind.name == "plain" else kind.name) not in systems(text, title):
+            yield f"add {kind.name} to the table “{title}” in {page}"
 
 
 def systems(page: str, title: str) -> str:
