@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.run.service import Service
 
-INSTALL_APP: Final = (
-    "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
+FIND_REPO: Final = (
+    "Use one from 'mogplex-ci repos list'. To add one, install the Mogplex GitHub App on it: "
+    "https://docs.mogplex.com/integrations/github."
 )
-_FIND_REPO: Final = "Use one from 'mogplex-ci repos list'."
-_GIVE_ID: Final = "One removed from Mogplex's dashboard may be missing there: use its id instead."
+_GIVE_ID: Final = "If you removed it from Mogplex's dashboard, use its id."
 _CLOSEST: Final = 3
 """Repository names that an error lists."""
 
@@ -153,8 +153,8 @@ def _faults(
         fault = "matches only repositories removed from Mogplex's dashboard"
         remedy = "Patterns leave those out: give their full names."
         return [Problem("repo", fault, remedy, Untrusted(word))]
-    fault = f"matches no repository that this token can see. {INSTALL_APP}"
-    return [Problem("repo", fault, _FIND_REPO, Untrusted(word))]
+    fault = "matches no repository that this token can see"
+    return [Problem("repo", fault, FIND_REPO, Untrusted(word))]
 
 
 def _no_such_repo(
@@ -170,8 +170,8 @@ def _no_such_repo(
 
     near = sorted(listed, key=similarity, reverse=True)[:_CLOSEST]
     names = tuple(repo.full_name for repo in near)
-    fault = f"is not a repository that this token can see. {INSTALL_APP}"
-    remedy = f"{_FIND_REPO} {_GIVE_ID}"
+    fault = "is not a repository that this token can see"
+    remedy = f"{FIND_REPO} {_GIVE_ID}"
     told = fault_of(name)
     if told is not None:
         fault, remedy = told, "Name the repository on GitHub."

@@ -338,7 +338,7 @@ NOTE = (
             ["matches only repositories removed from Mogplex's dashboard"],
         ),
         ("2026-08", "acme/*", ["acme/web"], []),
-        ("2026-08", "acme/attic", [], ["may be missing there: use its id instead."]),
+        ("2026-08", "acme/attic", [], ["removed it from Mogplex's dashboard, use its id."]),
         ("2026-08", HIDDEN, ["acme/attic"], []),
     ],
 )

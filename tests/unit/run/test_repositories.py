@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import LIST_LIMIT
-from mogplex_ci.run.repositories import INSTALL_APP, find_repo, find_repos
+from mogplex_ci.run.repositories import FIND_REPO, find_repo, find_repos
 from tests.faults.world import World
 
 
@@ -49,7 +49,7 @@ def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
     with pytest.raises(UsageError) as caught:
         find_repo(world.client(), wanted, timeout=5.0)
     (problem,) = caught.value.problems
-    fault = f"is not a repository that this token can see. {INSTALL_APP}"
+    fault = "is not a repository that this token can see"
     assert problem.fault == (
         "is the name of several repositories" if wanted == "ACME/WEB" else fault
     )
@@ -122,9 +122,8 @@ def test_a_repository_without_the_key_is_visible(world: World) -> None:
         (
             ["acme/web"],
             "acme/attic",
-            f"is not a repository that this token can see. {INSTALL_APP}",
-            "Use one from 'mogplex-ci repos list'. One removed from Mogplex's dashboard may be missing there: "
-            "use its id instead.",
+            "is not a repository that this token can see",
+            f"{FIND_REPO} If you removed it from Mogplex's dashboard, use its id.",
         ),
         (
             ["~acme/web", "~acme/web"],
