@@ -39,9 +39,7 @@ _DESCRIPTION: Final = re.compile(
     r"^(.*?)(?: Needs (.*?)\.)?(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
 )
 """A description: its meaning, then what it needs, its default, and an example of an output."""
-_INPUT_COLUMNS: Final = (
-    "| input | meaning | default | needs | allowed |\n| --- | --- | --- | --- | --- |"
-)
+_INPUT_COLUMNS: Final = ("input", "meaning", "default", "needs", "allowed")
 
 _TYPES: Final = '''\
 """The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
@@ -252,27 +250,34 @@ def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _groups() -> Iterator[str]:
-    """Yield a heading and a table for each group of inputs that people set."""
+    """Yield a heading and a table for each group of inputs that people set. A column without a cell
+    is left out.
+    """
     shown = (spec for spec in inputs().values() if spec.github_expression is None)
     for title, specs in groupby(shown, lambda spec: spec.group):
-        rows = "\n".join(_input_row(spec) for spec in specs)
-        yield f"### {title}\n\n{_INPUT_COLUMNS}\n{rows}"
+        rows = [_input_cells(spec) for spec in specs]
+        columns = [
+            (name, *cells) for name, *cells in zip(_INPUT_COLUMNS, *rows, strict=True) if any(cells)
+        ]
+        heading, *lines = zip(*columns, strict=True)
+        table = [heading, ["---"] * len(columns), *lines]
+        yield "\n".join([f"### {title}\n", *(_row(*cells) for cells in table)])
 
 
-def _input_row(spec: Input) -> str:
+def _input_cells(spec: Input) -> Sequence[str]:
     meaning, needs, default, _ = _parts(_description(spec))
     if spec.variables[1:]:
         others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
         meaning += f" Also the variable {others}."
-    return _row(f"`{spec.name}`", meaning, default, needs, _allowed(spec))
+    return f"`{spec.name}`", meaning, default, needs, _allowed(spec)
 
 
 def _allowed(spec: Input) -> str:
-    if spec.kind.choices:
-        return ", ".join(f"`{choice}`" for choice in spec.kind.choices)
-    if spec.kind.name == "boolean":
-        return "`true`, `false`"
-    return spec.kind.allowed
+    """Return the allowed values, unless another cell has them: the meaning names each choice, and
+    the default is one of two. "A name such as feature/x" is an example for error messages.
+    """
+    is_said = spec.kind.choices or spec.kind.name == "boolean" or " such as " in spec.kind.allowed
+    return "" if is_said else spec.kind.allowed
 
 
 def _output_row(name: str, description: str) -> str:

@@ -54,6 +54,13 @@ def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
 
 
+@pytest.mark.parametrize("name", inputs())
+def test_the_meaning_of_an_input_names_its_choices(name: str) -> None:
+    """The page of inputs lists them nowhere else."""
+    spec = inputs()[name]
+    assert [word for word in spec.kind.choices if f"`{word}`" not in spec.description] == []
+
+
 def test_the_documented_run_file_fits_its_schema() -> None:
     schema = load_schema("run-file")
     Draft202012Validator.check_schema(schema)
