@@ -275,9 +275,12 @@ class Client:
                 yield min(left, CALL_SECONDS)
             except errors.MogplexError as error:
                 judged = self._history.judged(error)
-                if judged is error:
-                    raise
-                raise judged from error
+                try:
+                    if judged is error:
+                        raise
+                    raise judged from error
+                finally:
+                    del judged  # as in ``bounded``: it knows this frame
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the

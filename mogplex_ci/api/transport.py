@@ -253,7 +253,10 @@ class Transport:
         except (requests.RequestException, HTTPError, OSError) as error:
             failure = failure_of(error, urlsplit(url).netloc, self._proxy)
             may_have_arrived = failure.may_have_worked
-            raise failure from error
+            try:
+                raise failure from error
+            finally:
+                del failure  # as in ``bounded``: it knows this frame
         finally:
             self.requests_sent += may_have_arrived
             if self._diagnostics is not None:
