@@ -45,11 +45,11 @@ _LINE_COLOURS: Final = {
 A time or a run's name in brackets may stand before a mark.
 """
 
-_MATCHED_BLANKS: Final = re.compile(r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)")
+_MATCHED_BLANKS: Final = re.compile(r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)", re.ASCII)
 """A colon, numbers behind one, or numbers behind a bracket, and the blanks behind that, if any: a
 match without blanks keeps the search linear, since no number is read twice.
 """
-_MATCHED_BLANK: Final = re.compile(r"[:\d][ \t]")
+_MATCHED_BLANK: Final = re.compile(r"[:\d][ \t]", re.ASCII)
 """What each line has in which there are such blanks: most have none."""
 
 
@@ -63,7 +63,7 @@ def without_matches(line: str) -> str:
 
     GitHub tries the matchers that earlier steps registered (setup-go, setup-node, …) on every line,
     and makes annotations of what they find: https://github.com/actions/toolkit/blob/main/docs/problem-matchers.md
-    Their ``\s`` knows ASCII alone, since the runner compiles them as ECMAScript.
+    Their ``\s`` and ``\d`` know ASCII alone, since the runner compiles them as ECMAScript.
     """
     if not _MATCHED_BLANK.search(line):
         return line

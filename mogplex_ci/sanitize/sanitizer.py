@@ -67,11 +67,15 @@ ICU: here every non-ASCII character is skipped.
 _OTHER_MARKERS: Final = (
     # GitLab takes a piece of a live log whose first line has the runner's time stamp for one that
     # has stamps in every line: ``2026-11-30T10:00:00.000000Z 00O ``.
-    (r"(?-i:(?<=[0-9]Z) (?=[0-9a-f]{2}[A-Z]))", "\xa0"),
+    (r"Z (?<=[0-9]Z )(?=[0-9a-f]{2}[A-Z])", "Z\xa0"),
     # GitLab's runner has begun to read it, as GitHub's does.
-    (r"(?<=:)(?=:\s*add-mask)", "\xa0"),
+    (r":(?=:\s*(?i:add-mask))", ":\xa0"),
 )
-"""Places in which a no-break space makes text of what a CI system obeys."""
+"""Places in which a no-break space makes text of what a CI system obeys.
+
+Each begins with plain characters: a search for these is far faster than a try at every
+place.
+"""
 
 Value: TypeAlias = Untrusted | str | int
 """A value that is cleaned before it is shown."""
@@ -518,11 +522,10 @@ def _cut(text: str, limit: int, missing: int = 0) -> str:
     """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing``
     before.
     """
-    head = cut_between_words(text, limit)
-    missing += len(text) - len(head)
-    if not missing:
+    if len(text) <= limit and not missing:  # most lines, of which there are many
         return text
-    return f"{head}… {missing:,} more characters"
+    head = cut_between_words(text, limit)
+    return f"{head}… {missing + len(text) - len(head):,} more characters"
 
 
 def cut_between_words(text: str, limit: int) -> str:
@@ -552,5 +555,5 @@ def break_markers(text: str) -> str:
     if "#" in text:
         text = re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)
     for place, space in _OTHER_MARKERS:
-        text = re.sub(place, space, text, flags=re.IGNORECASE)
+        text = re.sub(place, space, text)
     return text
