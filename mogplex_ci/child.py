@@ -20,12 +20,12 @@ from mogplex_ci.waiting import bounded
 _CPU_SECONDS: Final = 60
 """Limit after which the process ends by itself, in case its parent is gone and cannot end it."""
 _MEMORY: Final = 512 * 2**20
-"""Bytes of address space, where the system can limit it."""
+"""Bytes of address space, if the system can limit it."""
 
 
 def ask_child(module: str, question: object, seconds: float) -> Any:
-    """Return what ``module``, run as a program, answers with ``answer_parent``. Question and answer
-    are JSON; None: it ended without an answer.
+    """Run ``module`` as a program and return its answer, which it gives with ``answer_parent``.
+    Question and answer are JSON; None: it ended without an answer.
 
     The process ends after ``seconds``, or with the wait of this thread.
 
@@ -53,7 +53,7 @@ def ask_child(module: str, question: object, seconds: float) -> Any:
 
 
 def answer_parent(work: Callable[[Any], object]) -> None:
-    """Answer the question of ``ask_child`` with what ``work`` makes of it, within the limits."""
+    """Answer the question of ``ask_child`` with the result of ``work``, within the limits."""
     if sys.platform != "win32":
         import resource
 

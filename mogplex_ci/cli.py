@@ -68,8 +68,8 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _without_arguments(env: Mapping[str, str]) -> str:
-    """Return the command for no arguments: a step, unless it can only be a person who looks what
-    this program is.
+    """Return the command for no arguments: a step, unless only a person at a terminal can have
+    called it.
     """
     is_set_up = any(env.get(name) for name in env if name.startswith(("MOGPLEX_", "INPUT_")))
     if sys.stdout.isatty() and not env.get("CI") and not is_set_up:

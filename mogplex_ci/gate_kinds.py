@@ -1,7 +1,7 @@
 """The gates: a row each, from which usage errors, rights, labels, error codes and the gates of a
 scenario follow.
 
-It imports nothing of ours, so that whoever needs a gate can read its row. The judges stand in
+It imports none of our modules, so any module can read a gate's row. The judges are in
 ``gates/table.py``.
 """
 
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 
 class GateInputs(Protocol):
-    """The typed inputs, as far as a gate's words name their values."""
+    """The typed inputs whose values a gate's words name."""
 
     @property
     def artifact(self) -> str | None:
@@ -24,9 +24,9 @@ class GateKind(NamedTuple):
     name: str
     """A word of ``require``, or the input that asks for it."""
     code: str
-    """Error code when it does not pass, unless its outcome has another one."""
+    """Error code if it does not pass, unless its outcome has another one."""
     expected: Callable[[GateInputs], str]
-    """Returns what a run must deliver."""
+    """Returns the required result."""
     needs: str
     """Permissions that ``github-token`` takes for it; empty when GitHub is not queried."""
     has_input: bool = False
@@ -34,7 +34,7 @@ class GateKind(NamedTuple):
     is_word: bool = False
     """Whether ``require`` takes its name."""
     is_for_github: bool = False
-    """Whether nothing but GitHub can tell."""
+    """Whether only GitHub can judge it."""
     depends_on_base: bool = False
     """Whether it is judged again if the base moved while the slowest gate was judged."""
     is_slow: bool = False

@@ -1,9 +1,9 @@
 """Names of inputs in our own words.
 
-How a reader sets an input depends on the job: ``timeout`` below ``with:`` of a workflow, else
-``--timeout`` or ``MOGPLEX_TIMEOUT``. So our words name it in double brackets, as in ``Raise
-[[timeout]].`` or ``[[on-timeout: cancel]] ends it.``, and the ``Sanitizer`` writes what this job
-calls it. ``[[job]]`` is what runs the program: a job, or at a terminal a command.
+A reader's way to set an input depends on the job: ``timeout`` below ``with:`` of a workflow,
+otherwise ``--timeout`` or ``MOGPLEX_TIMEOUT``. So our words name it in double brackets, as in
+``Raise [[timeout]].`` or ``[[on-timeout: cancel]] ends it.``, and the ``Sanitizer`` writes the
+job's own name. ``[[job]]`` is a job, or at a terminal a command.
 """
 
 import re

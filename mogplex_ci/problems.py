@@ -1,4 +1,4 @@
-"""What is wrong with one input, and what to do about it."""
+"""The fault of one input, and its remedy."""
 
 from typing import LiteralString, NamedTuple
 
@@ -8,7 +8,7 @@ from mogplex_ci.untrusted import Untrusted
 
 
 class RunFilePlace(NamedTuple):
-    """Where a run file has something wrong."""
+    """The place of a fault in a run file."""
 
     file: Untrusted
     """As ``run-file`` names it."""
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
     near: tuple[Untrusted, ...] = ()
     """Values that would be right and look like it."""
     place: RunFilePlace | None = None
-    """Where it stands, if that is a run file."""
+    """Its place, if that is a run file."""
     is_full_disk: bool = False
     """Whether the value is right, and the disk of its file is full."""
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn, TypeVar
 
 T = TypeVar("T")
 _MANY_FIELDS: Final = 10_000
-"""Fields of an object beyond which it is not searched for what to leave out: only a part of it is
-ever shown.
+"""An object with more fields is not searched for values to leave out: only a part of it is ever
+shown.
 """
 
 
@@ -48,8 +48,8 @@ class Untrusted:
         return self._value if isinstance(self._value, str) else ""
 
     def inspect(self, check: Callable[[Any], T]) -> T:
-        """Return what ``check`` makes of the raw value. For validation only: raw text in its result
-        is untrusted.
+        """Return the result of ``check`` for the raw value. For validation only: raw text in it is
+        untrusted.
         """
         return check(self._value)
 

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 DOCS: Final = "https://github.com/mogplex/run-action/blob/main/docs"
-"""Where the pages are that messages refer to."""
+"""The pages that messages refer to."""
 _LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 

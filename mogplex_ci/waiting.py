@@ -19,7 +19,7 @@ from typing import Final, TypeVar, cast
 T = TypeVar("T")
 
 _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""Stop signals, as far as the system has them."""
+"""Stop signals that the system has."""
 _LONGEST_WAIT: Final = 0.25
 """Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread
 but the main one.
@@ -31,7 +31,7 @@ class StopRequested(BaseException):
 
 
 class Clock:
-    """Where the program gets time from: the machine. Tests pass a clock of their own."""
+    """The source of time: the machine's clock. Tests pass their own."""
 
     def monotonic(self) -> float:
         """Return seconds since some start; never jumps when the machine's time is set."""
@@ -104,14 +104,14 @@ class Stop:
         return (self.signal or signal.SIGINT).name
 
     def left(self, seconds: float) -> float:
-        """Return what is left of the ``seconds`` after the signal; all of them before one."""
+        """Return the rest of the ``seconds`` after the signal; all of them before one."""
         if self.at is None:
             return seconds
         return max(self.at + seconds - time.monotonic(), 0.0)
 
     def request(self, number: signal.Signals, at: float | None = None) -> None:
-        """Do what the arrival of signal ``number`` at the time ``at`` does. May be called in a
-        signal handler.
+        """Handle the arrival of signal ``number`` at the time ``at``. May be called in a signal
+        handler.
         """
         if self.signal is None:
             self.at = at
@@ -158,7 +158,7 @@ def stop_of_process() -> Stop:
 
 
 def bounded(work: Callable[[], T], seconds: float) -> T:
-    """Return what ``work`` returns, or raise what it raises.
+    """Return the result of ``work``, or raise its error.
 
     The work is done on a thread of its own, because nothing else can bound or interrupt the lookup
     of a host name, and a peer that sends a byte now and then restarts a socket's timeout. A wait

@@ -56,8 +56,8 @@ class Baseline(NamedTuple):
         return self._replace(base=base, base_tip=None, required=None)
 
     def with_branch_used(self, branch: str | None, run: Run | None) -> "Baseline":
-        """Return it without the pull request of the requested branch if the run used another one:
-        its base is not the run's.
+        """Return it without the pull request of the requested branch if the run used another one,
+        which has a different base.
         """
         if self.pull_request is None or self.branch == branch or run is None:
             return self
@@ -70,7 +70,8 @@ class Baseline(NamedTuple):
         """
         since = run.created_at
         if since is not None:
-            # GitHub's activity has whole seconds: a push in the same second is not before the run.
+            # GitHub's activity has no fractions of a second: a push in the same second is not
+            # before the run.
             since = since.replace(microsecond=0)
         base = run.base_branch.text if run.base_branch is not None else ""
         joined = Baseline(inputs.base_branch or base, since=since)
@@ -193,7 +194,7 @@ class Notary:
         )
 
     def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
-        """Return the base's tip at a time. One that nobody has moved for long is where it is."""
+        """Return the base's tip at a time; its current tip if it has not moved since."""
         moves = yield from self._queries.ask(lambda github: github.moves(base, since))
         tip = tip_at(moves, since)
         if tip is None:

@@ -113,7 +113,7 @@ def list_checks(
     """Return the checks of a commit that count.
 
     Jobs of the workflow run ``own_run``, which waits for this step, do not count while they are
-    running; one that failed does. Nor do the suites ``superseded``, nor what ``ignores`` names. A
+    running; a failed one does. Suites in ``superseded`` and checks in ``ignores`` do not count. A
     suite that holds any of these jobs or ignored checks counts by its other checks alone.
 
     A suite of GitHub Actions always counts: it has no runs while it waits for approval. Suites of
@@ -199,5 +199,5 @@ def red_before(failed: Iterable[Check], history: Iterable[Check], since: datetim
 
 
 def _source(check: Check) -> tuple[object, ...]:
-    """Return what tells a check from another one of the same commit: kind, app and name."""
+    """Return what identifies a check among those of its commit: kind, app and name."""
     return check.kind, check.app, check.app_id, check.name.text

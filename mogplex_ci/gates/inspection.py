@@ -1,4 +1,4 @@
-"""The inspection of one run: everything that its judges need, and what they learned so far."""
+"""The inspection of one run: the inputs of its judges, and their findings so far."""
 
 from collections.abc import Generator, Sequence
 from typing import Final, NamedTuple
@@ -19,7 +19,7 @@ _BY_HAND: Final = "Check the branch by hand."
 
 
 class Inspection(NamedTuple):
-    """A value: a judge returns what it learned with its finding, and ``after`` adds it."""
+    """A value: a judge returns new facts with its finding, and ``after`` adds them."""
 
     inputs: ActionInputs
     """Those of the first run."""
@@ -37,7 +37,7 @@ class Inspection(NamedTuple):
     """Checks of the judged commit that failed, if the gate ``checks`` rejects it."""
 
     def after(self, finding: GateFinding) -> "Inspection":
-        """Return it with what the judge of a gate learned."""
+        """Return it with the facts from a gate's judge."""
         baseline = self.baseline
         if finding.required_checks is not None:
             baseline = baseline._replace(required=finding.required_checks)
@@ -52,7 +52,7 @@ class Inspection(NamedTuple):
         )
 
     def changes(self) -> Changes:
-        """Return what the run changed.
+        """Return the run's changes.
 
         Raises:
             GitHubError: GitHub does not show it, or cannot be queried.
@@ -121,11 +121,11 @@ class Inspection(NamedTuple):
         return (yield from self.queries.moves_since(branch, since))
 
     def pushers(self) -> Generator[Update, None, set[str]]:
-        """Return the accounts that pushed the branch since the first run was started. Deleting it
-        is no push.
+        """Return the accounts that pushed the branch since the first run was started. A deletion is
+        not a push.
 
         Raises:
-            GitHubError: GitHub does not show the push of the judged commit, or whose a push is.
+            GitHubError: GitHub does not show the push of the judged commit, or who made a push.
         """
         candidate = self.candidate
         is_pushed = candidate.commit != self.branch_tip_before
@@ -166,7 +166,7 @@ class Inspection(NamedTuple):
 
     @property
     def delivery(self) -> Delivery | None:
-        """What was delivered, by GitHub's word; None if GitHub cannot be queried."""
+        """The delivery according to GitHub; None if GitHub cannot be queried."""
         if self.queries.github is None:
             return None
         candidate = self.candidate

@@ -92,18 +92,18 @@ class Inspector:
         return self.inspection
 
     def learn(self, inspection: Inspection, finding: GateFinding) -> Inspection:
-        """Keep what a judge learned; return the inspection with it."""
+        """Keep a judge's facts; return the inspection with them."""
         self.inspection = inspection.after(finding)
         self.baseline = self.inspection.baseline
         return self.inspection
 
     @property
     def delivery(self) -> Delivery | None:
-        """What the newest run delivered; None before it was inspected."""
+        """The newest run's delivery; None before it was inspected."""
         return None if self.inspection is None else self.inspection.delivery
 
     def _delivered(self, candidate: Candidate) -> Generator[Update, None, Candidate]:
-        """Return the candidate with what GitHub shows of it."""
+        """Return the candidate with GitHub's facts about it."""
         queries = self.queries
         candidate = yield from with_commit(candidate, self.inputs, self.baseline, queries)
         candidate = candidate._replace(known_at=self.sources.service.now)

@@ -16,7 +16,7 @@ from mogplex_ci.sanitize import Sanitizer
 T = TypeVar("T")
 
 LOOK_SECONDS: Final = 10.0
-"""Between two looks at GitHub; an unchanged response does not count against its rate limit."""
+"""Between two reads of GitHub; an unchanged response does not count against its rate limit."""
 LEAST_ASKING_SECONDS: Final = 5.0
 """With less time left, it is the timeout's fault that GitHub has given no usable response."""
 SETTLE_SECONDS: Final = 30.0
@@ -43,15 +43,15 @@ class Sources(NamedTuple):
     service: Service
     """Its deadline is the step's."""
     connect: Callable[[Repo], GitHubApi | None]
-    """Makes GitHub's API of a repository; returns None when there is no token for it."""
+    """Makes GitHub's API of a repository; returns None without a token."""
     safe: Sanitizer
-    """Cleans what is passed on."""
+    """Cleans outputs."""
     own_run: str = ""
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
     step.
     """
     scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
-    """In a dry run: what the gates reject in each round, by the gate's name; all others pass.
+    """In a dry run: the items that gates reject in each round, by the gate's name; all others pass.
 
     Empty: the gates that only GitHub can judge are left out, and the others judge.
     """
@@ -68,11 +68,11 @@ class Queries:
         self._is_needed = is_needed
         self._has_token = has_token
         self.github: GitHubApi | None = None
-        """None if GitHub cannot be queried: the run's events decide, as far as they can."""
+        """None if GitHub cannot be queried: the run's events decide instead."""
 
     def connect(self, repo: Repo | None) -> None:
-        """Connect to GitHub if that is possible. Never to the job's own repository: the run may
-        work on another one.
+        """Connect to GitHub if possible. Never to the job's own repository: the run may belong to
+        another one.
         """
         if self._is_needed and self.github is None and repo is not None:
             self.github = self._sources.connect(repo)

@@ -30,8 +30,7 @@ class GateJudge(NamedTuple):
     find: Callable[[Inspection], Generator[Update, None, GateFinding]]
     passed: GateOutcome
     rejected: GateOutcome
-    """The usual outcomes, which a dry run plays. What else the judge may find is of their
-    class.
+    """The usual outcomes, which a dry run plays. The judge's other outcomes are of the same class.
     """
 
 

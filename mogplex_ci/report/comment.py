@@ -1,10 +1,10 @@
 """``comment-on``: one comment on an issue or pull request, written when the run starts and edited
 when it ends.
 
-A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of
-adding another one. The marker is made with the Mogplex token: no one else can write one for a
-future run, even with a known key. The agent's text is a quote, in which no mention, link, image,
-heading or HTML takes effect.
+A hidden marker on its first line identifies it, so that a re-run edits it instead of adding another
+one. The marker is made with the Mogplex token: no one else can write one for a future run, even
+with a known key. The agent's text is a quote, in which no mention, link, image, heading or HTML
+takes effect.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Comment:
         stop: Stop | None = None,
         only_edit: bool = False,
     ) -> None:
-        """Write or edit the comment, which tells of a run, within ``seconds``; ``only_edit`` if
-        none is to be added.
+        """Write or edit the comment about a run within ``seconds``; with ``only_edit`` never add
+        one.
 
         Raises:
-            GitHubError: GitHub refuses it, or could not be asked.
+            GitHubError: GitHub refuses it, or could not be queried.
             StopRequested: a stop signal came.
         """
         run = self._digest(run_id)
@@ -159,7 +159,7 @@ class CommentReport(Report):
                 self._write(Markdown.of("{}{}\n", self.said, self.link))
 
     def end(self, step: StepFacts) -> None:
-        """Say in the comment how the run ended. Nothing is said when there was no run."""
+        """Write in the comment how the run ended. Nothing is written if there was no run."""
         run = step.subject
         if not self.run_id or run is None or run.work is None:
             return

@@ -1,5 +1,5 @@
-"""What a run delivered, as outputs and reports hand it on: branch, commit, pull request, artifact,
-and what the gates say of it.
+"""The results of a run for outputs and reports: branch, commit, pull request, artifact, and the
+gates' findings.
 """
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
@@ -31,7 +31,7 @@ class GateFacts(NamedTuple):
     expected: SafeText
     """``A pull request``."""
     found: SafeText
-    """``It opened no pull request``."""
+    """``The run opened no pull request``."""
     remedy: SafeText | None
     """Advice; None when it passed."""
     error_code: SafeText | None
@@ -48,7 +48,7 @@ class GateFacts(NamedTuple):
         return safe.message(gate_label(self.name))
 
     def with_items(self, safe: Sanitizer) -> SafeText:
-        """Return what was found, and the first of the items."""
+        """Return the finding, with the first items."""
         if not self.items:
             return self.found
         return safe.sentence(self.found, ": ", *text.first_of(self.items))
@@ -73,8 +73,8 @@ class RoundFacts(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """What the run delivered. None stands for unknown, and for a value that is no plain branch, id
-    or address.
+    """The results of a run. None if unknown, and for a value that is not a plain branch, id or
+    address.
     """
 
     branch: SafeText | None
@@ -86,7 +86,7 @@ class Delivered(NamedTuple):
     """As ``RunDetails.commit``."""
     changed: bool | None
     has_work: bool
-    """Whether there is, or may be, something on the branch to look at."""
+    """Whether there is, or may be, work on the branch."""
     pull_requests_are_known: bool
     """Whether GitHub said which pull requests the branch has."""
     pull_request_url: SafeText | None
@@ -95,7 +95,7 @@ class Delivered(NamedTuple):
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
     agents_word: SafeText | None
-    """What the run's events, which are the agent's side, say otherwise than GitHub."""
+    """Claims of the run's events, which the agent controls, that differ from GitHub."""
     gates: tuple[GateFacts, ...]
     """The gates that were judged."""
     rounds: tuple[RoundFacts, ...]
@@ -117,11 +117,11 @@ class Delivered(NamedTuple):
 def delivered_of(
     details: RunDetails, safe: Sanitizer, servers: Sequence[str], *, is_dry_run: bool
 ) -> Delivered:
-    """Return what a run delivered: GitHub's word, if it was asked. Without it, an event may name a
+    """Return the results of a run: GitHub's, if it was queried. Without it, an event may name a
     pull request of the run's own repository on one of ``servers``.
 
     In a dry run, branch, commit and pull request are ones that cannot exist: a later step that
-    forgets to ask for the result must not touch somebody's.
+    forgets to check the result must not touch a real one.
     """
     worked_on = details.branch
     pull_request = details.pull_request_url(servers)
@@ -175,8 +175,8 @@ def _agents_word(details: RunDetails, safe: Sanitizer) -> SafeText | None:
 
 
 def _has_work(details: RunDetails) -> bool:
-    """Whether there is something on the branch, or may be: not every server and harness says what
-    was delivered.
+    """Whether there is or may be work on the branch: not every server and harness reports the
+    delivery.
     """
     if details.run is None or details.changed is False:
         return False
@@ -195,7 +195,7 @@ def _github_url(
 
 
 def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
-    """Return what may be shown of a gate that was judged."""
+    """Return the printable facts of a judged gate."""
     remedy = None
     error_code = None
     if not gate.passed:
@@ -213,7 +213,7 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
 
 
 def faults_line(gates: Sequence[Gate], safe: Sanitizer) -> SafeText:
-    """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
+    """Return the gates' rejections in one line, without addresses: ``A check failed: test``."""
     rejecting = [gate._replace(details=()) for gate in gates if not gate.passed]
     if not rejecting:
         return safe.line("All gates passed")

@@ -31,10 +31,10 @@ _SHOWN_ELSEWHERE: Final = ("events", "additions", "log", "run", "repo")
 
 
 class Diagnostics(Report):
-    """Logs what the program does. It is also a report, so that it gets every update.
+    """Logs the program's actions. It is also a report, so that it gets every update.
 
-    Requests are logged in the midst of the step's work: no method raises. When the file cannot be
-    written, it ends, and the next update warns of it.
+    Requests are logged in the midst of the step's work, so no method raises. If the file cannot be
+    written, logging ends, and the next update warns of it.
     """
 
     title = DIAGNOSTICS_FILE
@@ -46,14 +46,14 @@ class Diagnostics(Report):
         debug: Callable[[SafeText], None],
         warn: Callable[[Exception], None],
     ) -> None:
-        """Write to the file ``path`` and to ``debug``; ``warn`` is told why the file has ended."""
+        """Write to the file ``path`` and to ``debug``; ``warn`` gets the reason if it ends."""
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug
         self._warn = warn
         self._lock = threading.Lock()
         self._failure: Exception | None = None
-        """Why the file has ended, as long as nobody was told."""
+        """The reason why the file has ended, until it was reported."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""

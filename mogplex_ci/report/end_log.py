@@ -58,7 +58,7 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
 
 
 def _left_out(block: b.Block) -> Never:
-    """The log has said what these blocks say: ``LEFT_OUT`` in ``report/story.py`` names them."""
+    """The log already has the contents of these blocks: ``LEFT_OUT`` in ``report/story.py``."""
     raise TypeError(f"the log has no {type(block).__name__}")
 
 

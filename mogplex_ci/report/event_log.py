@@ -56,13 +56,13 @@ class EventLog:
         """When the first of them was added, in seconds since the step began."""
 
     def begin_another_run(self) -> None:
-        """Forget the calls of the run before; times count anew."""
+        """Forget the previous run's calls; its times start from zero."""
         self._held.clear()
         self._finishes.clear()
         self._at = 0.0
 
     def arrived(self, additions: Iterable[Addition], elapsed: float) -> None:
-        """Write what events have added to the timeline, and the calls that have waited long enough;
+        """Write new entries of the timeline, and the calls that have waited long enough;
         ``elapsed`` is in seconds since the step began.
         """
         self._now = elapsed
@@ -73,9 +73,7 @@ class EventLog:
         self.write_open_calls(held_since=held_too_long)
 
     def add(self, additions: Iterable[Addition]) -> None:
-        """Write what was added to the timeline. What cannot be shown must not hide what comes after
-        it.
-        """
+        """Write new entries of the timeline. One that cannot be shown must not hide others."""
         for addition in additions:
             try:
                 self._write(addition)
@@ -167,7 +165,7 @@ class EventLog:
 
     def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
         """Write a line for the call, or add it to those that share one; one that failed alone gets
-        its own at once.
+        its own line immediately.
         """
         words = text.tool_call(call, start, finish)
         lines = self._lines.below(words)
@@ -186,8 +184,8 @@ class EventLog:
             self._lines.details(self._timed(at, words), lines)
 
     def _agent_text(self, piece: TextPiece) -> None:
-        """Write what the agent says: short text behind its time, longer text, and what follows
-        directly, below it.
+        """Write the agent's words: short text after its time, longer text and its direct
+        continuation below it.
         """
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
         lines = self._lines.block(said)

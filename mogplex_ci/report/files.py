@@ -133,8 +133,8 @@ class EventsFile(FileReport):
         self._write(self._lines.pop(run.number).end())
 
     def _end_of(self, run: Run) -> str:
-        """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry
-        run plays of it.
+        """Return how a run ended, in the form of ``runs events --follow --json``, with the other
+        facts that a dry run plays.
         """
         known = {"error": run.error, "terminalCommitSha": run.terminal_commit}
         told = {name: value.text for name, value in known.items() if value}
@@ -155,7 +155,7 @@ class ResultFile(FileReport):
         """The content for each run, by its number."""
 
     def end_run(self, run: RunFacts) -> None:
-        """Keep what the file has of the run: the timelines of all would be too much."""
+        """Keep only the run's facts in the file: the timelines of all would be too much."""
         self._runs[run.number] = result_of_run(run, self._safe)
 
     def end(self, step: StepFacts) -> None:

@@ -1,8 +1,7 @@
-"""Where the lines of a log go: into the job log as they come, or into a group that is shown later.
+"""The destination of log lines: the job log, or a group that is shown later.
 
-There is a limit to them: CI systems cut a long log, and show so many annotations and no more. A
-long log goes on without details, which are the events of a run but for its phases, and all that is
-folded.
+They are limited: CI systems cut a long log, and show a limited number of annotations. A long log
+continues without details, which are the events of a run except its phases, and all folded groups.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +19,7 @@ from mogplex_ci.untrusted import Untrusted
 KEPT_LIMIT: Final = 2 * 2**20
 """Bytes that the logs of a fleet's runs share; the lines that come as they happen have the rest."""
 ANNOTATIONS_LIMIT: Final = 10
-"""Annotations of one level; GitHub drops what comes after."""
+"""Annotations of one level; GitHub drops further ones."""
 LOCATIONS_LIMIT: Final = 5
 """Annotations from which on the agent's findings in files get none: the others say how the step
 went.
@@ -30,7 +29,7 @@ _LEVELS: Final[dict[str, Collection[Level]]] = {
     "errors": (Level.ERROR,),
     "none": (),
 }
-"""By value of the input ``annotations``: what it lets through."""
+"""By value of the input ``annotations``: the levels that it allows."""
 
 
 class LogLines(ABC):
@@ -48,14 +47,14 @@ class LogLines(ABC):
         self._read_only = 0
         """Characters that were read, and are not shown."""
         self._is_full = False
-        """Whether the log goes on without details."""
+        """Whether the log continues without details."""
         self._why_waiting: SafeText | None = None
         """The reason that the last line about a wait gave."""
 
     @property
     @abstractmethod
     def _size(self) -> int:
-        """Bytes of all that was written; see ``size_in_log``."""
+        """Bytes written so far; see ``size_in_log``."""
 
     @abstractmethod
     def line(self, text: SafeText) -> None:
@@ -101,7 +100,7 @@ class LogLines(ABC):
         return False
 
     def wait(self, wait: Waiting) -> None:
-        """Say for how long a request waits, and why if the reason is another one than before."""
+        """Log how long a request waits, and why if the reason has changed."""
         why = text.reason(self.safe, wait.error)
         parts: list[Part] = ["Trying again in ", duration(wait.seconds)]
         if why != self._why_waiting:
@@ -125,13 +124,13 @@ class LogLines(ABC):
             self.fold(title, lines)
 
     def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
-        """Write what a long log goes on without: ``title``, with ``lines`` as in a group."""
+        """Write a detail, which a long log leaves out: ``title``, with ``lines`` as in a group."""
         if self.has_room_for([title, *lines]):
             self.group(title, lines)
 
     def below(self, words: text.EntryText) -> list[SafeText]:
-        """Return the lines for what an entry's own line leaves out; none once the log has no room
-        for them.
+        """Return the lines for the rest of an entry, beyond its own line; none once the log has no
+        room for them.
         """
         lines = text.beyond_title(words.message, self.block)
         for details in words.details:
@@ -142,8 +141,8 @@ class LogLines(ABC):
     def block(self, value: Untrusted | CleanText) -> list[SafeText]:
         """Return the lines of ``value``; none once the log has no room for it.
 
-        A long line is cut, but reading it for secrets takes time: it takes the room of all that is
-        read.
+        A long line is cut, but reading it for secrets takes time, so it counts with its full
+        length.
         """
         if not self._has_room:
             return []
@@ -157,8 +156,8 @@ class LogLines(ABC):
         return not self._is_full and self._size + self._read_only < self._limit
 
     def has_room_for(self, lines: Sequence[SafeText]) -> bool:
-        """Whether the log is short enough for more details. From the first ones on for which it is
-        not, there is no room for any; says so then.
+        """Whether the log is short enough for more details. Once it is not, it takes none at all,
+        and says so.
         """
         if self._is_full:
             return False
@@ -240,7 +239,7 @@ class KeptLines(LogLines):
         return self._size_of_all
 
     def line(self, text: SafeText) -> None:
-        """Keep a line, in place of the oldest ones when there is no room for all."""
+        """Keep a line, in place of the oldest ones if there is no room for all."""
         self.agent_speaks = False
         self.first_of_update = self.first_of_update or text
         self._lines.append(text)
@@ -250,8 +249,8 @@ class KeptLines(LogLines):
             self._dropped += 1
 
     def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
-        """Keep ``title``, whatever the size, with ``lines`` if there is room: the oldest lines
-        go.
+        """Keep ``title`` in any case, with ``lines`` if there is room: the oldest lines are
+        dropped.
         """
         self.group(title, lines)
 

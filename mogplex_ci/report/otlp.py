@@ -9,7 +9,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci import __version__
-from mogplex_ci.api.transport import failure_of  # loads requests without what it can spare
+from mogplex_ci.api.transport import (
+    failure_of,
+)  # loads requests without the parts that it can spare
 from mogplex_ci.report.spans import CONVENTIONS, SERVICE, Attribute, Span, Trace
 from mogplex_ci.urls import host_of
 
@@ -57,7 +59,7 @@ def send(trace: Trace, collector: Collector, env: Mapping[str, str]) -> bool:
 
 
 def _resource() -> Resource:
-    """Return what the environment says of this service."""
+    """Return the environment's description of this service."""
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith(_UNNAMED):
         return resource.merge(Resource({SERVICE_NAME: SERVICE}))

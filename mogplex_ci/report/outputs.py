@@ -45,7 +45,7 @@ class RunRow(NamedTuple):
     early: bool = False
     """Whether the output is set as soon as the run is started."""
     without: FileValue = None
-    """What the result file has of a step that names no one run."""
+    """The result file's fields for a step without a single run."""
 
 
 _ROWS: Final[tuple[StepRow | RunRow, ...]] = (

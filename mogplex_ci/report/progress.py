@@ -37,10 +37,10 @@ _OTHER_LINES: Final = 4
 
 
 class Progress(Report):
-    """A live table: what each run does, and for how long."""
+    """A live table of the runs' activities and durations."""
 
     def __init__(self, terminal: TextIO | None, sanitizer: Sanitizer) -> None:
-        """``terminal`` is None where there is none; nothing is shown then."""
+        """``terminal`` is None if there is none; then nothing is shown."""
         self._terminal = terminal
         self._safe = sanitizer
         self._rows: dict[Hashable, _Row] = {}
@@ -60,11 +60,11 @@ class Progress(Report):
         self._rows[run] = _Row(name, self._safe.line("Waiting"))
 
     def on(self, run: StepRun, update: Update) -> None:
-        """Show what a run does now."""
+        """Show the run's current activity."""
         self.on_row(run.number, update)
 
     def on_row(self, run: Hashable, update: Update) -> None:
-        """Show what the run of a row does now."""
+        """Show the current activity of a row's run."""
         self._rows[run].on(update, self._safe)
 
     def end_run(self, run: RunFacts) -> None:
@@ -145,7 +145,7 @@ class _Row:
         self._activity = Activity()
 
     def on(self, update: Update, safe: Sanitizer) -> None:
-        """Say what the run does now."""
+        """Log the run's current activity."""
         if self.began is None:
             self.began = time.monotonic()
             self.mark = ""

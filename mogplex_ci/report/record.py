@@ -1,8 +1,8 @@
-"""The record of what was judged, which can be signed: it is the object ``record`` of the result
-file, by ``schemas/record.schema.json``.
+"""The record of the judged facts, which can be signed: the object ``record`` of the result file, by
+``schemas/record.schema.json``.
 
-It holds what the CI job has seen: commits, digests, ids and the gates' findings in our own words.
-It holds no prompt and no word of the agent.
+It holds facts that the CI job has seen: commits, digests, ids and the gates' findings in our own
+words. It holds no prompt and no word of the agent.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ MOST_CHECKS: Final = 300
 def record_of(
     result: RunResult, inputs: ActionInputs, platform: Platform, safe: Sanitizer
 ) -> dict[str, object] | None:
-    """Return what was judged of a run; None if GitHub was not asked or no gate has judged it."""
+    """Return the judged facts of a run; None if GitHub was not queried or no gate has judged it."""
     details = result.details
     run = details.run
     delivery = details.delivery
@@ -91,7 +91,7 @@ def _required_checks(delivery: Delivery, safe: Sanitizer) -> list[CleanText] | N
 
 
 def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:
-    """Return the job that judged: it is what a signature of the record is compared with."""
+    """Return the job that judged: a signature of the record is compared with it."""
     identity = platform.identity()
     return {
         "system": platform.name,

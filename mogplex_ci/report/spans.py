@@ -13,7 +13,7 @@ CONVENTIONS: Final = "https://opentelemetry.io/schemas/1.44.0"
 repositories (``vcs.*``).
 """
 SERVICE: Final = "mogplex-run-action"
-"""The service's name, unless the environment has another one."""
+"""The service's name, unless the environment has another."""
 TASK: Final = "mogplex"
 """Name of the step's span, and of the task."""
 INVOKE_AGENT: Final = "invoke_agent"

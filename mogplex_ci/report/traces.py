@@ -50,7 +50,7 @@ _OVER_HTTP: Final = ("http/protobuf", "http/json")
 
 
 class _FollowedRun:
-    """What the updates report about one agent run."""
+    """The facts of one agent run, from the updates."""
 
     def __init__(self, run: Run, began: int, *, joined: bool) -> None:
         self.run = run
@@ -64,7 +64,7 @@ class _FollowedRun:
 
 
 class Traces(Report):
-    """Sends a trace of the step when it has ended. What the collector does changes nothing but one
+    """Sends a trace of the step when it has ended. The collector cannot change anything but one
     warning: sending is bounded.
     """
 
@@ -98,7 +98,7 @@ class Traces(Report):
         """The spans of runs that are over."""
 
     def on(self, run: StepRun, update: Update) -> None:
-        """Note what a run's span and the spans of its gates need."""
+        """Keep the facts that a run's span and the spans of its gates need."""
         runs = self._followed.setdefault(run.number, [])
         match update:
             case Started():

@@ -12,7 +12,7 @@ from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT_START: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
-"""Marks around what a run asks when it pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
+"""Marks around the question of a run that pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
 _CHECKPOINT_BLOCK: Final = (
     rf"(?s)\n{{0,9}}{_CHECKPOINT_START}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
 )
@@ -54,12 +54,13 @@ class Piece(NamedTuple):
 class TextBuffer:
     """Joins text deltas without a separator and releases pieces.
 
-    A piece ends at white space, or with its message; ``flush`` and ``interrupt`` release more. Held
-    back are half a value that the redactor knows, until the rest has come or cannot come any more;
-    an open private key; and a checkpoint block, whose marks and JSON are removed from the text. The
-    pieces joined without a separator are the text: they keep their line feeds.
+    A piece ends at white space, or with its message; ``flush`` and ``interrupt`` release more.
+    Three things are held back: half of a value that the redactor knows, until the rest has come or
+    cannot come any more; an open private key; and a checkpoint block, whose marks and JSON are
+    removed from the text. The pieces joined without a separator are the text: they keep their line
+    feeds.
 
-    Every character is looked at a bounded number of times, however the text is divided into deltas.
+    Every character is read a bounded number of times, however the text is divided into deltas.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -87,12 +88,12 @@ class TextBuffer:
         return [] if end is None else self._take(end)
 
     def whole(self, message: Untrusted) -> list[Piece]:
-        """Return a message that comes at once."""
+        """Return a message that comes in one piece."""
         self._append(message)
         return self.interrupt(ends_message=True)
 
     def flush(self) -> list[Piece]:
-        """Return what can be shown when nothing more has come for a while: all words but the last;
+        """Return the text to show when nothing more has come for a while: all words but the last;
         the last one, too, if it ends a sentence, or if the words before it are shown already.
         """
         end = len(self._text)
@@ -103,7 +104,7 @@ class TextBuffer:
         return self._take(self._cut_before(end, may_be_mark=not has_ended))
 
     def interrupt(self, *, ends_message: bool, keeps_word: bool = False) -> list[Piece]:
-        """Return what can be shown before something else, such as a tool call.
+        """Return the text to show before another entry, such as a tool call.
 
         Held back is a last word that may be half a token; with ``keeps_word`` any unfinished one.
         """
@@ -123,7 +124,7 @@ class TextBuffer:
         return pieces
 
     def drain(self) -> list[Piece]:
-        """Return everything that is left; nothing more follows."""
+        """Return the rest of the text; nothing more follows."""
         self._text = self._shown.without_half(self._text)
         self._ends = [min(end, len(self._text)) for end in self._ends]
         return self._take(len(self._text), is_last=True)
@@ -135,7 +136,7 @@ class TextBuffer:
 
     @property
     def is_inside_word(self) -> bool:
-        """Whether the text ends inside a word, as far as can be seen."""
+        """Whether the text seems to end inside a word."""
         return self._last_word != "" and not re.search(_SENTENCE_END, self._last_word)
 
     @property
@@ -173,7 +174,7 @@ class TextBuffer:
         self._scanned = len(self._text)
 
     def _end_of_block(self, start: int) -> int | None:
-        """Return where the block ends that begins at ``start``; None while it is open."""
+        """Return the end of the block that begins at ``start``; None while it is open."""
         if self._text.startswith(_KEY_START, start):
             self._scanned, is_open = formats.open_key(self._text, start, self._scanned)
             return None if is_open else self._scanned
@@ -226,7 +227,7 @@ class TextBuffer:
             parts = [re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, shown)]
         left_over = ""
         if not "".join(parts).strip():
-            # What separates paragraphs, or words, is kept for the next piece.
+            # The separator of paragraphs, or words, is kept for the next piece.
             text = "".join(parts)
             left_over = "\n" * min(text.count("\n"), 2) or text[-1:]
         self._text = left_over + self._text[end:]

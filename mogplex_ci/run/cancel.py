@@ -78,8 +78,8 @@ def cancelling(client: "Client", run_id: str) -> Callable[[float], Cancelled]:
 def find_unanswered(
     client: "Client", start: UnansweredStart, *, clock: Clock, budget: Budget
 ) -> tuple[Run, Budget]:
-    """Return the run whose start was not answered, by asking with the same key, and what is left of
-    ``budget`` to cancel it.
+    """Return the run whose start had no response, found by a request with the same key, and the
+    rest of ``budget`` to cancel it.
 
     Raises:
         ForeignRunError: another job may have started it.

@@ -1,4 +1,4 @@
-"""What a run delivered: GitHub's word on it, if it was asked, and what events may say of it."""
+"""The results of a run: according to GitHub, if it was queried, and the claims of events."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class JudgedCheck(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """What a run delivered, by GitHub's word: gates judge it, and it is handed on."""
+    """The results of a run according to GitHub, for gates and outputs."""
 
     branch: str | None
     """The branch that the run really used; None when it is not known."""
@@ -29,27 +29,26 @@ class Delivery(NamedTuple):
     base_before: str | None = None
     """The base's tip before the first round; None when it is not known."""
     branch_before: str | None = None
-    """The branch's tip before the first round; empty if there was no such branch, None when it is
-    not known.
+    """The branch's tip before the first round; empty if there was no such branch, None if unknown.
     """
     commit: str | None = None
     """The judged commit; None when the run pushed none, or it is not known."""
     changed: bool | None = None
-    """Whether the commit changes anything; None when GitHub does not tell."""
+    """Whether the commit changes anything; None if GitHub does not report it."""
     pull_request_url: Untrusted | None = None
-    """The address of the pull request; None when there is none, or GitHub does not tell."""
+    """The address of the pull request; None if there is none, or GitHub does not report it."""
     tells_pull_request: bool = False
-    """Whether GitHub tells the pull request."""
+    """Whether GitHub reports the pull request."""
     required_checks: tuple[Untrusted, ...] | None = None
-    """Names of the checks that the base requires, as it did before the first round if GitHub told
-    that then; None when they were not asked for, or GitHub does not tell.
+    """Names of the checks that the base requires, as of the first round's start if GitHub reported
+    them then; None if they were not queried, or GitHub does not report them.
     """
     checks: tuple[JudgedCheck, ...] = ()
     """Those that were judged, by name; none when they were not required."""
 
 
 class Claim(NamedTuple):
-    """What an event, which is the agent's side, says of the delivery, and GitHub does not."""
+    """An event's claim about the results, from the agent's side, that GitHub does not confirm."""
 
     about: str
     """In our words: ``branch``."""
@@ -60,7 +59,7 @@ class Claim(NamedTuple):
 
 
 def claims(delivery: Delivery, told: Timeline) -> tuple[Claim, ...]:
-    """Return what events say of a delivery, and GitHub does not."""
+    """Return the events' claims about the results that GitHub does not confirm."""
     found: list[Claim] = []
     if told.branch is not None and told.branch.text != delivery.branch:
         found.append(Claim("branch", told.branch, _untrusted(delivery.branch)))

@@ -18,7 +18,7 @@ class Feed:
     def __init__(self, run: Run) -> None:
         self.run_id = run.id
         self.last_id: Untrusted | None = None
-        """The event received last, from which a stream is resumed; None to begin anew."""
+        """The last received event, from which a stream is resumed; None to start over."""
         self.end_seen = False
         """Whether an event that ends the run, or its work before a pause, was seen."""
         self.lists_newest: bool | None = None
@@ -26,7 +26,7 @@ class Feed:
         known yet.
         """
         self.segments = {run.segment}
-        """Ids of the run's parts so far: a run that goes on after a pause lists only the events
+        """Ids of the run's parts so far: a run that continues after a pause lists only the events
         from then on.
         """
         self.seen: set[Untrusted] = set()
@@ -70,17 +70,17 @@ class Feed:
         return len(self.seen) >= FEED_LIMIT and not is_first
 
     def enters_segment(self, before: Run, run: Run) -> bool:
-        """Whether the run went on after a pause between ``before`` and ``run``; its events begin
-        anew then.
+        """Whether the run continued after a pause between ``before`` and ``run``; its events start
+        over then.
 
-        The pause itself need not have been seen. Servers that name no segments tell by the status
-        alone.
+        The pause itself may have been missed. Without segments, on older servers, only the status
+        shows it.
         """
         has_segments = bool(run.segment) and bool(before.segment)
         if has_segments:
             enters = run.segment not in self.segments
         else:
-            # Older servers name no segments: only the status tells that a person has answered.
+            # Older servers name no segments: only the status shows that a person has answered.
             enters = before.is_paused and not run.is_paused and not run.is_terminal
         if not enters:
             return False

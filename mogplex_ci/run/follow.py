@@ -1,8 +1,8 @@
-"""Follows a run to its end: streams its events where the service can, polls them where it cannot.
+"""Follows a run until it ends: streams its events if the service can, otherwise polls them.
 
-One loop takes the news of a source. Every event is reported once, whichever way it came. The end of
-a run is what ``GET /runs/{id}`` says, never the close of a stream or an event. Faults
-and times are in docs/maintaining/faults.md.
+One loop takes the news of a source. Every event is reported once, from whatever source. Only ``GET
+/runs/{id}`` decides that a run has ended, never the close of a stream or an event. Faults and times
+are in docs/maintaining/faults.md.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,11 +23,11 @@ from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Stop
 
 QUIET_SECONDS: Final = 2.0
-"""Time without events after which what is held back is shown; the agent's words do not wait for
-other events.
+"""Time without events after which held-back text is shown; the agent's words do not wait for other
+events.
 """
 LAST_CHECK_SECONDS: Final = 1.0
-"""How long before the deadline the run is checked once more, so that one that ended in time is not
+"""Time before the deadline for a last check of the run, so that one that ended in time is not
 reported as late.
 """
 COMMIT_SECONDS: Final = (1.0, 3.0)
@@ -76,13 +76,13 @@ class Follower:
         self.health = Health(service.now)
         self._checks = StatusChecks(service, self._feed, interval)
         self._quiet_at = inf
-        """When to show what is held back."""
+        """When to show held-back text."""
         self._event_at = self._changed_at = service.now
         """When the last event came, and when the last event or change of status."""
         self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
         self._named_statuses: set[str] = set()
         self._can_fill_gaps = True
-        """Whether a stream can be resumed, as far as is known: each vain try takes seconds, in
+        """Whether a stream can be resumed, if known: each failed attempt takes seconds, during
         which more is missed.
         """
 
@@ -125,8 +125,8 @@ class Follower:
     def read_to_end(
         self, run: Run, commit_seconds: Sequence[float]
     ) -> Generator[Update, None, None]:
-        """Report what came with the end of ``run``, which was learned by cancelling it. Then comes
-        ``end``.
+        """Report the news that came with the end of ``run``, which was learned by cancelling it.
+        Then comes ``end``.
 
         Raises:
             StopRequested: a stop signal came.
@@ -198,7 +198,9 @@ class Follower:
 
     def _on_news(self, news: StreamNews | Run | EventPage) -> Iterator[Update]:
         match news:
-            case StreamNews((), ()):  # events on an open stream do not tell that the API answers
+            case StreamNews(
+                (), ()
+            ):  # events on an open stream do not show that the API is available
                 yield from self._recover()
             case StreamNews():
                 for run in news.runs:
@@ -214,7 +216,7 @@ class Follower:
                 assert_never(news)
 
     def _run_timers(self) -> Iterator[Update]:
-        """Do what is due: show what was held back, send a heartbeat."""
+        """Do the work that is due: show held-back text, send a heartbeat."""
         now = self._service.now
         if now >= self._quiet_at:
             shown = self.timeline.flush_text()
@@ -232,7 +234,7 @@ class Follower:
             )
 
     def _check_once_more(self) -> Generator[Update, None, None]:
-        """Check the run just before the deadline, and let that pass if the run goes on."""
+        """Check the run just before the deadline, and ignore the result if the run continues."""
         deadline = self._service.deadline
         self._service.sleep_until(self._last_check_at)
         if self._service.now >= deadline:
@@ -253,12 +255,12 @@ class Follower:
             self._service.sleep_until(deadline)
 
     def _read_late_events(self) -> Generator[Update, None, None]:
-        """Read the events that are written after the terminal status, until there are no more; two
-        seconds at most.
+        """Read the events that are written after the terminal status, until there are no more, for
+        up to two seconds.
 
-        If the API does not answer, and the event that ends the run was not seen, it is asked again
-        for longer. Where jobs that poll share the token and that event was seen, the request is
-        saved.
+        If the API does not respond, and the event that ends the run was not seen, the request is
+        repeated for longer. If jobs that poll share the token and that event was seen, the request
+        is saved.
         """
         service = self._service
         began = service.now
@@ -317,7 +319,7 @@ class Follower:
                 yield from self._on_run(run)
 
     def _on_page(self, page: EventPage) -> Iterator[Update]:
-        """Report what ``page`` tells, in the order in which it happened."""
+        """Report the news of ``page``, in their order."""
         self._enter_segment_of(page.run)
         if self._feed.is_gap_before(page):
             yield from self._fill_gap_before(page)
@@ -432,7 +434,7 @@ class Follower:
         yield from self._name_status()
 
     def _enter_segment_of(self, run: Run) -> None:
-        """Begin anew with the events of a run that went on after a pause."""
+        """Start over with the events of a run that continued after a pause."""
         if self._feed.enters_segment(self.run, run):
             self.timeline.begin_segment()
             self._checks.check_regularly()
@@ -468,8 +470,8 @@ class Follower:
 
 
 def _timed(event: Event, run: Run) -> Event:
-    """Return the event without its time where it is long before the run, or to come: it would shift
-    the log's clock.
+    """Return the event without its time if that is long before the run, or in the future: it would
+    shift the log's clock.
     """
     at = event.created_at
     if at is None:

@@ -1,4 +1,4 @@
-"""Where the news of a run come from: the service's event stream, or polls where there is none.
+"""The source of a run's news: the service's event stream, or polls without one.
 
 A source does the waiting and the requests. ``follow`` decides about the news.
 """
@@ -18,7 +18,7 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Polling
 
 FIRST_BYTES_SECONDS: Final = 5.0
-"""The service writes to a stream at once; if nothing comes, a proxy buffers it."""
+"""The service writes to a stream immediately; if nothing comes, a proxy buffers it."""
 SILENCE_SECONDS: Final = 60.0
 """Silence of a stream after which it is opened again."""
 FRUITLESS_STREAMS: Final = 2
@@ -38,7 +38,7 @@ _AFTER_END_IF_CROWDED: Final = (0.6, 2.0, 4.0, 8.0)
 
 
 class StreamNews(NamedTuple):
-    """What has come on the stream; nothing when it has just been opened."""
+    """News from the stream; nothing when it has just been opened."""
 
     runs: tuple[Run, ...]
     events: tuple[Event, ...]
@@ -64,7 +64,7 @@ class StatusChecks:
         self.check_regularly()
 
     def check_regularly(self) -> None:
-        """Check at the regular times, for now the run works, or goes on after a pause."""
+        """Check at the regular times, because the run has started or continues after a pause."""
         self._pauses: Iterator[tuple[float, bool]] = repeat((self._seconds, False))
         self._plan(*next(self._pauses))
 
@@ -134,11 +134,10 @@ class Polls:
         self._due = service.now + interval.first()
 
     def next(self, until: float) -> News | None:
-        """Return the next news; None at the time ``until``, or earlier when there is something to
-        plan anew.
+        """Return the next news; None at the time ``until``, or earlier if the plan changes.
 
         Raises:
-            MogplexError: the API gave no usable answer. The source has planned its next request.
+            MogplexError: the response was unusable. The source has planned its next request.
             StopRequested: a stop signal came.
         """
         is_shared = self._interval.is_shared
@@ -165,7 +164,7 @@ class Polls:
 
 
 class _OpenStream:
-    """One connection, and what was heard on it."""
+    """One connection, and the news on it."""
 
     def __init__(self, stream: EventStream, segments: int, now: float) -> None:
         """``segments``: how many the run had when it was opened."""
@@ -199,8 +198,8 @@ class Stream:
         self._checks = checks
         self._before = before
         self._resumes = False
-        """Whether it brought events from before the page: an early version of the service begins
-        anew instead.
+        """Whether it brought events from before the page: an early version of the service starts
+        over instead.
         """
         self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
@@ -261,10 +260,10 @@ class Stream:
         return StreamNews((), ())
 
     def _on_refusal(self, error: MogplexError) -> None:
-        """Plan the next opening after one that failed.
+        """Plan the next attempt to open it after a failure.
 
         Raises:
-            MogplexError: ``error``, if it tells how long the API asks to wait.
+            MogplexError: ``error``, if it says how long to wait.
         """
         if isinstance(error, BadRequestError):  # of the position
             self._feed.last_id = None
@@ -302,7 +301,7 @@ class Stream:
     def _receive(
         self, open_stream: _OpenStream, items: Sequence[StreamItem]
     ) -> StreamNews | Polling:
-        """Note what has come, and return it."""
+        """Note the news, and return it."""
         events = tuple(item.event for item in items if item.event is not None)
         open_stream.was_heard = True
         open_stream.brought_news = open_stream.brought_news or self._feed.has_news(events)

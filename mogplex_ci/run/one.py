@@ -139,7 +139,7 @@ class Execution:
         return error.patience == inf or (error.patience > 0 and is_late)
 
     def details(self) -> RunDetails:
-        """Return what is known about the run by now."""
+        """Return the known facts about the run so far."""
         is_owned = self._started is None or self._started.owned
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
@@ -315,7 +315,7 @@ class Execution:
         return failed_install(failed)
 
     def _read_once(self, call: Callable[[float], T], ends: float) -> T | None:
-        """Return what one request finds until ``ends``, a time of the clock; None if it fails."""
+        """Return the result of one request until the time ``ends``; None if it fails."""
         service = self._service
         with suppress(errors.MogplexError), service.stop.interrupting():
             return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
@@ -327,7 +327,7 @@ class Execution:
         """
         if self._cancelled is None:
             if ending.result is Result.PAUSED and self._left_behind:
-                return ending._replace(remedy="")  # nobody shall answer it
+                return ending._replace(remedy="")  # no one needs to answer it
             return ending
         if self._cancelled.already_terminal:
             self._is_unread = False
@@ -354,8 +354,8 @@ class Execution:
         return started._replace(unused_options=tuple(map(Untrusted, unused)))
 
     def _interrupted(self) -> Generator[Update, None, Ending]:
-        """Cancel what this step owns, then show what the service has: the CI system kills a few
-        seconds later.
+        """Cancel the runs that this step owns, then show the service's last events: the CI system
+        kills a few seconds later.
         """
         ending = interrupted(self._service.stop)  # by the first signal; others may follow
         if self._follower is not None:

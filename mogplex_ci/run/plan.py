@@ -1,4 +1,4 @@
-"""What a step plans before it starts anything: its runs, and the plan of each."""
+"""The plan of a step before it starts anything: its runs, and the plan of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 FaultOf: TypeAlias = "Callable[[str], str | None]"
-"""Returns what the environment says about a repository that Mogplex does not know."""
+"""Returns the environment's hint about a repository that Mogplex does not know."""
 
 
 def no_fault(name: str) -> None:
@@ -27,14 +27,15 @@ class Plan(NamedTuple):
     inputs: ActionInputs
     """Those of its task."""
     request: Callable[[str, Repair | None], StartRequest]
-    """Makes the start request for a repo id and what a later round repairs."""
+    """Makes the start request for a repo id and the report of a later round."""
     key: Key
     jobs_per_token: int
     """Jobs that use the token at the same time."""
     found: Repo | None = None
     """The repository, if it has been looked up already."""
     repair: Repair | None = None
-    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
+    """In a later round of ``repair``: the part of the request that does not come from the inputs.
+    """
     fault_of_repo: FaultOf = no_fault
     uses_in_job: Callable[[], int] = lambda: 1
     """Returns how many steps of each job use the token now."""

@@ -46,8 +46,8 @@ def match_repos(word: str, repos: Sequence[Repo]) -> Match:
     """Return those of ``repos`` whose full name or id is ``word``, or whose name matches it as a
     pattern (``acme/*``).
 
-    Case matters only between names that differ in it alone. Where a name comes twice, it is that
-    of the repository that is not hidden.
+    Case matters only between names that differ in it alone. If a name comes twice, it means the
+    repository that is not hidden.
     """
     found = [
         repo

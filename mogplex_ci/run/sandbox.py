@@ -1,4 +1,4 @@
-"""Finds the sandbox of a run that failed before its agent started: its log tells why."""
+"""Finds the sandbox of a run that failed before its agent started: its log has the reason."""
 
 import re
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ lib/sandbox/internal-launch.ts).
 
 
 def sandbox_of(run: Run, listed: Sequence[Sandbox]) -> Sandbox | None:
-    """Return the sandbox of a failed run among those of its repository; None where it cannot be
-    told apart.
+    """Return the sandbox of a failed run among those of its repository; None if it cannot be
+    identified.
 
     The run object names a sandbox only once it was set up. One that failed is known by the run's
-    own branch and by its time; the base branch is everybody's.
+    own branch and by its time; many runs share the base branch.
     """
     named = run.sandbox_record_id.text if run.sandbox_record_id else None
     in_error = re.search(_NEVER_READY, run.error.text) if run.error else None

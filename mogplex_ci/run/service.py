@@ -23,7 +23,7 @@ T = TypeVar("T")
 LEAST_CALL_SECONDS: Final = 1.0
 """Least time for a request, also when the deadline is closer."""
 SAY_REFUSED_SECONDS: Final = 60.0
-"""How long a token that was accepted is refused until the step says so once more."""
+"""Time for which an accepted token must be refused until the step logs it again."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
 
@@ -104,7 +104,7 @@ class Service:
         return self.run(feed.run_id) if feed.lists_newest is False else self.events(feed)
 
     def stream(self, feed: "Feed") -> EventStream:
-        """Open the run's event stream after what ``feed`` received last."""
+        """Open the run's event stream after the last event that ``feed`` received."""
         last_id = feed.last_id.text if feed.last_id is not None else None
         with self.stop.interrupting():
             return self.client.stream(
@@ -125,7 +125,7 @@ class Service:
 
 
 class Health:
-    """The API's health, as the answers about one run tell it. Times are those of one clock."""
+    """The API's health, judged by its responses about one run. Times are those of one clock."""
 
     def __init__(self, now: float) -> None:
         self.trouble: MogplexError | None = None
@@ -138,11 +138,11 @@ class Health:
         self._has_said_refused = False
 
     def failed(self, now: float, error: MogplexError) -> Trouble | None:
-        """Note a failure, and return what is to be said about it: that trouble begins, or that the
-        token has been refused for a while.
+        """Note a failure, and return the news to report: that trouble begins, or that the token has
+        been refused for a while.
 
         Raises:
-            MogplexError: ``error``, when asking again is of no use. Other odd answers may be a
+            MogplexError: ``error``, if a retry is useless. Other odd responses may come from a
                 proxy in trouble.
         """
         seconds_left = self._seconds_left(now, error)

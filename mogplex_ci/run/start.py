@@ -1,7 +1,7 @@
-"""Starts a run exactly once, however often the step is tried and answers get lost.
+"""Starts a run exactly once, even if the step is retried and responses get lost.
 
-The idempotency key is derived from what names this step of this workflow run, so every try of the
-step asks with the same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run
+The idempotency key is derived from the identity of this step of this workflow run, so every attempt
+of the step sends the same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): if the run
 under one is dead, the next one is used.
 """
 

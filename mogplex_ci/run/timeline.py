@@ -1,6 +1,6 @@
 """A run's timeline: its events as phases, tool calls, the agent's words and everything else.
 
-One timeline is built for each run, while its events arrive. The log shows what each event adds; the
+One timeline is built for each run, while its events arrive. The log shows each event's entries; the
 summary, the report, the outputs and the result file read the finished timeline.
 """
 
@@ -78,7 +78,7 @@ class ToolCall:
         """Why a command was refused, or is taken to have failed."""
 
     def end(self, tool: ToolState, at: float, finish: Event) -> None:
-        """Note its end, or that its end was another one."""
+        """Note its end, or another end than before."""
         self.finish = finish
         self.ended = at
         self.seconds = tool.seconds
@@ -113,7 +113,7 @@ class TextPiece(NamedTuple):
     at: float
     text: Untrusted
     continues: bool
-    """Whether it goes on in the middle of a paragraph."""
+    """Whether it continues in the middle of a paragraph."""
 
 
 class Note(NamedTuple):
@@ -145,7 +145,7 @@ _WITHIN_A_MESSAGE: Final = (
     EventKind.FAILED,
     EventKind.CANCELLED,
 )
-"""The agent's last line can arrive after these; it still belongs to what was said before."""
+"""The agent's last line can arrive after these; it still belongs to the words before."""
 
 
 class PhaseSpan(NamedTuple):
@@ -204,14 +204,12 @@ _LAST_STATUSES: Final = {
 
 
 class Timeline:
-    """Built from one run's events, in order. The attributes hold what the events have said so
-    far.
-    """
+    """Built from one run's events, in order. The attributes hold the facts of the events so far."""
 
     def __init__(self, redactor: Redactor | None = None) -> None:
         """``redactor`` knows the values that the agent's words must not show in two halves."""
         self.entries: list[Entry] = []
-        """In order; a tool call stands where it started."""
+        """In order; a tool call is at the place of its start."""
         self.started: datetime | None = None
         """Time of the first event; None before it."""
         self.last = 0.0
@@ -239,8 +237,8 @@ class Timeline:
         """By the numbers of the buffer: words that are held back belong to their own message."""
 
     def add(self, event: Event) -> list[Addition]:
-        """Add the next event and return what it adds. A finished tool call is the entry of its
-        start again.
+        """Add the next event and return its entries. A finished tool call is the entry of its start
+        again.
         """
         event = event._replace(data=_NOT_KEPT)
         self.event_count += 1
@@ -261,14 +259,14 @@ class Timeline:
 
     @property
     def status(self) -> str | None:
-        """The run's status, as far as its events tell; None before its sandbox was ready."""
+        """The run's status, according to its events; None before its sandbox was ready."""
         if self.outcome.ended_by is not None:
             return _LAST_STATUSES.get(self.outcome.ended_by)
         return "streaming" if self.sandbox_was_ready else None
 
     def begin_segment(self) -> None:
-        """The run goes on after a pause: its end, its delivery and the phases of its work are
-        judged anew.
+        """The run continues after a pause: its end, its delivery and the phases of its work are
+        judged again.
         """
         self._worked_before = self.agent_worked
         self.outcome = RunOutcome()
@@ -365,7 +363,7 @@ class Timeline:
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 
     def _meaning_of(self, event: Event, at: float) -> Iterator[Addition]:
-        """Yield what an event adds, if it is more than a note."""
+        """Yield an event's entries, if it is more than a note."""
         match event.kind:
             case EventKind.ACCEPTED | EventKind.SANDBOX_READY | EventKind.GIT_SYNC:
                 yield from self._set_up(event, at)

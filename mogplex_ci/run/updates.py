@@ -39,7 +39,7 @@ class NextKey(NamedTuple):
 
 
 class EvidenceMissing(NamedTuple):
-    """Part of what failed checks say could not be read for the report to the next round."""
+    """Part of the failed checks' output could not be read for the report to the next round."""
 
     cause: str
     remedy: str = ""
@@ -75,7 +75,7 @@ class Started(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """The run failed for a reason that may pass; another one is started soon."""
+    """The run failed for a reason that may pass; it is retried soon."""
 
     run: Run
     ending: Ending
@@ -90,7 +90,7 @@ class StatusChanged(NamedTuple):
 
     run: Run
     asks: Checkpoint | None = None
-    """The question of a run that is paused now, as far as its words tell it."""
+    """The question of a paused run, if its words contain one."""
 
 
 class UnknownStatus(NamedTuple):
@@ -178,7 +178,7 @@ class Ended(NamedTuple):
 
 
 class ChecksAwaited(NamedTuple):
-    """The checks of the judged commit are not complete; told when something has changed."""
+    """The checks of the judged commit are not complete; sent on each change."""
 
     commit: str
     complete: int
@@ -194,7 +194,7 @@ class GateJudged(NamedTuple):
 
 
 class GateWarns(NamedTuple):
-    """A gate cannot tell something, or passes for a reason that is worth a look."""
+    """A gate has incomplete facts, or passes for a reason worth a review."""
 
     words: str
     """In ours, as a sentence without its full stop."""
@@ -216,7 +216,7 @@ class ClaimsDiffer(NamedTuple):
 
 
 class NextRound(NamedTuple):
-    """Gates rejected the run; another one is started to repair its work."""
+    """Gates rejected the run; another one will repair its work."""
 
     number: int
     """Of the round that is started; the first run is round 1."""

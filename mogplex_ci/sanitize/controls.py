@@ -15,8 +15,8 @@ _TERMINAL = (
     # OSC and CSI in one 8-bit control
     r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"
 )
-"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes
-linear time.
+"""ECMA-48 sequences. Every run stops where the next sequence may start, so a search takes linear
+time.
 """
 
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
@@ -52,7 +52,7 @@ def show_controls(text: str) -> str:
 
 
 def without_invisible(text: str) -> str:
-    """Return ``text`` without what readers do not see. Line feeds are its only line breaks."""
+    """Return ``text`` without invisible characters. Line feeds are its only line breaks."""
     text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
     return compiled(_UNPRINTABLE).sub("", text)
 

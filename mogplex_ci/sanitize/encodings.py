@@ -20,10 +20,10 @@ _ESCAPE: Final = (
     r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
     r"|&(?:#x0{0,5}[0-9A-Fa-f]{1,5}|#0{0,7}\d{1,6}|[A-Za-z]{2,24});|\[[\d;]{0,8}m)"
 )
-"""A character as an encoding writes it, however often the text was encoded; and what is left of a
-colour.
+"""A character as an encoding writes it, even if the text was encoded several times; and the rest of
+a colour.
 
-``\\u009b`` is how controls are shown: no more than text.
+``\\u009b`` is the visible form of a control: text only.
 """
 _ESCAPE_MARKS: Final = "\\%&["
 """Each escape begins with one of these."""
@@ -31,8 +31,8 @@ _LINES: Final = (
     r"(?P<plain>(?:[^\\%&\[\n]*+\n)++)"
     r"|(?:[^\n\\]*+(?:\\(?!\n)[^\n\\]*+)*+\\\n)*+[^\n]*+\n?"
 )
-"""Lines without a character that begins an escape, as many as follow one another; any other line,
-which goes on behind a backslash at its end, as a shell's does.
+"""Consecutive lines without a character that begins an escape; or another line, which a backslash
+at its end continues, as in a shell.
 """
 _SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
 _BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t]*\r?\n[ \t]*[A-Za-z0-9+/_-]{2,})*)"
@@ -62,7 +62,7 @@ class Decoded:
         return self._starts[0][-1]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where what ``text[start:end]`` holds stands; what is decoded counts as a whole."""
+        """Return the place of ``text[start:end]`` in the source; decoded text is one piece."""
         return self._span_at(start)[0], self._span_at(end - 1)[1]
 
     def _span_at(self, at: int) -> tuple[int, int]:
@@ -119,8 +119,8 @@ def _character(escape: str) -> str:
 
 
 def from_base64(text: str) -> Decoded:
-    """Return the texts that ``text`` holds in base64, with a line break for all else; lines of
-    whole groups of four belong together.
+    """Return the texts that ``text`` holds in base64, with a line break for anything else;
+    consecutive lines of complete groups of four belong together.
     """
     written: list[str] = []
     read: list[str] = []
@@ -139,8 +139,8 @@ DECODERS: Final = (unescaped, from_base64)
 
 
 def _from_base64(piece: str) -> str:
-    """Return the ASCII text that a line is in base64, padding left out, or a line break; nothing
-    for what stands between two lines.
+    """Return the ASCII text that a line is in base64, without padding, or a line break; nothing for
+    the text between two lines.
     """
     if piece.isspace():
         return ""

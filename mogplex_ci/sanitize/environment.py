@@ -23,7 +23,7 @@ _HARMLESS_NAME: Final = (
 """Names that sound like those of secrets, inputs of ours among them."""
 _OF_THE_SYSTEM: Final = (
     r"CODEBUILD_(?:WEBHOOK_|KMS_KEY_ID$)"  # branches and events; the id of a key, not the key
-    r"|(?:JENKINS|HUDSON)_(?:\w+_)?COOKIE$"  # tells processes of a build apart
+    r"|(?:JENKINS|HUDSON)_(?:\w+_)?COOKIE$"  # identifies the processes of a build
     r"|(?:XDG|DBUS|DESKTOP|GDM)_?SESSION"  # of a desktop, on a runner that is a person's machine
 )
 """Names that CI systems and runners document for other things than secrets."""

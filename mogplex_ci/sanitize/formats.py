@@ -17,7 +17,7 @@ class Format(NamedTuple):
     """
 
     secret: str
-    """The vendor, and what it calls the secret."""
+    """The vendor, and its name for the secret."""
     prefix: str
     """How the secret begins; several with spaces between. It stands at the start of a word."""
     alphabet: str
@@ -27,8 +27,8 @@ class Format(NamedTuple):
     cut them.
     """
     expression: str
-    """Matches what stands behind the prefix, if one alphabet and a length are not enough. A group
-    is the secret alone.
+    """Matches the text after the prefix, if one alphabet and a length are not enough. A group is
+    the secret alone.
 
     It matches a bounded number of characters, or none that begin the prefix again: many prefixes
     take linear time.
@@ -82,9 +82,9 @@ def formats() -> tuple[Format, ...]:
 
 
 class Vocabulary(NamedTuple):
-    """The different words of a text, many of which repeat.
+    """The distinct words of a text, many of which repeat.
 
-    Most texts lack what a secret's few characters need, and this check is faster than a search.
+    Most texts lack the few characters that a secret needs, and this check is faster than a search.
     """
 
     words: str
@@ -99,7 +99,7 @@ class Vocabulary(NamedTuple):
 
 
 def matches(text: str, vocabulary: Vocabulary) -> Iterator[tuple[Format, tuple[int, int]]]:
-    """Yield the formats that something in ``text`` has, and where it stands."""
+    """Yield the formats found in ``text``, with their places."""
     for prefix, pairs, format_ in _prefixes():
         if pairs <= vocabulary.pairs and prefix in vocabulary.words:
             for place in _find_format(text, prefix, format_):
@@ -125,7 +125,7 @@ def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int,
 
 
 def word_start(text: str, at: int, most: int, punctuation: str) -> int:
-    """Return the start of the word around ``at``, up to so many characters before it."""
+    """Return the start of the word around ``at``, up to this many characters before it."""
     while (
         most
         and at
@@ -148,8 +148,8 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
 
 
 def open_key(text: str, start: int, after: int) -> tuple[int, bool]:
-    """Return up to where the private key at ``start`` was read, of which the part before ``after``
-    was read earlier, and whether more of it may follow: what is there so far can be its body.
+    """Return the end of the private key at ``start``, of which the part before ``after`` was read
+    earlier, and whether more of it may follow: the text so far can be its body.
     """
     begin = compiled(_KEY_BEGIN).match(text, start)
     if begin is None:

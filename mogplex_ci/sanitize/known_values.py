@@ -1,4 +1,4 @@
-"""Finds the secrets that this process knows by their values: whole values and the pieces of one
+"""Finds the secrets that this process knows by their values: complete values and the pieces of one
 that look random, each also as URLs, JSON, shells and base64 write it.
 """
 
@@ -101,8 +101,8 @@ class KnownValues:
                     yield start, end
 
     def half_at_end(self, text: str) -> int:
-        """Return where the end of ``text`` begins that may be the first half of a value, with more
-        of it than may be shown; the length of ``text`` if none does.
+        """Return the index from which ``text`` may hold the first half of a value, too long to be
+        shown; the length of ``text`` if there is none.
         """
         if not self._needles:
             return len(text)
@@ -110,7 +110,7 @@ class KnownValues:
         tail = text[tail_at:]
         starts = [self._half_in(_without_breaks(tail))]
         line_at = tail.rfind("\n") + 1
-        while tail.endswith("\\\n", 0, line_at):  # the line goes on
+        while tail.endswith("\\\n", 0, line_at):  # the line continues
             line_at = tail.rfind("\n", 0, line_at - 1) + 1
         line = tail[line_at:]
         if line.endswith("\\"):
@@ -124,7 +124,7 @@ class KnownValues:
         return len(text) if start >= len(tail) else tail_at + start
 
     def _half_in(self, words: Decoded) -> int:
-        """Return where the half of a value begins that ends a text; its length if none does."""
+        """Return the index of the half value that ends a text; its length if there is none."""
         squeezed = words.text
         best = len(squeezed)
         for needle in self._needles:
@@ -157,8 +157,8 @@ def _random_pieces(value: str) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Return ``value``, and what web forms, single quotes of a shell and base64 make of it. What
-    escapes make of it is found in the unescaped text.
+    """Return ``value`` as web forms, single quotes of a shell and base64 write it. Escaped forms
+    are found in the unescaped text.
     """
     raw = value.encode("utf-8", "surrogateescape")
     yield value

@@ -1,10 +1,10 @@
 """Secrets that only their names give away: assignments, flags, headers, commands, passwords in
 URLs.
 
-``_NAMED`` finds the name of a secret with a value behind it, and where both stand says how much the
-value must look like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not.
-Every expression is matched at one place and reads a bounded number of characters, or stops where
-the next match may begin: any text takes linear time.
+``_NAMED`` finds the name of a secret with a value after it. Their form decides how much the value
+must look like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not. Every
+expression is matched at one place and reads a bounded number of characters, or stops where the next
+match may begin, so any text takes linear time.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _CHARS = {
 """Characters of a value, by the quote before it or by its place."""
 _READ_AT_MOST = "{1,300}+"
 _READ_WITHOUT_QUOTES = "{1,64}+"
-"""How many characters of a value are looked at before it is called a secret; then all of it is."""
+"""Characters of a value that are read before it is called a secret; then all of it is read."""
 _QUOTE = r"[rbuf@]{0,2}[\"'`]"
 _TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}+(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
 _OPERATOR = (
@@ -179,8 +179,8 @@ _OPAQUE = rf"(?i:(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+
 _OPAQUE_OR_WORD = rf"{_OPAQUE}|(?!\w*pass)[a-z]{{6,}}+\Z"
 _LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z)){_OPAQUE}"
 _OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
-"""How a secret looks where any value is one, where it may also be a message, and where it may be a
-name or a number.
+"""The form of a secret where any value is one, where it may also be a message, and where it may be
+a name or a number.
 """
 
 
@@ -285,7 +285,7 @@ def _lower(text: str) -> str:
 
 
 class _Name(NamedTuple):
-    """A name of a secret where it stands in a text, with what stands behind it."""
+    """A name of a secret in a text, with the text after it."""
 
     word: str
     """All of it, such as ``--client-secret`` or ``DB_PASSWORD``."""
@@ -330,8 +330,8 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
 
 
 def _expected(name: _Name) -> tuple[str, str]:
-    """Return what a value behind the name must look like, empty if none can stand there, and how it
-    is written.
+    """Return the form that a value after the name must have, empty if there cannot be one, and how
+    it is written.
     """
     found = name.found
     written = found.lastgroup or ""
@@ -349,7 +349,7 @@ def _expected(name: _Name) -> tuple[str, str]:
 
 
 def _expected_in_element(name: _Name) -> str:
-    """Return what the text of an XML element must look like: ``<password>…``."""
+    """Return the form that the text of an XML element must have: ``<password>…``."""
     is_group = name.before.endswith(("P<", "?<"))  # of a regular expression
     is_element = name.before.endswith("<") and not is_group
     if is_element or name.found["next"]:
@@ -358,7 +358,7 @@ def _expected_in_element(name: _Name) -> str:
 
 
 def _expected_without_quotes(name: _Name) -> tuple[str, str]:
-    """Return what a value behind ``=`` or ``:`` must look like, and how far it goes."""
+    """Return the form that a value after ``=`` or ``:`` must have, and its extent."""
     operator = name.found["operator"]
     assigns = operator.endswith("=") and (len(operator) > 1 or not name.found["space"])
     is_variable = name.word.isupper() and assigns
@@ -372,7 +372,7 @@ def _expected_without_quotes(name: _Name) -> tuple[str, str]:
 
 
 def _expected_without_operator(name: _Name) -> str:
-    """Return what the next word must look like: an option's value, a command's, an argument."""
+    """Return the form that the next word must have: an option's value, a command's, an argument."""
     found = name.found
     if not found["word"]:
         if name.is_flag:
@@ -390,7 +390,7 @@ def _expected_without_operator(name: _Name) -> str:
 
 
 def _likely(name: str) -> str:
-    """Return how a secret of this name looks where a value may also be a name or a number."""
+    """Return the form of a secret of this name where a value may also be a name or a number."""
     if "pass" in name or "pwd" in name or "psw" in name:
         return _OPAQUE
     return _OTHER_THAN_TOKEN if name.endswith("token") else _LONG_AND_OPAQUE

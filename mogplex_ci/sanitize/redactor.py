@@ -1,5 +1,5 @@
-"""Replaces secrets by ``***``: values that this process knows, known formats, values behind telling
-names.
+"""Replaces secrets by ``***``: values that this process knows, known formats, and values after the
+name of a secret.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MASK: Final = "***"
 _CONTEXT: Final = 1024
 _MAX_CONTEXT: Final = 4096
 """Characters around the end of a piece that are searched together; more if a known value is longer,
-and at most so many.
+up to this many.
 """
 
 
 class Redactor:
-    """Finds and masks secrets: those of this process, and everything that looks like one.
+    """Finds and masks secrets: those of this process, and values that look like one.
 
     Values of less than 4 characters are ignored: masking them would mask ordinary text.
     """
@@ -35,9 +35,9 @@ class Redactor:
         """Length of the longest known value, in its longest form."""
 
     def half_at_end(self, text: str) -> int:
-        """Return where the end of ``text`` begins that may be half of a known value; its length if
-        none does. A secret that is there already stays on one side: its end may look like the
-        beginning of a value, of the same one too.
+        """Return the index from which ``text`` may hold half of a known value; its length if there
+        is none. A secret found before stays on one side: its end may look like the beginning of a
+        value, even of the same one.
         """
         at = self._known.half_at_end(text)
         if at == len(text):
@@ -55,7 +55,7 @@ class Redactor:
         return list(_masked(texts, self.find("\n".join(texts))))
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """Return where secrets stand in ``text``, and in what it holds in base64 or escaped."""
+        """Return the places of secrets in ``text``, and in its base64 or escaped content."""
         yield from self._find(text)
         for decode in DECODERS:
             decoded = decode(text)
@@ -70,8 +70,8 @@ class Redactor:
 
 
 class PieceByPiece:
-    """A text that is shown piece by piece, such as an agent's words while they come. What was shown
-    before is searched together with each piece, so that no secret appears in two halves.
+    """A text that is shown piece by piece, such as an agent's words as they come. Each piece is
+    searched together with the text before it, so that no secret appears in two halves.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -81,28 +81,27 @@ class PieceByPiece:
 
     @property
     def last_word(self) -> str:
-        """The end of what was shown, behind its last white space."""
+        """The end of the text shown so far, after its last white space."""
         if self._before[-1:].isspace():
             return ""
         return (self._before.split() or [""])[-1]
 
     def half_at_end(self, text: str) -> int:
-        """Return where the end of ``text``, the next piece, begins that must wait, since it may be
-        half of a known value; its length if nothing must.
+        """Return the index from which ``text``, the next piece, must wait, because it may hold half
+        of a known value; its length if nothing must.
         """
         joined = self._before + text[-self._reach :]
         half = len(joined) - self._redactor.half_at_end(joined)
         return max(len(text) - half, 0)
 
     def without_half(self, text: str) -> str:
-        """Return ``text``, the last piece, with ``***`` for what may be half of a known value."""
+        """Return ``text``, the last piece, with ``***`` for a possible half of a known value."""
         half = self.half_at_end(text)
         return text if half == len(text) else text[:half] + MASK
 
     def next(self, parts: Sequence[str]) -> list[str]:
-        """Return the parts of the next piece, which are shown apart, without the secrets that can
-        be seen only together with what was shown before: their beginning or their name stands
-        there.
+        """Return the parts of the next piece, which are shown separately, without secrets that are
+        visible only together with the text before: it holds their beginning or their name.
         """
         before = show_controls(self._before)
         shown = [show_controls(part) for part in parts]

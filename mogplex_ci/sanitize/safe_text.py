@@ -63,9 +63,9 @@ class QuotedText(SafeText):
 
 
 class Markdown(_Text):
-    """Markdown whose markup is ours. Text of others stands in it as it is, in code if anything in
-    it means something to GitHub: so it is not a link, a mention or HTML, and the runner masks what
-    another step has told it to mask, which it would not know with a character escaped.
+    """Markdown with our own markup. Others' text is unchanged, in code if any of it has a meaning
+    on GitHub: so it is not a link, a mention or HTML, and the runner masks values that another step
+    has registered, which it would not recognize with a character escaped.
     """
 
     __slots__ = ()
@@ -93,8 +93,8 @@ class Markdown(_Text):
 
     @classmethod
     def html(cls, text: CleanText) -> Markdown:
-        """Return ``text`` for a place in HTML, where no code can stand: without the signs that mean
-        something there.
+        """Return ``text`` for a place in HTML that cannot hold code: without the characters that
+        have a meaning there.
         """
         return str.__new__(cls, re.sub(r"[<>&\s]+", " ", text))
 

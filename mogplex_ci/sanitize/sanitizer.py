@@ -38,7 +38,7 @@ they are nested.
 """
 
 _MARGIN = 1024
-"""Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
+"""Characters read beyond a limit, so that a secret at the limit is seen completely."""
 _BETWEEN_WORDS = r"(?:(?<=[\s\u2e80-\ud7ff\uf900-\ufaff])|(?=[\s\u2e80-\ud7ff\uf900-\ufaff]))"
 _BAD_START = r"[\s:#^~+-]"
 """Begins a command or a fold on some CI system."""
@@ -201,7 +201,7 @@ class Sanitizer:
         """Return a JSON value like ``value``, every key and string in it clean, cut where it is too
         large or deep.
 
-        Keys stay apart: one that would become another one's text gets a number behind it.
+        Keys stay distinct: keys that collide get a numeric suffix.
         """
         return _Json(value._value, self._scrub).value
 
@@ -219,11 +219,11 @@ class Sanitizer:
         return Untrusted("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
-        """Return what ``data`` does to ``value`` beyond masking text in strings; empty when
-        nothing.
+        """Return the changes that ``data`` makes to ``value``, other than masking text in strings;
+        empty if there are none.
 
-        A value that was checked before it was cleaned, such as an artifact, must not have changed
-        in these ways.
+        They would invalidate an earlier check of the value, such as an artifact's against its
+        schema.
         """
         return sorted(_Json(value._value, self._scrub).losses)
 
@@ -308,11 +308,10 @@ class Sanitizer:
         return read
 
     def _scrub(self, texts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Return the clean starts of ``texts``, each of at most so many characters, and how many
-        are missing.
+        """Return the clean starts of ``texts``, each up to the limit, and how many are missing.
 
-        Only what can be shown is read, and a margin, since a secret may begin near the limit. When
-        there is more, the margin is not shown: a secret that begins in it was not read to its end.
+        Only these are read, and a margin, because a secret may begin near the limit. If there is
+        more text, the margin is not shown: a secret that begins in it was not read to its end.
         """
         read = [_shown_start(text, limit + self._margin) for text, limit in texts]
         redacted = self.redactor.redact([text for text, _ in read])
@@ -354,8 +353,8 @@ def _kind_of(parts: Iterable[object]) -> type[SafeText]:
 class _Json:
     """A JSON value with clean texts in it, cut where it is too large or deep.
 
-    All texts are cleaned at once, since a secret may span several of them: the value is walked once
-    to collect them, and a second time to put what became of them in their places.
+    All texts are cleaned together, because a secret may span several of them: the value is walked
+    once to collect them, and again to put the clean ones in their places.
     """
 
     def __init__(self, value: object, scrub: _Scrub, room: int = JSON_TOTAL) -> None:
@@ -367,17 +366,15 @@ class _Json:
         self.value = self._walk(value, room, iter(scrub(self._texts)))
 
     def _walk(self, value: object, room: int, clean: Iterator[tuple[str, int]] | None) -> object:
-        """Return ``value`` with the ``clean`` texts in it, of which there is room for so many
-        characters.
-        """
+        """Return ``value`` with the ``clean`` texts in it, of which this many characters fit."""
         self._room = room
         self._nodes = JSON_NODES
         self._clean = clean
         return self._shown(value)
 
     def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
-        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is not a
-        secret stays a number.
+        """Return ``value`` up to the limit; ``name`` is a secret's. A number that is not a secret
+        stays a number.
         """
         self._nodes -= 1
         if isinstance(value, dict | list):
@@ -453,7 +450,7 @@ class _Json:
         return self._nodes <= 0 or self._room <= 0
 
     def _mark(self, text: str) -> str:
-        """Return ``text``, which says what is missing."""
+        """Return ``text``, which reports the missing part."""
         self.losses.add("a part would be cut off")
         return text
 
@@ -519,8 +516,8 @@ def _scalar_text(value: object) -> str:
 
 
 def _cut(text: str, limit: int, missing: int = 0) -> str:
-    """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing``
-    before.
+    """Cut ``text`` at ``limit`` and say how much is missing, including the earlier ``missing``
+    part.
     """
     if len(text) <= limit and not missing:  # most lines, of which there are many
         return text
@@ -550,7 +547,7 @@ def break_markers(text: str) -> str:
     """Return ``text`` in which ``##[``, ``##vso``, ``##teamcity``, ``::add-mask`` and a time stamp
     of GitLab's runner no longer stand anywhere.
 
-    The space is visible on purpose: what compares by culture ignores invisible characters.
+    The space is visible on purpose: comparison by culture ignores invisible characters.
     """
     if "#" in text:
         text = re.sub(_MARKERS, "# ", text, flags=re.IGNORECASE)

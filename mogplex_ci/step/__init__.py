@@ -1,1 +1,1 @@
-"""One CI step: its inputs, guards, plan, runs, and what records them."""
+"""One CI step: its inputs, guards, plan, runs and recorder."""

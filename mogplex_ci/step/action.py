@@ -1,4 +1,4 @@
-"""One CI step: read the inputs, start a run or several, follow them into the job log, and exit by
+"""One CI step: read the inputs, start one or more runs, follow them into the job log, and exit with
 their result.
 
 The calls of a step::
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 
 
 class Prepared(NamedTuple):
-    """What a step is about to start."""
+    """The runs that a step is about to start."""
 
     runs: Sequence[StepRun]
     connect: Callable[[], Client]
     """Makes clients of the service."""
     token: SharedToken | None
-    """What the runs share if the inputs name several."""
+    """State shared by the runs if the inputs name several."""
 
     @property
     def subject(self) -> StepRun | None:
@@ -82,7 +82,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]:
-    """Return a step that begins now, and what its messages call the inputs."""
+    """Return a step that begins now, and the names of inputs in its messages."""
     stop = stop_of_process()
     clock = Clock()
     began = clock.monotonic()
@@ -106,8 +106,8 @@ def say_signal(step: Step, ending: Ending) -> None:
 def prepare(
     step: Step, names: NamesHere, inputs: StepInputs, start: Callable[[Step, Prepared], Ending]
 ) -> Ending:
-    """Check what the step needs and find its runs, then ``start`` them, unless nothing shall be
-    started. Return how the step ended.
+    """Check the step's requirements and find its runs, then ``start`` them, unless there is a
+    reason to skip. Return the step's ending.
 
     Raises:
         MogplexError: the step cannot start.

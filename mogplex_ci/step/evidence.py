@@ -1,6 +1,7 @@
-"""What failed checks say: title, summary, annotations, and the log of a job up to its last error.
+"""The output of failed checks: title, summary, annotations, and the log of a job up to its last
+error.
 
-It stands in the report to the next round, as far as GitHub gives it in time.
+The report to the next round holds it if GitHub responds in time.
 """
 
 import re
@@ -30,7 +31,7 @@ SUMMARY_LIMIT: Final = 600
 LOG_BYTES: Final = 262_144
 """Bytes before a log's last error, and after it, that are kept while the log is read."""
 _LONG_LINES: Final = 60_000
-"""Characters of thirty lines that are data: a secret may have begun in what was not kept."""
+"""Characters of thirty lines of data: a secret may have begun in the part that was dropped."""
 _STAMP: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?")
 """The time before each line, as the runner of GitHub Actions writes it."""
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;:?]*[A-Za-z]")
@@ -70,8 +71,8 @@ class FailedCheck(NamedTuple):
 def evidence_of(
     inspection: Inspection, safe: Sanitizer
 ) -> Generator[Update, None, list[FailedCheck]]:
-    """Return what the failed checks of the judged commit say, by their names. Reports why the first
-    part is missing that GitHub does not give in time.
+    """Return the output of the judged commit's failed checks, by name. Reports why the first part
+    is missing that GitHub does not return in time.
 
     Raises:
         StopRequested: a stop signal came.
@@ -160,7 +161,7 @@ class _Reader:
         ]
 
     def _ask(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T | None]:
-        """Return what ``call`` returns; None if GitHub does not give it in time."""
+        """Return the result of ``call``; None if GitHub does not respond in time."""
         try:
             return (yield from self._ask_github(call, self._ends))
         except GitHubError as error:
@@ -172,10 +173,10 @@ class _Reader:
 
 
 class LogToLastError:
-    """The log of a job up to its last error, of which a bounded part is kept while it is read.
+    """The log of a job up to its last error; only a bounded part is kept while it is read.
 
-    A step that failed ends with an error; what follows is the clean-up. A log without an error is
-    kept up to its end.
+    A failed step ends with an error; the clean-up follows. A log without an error is kept up to its
+    end.
     """
 
     def __init__(self) -> None:

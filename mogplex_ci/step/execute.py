@@ -1,6 +1,4 @@
-"""Executes one run of a step, in a dry run on the embedded emulator, and judges what it
-delivered.
-"""
+"""Executes one run of a step, in a dry run on the embedded emulator, and judges the result."""
 
 from __future__ import annotations
 
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[..., Client]]:
-    """Yield what makes clients of the service; in a dry run, of the embedded emulator, which plays
-    the scenario.
+    """Yield a factory for API clients; in a dry run, of the embedded emulator, which plays the
+    scenario.
 
     ``tasks`` are the inputs of each task.
     """
@@ -57,7 +55,7 @@ class StepEnd:
 
     ending: Ending
     is_unforeseen = False
-    """Whether an error of the program ended it: nobody knows what it has left running."""
+    """Whether an error of the program ended it: it may have left a run behind."""
 
 
 @contextlib.contextmanager
@@ -80,10 +78,10 @@ def ending_of_block(step: Step) -> Iterator[StepEnd]:
 def execute(
     step: Step, run: StepRun, connect: Callable[[], Client]
 ) -> Generator[Update, None, RunResult]:
-    """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
+    """Start one run, follow it, judge it, and return how it ended. Yields updates.
 
-    With ``repair``, a run that was rejected may be followed by others; the result is the last
-    one's. What ``post`` needs about a run is saved before the run goes on.
+    With ``repair``, a rejected run may be followed by others; the result is the last one's. The
+    state that ``post`` needs is saved before the run continues.
     """
     plan = run.plan._replace(uses_in_job=step.recorder.uses_in_job)
     inputs = plan.inputs

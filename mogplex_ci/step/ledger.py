@@ -9,10 +9,9 @@ from mogplex_ci.step.state import OpenRun
 
 
 class Ledger:
-    """Keeps the open runs of a step and saves for ``post`` those that it must cancel, whenever they
-    change.
+    """Keeps a step's open runs, and on every change saves those that ``post`` must cancel.
 
-    The runs of a step are in threads of their own, and each saves what it adds before it goes on.
+    Each run has its own thread, which saves its changes before it continues.
     """
 
     def __init__(

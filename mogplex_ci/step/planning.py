@@ -31,9 +31,9 @@ def plan_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) 
 def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -> Key:
     """Return the idempotency key: the user's, the one derived from the CI system, or a random one.
 
-    A derived key holds repository and task: no two runs of a step share it. ``repo`` is the
-    repository where it is known already; else it is named as the inputs name it. On a local runner
-    a derived key also has a random part, which is the same in the whole step.
+    A derived key holds repository and task, so no two runs of a step share it. ``repo`` is the
+    repository if it is already known; otherwise the inputs' name for it is used. On a local runner
+    a derived key also has a random part, which is the same for all runs of the step.
     """
     identity = platform.identity()
     attempt = (identity.attempt if identity else None) or urandom(16).hex()
@@ -67,7 +67,7 @@ def _derived_key(
 
 
 def run_name(run: StepRun) -> str:
-    """Return what names a run in its job, whichever of its tries and rounds it is."""
+    """Return the name of a run in its job, the same for all its attempts and rounds."""
     return f"{run.plan.key.base} {run.inputs.run_id or ''}"
 
 

@@ -1,4 +1,4 @@
-"""Hands the updates of a step to everything that records them: log, reports, outputs."""
+"""Forwards the updates of a step to the log, reports and outputs."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ _COLLECTORS: Final = (
 
 
 class Recorder:
-    """Hands updates to everything that records the step.
+    """Forwards updates to the log, reports and outputs.
 
-    No report that goes wrong changes how the step ends; a warning says so instead. Outputs are no
-    report: a step without them is not green, for a later job would act on what is not there.
+    A report that fails does not change the step's result; a warning says so instead. Outputs are
+    different: without them the step fails, because a later job would act on missing values.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Recorder:
         *,
         has_summary: bool = True,
     ) -> None:
-        """Until ``begin`` only log and summary are written. ``elapsed`` tells how many seconds the
-        step has taken.
+        """Until ``begin`` only log and summary are written. ``elapsed`` returns the seconds since
+        the step began.
         """
         self.diagnostics: Diagnostics | None = None
         self._platform = platform
@@ -211,7 +211,7 @@ class Recorder:
         report = CommentReport(comment, self.safe, self._platform, stop, warn)
         place = len(self._reports)
         if self._traces in self._reports:
-            # A step that was stopped sends its trace in what the comment leaves of its seconds.
+            # A stopped step sends its trace in the seconds that the comment leaves.
             place = self._reports.index(self._traces)
         self._reports.insert(place, report)
 
@@ -232,8 +232,8 @@ class Recorder:
         return self.end_run(run, finish(work, partial(self.on, run)))
 
     def save(self, run: StepRun, update: Update) -> None:
-        """Save what ``post`` needs to know of an update. Called by the thread of its run, before
-        the run goes on.
+        """Save an update's state for ``post``. Called by the thread of its run, before the run
+        continues.
         """
         if self._ledger:
             self._ledger.on(run_name(run), update)
@@ -256,8 +256,8 @@ class Recorder:
             self._started(run, update)
 
     def _started(self, run: StepRun, started: Started) -> None:
-        """Write the ids of the run that the inputs name at once: later steps have them in any
-        case.
+        """Write the ids of the run that the inputs name at once, so that later steps always have
+        them.
         """
         self._started_at.setdefault(run.number, self._elapsed())
         if run is not self._subject:
@@ -353,9 +353,7 @@ class Recorder:
     def _guarded(
         self, write: Callable[[], None], what: str = "a report", title: LiteralString = "Report"
     ) -> bool:
-        """Write a part of what records the step, and return whether that worked; a warning says if
-        not.
-        """
+        """Write one of the records, and return whether that worked; otherwise warn."""
         try:
             write()
         except Exception as error:

@@ -1,8 +1,8 @@
-"""Which rights the inputs need on GitHub, and whether the token has them: asked before the start,
-since a run costs money from its first second.
+"""The rights that the inputs need on GitHub, and whether the token has them: queried before the
+start, because a run costs money from its first second.
 
-No call lists what a token may do, so each right is tried by a small read. What a token may write
-cannot be tried without effect. A public repository answers without any right.
+No call lists a token's rights, so each is tried with a small read. Write access cannot be tried
+without effect. A public repository responds without any right.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ READ_RIGHTS: Final[Mapping[str, str]] = {
 default branch (docs.github.com/rest/authentication/permissions-required-for-github-apps).
 """
 RIGHTS_SECONDS: Final = 2.0
-"""How long GitHub is asked, in all. What it has not answered by then is found out after the run."""
+"""Total seconds for queries to GitHub. The rest is found out after the run."""
 _NOTHING_STARTED: Final = "Nothing was started."
 _ADD_RIGHTS: Final = (
     "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions."
@@ -91,8 +91,8 @@ class NeededRights(NamedTuple):
 
 
 def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow: bool) -> None:
-    """Ask GitHub whether the token has all that is wanted. A right about which it says nothing does
-    not count: it did not answer in time, limits requests, or is in trouble.
+    """Query GitHub whether the token has all wanted rights. A right is ignored if GitHub did not
+    respond in time, limits requests, or has trouble.
 
     Args:
         wanted: by repository.
@@ -100,7 +100,7 @@ def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow:
         is_workflow: whether this is a job of GitHub Actions, whose workflow grants the rights.
 
     Raises:
-        MissingRightsError: with all that is missing.
+        MissingRightsError: with all missing rights.
     """
     ends = clock.monotonic() + RIGHTS_SECONDS
     lacks: list[str] = []
@@ -122,8 +122,8 @@ def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow:
 
 
 def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
-    """Return the rights that the token lacks in a repository, as far as GitHub says until ``ends``,
-    a time of the clock.
+    """Return the rights that the token lacks in a repository, according to GitHub's responses until
+    ``ends``, a time of the clock.
 
     Raises:
         GitHubNotFoundError: the token does not see the repository.

@@ -1,9 +1,9 @@
-"""The files in which a step keeps for ``post`` what may have to be cancelled: one for each run.
+"""The files in which a step keeps state for ``post``: one for each run to cancel.
 
 A file is named by the job and the run, so that several uses in one job have their own, and ``post``
 finds them all from any step. It counts only with a MAC made with the token: a committed file, or
 another job's, cancels nothing. Owner and mode do not matter: root gives its files to the owner of
-the folder, and Windows knows no mode.
+the folder, and Windows has no mode.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import ROOM, discard, inside, make_folder, read_head, write_whole
 
 FOLDER: Final = ".mogplex"
-"""In the workspace, where the system has no folder for the state, or that cannot be written. It is
+"""In the workspace, if the system has no folder for the state, or one that cannot be written. It is
 never removed: another use of the program may be about to write to it.
 """
 MAX_BYTES: Final = 1_000_000
@@ -80,8 +80,8 @@ class StateFiles:
         self._token = token
 
     def check(self, name: str) -> None:
-        """Find out whether the file of a run can be written, and has room. What an earlier
-        process of the job has left there stays. Old files are removed.
+        """Check that the file of a run can be written, and has room. A file that an earlier process
+        of the job left there stays. Old files are removed.
 
         Raises:
             StateError: it cannot be written.
@@ -104,7 +104,7 @@ class StateFiles:
         raise StateError(Untrusted("; ".join(faults)))
 
     def save(self, name: str, state: OpenRun) -> None:
-        """Save what ``post`` needs to cancel a run, in place of what was saved for it before.
+        """Save the state that ``post`` needs to cancel a run, replacing the earlier state.
 
         Raises:
             OSError: it cannot be written.
@@ -136,7 +136,7 @@ class StateFiles:
                 discard(folder / self._file_name(name))
 
     def find(self) -> Found:
-        """Return what this job has saved. A file that cannot be read does not count."""
+        """Return the saved state of this job's runs. A file that cannot be read is ignored."""
         runs: list[SavedRun] = []
         unknown = 0
         for entry in nlargest(MAX_FILES, self._files(), key=_changed):
@@ -195,7 +195,7 @@ class StateFiles:
         return OpenRun(**json.loads(text))
 
     def _mac(self, text: str) -> str:
-        """Return what only the holder of the token can write, and only for this job."""
+        """Return a text that only the holder of the token can write, and only for this job."""
         signed = json.dumps([self._job, text])
         return hmac.new(self._token.encode(), signed.encode(), hashlib.sha256).hexdigest()
 

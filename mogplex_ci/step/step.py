@@ -1,4 +1,4 @@
-"""A step of a CI job: what all that it does has in common."""
+"""State shared by everything a step does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Step(NamedTuple):
         """Ask GitHub whether ``github-token`` has the rights.
 
         Raises:
-            MissingRightsError: with all that are missing.
+            MissingRightsError: with all missing rights.
             StopRequested: a stop signal came.
         """
         is_workflow = bool(self.platform.workflow_run)

@@ -1,10 +1,9 @@
-"""``include-event``: the words of the event that started the job, to be handed to the agent as what
-they are, a report.
+"""``include-event``: passes the words of the event that started the job to the agent, as a report.
 
-They are those that the event brought and a maintainer saw, not those that stand there when the
-agent looks. Nothing in them ends their code fence, runs a skill of the service or looks like its
-marks, and nothing is there that readers of the page do not see. The same event makes the same
-bytes: the service compares the bodies of starts with one key.
+They are the event's own words, which a maintainer saw, not the current ones on the page. Nothing in
+them ends their code fence, runs a skill of the service or looks like its marks, and they hold only
+text that readers of the page see. The same event makes the same bytes: the service compares the
+bodies of starts with one key.
 """
 
 import hashlib
@@ -66,12 +65,12 @@ class EventText(NamedTuple):
 
 @lru_cache(maxsize=1)
 def event_text(words: tuple[Words, ...]) -> EventText:
-    """Return what ``include-event`` adds to a prompt. ``words`` are at least one.
+    """Return the addition of ``include-event`` to a prompt. ``words`` is not empty.
 
     A step has one event, and asks for its text for each task and report: it is read once.
 
     Raises:
-        EventTextError: GitHub's parser made no text of them.
+        EventTextError: GitHub's parser did not return their text.
         StopRequested: a stop signal came, and this thread's work is interruptible.
     """
     from mogplex_ci.words.github_markdown import github_texts  # few steps need it
@@ -105,9 +104,7 @@ def _missing_words(source: str, text: str) -> Iterator[str]:
 
 
 def as_compared(title: str, body: str) -> tuple[str, str]:
-    """Return words as they are compared with what is at GitHub: line breaks and space around them
-    do not count.
-    """
+    """Return words as they are compared with GitHub's: without line breaks and outer space."""
     title, body = ("\n".join(text.splitlines()).strip() for text in (title, body))
     return title, body
 

@@ -12,8 +12,8 @@ from html import unescape
 from typing import Final
 
 MAX_CHARACTERS: Final = 100_000
-"""Where the reader stops: quotes in quotes make much text of little. The service takes no prompt
-that is as long.
+"""Where the reader stops: nested quotes make much text of little. The service accepts no prompt of
+this length.
 """
 _MAX_DEPTH: Final = 60
 """Quotes and lists in one another that begin a line with a mark."""
@@ -28,9 +28,10 @@ _MARKUP: Final = (
     r"|<(?:[!?]|/(?![A-Za-z]))[^>]*+>?"  # declarations, CDATA, instructions: comments to HTML
     rf"|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*+)(?P<attributes>(?:[\s/]++|{_ATTRIBUTE}|=)*+)>?"
 )
-"""Everything in HTML that is not text, by its standard. Every match is whole or ends the text.
+"""Everything in HTML that is not text, by its standard. Every match is complete or ends the text.
 
-Only ``-->`` ends a comment: to older parsers ``<!-->`` is none, and ``--!>`` no end.
+Only ``-->`` ends a comment: for older parsers ``<!-->`` does not start one, and ``--!>`` does not
+end it.
 """
 _VOID: Final = (
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
@@ -45,7 +46,7 @@ _PARAGRAPHS: Final = (
 _LINES: Final = ("li", "tr", "summary", "dt", "dd", "caption", "figcaption")
 """Elements that begin a line."""
 _INSTEAD: Final = {"br": "\n", "img": _GAP}
-"""What is written for an element."""
+"""The text for an element."""
 _MARKS: Final = {"code": "`", "del": "~~", "s": "~~", "strike": "~~", "sup": "^"}
 """Marks around text that would otherwise lose its meaning."""
 _UNSHOWN: Final = ("template", "video", "audio", "rp", "bdo")
@@ -55,7 +56,7 @@ annotations of Japanese; and letters in another order.
 _REVERSED: Final = r"[\u202d\u202e][^\n]*"
 """Letters that are drawn in another order, as in ``bdo``, and the rest of their line."""
 _DRAWN: Final = r"(?i)\b(?:mermaid|geojson|topojson|stl|math)\b"
-"""Languages of code that GitHub shows as a picture, without what its comments say."""
+"""Languages of code that GitHub shows as a picture, without their comments."""
 _HIDING_FORMULA: Final = (
     r"\\(?:[hv]?phantom|(?:math)?[rlc]lap|smash|raisebox|hspace|(?:text|define)?color|f?colorbox"
     r"|bbox|style|class|cssId|data|href|mmlToken|require|label|tag|(?:re)?new(?:command|environment)"
@@ -70,7 +71,7 @@ letters out of sight, and a comment.
 
 
 def page_text(html: str) -> str:
-    """Return what readers see of ``html``, at most 100,000 characters of it.
+    """Return the visible text of ``html``, up to 100,000 characters.
 
     Code stays code, between ``~~~`` or backticks; line breaks stay; a link is its text.
     """
@@ -94,18 +95,18 @@ class _Open:
     def __init__(self, name: str, first: str, later: str) -> None:
         self.name = name
         self.next = first
-        """What its next line begins with."""
+        """The start of its next line."""
         self.later = later
 
 
 class _Page:
-    """The text of a page, as far as it is read."""
+    """The text of a page up to the current position."""
 
     def __init__(self, *, has_formulas: bool) -> None:
         self.length = 0
         self._has_formulas = has_formulas
         self._blocks: list[str] = []
-        """What is finished: paragraphs and their like, each with the line breaks before it."""
+        """Finished blocks, such as paragraphs, each with the line breaks before it."""
         self._block: list[str] = []
         """The text of the block that is read."""
         self._breaks = 0
@@ -231,7 +232,7 @@ class _Page:
             self._finish_block()
 
     def _finish_block(self) -> None:
-        """Write what was read as a block of its own."""
+        """Write the pending text as a block of its own."""
         if not self._block and not self._is_code:
             return
         text = "".join(self._block)

@@ -1,8 +1,8 @@
-"""A trip wire: finds an outsider's words in a prompt, also where a workflow's expressions changed
-how they are written.
+"""A trip wire: finds an outsider's words in a prompt, even if a workflow's expressions have changed
+their spelling.
 
-The boundary is another one: no text of the event stands in ``prompt``. Whoever wants to get past
-this one can.
+It is not the boundary, which is that no text of the event is in ``prompt``: an attacker can get
+past this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PIECE: Final = 24
 Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
 """
 _QUOTE: Final = 40
-"""Characters of what is found that are quoted at most."""
+"""Maximum length of the quoted words."""
 _ONE_WORD: Final = r"\W*(?:[A-Z\u00c0-\u00de]+|[A-Za-z\u00c0-\u024f][a-z\u00df-\u024f]*)\W*"
 """A line such as "## Documentation": it gives no instruction, and the project's own prompts have
 such words. ``ReadAllSecrets`` are several.
@@ -71,7 +71,7 @@ class TripWire:
         self._skills = set(map(_skill, re.findall(_SKILL, prose)))
 
     def touched_by(self, field: str) -> str | None:
-        """Return what of ``field`` is in the prompt, at most 40 characters of it, or None."""
+        """Return the words of ``field`` that are in the prompt, up to 40 characters, or None."""
         for form in dict.fromkeys((field, html.unescape(field))):
             found = self._words_in(form) or self._skill_in(form) or self._smuggled_in(form)
             if found is not None:
@@ -137,9 +137,7 @@ def _skill(name: str) -> str:
 
 
 def _json_unescaped(text: str) -> str:
-    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and
-    digits go.
-    """
+    """Return ``text`` with the letters and digits that escapes of a JSON string stand for."""
 
     def character(match: re.Match[str]) -> str:
         if match[1] is not None:

@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 _MOST_FILTERS: Final = 12
 """Filters of tools; those that were used less share the last one."""
 _MOST_LANES: Final = 8
-"""Bars that stand below one another for what goes on at the same time; more of them cover each
-other.
-"""
+"""Bars below one another for simultaneous calls; further ones cover each other."""
 _NAME_HEIGHT: Final = 19
 _LANE_HEIGHT: Final = 17
 """Pixels."""
@@ -91,7 +89,7 @@ class EntryLine(NamedTuple):
     """The details that unfold; empty when the line says everything."""
     is_bad: bool = False
     filter: int | None = None
-    """Index of the filter that shows it; None when only the whole list does."""
+    """Index of the filter that shows it; None if only the complete list does."""
 
 
 class HtmlReport(FileReport):
@@ -145,9 +143,7 @@ def page(step: StepFacts, parts: Iterable[str], safe: Sanitizer) -> Iterator[str
 
 
 def part_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> str:
-    """Return what the page shows of a run, as HTML. Entries beyond ``room`` characters do not
-    unfold.
-    """
+    """Return a run's part of the page in HTML. Entries beyond ``room`` characters do not unfold."""
     filters = _filters_of(run.times.tools, safe)
     entries = entries_of(run, safe, room=room)
     return (
@@ -241,7 +237,7 @@ def _shown(
 
 
 def _below(words: EntryText, safe: Sanitizer) -> str:
-    """Return what unfolds below the line of an entry."""
+    """Return the details that unfold below the line of an entry."""
     parts = [safe.details(details) for details in words.details]
     if words.message and long_lines(words.message, safe.block):
         parts.insert(0, safe.clean(words.message))
@@ -264,9 +260,7 @@ def _kind(entry: Entry) -> str:
 
 
 def _text(safe: Sanitizer, *parts: Part) -> str:
-    """Return ``parts`` as one line, for a place where it need not begin with a character of
-    ours.
-    """
+    """Return ``parts`` as one line, for a place where it may begin with any character."""
     return safe.sentence("·", *parts).removeprefix("·")
 
 
@@ -276,18 +270,18 @@ class Bar(NamedTuple):
     x: float
     width: float
     ended: float
-    """Where it ends in truth: the bar may be wider, so that it can be seen."""
+    """Its real end: the bar may be wider, so that it is visible."""
     kind: str
     """Name of the CSS class."""
     title: str
     anchor: str = ""
-    """Id of the entry that tells more; empty when there is none."""
+    """Id of the entry with details; empty if there is none."""
     y: int = 0
     """In pixels from the top."""
 
 
 class BarRow(NamedTuple):
-    """Bars under one name; those that go on at the same time stand below one another."""
+    """Bars under one name; simultaneous ones are below one another."""
 
     name: str
     y: int
@@ -298,7 +292,7 @@ class Picture:
     """A drawing: rows of bars, and one axis for all."""
 
     def __init__(self, seconds: float) -> None:
-        """``seconds`` is the time that the whole width stands for."""
+        """``seconds`` is the time that the full width stands for."""
         self._seconds = max(seconds, 1.0)
         self.rows: list[BarRow] = []
         self.height = 0
@@ -307,7 +301,7 @@ class Picture:
     def add(self, name: str, bars: Iterable[Bar]) -> None:
         """Add a row, unless there are no bars."""
         row = BarRow(name, self.height, [])
-        ends = [0.0]  # where the last bar of each lane ends
+        ends = [0.0]  # the end of the last bar of each lane
         for bar in sorted(bars):
             lane = next((number for number, end in enumerate(ends) if end <= bar.x), len(ends))
             lane = min(lane, _MOST_LANES - 1)
@@ -318,7 +312,7 @@ class Picture:
             self.height += _NAME_HEIGHT + _LANE_HEIGHT * len(ends) + 4
 
     def bar(self, started: float, ended: float, kind: str, title: str, anchor: str = "") -> Bar:
-        """Return the bar from ``started`` to ``ended``, as far as it is in the drawing."""
+        """Return the bar from ``started`` to ``ended``, cut at the edges of the drawing."""
         x = min(self._percent(started), 100 - _MIN_WIDTH)
         width = min(max(self._percent(ended) - x, _MIN_WIDTH), 100 - x)
         return Bar(round(x, 3), round(width, 3), self._percent(ended), kind, title, anchor)
