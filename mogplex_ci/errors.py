@@ -1,8 +1,8 @@
-"""The errors that users see, one type for each thing that they can do something about.
+"""The errors that users see, one type for each remedy.
 
-Each carries the exit code, the ``error-code`` output, a line that says what happened and a line
-that says what to do. Both lines are our own words (``own_words.py``); what the server or the user
-wrote is in ``detail``. An error is not changed after it is made::
+Each carries the exit code, the ``error-code`` output, a line with the cause and a line with the
+remedy. Both lines are our own words (``own_words.py``); words of the server or the user are in
+``detail``. An error is not changed after it is made::
 
     MogplexError
         AdvisedError
@@ -61,13 +61,14 @@ from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
 exit codes:
-  0         done; for a step: the run succeeded
-  1         failed, cancelled, paused, rejected or timed out
-  2         wrong usage, or a status that this version does not know
-  64        no token, or one that the service does not know
-  65        the token may not do this
-  69        the service cannot be reached
-  75        rate limited
+  0         success; for a step: the run succeeded, was skipped or was detached
+  1         the run failed, was cancelled, paused, rejected or timed out
+  2         wrong inputs, an event or prompt that is refused, missing rights at
+            GitHub, no place for outputs or state, or an unknown run status
+  64        no token, or an unknown one
+  65        the token lacks permission
+  69        the service is unavailable
+  75        the rate limit is exceeded
   129, 130, 131, 143  stopped by SIGHUP, SIGINT, SIGQUIT or SIGTERM
 """
 """For ``--help``."""
@@ -157,7 +158,7 @@ class MogplexError(Exception):
 
 
 class AdvisedError(MogplexError):
-    """Another error, with advice for the place where it happened instead of its own."""
+    """Another error, with advice for this place instead of its own."""
 
     def __init__(self, error: MogplexError, remedy: str) -> None:
         super().__init__(error.cause, code=error.code, detail=error.detail, remedy=remedy)
@@ -236,7 +237,7 @@ class MissingTokenError(NotAuthorizedError):
 
     def __init__(self, advice: str) -> None:
         """``advice`` says how the CI system hands secrets to a job."""
-        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: [[on-blocked: skip]]."
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To skip the step instead of failing, set [[on-blocked: skip]]."
         super().__init__("there is no token: [[api-key]] is not set", remedy=remedy)
 
 
@@ -244,7 +245,7 @@ class ForbiddenError(ApiError):
     """The token is known but may not do this."""
 
     exit_code = 65
-    remedy = "Use a token with the write scope: starting and cancelling runs needs it."
+    remedy = "Use a token with the write scope, which starting and cancelling runs requires."
 
 
 class AutomationRequiredError(ForbiddenError):
@@ -261,7 +262,7 @@ class AutomationRequiredError(ForbiddenError):
 
 
 class OldServiceError(ApiError):
-    """The service is older than the call, or something in between withholds what it has."""
+    """The service is older than the call, or something in between withholds its response."""
 
     code = "NOT_FOUND"
     remedy = "The Mogplex server is too old: ask its administrator to update it."
@@ -390,7 +391,7 @@ class ForeignRunError(MogplexError):
 
 
 class UntrustedTriggerError(MogplexError):
-    """An outsider may have caused the event that started this job."""
+    """An outsider may have triggered the event that started this job."""
 
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
@@ -409,7 +410,7 @@ class UntrustedPromptError(MogplexError):
 
 
 class MissingRightsError(MogplexError):
-    """``github-token`` may not read what the inputs need, as GitHub said before the start."""
+    """``github-token`` lacks rights that the inputs need, as GitHub said before the start."""
 
     exit_code = 2
     code = "GITHUB_RIGHTS"
@@ -445,10 +446,10 @@ class OutputsError(ResourceError):
 
 
 class StateError(ResourceError):
-    """What ``post`` must know of a run cannot be saved, so nothing was started."""
+    """The state for ``post`` cannot be saved, so nothing was started."""
 
     exit_code = 2
-    remedy = "Make room there, and let this step write to one of these folders."
+    remedy = "Free some space, and let this step write to one of these folders."
 
     def __init__(self, detail: Untrusted) -> None:
         super().__init__("the state for the clean-up step cannot be written", detail=detail)

@@ -31,19 +31,36 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
     Raises:
         UsageError: the path leads out of the workspace.
     """
+    path = _resolved(workspace, name, input_name)
+    if os.path.isdir(path):  # noqa: PTH112 - a path that is too long, or closed to us, is refused when it is opened
+        raise _problem(input_name, "is a folder", name, "Use the path of a file.")
+    return path
+
+
+def folder_inside(workspace: Path, name: str, *, input_name: str) -> Path:
+    """Return the absolute path of the folder ``name`` in ``workspace``, without links. It need not
+    exist.
+
+    Raises:
+        UsageError: the path leads out of the workspace, or a file is in its place.
+    """
+    path = _resolved(workspace, name, input_name)
+    existing = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - as above
+    if not os.path.isdir(existing):  # noqa: PTH112
+        raise _problem(input_name, "is not a folder", name, "Use the path of a folder.")
+    return path
+
+
+def _resolved(workspace: Path, name: str, input_name: str) -> Path:
     root = workspace.resolve()
     try:
         path = (root / name).resolve()
     except (OSError, RuntimeError) as error:
-        raise _problem(
-            input_name, "is a link to itself", name, "Use the path of a file."
-        ) from error
+        raise _problem(input_name, "is a link to itself", name, "Use another path.") from error
     if not path.is_relative_to(root):
         raise _problem(
             input_name, "is outside the workspace", name, "Use a path that is relative to it."
         )
-    if os.path.isdir(path):  # noqa: PTH112 - a path that is too long, or closed to us, is refused when it is opened
-        raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     return path
 
 

@@ -335,16 +335,16 @@ _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
 _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] = {
     "AUTOMATION_REQUIRED": (
         errors.AutomationRequiredError,
-        "this token may not start runs, only trigger automations",
+        "this token may trigger automations, but not start runs",
     ),
     "IDEMPOTENCY_CONFLICT": (
         errors.KeyConflictError,
-        "the API refuses the idempotency key",
+        "the API refused the idempotency key",
     ),
     400: (errors.BadRequestError, "the API does not accept this request"),
     401: (errors.NotAuthorizedError, "the API does not know this token"),
     403: (errors.ForbiddenError, "the token may not do this"),
-    404: (errors.NotFoundError, "the API does not find it"),
+    404: (errors.NotFoundError, "the API returned 404"),
     409: (errors.ConflictError, "the run's state does not allow this"),
     429: (errors.RateLimitedError, "the API's rate limit is used up"),
     **dict.fromkeys((408, 502, 503, 504), (errors.UnavailableError, "the API is not available")),

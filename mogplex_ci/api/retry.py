@@ -120,8 +120,8 @@ class ServiceHistory:
         """Return the meaning of ``error``, given the service's responses so far."""
         if isinstance(error, NotAuthorizedError) and self._accepts_token:
             return TokenLostError(
-                "the API now rejects a token it accepted earlier, as it does while its database is "
-                "down",
+                "the API now rejects a token it accepted earlier; this can happen while its database "
+                "is down",
                 code=error.code,
                 detail=error.detail,
                 retry_after=error.retry_after,

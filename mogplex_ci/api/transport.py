@@ -325,7 +325,7 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
         trusted = False
     if not trusted:
         raise errors.WrongServiceError(
-            "the API redirects to another host, and the token does not follow",
+            "the API redirects to another host, which must not get the token",
             detail=Untrusted(location),
         )
     if there.path == "/login":
@@ -334,7 +334,7 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
         )
     if method != "GET" and status not in (307, 308):
         raise errors.WrongServiceError(
-            "the API redirects this request as a GET, which would lose it"
+            "the API redirects this request as a GET, which would lose its content"
         )
     return there.geturl()
 
@@ -365,9 +365,9 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
         errors.CertificateError,
         "the TLS certificate of {} could not be verified",
     ),
-    (SSLError, errors.UnreachableError, "no TLS connection to {} could be made"),
-    (NameResolutionError, errors.UnreachableError, "the host name {} cannot be resolved"),
-    (ConnectionRefusedError, errors.UnreachableError, "{} refuses the connection"),
+    (SSLError, errors.UnreachableError, "the TLS connection to {} failed"),
+    (NameResolutionError, errors.UnreachableError, "the host name {name} cannot be resolved"),
+    (ConnectionRefusedError, errors.UnreachableError, "{} refused the connection"),
     (
         requests.ConnectTimeout,
         errors.UnreachableError,
@@ -376,14 +376,14 @@ _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], 
     (
         ConnectionResetError,
         errors.UnreachableError,
-        "the connection to {} was cut",
+        "the connection to {} was dropped",
     ),
     (requests.ConnectionError, errors.UnreachableError, "the connection to {} failed"),
     (TimeoutError, errors.UnreachableError, "the API did not respond in time"),
     (Exception, errors.UnreachableError, "the API's response could not be read"),
 )
-"""An error or a cause of it, what that is to users, and what is said about the host; the first one
-holds.
+"""An error or its cause, the error that users see, and the words about the host (``{name}`` is the
+host without its port). The first matching row wins.
 """
 _TUNNEL_REFUSED: Final = r"Tunnel connection failed: (\d{3})\b"
 """How ``http.client`` says that a proxy does not answer CONNECT with 200."""
@@ -418,7 +418,7 @@ def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.Mogpl
     if proxy is not None and any(isinstance(cause, ProxyError) for cause in causes):
         return _proxy_failure(causes, proxy, detail)
     kind, words = _row_of(causes)
-    cause = words.format(host)
+    cause = words.format(host, name=host.partition(":")[0])
     if proxy is not None:
         cause += f", through the proxy {proxy.host} of {proxy.variable}"
     return kind(cause, detail=detail, may_have_worked=was_sent)
@@ -440,14 +440,14 @@ def _proxy_failure(
     status = next((refusal[1] for refusal in refusals if refusal is not None), None)
     remedy = f"Check {proxy.variable} and NO_PROXY in this job's environment."
     if status is not None:
-        reason = f"it answers {status}"
+        reason = f"it returned status {status}"
     elif any(type(cause) is ConnectTimeoutError for cause in causes):
         reason = "connecting took too long"
     else:
-        reason = _row_of(causes)[1].format("it")
+        reason = _row_of(causes)[1].format("it", name="it")
     if status == "407":
         remedy = (
-            f"Put user and password into {proxy.variable}, http://USER:PASSWORD@HOST:PORT, and keep "
+            f"Put the user and password into {proxy.variable}, as in http://USER:PASSWORD@HOST:PORT, and keep "
             "it in a secret; or name the API's host in NO_PROXY."
         )
     return errors.ProxyFailedError(

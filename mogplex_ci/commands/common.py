@@ -74,7 +74,9 @@ def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
     """
     width = max(map(len, commands))
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
-    return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' says more.\n\n{end}\n"
+    return (
+        f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\nSee '{prog} COMMAND --help'.\n\n{end}\n"
+    )
 
 
 def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:

@@ -20,6 +20,7 @@ from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.models import Repo
 from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.problems import Problem
 from mogplex_ci.report.facts import StepFacts, ending_facts, task_of
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.text import problem
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 SKEW_SECONDS: Final = 60.0
 """How much the clocks may differ: HTTP dates have whole seconds, and the answer takes its time."""
 _NOT_LISTED: Final = (
-    "This token does not list the repository {}: only a start shows whether it may use it"
+    "This token does not list the repository {}: only a start shows whether it can use it"
 )
 _STAND_INS: Final = {"prompt": "-", "repo": "owner/name"}
 """Inputs that only a step needs. A check of the token or the network works without them."""
@@ -79,28 +80,29 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return end.ending.exit_code
 
 
-def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence[str]]:
-    """Read the inputs as a step does, and return which of those that only a step needs are missing.
-    A dry run's are those of the step that it stands for.
+def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence[Problem]]:
+    """Read the inputs as a step does, and return the missing ones that only a step needs. The
+    inputs of a dry run are read as those of a real step.
 
     Raises:
-        UsageError: with everything else that is wrong.
+        UsageError: with all other faults.
     """
     argv = [*argv, "--dry-run=false"]
-    missing: Sequence[str] = ()
+    missing: Sequence[Problem] = ()
     try:
         inputs = read_step(argv, platform)
     except errors.UsageError as error:
         missing = [
-            each.input
+            each
             for each in error.problems
             if each.input in _STAND_INS and each.fault == "is missing"
         ]
         if not missing:
             raise
-        inputs = read_step([*argv, *(f"--{name}={_STAND_INS[name]}" for name in missing)], platform)
+        stand_ins = [f"--{each.input}={_STAND_INS[each.input]}" for each in missing]
+        inputs = read_step([*argv, *stand_ins], platform)
 
-    if "repo" in missing:  # nothing to look up: one run stands for all
+    if any(each.input == "repo" for each in missing):  # nothing to look up: one run stands for all
         first = inputs.tasks[0]._replace(repo=None)
         inputs = inputs._replace(tasks=[first], names_one_run=True)
     return inputs, missing
@@ -118,13 +120,13 @@ def _say_connection(lines: LogLines, url: str, env: Mapping[str, str]) -> None:
     proxy = proxy_for(url)
     through: list[Part] = ["none"]
     if proxy is not None:
-        through = [Untrusted(proxy.host), ", which ", Untrusted(proxy.variable), " names"]
+        through = [Untrusted(proxy.host), " (", Untrusted(proxy.variable), ")"]
     lines.say("Proxy: ", *through)
     bundle = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE") or "certifi"
-    lines.say("TLS: the certificate authorities are those of ", Untrusted(bundle))
+    lines.say("TLS: certificate authorities from ", Untrusted(bundle))
 
 
-def _verdict(missing: Sequence[str], step: Step, prepared: Prepared) -> Ending:
+def _verdict(missing: Sequence[Problem], step: Step, prepared: Prepared) -> Ending:
     """Look up what the step would before each start, and say what it would start. ``missing``:
     inputs that it still needs.
 
@@ -151,8 +153,10 @@ def _verdict(missing: Sequence[str], step: Step, prepared: Prepared) -> Ending:
         lines = step.recorder.log.lines
         _say_clock(lines, client.date)
     if missing:
-        needs = " and ".join(all_named(missing))
-        lines.line(step.recorder.safe.line("Ready. A step still needs {}", needs))
+        needs = " and ".join(all_named(each.input for each in missing))
+        verb = "is" if len(missing) == 1 else "are"
+        remedy = " ".join(each.remedy for each in missing)
+        lines.line(step.recorder.safe.message(f"Ready, but {needs} {verb} missing. {remedy}"))
     else:
         lines.say("Ready: a step would ", *found)
     return Ending.of(Result.SUCCESS)
@@ -195,7 +199,7 @@ def _say_clock(lines: LogLines, date: str) -> None:
     try:
         skew = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError:
-        lines.say("Clock: not checked, because the API's responses have no date")
+        lines.say("Clock: not checked, because the API's responses lack a date")
         return
     if abs(skew) <= SKEW_SECONDS:
         lines.say("Clock: agrees with the API's")

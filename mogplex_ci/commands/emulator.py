@@ -66,7 +66,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
         )
         if not emulator.on_loopback:
             session.console.warn(
-                "other machines can reach {}; anybody there can use it", emulator.url
+                "other machines can reach {}, and anyone there can use it", emulator.url
             )
         Clock().sleep(inf)
     return 0

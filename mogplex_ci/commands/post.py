@@ -195,9 +195,9 @@ class CleanUp:
         safe = self._safe
         parts: list[Part] = []
         if self._cancelled:
-            parts += ["Cancelled by the clean-up: ", *join_present(", ", *self._cancelled), "."]
+            parts += ["The clean-up cancelled ", *join_present(", ", *self._cancelled), "."]
         if self._over:
-            over: list[Part] = ["Already over: ", *join_present(", ", *self._over), "."]
+            over: list[Part] = ["Already finished: ", *join_present(", ", *self._over), "."]
             parts += [" ", *over] if parts else over
         if not parts:
             return

@@ -72,7 +72,7 @@ def parsers() -> Mapping[str, Parser]:
     for parser in (get, events, cancel):
         parser.switch("--json", "print JSON, one object per line")
     events.switch("--follow", "show events as they come, until the run ends or pauses")
-    events.switch("--exit-status", "with --follow: exit with 1 unless the run ends with success")
+    events.switch("--exit-status", "with --follow: exit with 1 unless the run succeeds")
     timeout = "maximum time to wait, in seconds or such as 15m (default 1800)"
     events.take("--timeout", timeout, inputs()["timeout"].kind, default="1800", metavar="S")
     limit = whole_number("--limit", 1, FEED_LIMIT)
@@ -182,9 +182,9 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 def _tell_pause(checkpoint: Checkpoint | None, console: Console) -> None:
     """Warn that the run waits, for which answer, and where its work can be looked at."""
     if checkpoint is None or not checkpoint.summary:
-        console.warn("the run is paused, and does not end by itself")
+        console.warn("the run stays paused until it is cancelled")
     else:
-        console.warn("the run is paused, and does not end by itself: {}", checkpoint.summary)
+        console.warn("the run stays paused until it is cancelled: {}", checkpoint.summary)
     preview = console.safe.url(checkpoint.preview_url) if checkpoint else None
     if preview:
         console.warn("preview: {}", preview)

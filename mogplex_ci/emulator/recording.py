@@ -40,7 +40,7 @@ _OF_END: Final = ("failed", "cancel_requested", "cancelled")
 """Events that a run can have before it works."""
 _CLOSE_STREAM: Final = ("finished", "failed", "cancelled")
 """Events after which the service closes a stream."""
-_CUT_OFF: Final = "The recording stops here; it does not tell how the run ended."
+_CUT_OFF: Final = "The recording stops here; it does not say how the run ended."
 _TEXT: Final = {"type": ["string", "null"], "description": "a text"}
 _LINE: Final = {
     "type": "object",

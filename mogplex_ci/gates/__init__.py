@@ -2,8 +2,8 @@
 events.
 
 ``judge_run`` turns a successful result into a rejected one when a gate does not pass or cannot be
-judged. Nothing is reverted: branch and pull request stay for people to look at. What was judged is
-what is handed on: the result's ``delivery``.
+judged. Nothing is reverted: branch and pull request stay for people to review. The judged facts are
+the result's ``delivery``.
 """
 
 from collections.abc import Generator
@@ -92,7 +92,7 @@ def _judged_with_new_base(
 
 
 def _wanted_gates(inspection: Inspection) -> list[GateKind]:
-    """Return the gates that the inputs ask for, as far as a dry run can judge them."""
+    """Return the gates that the inputs ask for; in a dry run, those that it can judge."""
     wanted = [kind for kind in GATES if kind.name in inspection.inputs.gates]
     if inspection.sources.scenario_rounds == ():
         return [kind for kind in wanted if not kind.is_for_github]
@@ -100,15 +100,15 @@ def _wanted_gates(inspection: Inspection) -> list[GateKind]:
 
 
 def _is_of_use(kind: GateKind, inspection: Inspection) -> bool:
-    """Whether a gate is judged although another one has failed."""
+    """Whether to judge a gate although another one has failed."""
     if kind.is_slow:
         return inspection.inputs.repair > 0
     return kind is not BRANCH
 
 
 def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, GateFinding]:
-    """Return what a gate's judge finds; in a dry run, what the scenario says of this round, or of
-    the last one. In the plain one each gate passes, which ends well whatever its scenario lacks.
+    """Return the finding of a gate's judge; in a dry run, the scenario's finding for this round, or
+    for its last one. In a plain dry run every gate passes, so it ends well with any scenario.
     """
     judge = JUDGES[kind]
     artifact = Untrusted({}) if kind is ARTIFACT else None
@@ -128,11 +128,14 @@ def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, Gat
 
 
 def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
-    """Return what a finding means, in the words of its outcome."""
+    """Return a finding in the words of its outcome."""
     text = finding.outcome.value
     number = finding.number or len(finding.items)
     found = finding.outcome.found(number).format(
-        number=number, cause=finding.cause, base=inspection.baseline.base
+        number=number,
+        cause=finding.cause,
+        base=inspection.baseline.base,
+        artifact=inspection.inputs.artifact,
     )
     gate = Gate(
         kind.name,
@@ -153,9 +156,7 @@ def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
 
 
 def _warnings(judged: RunDetails, inspection: Inspection) -> Generator[Update, None, None]:
-    """Say where the run worked on another branch than was asked for, and where its events say
-    something else than GitHub.
-    """
+    """Warn if the run used another branch than requested, or if its events disagree with GitHub."""
     asked = inspection.inputs.branch
     used = judged.branch
     if asked is not None and used is not None and used.text != asked:

@@ -25,7 +25,7 @@ FETCH_SECONDS: Final = 60.0
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
 _CUT: Final = re.compile(r"… [0-9,]+ more characters\Z")
-_COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
+_COMMIT_IT: Final = "Ask the agent to write it and commit it with git add --force: .gitignore often lists .mogplex/."
 _ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
 _SMALLER: Final = (
     "Ask the agent for a smaller document with plain text in keys and without secrets."
@@ -37,36 +37,36 @@ _INVALID: Final = "ARTIFACT_INVALID"
 class ArtifactIs(GateOutcome):
     """Outcomes of ``artifact``."""
 
-    VALID = Passed("its artifact is there")
-    MISSING = Rejected("it committed no such artifact", _COMMIT_IT)
+    VALID = Passed("the run committed the artifact")
+    MISSING = Rejected("the run did not commit {artifact}", _COMMIT_IT)
     OLD_SERVICE = Rejected(
         "this service has no artifacts",
         "Ask for an update of the Mogplex server.",
         is_for_people=True,
     )
     NO_BRANCH = Rejected(
-        "its artifact cannot be read",
-        "Artifacts need a branch of the run's own: set [[create-branch: true]].",
+        "the artifact cannot be read",
+        "An artifact needs a branch that the run created: set [[create-branch: true]].",
         is_for_people=True,
     )
     NOT_READ = Rejected(
-        "its artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
+        "the artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
     )
     NO_JSON = Rejected(
-        "its artifact is not a JSON file of up to 1 MiB", _ASK_FOR_JSON, code=_INVALID
+        "the artifact is not a JSON file of up to 1 MiB", _ASK_FOR_JSON, code=_INVALID
     )
     OTHER_COMMIT = Rejected(
-        "its artifact is of another commit than the judged one",
-        "See who pushed to the branch, and run the [[job]] again.",
+        "the artifact is from a commit other than the judged one",
+        "Find out who pushed to the branch, and run the [[job]] again.",
         code=_INVALID,
     )
     CHANGED = Rejected(
-        "its artifact contains something that cannot be passed on unchanged",
+        "the artifact contains something that cannot be passed on unchanged",
         _SMALLER,
         code=_INVALID,
     )
     INVALID = Rejected(
-        "its artifact does not satisfy the schema",
+        "the artifact does not match the schema",
         "Give the agent the schema in its task.",
         code=_INVALID,
     )
@@ -74,18 +74,15 @@ class ArtifactIs(GateOutcome):
 
 _OUTCOMES: Final = {
     OldServiceError: ArtifactIs.OLD_SERVICE,
-    NotFoundError: ArtifactIs.MISSING,
     ConflictError: ArtifactIs.NO_BRANCH,
-    # The path was checked before the start, so it is what stands there.
+    # The path was checked before the start, so the file itself is wrong.
     BadRequestError: ArtifactIs.NO_JSON,
 }
 """The meaning of the service's errors."""
 
 
 def judge_artifact(inspection: Inspection) -> Generator[Update, None, GateFinding]:
-    """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed
-    on.
-    """
+    """Fetch the artifact, and judge it by its schema before and after it is cleaned."""
     reads_github = inspection.inputs.repair > 0 and inspection.queries.github is not None
     read = _read_from_github if reads_github else _read_from_service
     content = yield from read(inspection)
@@ -105,14 +102,14 @@ def judge_artifact(inspection: Inspection) -> Generator[Update, None, GateFindin
 
 
 def _spoiled(content: Untrusted, cleaned: Untrusted, safe: Sanitizer) -> list[str]:
-    """Return what is lost when an artifact is cleaned: keys, parts and numbers, and strings that
-    are masked or cut. Invisible characters, and those that control a terminal, may go.
+    """Return the losses from cleaning an artifact: keys, parts and numbers, and strings that are
+    masked or cut. Losing invisible and control characters is fine.
     """
     pairs = content.inspect(lambda before: cleaned.inspect(lambda after: [(before, after)]))
     strings = [words for before, after in pairs for words in _spoiled_strings(before, after, "")]
     spoiled = [*safe.losses(content), *strings]
     if not spoiled and safe.data(cleaned) != pairs[0][1]:
-        return ["cleaning it does not come to an end"]
+        return ["cleaning it never finishes"]
     return spoiled
 
 
@@ -166,7 +163,7 @@ def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrust
     if content is None:
         return GateFinding(ArtifactIs.MISSING)
     try:
-        # ``int`` refuses NaN and its like: they are no JSON.
+        # ``int`` refuses NaN and the like, which are not JSON.
         return Untrusted(json.loads(content, parse_constant=int))
     except (ValueError, RecursionError):
         return GateFinding(ArtifactIs.NO_JSON)
@@ -191,6 +188,8 @@ def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
 
 def _not_read(error: MogplexError) -> GateFinding:
     """Return the finding on an artifact that could not be fetched."""
+    if isinstance(error, NotFoundError):
+        return GateFinding(ArtifactIs.MISSING)  # the service adds nothing to our words
     detail = (error.detail,) if error.detail else ()
     for kind, outcome in _OUTCOMES.items():
         if isinstance(error, kind):

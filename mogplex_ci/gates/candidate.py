@@ -1,5 +1,5 @@
-"""What a run delivered and the gates judge, by GitHub's word: a commit, its changes, and the pull
-requests of its branch.
+"""The subject of the gates, according to GitHub: a commit, its changes, and the pull requests of
+its branch.
 """
 
 from collections.abc import Generator
@@ -15,12 +15,12 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import RunDetails
 from mogplex_ci.run.updates import Update
 
-WHO_DELETED: Final = "See who deleted it, and run the [[job]] again."
+WHO_DELETED: Final = "Find out who deleted it, and run the [[job]] again."
 _NO_START: Final = "the service does not report when the run was started"
 
 
 class Candidate(NamedTuple):
-    """What the newest run delivered."""
+    """The newest run's details."""
 
     details: RunDetails
     branch: str | None
@@ -148,5 +148,5 @@ def _judged_commit(
         return tip
     if (yield from queries.moves_since(branch, baseline.since)):
         # A run that merges its branch and deletes it has not done nothing.
-        raise GitHubError("its branch is gone", remedy=WHO_DELETED)
+        raise GitHubError("the branch no longer exists", remedy=WHO_DELETED)
     return None

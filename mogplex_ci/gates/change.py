@@ -1,7 +1,7 @@
-"""The judges of what a run changed: ``require: change``, ``allowed-paths``, ``protected-paths``.
+"""The judges of the run's changes: ``require: change``, ``allowed-paths``, ``protected-paths``.
 
-GitHub's word decides. Without a token for it the run's ``git_delivery`` event does, which is the
-agent's side.
+They trust GitHub. Without a token for it they fall back to the run's ``git_delivery`` event, which
+the agent controls.
 """
 
 from collections.abc import Generator, Sequence
@@ -14,18 +14,18 @@ from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
-READ_WHY: Final = (
-    "Read the agent's last words; the task may be done already, or needs to be more specific."
+READ_WHY: Final = "Read the agent's last words: the task may already be done, or be too vague."
+_READ_BRANCH: Final = (
+    "The changes are still on the branch: check it, and change the task or the patterns."
 )
-_READ_BRANCH: Final = "Check the branch: nothing was reverted. Change the task or the patterns."
 _BASE_CHANGED: Final = (
     "{base} changed during the run, and GitHub does not show that people approved it"
 )
 _NEW_BRANCH: Final = "Start a new run on a new branch"
-_TOO_MANY: Final = "it changed 300 files or more, and GitHub lists no more"
+_TOO_MANY: Final = "the run changed at least 300 files, the most that GitHub lists"
 _LOOK_BY_HAND: Final = "Check the branch by hand, or make the task smaller."
 _IS_AHEAD: Final = (
-    "the branch existed, and its delivery event says only that it is ahead of its base"
+    "the branch already existed, and the delivery event says only that it is ahead of its base"
 )
 
 
@@ -33,27 +33,29 @@ _IS_AHEAD: Final = (
 class Change(GateOutcome):
     """Outcomes of ``require: change``."""
 
-    CHANGED = Passed("it changed the repository")
-    TOLD = Passed("its delivery event says that it changed the repository; GitHub was not queried")
-    NOTHING = Rejected("it changed nothing", READ_WHY)
+    CHANGED = Passed("the run changed the repository")
+    TOLD = Passed(
+        "the delivery event says that the run changed the repository; GitHub was not queried"
+    )
+    NOTHING = Rejected("the run changed no files", READ_WHY)
 
 
 @unique
 class Paths(GateOutcome):
     """Outcomes of ``allowed-paths`` and ``protected-paths``."""
 
-    ALLOWED = Passed("all paths that it changed are allowed")
-    NOT_PROTECTED = Passed("it changed no protected path")
-    NOTHING = Passed("it changed nothing")
+    ALLOWED = Passed("all changed paths are allowed")
+    NOT_PROTECTED = Passed("the run changed no protected path")
+    NOTHING = Passed("the run changed no files")
     NOT_ALLOWED = Rejected(
-        "it changed a path outside the allowed ones",
+        "the run changed a path outside the allowed ones",
         _READ_BRANCH,
-        several="it changed {number} paths outside the allowed ones",
+        several="the run changed {number} paths outside the allowed ones",
     )
     PROTECTED = Rejected(
-        "it changed a protected path",
+        "the run changed a protected path",
         _READ_BRANCH,
-        several="it changed {number} protected paths",
+        several="the run changed {number} protected paths",
     )
     BASE_CHANGED = Rejected(_BASE_CHANGED, "{remedy}", is_for_people=True)
     TOO_MANY = Rejected(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
@@ -69,8 +71,8 @@ def judge_change(inspection: Inspection) -> Generator[Update, None, GateFinding]
 
 
 def _told_change(inspection: Inspection) -> GateFinding:
-    """Judge by the run's delivery event. Of a branch that existed, it does not tell whose commits
-    are ahead of the base.
+    """Judge by the run's delivery event. For an existing branch, it does not say who made the
+    commits that are ahead of the base.
     """
     changed = inspection.candidate.details.timeline.outcome.changed
     run = inspection.candidate.details.run

@@ -40,15 +40,14 @@ def required_by_base(
     except GitHubError as error:
         if is_named:
             return None
-        fault = f"may require checks, but GitHub does not report which: {error.cause}"
-        remedy = f"{_advice(())} {error.remedy}"
-        raise UsageError(Problem("checks", fault, remedy, Untrusted(base))) from error
+        fault = f"is missing, and GitHub does not report which checks the base branch requires: {error.cause}"
+        raise UsageError(Problem("checks", fault, f"{error.remedy} {_advice(())}")) from error
     if required or is_named:
         return tuple(required)
     names = yield from _names_on(queries, tip, ends)
     near = tuple(map(Untrusted, names[:MAX_SUGGESTED]))
-    fault = "requires no check, and no name is given here"
-    raise UsageError(Problem("checks", fault, _advice(names), Untrusted(base), near))
+    fault = "is missing, and the base branch requires no checks"
+    raise UsageError(Problem("checks", fault, _advice(names), near=near))
 
 
 def _names_on(
@@ -65,7 +64,7 @@ def _names_on(
 
 
 def _advice(names: Sequence[str]) -> str:
-    """Return the line to add, with the first name that needs no quoting."""
+    """Return an example with the first name that needs no quoting."""
     plain = [name for name in names if _PLAIN_NAME.fullmatch(name)]
     example = plain[0] if plain else "test"
-    return f"Add a line such as [[checks: {example}]] with the checks that must pass."
+    return f"Name the checks that must pass, as in [[checks: {example}]]."

@@ -1,5 +1,5 @@
-"""The judge of ``require: checks``: it waits until the required checks of the judged commit exist,
-and everything that GitHub lists for that commit is complete.
+"""The judge of ``require: checks``: waits until the required checks of the judged commit exist and
+every check of that commit is complete.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ MISSING_SECONDS: Final = 300.0
 with ``needs`` when the jobs that it needs have ended.
 """
 SAY_SECONDS: Final = 60.0
-"""How often to say what is waited for while nothing changes."""
+"""How often to report the pending checks while nothing changes."""
 MOST_EXPLAINED: Final = 5
 """Failed checks whose annotations are read."""
 MOST_TITLES: Final = 3
@@ -55,8 +55,8 @@ class Checks(GateOutcome):
     FAILED = Rejected("a check failed", "Open the failed check.", several="{number} checks failed")
     CANCELLED = Rejected(
         "a check was cancelled",
-        "Open it. If a newer run replaced it, give the job the permission actions: read, so that it "
-        "does not count.",
+        "Open it. If a newer run replaced it, give the job the permission actions: read, so that "
+        "replaced runs do not count.",
         several="{number} checks failed or were cancelled",
     )
     SKIPPED = Rejected(
@@ -65,37 +65,36 @@ class Checks(GateOutcome):
         several="{number} required checks were skipped or neutral",
     )
     NO_SUCCESS = Rejected(
-        "none of its checks succeeded: all were skipped or neutral",
+        "no check succeeded: all were skipped or neutral",
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
     OWN_WORD = Rejected(
-        "its checks pass only by the word of an app that pushed it or opened its pull request",
-        "Add a workflow that tries the change.",
+        "only an app that pushed the commit or opened its pull request reports a success",
+        "Add a workflow that tests the change.",
         is_for_people=True,
     )
     MISSING = Rejected(
         "a required check is missing",
-        "A path filter, [skip ci] in the commit's message, a conflict with the base or a renamed job "
-        "keeps a check from starting. If a path filter does, require one job that needs all others "
-        "and has if: always().",
+        "Usual causes: a path filter, [skip ci] in the commit's message, a conflict with the base, or a "
+        "renamed job. With a path filter, require one job that needs all others and has if: always().",
         several="{number} required checks are missing",
         code="CHECKS_MISSING",
     )
     NONE_NAMED = Rejected(
-        "neither its base nor [[checks]] names a check",
+        "neither the base branch nor [[checks]] names a check",
         "Name the required checks in [[checks]], one per line.",
         code="CHECKS_MISSING",
         is_for_people=True,
     )
-    NO_COMMIT = Rejected("it pushed no commit that could have checks", READ_WHY)
+    NO_COMMIT = Rejected("the run pushed no commit, so it has no checks", READ_WHY)
     OPEN = Rejected(
-        "its checks were not complete when the timeout passed",
+        "the checks had not finished when the timeout passed",
         "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,
     )
     SEEN_ONCE = Rejected(
-        "its checks were complete too shortly before the timeout to read them twice",
+        "the checks finished too close to the timeout to be read twice",
         "Raise [[timeout]].",
         code="TIMEOUT",
         is_for_people=True,
@@ -120,16 +119,14 @@ def _warn_of_workflows(inspection: Inspection) -> Generator[Update, None, None]:
     """Warn of a run that decides its own checks."""
     with contextlib.suppress(GitHubError):
         if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
-            said = (
-                "the run changed workflows below .github/workflows/ and so decides its own checks"
-            )
+            said = "the run changed .github/workflows/, so it decides its own checks"
             if inspection.inputs.protected_paths is None:
-                said += ": [[protected-paths]] can keep it from that"
+                said += "; [[protected-paths]] can prevent that"
             yield GateWarns(said)
 
 
 class _ChecksJudge:
-    """Looks at the checks of one commit until it is certain how they end."""
+    """Reads the checks of one commit until the result is certain."""
 
     def __init__(self, inspection: Inspection, commit: str) -> None:
         self._inspection = inspection
@@ -141,15 +138,15 @@ class _ChecksJudge:
         self._red_on_branch: frozenset[str] = frozenset()
         """Names of the checks that failed on the branch before the run."""
         self._seen: CheckList | None = None
-        """The checks as they were looked at last."""
+        """The checks as of the last read."""
         self._complete_since: float | None = None
         """Since when everything listed is complete and unchanged, as a time of the clock."""
         self._knows_runs = True
-        """Whether the token may read workflow runs, as far as that was tried."""
+        """Whether the token may read workflow runs; None until that was tried."""
 
     def finding(self) -> Generator[Update, None, GateFinding]:
-        """Return the finding when it is certain, or when the time is up. When a stop signal comes,
-        return what has failed by then.
+        """Return the finding once it is certain, or at the deadline. After a stop signal, return
+        the failures so far.
 
         Raises:
             StopRequested: a stop signal came, and nothing has failed.
@@ -165,7 +162,7 @@ class _ChecksJudge:
         return finding._replace(judged_checks=judged, required_checks=self._by_base)
 
     def _watch(self) -> Generator[Update, None, GateFinding]:
-        """Look at the checks until the finding is certain, or the time is up."""
+        """Read the checks until the finding is certain, or the deadline has passed."""
         service = self._service
         self._required = yield from self._all_required()
         if not self._required.are_named:
@@ -191,8 +188,8 @@ class _ChecksJudge:
             service.sleep_until(time + LOOK_SECONDS)
 
     def _certain(self, now: CheckList, time: float) -> Generator[Update, None, GateFinding | None]:
-        """Return what a look at ``time`` makes certain; None if it may still change. Two looks in a
-        row must agree, unless a check has failed and no ``repair`` needs the others.
+        """Return the finding if the read at ``time`` makes it certain, otherwise None. Two
+        consecutive reads must agree, unless a check has failed and no ``repair`` needs the others.
         """
         since = self._complete_since
         is_settled = since is not None and since < time
@@ -211,7 +208,7 @@ class _ChecksJudge:
         return _named(Checks.MISSING, missing)
 
     def _out_of_time(self, now: CheckList) -> Generator[Update, None, GateFinding]:
-        """Return what has failed, or is not complete, when the time is up."""
+        """Return the failed or incomplete checks at the deadline."""
         if now.failed:  # with ``repair`` the others were waited for
             return (yield from self._explained(now))
         missing = self._required.missing_in(now.leaves)
@@ -230,14 +227,16 @@ class _ChecksJudge:
         return GateFinding(Checks.PASSED, number=len(successes))
 
     def _explained(self, now: CheckList) -> Generator[Update, None, GateFinding]:
-        """Return what failed, with the titles of annotations, and whether it was red before."""
+        """Return the failed checks with annotation titles, and whether one failed on the base
+        before.
+        """
         also_red = yield from self._also_red(now.failed)
         return self._failed(now, also_red, _titles(now.failed, self._inspection))
 
     def _failed(
         self, now: CheckList, also_red: Mapping[str, str], titles: Mapping[str, str]
     ) -> GateFinding:
-        """Return what failed, with what is known of each check by its id: whether it was red
+        """Return the failed checks, and notes on each by its id: whether it failed on the base
         before, and its titles.
         """
         was_cancelled = any(check.conclusion == "cancelled" for check in now.failed)
@@ -290,7 +289,7 @@ class _ChecksJudge:
         """Return the checks that must exist and pass.
 
         Raises:
-            GitHubError: GitHub does not report what the base requires, and ``checks`` names none.
+            GitHubError: GitHub does not report the base's required checks, and ``checks`` is empty.
         """
         inspection = self._inspection
         patterns = inspection.inputs.checks or CheckPatterns()
@@ -302,7 +301,9 @@ class _ChecksJudge:
         except GitHubError as error:
             if not patterns.required:
                 raise
-            yield GateWarns(f"could not find out which checks the base requires: {error.cause}")
+            yield GateWarns(
+                f"could not find out which checks the base branch requires: {error.cause}"
+            )
         tip = inspection.branch_tip_before
         if tip:
             self._red_on_branch = yield from self._failed_on(tip)
@@ -402,7 +403,7 @@ class _ChecksJudge:
         def maker(check: Check) -> str | None:
             return makers.get(check.id) if check.kind == "status" else f"{check.app}[bot]"
 
-        # A status that newer ones pushed off the pages that are read is nobody's word.
+        # A status that newer ones pushed off the pages that are read proves nothing.
         own = [check for check in by_apps if maker(check) in {None, *apps}]
         return [] if self._pass_without(own, leaves) else own
 
@@ -426,7 +427,7 @@ class _ChecksJudge:
         return {login for login in makers if login.endswith("[bot]")} - {f"{ACTIONS}[bot]"}
 
     def _awaited(self, now: CheckList) -> ChecksAwaited:
-        """Return what is waited for."""
+        """Return the names of the pending checks."""
         missing = self._required.missing_in(now.leaves)
         names = tuple(map(Untrusted, [*_open_names(now), *missing]))
         complete = sum(check.is_complete for check in now.leaves)
@@ -434,7 +435,7 @@ class _ChecksJudge:
 
 
 def _open_names(now: CheckList) -> list[str]:
-    """Return the names of what is not complete: of suites only if all their checks are."""
+    """Return the names of incomplete checks; of suites only if all their checks are."""
     leaves = [check.name.text for check in now.leaves if not check.is_complete]
     return leaves or [suite.name.text for suite in now.open]
 
@@ -444,9 +445,7 @@ def _named(outcome: Checks, names: Sequence[str]) -> GateFinding:
 
 
 def _titles(failed: Sequence[Check], inspection: Inspection) -> dict[str, str]:
-    """Return the titles of the annotations of failed checks, by their ids, if GitHub reports them
-    at once.
-    """
+    """Return the titles of failed checks' annotations, by check id, if GitHub responds in time."""
     titles: dict[str, str] = {}
     service = inspection.sources.service
     with contextlib.suppress(GitHubError), service.stop.interrupting():

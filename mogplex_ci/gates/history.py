@@ -1,8 +1,8 @@
-"""What a run changed, by GitHub's comparisons and its activity.
+"""The run's changes, according to GitHub's comparisons and its activity.
 
 The rules, and what they do not prove, are in docs/security.md. In the names below C is the judged
-commit, B the base's tip before the run was started, NOW its tip when the run has ended, and T what
-the branch was before the run, or an earlier one, pushed to it.
+commit, B the base's tip before the run was started, NOW its tip when the run has ended, and T the
+branch's tip before the run, or an earlier one, pushed to it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -43,16 +43,16 @@ class PathList(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What a run changed."""
+    """The run's changes."""
 
     base_now: str = ""
     """The base's tip that it was compared with; empty if the branch is its own base."""
     since_now: PathList = PathList()
-    """By NOW's list: what merging the commit into the base would change."""
+    """NOW's list: the changes that merging the commit into the base would make."""
     since_noted: PathList = PathList()
-    """By B's list: it also holds what the run may have brought into the base itself."""
+    """B's list: it also holds changes that the run may have brought into the base itself."""
     is_approved: bool = False
-    """Whether B's list is left out: people approved what the base brought meanwhile."""
+    """Whether B's list is left out: people approved the base's new commits."""
     requires_approval: bool = False
     """Whether the base requires an approval; asked if B's list has other paths than NOW's."""
     is_old_commit: bool = False
@@ -95,7 +95,7 @@ class History:
         self._comparisons: dict[tuple[str, str], Comparison] = {}
 
     def changes(self) -> Generator[Update, None, Changes]:
-        """Return what the run changed.
+        """Return the run's changes.
 
         Raises:
             GitHubError: GitHub does not show it.
@@ -127,22 +127,22 @@ class History:
             if since_tip.is_descendant:
                 own = PathList(since_tip.paths, since_tip.is_complete)
                 return Changes("", own, own, is_old_commit=self._commit == tip)
-        raise GitHubError("no comparison shows its changes", remedy=_OWN_BRANCH)
+        raise GitHubError("no comparison shows the run's changes", remedy=_OWN_BRANCH)
 
     def _base_now(self) -> Generator[Update, None, str]:
         """Return NOW; B if the base is gone."""
         base = self._begin.base
         tip = yield from self._ask(lambda github: github.tip(base))
         if tip is None and not self._begin.base_tip:
-            raise GitHubError("GitHub has no branch of its base's name", remedy=_NAME_BASE)
+            raise GitHubError("GitHub does not have the base branch", remedy=_NAME_BASE)
         return tip or self._begin.base_tip
 
     def _tip_before_pushes(self) -> Generator[Update, None, str]:
         """Return T, or ``_NEW_BRANCH`` if there was no such branch or that is unknown.
 
         It is the branch's tip before the first push by an account that pushed the branch since the
-        run was started, so that a second run does not cover what a first one left. If nobody pushed
-        it, the tip before the first push by an app.
+        run was started, so that a second run does not cover what a first one left. If no account
+        pushed it, it is the tip before the first push by an app.
         """
         if self._begin.branch_tip == _NEW_BRANCH:
             return _NEW_BRANCH
@@ -175,7 +175,7 @@ class History:
         differing, alike = _sorted_out(before.files, after.files)
         is_complete = before.is_complete and after.is_complete
         if alike and before.merge_base != after.merge_base:
-            # A file may be the same, and what it replaces in the base another one.
+            # A file may be the same, and the base's version that it replaces a different one.
             differing += yield from self._replacing_others(alike, before, after)
         return PathList(_names(differing), is_complete)
 
@@ -191,7 +191,7 @@ class History:
         return [file for file in files if moved & {file.path, file.previous_path}]
 
     def _without_approved(self, changes: Changes) -> Generator[Update, None, Changes]:
-        """Return the changes, without B's list if people approved what the base brought."""
+        """Return the changes, without B's list if people approved the base's new commits."""
         if not (yield from self._requires_approval()):
             return changes
         changes = changes._replace(requires_approval=True)
@@ -252,7 +252,8 @@ class History:
         """Return the accounts that pushed the branch since the run was started."""
         begin = self._begin
         since = [move for move in moves if move.at >= begin.since]
-        # GitHub's times are whole seconds. The push of the noted tip is not the run's.
+        # GitHub's times have no fractions of a second. The push of the noted tip is not the
+        # run's.
         return {move.actor for move in since if move.after != begin.branch_tip}
 
     def _changed_since(self, base: str, head: str) -> Generator[Update, None, Comparison]:
@@ -260,7 +261,7 @@ class History:
 
         Raises:
             GitHubError: the two have several merge bases. GitHub compares with one of them, and
-                does not list what differs from another one.
+                omits the differences from the others.
         """
         compared = yield from self._compare(base, head)
         merge_base = compared.merge_base
@@ -285,10 +286,10 @@ class History:
 
 
 def tip_at(moves: Sequence[Move], when: datetime) -> str | None:
-    """Return the tip that a branch had at a time, empty if there was no such branch; None without
-    any move of it.
+    """Return the tip of a branch at a time, empty if there was no such branch; None if it has no
+    known move.
 
-    Dates of commits say nothing: who commits chooses them.
+    Dates of commits prove nothing: the committer chooses them.
     """
     if not moves:
         return None

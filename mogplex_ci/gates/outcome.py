@@ -1,6 +1,4 @@
-"""What a gate may find: its outcomes, which are rows of words, and a judge's finding, which has one
-of them.
-"""
+"""The outcomes of a gate, which are rows of words, and a judge's finding, which has one of them."""
 
 from enum import Enum, unique
 from typing import Final, NamedTuple, TypeAlias
@@ -11,23 +9,21 @@ from mogplex_ci.untrusted import Untrusted
 
 
 class Passed(NamedTuple):
-    """What is said of an outcome with which the gate passes. ``{number}`` stands for the number of
-    items.
-    """
+    """The words for an outcome that passes the gate. ``{number}`` is the number of items."""
 
     found: str
-    """As the rest of a sentence about the run: ``it changed the repository``."""
+    """A clause: ``the run changed the repository``."""
     several: str = ""
     """In place of ``found`` when there is more than one item."""
 
 
 class Rejected(NamedTuple):
-    """What is said of an outcome with which it does not. ``{number}``, ``{cause}`` and ``{remedy}``
-    stand for values of the finding, ``{base}`` for the base's name.
+    """The words for an outcome that does not. ``{number}``, ``{cause}`` and ``{remedy}`` are values
+    of the finding, ``{base}`` is the base branch, ``{artifact}`` the input's path.
     """
 
     found: str
-    """As the rest of a sentence about the run: ``it changed nothing``."""
+    """A clause: ``the run changed no files``."""
     remedy: str
     """Advice."""
     several: str = ""
@@ -47,7 +43,7 @@ class GateOutcome(Enum):
     _value_: OutcomeText
 
     def found(self, number: int) -> str:
-        """Return what was found, of so many items."""
+        """Return the words for this many items."""
         text = self._value_
         if text.several and number != 1:
             return text.several
@@ -55,7 +51,7 @@ class GateOutcome(Enum):
 
 
 NOT_JUDGED: Final = "NOT_JUDGED"
-"""Error code of what could not be asked."""
+"""Error code if GitHub or the service could not be queried."""
 
 
 @unique
@@ -63,12 +59,12 @@ class Unknown(GateOutcome):
     """Outcomes of every gate that could not be judged."""
 
     NOT_JUDGED = Rejected(
-        "this could not be judged: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
+        "could not be judged: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
     )
 
 
 class GateFinding(NamedTuple):
-    """What a judge found."""
+    """A judge's finding."""
 
     outcome: GateOutcome
     items: tuple[Untrusted, ...] = ()
@@ -76,9 +72,9 @@ class GateFinding(NamedTuple):
     details: tuple[Untrusted, ...] = ()
     """The same with addresses and titles of annotations, if they have any."""
     number: int = 0
-    """How many there are, where none is listed."""
+    """The number of items, if none is listed."""
     cause: str = ""
-    """Why there is no judgement, in our words."""
+    """Why there is no finding, in our words."""
     remedy: str = ""
     """Advice in place of the row's."""
     artifact: Untrusted | None = None

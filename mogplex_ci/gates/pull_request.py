@@ -1,4 +1,4 @@
-"""The judges of ``require: pull-request`` and of the branch, which is looked at last."""
+"""The judges of ``require: pull-request`` and of the branch, which is judged last."""
 
 from collections.abc import Generator
 from enum import unique
@@ -14,36 +14,36 @@ from mogplex_ci.run.delivery import is_own_pull_request
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
-_WHO_PUSHED: Final = "See who pushed to the branch, and run the [[job]] again."
-_WHO_CHANGED: Final = "See who changed it, and run the [[job]] again."
+_WHO_PUSHED: Final = "Find out who pushed to the branch, and run the [[job]] again."
+_WHO_CHANGED: Final = "Find out who changed it, and run the [[job]] again."
 
 
 @unique
 class PullRequestIs(GateOutcome):
     """Outcomes of ``require: pull-request``."""
 
-    OPEN = Passed("its pull request is open")
-    MERGED = Passed("its pull request was merged by someone who did not push the branch")
-    TOLD = Passed("its delivery event names a pull request; GitHub was not queried")
+    OPEN = Passed("the pull request is open")
+    MERGED = Passed("the pull request was merged by someone who did not push the branch")
+    TOLD = Passed("the delivery event names a pull request; GitHub was not queried")
     MISSING = Rejected(
-        "it opened no pull request",
-        "Check that the Mogplex GitHub App may open pull requests here.",
+        "the run opened no pull request",
+        "Check that the Mogplex GitHub App may open pull requests in this repository.",
     )
-    NOTHING = Rejected("it changed nothing, so it opened no pull request", READ_WHY)
+    NOTHING = Rejected("the run changed no files, so it opened no pull request", READ_WHY)
     NOT_OPEN = Rejected(
-        "its pull request is closed or merged",
+        "the pull request is closed or merged",
         "Reopen it, or let the run use a new branch.",
         is_for_people=True,
     )
     OTHER_COMMIT = Rejected(
-        "its pull request has another commit at its head", _WHO_PUSHED, is_for_people=True
+        "the head of the pull request is not the judged commit", _WHO_PUSHED, is_for_people=True
     )
     OTHER_BASE = Rejected(
-        "its pull request would be merged into another branch than the run's base",
+        "the pull request does not target the run's base branch",
         "Change the base of the pull request, or set [[base-branch]].",
     )
     FOREIGN = Rejected(
-        "its delivery event names a pull request of another repository",
+        "the delivery event names a pull request of another repository",
         "Set [[github-token]], and read the agent's last actions.",
         is_for_people=True,
     )
@@ -53,19 +53,21 @@ class PullRequestIs(GateOutcome):
 class BranchIs(GateOutcome):
     """Outcomes of the last look."""
 
-    UNMOVED = Passed("its branch is still at the judged commit")
-    NONE = Passed("it pushed no branch")
-    MERGED = Passed("its branch was merged at the judged commit")
-    MOVED = Rejected("its branch moved on from the judged commit", _WHO_PUSHED, is_for_people=True)
-    GONE = Rejected("its branch is gone", WHO_DELETED, is_for_people=True)
+    UNMOVED = Passed("the branch is still at the judged commit")
+    NONE = Passed("the run pushed no branch")
+    MERGED = Passed("the branch was merged at the judged commit")
+    MOVED = Rejected(
+        "the branch is no longer at the judged commit", _WHO_PUSHED, is_for_people=True
+    )
+    GONE = Rejected("the branch no longer exists", WHO_DELETED, is_for_people=True)
     CLOSED = Rejected(
-        "its pull request was closed or merged while the gates judged",
+        "the pull request was closed or merged while the gates were judging",
         _WHO_CHANGED,
         code=PULL_REQUEST.code,
         is_for_people=True,
     )
     RETARGETED = Rejected(
-        "the base of its pull request was changed while the gates judged",
+        "the base of the pull request was changed while the gates were judging",
         _WHO_CHANGED,
         code=PULL_REQUEST.code,
         is_for_people=True,

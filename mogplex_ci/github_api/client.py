@@ -168,7 +168,7 @@ class GitHubApi:
                 return found
             query = query | {"after": unquote(cursor[1])}
         raise errors.GitHubTooMuchError(
-            f"GitHub lists more than {MAX_PAGES * PAGE_SIZE:,} pushes to the branch",
+            f"GitHub lists more than {MAX_PAGES * PAGE_SIZE:,} pushes to a branch that it compares",
             remedy="Start a new run on a new branch.",
         )
 
@@ -250,7 +250,7 @@ class GitHubApi:
                 return found
             cursor = field_at(refs, "pageInfo", "endCursor")
         raise errors.GitHubError(
-            f"there are more than {MAX_PAGES * PAGE_SIZE} branches of this family",
+            f"there are more than {MAX_PAGES * PAGE_SIZE} branches in this family",
             remedy="Delete old branches.",
         )
 
@@ -378,16 +378,16 @@ class GitHubApi:
         try:
             status = read_without_token(address, take, max(ends - time.monotonic(), 1.0))
         except errors.UnreachableError as error:
-            cause = "the host of GitHub's logs gives no usable response"
+            cause = "the host of GitHub's logs sent an unusable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
         except (errors.WrongServiceError, errors.UsageError) as error:
             raise errors.GitHubError(
                 f"GitHub's logs cannot be read: {error.cause}", remedy=_NETWORK_REMEDY
             ) from error
         if status in (404, 410):
-            raise errors.GitHubNotFoundError("the log of a job is gone")
+            raise errors.GitHubNotFoundError("the log of a job no longer exists")
         if status != 200:  # such as 403: its address is valid for a minute
-            raise errors.GitHubUnavailableError("the host of GitHub's logs refuses one")
+            raise errors.GitHubUnavailableError("the host of GitHub's logs refused one")
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a
@@ -492,7 +492,7 @@ class GitHubApi:
             with self._throttle(Purpose.READ, self._seconds) as left:
                 answer = send(left)
         except errors.NoTurnError as error:
-            cause = f"this step asks GitHub {GITHUB_CALLS.most} times a minute at most"
+            cause = f"this step sends GitHub up to {GITHUB_CALLS.most} requests a minute"
             raise errors.GitHubUnavailableError(cause, retry_after=error.retry_after) from error
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
@@ -500,7 +500,7 @@ class GitHubApi:
                 f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY
             ) from error
         except errors.UnreachableError as error:
-            cause = "GitHub's API gives no usable response"
+            cause = "GitHub's API sent an unusable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
         told = _date_of(answer.headers)
         if told is not None:
@@ -574,7 +574,7 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
         case 403:  # such as for an address that the organization does not allow
             return errors.GitHubError("[[github-token]] may not do this", remedy=permission)
         case 404:
-            cause = "GitHub does not find it, or [[github-token]] may not read it"
+            cause = "GitHub did not find it, or [[github-token]] may not read it"
             return errors.GitHubNotFoundError(cause, remedy=permission)
     return errors.GitHubError(f"GitHub refused the request with status {status}")
 

@@ -120,7 +120,7 @@ class Kind(NamedTuple):
                 return str(fault)
         most = self.rules.get("maxLength", len(text))
         if len(text) > most:
-            return f"has {len(text):,} characters, {most:,} are allowed"
+            return f"has {len(text):,} characters; the limit is {most:,}"
         if not re.fullmatch(self.rules.get("pattern", "(?s:.*)"), text):
             return str(self.rules["x-fault"])
         return None
@@ -288,7 +288,7 @@ def _prompt_fault(text: str) -> str | None:
         return "begins with /, which would turn its first word into a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)
     if units > PROMPT_LIMIT:
-        return f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
+        return f"has {units:,} characters, counted in UTF-16; the limit is {PROMPT_LIMIT:,}"
     return None
 
 
@@ -299,7 +299,7 @@ def _duration_fault(text: str) -> str | None:
         return "is longer than 720h"
     if seconds > 0:
         return None
-    return "is not more than zero"
+    return "must be more than zero"
 
 
 def _json_fault(text: str, types: type | UnionType = object) -> str | None:

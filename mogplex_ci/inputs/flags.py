@@ -21,7 +21,7 @@ from mogplex_ci.problems import Problem
 _OF_STEP: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.
 Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.
-Secrets have a variable only, for other processes can see command lines."""
+Secrets have only a variable, because other processes can see command lines."""
 
 
 def program() -> str:

@@ -53,7 +53,7 @@ def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     """
     if typed.repair and not _gates(texts):
         remedy = f"Set {enumeration(all_named(('require', *GATE_INPUTS)))}."
-        yield Problem("repair", "has no gate that judges a run", remedy)
+        yield Problem("repair", "needs a gate that judges the run", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
         remedy = "Set [[artifact]] to the name of the JSON that the agent commits."
         yield Problem("artifact-schema", "is set without [[artifact]]", remedy)
@@ -115,7 +115,7 @@ def _github_token(
     if "repair" in texts and "artifact" in texts:
         needs.append("[[repair]] with [[artifact]]")
     if needs:
-        fault = f"is required by {enumeration(needs)}"
+        fault = f"is missing, but needed for {enumeration(needs)}"
         remedy = platform.github_token_advice
         if comments:
             remedy += f" Comments need the permission {COMMENT_RIGHTS}."
@@ -147,7 +147,7 @@ def _wait(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     is_added_to = typed.repair or typed.include_event
     if is_added_to and leaves_fence_open(typed.prompt):
-        remedy = "Close it: [[repair]] and [[include-event]] add a fence of their own."
+        remedy = "Close it: [[repair]] and [[include-event]] add their own fences."
         yield Problem("prompt", "has an unclosed code fence", remedy)
     if typed.include_event:
         from mogplex_ci.words.github_markdown import has_parser  # few steps need it
@@ -231,11 +231,11 @@ def _missing_to_count(typed: DeclaredInputs, texts: Container[str]) -> Iterator[
     """Yield the missing inputs that decide which pull requests count."""
     is_wrong = "branch" in texts and typed.branch is None
     if not is_wrong and "/" not in (typed.branch or ""):
-        fault = "needs a [[branch]] with a slash: pull requests of the same family count"
-        remedy = "Give the branch a family, such as agent/NAME."
+        fault = "needs a [[branch]] with a slash: it counts the pull requests of the family"
+        remedy = "Set [[branch]] to a name such as agent/NAME."
         yield Problem("max-open-pull-requests", fault, remedy)
     if typed.repo is not None and is_uuid(typed.repo):
-        fault = "needs the name of the repository at GitHub"
+        fault = "needs the repository's name on GitHub"
         remedy = "Give [[repo]] as owner/name."
         yield Problem("max-open-pull-requests", fault, remedy)
 
@@ -255,4 +255,4 @@ def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator
         yield Problem("prompt", "is missing", remedy)
     if "repo" not in texts and typed.repo is None:
         allowed = inputs()["repo"].kind.allowed
-        yield Problem("repo", "is missing", f"Set it to a GitHub repository: {allowed}.")
+        yield Problem("repo", "is missing", f"Set [[repo]] to {allowed}.")

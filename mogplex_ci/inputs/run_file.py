@@ -171,10 +171,10 @@ def _fault_of_value(name: str, value: object) -> Problem | None:
     known = inputs()[name]
     if not known.is_for_run_file:
         fault = "must not be set in a run file"
-        return Problem("run-file", fault, "Set it outside of the file.", Untrusted(known.name))
+        return Problem("run-file", fault, "Set it outside the file.", Untrusted(known.name))
     is_mapping_allowed = known.name == "run-options"
     if isinstance(value, list) or (isinstance(value, dict) and not is_mapping_allowed):
-        remedy = "Write one text, number or boolean."
+        remedy = "Write one string, number or boolean."
         return Problem("run-file", "has more than one value", remedy, Untrusted(known.name))
     return None
 

@@ -14,6 +14,7 @@ from mogplex_ci.inputs.declared import (
     enumeration,
     inputs,
     is_true,
+    kinds,
     nearest,
 )
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
@@ -24,7 +25,7 @@ from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import is_plain_path
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import inside, read_file, read_text, writable
+from mogplex_ci.workspace import folder_inside, inside, read_file, read_text, writable
 
 _SCHEMA_BYTES: Final = 1_000_000
 _ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
@@ -79,7 +80,7 @@ def _read_prompt(platform: Platform, name: str) -> str:
             variable, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES
         ).strip()
     if not text:
-        remedy = "Put the agent's task into it."
+        remedy = "Write the agent's task into it."
         raise UsageError(Problem("prompt-file", "is empty", remedy, Untrusted(name)))
     problem = inputs()["prompt"].kind.problem("prompt-file", text)
     if problem is not None:
@@ -107,14 +108,14 @@ def _run_options(text: str) -> Mapping[str, Any]:
     owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
     taken = [name for name in options if name in owners]
     if taken:
-        fault = f"has {enumeration(taken)}, for which there is an input"
+        fault = f"sets {enumeration(taken)}, which has its own input"
         remedy = f"Set {enumeration(all_named(owners[name] for name in taken))} instead."
         raise UsageError(Problem("run-options", fault, remedy))
     # The service stores NULL for anything else, without a word.
     for name in _TEXT_OPTIONS:
         if options.get(name) is not None and not isinstance(options[name], str):
             remedy = f'Put quotes around it: {name}: "ID".'
-            raise UsageError(Problem("run-options", f"has a {name} that is not text", remedy))
+            raise UsageError(Problem("run-options", f"has a {name} that is not a string", remedy))
     return options
 
 
@@ -158,6 +159,7 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
     if "/" in text or Path(text).suffix:
         return _scenario_file(platform.workspace, text)
     near = tuple(map(Untrusted, nearest(text, SHIPPED)))
+    near = near or kinds()["boolean"].refused("dry-run", text, "").near
     remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace also works."
     raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
 
@@ -193,12 +195,12 @@ def _output_dir(platform: Platform, name: str) -> Path:
         UsageError: it is not in the workspace, cannot be written, or has a name that no output can
             hold.
     """
-    file = inside(platform.workspace, f"{name}/{EVENTS_FILE}", input_name="output-dir")
-    if not is_plain_path(file.relative_to(platform.workspace.resolve()).as_posix()):
-        remedy = (
-            "Use letters, digits and hyphens, with a letter first, and no link to another name."
-        )
-        fault = "is a path that an output cannot contain"
+    folder = folder_inside(platform.workspace, name, input_name="output-dir")
+    if not is_plain_path(
+        (folder / EVENTS_FILE).relative_to(platform.workspace.resolve()).as_posix()
+    ):
+        remedy = "Use letters, digits and hyphens, starting with a letter, and not a symbolic link."
+        fault = "is a path that does not fit into an output"
         raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
     files = [
         writable(platform.workspace, f"{name}/{file}", input_name="output-dir")

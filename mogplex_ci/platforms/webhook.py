@@ -163,7 +163,7 @@ class Trust(NamedTuple):
         login = _login(user)
         if not _is_app(user) or login.lower() in self.bots:
             return None
-        return f"{caused} was caused by the app {shown_login(login)}, which [[allowed-bots]] does not name"
+        return f"{caused} was triggered by the app {shown_login(login)}, which [[allowed-bots]] does not name"
 
     def vouches(self, login: str, *, is_person: bool) -> bool:
         """Return whether the words of ``login`` are trusted: those of people who are named, or who
@@ -273,12 +273,12 @@ class Webhook(NamedTuple):
             return self._untrusted_author(trust)
         is_readable = re.fullmatch("[a-z_]{1,40}", name) is not None
         shown = f"the event {name}" if is_readable else "the event of this job"
-        return f"{shown} is not known to need write access to the repository"
+        return f"{shown} may be triggered by anyone"
 
     def _untrusted_deployment(self, trust: Trust) -> str | None:
         if self._is_allowed_app(trust) or self._is_person(self._actor):
             return None
-        return f"the event {self.name} was caused by an app, perhaps for a fork's pull request"
+        return f"the event {self.name} was triggered by an app, perhaps for a fork's pull request"
 
     def _untrusted_author(self, trust: Trust) -> str | None:
         login = _login(self._actor)
@@ -287,7 +287,7 @@ class Webhook(NamedTuple):
         if trust.vouches(login, is_person=self._is_person(self._actor)):
             return None
         return (
-            f"the event {self.name} was caused by {shown_login(login)}, "
+            f"the event {self.name} was triggered by {shown_login(login)}, "
             "who is neither owner, member nor collaborator"
         )
 

@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why it failed, and what to do."""
+    """Cause and remedy of a failure."""
 
     level: Level
     title: LiteralString
@@ -78,13 +78,12 @@ class Link(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a gate found."""
+    """A gate's finding."""
 
     mark: LiteralString
     passed: bool
     label: SafeText
     found: SafeText
-    expected: SafeText
     remedy: SafeText | None
     items: Sequence[CleanText]
     """Paths, checks or faults that it is about."""
@@ -93,13 +92,13 @@ class Finding(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What the gates found."""
+    """The gates' findings."""
 
     rows: Sequence[Finding]
 
 
 class RoundsTable(NamedTuple):
-    """What was found in each round of ``repair``."""
+    """The findings of each round of ``repair``."""
 
     rows: Sequence[tuple[LiteralString, SafeText]]
     """Mark and finding."""
@@ -122,7 +121,7 @@ class Section(NamedTuple):
 
 
 class Command(NamedTuple):
-    """Something that a person may do next, in a shell where the log is read."""
+    """A next step for a person, as a command for a shell beside the log."""
 
     purpose: LiteralString
     """Continues the word "To"."""
@@ -132,7 +131,7 @@ class Command(NamedTuple):
 
 
 class Commands(NamedTuple):
-    """What a person may do next."""
+    """Next steps for a person."""
 
     steps: Sequence[Command]
 

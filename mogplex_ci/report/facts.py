@@ -1,9 +1,9 @@
 """The final facts of a step and of each of its runs, assembled once: log, summary, files, HTML
 report and outputs read them.
 
-They stand in groups, each with the function that makes it: how it ended, what was asked for, the
-run and its work, what was delivered (``report/delivered.py``), and the times. Everything here may
-be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
+They are in groups, each with the function that makes it: how it ended, the request, the run and its
+work, its results (``report/delivered.py``), and the times. All values may be printed or written:
+text is sanitized, and anything but a plain id, branch or URL is None.
 """
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
@@ -51,14 +51,14 @@ class EndingFacts(NamedTuple):
     detail: CleanText | None
     """The agent's or the service's text about it; may have several lines."""
     remedy: SafeText | None
-    """Whether the run goes on although the step failed, and advice."""
+    """Whether the run is still running although the step failed, and advice."""
     error: SafeText | None
     """Cause and detail in one line."""
     annotation: SafeText | None
     """The same, the agent's last line, and the remedy."""
     error_code: SafeText | None
     help_url: SafeText | None
-    """Where the error code is explained; None when there is none."""
+    """The page that explains the error code; None if there is none."""
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
     open_pull_requests: tuple[SafeText, ...]
@@ -82,26 +82,26 @@ class EndingFacts(NamedTuple):
 
     @property
     def says_more(self) -> bool:
-        """Whether ``cause`` tells more than the headline does."""
+        """Whether ``cause`` adds to the headline."""
         cause = (self.cause or "").removeprefix("The ")
         return text.capitalized(cause) != self.headline
 
 
 class Task(NamedTuple):
-    """What was asked for, and where its results are written."""
+    """The request, and the place of its results."""
 
     name: CleanText | None
     """Its name in the run file; None when it has none."""
     title: CleanText
     """The task's first line; "Mogplex" when there is no task."""
     words: CleanText
-    """The whole task."""
+    """The complete task."""
     repo: SafeText | None
     """``owner/name``; None when the token does not list the repository."""
     repo_shown: CleanText
-    """The same, or the repository as the inputs have it; empty when they do not tell."""
+    """The same, or the repository as the inputs have it; empty if they do not name one."""
     dry_run: SafeText | None
-    """A sentence that says what a dry run played; None when the step was none."""
+    """A sentence about the scenario of a dry run; None for a real one."""
     attempt: SafeText | None
     """Which try of the step this is, as the CI system counts."""
     output_dir: SafeText | None
@@ -167,7 +167,7 @@ class RunFacts(NamedTuple):
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
     record: Mapping[str, object] | None
-    """What was judged, which can be signed; None when nothing was."""
+    """The judged facts, which can be signed; None if there are none."""
 
     @property
     def label(self) -> str:
@@ -195,8 +195,8 @@ class RunFacts(NamedTuple):
         return self.ending.result is Result.SKIPPED
 
     def without_timeline(self) -> Self:
-        """Return what is kept once the run's reports are made: the timelines of all runs would be
-        too much.
+        """Return the facts to keep once the run's reports are made: the timelines of all runs would
+        be too much.
         """
         return self._replace(times=self.times._replace(timeline=Timeline(), tools=(), spans=()))
 
@@ -227,7 +227,7 @@ class StepFacts(NamedTuple):
 def facts_of(
     result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float, ended: float
 ) -> RunFacts:
-    """Return the facts of ``run``, which began and ended so many seconds after the step."""
+    """Return the facts of ``run``, whose times are in seconds since the start of the step."""
     inputs = run.inputs
     details = result.details
     if inputs.dry_run:
@@ -333,7 +333,7 @@ def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:
 def _annotation(
     ending: Ending, last_words: Untrusted | None, remedy: SafeText | None, safe: Sanitizer
 ) -> SafeText | None:
-    """Return all that one annotation says of a failure: why, the agent's last line, and advice."""
+    """Return the words of the annotation of a failure: cause, the agent's last line, and advice."""
     if not ending.cause:
         return None
     error = text.reason(safe, ending)
@@ -352,8 +352,8 @@ def _full_stop(words: str) -> LiteralString:
 def task_of(
     inputs: ActionInputs | None, repo: Repo | None, safe: Sanitizer, platform: Platform
 ) -> Task:
-    """Return what was asked for. ``inputs`` is None when they could not be read, ``repo`` when it
-    was not found.
+    """Return the request. ``inputs`` is None if they could not be read, ``repo`` if it was not
+    found.
     """
     identity = platform.identity()
     found = repo.full_name if repo else None
@@ -384,17 +384,17 @@ def _dry_run(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeT
     played = what_is_played(inputs, platform, safe)
     if played is None:
         return None
-    return safe.sentence("Dry run: nothing was sent, and ", played, " was played.")
+    return safe.sentence("Dry run of ", played, ": nothing was sent.")
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return what a dry run plays, a scenario or a file; None when the step is none."""
+    """Return the scenario or file that a dry run plays; None for a real run."""
     if not inputs.dry_run:
         return None
     if isinstance(inputs.scenario, Path):
         name = inputs.scenario.relative_to(platform.workspace.resolve()).as_posix()
-        return safe.line("the file {}", Untrusted(name))
-    return safe.line("the scenario {}", inputs.scenario)
+        return safe.line("file {}", Untrusted(name))
+    return safe.line('scenario "{}"', inputs.scenario)
 
 
 def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
@@ -405,7 +405,7 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
 def _work_of(
     details: RunDetails, safe: Sanitizer, platform: Platform, inputs: ActionInputs
 ) -> Work | None:
-    """Return what is known about the run at the service."""
+    """Return the known facts about the run at the service."""
     run = details.run
     timeline = details.timeline
     if run is None:
@@ -438,7 +438,7 @@ def _work_of(
 
 
 def _times_of(timeline: Timeline, began: float, ended: float) -> Times:
-    """Return the times of a run that began and ended so many seconds after the step."""
+    """Return the times of a run. Its start and end are in seconds since the start of the step."""
     return Times(
         began=began,
         ended=ended,
@@ -454,7 +454,7 @@ def _times_of(timeline: Timeline, began: float, ended: float) -> Times:
 def _next_steps(
     details: RunDetails, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs
 ) -> Iterator[Command]:
-    """Yield what may be done next. No service knows the run of a dry run."""
+    """Yield the next steps. No service knows the run of a dry run."""
     if details.run is None or inputs.dry_run:
         return
 
@@ -474,18 +474,18 @@ def _next_steps(
         yield Command("follow the run", command(text.FOLLOW, run_id))
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:
-        yield Command("read the run's events again", command("runs events {}", run_id))
+        yield Command("show the run's events", command("runs events {}", run_id))
 
 
 def state_of_runs(runs: Sequence[RunFacts]) -> str:
-    """Return, in our words, what became of the runs of a step that a stop signal ended."""
+    """Return, in our words, the state of the runs of a step that a stop signal ended."""
     real = [run for run in runs if run.task.dry_run is None]
     left = sum(run.ending.may_go_on for run in real)
     if left:
         return (
-            f"{left} of {len(runs)} runs are or may still be running: each run's part says why, and "
+            f"{left} of {len(runs)} runs are or may still be running; each run's section says why and "
             "what to do."
         )
     if any(run.work is not None for run in real):
-        return "All its runs are over."
+        return "All runs have finished."
     return "No run was started."

@@ -65,8 +65,7 @@ def _add_run(suite: ElementTree.Element, run: RunFacts) -> None:
 def _add_gate(suite: ElementTree.Element, class_name: str, gate: GateFacts) -> None:
     case = _add_case(suite, class_name, gate.name, 0.0)
     if gate.error_code is not None:  # it rejects the run
-        message = f"{gate.found}. Expected: {gate.expected}."
-        _add_text(case, "failure", gate.error_code, [message, *gate.items, gate.remedy])
+        _add_text(case, "failure", gate.error_code, [gate.found, *gate.items, gate.remedy])
 
 
 def _add_fault(case: ElementTree.Element, element: str, ending: EndingFacts) -> None:
@@ -91,7 +90,7 @@ def _add_case(
 def _add_text(
     case: ElementTree.Element, element: str, code: str, said: Sequence[str | None]
 ) -> None:
-    """Add what went wrong. Its text begins with the message: GitLab shows the text alone."""
+    """Add the fault. Its text begins with the message: GitLab shows the text alone."""
     lines = [line for line in said if line]
     fault = ElementTree.SubElement(case, element, message=lines[0] if lines else "", type=code)
     fault.text = "\n".join(lines) or None

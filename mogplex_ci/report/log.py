@@ -46,25 +46,21 @@ class Log(Report):
     def __init__(
         self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]
     ) -> None:
-        """``elapsed`` tells how many seconds the step has taken."""
+        """``elapsed`` returns the seconds since the step began."""
         self.lines = JobLogLines(platform, sanitizer)
         self._safe = sanitizer
         self._elapsed = elapsed
         self.logs_folder: Path | None = None
-        """Where the logs of runs that succeeded are written; None: they are folded in the job
-        log.
-        """
+        """The folder for the logs of successful runs; None: they are folded in the job log."""
         self._failures_left: list[SafeText] = []
-        """Of runs that failed: what no annotation has said, because one is kept for all that
-        come.
-        """
+        """Failed runs without an annotation, because one is reserved for the rest."""
         self._runs: dict[int, RunLog | _FoldedLog] = {}
         """The logs of the runs that are not over, by number."""
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
 
     def deadline(self, seconds: float, job_end: JobEnd) -> None:
-        """Say that the step ends in so many ``seconds``, because the CI system ends the job."""
+        """Log that the step ends in this many ``seconds``, because the CI system ends the job."""
         limit = self._safe.message(job_end.limit)
         self.lines.say("The step ends in ", duration(seconds), ", before ", limit, " ends the job")
 
@@ -90,15 +86,14 @@ class Log(Report):
         line = self._safe.line
         request = inputs.start_request(", ".join(inputs.repos))
         body = json.dumps(request, indent=2, ensure_ascii=False)
-        which: LiteralString = "The request"
+        which: LiteralString = ". Request"
         if inputs.is_for_many_repos:
-            which = "The request for each repository"
+            which = ". Request for each repository"
         played = what_is_played(inputs, self.lines.platform, self._safe)
-        nothing_sent = self._safe.sentence(
-            "Dry run: nothing is sent to ", Untrusted(inputs.base_url), ", and ", played
-        )
         self.lines.group(
-            self._safe.sentence(nothing_sent, " is played. ", which, " would be"),
+            self._safe.sentence(
+                "Dry run of ", played, ": nothing is sent to ", Untrusted(inputs.base_url), which
+            ),
             [
                 line("POST /api/v1/mogplex/runs"),
                 line("Authorization: Bearer ***"),
@@ -140,9 +135,9 @@ class Log(Report):
                 passed = self._safe.sentence("All canaries succeeded (", canaries, ")")
                 self.lines.say(passed, ": starting the others (", others, ")")
             case u.NoMoreStarts(cause, left_out):
-                why = self._safe.message(cause)
-                stopped = "No more runs are started, and current ones continue: "
-                self.lines.say(stopped, why, ". Runs not started: ", left_out)
+                why = self._safe.message(text.capitalized(cause))
+                skipped = count(left_out, "run")
+                self.lines.say(why, ": ", skipped, " not started; current ones continue")
 
     def writes_at_once(self, run: StepRun, update: u.Update) -> bool:
         """Whether an update of a run is in the job log as soon as it comes."""
@@ -150,7 +145,7 @@ class Log(Report):
         return is_streamed or isinstance(update, TurningPoint)
 
     def on(self, run: StepRun, update: u.Update) -> None:
-        """Write what happened in a run."""
+        """Log an update of a run."""
         self._runs[run.number].on(update)
 
     def end_run(self, run: "RunFacts") -> None:
@@ -224,7 +219,7 @@ class Log(Report):
         elif left:
             more = self._safe.sentence(
                 count(len(left), "more run"),
-                " did not succeed: the table at the end of the log has the reasons.",
+                " failed: the table at the end of the log has the reasons.",
             )
             why = self._safe.sentence(*text.join_present(" ", why, more))
         if why is not None:
@@ -260,8 +255,8 @@ class Log(Report):
             self.lines.link(self._safe.line("Report"), url)
 
     def _explain(self, ending: "EndingFacts") -> None:
-        """End the log of a step that failed with its code, its exit code, and where the code is
-        explained.
+        """End the log of a failed step with its error code, its exit code, and the page that
+        explains the code.
         """
         if ending.exit_code != 0 and ending.error_code and ending.help_url:
             exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
@@ -269,7 +264,7 @@ class Log(Report):
 
     def _takes_turning_point(self, update: u.Update) -> bool:
         """Whether an update of one run of several is a line of its own. A wait that all runs share
-        is told once.
+        is logged once.
         """
         if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
             if self._elapsed() < self._wait_ends:
@@ -296,7 +291,7 @@ class _FoldedLog:
         self._log = RunLog(self._kept, run.inputs)
 
     def on(self, update: u.Update) -> None:
-        """Keep what happened, and write its first line at once if it is a turning point."""
+        """Keep an update, and write its first line immediately if it is a turning point."""
         self._log.settle(update)
         self._kept.first_of_update = None
         self._log.on(update)
@@ -322,7 +317,7 @@ def _log_file_name(run: "RunFacts") -> str:
 
 
 def _discard_logs(folder: Path) -> None:
-    """Delete the logs of runs that an earlier step wrote, as far as that is possible."""
+    """Delete the run logs of an earlier step, if possible."""
     for path in folder.glob("*.log"):
         if re.match("[0-9]+-", path.name):
             with suppress(OSError):

@@ -22,7 +22,7 @@ class Size(NamedTuple):
 
 
 SIZES: Final = (Size(20_000, 50), Size(4_000, 20), Size(1_000, 5), Size(200, 0))
-"""From the most to the least. What is cut says how much is missing."""
+"""From the most to the least. Cut text says how much is missing."""
 
 
 def markdown_of(blocks: Sequence[b.Block], safe: Sanitizer, *, limit: int) -> Markdown:
@@ -129,7 +129,7 @@ def _finding(row: b.Finding, safe: Sanitizer, size: Size) -> Markdown:
     found = Markdown.of("- {} **{}**: {}", Markdown.of(row.mark), row.label, row.found)
     if row.passed:
         return Markdown.of("{}\n", found)
-    said = Markdown.of("{}. Expected: {}.", found, row.expected)
+    said = Markdown.of("{}.", found)
     if row.remedy is not None:
         said = Markdown.of("{} {}", said, row.remedy)
     if not row.items:

@@ -1,6 +1,4 @@
-"""The log of one run: lines, details folded into groups, and annotations for what needs
-attention.
-"""
+"""The log of one run: lines, details folded into groups, and annotations for problems."""
 
 from typing import TYPE_CHECKING, Final, LiteralString, assert_never
 
@@ -49,7 +47,7 @@ class RunLog:
             self._events.write_open_calls(ended=True)
 
     def on(self, update: u.Update) -> None:
-        """Write what happened."""
+        """Log an update."""
         self.settle(update)
         if isinstance(update, u.StartUpdate):
             self._on_start(update)
@@ -65,7 +63,7 @@ class RunLog:
             assert_never(update)
 
     def end(self, run: "RunFacts") -> None:
-        """Write how the run ended, and what to do next."""
+        """Log how the run ended, and the next steps."""
         self._events.write_open_calls(ended=True)
         self._events.write_batch()
         # Not before the first request.
@@ -165,7 +163,7 @@ class RunLog:
             case u.InstallLog(log):
                 self._install_log(log)
             case u.Cancelling(None):
-                self._lines.say("Asking for the run's id to cancel it")
+                self._lines.say("Fetching the run's id to cancel it")
             case u.Cancelling():
                 self._lines.say("Cancelling the run")
             case u.CancelAnswered(status, already_terminal=True):
@@ -214,11 +212,11 @@ class RunLog:
         self._say_started(started)
         run = started.run
         if started.agent_ignored:
-            message = "This service does not know agents: the [[agent]] input was not used"
+            message = "This service does not support agents: the [[agent]] input was not used"
             self._lines.warn("Agent", self._safe.line(message))
         for name in started.unused_options:
             words: LiteralString = (
-                "The run does not have {} of [[run-options]]: this service may not know it"
+                "The run ignored {} of [[run-options]]: this service may not support it"
             )
             self._lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)
@@ -238,8 +236,8 @@ class RunLog:
             )
         elif started.keys_used_up:
             words = (
-                "Run {} ({}) has the last of the keys that attempts of this step may use: nothing "
-                "was started. Start a new pipeline, or set [[on-rerun: new]]"
+                "Run {} ({}) has the last key that attempts of this step may use, so nothing was "
+                "started. Start a new pipeline, or set [[on-rerun: new]]"
             )
         elif started.joined and run.status == "success":
             words = (
@@ -275,7 +273,7 @@ class RunLog:
         self._begin_another_run()
 
     def _begin_another_run(self) -> None:
-        """Forget the run before: the times of the next one count anew."""
+        """Forget the previous run: the times of the next one start from zero."""
         self._events.begin_another_run()
         self._asks = None
         self._activity = text.Activity()
@@ -302,14 +300,14 @@ class RunLog:
         self._lines.group(title, lines)
 
     def _paused(self, asks: Checkpoint | None) -> None:
-        """Say that the run has paused, what it asks, and whether it waits for an answer."""
-        what: LiteralString = "it does not end by itself, and keeps its sandbox"
+        """Log that the run has paused, its question, and whether the step waits for an answer."""
+        what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
         if self._inputs.on_pause == "cancel":
             what = "[[on-pause]] cancels it"
         if self._inputs.on_pause == "wait":
             what = (
-                "this step waits until the timeout, or until someone answers it, which is possible "
-                "only in Slack, for runs started there"
+                "this step waits for an answer until the timeout; only runs started from Slack can be "
+                "answered, in Slack"
             )
         self._lines.say("The run is paused: ", what)
         if asks is None:

@@ -18,7 +18,7 @@ def state_and_advice(
     *,
     is_found_again: bool,
 ) -> SafeText | None:
-    """Return what became of a run that had not ended with the step, and advice."""
+    """Return the state of a run that had not ended with the step, and advice."""
     remedy = text.our_words(ending.remedy, safe)
     if ending.result is Result.INTERRUPTED:
         return remedy or state_after_stop(details, inputs, safe, is_found_again=is_found_again)
@@ -49,7 +49,7 @@ def _events_say_over(details: RunDetails) -> bool:
 
 
 def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
-    """Return what is known of a run that this step has stopped following."""
+    """Return the known state of a run that this step has stopped following."""
     run = details.run
     is_paused = run is not None and run.is_paused
     if _events_say_over(details):
@@ -66,7 +66,7 @@ def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
 def state_after_stop(
     details: RunDetails, inputs: ActionInputs | None, safe: Sanitizer, *, is_found_again: bool
 ) -> SafeText:
-    """Return what became of the run of a step that a stop signal ended. ``inputs`` is None if the
+    """Return the state of the run of a step that a stop signal ended. ``inputs`` is None if the
     step ended before they were read, or had no run.
     """
     if inputs is None or inputs.dry_run:
@@ -77,8 +77,9 @@ def state_after_stop(
         )
     if details.run is None:
         return safe.line("No run was started.")
-    status = "cancelled" if details.cancelled_by_step else details.run.status
-    return safe.line("The run is over: {}.", status)
+    if details.cancelled_by_step or details.run.status == "cancelled":
+        return safe.line("The run was cancelled.")
+    return safe.line("The run has finished: {}.", details.run.status)
 
 
 def _may_be_running(
@@ -92,7 +93,7 @@ def _may_be_running(
     """Return that a run is or may still be running, why, and who can cancel it. ``is_stopped``: a
     stop signal ended the step. ``is_found_again``: a re-run of the job has the same key.
     """
-    # A cancel that the deadline or a pause has begun goes on in the clean-up.
+    # The clean-up continues a cancel that the deadline or a pause has begun.
     is_detached = is_stopped and inputs.on_interrupt == "detach" and not details.not_cancelled
     is_known = details.goes_on and not details.unanswered_key
     is_certain = is_known and not details.left_behind and not details.is_unread
@@ -114,15 +115,15 @@ def _reason(
     details: RunDetails, *, is_stopped: bool, is_detached: bool, safe: Sanitizer
 ) -> list[Part]:
     if is_detached:
-        return [": ", safe.line("[[on-interrupt: detach]] leaves it")]
+        return [", ", safe.line("because [[on-interrupt: detach]] is set")]
     if not details.owned:
-        return [": ", "it may not be this step's own"]
+        return [", because it may belong to another step"]
     if details.unanswered_key:
-        return [": ", "its start had no usable response"]
+        return [", because there was no usable response to its start"]
     if details.not_cancelled:
-        return [": ", "it could not be cancelled, ", safe.message(details.not_cancelled)]
+        return [", because it could not be cancelled: ", safe.message(details.not_cancelled)]
     if is_stopped and details.left_behind:
-        return [": ", "there was no time to cancel it"]
+        return [", because there was no time to cancel it"]
     return []
 
 
@@ -131,12 +132,13 @@ def _by_hand(
 ) -> list[Part]:
     run = details.run
     if run is not None and not details.unanswered_key:
-        return ["By hand: ", text.command_line(text.CANCEL, run.id, inputs.base_url, safe)]
+        cancel = text.command_line(text.CANCEL, run.id, inputs.base_url, safe)
+        return ["To cancel it by hand: ", cancel]
     key = safe.key(details.last_key)
     if key is None:
-        return ["By hand: in Mogplex"]
+        return ["Cancel it in Mogplex."]
     if is_found_again:
         finds = safe.line("Re-run the [[job]]: it finds this run.")
     else:
         finds = safe.line("A [[job]] with [[idempotency-key]] set to it finds this run.")
-    return ["By hand: the key ", key, ". ", finds]
+    return ["Its key: ", key, ". ", finds]

@@ -1,8 +1,8 @@
-"""The story of a step and of each of its runs, told once: a function for each matter makes blocks
-of the facts, and log, summary, comment and page render them.
+"""The story of a step and of each of its runs: a function for each matter makes blocks of the
+facts, and log, summary, comment and page render them.
 
-``LEFT_OUT`` says which matters a report leaves out. A fact that all reports are to have is a field
-of ``report/facts.py`` and a line of the function of its matter here.
+``LEFT_OUT`` lists the matters that a report omits. A fact for all reports is a field of
+``report/facts.py`` and a line in the function of its matter here.
 """
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
@@ -26,7 +26,7 @@ _REASON_LIMIT: Final = 100
 
 
 class Matter(StrEnum):
-    """What a part of the story is about, in the order in which it is told."""
+    """The subject of a part of the story, in order."""
 
     TASK = "task"
     OUTCOME = "outcome"
@@ -56,7 +56,7 @@ class Reader(StrEnum):
 
 
 LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
-    # The log has told what the agent said and did, and every gate as it was judged.
+    # The log already has the agent's words and actions, and every gate's finding.
     Reader.LOG: frozenset(
         {
             Matter.TASK,
@@ -67,7 +67,7 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
             Matter.IDENTIFIERS,
         }
     ),
-    # What events say otherwise than GitHub stands among the identifiers.
+    # The events' claims that differ from GitHub are among the identifiers.
     Reader.SUMMARY: frozenset({Matter.AGENTS_WORD, Matter.ARTIFACT}),
     # People come by for the outcome; the job's log is one link away.
     Reader.COMMENT: frozenset(
@@ -118,9 +118,9 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
 
 
 def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
-    """Return what there is to say of the step itself: all of it if it ended before it had a run,
-    and what its several runs have in common. An only run has the whole story, but for a failure
-    that is not its own.
+    """Return the story of the step itself: complete if it ended before it had a run; of several
+    runs only their shared facts. A single run has the complete story, except for a failure of the
+    step's own.
     """
     ending = step.ending
     failure = [(Matter.FAILURE, block) for block in _failure(ending)]
@@ -143,7 +143,7 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
         if rows:
             story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))
         return story
-    # Several runs: each tells why it failed, and only what stopped them all is left to say.
+    # Each of several runs has its own reason; only a shared reason is left.
     if step.failed_alone:
         story += failure
     elif ending.result is Result.INTERRUPTED or ending.remedy:
@@ -198,7 +198,7 @@ def _outcome(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
 
 
 def _delivery(run: RunFacts, safe: Sanitizer) -> Iterator[b.Aside]:
-    """Yield the pull request, or what else is known of a change, and the branch."""
+    """Yield the pull request, or other knowledge of a change, and the branch."""
     delivered = run.delivered
     if run.work is not None:
         yield from _change(run, delivered, safe)
@@ -218,7 +218,7 @@ def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[b.
         yield b.Aside("Pull request", number, url, said)
         return
     if delivered.changed is False:
-        words = safe.line("The run changed nothing in the repository")
+        words = safe.line("The run changed no files")
         yield b.Aside("no change", said=b.Sentence(words, Level.WARNING, "No change"))
         return
     is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
@@ -275,14 +275,13 @@ def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     for gate in run.delivered.gates:
         label = gate.label(safe)
         found = safe.sentence(label, ": ", gate.with_items(safe))
-        said = safe.sentence(found, ". Expected: ", gate.expected, *text.behind(". ", gate.remedy))
+        said = safe.sentence(found, *text.behind(". ", gate.remedy))
         rows.append(
             b.Finding(
                 gate.mark,
                 gate.passed,
                 label,
                 gate.found,
-                gate.expected,
                 gate.remedy,
                 gate.items,
                 said,
@@ -315,7 +314,7 @@ def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     if run.delivered.artifact_is_long:
         words: LiteralString = (
             "The artifact is longer than {} characters: the output is empty, "
-            "and only [[output-dir]] gets it"
+            "and only [[output-dir]] has it"
         )
         yield b.Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
 
@@ -345,7 +344,7 @@ def _tools(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
 
 
 def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    """Yield everything that is known and short."""
+    """Yield all known short facts."""
     delivered = run.delivered
     work = run.work
     values: dict[LiteralString, CleanText | LiteralString | int | None] = {

@@ -1,4 +1,4 @@
-"""The words for what happens in a run, for the log, the summary and the HTML report."""
+"""The words for the events of a run, for the log, the summary and the HTML report."""
 
 import os
 import re
@@ -40,7 +40,7 @@ from mogplex_ci.sanitize import (
 from mogplex_ci.untrusted import Untrusted
 
 NAME_LIMIT: Final = 60
-"""Characters of a tool's name where there is little room."""
+"""Maximum length of a tool's name in a narrow place."""
 LONG_LINE: Final = 160
 """Characters from which on a message gets lines of its own."""
 TITLE_LIMIT: Final = 100
@@ -58,7 +58,7 @@ CANCEL: Final = "runs cancel {}"
 
 _NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
 NOT_STARTED: Final = "not started yet"
-"""Of a run whose sandbox boots, or that waits for a slot: the service does not tell which."""
+"""A run whose sandbox boots, or that waits for a slot: the service does not say which."""
 _DOES: Final[dict[str, LiteralString]] = {
     "pending": NOT_STARTED,
     "awaiting_input": "paused",
@@ -68,9 +68,7 @@ _DOES: Final[dict[str, LiteralString]] = {
     Phase.AGENT: "working",
     Phase.DELIVERY: "finishing",
 }
-"""By phase, or by status where no event tells the phase; every other status is that of a run that
-goes on.
-"""
+"""By phase, or by status if no event names the phase; any other status means a live run."""
 
 
 def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:
@@ -102,12 +100,12 @@ def our_words(words: str, safe: Sanitizer) -> SafeText | None:
 
 
 def bounds(inputs: ActionInputs) -> list[Part]:
-    """Return what bounds the runs of a fleet, to stand behind their number."""
-    parts: list[Part] = [", at most ", inputs.max_parallel, " at once"]
+    """Return the limits of a fleet, to follow the number of runs."""
+    parts: list[Part] = [", up to ", inputs.max_parallel, " at once"]
     if inputs.canary is not None:
-        parts += ["; canaries that must succeed before others start: ", inputs.canary]
+        parts += ["; canaries first: ", inputs.canary]
     if inputs.max_failures is not None:
-        parts += ["; nothing more starts when more than ", inputs.max_failures, " have failed"]
+        parts += ["; no new runs after more than ", count(inputs.max_failures, "failure")]
     return parts
 
 
@@ -124,14 +122,14 @@ def capitalized(text: str) -> str:
 
 
 def says_nothing(detail: str) -> bool:
-    """Whether ``detail`` is what the service writes of every run whose agent failed
-    (Mogplex/mogplex, lib/harness/failure.ts).
+    """Whether ``detail`` is the service's text for every run whose agent failed (Mogplex/mogplex,
+    lib/harness/failure.ts).
     """
     return re.fullmatch(r"\s*Agent run exited with code -?\d+\.?\s*", detail) is not None
 
 
 def reason(safe: Sanitizer, why: MogplexError | Ending) -> SafeText:
-    """Return why something went wrong: our words, and what others wrote about it."""
+    """Return the reason of an error: our words, and others' words about it."""
     ours = safe.message(capitalized(why.cause))
     if not why.detail or says_nothing(why.detail.text):
         return ours
@@ -149,7 +147,7 @@ def missing_events(missing: EventsMissing) -> str:
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:
-    """Return what is wrong with an input, and what to do about it."""
+    """Return an input's fault, and the advice."""
     template, (name, *values) = fault.line()
     return safe.line(template, safe.message(name), *values)
 
@@ -208,13 +206,13 @@ def last_line(words: Untrusted | None) -> str:
 def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:
     """Return the note on a run in a repository that Mogplex's dashboard does not show."""
     template: LiteralString = (
-        "The repository {} was removed from Mogplex's dashboard; runs start on it all the same"
+        "The repository {} was removed from Mogplex's dashboard; it can still be used"
     )
     return safe.line(template, repo.full_name)
 
 
 def branch_words(run: Run) -> list[Part]:
-    """Return on which branch a run works. An event may name another one later."""
+    """Return the branch that a run works on. An event may name another one later."""
     base: Part = run.base_branch or "the default branch"
     if run.has_own_branch and run.creates_branch:
         return [run.working_branch, " (new, from ", base, ")"]
@@ -241,8 +239,8 @@ def first_of(items: Sequence[Part]) -> list[Part]:
 def doubt(claims: Sequence[Untrusted], safe: Sanitizer) -> SafeText:
     """Return that the agent's last words claim more than its tools show."""
     shown = first_of(claims) or ["what it reports"]
-    words: LiteralString = "Mogplex doubts the agent's last words: no tool call of the run shows "
-    return safe.sentence(words, *shown, ". Look before you rely on them")
+    words: LiteralString = "Mogplex doubts the agent's last words: no tool call shows "
+    return safe.sentence(words, *shown, ". Check before you rely on them")
 
 
 def behind(separator: LiteralString, part: Part) -> list[Part]:
@@ -251,18 +249,18 @@ def behind(separator: LiteralString, part: Part) -> list[Part]:
 
 
 class Activity:
-    """The run's current activity. Its events tell that sooner than its status, which is asked for
-    once a minute.
+    """The run's current activity. Its events report it sooner than its status, which is polled once
+    a minute.
     """
 
     def __init__(self) -> None:
         self._phase: Phase | None = None
-        """The phase that began last, as far as events tell."""
+        """The phase that began last, according to events."""
         self._calls: list[ToolCall] = []
         """Calls that have not ended."""
 
     def on(self, additions: Iterable[Addition]) -> None:
-        """Take what events have added to the run's timeline."""
+        """Take the new entries of the run's timeline."""
         for entry in additions:
             if isinstance(entry, PhaseStarted):
                 self._phase = entry.phase
@@ -273,7 +271,7 @@ class Activity:
         self._calls = [call for call in self._calls if call.finish is None]
 
     def state(self, run: Run) -> LiteralString:
-        """Return one word or two for what ``run`` does."""
+        """Return a word or two for the activity of ``run``."""
         if self._phase is not None and run.status in LIVE_STATUSES:
             return _DOES[self._phase]
         return _DOES.get(run.status, "running")
@@ -433,8 +431,8 @@ def long_lines(
 def beyond_title(
     message: Untrusted | None, block: Callable[[Untrusted], list[SafeText]]
 ) -> list[SafeText]:
-    """Return the lines that ``block`` makes of a message that a line of the log does not show
-    whole; none of a shorter one, whose line breaks are blanks there.
+    """Return the lines of a message that does not fit into its line of the log; none for a shorter
+    one, whose line breaks are blanks there.
     """
     if not message:
         return []
@@ -457,7 +455,7 @@ def _message(call: ToolCall, event: Event) -> Untrusted | None:
 
 
 def claim(this: Claim, safe: Sanitizer) -> SafeText:
-    """Return a sentence about what an event says and GitHub does not."""
+    """Return a sentence about an event's claim that differs from GitHub."""
     judged: Part = safe.line("none") if this.judged is None else this.judged
     return safe.sentence(
         "The agent's events report the ",

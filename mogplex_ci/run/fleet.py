@@ -1,8 +1,8 @@
-"""Many runs in one step, a *fleet*: each is executed in a thread of its own, and their updates come
-out one after the other.
+"""Many runs in one step, a *fleet*: each has its own thread, and their updates come out one after
+the other.
 
-``max-parallel`` bounds how many are executed at once. ``canary`` and ``max-failures`` bound what a
-bad task costs: once too much has failed, nothing more is started, and what works goes on.
+``max-parallel`` limits simultaneous runs. ``canary`` and ``max-failures`` limit the cost of a bad
+task: after too many failures no new runs start, and current ones continue.
 """
 
 import threading
@@ -59,7 +59,7 @@ class RunEnded(NamedTuple, Generic[T]):
 
 
 FleetNews: TypeAlias = RunUpdate[T] | RunEnded[T] | CanariesPassed | NoMoreStarts | FleetCounts
-"""What a fleet tells. The counts, when no run has started or ended for a while."""
+"""A fleet's news. The counts, if no run has started or ended for a while."""
 
 
 class _Member:
@@ -67,13 +67,13 @@ class _Member:
 
     def __init__(self) -> None:
         self.known = RunDetails()
-        """What is known of the newest run if it has to be left to ``post``."""
+        """The known facts about the newest run, for ``post``."""
         self.has_started = False
         self.is_in_doubt = False
         """Whether a start request failed in a way that may have started a run."""
 
     def note(self, update: Update) -> None:
-        """Note what an update says about the run and its start."""
+        """Note an update's facts about the run and its start."""
         match update:
             case Starting(key=key):
                 self.known = RunDetails(unanswered_key=key, left_behind=True)
@@ -142,10 +142,10 @@ class Fleet(Generic[T]):
         """Let a start request of ``item`` pass. Called in its thread, while the request waits for
         its turn and right before it is sent.
 
-        A run that works may start another one: a retry, or a round of ``repair``.
+        A live run may start another one: a retry, or a round of ``repair``.
 
         Raises:
-            HeldBackError: nothing more is started, and no run of ``item`` can exist yet.
+            HeldBackError: no new runs start, and no run of ``item`` can exist yet.
         """
         member = self._working.get(item)
         if self._held_back is None or self._halt.requested or member is None:
@@ -154,7 +154,7 @@ class Fleet(Generic[T]):
             raise self._held_back
 
     def perform(self) -> Iterator[FleetNews[T]]:
-        """Yield the news of all runs: their updates, and at last how each ended.
+        """Yield the news of all runs: their updates, and finally how each ended.
 
         A stop signal ends the executions, which then cancel what they own.
         """
@@ -194,7 +194,7 @@ class Fleet(Generic[T]):
         return len(self._working) < self._inputs.max_parallel and not waits_for_canaries
 
     def _work(self, item: T, execution: Generator[Update, None, RunResult]) -> None:
-        """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
+        """Execute one run and put its updates into the queue. Runs in its own thread."""
         member = self._working[item]
 
         def report(update: Update) -> None:
@@ -205,7 +205,7 @@ class Fleet(Generic[T]):
         self._updates.put((item, result))
 
     def _next(self, seconds: float) -> tuple[T, Update | RunResult] | None:
-        """Return what comes next from any run; None after ``seconds``, or when the first stop
+        """Return the next update from any run; None after ``seconds``, or when the first stop
         signal comes.
         """
         try:
@@ -216,7 +216,7 @@ class Fleet(Generic[T]):
         return cast("tuple[T, Update | RunResult] | None", found)
 
     def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[FleetNews[T]]:
-        """Yield an update of a run, and what follows from it for the others."""
+        """Yield an update of a run, and its consequences for the others."""
         if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._service.now + HEARTBEAT_SECONDS
         if isinstance(update, RunResult):
@@ -235,10 +235,11 @@ class Fleet(Generic[T]):
         self._failures += has_failed
         most = self._inputs.max_failures
         if item in self._canaries and ending.result not in _SUCCEEDED:
-            cause = "a canary did not succeed"
+            cause = "a canary failed"
             yield from self._hold_back(HeldBackError(cause, code="CANARY_FAILED"))
         elif most is not None and self._failures > most:
-            cause = f"{self._failures} did not succeed, and [[max-failures]] is {most}"
+            noun = "run" if self._failures == 1 else "runs"
+            cause = f"{self._failures} {noun} failed, and [[max-failures]] is {most}"
             yield from self._hold_back(HeldBackError(cause, code="MAX_FAILURES"))
         elif item in self._canaries:
             self._canaries.remove(item)
@@ -285,12 +286,12 @@ class Fleet(Generic[T]):
 
 def _skipped(reason: HeldBackError) -> Ending:
     """Return the ending of a run that was not started."""
-    cause = f"it was not started: {reason.cause}"
+    cause = f"not started: {reason.cause}"
     return Ending.of(Result.SKIPPED, cause, reason.remedy, error_code=reason.code)
 
 
 def ending_of_fleet(endings: Sequence[Ending], stop: Stop) -> Ending:
-    """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended
+    """Return how the step ended: like the worst of its runs. ``stop`` says whether a signal ended
     it.
     """
     bad = [each for each in endings if each.exit_code != 0]
@@ -302,7 +303,7 @@ def ending_of_fleet(endings: Sequence[Ending], stop: Stop) -> Ending:
     elif bad:
         codes = {each.error_code for each in bad}
         code = codes.pop() if len(codes) == 1 else "RUNS_FAILED"
-        cause = f"{len(bad)} of {len(endings)} runs did not succeed"
+        cause = f"{len(bad)} of {len(endings)} runs failed"
         remedies: list[str] = []
         if skipped:
             verb = "was" if len(skipped) == 1 else "were"

@@ -1,4 +1,4 @@
-"""How a step ended: the one place where a run's state becomes a result and an exit code."""
+"""How a step ended: the only place where a run's state becomes a result and an exit code."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ResultRow:
-    """All that is told of a result as such. No tuple: an enum would take it apart."""
+    """The words for a result. Not a tuple: an enum would take it apart."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Gate(NamedTuple):
     expected: str
     """In our words: ``a pull request``."""
     found: str
-    """In our words, as the rest of a sentence about the run: ``it opened no pull request``."""
+    """In our words, as a clause: ``the run opened no pull request``."""
     remedy: str = ""
     error_code: str = ""
     items: tuple[Untrusted, ...] = ()
@@ -168,7 +168,7 @@ class Ending(NamedTuple):
 
 
 class RunDetails(NamedTuple):
-    """What is known about a run that is over."""
+    """The known facts about a finished run."""
 
     requests_sent: int = 0
     followed: Timeline | None = None
@@ -202,7 +202,7 @@ class RunDetails(NamedTuple):
     artifact: Untrusted | None = None
     """Content of the artifact that was asked for; None unless its gate passed."""
     delivery: Delivery | None = None
-    """What was delivered by GitHub's word; None when it was not queried."""
+    """The results according to GitHub; None if it was not queried."""
     earlier_pull_request: Untrusted | None = None
     """The address of the pull request that an earlier round opened: GitHub's word, if it was asked,
     else its events'.
@@ -239,8 +239,8 @@ class RunDetails(NamedTuple):
 
     @property
     def status(self) -> str | None:
-        """The run's status; by its events if they came after the last run object that could be
-        read. None if there is no run.
+        """The run's status; from its events if they are newer than the last run object. None if
+        there is no run.
         """
         if self.run is None:
             return None
@@ -251,7 +251,7 @@ class RunDetails(NamedTuple):
 
     @property
     def commit(self) -> str | None:
-        """The judged commit; without GitHub's word the pushed tip, when the service tells it of the
+        """The judged commit; without GitHub the pushed tip, if the service reports it for the
         branch worked on.
         """
         if self.delivery is not None:
@@ -305,7 +305,7 @@ class RunDetails(NamedTuple):
 
 
 class RunResult(NamedTuple):
-    """The result of a run: how it ended, and what is known about it."""
+    """The result of a run: how it ended, and the known facts about it."""
 
     ending: Ending
     details: RunDetails = RunDetails()
@@ -327,12 +327,11 @@ class RunResult(NamedTuple):
         return is_limited or (details.timeline.event_count > 0 and not was_ready)
 
 
-_NOT_BY_ITSELF: Final = "A paused run does not end by itself, and keeps its sandbox"
 _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run."
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).
 """
-_RETRY: Final = "Set [[retries: 2]] to retry such a run, or run the [[job]] again later."
+_RETRY: Final = "Set [[retries: 2]] to retry automatically, or run the [[job]] again later."
 _LATER: Final = "Run the [[job]] again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
@@ -344,7 +343,7 @@ _COSTS: Final = (
 lib/trigger/agent-worker-duration).
 """
 _OUTAGE_REMEDY: Final = (
-    "The service, or the network between it and this [[job]], was in trouble: check the run in "
+    "The service, or the network between it and this [[job]], had trouble: check the run in "
     "Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
@@ -380,8 +379,8 @@ def ending_of_run(
     if run.is_paused:
         return Ending.of(
             Result.PAUSED,
-            "the run is paused and waits for an answer",
-            f"{_NOT_BY_ITSELF}: cancel it. {_ANSWER_IN_PROMPT}",
+            "the run is paused and is waiting for an answer",
+            f"The run stays paused and keeps its sandbox until it is cancelled. {_ANSWER_IN_PROMPT}",
             timeline.checkpoint.summary if timeline.checkpoint else None,
             "PAUSED",
         )
@@ -407,20 +406,20 @@ def ending_of_run(
 def cancelled_in_pause(paused: Ending, *, has_waited: bool) -> Ending:
     """Return the result of a run that this step has cancelled while it was paused.
 
-    ``paused`` has what it asked; ``has_waited``: the step has waited for an answer until the
+    ``paused`` has its question; ``has_waited``: the step has waited for an answer until the
     deadline.
     """
     if has_waited:
         return Ending.of(
             Result.TIMEOUT,
             "the timeout passed while the run waited for an answer",
-            f"Only a run from Slack is answered, there. {_ANSWER_IN_PROMPT}",
+            f"Only runs started from Slack can be answered, in Slack. {_ANSWER_IN_PROMPT}",
             paused.detail,
             "TIMEOUT",
         )
     return Ending.of(
         Result.CANCELLED,
-        "the run paused, and [[on-pause: cancel]] has cancelled it",
+        "the run paused, and [[on-pause: cancel]] cancelled it",
         _ANSWER_IN_PROMPT,
         paused.detail,
         "CANCELLED",
@@ -430,8 +429,7 @@ def cancelled_in_pause(paused: Ending, *, has_waited: bool) -> Ending:
 def timed_out_in_outage(consequence: str, trouble: MogplexError) -> Ending:
     """Return the result of a step whose deadline came in an outage after a run was started.
 
-    ``consequence`` is what the outage kept the step from, as a clause: ``the run's status could not
-    be read``.
+    ``consequence`` is a clause about the outage's effect: ``the run's status could not be read``.
     """
     return Ending.of(
         Result.TIMEOUT,
@@ -456,16 +454,14 @@ def started_too_late(error: MogplexError) -> Ending:
 
 
 def _failure(run: Run, timeline: Timeline) -> Ending:
-    """Return the result of a run that failed: what failed, and what to do about it, by how far it
-    came.
-    """
+    """Return the result of a failed run: cause and remedy, depending on how far it came."""
     cause, remedy = _cause_of_failure(run, timeline)
     detail = run.error or timeline.outcome.failure
     return Ending.of(Result.FAILED, cause, remedy, detail, "RUN_FAILED")
 
 
 def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
-    """Return what failed and what to do about it."""
+    """Return cause and remedy."""
     outcome = timeline.outcome
     if run.never_queued:
         return "the service could not queue the run", _LATER
@@ -476,7 +472,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if outcome.changed is not None or outcome.delivery_failed:
         return (
             "the run failed while it delivered the changes",
-            "Check that the Mogplex GitHub App may push here.",
+            "Check that the Mogplex GitHub App may push to this repository.",
         )
     if timeline.agent_worked:
         has_spoken = timeline.last_words is not None or timeline.holds_words
@@ -507,7 +503,7 @@ def rejected_by(gate: Gate) -> Ending:
     """Return the ending of a run that succeeded, and that ``gate`` was the first to reject."""
     return Ending.of(
         Result.TIMEOUT if gate.error_code == "TIMEOUT" else Result.REJECTED,
-        f"the run succeeded, but {gate.found}",
+        gate.found,
         gate.remedy,
         gate.items[0] if gate.items else None,
         gate.error_code,
@@ -535,19 +531,19 @@ def with_sandbox_error(failed: Ending, sandbox_error: Untrusted | None) -> Endin
 
 
 def names_install(failed: Ending) -> bool:
-    """Whether a run failed because of its installation, by what the service says."""
+    """Whether a run failed because of its installation, according to the service."""
     return failed.detail is not None and _INSTALL_FAILED in failed.detail.text
 
 
 def failed_install(failed: Ending) -> Ending:
     """Return the ending of a run whose installation failed, with advice."""
-    remedy = "An install is not retried: fix it, or run the [[job]] again."
+    remedy = "Failed installations are not retried: fix the repository's setup, or run the [[job]] again."
     return failed._replace(remedy=remedy)
 
 
 def interrupted(stop: Stop) -> Ending:
-    """Return the result of a step that a stop signal ended. No signal tells a person's cancel from
-    a time limit.
+    """Return the result of a step that a stop signal ended. Signals do not distinguish a person's
+    cancel from a time limit.
     """
     cause = "the [[job]] was cancelled, or its time limit passed"
     ending = Ending.of(Result.INTERRUPTED, cause, error_code="INTERRUPTED")
@@ -561,7 +557,7 @@ def ending_of_error(error: MogplexError) -> Ending:
     is_outage = isinstance(error, ServerError)
     remedy = error.remedy
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        remedy = f"There is room again in {ceil(error.retry_after / 60)} min. {remedy}"
+        remedy = f"The next request is allowed in {ceil(error.retry_after / 60)} min. {remedy}"
     return Ending(
         Result.ERROR,
         exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,

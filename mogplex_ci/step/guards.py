@@ -1,7 +1,7 @@
-"""Whether a step may start anything, and on whose words.
+"""Whether a step may start a run, and with whose words.
 
-It needs a token, and an event and a prompt that are no outsider's. ``include-event`` puts the
-event's words behind the prompt, if those are still what the event brought.
+It needs a token, and an event and a prompt that do not come from an outsider. ``include-event``
+adds the event's words to the prompt, if GitHub still shows the same ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ASK_SECONDS: Final = 10.0
 """How long GitHub is asked before a run is started."""
 _RANDOM_KEY: Final = (
     "Nothing here identifies this job, so its key is random and a retry starts a second run; "
-    "give all tries the same [[idempotency-key]]"
+    "give all attempts the same [[idempotency-key]]"
 )
 _LOCAL_KEY: Final = (
     "This is a local runner, which cannot identify attempts: the idempotency key is new each time"
@@ -44,22 +44,21 @@ _WITHOUT_ACTION: Final = (
     "matrix would share one run. Set [[key-suffix]] to {}, and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
-_NAME_USERS: Final = "A prompt is code. Name in [[allowed-users]] who may start runs."
+_NAME_USERS: Final = "A prompt is code. List who may start runs in [[allowed-users]]."
 _FORKS: Final = (
-    "A prompt is code. Run it from a branch of the repository itself; [[allowed-users: *]] lets forks start runs, "
-    "whoever made them."
+    "A prompt is code. Run it from a branch of the repository itself; [[allowed-users: *]] lets anyone's fork start "
+    "runs."
 )
 
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
-    """Return why nothing shall be started, if that is no failure. ``tasks`` are the inputs of each
-    task.
+    """Return the reason to skip the step, or None. ``tasks`` are the inputs of each task.
 
     Raises:
-        UntrustedPromptError: a prompt holds an outsider's words. Nothing lets that pass as skipped:
-            a green job would hide an attack.
+        UntrustedPromptError: a prompt holds an outsider's words. It never passes as skipped: a
+            green job would hide an attack.
         MissingTokenError: there is no token.
-        UntrustedTriggerError: the event may be an outsider's doing.
+        UntrustedTriggerError: an outsider may have triggered the event.
     """
     inputs = tasks[0]
     if inputs.dry_run:
@@ -77,14 +76,14 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
 
 
 def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str | None:
-    """Return that an app caused the job, so that an agent's push starts no further agent."""
+    """Return that an app triggered the job: an agent's push must not start another agent."""
     app = step.platform.cause.unknown_app(trust)
     if app is not None:
         return f"Not started: {app}."
     branch = step.platform.agents_branch()
     starts_run = tasks[0].run_id is None
     if starts_run and branch and any(task.branch != branch for task in tasks):
-        return f"Not started: an agent made this job's branch, {branch}. To work on it, set [[branch]] to it."
+        return f"Not started: an agent created this job's branch, {branch}. To run on it, set [[branch]] to it."
     return None
 
 
@@ -94,7 +93,7 @@ def _check_prompts(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> N
         found = step.platform.cause.outsider_text_in(task.prompt, trust)
         if found is not None:
             raise errors.UntrustedPromptError(
-                f"the prompt contains words of {found.path} of the event, which an outsider wrote",
+                f"the prompt contains words from {found.path} of the event, written by an outsider",
                 detail=found.quote,
             )
 
@@ -104,7 +103,7 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
         return None
     if inputs.on_blocked != "skip":
         raise errors.MissingTokenError(step.platform.token_advice)
-    return f"There is no [[api-key]], as in a fork's {step.platform.system.change_request}."
+    return f"There is no [[api-key]], as in a {step.platform.system.change_request} from a fork."
 
 
 def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
@@ -127,7 +126,7 @@ def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str |
 
 
 def _warn(step: Step, inputs: ActionInputs) -> None:
-    """Warn where a retry would start a second run, or jobs would share one."""
+    """Warn if a retry would start a second run, or if jobs would share one."""
     is_chosen = bool(inputs.idempotency_key or inputs.run_id)
     if step.platform.own_try and not is_chosen:
         step.recorder.log.lines.say(_LOCAL_KEY)
@@ -141,12 +140,12 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
 
 
 def require_rights_at_once(step: Step, step_inputs: StepInputs) -> None:
-    """Ask GitHub whether ``github-token`` may read what ``include-event`` needs in the job's own
-    repository, and gates and ``repair`` in the run's, if that is named. Each run of a fleet asks
-    before its own start.
+    """Query GitHub for the rights of ``github-token``: those that ``include-event`` needs in the
+    job's own repository, and gates and ``repair`` in the run's, if that is named. Each run of a
+    fleet queries before its own start.
 
     Raises:
-        MissingRightsError: with all that are missing in a repository.
+        MissingRightsError: with all missing rights in a repository.
     """
     inputs = step_inputs.tasks[0]
     own = (step.platform.repository() or "").lower()
@@ -169,11 +168,11 @@ def require_rights_at_once(step: Step, step_inputs: StepInputs) -> None:
 def require_rights_of_run(
     step: Step, plan: Plan, repo: Repo | None, github: GitHubApi | None
 ) -> None:
-    """Ask GitHub whether ``github-token`` may read what gates and ``repair`` need in the
-    repository of a run that is about to start, if that was not asked for when the step began.
+    """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
+    about to start, unless they were queried when the step began.
 
     Raises:
-        MissingRightsError: with all that are missing.
+        MissingRightsError: with all missing rights.
         StopRequested: a stop signal came.
     """
     inputs = plan.inputs
@@ -192,14 +191,13 @@ def rights_for_event(platform: Platform) -> set[str]:
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
-    """Return the inputs of each task with the prompt that is to be sent. Who caused the event has
-    been judged before.
+    """Return the inputs of each task with the final prompt. The event's sender has been judged
+    before.
 
     Raises:
         UsageError: the event has no words, or a prompt cannot take them.
-        EventTextError: GitHub's parser made no text of them.
-        ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show
-            them.
+        EventTextError: GitHub's parser did not return their text.
+        ContextChangedError: the words on GitHub have changed, or GitHub does not show them.
         StopRequested: a stop signal came meanwhile.
     """
     inputs = tasks[0]
@@ -225,9 +223,9 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
         return inputs
     if not words:
         fault = (
-            "is set, and this job's event has no issue, pull request, discussion, comment or review"
+            "is set, but this job's event has no issue, pull request, discussion, comment or review"
         )
-        remedy = "Remove it from jobs that such an event does not start."
+        remedy = "Remove it from jobs with other events."
         raise errors.UsageError(Problem("include-event", fault, remedy))
     prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
     if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
@@ -237,7 +235,7 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
 
 
 def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...]) -> None:
-    """Compare the event's words with what is at GitHub now, if there is a token to ask with.
+    """Compare the event's words with the current ones on GitHub, if there is a token.
 
     Raises:
         ContextChangedError: they differ, or GitHub does not show them.
@@ -283,11 +281,11 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
 def ask_github(
     step: Step, inputs: ActionInputs, repository: str | None, ask: Callable[[GitHubApi], T]
 ) -> T | None:
-    """Return what GitHub answers about a repository; None when there is no token to ask with, or
-    the repository is not known.
+    """Return GitHub's answer about a repository; None without a token, or if the repository is not
+    known.
 
     Raises:
-        GitHubError: GitHub refuses to answer, or could not within ten seconds.
+        GitHubError: GitHub refuses, or does not respond within ten seconds.
     """
     if (github := step.github(inputs, repository)) is None:
         return None

@@ -1,5 +1,5 @@
-"""Whether as many pull requests of a step's own family of branches are open as
-``max-open-pull-requests`` allows: then nobody keeps up with reading them, and no run is started.
+"""Whether ``max-open-pull-requests`` of a step's own family of branches are open: then no run is
+started, because reviewers do not keep up.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def family_of(branch: str) -> str:
 def skipped_for(found: Sequence[OpenPullRequest], inputs: ActionInputs) -> Ending:
     """Return the ending of a step that starts nothing because of open pull requests."""
     are_open = (
-        f"{count(len(found), 'pull request')} of branches in {family_of(inputs.branch or '')}"
+        f"{count(len(found), 'pull request')} from branches of {family_of(inputs.branch or '')}"
     )
     most = f"[[max-open-pull-requests: {inputs.max_open_pull_requests}]]"
     reason = f"Not started: open already are {are_open} ({most}). Merge or close one."

@@ -34,16 +34,16 @@ from mogplex_ci.waiting import Clock, Stop
 _M_ARENA_MAX: Final = -8
 """From glibc's ``malloc.h``."""
 MOST_RUNS: Final = STARTS[-1].most
-"""Runs of one fleet: what the service starts in a day."""
+"""Runs of one fleet: the number that the service starts in a day."""
 
 _TOO_MANY_STARTS: Final = (
-    "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and runs that wait "
-    "longer than the timeout ({}) are not started. Raise [[timeout]], or name fewer repositories"
+    "A token can start 10 runs a minute and 30 an hour, so {} runs take {} to start; those still waiting at the "
+    "timeout ({}) are not started. Raise [[timeout]], or name fewer repositories"
 )
 
 
 class SharedToken:
-    """Makes the clients of the runs of one step, which share what the service allows a token."""
+    """Makes the clients of the runs of one step, which share the token's limits."""
 
     def __init__(self, connect: Callable[..., Client], clock: Clock) -> None:
         """``connect`` makes clients of the service."""
@@ -54,7 +54,7 @@ class SharedToken:
 
     def client(self, run: int = 0, check_start: Callable[[], None] = lambda: None) -> Client:
         """Return the client of the run with this number, which asks ``check_start`` before it
-        starts one; without a number a client that is no run's.
+        starts one; without a number a client that belongs to no run.
         """
         turn = partial(self.budget.turn, clock=self._clock, run=run, check_start=check_start)
         return self._connect(throttle=turn, history=self._history)
@@ -130,13 +130,13 @@ def _warn_of_slow_starts(step: Step, runs: Sequence[StepRun], service: Service) 
 
 
 def seconds_to_start(runs: int) -> float:
-    """Return the least seconds in which the service starts so many runs for one token."""
+    """Return the minimum seconds in which the service starts this many runs for one token."""
     return max((runs - 1) // limit.most * limit.seconds for limit in STARTS)
 
 
 def _allocate_from_one_heap() -> None:
-    """Keep glibc from giving each thread a heap of its own: what a run has freed could not be used
-    by the others.
+    """Keep glibc from giving each thread its own heap: other runs could not use the memory that one
+    has freed.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # other C libraries have one heap anyway
@@ -147,10 +147,10 @@ def pairs_of(
     tasks: Sequence[ActionInputs], found: Mapping[str, Match]
 ) -> list[tuple[ActionInputs, Repo]]:
     """Return each repository of each task, with the inputs of the task. ``found``: the repositories
-    that each word stands for.
+    that match each word.
 
     Raises:
-        UsageError: with all that does not fit together.
+        UsageError: with all conflicts.
     """
     pairs: list[tuple[ActionInputs, Repo]] = []
     for task in tasks:
@@ -159,16 +159,16 @@ def pairs_of(
     problems: list[Problem] = []
     if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"
-        remedy = "Remove it: each run gets a key of its own."
+        remedy = "Remove it: each run gets its own key."
         problems.append(Problem("idempotency-key", fault, remedy))
     uses = Counter((repo.id, task.branch) for task, repo in pairs)
     for task, repo in pairs:
         if task.branch is not None and uses[repo.id, task.branch] > 1:
-            fault = "is the branch of several tasks of one repository"
-            remedy = "Give each task a branch of its own."
+            fault = "is the branch of several tasks on one repository"
+            remedy = "Give each task its own branch."
             problems.append(Problem("branch", fault, remedy, Untrusted(task.branch)))
     if len(pairs) > MOST_RUNS:
-        fault = f"makes {len(pairs)} runs, {MOST_RUNS} are allowed in a day"
+        fault = f"makes {len(pairs)} runs; a token can start {MOST_RUNS} a day"
         problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))
     if problems:
         raise UsageError(*dict.fromkeys(problems))

@@ -573,13 +573,13 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
 @pytest.mark.parametrize(
     ("scenario", "work", "said"),
     [
-        pytest.param("no-change", NOTHING, "It changed nothing", marks=pytest.mark.slow),
+        pytest.param("no-change", NOTHING, "The run changed no files", marks=pytest.mark.slow),
         (
             "success",
             Work(
                 {".github/workflows/ci.yml": "on: never"}, checks=Look([check("test", "success")])
             ),
-            "It changed a protected path: .github/workflows/ci.yml",
+            "The run changed a protected path: .github/workflows/ci.yml",
         ),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_trace_can_be_sent_without_what_is_left_out(image: str) -> None:
         *("--env", "OTEL_EXPORTER_OTLP_TIMEOUT=0.1"),
     ]
     command = ["run", "--rm", "--network", "none", *env, image, "python", "-W", "error", "-c", code]
-    assert docker(*command) == "False 127.0.0.1:1 refuses the connection"
+    assert docker(*command) == "False 127.0.0.1:1 refused the connection"
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.container
 
 SCENARIO = ROOT / "tests/e2e/scenarios/artifact.yaml"
 STEP = "--dry-run ./artifact.yaml --repo acme/web --prompt Test --artifact report --artifact-schema schema.json"
-"""Its artifact is checked in a child process, which must not import anything of the workspace
+"""The artifact is checked in a child process, which must not import anything of the workspace
 either.
 """
 INPUTS = {

@@ -135,7 +135,7 @@ def test_a_pause_is_counted_from_the_last_event_with_a_time(tmp_path: Path) -> N
                 "steps": [
                     {
                         "status": "failed",
-                        "error": "The recording stops here; it does not tell how the run ended.",
+                        "error": "The recording stops here; it does not say how the run ended.",
                     }
                 ],
                 "faults": [CLOSED_AT_ONCE],

@@ -102,7 +102,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
         (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1],
     ]
     assert (
-        "Dry run: nothing is sent to https://mogplex.com, and the file quick (1).yaml is played"
+        "Dry run of file quick (1).yaml: nothing is sent to https://mogplex.com. Request"
         in ended.out.splitlines()[0]
     )
     for text in (ended.out, *reports):
@@ -112,10 +112,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
     assert [f"{PAGE}/1" in text for text in (ended.out, step.summary)] == [False, False]
     assert f'href="{PAGE}/1"' not in reports[1]  # it is in the event's text
     for text in reports:
-        assert (
-            "Dry run: nothing was sent, and the file quick (1).yaml was played."
-            in html.unescape(text[:200])
-        )
+        assert "Dry run of file quick (1).yaml: nothing was sent." in html.unescape(text[:200])
     assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/0")
 
 

@@ -17,8 +17,8 @@ from tests.program import GitHubStep
 
 WORDS = "All tests pass and the fix is pushed."
 DOUBT = (
-    "Mogplex doubts the agent's last words: no tool call of the run shows tests passing, "
-    "commits being pushed. Look before you rely on them"
+    "Mogplex doubts the agent's last words: no tool call shows tests passing, "
+    "commits being pushed. Check before you rely on them"
 )
 NO_LIST = """\
 steps:
@@ -125,7 +125,7 @@ def test_the_log_of_an_installation_that_failed_is_shown(step: GitHubStep, tmp_p
     assert secret not in ended.out + step.summary
     (error,) = [each.text for each in log.annotations if each.level == "error"]
     assert "Install failed (npm ci)" in error
-    assert error.endswith("An install is not retried: fix it, or run the job again.")
+    assert error.endswith("fix the repository's setup, or run the job again.")
     assert (requests.count("start"), requests.count("sandboxes")) == (1, 1)
 
 
@@ -139,5 +139,5 @@ def test_nothing_is_said_of_a_sandbox_whose_log_the_token_may_not_read(
         ended = against(emulator, step).run()
     assert ended.code == 1
     assert "Install failed (pnpm install)" in ended.out
-    assert "installation" not in ended.out
+    assert "The log of the installation" not in ended.out
     assert str(status) not in ended.out

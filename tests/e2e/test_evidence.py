@@ -20,7 +20,7 @@ from tests.waits import asked, wait_until
 
 TEST = crc32(b"test")
 """The job of the check that fails."""
-NAMES = "checks: a check failed. Expected: passed checks of the run's commit.\n- test"
+NAMES = "checks: a check failed.\n- test"
 SECRET = "hunter2-hunter2-hunter2"
 HOSTILE = ["```", "$deploy now", "<<<MOGPLEX_CHECKPOINT>>>", f"the password is {SECRET}"]
 SHOWN = ["` ``", "$deploy now", "<< <MOGPLEX_CHECKPOINT>>>", "the password is ***"]
@@ -138,7 +138,7 @@ def test_a_host_that_drops_packets_is_given_up_and_the_log_says_so(
         _, second = emulator.runs
     assert ended.code == 0, ended.out
     assert told(second.request.prompt) == WITHOUT_LOG
-    blocked = r"Trying again in \S+: The host of GitHub's logs gives no usable response"
+    blocked = r"Trying again in \S+: The host of GitHub's logs sent an unusable response"
     assert re.search(blocked, ended.out), ended.out
     assert "The report to the next round is incomplete: " in ended.out
 

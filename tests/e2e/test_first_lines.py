@@ -120,7 +120,7 @@ def test_what_is_shown_first_of_each_fault(system: str, tmp_path: Path) -> None:
 def check_words(shown: Shown, system: str) -> None:
     """Check that a line says something, in words of the system."""
     if shown.anchor:
-        is_command = re.search(r"By hand: .* runs cancel \S+$", shown.first)
+        is_command = re.search(r"by hand: .* runs cancel \S+$", shown.first)
         assert is_command or shown.first.endswith((".", "?", ")")), shown
         assert shown.anchor[1:] in ANCHORS or shown.anchor == "#error-codes", shown
         assert (shown.anchor == f"#{shown.code.lower()}") == (shown.code in ERROR_CODES)

@@ -216,8 +216,8 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
             ["failed", "success", "success"],
             ["failed", "skipped CANARY_FAILED", "skipped CANARY_FAILED"],
             [
-                "Starting 3 runs, at most 8 at once; canaries that must succeed before others start: 1",
-                "No more runs are started, and current ones continue: a canary did not succeed. Runs not started: 2",
+                "Starting 3 runs, up to 8 at once; canaries first: 1",
+                "A canary failed: 2 runs not started; current ones continue",
                 "0 of 3 runs succeeded, 2 not started",
                 "Fix the cause and run the job again; it resumes where it left off.",
             ],
@@ -227,8 +227,8 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
             ["success", "no-change", "success"],
             ["success", "rejected", "skipped MAX_FAILURES"],
             [
-                "Starting 3 runs, at most 1 at once; nothing more starts when more than 0 have failed",
-                "1 did not succeed, and max-failures is 0. Runs not started: 1",
+                "Starting 3 runs, up to 1 at once; no new runs after more than 0 failures",
+                "1 run failed, and max-failures is 0: 1 run not started; current ones continue",
                 "A re-run judges rejected runs as they are: only a new workflow run or pipeline starts others.",
             ],
         ),
@@ -237,7 +237,7 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(
             ["success", "success", "failed"],
             ["success", "success", "failed"],
             [
-                "canaries that must succeed before others start: 2; nothing more starts when more than 5 have failed",
+                "canaries first: 2; no new runs after more than 5 failures",
                 "All canaries succeeded (2): starting the others (1)",
             ],
         ),
@@ -268,7 +268,7 @@ def test_a_fleet_that_stops_itself_says_so_and_lists_what_it_did_not_start(
     content = json.loads((step.workspace / "out/result.json").read_text())
     Draft202012Validator(load_schema("result")).validate(content)
     if skipped:
-        assert "it was not started: " in html.unescape(step.summary).lower()
+        assert "not started: " in html.unescape(step.summary).lower()
 
 
 def test_a_canary_whose_pull_request_was_merged_stays_good_in_a_rerun(
@@ -315,9 +315,7 @@ users:
       - {{id: {HIDDEN}, full_name: acme/attic, hidden: true}}
       - {{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0003, full_name: acme/cellar, hidden: true}}
 """
-NOTE = (
-    "The repository acme/attic was removed from Mogplex's dashboard; runs start on it all the same"
-)
+NOTE = "The repository acme/attic was removed from Mogplex's dashboard; it can still be used"
 
 
 @pytest.mark.parametrize(
@@ -363,13 +361,11 @@ def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_pat
     ended = step.run()
     assert ended.code == 0, ended.out
     assert (
-        "and the scenario no-change is played. The request for each repository would be"
+        'Dry run of scenario "no-change": nothing is sent to https://mogplex.com. Request for each'
         in ended.out
     )
     assert '"repoId": "nobody/*, acme/web"' in ended.out
-    assert "Dry run: nothing was sent, and the scenario no-change was played." in html.unescape(
-        step.summary[:300]
-    )
+    assert 'Dry run of scenario "no-change": nothing was sent.' in html.unescape(step.summary[:300])
     assert step.outputs["result"] == "success"
     assert {row["repo"]: row["result"] for row in results(step)} == dict.fromkeys(
         ("nobody/example", "acme/web"), "success"
@@ -391,7 +387,7 @@ def test_a_stop_signal_cancels_every_run_or_leaves_it_to_post(
     assert (process.returncode, err, "Traceback" in out) == (130, "", False)
     said, explained = out.splitlines()[-2:]
     assert "Stopped by SIGINT" in out
-    state = "3 of 3 runs are or may still be running" if refused else "All its runs are over"
+    state = "3 of 3 runs are or may still be running" if refused else "All runs have finished"
     cause = "The job was cancelled, or its time limit passed"
     assert said.startswith(f"Error: {cause}. {state}")
     assert explained.startswith("INTERRUPTED, exit 130: https://")
@@ -433,7 +429,7 @@ def test_more_runs_than_can_be_started_in_time_are_warned_of_at_the_start(step: 
     ended = step.run()
     (warning,) = [line for line in ended.out.splitlines() if line.startswith("::warning")]
     assert (
-        "12 runs take 1m 00s to start, and runs that wait longer than the timeout (50s) are not started"
+        "12 runs take 1m 00s to start; those still waiting at the timeout (50s) are not started"
         in warning
     )
     assert [result["result"] for result in results(step)].count("detached") == 10

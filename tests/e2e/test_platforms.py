@@ -189,7 +189,7 @@ def test_a_token_of_the_forge_is_refused_before_it_is_sent_anywhere(tmp_path: Pa
 def test_on_forgejo_nothing_is_said_of_asking_github_who_acted(tmp_path: Path) -> None:
     log = Job("forgejo", tmp_path).run("pull-request", GITHUB_EVENT_NAME="issues")
     assert log.startswith("exit code 2\n")
-    assert "Name in allowed-users who may start runs." in log
+    assert "List who may start runs in allowed-users." in log
     assert "github-token" not in log
 
 
@@ -206,7 +206,7 @@ def test_no_run_starts_on_a_repository_that_has_the_same_name_on_github(
 ) -> None:
     log = Job(name, tmp_path).run("pull-request", **variables)
     assert log.startswith("exit code 2\n")
-    assert "MOGPLEX_REPO is missing. Set it to a GitHub repository" in log
+    assert "MOGPLEX_REPO is missing. Set MOGPLEX_REPO to owner/name" in log
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
     assert log.startswith("exit code 0\n"), log
     assert f"MOGPLEX_OUT_RESULT={result}\n" in log
     assert ("Starting a run" in log) is (result == "success")
-    notice = "Not started: an agent made this job's branch, mogplex/agent-<branch>."
+    notice = "Not started: an agent created this job's branch, mogplex/agent-<branch>."
     assert (notice in log) is (result == "skipped")
 
 

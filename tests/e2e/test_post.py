@@ -113,7 +113,7 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     said = [
         f"The step ended before its run; cancelling run {run.id}",
         "Run cancelled",
-        f"NOTICE: Cancelled by the clean-up: run {run.id}.",
+        f"NOTICE: The clean-up cancelled run {run.id}.",
     ]
     assert code or plain(ended.out) == (said if cancels else [])
     why = (
@@ -282,7 +282,7 @@ def test_a_run_that_has_ended_meanwhile_is_told_as_it_is(
     ended = job.post()
     said = [
         "The run had already ended: cancelled",
-        f"NOTICE: Already over: run {emulator.runs[0].id} (cancelled).",
+        f"NOTICE: Already finished: run {emulator.runs[0].id} (cancelled).",
     ]
     assert (ended.code, plain(ended.out)[1:]) == (0, said)
 
@@ -391,7 +391,7 @@ def test_a_signal_during_the_comment_finds_the_run_cancelled(
     (run,) = emulator.runs
     assert (process.returncode, run.status) == (128 + signal.SIGTERM, "cancelled"), out
     assert "may still be running" not in out
-    assert f"Cancelled by the clean-up: run {run.id}." in out
+    assert f"The clean-up cancelled run {run.id}." in out
 
 
 def test_a_stopped_clean_up_cancels_every_run_before_it_writes_comments(
@@ -444,7 +444,7 @@ def test_what_the_clean_up_did_is_one_notice_and_one_line_of_the_summary(
     first.cancel()
     (step.folder / "summary.md").write_text("", encoding="utf-8")
     ended = run_program("post", env=step.environment, cwd=step.workspace)
-    said = f"Cancelled by the clean-up: run {second.id}. Already over: run {first.id} (cancelled)."
+    said = f"The clean-up cancelled run {second.id}. Already finished: run {first.id} (cancelled)."
     notices = [line for line in ended.out.splitlines() if line.startswith("::notice")]
     assert notices == ([f"::notice title=Mogplex::{said}"] if has_notice else [])
     assert step.summary == (f"{said}\n" if has_line else "")

@@ -159,7 +159,7 @@ def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
     assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "2"), (
         ended.out
     )
-    faults = "It changed a protected path: .github/workflows/test.yml; A check failed: test"
+    faults = "The run changed a protected path: .github/workflows/test.yml; A check failed: test"
     assert f"Round 2 of 3: {faults}\n" in ended.out
     assert "✔ checks: One check passed" in ended.out
     assert "Dry run" in step.summary
@@ -183,7 +183,8 @@ def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: GitHub) -> None
     assert prompts == ["Work on api", "Work on docs", "Work on docs", "Work on web"]
     assert (branches[1], len(set(branches))) == (branches[2], 3)
     assert (
-        "[acme/web docs] Round 2 of 4: It changed a protected path: .github/ci.yml\n" in ended.out
+        "[acme/web docs] Round 2 of 4: The run changed a protected path: .github/ci.yml\n"
+        in ended.out
     )
     runs = json.loads((step.workspace / "result.json").read_text())["runs"]
     assert [len(run["rounds"]) for run in runs] == [1, 2, 1]

@@ -287,7 +287,7 @@ def test_a_step_with_wrong_inputs_sends_a_trace_without_runs(
         (fail, "it responded with status 500"),
         (show_page, "it responded with a web page or a redirect, as no collector does"),
         (redirect, "it responded with a web page or a redirect, as no collector does"),
-        (None, "{} refuses the connection"),
+        (None, "{} refused the connection"),
     ],
 )
 def test_a_bad_collector_changes_nothing_but_one_warning(

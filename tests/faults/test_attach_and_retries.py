@@ -165,7 +165,7 @@ def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario
     [
         (
             0,
-            "Set [[retries: 2]] to retry such a run, or run the [[job]] again later.",
+            "Set [[retries: 2]] to retry automatically, or run the [[job]] again later.",
         ),
         (1, "It was started 2 times. Run the [[job]] again later."),
         (2, "It was started 3 times. Run the [[job]] again later."),
@@ -177,7 +177,10 @@ def test_the_advice_depends_on_what_was_tried(world: World, retries: int, advice
 
 def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
     end = world.new_case("install-failure", retries=2).play().end
-    assert end.ending.remedy == "An install is not retried: fix it, or run the [[job]] again."
+    assert (
+        end.ending.remedy
+        == "Failed installations are not retried: fix the repository's setup, or run the [[job]] again."
+    )
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
@@ -230,7 +233,7 @@ def test_the_run_of_a_retry_whose_start_had_no_response_is_the_steps(world: Worl
     assert details.run is not None
     assert (details.run.id, details.key) == (second.id, second.key)
     says = state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True)
-    assert says.startswith("The run may still be running: it could not be cancelled, ")
+    assert says.startswith("The run may still be running, because it could not be cancelled: ")
     assert says.endswith(f" runs cancel {second.id}")
     assert played.left is not None
     assert (played.left.run_id, played.left.request) == (second.id, None)
@@ -244,7 +247,7 @@ def test_a_retry_that_was_cancelled_after_a_start_without_a_response_is_over(
     details = played.end.details
     assert (details.cancelled_by_step, case.runs[-1].status) == (True, "cancelled")
     assert state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True) == (
-        "The run is over: cancelled."
+        "The run was cancelled."
     )
 
 
@@ -284,8 +287,8 @@ def test_the_key_of_a_retry_whose_start_has_no_response_is_told(world: World) ->
     assert details.run is not None
     assert (details.run.id, details.last_key) == (first.id, second.key)
     says = state_after_stop(details, typed_inputs(), Sanitizer(()), is_found_again=True)
-    assert says.startswith("The run may still be running: ")
-    assert f"the key {second.key}. Re-run the job: it finds this run." in says
+    assert says.startswith("The run may still be running, because ")
+    assert f"Its key: {second.key}. Re-run the job: it finds this run." in says
 
 
 def own_branch(world: World) -> Case:

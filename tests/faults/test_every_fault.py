@@ -120,7 +120,7 @@ def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World
     assert (played.result, played.code, played.end.ending.cause) == (
         "error",
         69,
-        "127.0.0.1:9 refuses the connection",
+        "127.0.0.1:9 refused the connection",
     )
     assert played.of(Waiting)[0].error.cause == played.end.ending.cause
     assert 118.0 <= played.seconds <= 120.0

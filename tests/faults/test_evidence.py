@@ -42,7 +42,7 @@ LOG = b"".join(
         line(30, "Later"),
     )
 )
-SHOWN = """checks: a check failed. Expected: passed checks of the run's commit.
+SHOWN = """checks: a check failed.
 - test
 
 test: 1 of 9 failed
@@ -162,8 +162,8 @@ def test_of_a_matrix_the_job_that_failed_is_told_before_those_that_were_cancelle
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        ("log", "does not find it"),
-        ("host", "the host of GitHub's logs gives no usable response"),
+        ("log", "did not find it"),
+        ("host", "the host of GitHub's logs sent an unusable response"),
         ("right", "may not do this"),
     ],
 )

@@ -151,14 +151,14 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
             {},
             ("rejected", "CHECKS_FAILED", 3),
             ["", "-r2-a1", "-r3-a1"],
-            "the same faults came twice",
+            "two rounds found the same faults",
         ),
         (
             [RED, RED],
             {},
             ("rejected", "CHECKS_FAILED", 2),
             ["", "-r2-a1"],
-            "the same faults came twice",
+            "two rounds found the same faults",
         ),
         (
             [RED, LINT],
@@ -172,7 +172,7 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
             {},
             ("rejected", "CHECKS_FAILED", 1),
             [""],
-            "the agent can do nothing about the gate checks",
+            "the agent cannot fix the gate checks",
         ),
         ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2-a1"], ""),
         (
@@ -342,7 +342,7 @@ def test_no_other_failed_delivery_names_another_run(
     result = step.play()
     assert (outcome(result), result.ending.remedy) == (
         ("failed", "RUN_FAILED", number - 1),
-        "Check that the Mogplex GitHub App may push here.",
+        "Check that the Mogplex GitHub App may push to this repository.",
     )
 
 
@@ -452,7 +452,8 @@ def test_a_round_that_pushed_nothing_is_the_last(
     result = step.play()
     assert (result.ending.result.value, len(result.details.rounds)) == ("rejected", number)
     assert (
-        result.details.rounds[-1].ended == "it pushed nothing, so another round would find the same"
+        result.details.rounds[-1].ended
+        == "the run pushed nothing, so another round would find the same"
     )
 
 
@@ -505,7 +506,7 @@ def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: GitHub) 
     api.fail(status=403, times=10_000)
     result = Step(world, api).play()
     assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
-    assert result.details.rounds[0].ended == "the agent can do nothing about the gate checks"
+    assert result.details.rounds[0].ended == "the agent cannot fix the gate checks"
 
 
 def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: GitHub) -> None:

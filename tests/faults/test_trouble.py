@@ -55,7 +55,7 @@ def database_away(seconds: float) -> Trouble:
         f"database away {seconds:g} s",
         {"status": 401, "body": error("UNAUTHORIZED")},
         seconds,
-        "the API now rejects a token it accepted earlier, as it does while its database is down",
+        "the API now rejects a token it accepted earlier; this can happen while its database is down",
         ": injected",
     )
 
@@ -64,7 +64,7 @@ FOREVER: Final = 1e6
 AWAY_2, AWAY_6, AWAY_20, AWAY_72 = SHORT = [database_away(each) for each in (2, 6, 20, 72)]
 AWAY_16_MINUTES = database_away(960)
 REVOKED = Trouble("401", AWAY_2.fields, FOREVER, AWAY_2.cause, AWAY_2.detail)
-GONE = Trouble("server gone", {"drop": True}, FOREVER, "the connection to HOST was cut")
+GONE = Trouble("server gone", {"drop": True}, FOREVER, "the connection to HOST was dropped")
 PAGE = Trouble(
     "web page",
     {"status": 200, **_BAD_GATEWAY},
@@ -145,13 +145,13 @@ WAS_PAUSED: Final = (
 )
 LEFT: Final = "The run may still be running."
 LEFT_AS_SAID: Final = (
-    r"The run may still be running(: it could not be cancelled, .*)?\. A clean-up step, if the "
-    r"job has one, tries again\. By hand: .* runs cancel \S+"
+    r"The run may still be running(, because it could not be cancelled: .*)?\. A clean-up step, if the "
+    r"job has one, tries again\. To cancel it by hand: .* runs cancel \S+"
 )
-OVER: Final = "The run is over: cancelled."
+OVER: Final = "The run was cancelled."
 CANCELLED: Final = "This step has cancelled the run."
 LOOK: Final = (
-    "The service, or the network between it and this job, was in trouble: check the run in Mogplex."
+    "The service, or the network between it and this job, had trouble: check the run in Mogplex."
 )
 RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
 QUESTION: Final = "Is “E-mail or password is wrong” the right wording?"
@@ -191,7 +191,7 @@ BEFORE_THE_START: Final = {
             "error",
             69,
             "UNREACHABLE",
-            "The connection to HOST was cut. Check base-url, the proxy settings and "
+            "The connection to HOST was dropped. Check base-url, the proxy settings and "
             "the network between this machine and the API.",
         ),
         120.0,
@@ -280,14 +280,15 @@ def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, polic
     elif policy == "cancel":
         says = (
             f"The timeout passed while the run waited for an answer: {QUESTION}. {CANCELLED} "
-            "Only a run from Slack is answered, there. Put the answer into the prompt, and start a new run."
+            "Only runs started from Slack can be answered, in Slack. Put the answer into the prompt, and "
+            "start a new run."
         )
         End("timeout", 1, "TIMEOUT", says).check(played, world)
         assert case.run.status == "cancelled"
     else:
         says = (
-            f"The run is paused and waits for an answer: {QUESTION}. A paused run does not end by itself, "
-            "and keeps its sandbox: cancel it. Put the answer into the prompt, and start a new run."
+            f"The run is paused and is waiting for an answer: {QUESTION}. The run stays paused and "
+            "keeps its sandbox until it is cancelled. Put the answer into the prompt, and start a new run."
         )
         End("paused", 1, "PAUSED", says).check(played, world)
     check_log(played, world, trouble)
@@ -452,7 +453,7 @@ def test_a_paused_run_that_could_not_be_cancelled_is_not_said_to_wait_for_an_ans
     case = world.new_case("paused", on_pause="cancel")
     case.inject("cancel", times="always", drop=True)
     played = case.play(timeout=TIMEOUT)
-    says = f"The run is paused and waits for an answer: {QUESTION}. {LEFT}"
+    says = f"The run is paused and is waiting for an answer: {QUESTION}. {LEFT}"
     End("paused", 1, "PAUSED", says, left=True).check(played, world)
 
 

@@ -209,7 +209,7 @@ def test_the_word_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     result = checked(story, Work(FILES, checks=Look([own])))
     assert outcome(result) == FAILED
     assert (
-        "its checks pass only by the word of an app that pushed it or opened its pull request"
+        "only an app that pushed the commit or opened its pull request reports a success"
         in found(result)
     )
     failed = check("mogplex", "failure", app={"slug": slug, "name": "Mogplex"})
@@ -245,7 +245,7 @@ def test_a_status_of_the_app_that_pushed_is_not_enough(story: Story) -> None:
     result = checked(story, Work(FILES, checks=Look(statuses=[own])))
     assert outcome(result) == FAILED
     assert (
-        "its checks pass only by the word of an app that pushed it or opened its pull request"
+        "only an app that pushed the commit or opened its pull request reports a success"
         in found(result)
     )
     over = [status("test", "failure"), status("test", "success", by=AGENT)]
@@ -407,9 +407,7 @@ def test_a_warning_does_not_advise_the_input_that_has_rejected_the_run(story: St
     work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
     checked(story, work, protected_paths=".github/", repair="1")
     warnings = {update.words for update in story.said if isinstance(update, GateWarns)}
-    assert warnings == {
-        "the run changed workflows below .github/workflows/ and so decides its own checks"
-    }
+    assert warnings == {"the run changed .github/workflows/, so it decides its own checks"}
 
 
 # Nothing is named
@@ -421,10 +419,7 @@ def test_without_a_named_check_nothing_is_started(story: Story) -> None:
     github.checks[github.branches["main"]] = Look(runs, None, [status("ci/old", "success")])
     (problem,) = refused(story).problems
     assert problem.input == "checks"
-    assert (problem.got, problem.fault.partition(",")[0]) == (
-        Untrusted("main"),
-        "requires no check",
-    )
+    assert problem.fault == "is missing, and the base branch requires no checks"
     assert [name.text for name in problem.near] == ["[docs]", "build (20)", "ci/old", "test"]
     assert "[[checks: build (20)]]" in problem.remedy
 
@@ -452,11 +447,10 @@ def test_rules_that_cannot_be_read_stop_the_start_unless_a_check_is_named(
     else:
         story.github.fail(status=502, path="/rules/", times=1_000)
     (problem,) = refused(story).problems
-    assert problem.got == Untrusted("main")
-    assert problem.fault.startswith("may require checks, but GitHub does not report which: ")
+    assert problem.fault.startswith("is missing, and GitHub does not report which checks the base")
     assert outcome(checked(story)) == PASSED
     (warning,) = [update.words for update in story.said if isinstance(update, GateWarns)]
-    assert warning.startswith("could not find out which checks the base requires")
+    assert warning.startswith("could not find out which checks the base branch requires")
 
 
 # Repositories as they are

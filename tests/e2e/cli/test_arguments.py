@@ -110,7 +110,7 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(
         (["run", "--repo", ID, ""], 2, "run needs a prompt. Give it as argument"),
         (["run", "--repo", ID], 2, "run needs a prompt. Give it as argument"),
         (["run", "--repo", ID, "  "], 2, "run needs a prompt. Give it as argument"),
-        (["runs", "events", ID, "--timeout", ""], 1, "the API does not find it (NOT_FOUND)"),
+        (["runs", "events", ID, "--timeout", ""], 1, "the API returned 404 (NOT_FOUND)"),
         *(
             ([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.')
             for program in ("sh", "ls")

@@ -22,7 +22,7 @@ users:
     repos: [{{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web, default_branch: main}}]
 """
 SET_TOKEN = "Set MOGPLEX_API_KEY to a current token"
-NOT_FOUND = "the API does not find it (NOT_FOUND): "
+NOT_FOUND = "the API returned 404 (NOT_FOUND): "
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ NOT_FOUND = "the API does not find it (NOT_FOUND): "
             {"MOGPLEX_URL": "http://127.0.0.1:9"},
             f"runs events {UNKNOWN} --timeout 1",
             69,
-            "127.0.0.1:9 refuses",
+            "127.0.0.1:9 refused",
         ),
         *(
             ({}, f"runs {command} {UNKNOWN}", 1, NOT_FOUND)
@@ -103,7 +103,7 @@ def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
     assert ended.code == 0
     assert ended.out.startswith(f"started run {run.id} (")
     assert (
-        f"warning: the connection to {emulator.url.removeprefix('http://')} was cut; trying again"
+        f"warning: the connection to {emulator.url.removeprefix('http://')} was dropped; trying again"
         in ended.err
     )
 

@@ -140,7 +140,7 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> N
         assert last == f"--- run {run_id} awaiting_input ---"
         assert "CHECKPOINT" not in ended.out
     assert ended.err.splitlines() == [
-        "warning: the run is paused, and does not end by itself: Which of the two?",
+        "warning: the run stays paused until it is cancelled: Which of the two?",
         "warning: preview: https://preview.example/7",
     ]
     assert ended.code == 0

@@ -131,7 +131,7 @@ def test_a_connection_is_waited_for_5_s_and_an_answer_30_s() -> None:
         (401, NotAuthorizedError, "the API does not know this token", 64),
         (402, ApiError, "the API refused the request", 1),
         (403, ForbiddenError, "the token may not do this", 65),
-        (404, NotFoundError, "the API does not find it", 1),
+        (404, NotFoundError, "the API returned 404", 1),
         (408, UnavailableError, "the API is not available", 69),
         (409, ConflictError, "the run's state does not allow this", 1),
         (410, ApiError, "the API refused the request", 1),

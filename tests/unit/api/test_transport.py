@@ -227,8 +227,8 @@ def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        ("http://127.0.0.1:9", "127.0.0.1:9 refuses the connection"),
-        ("http://nowhere.invalid", "the host name nowhere.invalid cannot be resolved"),
+        ("http://127.0.0.1:9", "127.0.0.1:9 refused the connection"),
+        ("http://nowhere.invalid:8787", "the host name nowhere.invalid cannot be resolved"),
     ],
 )
 @pytest.mark.usefixtures("unknown_names")
@@ -304,7 +304,7 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
         ),
         (
             NoConnection(ProtocolError("Connection aborted.", ConnectionResetError())),
-            "the connection to mogplex.example was cut",
+            "the connection to mogplex.example was dropped",
             True,
         ),
         (
@@ -340,7 +340,7 @@ def proxy_answering(status: int) -> Callable[[socket.socket], None]:
     [
         (407, "it answers 407", "Put user and password into {}, http://USER:PASSWORD@HOST:PORT"),
         (403, "it answers 403", "Check {} and NO_PROXY"),
-        (None, "it refuses the connection", "Check {} and NO_PROXY"),
+        (None, "it refused the connection", "Check {} and NO_PROXY"),
     ],
 )
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])

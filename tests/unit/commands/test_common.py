@@ -32,7 +32,7 @@ def test_the_commands_of_an_overview_are_in_columns() -> None:
     shown = overview("mogplex runs", {"get": "Show it.", "events": "List them."}, "example:\n  x")
     assert shown == (
         "usage: mogplex runs COMMAND ...\n\ncommands:\n  get     Show it.\n  events  List them.\n\n"
-        "'mogplex runs COMMAND --help' says more.\n\nexample:\n  x\n"
+        "See 'mogplex runs COMMAND --help'.\n\nexample:\n  x\n"
     )
 
 

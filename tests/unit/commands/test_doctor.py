@@ -42,4 +42,4 @@ def test_a_clock_may_differ_by_a_minute(
 
 @pytest.mark.parametrize("date", ["", "x"])
 def test_a_clock_is_not_judged_without_a_date(date: str) -> None:
-    assert said(date) == "Clock: not checked, because the API's responses have no date\n"
+    assert said(date) == "Clock: not checked, because the API's responses lack a date\n"

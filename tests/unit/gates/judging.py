@@ -146,7 +146,7 @@ def refused(judgement: RunResult, result: Result = Result.REJECTED) -> tuple[str
     """Why the first gate that failed did, and its error code."""
     gate = next(gate for gate in judgement.details.gates if not gate.passed)
     assert (judgement.ending.result, judgement.ending.exit_code) == (result, 1)
-    assert judgement.ending.cause == f"the run succeeded, but {gate.found}"
+    assert judgement.ending.cause == gate.found
     assert (judgement.ending.remedy, judgement.ending.error_code) == (gate.remedy, gate.error_code)
     assert gate.remedy
     assert judgement.details.artifact is None

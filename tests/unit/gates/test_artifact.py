@@ -87,7 +87,7 @@ def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
     run = Client(emulator.url, emulator.token).run(run.id)
     judgement, seconds = judged(emulator, run, type="object", required=["passed"])
     assert judgement.ending.result is Result.SUCCESS
-    assert judgement.details.gates[0].found == "its artifact is there"
+    assert judgement.details.gates[0].found == "the run committed the artifact"
     assert judgement.details.artifact == Untrusted(
         {"passed": 12, "failed": [], "names": ["a", "b"]}
     )
@@ -101,7 +101,7 @@ def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
         Result.REJECTED,
         "ARTIFACT_INVALID",
     )
-    assert judgement.details.gates[0].found == "its artifact does not satisfy the schema"
+    assert judgement.details.gates[0].found == "the artifact does not match the schema"
     assert [item.text.partition(":")[0] for item in judgement.details.gates[0].items] == [
         "/",
         "/names/1",
@@ -127,36 +127,30 @@ def error(code: str, message: str | None = None) -> dict[str, Any]:
     [
         (
             None,
-            "it committed no such artifact",
-            "ARTIFACT_MISSING",
-            ["Committed artifact not found"],
-        ),
-        (
-            {"status": 404} | error("NOT_FOUND"),
-            "it committed no such artifact",
+            "the run did not commit .mogplex/artifacts/other.json",
             "ARTIFACT_MISSING",
             [],
         ),
         (
-            {"status": 404} | error("NOT_FOUND", "a folder"),
-            "it committed no such",
+            {"status": 404} | error("NOT_FOUND", "Committed artifact not found"),
+            "the run did not commit .mogplex/artifacts/report.json",
             "ARTIFACT_MISSING",
-            ["a folder"],
+            [],
         ),
         (
             {"status": 409} | error("CONFLICT", "no branch"),
-            "its artifact cannot be",
+            "the artifact cannot be",
             "ARTIFACT_MISSING",
             ["no branch"],
         ),
         (
             {"status": 400} | error("BAD_REQUEST", "no JSON"),
-            "its artifact is not a JSON",
+            "the artifact is not a JSON",
             "ARTIFACT_INVALID",
             ["no JSON"],
         ),
         ({"status": 404} | HTML, "this service has no artifacts", "ARTIFACT_MISSING", []),
-        ({"status": 401, "times": "always"}, "its artifact cannot be read: ", "NOT_JUDGED", None),
+        ({"status": 401, "times": "always"}, "the artifact cannot be read: ", "NOT_JUDGED", None),
     ],
 )
 def test_why_there_is_none(
@@ -259,7 +253,7 @@ def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) 
 def test_an_artifact_of_another_commit_is_refused(emulator: Emulator) -> None:
     run = ended(emulator)._replace(terminal_commit=Untrusted("a" * 40))
     judgement, _ = judged(emulator, run)
-    found = "its artifact is of another commit than the judged one"
+    found = "the artifact is from a commit other than the judged one"
     assert (judgement.details.gates[0].found, judgement.ending.error_code) == (
         found,
         "ARTIFACT_INVALID",

@@ -54,11 +54,11 @@ def looks_are(api: VirtualGitHub, looks: Sequence[Look]) -> None:
         api.later(LOOK_SECONDS * number, is_now(look))
 
 
-NOT_COMPLETE = "its checks were not complete when the timeout passed"
+NOT_COMPLETE = "the checks had not finished when the timeout passed"
 ONE, TWO, FAILS = "one check passed", "2 checks passed", "a check failed"
 MISSING = "a required check is missing"
 SKIPPED = "a required check was skipped or neutral"
-SEEN_ONCE = "its checks were complete too shortly before the timeout to read them twice"
+SEEN_ONCE = "the checks finished too close to the timeout to be read twice"
 STATUS = status("ci/old", "success")
 
 
@@ -132,7 +132,7 @@ def test_of_a_base_that_only_the_start_reports_a_missing_name_is_said_at_once(
     clock = api.time.clock()
     joined = ended(branch=OWN_BRANCH | {"base": "next"})
     judgement = judged(api, joined, requires("checks"), clock)
-    found = "neither its base nor [[checks]] names a check"
+    found = "neither the base branch nor [[checks]] names a check"
     assert refused(judgement) == (found, "CHECKS_MISSING")
     assert "[[checks]]" in judgement.ending.remedy
     assert clock.monotonic() == 0

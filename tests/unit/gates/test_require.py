@@ -38,9 +38,9 @@ ALLOWED, PROTECTED = requires(allowed="src/"), requires(protected=".ci/")
 ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
 OTHER = "f" * 40
 OWN = {"full_name": "acme/web"}
-NOT_TOLD = "this could not be judged: no event says so, and GitHub was not queried"
-EMPTY = "it changed nothing"
-NOTHING_TO_OPEN = "it changed nothing, so it opened no pull request"
+NOT_TOLD = "could not be judged: no event says so, and GitHub was not queried"
+EMPTY = "the run changed no files"
+NOTHING_TO_OPEN = "the run changed no files, so it opened no pull request"
 every_gate = pytest.mark.parametrize(
     "wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"]
 )
@@ -58,7 +58,7 @@ def compared(api: VirtualGitHub) -> list[str]:
 
 def test_a_change_is_what_github_compares(api: VirtualGitHub) -> None:
     changed = judged(api, ended(delivery(changed=False)), CHANGE)
-    assert granted(changed) == "it changed the repository"
+    assert granted(changed) == "the run changed the repository"
     assert changed.details.gates[0].expected == "a change"
     assert compared(api) == [f"{api.branches[BASE]}...{HEAD}"]
 
@@ -74,7 +74,7 @@ def test_the_first_twenty_paths_are_named_in_order_and_all_are_counted(api: Virt
     paths = [f"docs/{number:02}.md" for number in range(21)]
     api.run_will_push(*reversed(paths))
     judgement = judged(api, ended(), ALLOWED)
-    assert refused(judgement)[0] == "it changed 21 paths outside the allowed ones"
+    assert refused(judgement)[0] == "the run changed 21 paths outside the allowed ones"
     assert [path.text for path in judgement.details.gates[0].items] == paths[:20]
     assert judgement.ending.detail == Untrusted(paths[0])
 
@@ -101,13 +101,13 @@ def test_whether_it_changed_anything_is_told_where_no_gate_asks(
         (
             CHANGE,
             [delivery(changed=True)],
-            "its delivery event says that it changed the repository; GitHub",
+            "the delivery event says that the run changed the repository; GitHub",
             "",
         ),
         (CHANGE, [delivery(changed=False)], EMPTY, "NO_CHANGE"),
         (CHANGE, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
-        (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not queried", ""),
-        (PULL, [delivery(changed=True)], "it opened no pull request", "NO_PULL_REQUEST"),
+        (PULL, SUCCESSFUL, "the delivery event names a pull request; GitHub was not queried", ""),
+        (PULL, [delivery(changed=True)], "the run opened no pull request", "NO_PULL_REQUEST"),
         (PULL, [delivery(changed=False)], NOTHING_TO_OPEN, "NO_PULL_REQUEST"),
         (PULL, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
         *(
@@ -144,7 +144,7 @@ def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: VirtualGit
     )
     api.open_pull_request(BRANCH)
     told = judged(api, ended(), PULL)
-    assert granted(told) == "its pull request is open"
+    assert granted(told) == "the pull request is open"
     assert told.details.gates[0].items == (Untrusted(PULL_REQUEST),)
 
 
@@ -154,18 +154,18 @@ def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(
     api.open_pull_request(BRANCH)["head"]["sha"] = OTHER
     clock = api.time.clock()
     clock.ring(15.0, lambda: api.pull_request(42)["head"].pop("sha"))
-    assert granted(judged(api, ended(), PULL, clock)) == "its pull request is open"
+    assert granted(judged(api, ended(), PULL, clock)) == "the pull request is open"
     assert clock.monotonic() == 20.0
 
 
 @pytest.mark.parametrize(
     ("head", "found", "seconds"),
     [
-        ({"sha": OTHER}, "its pull request has another commit at its head", 30.0),
-        ({"ref": "mogplex/other", "sha": HEAD}, "it opened no pull request", 0.0),
-        ({"repo": {"full_name": "acme/fork"}}, "it opened no pull request", 0.0),
-        ({"repo": None}, "it opened no pull request", 0.0),
-        (None, "its pull request is closed or merged", 0.0),
+        ({"sha": OTHER}, "the head of the pull request is not the judged commit", 30.0),
+        ({"ref": "mogplex/other", "sha": HEAD}, "the run opened no pull request", 0.0),
+        ({"repo": {"full_name": "acme/fork"}}, "the run opened no pull request", 0.0),
+        ({"repo": None}, "the run opened no pull request", 0.0),
+        (None, "the pull request is closed or merged", 0.0),
     ],
 )
 def test_another_pull_request_is_not_the_runs(
@@ -199,7 +199,7 @@ def test_of_two_open_pull_requests_the_one_into_the_base_counts(api: VirtualGitH
     api.open_pull_request(BRANCH, 7, base="release")
     api.open_pull_request(BRANCH)["head"] |= {"sha": OTHER}
     found, _ = refused(judged(api, ended(), PULL))
-    assert found == "its pull request has another commit at its head"
+    assert found == "the head of the pull request is not the judged commit"
 
 
 def test_a_pull_request_that_is_retargeted_while_checks_are_waited_for_does_not_pass(
@@ -210,7 +210,7 @@ def test_a_pull_request_that_is_retargeted_while_checks_are_waited_for_does_not_
     api.later(5.0, lambda: api.pull_request(42)["base"].update(ref="release"))
     judgement = judged(api, ended(), requires("pull-request", checks="test"))
     assert refused(judgement) == (
-        "the base of its pull request was changed while the gates judged",
+        "the base of the pull request was changed while the gates were judging",
         "NO_PULL_REQUEST",
     )
     assert judgement.details.gates[-1].items == (Untrusted(PULL_REQUEST), Untrusted("release"))
@@ -231,7 +231,7 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Virt
     api.later(0.0, api.close_pull_request)
     told = ended(delivery(changed=True, pull_request_url="https://github.com/evil/web/pull/42"))
     assert refused(judged(api, told, PULL))[1] == "NO_PULL_REQUEST"
-    foreign = "its delivery event names a pull request of another repository"
+    foreign = "the delivery event names a pull request of another repository"
     assert refused(judged(None, told, PULL)) == (foreign, "NO_PULL_REQUEST")
 
 
@@ -241,7 +241,7 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Virt
     [
         (401, "GitHub does not accept"),
         (403, "[[github-token]] may not"),
-        (404, "GitHub does not find"),
+        (404, "GitHub did not find"),
     ],
 )
 def test_what_github_refuses_to_tell_does_not_pass(
@@ -250,7 +250,7 @@ def test_what_github_refuses_to_tell_does_not_pass(
     api.fail(status=status, times=99)
     judgement = judged(api, ended(delivery(changed=True)), wanted)
     found, code = refused(judgement)
-    assert (found.startswith(f"this could not be judged: {cause}"), code) == (True, "NOT_JUDGED")
+    assert (found.startswith(f"could not be judged: {cause}"), code) == (True, "NOT_JUDGED")
     permissions = {"pull-request": "pull-requests: read", "checks": "checks: read"}
     assert (
         status == 401
@@ -263,7 +263,7 @@ def test_what_github_refuses_to_tell_does_not_pass(
     ("timeout", "cause", "remedy"),
     [
         (3.0, "the timeout passed before GitHub responded", "Raise [[timeout]]."),
-        (60.0, "GitHub's API gives no usable response", "network"),
+        (60.0, "GitHub's API sent an unusable response", "network"),
     ],
 )
 def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_outage(
@@ -271,7 +271,7 @@ def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_out
 ) -> None:
     api.fail(drop=True, times=99)
     judgement = judged(api, ended(), CHANGE, attached=True, timeout=timeout)
-    assert refused(judgement) == (f"this could not be judged: {cause}", "NOT_JUDGED")
+    assert refused(judgement) == (f"could not be judged: {cause}", "NOT_JUDGED")
     assert remedy in judgement.ending.remedy
 
 
@@ -281,28 +281,33 @@ NUMBERED = [f"{number}.ts" for number in range(10, 40)]
 @pytest.mark.parametrize(
     ("wanted", "files", "found", "bad"),
     [
-        (ALLOWED, ["src/a.ts"], "all paths that it changed are allowed", []),
-        (ALLOWED, ["src/a.ts", "b.ts"], "it changed a path outside the allowed ones", ["b.ts"]),
+        (ALLOWED, ["src/a.ts"], "all changed paths are allowed", []),
+        (
+            ALLOWED,
+            ["src/a.ts", "b.ts"],
+            "the run changed a path outside the allowed ones",
+            ["b.ts"],
+        ),
         (
             ALLOWED,
             ["b.ts", "a.ts"],
-            "it changed 2 paths outside the allowed ones",
+            "the run changed 2 paths outside the allowed ones",
             ["a.ts", "b.ts"],
         ),
-        (ALLOWED, NUMBERED, "it changed 30 paths outside", NUMBERED[:20]),
-        (PROTECTED, ["src/a.ts"], "it changed no protected path", []),
-        (PROTECTED, [".ci/run"], "it changed a protected path", [".ci/run"]),
+        (ALLOWED, NUMBERED, "the run changed 30 paths outside", NUMBERED[:20]),
+        (PROTECTED, ["src/a.ts"], "the run changed no protected path", []),
+        (PROTECTED, [".ci/run"], "the run changed a protected path", [".ci/run"]),
         (
             PROTECTED,
             [".ci/run", ".ci/a", "b"],
-            "it changed 2 protected paths",
+            "the run changed 2 protected paths",
             [".ci/a", ".ci/run"],
         ),
-        (ALLOWED, [f"src/{n}.ts" for n in range(299)], "all paths that it changed are allowed", []),
+        (ALLOWED, [f"src/{n}.ts" for n in range(299)], "all changed paths are allowed", []),
         (
             ALLOWED,
             [f"src/{n}.ts" for n in range(300)],
-            "it changed 300 files or more, and GitHub lists no more",
+            "the run changed at least 300 files, the most that GitHub lists",
             [],
         ),
     ],
@@ -312,7 +317,7 @@ def test_paths_are_named_that_must_not_change(
 ) -> None:
     api.run_will_push(*files)
     judgement = judged(api, ended(), wanted)
-    passes = found.startswith(("all paths", "it changed no"))
+    passes = found.startswith(("all changed paths", "the run changed no"))
     said, code = (granted(judgement), "") if passes else refused(judgement)
     assert (said.startswith(found), code) == (True, "" if passes else "PATH_NOT_ALLOWED")
     assert [item.text for item in judgement.details.gates[0].items] == bad
@@ -326,7 +331,7 @@ def test_a_branch_that_was_never_pushed_has_nothing(
     judgement = judged(api, ended(terminalCommitSha=None), wanted)
     if wanted in (ALLOWED, PROTECTED):
         assert granted(judgement) == EMPTY
-        assert judgement.details.gates[-1].found == "it pushed no branch"
+        assert judgement.details.gates[-1].found == "the run pushed no branch"
     else:
         codes = {
             "change": "NO_CHANGE",
@@ -341,7 +346,7 @@ def test_a_base_that_is_not_there_is_named_as_the_reason(api: VirtualGitHub) -> 
     told = ended(branch=OWN_BRANCH | {"base": "master"})
     found, code = refused(judged(api, told, CHANGE, attached=True))
     assert (found, code) == (
-        "this could not be judged: GitHub has no branch of its base's name",
+        "could not be judged: GitHub does not have the base branch",
         "NOT_JUDGED",
     )
 
@@ -353,7 +358,7 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(
     assert old.details.run is not None
     run = old.details.run._replace(terminal_commit=None, has_terminal_commit=False)
     old = old._replace(details=old.details._replace(run=run))
-    assert granted(judged(api, old, CHANGE)) == "it changed the repository"
+    assert granted(judged(api, old, CHANGE)) == "the run changed the repository"
 
 
 def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
@@ -400,7 +405,11 @@ def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(
     move = (lambda: api.delete(BRANCH)) if is_deleted else (lambda: api.push(BRANCH, {"b.ts": ""}))
     api.later(5.0, move)
     judgement = judged(api, ended(), wanted)
-    found = "its branch is gone" if is_deleted else "its branch moved on from the judged commit"
+    found = (
+        "the branch no longer exists"
+        if is_deleted
+        else "the branch is no longer at the judged commit"
+    )
     assert refused(judgement) == (found, "BRANCH_MOVED")
     assert judgement.ending.detail == (None if is_deleted else Untrusted(api.branches[BRANCH]))
     assert [(gate.name, gate.expected) for gate in judgement.details.gates[1:]] == [
@@ -423,7 +432,7 @@ def test_a_branch_that_an_event_names_is_not_the_runs(api: VirtualGitHub) -> Non
         delivery(changed=True)
         | {"payload": {"stage": "git_delivery", "working_branch": "harmless"}}
     )
-    assert refused(judged(api, told, PROTECTED))[0] == "it changed a protected path"
+    assert refused(judged(api, told, PROTECTED))[0] == "the run changed a protected path"
 
 
 @pytest.mark.parametrize("joined", [False, True])

@@ -144,7 +144,7 @@ def branch_gate(*, is_moved: bool) -> Gate:
 def test_a_rejection_without_advice_is_a_mistake() -> None:
     """To mypy, too: else the comment would be one that ignores nothing."""
     with pytest.raises(TypeError, match="remedy"):
-        Rejected("it changed nothing")  # type: ignore[call-arg]  # this is what is tried
+        Rejected("the run changed no files")  # type: ignore[call-arg]  # this is what is tried
 
 
 @pytest.mark.parametrize("found", [*map(outcomes, JUDGES), Unknown], ids=str)
@@ -157,7 +157,7 @@ def test_the_outcomes_of_a_gate_differ(found: type[GateOutcome]) -> None:
 )
 def test_an_outcome_has_words_for_one_and_for_several(outcome: GateOutcome) -> None:
     text = outcome.value
-    words = {"number": "1", "cause": "a cause", "base": "main"}
+    words = {"number": "1", "cause": "a cause", "base": "main", "artifact": "a.json"}
     assert "{number}" not in outcome.found(1) or not text.several
     assert outcome.found(1).format(**words)
     assert ("{number}" in outcome.found(2)) is bool(text.several)

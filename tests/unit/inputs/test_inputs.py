@@ -315,7 +315,7 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
         (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
         (
             ["--prompt=x", "--run-options=repoId: x"],
-            ["run-options has repoId, for which there is an input"],
+            ["run-options sets repoId, which has its own input"],
         ),
         (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
@@ -364,7 +364,7 @@ def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
         (
             "--prompt-file=",
             "😀" * 50_000 + "x",
-            "has 100,001 characters, counted in UTF-16, 100,000 are allowed",
+            "has 100,001 characters, counted in UTF-16; the limit is 100,000",
         ),
         ("--prompt-file=", "a\0b", "contains a NUL character"),
     ],

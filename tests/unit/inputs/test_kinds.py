@@ -37,14 +37,18 @@ OF_EACH_KIND = {
         ("timeout", "720h", None),
         ("timeout", "720h1s", "is longer than 720h"),
         ("branch", "b" * 255, None),
-        ("branch", "b" * 256, "has 256 characters, 255 are allowed"),
+        ("branch", "b" * 256, "has 256 characters; the limit is 255"),
         ("branch", "a\ud800b", "is not UTF-8 text"),
         ("branch", "a\ue000b", None),
         ("harness", "CODE", "is not one of the choices"),
         ("prompt", "😀" * 50_000, None),
-        ("prompt", "😀" * 50_001, "has 100,002 characters, counted in UTF-16, 100,000 are allowed"),
+        (
+            "prompt",
+            "😀" * 50_001,
+            "has 100,002 characters, counted in UTF-16; the limit is 100,000",
+        ),
         ("prompt", "x" * 100_000, None),
-        ("prompt", "x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
+        ("prompt", "x" * 100_001, "has 100,001 characters; the limit is 100,000"),
         *(
             ("artifact", text, None)
             for text in ("a" * 216, f".mogplex/artifacts/{'a' * 216}.json", "0_-A")
@@ -84,6 +88,7 @@ def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "near"),
     [
+        ("require", "check, PRs", "checks, pull-request"),
         *(("wait", text, "true") for text in ("Y", "on")),
         *(("wait", text, "false") for text in ("N", "off")),
         *(("wait", text, None) for text in ("2", "yess", "oof")),

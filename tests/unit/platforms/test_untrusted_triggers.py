@@ -72,7 +72,7 @@ def test_an_event_that_anybody_can_cause_or_that_is_not_known_is_refused(name: s
 
 @pytest.mark.parametrize("name", ["", "push\n::error::x", "x" * 99])
 def test_a_strange_name_is_refused_and_not_repeated(name: str) -> None:
-    why = "the event of this job is not known to need write access to the repository"
+    why = "the event of this job may be triggered by anyone"
     assert Webhook(name, {}).untrusted(NOBODY) == why
 
 
@@ -393,6 +393,6 @@ def test_a_build_that_an_app_caused_starts_nothing(
         ).cause
         for login in ("mogplex[bot]", "maria")
     )
-    app = "this job was caused by the app @mogplex[bot], which [[allowed-bots]] does not name"
+    app = "this job was triggered by the app @mogplex[bot], which [[allowed-bots]] does not name"
     assert build.unknown_app(NOBODY) == (app if blocked else None)
     assert (build.unknown_app(BOT), persons.unknown_app(NOBODY)) == (None, None)

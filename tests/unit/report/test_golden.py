@@ -187,7 +187,7 @@ CASES = {
                 "Fine?",
             )  # it was answered, and asked again, between two status checks
         ],
-        cause="the run is paused and waits for an answer",
+        cause="the run is paused and is waiting for an answer",
         remedy="A paused run does not end by itself, and keeps its sandbox: cancel it.",
         detail=Untrusted("Fine?"),
         error_code="PAUSED",
@@ -206,7 +206,7 @@ CASES = {
         gates=(PASSED, FAILED),
         rounds=(
             Round("r1", COMMIT, (PASSED, OUTSIDE)),
-            Round("r2", None, (PASSED, FAILED), ended="the same faults came twice"),
+            Round("r2", None, (PASSED, FAILED), ended="two rounds found the same faults"),
         ),
         cause="a check failed",
         remedy="Look at the check.",

@@ -436,7 +436,7 @@ def updates_of(*items: dict[str, Any]) -> list[Update]:
     [
         (9, "[acme/repo-8] The run failed: Tests fail. Read the agent's last actions."),
         (10, "[acme/repo-9] The run failed: Tests fail. Read the agent's last actions."),
-        (12, "3 more runs did not succeed: the table at the end of the log has the reasons."),
+        (12, "3 more runs failed: the table at the end of the log has the reasons."),
     ],
 )
 def test_the_last_annotation_of_many_failures_counts_the_rest(failures: int, last: str) -> None:

@@ -25,41 +25,41 @@ IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
     ("details", "fields", "state"),
     [
         (RunDetails(), {}, "No run was started."),
-        (LIVE._replace(run=run("success")), {}, "The run is over: success."),
-        (LIVE._replace(cancelled_by_step=True), {}, "The run is over: cancelled."),
+        (LIVE._replace(run=run("success")), {}, "The run has finished: success."),
+        (LIVE._replace(cancelled_by_step=True), {}, "The run was cancelled."),
         (
             LIVE._replace(left_behind=True, not_cancelled="the API is not available (HTTP 503)"),
             {},
-            "The run may still be running: it could not be cancelled, the API is not available "
-            f"(HTTP 503). {NEXT}By hand: {COMMAND}",
+            "The run may still be running, because it could not be cancelled: the API is not available "
+            f"(HTTP 503). {NEXT}To cancel it by hand: {COMMAND}",
         ),
         (
             LIVE,
             {"on_interrupt": "detach"},
-            f"The run is still running: on-interrupt: detach leaves it. By hand: {COMMAND}",
+            f"The run is still running, because on-interrupt: detach is set. To cancel it by hand: {COMMAND}",
         ),
         (
             LIVE._replace(owned=False),
             {},
-            f"The run is still running: it may not be this step's own. By hand: {COMMAND}",
+            f"The run is still running, because it may belong to another step. To cancel it by hand: {COMMAND}",
         ),
         (
             IN_DOUBT,
             {},
-            f"The run may still be running: its start had no usable response. {NEXT}By hand: the "
-            "key key-1. Re-run the job: it finds this run.",
+            f"The run may still be running, because there was no usable response to its start. {NEXT}Its "
+            "key: key-1. Re-run the job: it finds this run.",
         ),
         (
             IN_DOUBT._replace(not_cancelled="the connection was cut"),
             {},
-            "The run may still be running: its start had no usable response. "
-            f"{NEXT}By hand: the key key-1. Re-run the job: it finds this run.",
+            "The run may still be running, because there was no usable response to its start. "
+            f"{NEXT}Its key: key-1. Re-run the job: it finds this run.",
         ),
         (
             RunDetails(left_behind=True, key="key-1"),
             {},
-            f"The run may still be running: there was no time to cancel it. {NEXT}By hand: the "
-            "key key-1. Re-run the job: it finds this run.",
+            f"The run may still be running, because there was no time to cancel it. {NEXT}Its "
+            "key: key-1. Re-run the job: it finds this run.",
         ),
         (LIVE, {"dry_run": True}, "No run was started."),
     ],
@@ -84,7 +84,7 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     assert said.key == "key-1"
     assert said.ending.may_go_on
     assert said.ending.error is not None
-    assert said.ending.error.endswith("By hand: the key key-1. Re-run the job: it finds this run.")
+    assert said.ending.error.endswith("Its key: key-1. Re-run the job: it finds this run.")
 
 
 def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
@@ -99,7 +99,7 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
     )
     assert said.ending.error is not None
     assert said.ending.error.endswith(
-        "By hand: the key key-1. A job with idempotency-key set to it finds this run."
+        "Its key: key-1. A job with idempotency-key set to it finds this run."
     )
 
 
@@ -122,8 +122,8 @@ def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
     """
     ended = LIVE._replace(run=run("success"))
     assert runs_after_stop(ended, LIVE, IN_DOUBT) == (
-        "2 of 3 runs are or may still be running: each run's part says why, and what to do."
+        "2 of 3 runs are or may still be running; each run's section says why and what to do."
     )
-    assert runs_after_stop(ended) == "All its runs are over."
+    assert runs_after_stop(ended) == "All runs have finished."
     assert runs_after_stop(RunDetails()) == "No run was started."
     assert runs_after_stop(LIVE, ended, dry_run="slow") == "No run was started."

@@ -156,7 +156,9 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
     news = news_of(fleet)
     assert skipped(fleet) == [str(number) for number in left_out]
     failures = len(places)
-    cause = f"{failures} did not succeed, and [[max-failures]] is {most}"
+    cause = (
+        f"{failures} {'run' if failures == 1 else 'runs'} failed, and [[max-failures]] is {most}"
+    )
     assert news == ([NoMoreStarts(cause, len(left_out))] if left_out else [])
     for item in skipped(fleet):
         end = fleet.results[item]
@@ -165,12 +167,12 @@ def test_nothing_more_starts_when_more_than_max_failures_have_failed(
             "MAX_FAILURES",
             None,
         )
-        assert end.ending.cause == f"it was not started: {cause}"
+        assert end.ending.cause == f"not started: {cause}"
     total = ending_of_fleet([each.ending for each in fleet.results.values()], Stop())
     assert (total.result, total.exit_code) == (Result.FAILED, 1)
     if left_out:
         were = "was" if len(left_out) == 1 else "were"
-        assert total.cause.endswith(f"did not succeed, and {len(left_out)} {were} not started")
+        assert total.cause.endswith(f"failed, and {len(left_out)} {were} not started")
         assert "run the [[job]] again; it resumes where it left off" in total.remedy
 
 
@@ -193,7 +195,7 @@ def test_a_canary_that_does_not_succeed_lets_nothing_else_start(
     bad: Ending, place: int, at_once: int, begun: int
 ) -> None:
     fleet = virtual_fleet(fails_at(place, bad=bad), TWELVE, concurrency=at_once, canary=3)
-    assert news_of(fleet) == [NoMoreStarts("a canary did not succeed", 12 - begun)]
+    assert news_of(fleet) == [NoMoreStarts("a canary failed", 12 - begun)]
     assert skipped(fleet) == TWELVE[begun:]
     assert {fleet.results[item].ending.error_code for item in TWELVE[begun:]} == {"CANARY_FAILED"}
 
@@ -223,7 +225,7 @@ def test_more_canaries_than_runs_bound_nothing_but_the_start() -> None:
 
 def test_failures_count_beside_canaries() -> None:
     fleet = virtual_fleet(fails_at(3, 4), TWELVE, concurrency=4, canary=2, max_failures=1)
-    cause = "2 did not succeed, and [[max-failures]] is 1"
+    cause = "2 runs failed, and [[max-failures]] is 1"
     assert news_of(fleet) == [CanariesPassed(2, 10), NoMoreStarts(cause, 4)]
 
 
@@ -262,8 +264,11 @@ def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(
 @pytest.mark.parametrize(
     ("first", "by_hand"),
     [
-        ([Starting("repo", None, "key")], "the key key. Re-run the job: it finds this run."),
-        ([Starting("repo", None, "key"), started()], "mogplex-ci runs cancel run"),
+        ([Starting("repo", None, "key")], "Its key: key. Re-run the job: it finds this run."),
+        (
+            [Starting("repo", None, "key"), started()],
+            "To cancel it by hand: mogplex-ci runs cancel run",
+        ),
     ],
     ids=["in doubt", "started"],
 )
@@ -286,7 +291,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post(
     details = fleet.results["a"].details
     assert details.left_behind
     says = state_after_stop(details, typed_inputs(), Sanitizer(), is_found_again=True)
-    assert says.endswith(f"tries again. By hand: {by_hand}")
+    assert says.endswith(f"tries again. {by_hand}")
     assert time.monotonic() == 1.0 + USUAL_STOP_SECONDS.runs
 
 
@@ -332,13 +337,13 @@ def test_the_runs_are_counted_now_and_then() -> None:
     ("endings", "kind", "code", "error_code", "cause"),
     [
         ((GOOD, GOOD), Result.SUCCESS, 0, "", ""),
-        ((GOOD, BAD), Result.FAILED, 1, "RUN_FAILED", "1 of 2 runs did not succeed"),
-        ((BAD, BAD), Result.FAILED, 1, "RUN_FAILED", "2 of 2 runs did not succeed"),
-        ((GOOD, UNREACHABLE), Result.ERROR, 1, "UNREACHABLE", "1 of 2 runs did not succeed"),
+        ((GOOD, BAD), Result.FAILED, 1, "RUN_FAILED", "1 of 2 runs failed"),
+        ((BAD, BAD), Result.FAILED, 1, "RUN_FAILED", "2 of 2 runs failed"),
+        ((GOOD, UNREACHABLE), Result.ERROR, 1, "UNREACHABLE", "1 of 2 runs failed"),
         ((GOOD, Ending(Result.DETACHED, 0)), Result.DETACHED, 0, "", ""),
         (
             (BAD, GOOD, BAD._replace(result=Result.TIMEOUT, error_code="TIMEOUT")),
-            *(Result.TIMEOUT, 1, "RUNS_FAILED", "2 of 3 runs did not succeed"),
+            *(Result.TIMEOUT, 1, "RUNS_FAILED", "2 of 3 runs failed"),
         ),
     ],
 )

@@ -81,7 +81,7 @@ EXITED = event("failed", "Harness failed", 90, exit_code=1)
         (
             (ACCEPTED, READY, INSTALLED, delivery(changed=True), BROKEN),
             "the run failed while it delivered the changes",
-            "Check that the Mogplex GitHub App may push here.",
+            "Check that the Mogplex GitHub App may push to this repository.",
         ),
     ],
 )
@@ -119,7 +119,7 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
 def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None:
     unknown = ending_of_error(RateLimitedError("limited")).remedy
     known = ending_of_error(RateLimitedError("limited", retry_after=2951.0)).remedy
-    assert known == f"There is room again in 50 min. {unknown}"
+    assert known == f"The next request is allowed in 50 min. {unknown}"
 
 
 def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:

@@ -55,15 +55,15 @@ def task(name: str, repo: str, **fields: object) -> ActionInputs:
         (
             [task("a", "*", idempotency_key="k"), task("b", "*")],
             {"*": repos(2)},
-            ["idempotency-key is one key for 4 runs. Remove it: each run gets a key of its own."],
+            ["idempotency-key is one key for 4 runs. Remove it: each run gets its own key."],
         ),
         ([task("a", "x", idempotency_key="k")], {"x": repos(1)}, []),
         (
             [task("a", "*", branch="fix"), task("b", "*", branch="fix"), task("c", "*")],
             {"*": repos(2)},
             [
-                'branch: "fix" is the branch of several tasks of one repository. '
-                "Give each task a branch of its own."
+                'branch: "fix" is the branch of several tasks on one repository. '
+                "Give each task its own branch."
             ],
         ),
         ([task("a", "*", branch="fix"), task("b", "*", branch="mend")], {"*": repos(2)}, []),
@@ -73,7 +73,7 @@ def task(name: str, repo: str, **fields: object) -> ActionInputs:
             [task("a", "*")],
             {"*": repos(151)},
             [
-                "repo makes 151 runs, 150 are allowed in a day. "
+                "repo makes 151 runs; a token can start 150 a day. "
                 "Use narrower patterns, or several days."
             ],
         ),
@@ -131,9 +131,9 @@ def test_a_step_warns_of_runs_that_cannot_be_started_in_time(
     expected = [
         (
             "Starts",
-            "The service starts 10 runs a minute and 30 an hour for a token: 11 runs take 1m 00s to "
-            "start, and runs that wait longer than the timeout (1m 00s) are not started. Raise "
-            "timeout, or name fewer repositories",
+            "A token can start 10 runs a minute and 30 an hour, so 11 runs take 1m 00s to "
+            "start; those still waiting at the timeout (1m 00s) are not started. Raise timeout, "
+            "or name fewer repositories",
         )
     ]
     assert warned == (expected if is_warned else [])

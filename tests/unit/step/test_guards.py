@@ -56,7 +56,7 @@ NO_POST_STEP = (
 )
 NO_KEY = (
     "WARNING: Idempotency key: Nothing here identifies this job, so its key is random and a retry "
-    "starts a second run; give all tries the same idempotency-key"
+    "starts a second run; give all attempts the same idempotency-key"
 )
 NO_POST = {"INPUT_JOB-CONTEXT": ""}
 LOCAL = {"ACT": "true"}

@@ -54,7 +54,7 @@ def test_no_name_leaves_the_fence(names: list[str]) -> None:
     assert not re.search("<<<(END_)?MOGPLEX_CHECKPOINT", inside, re.IGNORECASE)
     assert "ci.example" not in text
     first, *lines = inside.split("\n")
-    assert first == f"checks: {len(names)} checks failed. Expected: passed checks."
+    assert first == f"checks: {len(names)} checks failed."
     assert all(line.startswith("- ") for line in lines)
     assert len(lines) <= len(names)
     assert inside.splitlines() == [first, *lines]
@@ -91,7 +91,7 @@ def test_a_list_of_6000_characters_is_told_whole() -> None:
     def told(*gates: Gate) -> str:
         return report_of(gates, Sanitizer()).partition("```text\n")[2].removesuffix("\n```")
 
-    head = "allowed-paths: b. Expected: a."
+    head = "allowed-paths: b."
     count = (6_000 - len(head)) // 21
     whole = Gate("allowed-paths", False, "a", "b", items=names[:count])
     assert len(told(whole)) == 6_000 - (6_000 - len(head)) % 21
@@ -103,6 +103,4 @@ def test_a_list_of_6000_characters_is_told_whole() -> None:
 def test_the_addresses_of_pull_requests_are_not_told() -> None:
     items = (Untrusted("https://github.com/acme/web/pull/7"),)
     gate = Gate("pull-request", False, "a pull request", "it is closed", items=items)
-    assert "pull-request: it is closed. Expected: a pull request.\n```" in report_of(
-        [gate], Sanitizer()
-    )
+    assert "pull-request: it is closed.\n```" in report_of([gate], Sanitizer())
