@@ -65,15 +65,14 @@ _PAGE: Final = """\
 
 ## How an input is given
 
-| where | example |
-| --- | --- |
-| flag of `mogplex-ci` or of the image | `--on-timeout cancel` |
-| GitHub, in `with:` | `on-timeout: cancel` |
-| variable, on every CI system | `MOGPLEX_ON_TIMEOUT: cancel` |
-| [run file](recipes.md#keep-prompts-in-a-file) | `on-timeout: cancel` |
+The first of these places with a value wins; blank values do not count:
 
-The first place with a value wins; blank values do not count. Tokens have no flag, because other processes can read
-command lines.
+1. a flag of `mogplex-ci` or of the image: `--on-timeout cancel`
+2. `with:` on GitHub: `on-timeout: cancel`
+3. a variable, on every CI system: `MOGPLEX_ON_TIMEOUT: cancel`
+4. a [run file](recipes.md#keep-prompts-in-a-file): `on-timeout: cancel`
+
+Tokens have no flag, because other processes can read command lines.
 
 ## Inputs
 
