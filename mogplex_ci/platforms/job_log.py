@@ -53,9 +53,9 @@ _MATCHED_BLANK: Final = re.compile(r"[:\d][ \t]", re.ASCII)
 """What each line has in which there are such blanks: most have none."""
 
 
-def size_in_log(line: str) -> int:
-    """Return the bytes that a line takes in a job's log."""
-    return _STAMP_BYTES + len(line.encode("utf-8", "replace")) + 1
+def size_in_log(*lines: str) -> int:
+    """Return the bytes that lines take in a job's log."""
+    return (_STAMP_BYTES + 1) * len(lines) + len("".join(lines).encode("utf-8", "replace"))
 
 
 def without_matches(line: str) -> str:

@@ -161,7 +161,7 @@ class LogLines(ABC):
         """
         if self._is_full:
             return False
-        end = self._size + self._read_only + sum(map(size_in_log, lines))
+        end = self._size + self._read_only + size_in_log(*lines)
         if end >= self._limit:
             self._is_full = True
             self.say(
