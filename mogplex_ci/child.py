@@ -5,8 +5,6 @@ The child gets no variables but those that find Python: a library that others' d
 no token.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

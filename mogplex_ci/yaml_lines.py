@@ -2,8 +2,6 @@
 run files and the emulator, which share nothing else, read with it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias

@@ -2,8 +2,6 @@
 for.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -2,8 +2,6 @@
 clock.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

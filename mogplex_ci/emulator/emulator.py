@@ -1,7 +1,5 @@
 """The emulator's public interface: start it, point a client at it, inspect runs and requests."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable

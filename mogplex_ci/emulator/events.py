@@ -7,8 +7,6 @@ split over two events: a client has to redact by itself, so the emulator must no
 service.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Fault injection: which answers fail, and how. Tests in another process arm faults over HTTP."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -65,7 +63,7 @@ class Fault:
     """Ignore ``Last-Event-ID``: send the newest events again."""
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Fault:
+    def from_fields(cls, fields: Mapping[str, Any]) -> "Fault":
         """Make a fault from validated fields. One that needs the real answer defaults to ``when:
         after``.
         """
@@ -86,7 +84,7 @@ class Fault:
         return cls(**values)
 
     @classmethod
-    def parse(cls, fields: object) -> Fault:
+    def parse(cls, fields: object) -> "Fault":
         """Validate fields that came over HTTP or from Python, and make a fault from them.
 
         Raises:

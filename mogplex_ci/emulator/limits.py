@@ -1,7 +1,5 @@
 """Rate limits: rolling windows per token."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable

@@ -2,8 +2,6 @@
 fields of a scenario.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import deque

@@ -1,7 +1,5 @@
 """The log of requests and answers, for tests and for ``--log-requests``."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from collections.abc import Mapping

@@ -2,8 +2,6 @@
 errors.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Mapping

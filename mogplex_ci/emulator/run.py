@@ -2,8 +2,6 @@
 nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from bisect import bisect_right

@@ -2,8 +2,6 @@
 did not start.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Final

@@ -2,8 +2,6 @@
 itself happen here.
 """
 
-from __future__ import annotations
-
 import io
 import select
 import socket

@@ -1,7 +1,5 @@
 """A Mogplex in memory: the work of each route."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The rules of ``POST /runs``: how the service normalizes a body, and which bodies it refuses."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -44,7 +42,7 @@ class StartRequest:
     agent_id: str | None = None
     worktree_id: str | None = None
 
-    def repeats(self, earlier: StartRequest) -> bool:
+    def repeats(self, earlier: "StartRequest") -> bool:
         """Return whether it is the same request as ``earlier``. A worktree replaces branches and
         directory.
         """
@@ -58,7 +56,7 @@ class StartRequest:
             root_directory=self.root_directory,
         )
 
-    def in_worktree(self, repo: Repo) -> StartRequest:
+    def in_worktree(self, repo: Repo) -> "StartRequest":
         """Return the request with branches and directory of its worktree.
 
         Raises:

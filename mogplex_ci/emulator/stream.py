@@ -1,7 +1,5 @@
 """``GET /runs/{id}/events/stream``: one open stream of server-sent events."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import deque

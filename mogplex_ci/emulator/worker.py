@@ -2,8 +2,6 @@
 nothing happens for six hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """World files: users with their tokens, repositories, agents and skills."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -170,7 +168,7 @@ class World:
         repos = (repo for token in self.tokens.values() for repo in token.user.repos)
         return next((repo.api_keys for repo in repos if repo.id == repo_id.lower()), "full")
 
-    def with_repo(self, name: str) -> World:
+    def with_repo(self, name: str) -> "World":
         """Return a world in which every user also has the repository ``name`` (a full name or an
         id).
         """

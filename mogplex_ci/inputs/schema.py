@@ -4,8 +4,6 @@ the step.
 Patterns are those of ECMA 262, ``format`` is asserted, and other documents are not read.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping

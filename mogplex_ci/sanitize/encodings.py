@@ -1,7 +1,5 @@
 """Decodes text from JSON, shells, URLs, HTML and base64, and keeps where each piece stood."""
 
-from __future__ import annotations
-
 import base64
 import re
 import sys

@@ -2,8 +2,6 @@
 that look random, each also as URLs, JSON, shells and base64 write it.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterable, Iterator

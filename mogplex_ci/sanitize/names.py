@@ -7,8 +7,6 @@ expression is matched at one place and reads a bounded number of characters, or 
 match may begin, so any text takes linear time.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import chain

@@ -4,8 +4,6 @@ They are subclasses of ``str`` that only this package constructs: ``SafeText("x"
 checking and raises.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -71,7 +69,7 @@ class Markdown(_Text):
     __slots__ = ()
 
     @classmethod
-    def of(cls, template: LiteralString, *parts: Markdown | SafeText | int) -> Markdown:
+    def of(cls, template: LiteralString, *parts: "Markdown | SafeText | int") -> "Markdown":
         """Return ``template`` with ``parts`` filled into its ``{}``; without parts, as it is.
 
         For ``SafeText`` see ``plain``; ``Markdown`` and numbers go in as they are.
@@ -80,26 +78,26 @@ class Markdown(_Text):
         return str.__new__(cls, template.format(*values) if parts else template)
 
     @classmethod
-    def joined(cls, separator: LiteralString, parts: Iterable[Markdown]) -> Markdown:
+    def joined(cls, separator: LiteralString, parts: "Iterable[Markdown]") -> "Markdown":
         """Return ``parts`` as one text with ``separator`` between them."""
         return str.__new__(cls, separator.join(parts))
 
     @classmethod
-    def plain(cls, text: CleanText) -> Markdown:
+    def plain(cls, text: CleanText) -> "Markdown":
         """Return ``text`` on one line: as it is, or as code if GitHub would obey anything in it."""
         if compiled(_MARKUP).search(text) or "\n" in text:
             return cls.code(text)
         return str.__new__(cls, text)
 
     @classmethod
-    def html(cls, text: CleanText) -> Markdown:
+    def html(cls, text: CleanText) -> "Markdown":
         """Return ``text`` for a place in HTML that cannot hold code: without the characters that
         have a meaning there.
         """
         return str.__new__(cls, re.sub(r"[<>&\s]+", " ", text))
 
     @classmethod
-    def code(cls, text: CleanText) -> Markdown:
+    def code(cls, text: CleanText) -> "Markdown":
         """Return ``text`` as code on one line; in a table it must hold no bar.
 
         GitHub makes no link of a mention, an issue number or a commit in code.

@@ -1,7 +1,5 @@
 """``Sanitizer``, which makes text of untrusted values that may leave the program."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The work of a step: its runs, the plan of each, and the key under which it is started."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from os import urandom
 

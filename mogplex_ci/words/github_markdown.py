@@ -5,8 +5,6 @@ It is C code over a stranger's bytes, so it runs in a process of its own, as doe
 HTML. Run as a program, this module is that process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Final

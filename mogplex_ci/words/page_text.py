@@ -5,8 +5,6 @@ The tags of every element are dropped and the text stays, as GitHub's own saniti
 written, also an image, ``[…]`` stands, so that no sentence closes over a gap.
 """
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Final

@@ -5,8 +5,6 @@ It is not the boundary, which is that no text of the event is in ``prompt``: an 
 past this.
 """
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata
