@@ -126,8 +126,8 @@ class RunLog:
         match update:
             case u.Polling(why):
                 self._lines.say("Reading events by polling: ", Untrusted(why))
-            case u.Trouble():
-                self._trouble(update)
+            case u.Trouble(error):
+                self._lines.say("Trouble reaching the API: ", text.reason(self._safe, error))
             case u.Recovered(after):
                 self._lines.say("The API responds again after ", duration(after))
             case u.Heartbeat():
@@ -317,19 +317,6 @@ class RunLog:
         preview = self._safe.url(asks.preview_url)
         if preview and not self._inputs.dry_run:
             self._lines.say("Preview: ", preview)
-
-    def _trouble(self, trouble: u.Trouble) -> None:
-        if not trouble.refused_for:
-            reason = text.reason(self._safe, trouble.error)
-            self._lines.say("Trouble reaching the API: ", reason)
-            return
-        self._lines.say(
-            "The API has refused the token for ",
-            duration(trouble.refused_for),
-            ", which it accepted before: its database may be down, or the token was revoked. ",
-            "The step waits for another ",
-            duration(trouble.seconds_left),
-        )
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         state = self._activity.state(beat.run)

@@ -455,10 +455,9 @@ class Follower:
         if isinstance(error, NoTurnError):
             return
         now = self._service.now
-        trouble = self.health.failed(now, error)
-        if trouble is not None:
+        if self.health.failed(now, error):
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield trouble
+            yield updates.Trouble(error)
         self._checks.not_before(self.health.not_before)
 
     def _recover(self) -> Iterator[Update]:

@@ -11,7 +11,6 @@ from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
-from mogplex_ci.run.updates import Trouble
 from mogplex_ci.sanitize import Redactor
 from mogplex_ci.waiting import Clock, Stop
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LEAST_CALL_SECONDS: Final = 1.0
 """Least time for a request, also when the deadline is closer."""
-SAY_REFUSED_SECONDS: Final = 60.0
-"""Time for which an accepted token must be refused until the step logs it again."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
 
@@ -135,56 +132,34 @@ class Health:
         self._began = now
         self._trouble_since = now
         self._patience = Patience()
-        self._has_said_refused = False
 
-    def failed(self, now: float, error: MogplexError) -> Trouble | None:
-        """Note a failure, and return the news to report: that trouble begins, or that the token has
-        been refused for a while.
+    def failed(self, now: float, error: MogplexError) -> bool:
+        """Note a failure, and return whether trouble begins with it.
 
         Raises:
             MogplexError: ``error``, if a retry is useless. Other odd responses may come from a
                 proxy in trouble.
         """
-        seconds_left = self._seconds_left(now, error)
+        if isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE:
+            raise error
+        if not isinstance(error, NotAuthorizedError | ForbiddenError):
+            self._patience.reset()
+        elif self._patience.left(error, now) <= 0:
+            raise error
         is_first = self.trouble is None
         if is_first:
             self._trouble_since = now
         self.trouble = error
         self.not_before = now + (error.retry_after or 0.0)
-        if is_first:
-            return Trouble(error)
-        refused_for = error.patience - seconds_left
-        is_refused_long = seconds_left < inf and refused_for >= SAY_REFUSED_SECONDS
-        if is_refused_long and not self._has_said_refused:
-            self._has_said_refused = True
-            return Trouble(error, refused_for, seconds_left)
-        return None
+        return is_first
 
     def troubled_for(self, now: float) -> float:
         """Return for how many seconds trouble has lasted; 0 when there is none."""
         return 0.0 if self.trouble is None else now - self._trouble_since
-
-    def _seconds_left(self, now: float, error: MogplexError) -> float:
-        """Return for how many seconds a failure like this is still waited out.
-
-        Raises:
-            MogplexError: ``error``, when it is not waited out any longer.
-        """
-        if isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE:
-            raise error
-        if not isinstance(error, NotAuthorizedError | ForbiddenError):
-            self._patience.reset()
-            self._has_said_refused = False
-            return inf
-        seconds_left = self._patience.left(error, now)
-        if seconds_left <= 0:
-            raise error
-        return seconds_left
 
     def answered(self, now: float) -> float | None:
         """Note an answer. Return how many seconds trouble lasted when it ends with it."""
         seconds = None if self.trouble is None else self.troubled_for(now)
         self.trouble = None
         self._patience.reset()
-        self._has_said_refused = False
         return seconds

@@ -136,15 +136,9 @@ class EventsMissing(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Following fails from now on; sent once, until it works again. Sent a second time when the
-    token has been refused for a minute.
-    """
+    """Following fails from now on; sent once, until it works again."""
 
     error: MogplexError
-    refused_for: float = 0.0
-    """Seconds for which nothing but a refusal of the token has come; 0 when trouble begins."""
-    seconds_left: float = 0.0
-    """How long it is still waited out."""
 
 
 class Recovered(NamedTuple):
