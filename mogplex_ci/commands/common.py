@@ -224,13 +224,13 @@ class Session:
         return finish(work, warn)
 
     def repo_id(self, repo: str) -> str:
-        """Return the id of ``repo``, an id or ``owner/name``; names are looked up.
+        """Return the id of ``repo``, an id or ``owner/name``; names are looked up. Empty for none.
 
         Raises:
             UsageError: the token sees no such repository.
             MogplexError: the API could not be asked.
         """
-        if is_uuid(repo):
+        if not repo or is_uuid(repo):
             return repo
         found = self.call(lambda client, timeout: find_repo(client, repo, timeout=timeout))
         if found.hidden:

@@ -34,9 +34,6 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """
     options = parser().read(argv)
     first, *others = [name for name in options.scenario if name] or ["success"]
-    limits: bool | None = None
-    if options.no_limits:
-        limits = False
     try:
         emulator = Emulator(
             first,
@@ -44,7 +41,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
             api=options.api or None,
             world=options.world or None,
             speed=float(options.speed),
-            limits=limits,
+            limits=False if options.no_limits else None,
             host=options.host,
             port=options.port,
             log_requests=options.log_requests or None,

@@ -73,9 +73,7 @@ def _agents(session: Session, _options: argparse.Namespace) -> Iterator[Row]:
 
 def _skills(session: Session, options: argparse.Namespace) -> Iterator[Row]:
     query = options.q.strip()
-    repo_id = ""
-    if options.repo:
-        repo_id = session.repo_id(options.repo)
+    repo_id = session.repo_id(options.repo)
     skills = session.call(
         lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)
     )

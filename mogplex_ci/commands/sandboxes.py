@@ -47,9 +47,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
 
 
 def _list(session: Session, options: argparse.Namespace) -> int:
-    repo_id = ""
-    if options.repo:
-        repo_id = session.repo_id(options.repo)
+    repo_id = session.repo_id(options.repo)
     found = session.call(lambda client, timeout: client.sandboxes(repo_id=repo_id, timeout=timeout))
     rows = [
         Row(sandbox.id, (sandbox.status, sandbox.working_branch, sandbox.error), sandbox.data)

@@ -126,10 +126,9 @@ def _take_out_what_is_wrong(document: dict[str, Any]) -> Iterator[tuple[FieldPat
     """
     tasks = document.get("tasks")
     parts: list[tuple[FieldPath, dict[str, Any]]] = [((), document)]
-    if tasks is None:
-        tasks = {}
-    elif not isinstance(tasks, dict):
-        yield ("tasks",), _not_a_mapping("tasks")
+    if not isinstance(tasks, dict):
+        if tasks is not None:
+            yield ("tasks",), _not_a_mapping("tasks")
         tasks = {}
     for name, part in tasks.items():
         if isinstance(part, dict):

@@ -11,19 +11,13 @@ from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.github import GITHUB, GitHubActions, run_page
 from mogplex_ci.platforms.system import (
     USUAL_STOP_SECONDS,
-    Env,
     any_of,
     by_name,
     equals,
+    is_first,
 )
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import Markdown, SafeText
-
-
-def _is_exec(env: Env) -> bool:
-    """``forgejo-runner exec``: each workflow run is run 1, of no server."""
-    return env.get("GITHUB_RUN_ID") == "1" and not env.get("GITHUB_SERVER_URL")
-
 
 FORGEJO: Final = GITHUB._replace(
     name="forgejo",
@@ -44,7 +38,8 @@ FORGEJO: Final = GITHUB._replace(
     # Work that an agent pushed to GitHub arrives here through a mirror, in the mirror's name.
     branches=("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
     by_hand=equals("GITHUB_EVENT_NAME", "workflow_dispatch", "schedule", "repository_dispatch"),
-    is_local=_is_exec,  # the runner sets ACT in every job
+    # `forgejo-runner exec`; the runner sets ACT in every job
+    is_local=is_first("GITHUB_RUN_ID", without="GITHUB_SERVER_URL"),
 )
 
 

@@ -16,15 +16,20 @@ from mogplex_ci.platforms.system import (
     equals,
     first_set,
     has,
+    is_first,
     once,
     pushed_by,
-    with_slash,
 )
 
 # A re-run of a workflow on CircleCI has a new id, and the workspace keeps that of the workflow that
 # was run first.
 _CIRCLE_WORKFLOW: Final = first_set("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID")
-_CIRCLE_REPOSITORY: Final = with_slash("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
+
+
+def _circle_repository(env: Env) -> str:
+    """Return ``owner/name``; empty where one of the two is missing."""
+    parts = [env.get("CIRCLE_PROJECT_USERNAME"), env.get("CIRCLE_PROJECT_REPONAME")]
+    return "/".join(filter(None, parts)) if all(parts) else ""
 
 
 def _is_drone(env: Env) -> bool:
@@ -35,22 +40,17 @@ def _is_drone(env: Env) -> bool:
     return env.get("DRONE", "").lower() == "true" and not is_harness
 
 
-def _is_drone_exec(env: Env) -> bool:
-    """``drone exec``: each pipeline is build 1, of no server."""
-    return env.get("DRONE_BUILD_NUMBER") == "1" and not env.get("DRONE_SYSTEM_HOST")
-
-
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
         equals("CIRCLECI", "true"),
         parts=(_CIRCLE_WORKFLOW, "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
-        label=(_CIRCLE_REPOSITORY, _CIRCLE_WORKFLOW, "CIRCLE_JOB"),
+        label=(_circle_repository, _CIRCLE_WORKFLOW, "CIRCLE_JOB"),
         attempt=by_name(
             first_set("CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_WORKFLOW_ID"),
             is_later=differs("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"),
         ),
-        repository=_CIRCLE_REPOSITORY,
+        repository=_circle_repository,
         repository_address="CIRCLE_REPOSITORY_URL",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
@@ -126,7 +126,7 @@ SMALL_SYSTEMS: Final = (
         branches=("DRONE_BRANCH", "DRONE_SOURCE_BRANCH"),
         # `custom` is a build that a person or the API started
         by_hand=equals("DRONE_BUILD_EVENT", "custom", "cron", "promote", "rollback"),
-        is_local=_is_drone_exec,
+        is_local=is_first("DRONE_BUILD_NUMBER", without="DRONE_SYSTEM_HOST"),  # `drone exec`
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",

@@ -90,18 +90,6 @@ def first_set(*cells: Cell) -> Cell:
     return first
 
 
-def with_slash(owner: Cell, name: Cell) -> Cell:
-    """Return the cell for ``owner/name``; it tells nothing where one of the two is missing."""
-
-    def both(env: Env) -> str:
-        parts = [value_of(owner, env), value_of(name, env)]
-        if not all(parts):
-            return ""
-        return "/".join(parts)
-
-    return both
-
-
 def pushed_by(login: str, event: str, branch: str, default: str) -> Cell:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request,
     that is built. The arguments are names of variables.
@@ -158,6 +146,13 @@ def differs(variable: str, other: str) -> Condition:
         return (repository_of(first) or first) != (repository_of(second) or second)
 
     return are_different
+
+
+def is_first(number: str, *, without: str) -> Condition:
+    """Return the condition that ``number`` is 1 and ``without`` has no value: a runner at someone's
+    desk gives each workflow run the number 1, and knows no server.
+    """
+    return lambda env: env.get(number) == "1" and not env.get(without)
 
 
 def any_of(*conditions: Condition) -> Condition:

@@ -370,21 +370,15 @@ def task_of(
     if inputs is None:
         return task
     folder = inputs.output_dir
+    played = what_is_played(inputs, platform, safe)
     return task._replace(
         name=safe.clean(inputs.task) if inputs.task else None,
         title=safe.clean(text.first_line(inputs.prompt) or "Mogplex", limit=text.TITLE_LIMIT),
         words=safe.clean(inputs.prompt, limit=MESSAGE_LIMIT),
         repo_shown=safe.clean(found or inputs.repo or ""),
-        dry_run=_dry_run(inputs, platform, safe),
+        dry_run=played and safe.sentence("Dry run of ", played, ": nothing was sent."),
         output_dir=_path(folder, platform, safe) if folder else None,
     )
-
-
-def _dry_run(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    played = what_is_played(inputs, platform, safe)
-    if played is None:
-        return None
-    return safe.sentence("Dry run of ", played, ": nothing was sent.")
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:

@@ -156,7 +156,7 @@ class Log(Report):
         elif run.ending.result is not Result.SKIPPED:
             # Of those that were skipped one line says it, and the table at the end names them.
             log.end(run)
-            self._end_of_folded(run, log.lines)
+            self._end_of_folded(run, log.kept.all())
 
     def _end_of_folded(self, run: "RunFacts", kept: Sequence[SafeText]) -> None:
         """Write how one run of several ended, and the lines of its log; one that succeeded has a
@@ -287,25 +287,20 @@ class _FoldedLog:
         self._takes = takes
         self._job_log = lines
         self._name = run.name
-        self._kept = KeptLines(lines.safe, room)
-        self._log = RunLog(self._kept, run.inputs)
+        self.kept = KeptLines(lines.safe, room)
+        self._log = RunLog(self.kept, run.inputs)
 
     def on(self, update: u.Update) -> None:
         """Keep an update, and write its first line immediately if it is a turning point."""
         self._log.settle(update)
-        self._kept.first_of_update = None
+        self.kept.first_of_update = None
         self._log.on(update)
-        if self._takes(update) and self._kept.first_of_update:
-            self._job_log.say(self._name, " ", self._kept.first_of_update)
+        if self._takes(update) and self.kept.first_of_update:
+            self._job_log.say(self._name, " ", self.kept.first_of_update)
 
     def end(self, run: "RunFacts") -> None:
         """Finish the run's own log."""
         self._log.end(run)
-
-    @property
-    def lines(self) -> Sequence[SafeText]:
-        """All lines that were kept."""
-        return self._kept.all()
 
 
 def _log_file_name(run: "RunFacts") -> str:

@@ -69,13 +69,11 @@ def state_after_stop(
     """Return the state of the run of a step that a stop signal ended. ``inputs`` is None if the
     step ended before they were read, or had no run.
     """
-    if inputs is None or inputs.dry_run:
-        return safe.line("No run was started.")
-    if details.may_go_on:
+    if inputs is not None and not inputs.dry_run and details.may_go_on:
         return _may_be_running(
             details, inputs, safe, is_stopped=True, is_found_again=is_found_again
         )
-    if details.run is None:
+    if inputs is None or inputs.dry_run or details.run is None:
         return safe.line("No run was started.")
     if details.cancelled_by_step or details.run.status == "cancelled":
         return safe.line("The run was cancelled.")

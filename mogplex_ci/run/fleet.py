@@ -11,10 +11,11 @@ from contextlib import nullcontext
 from math import inf
 from queue import SimpleQueue
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import HeldBackError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, interrupted
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
@@ -32,9 +33,6 @@ from mogplex_ci.run.updates import (
     Update,
 )
 from mogplex_ci.waiting import Stop, StopRequested
-
-if TYPE_CHECKING:
-    from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
 _REJECTED_AGAIN: Final = (
@@ -103,7 +101,7 @@ class Fleet(Generic[T]):
         self,
         items: Sequence[T],
         execute: Callable[[T, Stop], Generator[Update, None, RunResult]],
-        inputs: "ActionInputs",
+        inputs: ActionInputs,
         service: Service,
     ) -> None:
         """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends

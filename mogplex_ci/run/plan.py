@@ -1,19 +1,14 @@
 """The plan of a step before it starts anything: its runs, and the plan of each."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repair, Repo, StartRequest
+from mogplex_ci.run.start import Key
+from mogplex_ci.sanitize import SafeText
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repair, Repo, StartRequest
-    from mogplex_ci.run.start import Key
-    from mogplex_ci.sanitize import SafeText
-
-
-FaultOf: TypeAlias = "Callable[[str], str | None]"
+FaultOf: TypeAlias = Callable[[str], str | None]
 """Returns the environment's hint about a repository that Mogplex does not know."""
 
 
