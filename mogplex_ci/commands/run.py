@@ -15,6 +15,7 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.read import start_body
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
@@ -112,14 +113,9 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         MogplexError: the API refuses, or gives no usable answer.
         StopRequested: a stop signal came.
     """
-    request: dict[str, object] = {"repoId": session.repo_id(options.repo), "prompt": prompt}
-    for spec in inputs().values():
-        value = getattr(options, spec.field, None)
-        if not spec.api_field or spec.name == "prompt" or not value:
-            continue
-        if spec.is_upper:
-            value = value.upper()
-        request[spec.api_field] = value
+    given = {name: value or None for name, value in vars(options).items()}
+    given |= {"prompt": prompt, "mode": options.mode.upper() or None}
+    request = start_body(session.repo_id(options.repo), given)
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.service, request, key, "attach")

@@ -79,14 +79,7 @@ class ActionInputs(DeclaredInputs):
                 base_branch=repair.base_branch or self.base_branch,
                 create_branch=None,
             )
-        request: dict[str, object] = {"repoId": repo_id}
-        for spec in inputs().values():
-            if spec.api_field is None:
-                continue
-            value = getattr(typed, spec.field)
-            if value is not None:
-                request[spec.api_field] = value
-        return {**request, **self.run_options}
+        return {**start_body(repo_id, typed._asdict()), **self.run_options}
 
 
 class MatrixJob(NamedTuple):
@@ -257,6 +250,18 @@ def _no_time_left(job_end: JobEnd | None) -> Iterator[Problem]:
         seconds = max(job_end.seconds_left, 0)
         fault = f"ends the job in {seconds:.0f} s, too soon to start a run"
         yield Problem(job_end.limit, fault, "Raise it, or start the step earlier in the job.")
+
+
+def start_body(repo_id: str, values: Mapping[str, object]) -> StartRequest:
+    """Return the body of the start call with the ``values`` that are not None, by the fields of
+    their inputs.
+    """
+    body: dict[str, object] = {"repoId": repo_id}
+    for spec in inputs().values():
+        value = values.get(spec.field)
+        if spec.api_field is not None and value is not None:
+            body[spec.api_field] = value
+    return body
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
