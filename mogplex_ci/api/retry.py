@@ -206,13 +206,10 @@ def parse_retry_after(header: str | None) -> float | None:
     if header is None:
         return None
     try:
-        seconds = _seconds_of(header)
+        if re.fullmatch(_NUMBER, header):
+            seconds = float(header)
+        else:
+            seconds = parsedate_to_datetime(header).timestamp() - time()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _seconds_of(header: str) -> float:
-    if re.fullmatch(_NUMBER, header):
-        return float(header)
-    return parsedate_to_datetime(header).timestamp() - time()

@@ -102,13 +102,7 @@ class Console:
         self.safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
         self._platform = detect(env, sys.stdout)
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-        self.terminal: TextIO | None = None
-        """Stdout when it is a terminal that a person watches and on which lines can be
-        rewritten.
-        """
-        can_rewrite_lines = env.get("TERM", "dumb") != "dumb"
-        if sys.stdout.isatty() and can_rewrite_lines and not env.get("CI"):
-            self.terminal = sys.stdout
+        self.terminal = self._platform.terminal
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""

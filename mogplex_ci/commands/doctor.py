@@ -177,11 +177,9 @@ def _repo_of(step: Step, service: Service, run: StepRun) -> Repo | None:
             step.recorder.warn("Repository", _NOT_LISTED, Untrusted(name))
         else:
             step.recorder.log.hidden_repos({name: Match((repo,))})
-    if repo is not None:
-        github = step.github(run.inputs, repo.full_name.text)
-        with contextlib.ExitStack() as connections:
-            if github is not None:
-                connections.callback(github.close)
+    github = step.github(run.inputs, repo.full_name.text) if repo is not None else None
+    if github is not None:
+        with contextlib.closing(github):
             require_rights_of_run(step, run.plan, repo, github)
     return repo
 

@@ -4,6 +4,7 @@ errors.
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
 
 BASE: Final = "/api/v1/mogplex"
+UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+"""An id that the service's database takes; hyphens may be missing."""
 _BOTH: Final = (
     ("repos", "GET", "/repos"),
     ("start", "POST", "/runs"),

@@ -2,16 +2,14 @@
 did not start.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.routes import Answer, Refused, ok
+from mogplex_ci.emulator.routes import UUID, Answer, Refused, ok
 from mogplex_ci.emulator.run import Run
 
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _LOGS: Final = ("install_log", "dev_log")
 
 
@@ -23,7 +21,7 @@ def list_sandboxes(runs: Iterable[Run], request: Request, limit: int) -> Answer:
     """
     repo_id = request.args.get("repo_id")
     status = request.args.get("status")
-    if repo_id is not None and not _UUID.fullmatch(repo_id):
+    if repo_id is not None and not UUID.fullmatch(repo_id):
         raise Refused("INTERNAL_ERROR", "Failed to list sandboxes")
     rows = [
         row
@@ -42,7 +40,7 @@ def read_logs(runs: Iterable[Run], sandbox_id: str) -> Answer:
     Raises:
         Refused: 404 for an unknown sandbox, 500 for an id that is no UUID.
     """
-    if not _UUID.fullmatch(sandbox_id):
+    if not UUID.fullmatch(sandbox_id):
         raise Refused("INTERNAL_ERROR", "Failed to load sandbox logs")
     for row in _rows(runs):
         if row["id"] == sandbox_id.lower():

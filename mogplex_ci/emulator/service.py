@@ -19,7 +19,7 @@ from mogplex_ci.emulator.resources import (
     read_artifact,
     read_skill,
 )
-from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
+from mogplex_ci.emulator.routes import UUID, Answer, Call, Refused, authorization, ok
 from mogplex_ci.emulator.run import TERMINAL, Accepted, Conditions, KillFailed, Run, Sandbox
 from mogplex_ci.emulator.sandboxes import list_sandboxes, read_logs
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, ScenarioSet
@@ -29,7 +29,6 @@ from mogplex_ci.emulator.world import Repo, Token, User, World
 
 MOST_RUNS: Final = 1_000
 """Beyond this many, the oldest ended runs are forgotten with their keys."""
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
 _CHALLENGE: Final = (
     'Bearer resource_metadata="{host}.well-known/oauth-protected-resource/api/v1/mogplex/mcp"'
@@ -171,7 +170,7 @@ class Service:
     def _check_team(self, repo_id: str) -> None:
         """Ask whether the team that owns the repository lets keys start runs on it."""
         policy = "unknown"
-        if _UUID.fullmatch(repo_id):
+        if UUID.fullmatch(repo_id):
             policy = self._world.key_policy(repo_id)
         if policy == "unknown":
             raise Refused("SERVICE_UNAVAILABLE", _TEAM_IS_UNKNOWN)
@@ -283,7 +282,7 @@ class Service:
 
     def _run(self, token: Token, call: Call, failure: str) -> Run:
         """Return the run that the path names; an id that is no UUID fails in the database."""
-        if not _UUID.fullmatch(call.run_id):
+        if not UUID.fullmatch(call.run_id):
             raise Refused("INTERNAL_ERROR", failure)
         run = self.runs.with_id(token.user, call.run_id)
         if run is None:

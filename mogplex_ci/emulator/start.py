@@ -117,7 +117,8 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str, *, newest: bool)
     prompt = trim(body.get("prompt"))
     if prompt is None:
         raise Refused("BAD_REQUEST", "Prompt is required")
-    if _utf16_length(prompt) > _MAX_PROMPT:
+    units = len(prompt.encode("utf-16-le", "surrogatepass")) // 2
+    if units > _MAX_PROMPT:
         raise Refused("BAD_REQUEST", "Prompt is too long")
     harness = trim(body.get("harness")) or _HARNESSES[0]
     if harness not in (_HARNESSES if newest else _HARNESSES[:2]):
@@ -253,10 +254,6 @@ def _generated_branch(key: str, request: StartRequest, *, newest: bool) -> str:
 
 def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def _utf16_length(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _no_constant(name: str) -> object:

@@ -111,7 +111,7 @@ class EventStream:
         with self._lock:
             now = self._clock.now()
             event_at = self._run.next_event_at()
-            times = []
+            times = [math.inf]
             if event_at is not None:
                 times.append(event_at - now)
             if (
@@ -121,8 +121,6 @@ class EventStream:
             ):
                 times.append(self._opened_at + self._fault.close - now)
             # Rounding may make an event due at this very moment, but not written yet.
-            if not times:
-                return math.inf
             return self._clock.real_seconds(max(min(times), _TICK))
 
     def has_changed(self) -> bool:

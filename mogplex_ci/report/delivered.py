@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mogplex_ci.report import text
 from mogplex_ci.run.delivery import claims
-from mogplex_ci.run.result import Gate, Round, RunDetails, gate_label
+from mogplex_ci.run.result import Gate, RunDetails, gate_label
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
@@ -126,7 +126,16 @@ def delivered_of(
     worked_on = details.branch
     pull_request = details.pull_request_url(servers)
     commit = safe.identifier(details.commit)
-    rounds = tuple(_round_facts(each, safe) for each in details.rounds)
+    rounds = tuple(
+        RoundFacts(
+            run_id=safe.identifier(each.run_id),
+            commit=safe.identifier(each.commit),
+            found=faults_line(each.gates, safe),
+            gates=tuple(gate_facts(gate, safe) for gate in each.gates),
+            ended=text.our_words(each.ended, safe),
+        )
+        for each in details.rounds
+    )
     if is_dry_run and worked_on is not None:
         worked_on = Untrusted(f"dry-run/{worked_on.text}")
     if is_dry_run and pull_request is not None:
@@ -219,13 +228,3 @@ def faults_line(gates: Sequence[Gate], safe: Sanitizer) -> SafeText:
         return safe.line("All gates passed")
     found = [gate_facts(gate, safe).with_items(safe) for gate in rejecting]
     return safe.sentence(*text.join_present("; ", *found))
-
-
-def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
-    return RoundFacts(
-        run_id=safe.identifier(this.run_id),
-        commit=safe.identifier(this.commit),
-        found=faults_line(this.gates, safe),
-        gates=tuple(gate_facts(gate, safe) for gate in this.gates),
-        ended=text.our_words(this.ended, safe),
-    )

@@ -178,15 +178,18 @@ class ArtifactFile(FileReport):
 
     def end(self, step: StepFacts) -> None:
         """Write the file, if there is an artifact."""
-        found = [_artifact_of(run) for run in step.runs if run.delivered.artifact is not None]
+        found = [
+            {
+                "repo": run.task.repo,
+                "task": run.task.name,
+                "artifact": json.loads(run.delivered.artifact),
+            }
+            for run in step.runs
+            if run.delivered.artifact is not None
+        ]
         if not found:
             discard(self._path)
         elif step.subject is not None:
             write_json(self._path, found[0]["artifact"])
         else:
             write_json(self._path, found)
-
-
-def _artifact_of(run: RunFacts) -> dict[str, object]:
-    artifact = json.loads(run.delivered.artifact or "null")
-    return {"repo": run.task.repo, "task": run.task.name, "artifact": artifact}

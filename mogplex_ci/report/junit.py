@@ -5,7 +5,6 @@ from typing import Final
 from xml.etree import ElementTree
 
 from mogplex_ci.report import FileReport
-from mogplex_ci.report.delivered import GateFacts
 from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 from mogplex_ci.workspace import write_whole
 
@@ -59,13 +58,9 @@ def _add_run(suite: ElementTree.Element, run: RunFacts) -> None:
             said.append(f"Round {number}, run {each.run_id}: {each.found}")
         ElementTree.SubElement(case, "system-out").text = "\n".join(said)
     for gate in run.delivered.gates:
-        _add_gate(suite, class_name, gate)
-
-
-def _add_gate(suite: ElementTree.Element, class_name: str, gate: GateFacts) -> None:
-    case = _add_case(suite, class_name, gate.name, 0.0)
-    if gate.error_code is not None:  # it rejects the run
-        _add_text(case, "failure", gate.error_code, [gate.found, *gate.items, gate.remedy])
+        case = _add_case(suite, class_name, gate.name, 0.0)
+        if gate.error_code is not None:  # it rejects the run
+            _add_text(case, "failure", gate.error_code, [gate.found, *gate.items, gate.remedy])
 
 
 def _add_fault(case: ElementTree.Element, element: str, ending: EndingFacts) -> None:

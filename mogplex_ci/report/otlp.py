@@ -12,7 +12,7 @@ from mogplex_ci import __version__
 from mogplex_ci.api.transport import (
     failure_of,
 )  # loads requests without the parts that it can spare
-from mogplex_ci.report.spans import CONVENTIONS, SERVICE, Attribute, Span, Trace
+from mogplex_ci.report.spans import CONVENTIONS, SERVICE, Attribute, Span
 from mogplex_ci.urls import host_of
 
 import requests  # isort: skip
@@ -26,7 +26,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_i
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.context import Context
 
@@ -38,9 +38,9 @@ logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
 logging.getLogger("opentelemetry").propagate = False
 
 
-def send(trace: Trace, collector: Collector, env: Mapping[str, str]) -> bool:
-    """Send a trace and return whether the collector took it, or the sampler does not want it. May
-    take as long as the collector wants.
+def send(root: Span, parts: Sequence[Span], collector: Collector, env: Mapping[str, str]) -> bool:
+    """Send a trace, the span of a step and those below it. Return whether the collector took it, or
+    the sampler does not want it. May take as long as the collector wants.
     """
     recorded = InMemorySpanExporter()
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
@@ -48,10 +48,10 @@ def send(trace: Trace, collector: Collector, env: Mapping[str, str]) -> bool:
     tracer = provider.get_tracer("mogplex_ci", __version__, CONVENTIONS)
     carrier = {name.lower(): env.get(name, "") for name in ("TRACEPARENT", "TRACESTATE")}
     parent = TraceContextTextMapPropagator().extract(carrier)
-    step = _started(tracer, trace.step, parent)
-    for part in trace.parts:
+    step = _started(tracer, root, parent)
+    for part in parts:
         _started(tracer, part, set_span_in_context(step)).end(part.ended)
-    step.end(trace.step.ended)
+    step.end(root.ended)
     spans = recorded.get_finished_spans()
     if not spans:
         return True

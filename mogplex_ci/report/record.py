@@ -11,7 +11,6 @@ from typing import Final
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report.delivered import ITEM_LIMIT, gate_facts
-from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.words.event_words import event_text
@@ -33,6 +32,10 @@ def record_of(
         return None
     before = delivery.branch_before or delivery.base_before
     image = image_of(platform.env)
+    required: list[CleanText] | None = None
+    if delivery.required_checks is not None:
+        names = delivery.required_checks[:MOST_CHECKS]
+        required = [safe.clean(name, limit=ITEM_LIMIT) for name in names]
     run_ids = [each.run_id for each in details.rounds if each.run_id] or [run.id]
     return {
         "version": RECORD_VERSION,
@@ -49,7 +52,7 @@ def record_of(
         "mode": safe.identifier(run.data.at("mode")),
         "runs": [safe.identifier(run_id) for run_id in run_ids],
         "gates": [_gate(gate, safe) for gate in details.gates],
-        "required_checks": _required_checks(delivery, safe),
+        "required_checks": required,
         "checks": [
             {
                 "name": safe.clean(check.name, limit=ITEM_LIMIT),
@@ -81,13 +84,6 @@ def _gate(gate: Gate, safe: Sanitizer) -> dict[str, object]:
         "found": facts.found,
         "items": items,
     }
-
-
-def _required_checks(delivery: Delivery, safe: Sanitizer) -> list[CleanText] | None:
-    if delivery.required_checks is None:
-        return None
-    names = delivery.required_checks[:MOST_CHECKS]
-    return [safe.clean(name, limit=ITEM_LIMIT) for name in names]
 
 
 def _job(platform: Platform, safe: Sanitizer) -> dict[str, object]:

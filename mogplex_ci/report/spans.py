@@ -78,10 +78,3 @@ class Span(NamedTuple):
     events: tuple[SpanEvent, ...] = ()
     is_remote: bool = False
     """Whether another service did the work."""
-
-
-class Trace(NamedTuple):
-    """The span of a step, and those below it."""
-
-    step: Span
-    parts: tuple[Span, ...]

@@ -25,7 +25,6 @@ from mogplex_ci.report.spans import (
     AttributeValue,
     Span,
     SpanEvent,
-    Trace,
 )
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Gate, Result
@@ -133,9 +132,8 @@ class Traces(Report):
 
         attributes = self._step_attributes(step)
         root = Span(TASK, self._began, self._now(), attributes, _error_of(step.ending))
-        trace = Trace(root, tuple(self._parts))
         collector = Collector()
-        if not self._was_sent(partial(send, trace, collector, self._platform.env)):
+        if not self._was_sent(partial(send, root, self._parts, collector, self._platform.env)):
             host = Untrusted(self._host)
             template: LiteralString = "Could not send the trace to {}: {}"
             self._lines.warn("Traces", self._safe.line(template, host, collector.failure))

@@ -171,11 +171,6 @@ class Follower:
     def _last_check_at(self) -> float:
         return self._service.deadline - LAST_CHECK_SECONDS
 
-    @property
-    def _must_wait_past_deadline(self) -> bool:
-        """Whether the API asks to wait until after the deadline."""
-        return self.health.trouble is not None and self.health.not_before > self._service.deadline
-
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
     ) -> Generator[Update, None, updates.Polling | None]:
@@ -239,7 +234,8 @@ class Follower:
         self._service.sleep_until(self._last_check_at)
         if self._service.now >= deadline:
             return
-        if self._must_wait_past_deadline:
+        # The API asks to wait until then.
+        if self.health.trouble is not None and self.health.not_before > deadline:
             self._service.sleep_until(deadline)
             return
         try:

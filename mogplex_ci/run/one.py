@@ -129,14 +129,11 @@ class Execution:
         started, that is a timeout: the codes of an outage are for steps that started nothing.
         """
         has_started_one = self._started is not None or self._plan.repair is not None
-        if has_started_one and self._is_out_of_time(error):
+        is_late = self._service.now >= self._service.deadline - LAST_SECONDS
+        is_out_of_time = error.patience == inf or (error.patience > 0 and is_late)
+        if has_started_one and is_out_of_time:
             return timed_out_in_outage("another run could not be started", error)
         return ending_of_error(error)
-
-    def _is_out_of_time(self, error: errors.MogplexError) -> bool:
-        """Whether ``error`` ended the step because no time was left to ask again."""
-        is_late = self._service.now >= self._service.deadline - LAST_SECONDS
-        return error.patience == inf or (error.patience > 0 and is_late)
 
     def details(self) -> RunDetails:
         """Return the known facts about the run so far."""

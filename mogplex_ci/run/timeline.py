@@ -242,7 +242,9 @@ class Timeline:
         """
         event = event._replace(data=_NOT_KEPT)
         self.event_count += 1
-        self._now = self._time_of(event)
+        if event.created_at is not None:  # else it happened together with the one before it
+            self.started = self.started or event.created_at
+            self._now = max((event.created_at - self.started).total_seconds(), 0.0)
         self.last = max(self.last, self._now)
         self._read_facts(event)
         additions = list(self._read(event))
@@ -439,15 +441,6 @@ class Timeline:
         outcome.delivery_failed = outcome.delivery_failed or end.in_delivery
         if event.kind is EventKind.FAILED:
             outcome.failure = end.error or outcome.failure or event.message
-
-    def _time_of(self, event: Event) -> float:
-        """Return when it happened; an event without a time happened together with the one before
-        it.
-        """
-        if event.created_at is None:
-            return self._now
-        self.started = self.started or event.created_at
-        return max((event.created_at - self.started).total_seconds(), 0.0)
 
     def _say(self, pieces: Iterable[Piece]) -> Iterator[Addition]:
         for words, number in pieces:

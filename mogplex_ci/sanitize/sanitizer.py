@@ -203,10 +203,6 @@ class Sanitizer:
         """
         return _Json(value._value, self._scrub).value
 
-    def details(self, value: Untrusted) -> CleanText:
-        """Return a JSON value as clean text; see ``listed``."""
-        return self.clean(self.listed(value))
-
     def listed(self, value: Untrusted) -> Untrusted:
         """Return a JSON value as text, one ``name.name: value`` a line; text of several lines
         stands below its name.

@@ -290,9 +290,7 @@ def ask_github(
     if (github := step.github(inputs, repository)) is None:
         return None
     deadline = step.clock.monotonic() + _ASK_SECONDS
-    try:
+    with contextlib.closing(github):
         return finish(
             retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline)
         )
-    finally:
-        github.close()

@@ -142,10 +142,10 @@ def test_githubs_parser_works_without_what_is_left_out(image: str) -> None:
 def test_a_trace_can_be_sent_without_what_is_left_out(image: str) -> None:
     code = (
         "from mogplex_ci.report.otlp import Collector, send\n"
-        "from mogplex_ci.report.spans import Span, SpanEvent, Trace\n"
+        "from mogplex_ci.report.spans import Span, SpanEvent\n"
         "span = Span('a', 1, 2, {'b': 1}, 'C', (SpanEvent('d', 1, {'e': True}),))\n"
         "collector = Collector()\n"
-        "print(send(Trace(span, (span,)), collector, {}), collector.failure)"
+        "print(send(span, (span,), collector, {}), collector.failure)"
     )
     env = [
         *("--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
-from mogplex_ci.report.blocks import Block
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.story import (
     Matter,
@@ -171,18 +170,17 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "sha256": _sha256, "kind": _kind_of_block}
+    environment.filters |= {
+        "duration": duration,
+        "sha256": _sha256,
+        "kind": lambda block: type(block).__name__,
+    }
     return environment
 
 
 def _sha256(text: str) -> str:
     """Return the hash of a style or script, as a policy names it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _kind_of_block(block: Block) -> str:
-    """Return the name of a block's type, for the macro that writes it."""
-    return type(block).__name__
 
 
 def _filters_of(tools: Sequence[ToolUse], safe: Sanitizer) -> Sequence[tuple[str, int]]:
@@ -238,7 +236,7 @@ def _shown(
 
 def _below(words: EntryText, safe: Sanitizer) -> str:
     """Return the details that unfold below the line of an entry."""
-    parts = [safe.details(details) for details in words.details]
+    parts = [safe.clean(safe.listed(details)) for details in words.details]
     if words.message and long_lines(words.message, safe.block):
         parts.insert(0, safe.clean(words.message))
     return "\n".join(parts)
