@@ -53,7 +53,12 @@ def load(path: Path, schema: str) -> Document:
     Raises:
         DocumentError: the file cannot be read, is not YAML, or breaks the schema.
     """
-    document = _parse(str(path), read_text(path, _MAX_BYTES))
+    text = read_text(path, _MAX_BYTES)
+    try:
+        found = read_as_json(text, max_values=_MAX_VALUES)
+    except YamlError as error:
+        raise DocumentError(f"{path}:{error.line}: {field_name(error.path)}: {error}") from None
+    document = Document(str(path), found.value, found.lines)
     mistakes = [
         document.describe(path, message)
         for path, message in errors_of(document.value, schema_of(schema))
@@ -167,11 +172,3 @@ def _masked(text: str) -> str:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _parse(name: str, text: str) -> Document:
-    try:
-        found = read_as_json(text, max_values=_MAX_VALUES)
-    except YamlError as error:
-        raise DocumentError(f"{name}:{error.line}: {field_name(error.path)}: {error}") from None
-    return Document(name, found.value, found.lines)

@@ -47,7 +47,8 @@ def judge_run(
     artifact = None
     for kind in wanted:
         has_failed = any(not gate.passed for gate in gates)
-        if has_failed and not _is_of_use(kind, inspection):
+        is_of_use = inspection.inputs.repair > 0 if kind.is_slow else kind is not BRANCH
+        if has_failed and not is_of_use:
             continue
         finding = yield from _find(kind, inspection)
         inspection = inspector.learn(inspection, finding)
@@ -97,13 +98,6 @@ def _wanted_gates(inspection: Inspection) -> list[GateKind]:
     if inspection.sources.scenario_rounds == ():
         return [kind for kind in wanted if not kind.is_for_github]
     return wanted
-
-
-def _is_of_use(kind: GateKind, inspection: Inspection) -> bool:
-    """Whether to judge a gate although another one has failed."""
-    if kind.is_slow:
-        return inspection.inputs.repair > 0
-    return kind is not BRANCH
 
 
 def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, GateFinding]:

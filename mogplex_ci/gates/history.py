@@ -110,7 +110,7 @@ class History:
         if tip != _NEW_BRANCH:
             since_tip = yield from self._compare(tip, self._commit)
             if since_tip.is_descendant and not (yield from self._brings_base(now, tip, since_tip)):
-                own = PathList(since_tip.paths, since_tip.is_complete)
+                own = PathList(_names(since_tip.files), since_tip.is_complete)
                 return Changes(now, own, own, is_old_commit=is_old_commit)
         since_now = yield from self._list(now, tip)
         since_noted = yield from self._list(begin.base_tip, tip)
@@ -125,7 +125,7 @@ class History:
         if tip:
             since_tip = yield from self._compare(tip, self._commit)
             if since_tip.is_descendant:
-                own = PathList(since_tip.paths, since_tip.is_complete)
+                own = PathList(_names(since_tip.files), since_tip.is_complete)
                 return Changes("", own, own, is_old_commit=self._commit == tip)
         raise GitHubError("no comparison shows the run's changes", remedy=_OWN_BRANCH)
 
@@ -170,7 +170,7 @@ class History:
         """Return the paths that are the run's, compared with one tip of the base."""
         after = yield from self._changed_since(base, self._commit)
         if tip == _NEW_BRANCH:
-            return PathList(after.paths, after.is_complete)
+            return PathList(_names(after.files), after.is_complete)
         before = yield from self._changed_since(base, tip)
         differing, alike = _sorted_out(before.files, after.files)
         is_complete = before.is_complete and after.is_complete
@@ -187,7 +187,7 @@ class History:
         back = yield from self._compare(after.merge_base, before.merge_base)
         if not (forth.is_complete and back.is_complete):
             return files
-        moved = {*forth.paths, *back.paths}
+        moved = set(_names((*forth.files, *back.files)))
         return [file for file in files if moved & {file.path, file.previous_path}]
 
     def _without_approved(self, changes: Changes) -> Generator[Update, None, Changes]:

@@ -51,13 +51,6 @@ class Comparison(NamedTuple):
         """Whether ``files`` holds every file."""
         return len(self.files) < MAX_COMPARED_FILES
 
-    @property
-    def paths(self) -> tuple[Untrusted, ...]:
-        """Paths of the changed files; both names of a renamed one."""
-        old_names = (file.previous_path for file in self.files)
-        names = (file.path for file in self.files)
-        return (*names, *(name for name in old_names if name is not None))
-
 
 class Move(NamedTuple):
     """A branch was pushed, created, merged into or deleted."""

@@ -166,7 +166,9 @@ def _not_a_mapping(name: str) -> Problem:
 def _fault_of_value(name: str, value: object) -> Problem | None:
     """Return what is wrong with a name and the shape of its value, or None."""
     if name not in inputs():
-        return _unknown_name(name)
+        known_names = {each: each for each in (*inputs(), "tasks")}
+        remedy = instead_of(name, known_names, otherwise=SEE_INPUTS)
+        return Problem("run-file", "is not an input", remedy, Untrusted(name))
     known = inputs()[name]
     if not known.is_for_run_file:
         fault = "must not be set in a run file"
@@ -176,12 +178,6 @@ def _fault_of_value(name: str, value: object) -> Problem | None:
         remedy = "Write one string, number or boolean."
         return Problem("run-file", "has more than one value", remedy, Untrusted(known.name))
     return None
-
-
-def _unknown_name(name: str) -> Problem:
-    known = {name: name for name in (*inputs(), "tasks")}
-    remedy = instead_of(name, known, otherwise=SEE_INPUTS)
-    return Problem("run-file", "is not an input", remedy, Untrusted(name))
 
 
 def _as_options(node: Any) -> Any:

@@ -60,18 +60,14 @@ class InputSources(NamedTuple):
         A task that is called ``all``, or has a comma in its name, is one task.
         """
         text = self.given.get("task", "")
-        known: list[str] = []
-        if self.run_file is not None:
-            known = list(map(str, self.run_file.tasks))
+        known = list(map(str, self.run_file.tasks)) if self.run_file is not None else []
         if not known or text in known:
             return []
         if text == ALL_TASKS:
             return known
         parts = [part.strip() for part in re.split(r"[,\n]", text)]
         names = list(dict.fromkeys(filter(None, parts)))
-        if len(names) == 1:
-            return []
-        return names
+        return names if len(names) > 1 else []
 
     def texts(self, task: str = "") -> tuple[Mapping[str, str], Sequence[Problem]]:
         """Return the text of every input that has one, not checked yet; and what is wrong with the

@@ -268,17 +268,14 @@ class Webhook(NamedTuple):
         if name == "workflow_run":
             return _untrusted_workflow_run(_object(self.payload, "workflow_run"))
         if name in _BY_PEOPLE:
-            return self._untrusted_deployment(trust)
+            if self._is_allowed_app(trust) or self._is_person(self._actor):
+                return None
+            return f"the event {name} was triggered by an app, perhaps for a fork's pull request"
         if name in AUTHORED:
             return self._untrusted_author(trust)
         is_readable = re.fullmatch("[a-z_]{1,40}", name) is not None
         shown = f"the event {name}" if is_readable else "the event of this job"
         return f"{shown} may be triggered by anyone"
-
-    def _untrusted_deployment(self, trust: Trust) -> str | None:
-        if self._is_allowed_app(trust) or self._is_person(self._actor):
-            return None
-        return f"the event {self.name} was triggered by an app, perhaps for a fork's pull request"
 
     def _untrusted_author(self, trust: Trust) -> str | None:
         login = _login(self._actor)

@@ -30,7 +30,7 @@ from mogplex_ci.words.event_words import EventText
 from mogplex_ci.workspace import discard, writable, write_whole
 
 if TYPE_CHECKING:
-    from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
+    from mogplex_ci.report.facts import RunFacts, StepFacts
 
 _LEFT_OUT: Final = 200
 """Characters of the event's words that are not in the prompt."""
@@ -242,22 +242,13 @@ class Log(Report):
             self._annotate_the_rest(failures[0].annotation if failures else None)
         else:
             write_blocks(self.lines, blocks)
-        self._link_report(step)
-        self._explain(step.ending)
-
-    def _link_report(self, step: "StepFacts") -> None:
-        """Show a link to the report in ``output-dir`` beside the job."""
-        if step.task.output_dir is None:
-            return
-        path = PurePosixPath(step.task.output_dir) / PAGE_FILE
-        url = self._safe.url(self.lines.platform.file_url(str(path)))
-        if url is not None:
-            self.lines.link(self._safe.line("Report"), url)
-
-    def _explain(self, ending: "EndingFacts") -> None:
-        """End the log of a failed step with its error code, its exit code, and the page that
-        explains the code.
-        """
+        if step.task.output_dir is not None:
+            path = PurePosixPath(step.task.output_dir) / PAGE_FILE
+            url = self._safe.url(self.lines.platform.file_url(str(path)))
+            if url is not None:
+                self.lines.link(self._safe.line("Report"), url)
+        # Last come the code, the exit code, and where the code is explained.
+        ending = step.ending
         if ending.exit_code != 0 and ending.error_code and ending.help_url:
             exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
             self.lines.say(exits, ": ", ending.help_url)

@@ -399,7 +399,10 @@ def _runs(step: StepFacts, safe: Sanitizer) -> b.RunsTable:
         "Result": [_result_cell(run, safe) for run in step.runs],
         "Repository": [shown(run.task.repo_shown) for run in step.runs],
         "Task": [shown(run.task.name) for run in step.runs],
-        "Time": [_time_cell(run, safe) for run in step.runs],
+        "Time": [
+            duration(run.ending.duration) if run.work is not None else safe.clean("")
+            for run in step.runs
+        ],
         "Pull request": [_pull_request_cell(run, safe) for run in step.runs],
         "Reason": [_reason_cell(run, safe) for run in step.runs],
     }
@@ -412,12 +415,6 @@ def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
     if run.work is None or run.work.doubt is None:
         return cell
     return safe.sentence(cell, ", doubted")
-
-
-def _time_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    if run.work is None:
-        return safe.clean("")
-    return duration(run.ending.duration)
 
 
 def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:

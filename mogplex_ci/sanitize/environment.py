@@ -62,7 +62,11 @@ def secrets_of(env: Mapping[str, str], contents: Iterable[str] = ()) -> set[str]
     }
     found = set(contents)
     for name, value in env.items():
-        if _is_secret_name(name.upper()):
+        upper = name.upper()
+        is_harmless = compiled(_HARMLESS_NAME).search(upper) or compiled(_OF_THE_SYSTEM).match(
+            upper
+        )
+        if not is_harmless and compiled(_TELLING_NAME).search(upper):
             found.add(value)
         if "://" in value and "@" in value:
             found.update(_url_passwords(value))
@@ -72,12 +76,6 @@ def secrets_of(env: Mapping[str, str], contents: Iterable[str] = ()) -> set[str]
 def _may_be_secret(value: str) -> bool:
     is_path = value.startswith("/") and compiled(_FULL_PATH).fullmatch(value) is not None
     return len(value.strip()) >= _SHORTEST and not is_path and value != _WORD_OF_TEST_DATABASES
-
-
-def _is_secret_name(name: str) -> bool:
-    if compiled(_HARMLESS_NAME).search(name) or compiled(_OF_THE_SYSTEM).match(name):
-        return False
-    return compiled(_TELLING_NAME).search(name) is not None
 
 
 def _url_passwords(text: str) -> Iterator[str]:

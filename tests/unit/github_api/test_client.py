@@ -69,7 +69,9 @@ def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHub, github: G
     moved = {"new.py": "on: push", ".github/ci.yml": None, "a b.py": ""}
     api.push("feature/#1", moved)
     comparison = github.compare("release/1.0", "feature/#1")
-    assert sorted(path.text for path in comparison.paths) == [".github/ci.yml", "a b.py", "new.py"]
+    names = [name for file in comparison.files for name in (file.path, file.previous_path)]
+    paths = [name for name in names if name is not None]
+    assert sorted(path.text for path in paths) == [".github/ci.yml", "a b.py", "new.py"]
     assert comparison.is_complete
     assert api.asked[-1].path.endswith("/compare/release%2F1.0...feature%2F%231")
     api.push("fix", {f"{number}.py": "" for number in range(300)})
