@@ -54,10 +54,10 @@ def unknown_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker for each processor, and two more: many tests wait for a process or a container. Each
+    """A worker for each processor, and three more: many tests wait for a process or a container. Each
     collects all.
     """
-    return (os.cpu_count() or 1) + 2
+    return (os.cpu_count() or 1) + 3
 
 
 _MOST_SECONDS = {"unit": 60, "faults": 120}

@@ -52,6 +52,7 @@ def test_a_failed_run_fails_the_job_and_still_has_outputs(
     assert "later step has <failed> <>" in result.lines()
 
 
+@pytest.mark.slow
 def test_each_job_of_a_matrix_has_its_own_run(
     image: str, emulator: Emulator, tmp_path: Path
 ) -> None:

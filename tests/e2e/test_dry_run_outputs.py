@@ -10,6 +10,7 @@ import pytest
 
 from tests.github_log import read_log
 from tests.program import GitHubStep
+from tests.slow import slow
 
 NO_COMMIT = "0" * 40
 
@@ -20,8 +21,8 @@ def step_of(folder: Path, scenario: str, **inputs: str) -> GitHubStep:
     return GitHubStep(folder, given, {"GITHUB_REPOSITORY": "acme/web"})
 
 
-@pytest.mark.parametrize("scenario", ["true", "success"])
-@pytest.mark.parametrize("branch", ["", "feature/login"])
+@pytest.mark.parametrize("scenario", ["true", *slow(["success"])])
+@pytest.mark.parametrize("branch", ["feature/login", *slow([""])])
 def test_the_outputs_lead_nowhere(tmp_path: Path, scenario: str, branch: str) -> None:
     step = step_of(tmp_path, scenario, branch=branch, create_branch="true")
     assert step.run().code == 0
@@ -46,7 +47,7 @@ def test_a_preview_leads_nowhere_either(tmp_path: Path) -> None:
     assert "Preview" not in ended.out
 
 
-@pytest.mark.parametrize("scenario", ["true", "success", "paused"])
+@pytest.mark.parametrize("scenario", ["true", *slow(["success", "paused"])])
 def test_the_reports_link_nothing(tmp_path: Path, scenario: str) -> None:
     step = step_of(tmp_path, scenario, summary="true")
     step.run()

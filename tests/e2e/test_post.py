@@ -471,6 +471,7 @@ def test_a_clean_up_that_is_stopped_says_at_once_what_may_still_be_running(
     assert (job.post().code, run.status) == (0, "cancelled")
 
 
+@pytest.mark.slow
 def test_thirty_dry_runs_at_once_in_one_folder_all_succeed_and_leave_nothing(
     tmp_path: Path, emulator: Emulator
 ) -> None:

@@ -36,13 +36,13 @@ each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind:
 ANOTHER = Kind("another run", {"status": 200, "body": OTHER_RUN}, 0)
 each_odd = pytest.mark.parametrize("kind", [*REFUSED, ANOTHER], ids=lambda kind: kind.name)
 each_proxy = pytest.mark.parametrize(
-    "kind", mostly_slow(PROXIES, every=7), ids=lambda kind: kind.name
+    "kind", mostly_slow(PROXIES, every=10), ids=lambda kind: kind.name
 )
 each_lasting = pytest.mark.parametrize(
     "kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name
 )
 each_kind = pytest.mark.parametrize(
-    "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=5), ids=lambda kind: kind.name
+    "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=9), ids=lambda kind: kind.name
 )
 each_call = pytest.mark.parametrize(
     ("service", "route", "position"),

@@ -265,7 +265,7 @@ def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -
     check_whole(works, played[2])
 
 
-@pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 2.5, 4.0, 6.5, 8.0, 20.0])
+@pytest.mark.parametrize("after", mostly_slow([1.0, 0.0, 0.3, 2.5, 6.5, 4.0, 8.0, 20.0], every=4))
 def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(
     each_world: World, after: float
 ) -> None:
@@ -337,7 +337,9 @@ def begun(fleet: Sequence[Case]) -> list[int]:
 
 @pytest.mark.parametrize(
     ("failing", "most", "at_once"),
-    [((0, 1, 2), 2, 40), ((3, 7), 1, 8), ((9,), 0, 4), ((0, 12, 20, 21), 3, 12)],
+    mostly_slow(
+        [((3, 7), 1, 8), ((0, 1, 2), 2, 40), ((9,), 0, 4), ((0, 12, 20, 21), 3, 12)], every=4
+    ),
 )
 def test_a_fleet_of_forty_starts_nothing_beyond_its_failures(
     failing: Sequence[int], most: int, at_once: int
@@ -366,7 +368,7 @@ def test_a_fleet_of_forty_starts_nothing_beyond_its_failures(
 
 
 @pytest.mark.parametrize(("failing", "scenario"), [((), ""), ((1,), "failed"), ((2,), "paused")])
-@pytest.mark.parametrize("at_once", [1, 2, 8, 40])
+@pytest.mark.parametrize("at_once", mostly_slow([2, 1, 8, 40], every=4))
 def test_a_fleet_of_forty_waits_for_its_canaries(
     failing: Sequence[int], scenario: str, at_once: int
 ) -> None:
@@ -388,7 +390,7 @@ def test_a_fleet_of_forty_waits_for_its_canaries(
 
 
 @pytest.mark.parametrize(
-    ("kill_after", "has_post"), mostly_slow(product([2, 3, 5, 20], [True, False]), every=3)
+    ("kill_after", "has_post"), mostly_slow(product([2, 3, 5, 20], [True, False]), every=8)
 )
 def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
     kill_after: int, has_post: bool

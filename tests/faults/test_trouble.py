@@ -358,7 +358,9 @@ def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, An
     assert case.live == []
 
 
-@pytest.mark.parametrize("row", [GITHUB.stop_seconds, GITLAB.stop_seconds])
+@pytest.mark.parametrize(
+    "row", [GITHUB.stop_seconds, pytest.param(GITLAB.stop_seconds, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("fault", [{"status": 503}, {"delay": 60.0}], ids=["refused", "hangs"])
 def test_a_cancel_keeps_to_the_seconds_of_the_system(
     world: World, row: StopSeconds, fault: dict[str, Any]

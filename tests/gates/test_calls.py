@@ -86,6 +86,7 @@ def test_waiting_for_checks_costs_nothing_while_nothing_changes(story: Story) ->
     assert len(counted) <= told("and `checks`") + 3
 
 
+@pytest.mark.slow
 def test_thirty_repositories_stay_within_the_limits_of_one_token(tmp_path: Path) -> None:
     """Played as one step; each run hands on the work of its own repository."""
     names = [f"acme/site-{number}" for number in range(30)]

@@ -19,6 +19,7 @@ from mogplex_ci.emulator.documents import errors_of
 from mogplex_ci.inputs.declared import inputs, kinds, load_schema
 from mogplex_ci.problems import Problem
 from tests.e2e.golden import check_golden
+from tests.slow import mostly_slow
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -88,7 +89,7 @@ TEXTS: Final = (
 """Texts that each kind of input is asked about."""
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", mostly_slow(EXAMPLES, every=4))
 def test_a_document_takes_what_it_took(name: str) -> None:
     schema = dict(load_schema(name))
     lines = [line for example in EXAMPLES[name] for line in described(schema, example)]
