@@ -49,13 +49,9 @@ EXAMPLES = {
         ),
     )
 }
-RECIPES = {
-    name: as_workflow(claim("docs/recipes.md", containing).code) or ""
-    for name, containing in {
-        "fix-build": "/workflows/fix-build.yml@",
-        "rehearsal": "dry-run: paused",
-    }.items()
-}
+FAILED_BUILD = "\n".join(re.findall(r"^#   (.*)", EXAMPLES["fix-build"], re.MULTILINE))
+"""The caller that the first lines of fix-build.yml show."""
+REHEARSAL = as_workflow(claim("docs/recipes.md", "dry-run: paused").code) or ""
 CALLER = """
 on: {on}
 jobs:
@@ -258,7 +254,7 @@ OWN_PROMPT = CALLER.format(
 STARTED = {
     "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Bring the dependencies up to date"]),
     "a failing build": Started(
-        *(RECIPES["fix-build"], "pull_request", pushed(PERSON)),
+        *(FAILED_BUILD, "pull_request", pushed(PERSON)),
         request={**ON_FEATURE, "base_branch": "main"},
         answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch",
         job_fails=True,
@@ -338,12 +334,8 @@ def test_an_event_starts_one_run_and_is_answered(
 @pytest.mark.parametrize(
     ("workflow", "event", "payload", "job_fails"),
     [
-        pytest.param(
-            RECIPES["fix-build"], "pull_request", pushed(PERSON, **FORK), True, id="a fork"
-        ),
-        pytest.param(
-            RECIPES["fix-build"], "pull_request", pushed(APP), True, id="the agent's own push"
-        ),
+        pytest.param(FAILED_BUILD, "pull_request", pushed(PERSON, **FORK), True, id="a fork"),
+        pytest.param(FAILED_BUILD, "pull_request", pushed(APP), True, id="the agent's own push"),
         pytest.param(
             EXAMPLES["label"],
             "issues",
@@ -383,7 +375,7 @@ def test_an_event_starts_one_run_and_is_answered(
             id="a comment on a fork's pull request",
         ),
         pytest.param(
-            RECIPES["fix-build"],
+            FAILED_BUILD,
             "pull_request",
             unlabeled(pushed(PERSON)),
             True,
@@ -393,7 +385,7 @@ def test_an_event_starts_one_run_and_is_answered(
             EXAMPLES["bot"], "pull_request", of_bot("dependencies"), False, id="a bot's own label"
         ),
         pytest.param(
-            RECIPES["fix-build"],
+            FAILED_BUILD,
             "pull_request",
             {**pushed(PERSON), "action": "labeled", "label": {"name": "docs"}},
             True,
@@ -545,7 +537,7 @@ SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {
         "success",
         [r"Following existing run \S+ \(.*", REVIEW],
     ),
-    "rehearsal": (RECIPES["rehearsal"], "success", []),
+    "rehearsal": (REHEARSAL, "success", []),
 }
 """By example: the workflow, what runs play, and patterns of lines that later steps and jobs
 print.
