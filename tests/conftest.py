@@ -54,8 +54,8 @@ def unknown_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker for each processor, and three more: many tests wait for a process or a container. Each
-    collects all.
+    """A worker for each processor, and three more: many tests wait for a process or a container.
+    Each collects all.
     """
     return (os.cpu_count() or 1) + 3
 
