@@ -116,14 +116,15 @@ class StateFiles:
             try:
                 _prepare(folder)
                 write_whole(folder / file_name, text, 0o600)
-                break
             except OSError:
                 if folder == folders[-1]:
                     raise
-        for other in folders:
-            if other != folder:
-                with suppress(OSError):
-                    discard(other / file_name)
+                continue
+            for other in folders:
+                if other != folder:
+                    with suppress(OSError):
+                        discard(other / file_name)
+            return
 
     def remove(self, name: str) -> None:
         """Remove the file of a run that is over.
