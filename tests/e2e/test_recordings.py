@@ -99,7 +99,7 @@ def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(
     ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
     assert ended.code == is_cut_off, ended.out
     assert (
-        "The recording stops here; it does not tell how the run ended" in ended.out
+        "The recording stops here; it does not say how the run ended" in ended.out
     ) == is_cut_off
     assert "No code changes to deliver" in ended.out
 
