@@ -237,7 +237,7 @@ class MissingTokenError(NotAuthorizedError):
 
     def __init__(self, advice: str) -> None:
         """``advice`` says how the CI system hands secrets to a job."""
-        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To skip the step instead of failing, set [[on-blocked: skip]]."
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To skip instead, set [[on-blocked: skip]]."
         super().__init__("there is no token: [[api-key]] is not set", remedy=remedy)
 
 

@@ -46,7 +46,7 @@ def folder_inside(workspace: Path, name: str, *, input_name: str) -> Path:
     """
     path = _resolved(workspace, name, input_name)
     existing = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - as above
-    if not os.path.isdir(existing):  # noqa: PTH112
+    if not os.path.isdir(existing):  # noqa: PTH112 - as above
         raise _problem(input_name, "is not a folder", name, "Use the path of a folder.")
     return path
 

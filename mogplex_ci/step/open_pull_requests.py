@@ -54,9 +54,11 @@ def family_of(branch: str) -> str:
 
 def skipped_for(found: Sequence[OpenPullRequest], inputs: ActionInputs) -> Ending:
     """Return the ending of a step that starts nothing because of open pull requests."""
-    are_open = (
-        f"{count(len(found), 'pull request')} from branches of {family_of(inputs.branch or '')}"
-    )
+    are = "is" if len(found) == 1 else "are"
+    family = family_of(inputs.branch or "")
     most = f"[[max-open-pull-requests: {inputs.max_open_pull_requests}]]"
-    reason = f"Not started: open already are {are_open} ({most}). Merge or close one."
+    reason = (
+        f"Not started: {count(len(found), 'pull request')} from branches under {family} {are} "
+        f"already open ({most}). Merge or close one."
+    )
     return Ending.of(Result.SKIPPED, remedy=reason)._replace(open_pull_requests=found)

@@ -58,7 +58,7 @@ def test_as_many_as_allowed_start_nothing(job: Job) -> None:
     assert (ended.code, job.emulator.runs) == (0, []), ended.out
     assert job.step.outputs["result"] == "skipped"
     said = (
-        "Not started: open already are 2 pull requests of branches in agent/issue-7/ "
+        "Not started: 2 pull requests from branches under agent/issue-7/ are already open "
         "(max-open-pull-requests: 2). Merge or close one."
     )
     assert [(each.level, each.text) for each in read_log(ended.out).annotations] == [

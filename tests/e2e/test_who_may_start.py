@@ -121,7 +121,7 @@ def test_an_outsiders_words_start_nothing_and_are_quoted(job: Job, text: str) ->
     labeled = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": text})
     ended = job.run(labeled, f"Solve this:\n{json.dumps(text)}")
     assert job.outcome(ended) == PROMPT
-    wrote = "words of issue.body of the event, which an outsider wrote: "
+    wrote = "words from issue.body of the event, written by an outsider: "
     assert re.search(
         wrote + r'"[^\n]{1,40}"\. Remove this phrase from the prompt, or use', ended.out
     )
@@ -150,7 +150,7 @@ def test_a_token_is_advised_where_github_would_be_asked_alone(job: Job) -> None:
     unknown = COMMENT._replace(name="status")
     said = job.run(unknown).out
     assert job.outcome(job.run(unknown)) == TRIGGER
-    assert said.count("A prompt is code. Name in allowed-users who may start runs.") == 1
+    assert said.count("A prompt is code. List who may start runs in allowed-users.") == 1
     assert "github-token" not in said
 
 
@@ -164,7 +164,7 @@ def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is
     ended = job.run(COMMENT, github_token=TOKEN)
     assert job.outcome(ended) == TRIGGER
     (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
-    assert error.endswith("A prompt is code. Name in allowed-users who may start runs.")
+    assert error.endswith("A prompt is code. List who may start runs in allowed-users.")
     warnings = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert [text.partition(": ")[0] for text in warnings] == [
         "Could not query GitHub for write access"
@@ -281,7 +281,7 @@ def test_without_a_token_nothing_is_compared(including: Job, api: GitHub) -> Non
             "who is neither owner, member nor collaborator",
             "UNTRUSTED_TRIGGER",
         ),
-        (event("push 1"), {}, "include-event is set, and this job's event has no issue", "USAGE"),
+        (event("push 1"), {}, "include-event is set, but this job's event has no issue", "USAGE"),
         (
             REPORTED,
             {"prompt": "Do:\n```\nmake"},

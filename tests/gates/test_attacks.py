@@ -576,7 +576,7 @@ def test_a_repair_does_not_follow_a_pull_request_that_was_closed(story: Story) -
     works = Work(GOOD, checks=RED, after=github.close_pull_request), Work(EVIL, checks=GREEN)
     result = story.play(*works, checks="test", repair="2")
     assert (len(story.runs), outcome(result)) == (1, ("rejected", "CHECKS_FAILED"))
-    assert "begin from the base" in result.details.rounds[0].ended
+    assert "start from the base" in result.details.rounds[0].ended
 
 
 @pytest.mark.parametrize("merged", [True, False])

@@ -288,10 +288,10 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
         ),
         (
             unanswered(TlsFailed, SSLError("wrong version")),
-            "no TLS connection to mogplex.example could",
+            "the TLS connection to mogplex.example failed",
             False,
         ),
-        (TlsFailed(SSLError("bad record")), "no TLS connection to mogplex.example could", True),
+        (TlsFailed(SSLError("bad record")), "the TLS connection to mogplex.example failed", True),
         (
             unanswered(NoConnection, NewConnectionError(CONNECTION, "gone")),
             "the connection to mogplex.ex",
@@ -338,8 +338,12 @@ def proxy_answering(status: int) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize(
     ("status", "reason", "remedy"),
     [
-        (407, "it answers 407", "Put user and password into {}, http://USER:PASSWORD@HOST:PORT"),
-        (403, "it answers 403", "Check {} and NO_PROXY"),
+        (
+            407,
+            "it returned status 407",
+            "Put the user and password into {}, as in http://USER:PASSWORD@HOST:PORT",
+        ),
+        (403, "it returned status 403", "Check {} and NO_PROXY"),
         (None, "it refused the connection", "Check {} and NO_PROXY"),
     ],
 )

@@ -379,7 +379,7 @@ def test_a_turn_that_comes_too_late_is_trouble_that_passes(api: GitHub) -> None:
     budget, clock = TokenBudget([Limit(1, 60.0)]), time.clock()
     github = GitHubApi(api.url, TOKEN, REPOSITORY, throttle=partial(budget.turn, clock=clock))
     github.tip(FIX)
-    with pytest.raises(GitHubUnavailableError, match="times a minute at most") as caught:
+    with pytest.raises(GitHubUnavailableError, match="up to 600 requests a minute") as caught:
         github.within(2.0).tip(FIX)
     github.close()
     assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
@@ -593,9 +593,9 @@ def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: Gi
         ({"status": 200, "body": b"{}"}, GitHubError, "status 200"),
         ({"status": 302}, GitHubUnavailableError, "does not follow its API"),
         ({"headers": {"Location": "ftp://a"}}, GitHubUnavailableError, "does not follow its API"),
-        ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "no usable"),
-        ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refuses one"),
-        ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "is gone"),
+        ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "unusable"),
+        ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refused one"),
+        ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "no longer exists"),
         ({"headers": {"Location": "https://logs.example/"}}, GitHubError, "cannot be read: "),
     ],
 )
@@ -611,7 +611,7 @@ def test_why_a_log_cannot_be_read(
     places = {"host": api.log_host.url, "api": api.url}
     headers = {name: value.format(**places) for name, value in fault.get("headers", {}).items()}
     api.fail(**{"status": 302, **fault, "headers": headers})
-    if says == "is gone":
+    if says == "no longer exists":
         api.fail(status=410, path="/gone", skip=0)
     with pytest.raises(GitHubError, match=says) as caught:
         github.read_log("7", lambda _: None)
