@@ -22,6 +22,7 @@ from tests.container.images import docker
 from tests.documents import claim
 from tests.npm import node_modules
 from tests.program import ROOT
+from tests.slow import mostly_slow
 from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
@@ -95,7 +96,7 @@ def processes(container: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("system", PLAYED)
+@pytest.mark.parametrize("system", mostly_slow(PLAYED, every=4))
 def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: str) -> None:
     command, options = PLAYED[system]
     (tmp_path / "script.sh").write_text(f"#!/bin/sh\n{STEP}\n")

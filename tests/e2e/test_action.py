@@ -11,6 +11,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep, run_program
+from tests.slow import slow
 from tests.waits import LONG, wait_until
 
 SPEED = 20
@@ -132,8 +133,12 @@ def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_stand
     ("env", "left"),
     [
         ({}, []),
-        ({"CI": "true"}, ["mogplex.env"]),
-        ({"MOGPLEX_DOTENV": "run.env"}, ["run.env"]),
+        *slow(
+            [
+                ({"CI": "true"}, ["mogplex.env"]),
+                ({"MOGPLEX_DOTENV": "run.env"}, ["run.env"]),
+            ]
+        ),
     ],
 )
 def test_a_dry_run_on_a_laptop_leaves_no_file_and_counts_no_requests(

@@ -59,8 +59,8 @@ def test_the_reports_link_nothing(tmp_path: Path, scenario: str) -> None:
 @pytest.mark.parametrize(
     "gates",
     [
-        {"artifact": "report"},
-        {"require": "change, pull-request, checks", "branch": "feature/login"},
+        *slow([{"artifact": "report"}]),
+        *slow([{"require": "change, pull-request, checks", "branch": "feature/login"}]),
         {"protected-paths": ".github/", "repair": "2", "require": "change"},
     ],
     ids=["an artifact", "an existing branch", "a repair"],

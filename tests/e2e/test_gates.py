@@ -359,6 +359,7 @@ def test_without_a_named_check_nothing_starts_and_the_line_to_add_is_said(
     assert said in error
 
 
+@pytest.mark.slow
 def test_in_a_fleet_only_the_run_without_a_named_check_ends(tmp_path: Path, api: GitHub) -> None:
     rule = {"required_status_checks": [{"context": "test"}]}
     api.rules["main"] = [{"type": "required_status_checks", "parameters": rule}]

@@ -109,6 +109,7 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
     assert list((project.folder / ".mogplex").glob("*.json")) == []
 
 
+@pytest.mark.slow
 def test_a_second_try_at_a_desk_is_another_run(tmp_path: Path, emulator: Emulator) -> None:
     """gitlab-ci-local gives every clone the same project and the same pipeline."""
     for clone in ("one", "two"):

@@ -32,7 +32,7 @@ from tests.program import (
     run_program,
     start_program,
 )
-from tests.slow import mostly_slow
+from tests.slow import mostly_slow, slow
 from tests.waits import LONG, asked, wait_until
 
 HOOK = claim("examples/buildkite/pre-exit")
@@ -309,9 +309,9 @@ def test_nothing_is_started_if_buildkite_refuses_the_outputs(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("refused", "code", "told"),
     [
-        ("2", 0, f"WARNING: Outputs: Could not write the early outputs: {REFUSED}"),
+        *slow([("2", 0, f"WARNING: Outputs: Could not write the early outputs: {REFUSED}")]),
         ("3", 1, f"ERROR: The outputs could not be written: {REFUSED}"),
-        ("4", 0, f"WARNING: Report: Could not write the summary: {REFUSED}"),
+        *slow([("4", 0, f"WARNING: Report: Could not write the summary: {REFUSED}")]),
     ],
     ids=["when the run is started", "at the end", "the annotation"],
 )
@@ -396,7 +396,7 @@ def test_nothing_is_started_if_buildkite_does_not_answer(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("number", "statuses"),
-    [("1", []), ("2", ["cancelled"])],
+    [*slow([("1", [])]), ("2", ["cancelled"])],
     ids=["before the start", "when the run is started"],
 )
 def test_a_buildkite_agent_that_hangs_does_not_hold_up_a_cancelled_job(

@@ -18,6 +18,7 @@ from tests.ci_environments import ENVIRONMENTS, environment
 from tests.github_log import read_log, readable
 from tests.oracles.problem_matchers import annotated, matchers
 from tests.program import GitHubStep, run_program
+from tests.slow import mostly_slow
 
 SAMPLES = [line for matcher in matchers() for line in matcher.sample]
 CLAIM = "I changed cmd/main.go: the flag was parsed twice."
@@ -63,7 +64,7 @@ def test_no_matcher_finds_anything_in_the_log_of_a_step(tmp_path: Path) -> None:
     assert ", exit 1: https://" in ended.out  # our own words and links keep their blanks
 
 
-@pytest.mark.parametrize("system", [name for name in ENVIRONMENTS if name != "github"])
+@pytest.mark.parametrize("system", mostly_slow(sorted({*ENVIRONMENTS} - {"github"}), every=5))
 def test_other_systems_logs_have_blanks(system: str, tmp_path: Path) -> None:
     with Emulator(scenario(tmp_path), speed=100) as emulator:
         given = {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_REPO": "acme/web"}

@@ -207,6 +207,7 @@ def test_each_run_of_a_fleet_is_a_span(tmp_path: Path, collector: Collector) -> 
     assert found["failed"].attributes["error.type"] == "RUN_FAILED"
 
 
+@pytest.mark.slow
 def test_each_round_of_a_repair_is_a_span_and_each_gate(
     tmp_path: Path, collector: Collector
 ) -> None:
@@ -237,6 +238,7 @@ def test_each_round_of_a_repair_is_a_span_and_each_gate(
     assert all(gate.began >= runs[0].ended for gate in gates)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_started_again_is_a_span_of_its_own(
     tmp_path: Path, collector: Collector
 ) -> None:

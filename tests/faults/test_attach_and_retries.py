@@ -21,6 +21,7 @@ from mogplex_ci.run.updates import (
 from mogplex_ci.sanitize import Sanitizer
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import Case, World, ids
+from tests.slow import slow
 from tests.typed_inputs import typed_inputs
 
 
@@ -297,7 +298,7 @@ def own_branch(world: World) -> Case:
     return world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
 
 
-@pytest.mark.parametrize("route", ["sandboxes", "sandbox-logs"])
+@pytest.mark.parametrize("route", ["sandbox-logs", *slow(["sandboxes"])])
 def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: str) -> None:
     normal = own_branch(world).play()
     case = own_branch(world)

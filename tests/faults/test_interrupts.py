@@ -16,6 +16,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep, run_program
+from tests.slow import slow
 from tests.waits import LONG, asked, wait_until
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -151,7 +152,7 @@ def test_a_cancel_whose_response_takes_twenty_seconds_has_cancelled(
     assert not asked(emulator, "cancel", 2)(), "nothing is left to clean up"
 
 
-@pytest.mark.parametrize("is_github", [True, False])
+@pytest.mark.parametrize("is_github", [True, *slow([False])])
 def test_the_service_is_down_for_five_of_the_seconds_that_a_stopped_step_has(
     tmp_path: Path, emulator: Emulator, *, is_github: bool
 ) -> None:
@@ -207,7 +208,7 @@ def test_while_following(step: GitHubStep, emulator: Emulator, number: signal.Si
     assert not asked(emulator, "cancel", 2)()
 
 
-@pytest.mark.parametrize("emulator", ["2026-11", "2026-08"], indirect=True)
+@pytest.mark.parametrize("emulator", ["2026-11", *slow(["2026-08"])], indirect=True)
 def test_while_a_call_hangs(step: GitHubStep, emulator: Emulator) -> None:
     for route in ("stream", "events", "run"):
         emulator.inject(route, delay=HANGS, times="always")

@@ -263,10 +263,13 @@ def kill_at(key: str) -> Callable[[Update], None]:
 
 @pytest.mark.parametrize(
     ("killed_after", "number"),
-    [
-        *((kind, number) for kind in (Starting, Started, GateJudged) for number in (1, 2, 3)),
-        *((NextRound, number) for number in (1, 2)),
-    ],
+    mostly_slow(
+        [
+            *((kind, number) for number in (2, 1, 3) for kind in (Starting, Started, GateJudged)),
+            *((NextRound, number) for number in (1, 2)),
+        ],
+        every=5,
+    ),
 )
 def test_an_attempt_pays_one_run_and_its_rounds_wherever_the_runner_is_killed(
     world: World, api: GitHub, killed_after: type, number: int

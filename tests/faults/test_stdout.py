@@ -91,7 +91,7 @@ def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_p
 
 @pytest.mark.parametrize(
     ("kind", "inputs"),
-    [("full disk", ONE), ("full pipe", ONE), ("left at once", ONE), ("full pipe", FLEET)],
+    [("full pipe", ONE), ("full pipe", FLEET), *slow([("full disk", ONE), ("left at once", ONE)])],
 )
 def test_a_stop_signal_cancels_within_five_seconds(
     kind: str, inputs: dict[str, str], tmp_path: Path

@@ -361,7 +361,11 @@ def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, An
 @pytest.mark.parametrize(
     "row", [GITHUB.stop_seconds, pytest.param(GITLAB.stop_seconds, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("fault", [{"status": 503}, {"delay": 60.0}], ids=["refused", "hangs"])
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 503}, pytest.param({"delay": 60.0}, marks=pytest.mark.slow)],
+    ids=["refused", "hangs"],
+)
 def test_a_cancel_keeps_to_the_seconds_of_the_system(
     world: World, row: StopSeconds, fault: dict[str, Any]
 ) -> None:

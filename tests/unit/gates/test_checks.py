@@ -13,6 +13,7 @@ from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from tests.github import Look, check, status, suite
+from tests.slow import mostly_slow
 from tests.unit.gates.judging import (
     BRANCH,
     HEAD,
@@ -146,7 +147,7 @@ CONCLUDED = {
 """Every conclusion that GitHub documents, and whether it lets a pull request be merged."""
 
 
-@pytest.mark.parametrize(("conclusion", "passes"), CONCLUDED.items())
+@pytest.mark.parametrize(("conclusion", "passes"), mostly_slow(CONCLUDED.items(), every=3))
 def test_every_conclusion_of_github_is_judged(
     conclusion: str, passes: bool, api: VirtualGitHub
 ) -> None:
