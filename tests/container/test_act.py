@@ -33,6 +33,7 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     ]
 
 
+@pytest.mark.slow
 def test_a_second_try_is_another_run(image: str, emulator: Emulator, tmp_path: Path) -> None:
     """For act the id of every workflow run is 1."""
     repository = workspace(tmp_path, WORKFLOW, image)

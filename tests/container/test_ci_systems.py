@@ -112,6 +112,7 @@ def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: st
     assert PROMPT in done.stdout
 
 
+@pytest.mark.slow
 def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
     """The same command in place of the entry point; the container's log is followed while the
     script writes to it.
@@ -153,6 +154,7 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
     assert "MOGPLEX_OUT_PULL_REQUEST_URL=" in (tmp_path / "variables").read_text()
 
 
+@pytest.mark.slow
 def test_circleci(image: str) -> None:
     """CircleCI ignores the entry point, starts its agent from a shell and keeps workspaces and
     caches as tar.gz.
@@ -173,6 +175,7 @@ def test_circleci(image: str) -> None:
     [[], pytest.param(["--entrypoint="], marks=pytest.mark.slow)],
     ids=["its own entry point", "none"],
 )
+@pytest.mark.slow
 def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[str]) -> None:
     """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh`
     runs each step.
@@ -218,6 +221,7 @@ def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[st
     assert PROMPT in (control / "jenkins-log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     """azure-pipelines-agent, ContainerOperationProvider.cs: its node holds the container; steps run
     as a new user.

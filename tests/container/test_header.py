@@ -9,6 +9,7 @@ import pytest
 
 from tests.container.act import MATRIX, WORKFLOW, act, workspace
 from tests.container.images import BASE
+from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.container
 CONTEXT = "job-context"
@@ -40,7 +41,9 @@ def header(folder: Path, workflow: str) -> dict[str, str]:
     return {name.removeprefix("INPUT_").lower(): value for name, value in inputs.items() if value}
 
 
-@pytest.mark.parametrize("workflow", [WORKFLOW, MATRIX], ids=["one job", "matrix"])
+@pytest.mark.parametrize(
+    "workflow", mostly_slow([WORKFLOW, MATRIX], every=2), ids=["one job", "matrix"]
+)
 def test_the_header_has_what_the_workflow_gives_and_one_internal_input(
     base_image: str, tmp_path: Path, workflow: str
 ) -> None:

@@ -125,6 +125,7 @@ def test_nothing_but_the_program_and_its_tools_is_installed(image: str, base_ima
     assert shell(image, "find / -xdev -type f -perm /6000") == "", "nothing gains privileges"
 
 
+@pytest.mark.slow
 def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
     request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
     shown = docker(

@@ -23,7 +23,7 @@ from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
 from tests.github import GitHub
 from tests.https_proxy import HttpsProxy, certificate
-from tests.slow import slow
+from tests.slow import mostly_slow, slow
 
 pytestmark = pytest.mark.container
 
@@ -102,7 +102,7 @@ def test_the_job_in_a_container_runs_as_it_stands(
     assert "Please review https://github.com/acme/web/pull/42" in done.lines()
 
 
-@pytest.mark.parametrize("block", COMMANDS, ids=str)
+@pytest.mark.parametrize("block", mostly_slow(COMMANDS, every=3), ids=str)
 def test_a_command_runs_as_it_stands(
     image: str, emulator: Emulator, tmp_path: Path, block: Block
 ) -> None:

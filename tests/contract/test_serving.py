@@ -152,6 +152,7 @@ def test_simultaneous_starts_with_one_key_make_one_run() -> None:
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
 
 
+@pytest.mark.slow
 def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
     clock = FakeClock()
     with Emulator("launch-failure", limits=False, clock=clock) as emulator:

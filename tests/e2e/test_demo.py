@@ -98,6 +98,7 @@ def test_the_demo_makes_a_program_that_runs_where_none_is_installed(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_chromium_alone_takes_the_screenshots(tmp_path: Path) -> None:
     require("chromium")
     page = tmp_path / "page.html"

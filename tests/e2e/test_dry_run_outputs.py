@@ -39,6 +39,7 @@ def test_the_outputs_lead_nowhere(tmp_path: Path, scenario: str, branch: str) ->
     assert (result["commit"], result["pull_request_url"]) == (NO_COMMIT, row["pull-request-url"])
 
 
+@pytest.mark.slow
 def test_a_preview_leads_nowhere_either(tmp_path: Path) -> None:
     step = step_of(tmp_path, "paused")
     ended = step.run()
@@ -73,6 +74,7 @@ def test_a_green_step_has_no_red_annotation(tmp_path: Path, gates: dict[str, str
     assert "✘" not in step.summary
 
 
+@pytest.mark.slow
 def test_the_artifact_of_a_dry_run_can_be_read(tmp_path: Path) -> None:
     step = step_of(tmp_path, "true", artifact="report")
     assert step.run().code == 0

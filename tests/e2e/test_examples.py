@@ -107,7 +107,7 @@ def emulator() -> Iterator[Emulator]:
         ]
 
 
-@pytest.mark.parametrize("name", mostly_slow(sorted(EXAMPLES), every=3))
+@pytest.mark.parametrize("name", mostly_slow(sorted(EXAMPLES), every=6))
 def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulator) -> None:
     for part in ("workspace", "agent-temp", "bin"):
         (tmp_path / part).mkdir()

@@ -271,6 +271,7 @@ def test_a_fleet_that_stops_itself_says_so_and_lists_what_it_did_not_start(
         assert "not started: " in html.unescape(step.summary).lower()
 
 
+@pytest.mark.slow
 def test_a_canary_whose_pull_request_was_merged_stays_good_in_a_rerun(
     step: GitHubStep, emulator: Emulator
 ) -> None:

@@ -206,6 +206,7 @@ def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulato
     assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
 
 
+@pytest.mark.slow
 def test_the_component_twice_in_a_pipeline(tmp_path: Path, emulator: Emulator) -> None:
     """The second is in a later stage, into whose jobs GitLab loads the outputs of the first."""
     first = served_by(emulator, COMPONENT.code.replace("@1.2.3", "@1.0.0"))

@@ -27,6 +27,7 @@ echo "merged $3 at $6"
 
 
 @pytest.mark.parametrize("is_pushed_later", [False, *slow([True])])
+@pytest.mark.slow
 def test_exactly_the_judged_commit_is_merged(tmp_path: Path, is_pushed_later: bool) -> None:
     agent, merge = WORKFLOW["jobs"]["agent"], WORKFLOW["jobs"]["merge"]
     with GitHub() as github, Emulator("success", speed=50) as emulator:

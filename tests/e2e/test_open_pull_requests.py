@@ -129,6 +129,7 @@ def test_nothing_starts_if_github_cannot_be_asked(job: Job, fault: Fault) -> Non
     assert "The open pull requests could not be counted: " in ended.out
 
 
+@pytest.mark.slow
 def test_a_dry_run_asks_nothing(job: Job) -> None:
     ended = job.run(dry_run="true")
     assert (ended.code, job.api.asked) == (0, []), ended.out

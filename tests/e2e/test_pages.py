@@ -22,6 +22,7 @@ from mogplex_ci.emulator import Emulator
 from tests.documents import Block, claim
 from tests.program import ENTRY, ROOT, executable, start_program
 from tests.require import require
+from tests.slow import mostly_slow
 from tests.waits import LONG
 
 DEMO = claim("README.md", "make demo")
@@ -56,7 +57,7 @@ def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("block", [DEMO, LOOP], ids=str)
+@pytest.mark.parametrize("block", mostly_slow([DEMO, LOOP], every=2), ids=str)
 def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path) -> None:
     """`make` only says what it would do: tests would run these tests, and setting up takes
     minutes.

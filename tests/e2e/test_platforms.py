@@ -221,14 +221,17 @@ def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("given", "result"),
-    [
-        ({}, "skipped"),
-        ({"MOGPLEX_ON_BLOCKED": "fail"}, "skipped"),
-        ({"MOGPLEX_BRANCH": "main"}, "skipped"),
-        ({"MOGPLEX_BRANCH": "mogplex/agent-0f1e2d3c4b5a"}, "success"),
-        ({"CI_PIPELINE_SOURCE": "schedule"}, "success"),
-        ({"CI_COMMIT_BRANCH": "fix-login"}, "success"),
-    ],
+    mostly_slow(
+        [
+            ({}, "skipped"),
+            ({"MOGPLEX_ON_BLOCKED": "fail"}, "skipped"),
+            ({"MOGPLEX_BRANCH": "main"}, "skipped"),
+            ({"MOGPLEX_BRANCH": "mogplex/agent-0f1e2d3c4b5a"}, "success"),
+            ({"CI_PIPELINE_SOURCE": "schedule"}, "success"),
+            ({"CI_COMMIT_BRANCH": "fix-login"}, "success"),
+        ],
+        every=3,
+    ),
     ids=["push", "on-blocked", "another branch", "its branch", "by schedule", "a person's"],
 )
 def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
@@ -261,13 +264,16 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
 
 @pytest.mark.parametrize(
     ("given", "warnings"),
-    [
-        ({"INPUT_JOB-CONTEXT": "{}"}, 0),
-        ({}, 1),
-        ({"INPUT_KEY-SUFFIX": "0"}, 0),
-        ({"MOGPLEX_MATRIX": '{"os": "linux"}'}, 0),
-        ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
-    ],
+    mostly_slow(
+        [
+            ({"INPUT_JOB-CONTEXT": "{}"}, 0),
+            ({}, 1),
+            ({"INPUT_KEY-SUFFIX": "0"}, 0),
+            ({"MOGPLEX_MATRIX": '{"os": "linux"}'}, 0),
+            ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
+        ],
+        every=2,
+    ),
     ids=["the action", "nothing", "key-suffix", "matrix", "own key"],
 )
 def test_a_github_step_without_the_action_is_told_what_it_lacks(
@@ -344,14 +350,17 @@ def test_a_pattern_whose_outputs_buildkite_refuses_says_why_everywhere(
 
 @pytest.mark.parametrize(
     ("variables", "name"),
-    [
-        ({"BUILDKITE_PARALLEL_JOB": "3"}, "mogplex:agent-3"),
-        ({"MOGPLEX_KEY_SUFFIX": "linux"}, "mogplex:agent-linux"),
-        (
-            {"BUILDKITE_STEP_KEY": ""},
-            f"mogplex:{ENVIRONMENTS['buildkite']['BUILDKITE_STEP_ID']}",
-        ),
-    ],
+    mostly_slow(
+        [
+            ({"BUILDKITE_PARALLEL_JOB": "3"}, "mogplex:agent-3"),
+            ({"MOGPLEX_KEY_SUFFIX": "linux"}, "mogplex:agent-linux"),
+            (
+                {"BUILDKITE_STEP_KEY": ""},
+                f"mogplex:{ENVIRONMENTS['buildkite']['BUILDKITE_STEP_ID']}",
+            ),
+        ],
+        every=3,
+    ),
     ids=["parallel", "key-suffix", "no step key"],
 )
 def test_steps_of_a_build_have_their_own_meta_data_and_annotation(

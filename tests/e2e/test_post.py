@@ -18,6 +18,7 @@ from tests.ci_environments import environment
 from tests.github import TOKEN, GitHub
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep, run_program, start_program
+from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
 PROMPT = "Fix the login form"
@@ -80,17 +81,20 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.mark.parametrize(
     ("name", "flags", "variables", "code", "cancels"),
-    [
-        ("gitlab", [], {}, 0, True),
-        ("jenkins", [], {}, 0, True),
-        ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
-        ("jenkins", [], {"MOGPLEX_COMMENT_ON": "x", "MOGPLEX_GITHUB_TOKEN": "ghs_x"}, 0, True),
-        ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
-        ("gitlab", ["--on-interrupt", "detach", "--on-timeout", "cancel"], {}, 0, False),
-        ("plain", ["--idempotency-key=nightly"], {"MOGPLEX_URL": ""}, 0, True),
-        ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
-        ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),
-    ],
+    mostly_slow(
+        [
+            ("gitlab", [], {}, 0, True),
+            ("jenkins", [], {}, 0, True),
+            ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
+            ("jenkins", [], {"MOGPLEX_COMMENT_ON": "x", "MOGPLEX_GITHUB_TOKEN": "ghs_x"}, 0, True),
+            ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
+            ("gitlab", ["--on-interrupt", "detach", "--on-timeout", "cancel"], {}, 0, False),
+            ("plain", ["--idempotency-key=nightly"], {"MOGPLEX_URL": ""}, 0, True),
+            ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
+            ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),
+        ],
+        every=3,
+    ),
 )
 def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     name: str,
@@ -138,7 +142,7 @@ USES = [
 task's suffix."""
 
 
-@pytest.mark.parametrize(("name", "variables", "step"), USES)
+@pytest.mark.parametrize(("name", "variables", "step"), mostly_slow(USES, every=3))
 def test_the_second_use_in_a_job_leaves_the_firsts_run_to_a_clean_up_in_any_step(
     name: str, variables: dict[str, str], step: str, tmp_path: Path, emulator: Emulator
 ) -> None:

@@ -73,7 +73,7 @@ ENDS_IN_TIME = [name for name in SHIPPED if name != "dead-worker"]
 """A step learns after a minute that a worker has died, for which no test waits."""
 
 
-@pytest.mark.parametrize("scenario", mostly_slow(ENDS_IN_TIME, every=5))
+@pytest.mark.parametrize("scenario", mostly_slow(ENDS_IN_TIME, every=12))
 def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(
     scenario: str, tmp_path: Path
 ) -> None:

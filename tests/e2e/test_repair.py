@@ -144,6 +144,7 @@ def test_a_round_whose_push_is_refused_says_what_to_do(tmp_path: Path, api: GitH
     assert error.endswith(advice)
 
 
+@pytest.mark.slow
 def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
     inputs = {
         "dry-run": "repaired",

@@ -42,6 +42,7 @@ from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import ROOT, GitHubStep
+from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
 SPEED = 50
@@ -283,14 +284,17 @@ def test_a_step_with_wrong_inputs_sends_a_trace_without_runs(
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
-    [
-        (hang, "it did not respond in time"),
-        (drip, "it did not respond in time"),
-        (fail, "it responded with status 500"),
-        (show_page, "it responded with a web page or a redirect, as no collector does"),
-        (redirect, "it responded with a web page or a redirect, as no collector does"),
-        (None, "{} refused the connection"),
-    ],
+    mostly_slow(
+        [
+            (hang, "it did not respond in time"),
+            (drip, "it did not respond in time"),
+            (fail, "it responded with status 500"),
+            (show_page, "it responded with a web page or a redirect, as no collector does"),
+            (redirect, "it responded with a web page or a redirect, as no collector does"),
+            (None, "{} refused the connection"),
+        ],
+        every=3,
+    ),
 )
 def test_a_bad_collector_changes_nothing_but_one_warning(
     tmp_path: Path, behaviour: Behaviour | None, reason: str
@@ -416,6 +420,7 @@ def test_a_collector_is_reached_through_the_proxy_by_the_certificate_of_its_vari
     assert collector.spans[0].attributes["mogplex.result"] == "detached"
 
 
+@pytest.mark.slow
 def test_a_dry_run_sends_nothing(tmp_path: Path, collector: Collector) -> None:
     env = {ENDPOINT: collector.url}
     for inputs in ({"dry-run": "success"}, {"dry-run": "true", "timeout": "soon"}):

@@ -105,6 +105,7 @@ def test_before_the_start_is_answered(
     assert statuses(emulator) == runs
 
 
+@pytest.mark.slow
 def test_a_start_in_doubt_is_told_and_the_clean_up_names_its_run(
     step: GitHubStep, emulator: Emulator
 ) -> None:
@@ -308,6 +309,7 @@ def test_post_finishes_the_cancel_of_a_timeout_though_interrupts_leave_the_run(
     assert statuses(emulator) == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_a_signal_during_the_cancel_of_a_pause_does_not_detach_from_the_run(tmp_path: Path) -> None:
     """What ``on-pause: cancel`` has begun, the step and its clean-up finish."""
     with Emulator("paused", speed=50) as emulator:

@@ -110,6 +110,7 @@ def test_a_stop_signal_cancels_within_five_seconds(
     assert step.outputs["result"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_the_deadline_ends_it(tmp_path: Path) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = step_against(emulator, tmp_path, **{"timeout": "8s", "on-timeout": "cancel"})

@@ -23,7 +23,7 @@ from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started,
 from mogplex_ci.sanitize import Sanitizer
 from tests.faults.kinds import HTML, error
 from tests.faults.world import Case, Killed, Played, Trip, World
-from tests.slow import slow
+from tests.slow import mostly_slow, slow
 from tests.typed_inputs import typed_inputs
 
 TIMEOUT: Final = 1800.0
@@ -77,7 +77,9 @@ EMPTY = Trouble(
 DROPPED = Trouble("connection dropped", {"drop": True}, 2, GONE.cause)
 ALL = [*SHORT, AWAY_16_MINUTES, REVOKED, GONE, PAGE, EMPTY, DROPPED]
 
-each_trouble = pytest.mark.parametrize("trouble", ALL, ids=lambda trouble: trouble.name)
+each_trouble = pytest.mark.parametrize(
+    "trouble", mostly_slow(ALL, every=2), ids=lambda trouble: trouble.name
+)
 each_policy = pytest.mark.parametrize("policy", ["detach", "cancel"])
 each_service = pytest.mark.parametrize("each_world", ["2026-11", *slow(["2026-08"])], indirect=True)
 

@@ -144,6 +144,7 @@ def test_a_job_that_failed_after_the_tag_can_run_again(clone: Clone) -> None:
     assert again.run("git", "ls-remote", "origin", "refs/tags/v1.0.0") == pushed
 
 
+@pytest.mark.slow
 def test_more_tags_than_a_pipe_holds_do_not_end_the_scripts(clone: Clone) -> None:
     """A reader that has found its line and leaves would kill git, and with it the release."""
     head = clone.run("git", "rev-parse", "HEAD")

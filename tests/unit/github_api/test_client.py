@@ -358,6 +358,7 @@ def test_a_list_is_read_to_its_end_or_to_three_thousand(
     assert len(api.asked) == requests
 
 
+@pytest.mark.slow
 def test_the_runs_of_a_process_ask_at_most_600_times_a_minute(api: GitHub) -> None:
     """A fleet of 30 that looks at checks every 10 s would ask more often."""
     time = VirtualTime()
