@@ -441,9 +441,12 @@ class Soak:
             if plan.on_rerun == "new" or run.status in ("failed", "cancelled")
         ]
         attaches = plan.on_rerun == "attach"
-        failures = plan.limited or (plan.never_queued and attaches)  # those that call for a retry
-        most = 1 + plan.retries * failures * len(tries)
-        most += 0 if attaches else plan.never_queued + len(tries) - 1
+        # A start that was never queued is repeated once, which counts as a retry; `attach` starts
+        # nothing in its place.
+        requeued = plan.never_queued and not attaches
+        may_retry = plan.limited and not (plan.never_queued and attaches)
+        retried = max(plan.retries * len(tries) - requeued, 0) * may_retry
+        most = 1 + requeued + retried + (0 if attaches else len(tries) - 1)
         if len(runs) > 1 + len(dead) or len(runs) > most or (whole and len(runs) < most):
             self._fail(
                 tries[-1], f"{len(runs)} runs of {most}: {', '.join(run.status for run in runs)}"

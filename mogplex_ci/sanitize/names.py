@@ -208,9 +208,10 @@ def _find_named(text: str, lower: str) -> Iterator[tuple[int, int]]:
 
 def _names(lower: str) -> Iterator[re.Match[str]]:
     """Yield the names of secrets in ``lower`` that have a value behind them."""
-    starts = sorted(chain.from_iterable(occurrences(start, lower) for start in _NAME_STARTS))
-    for at in starts:
-        if _opens(lower, at):
+    keys = set(occurrences("key", lower))
+    others = (occurrences(start, lower) for start in _NAME_STARTS if start != "key")
+    for at in sorted(chain(keys, *others)):
+        if at not in keys or _opens(lower, at):
             # Compiled when the first name comes: that takes long, and the step's own first lines
             # hold none.
             found = compiled(_NAMED).match(lower, at)
