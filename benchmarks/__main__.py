@@ -34,7 +34,7 @@ ON_PAGE = (
     "SIGTERM while the API hangs for good to exit",
     "30 runs, 10 at once: makespan",
     "100,000 harmless lines: changed",
-    "525 secrets in 10 ways: shown",
+    "525 secrets in 11 ways: shown",
     "image pulled",
     "the slowest body for `include-event`: CPU",
 )

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Final, LiteralString, assert_never
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
-from mogplex_ci.report.delivered import GateFacts, faults_line, gate_facts
 from mogplex_ci.report.event_log import EventLog
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
+from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Part, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -140,7 +140,7 @@ class RunLog:
             case u.ChecksAwaited():
                 self._checks_awaited(update)
             case u.GateJudged(gate):
-                self._gate(gate_facts(gate, self._safe))
+                self._gate(gate)
             case u.GateWarns(warning):
                 self._lines.warn("Checks", self._safe.message(text.capitalized(warning)))
             case u.OtherBranchUsed(asked, used):
@@ -265,6 +265,8 @@ class RunLog:
         self._begin_another_run()
 
     def _next_round(self, update: u.NextRound) -> None:
+        from mogplex_ci.report.delivered import faults_line  # not needed at the start
+
         rejected = faults_line(update.faults, self._safe)
         if update.begins_rerun:
             runs = count(update.most - 1, "run")
@@ -288,10 +290,13 @@ class RunLog:
         else:
             self._lines.line(done)
 
-    def _gate(self, gate: GateFacts) -> None:
+    def _gate(self, judged: Gate) -> None:
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
         not pass.
         """
+        from mogplex_ci.report.delivered import gate_facts  # not needed at the start
+
+        gate = gate_facts(judged, self._safe)
         title = self._safe.sentence(gate.mark, " ", gate.label(self._safe), ": ", gate.found)
         if gate.passed:
             self._lines.line(title)

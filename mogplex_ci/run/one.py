@@ -28,7 +28,6 @@ from mogplex_ci.run.result import (
     with_retry_advice,
     with_sandbox_error,
 )
-from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
 from mogplex_ci.run.start import Starter
 from mogplex_ci.run.updates import (
@@ -293,6 +292,8 @@ class Execution:
         if repo_id is None or run.never_queued:
             return failed
         client = self._service.client
+        from mogplex_ci.run.sandbox import sandbox_of  # not needed at the start
+
         ends = self._service.now + SANDBOX_SECONDS
         listed = self._read_once(
             lambda left: client.sandboxes(repo_id=repo_id.text, timeout=left), ends
