@@ -210,11 +210,13 @@ def _names(lower: str) -> Iterator[re.Match[str]]:
     """Yield the names of secrets in ``lower`` that have a value behind them."""
     keys = set(occurrences("key", lower))
     others = (occurrences(start, lower) for start in _NAME_STARTS if start != "key")
+    named: re.Pattern[str] | None = None
     for at in sorted(chain(keys, *others)):
         if at not in keys or _opens(lower, at):
             # Compiled when the first name comes: that takes long, and the step's own first lines
             # hold none.
-            found = compiled(_NAMED).match(lower, at)
+            named = named or compiled(_NAMED)
+            found = named.match(lower, at)
             if found is not None:
                 yield found
 
