@@ -40,13 +40,13 @@ def required_by_base(
     except GitHubError as error:
         if is_named:
             return None
-        fault = f"is missing, and GitHub does not report which checks the base branch requires: {error.cause}"
+        fault = f"names no check, and GitHub does not report which the base branch requires: {error.cause}"
         raise UsageError(Problem("checks", fault, f"{error.remedy} {_advice(())}")) from error
     if required or is_named:
         return tuple(required)
     names = yield from _names_on(queries, tip, ends)
     near = tuple(map(Untrusted, names[:MAX_SUGGESTED]))
-    fault = "is missing, and the base branch requires no checks"
+    fault = "names no check, and the base branch requires none"
     raise UsageError(Problem("checks", fault, _advice(names), near=near))
 
 

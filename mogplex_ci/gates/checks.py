@@ -69,7 +69,7 @@ class Checks(GateOutcome):
         "Find out why the workflow skips its jobs; the run may have changed that.",
     )
     OWN_WORD = Rejected(
-        "only an app that pushed the commit or opened its pull request reports a success",
+        "the checks pass only with those of an app that pushed the commit or opened its pull request",
         "Add a workflow that tests the change.",
         is_for_people=True,
     )
@@ -142,7 +142,7 @@ class _ChecksJudge:
         self._complete_since: float | None = None
         """Since when everything listed is complete and unchanged, as a time of the clock."""
         self._knows_runs = True
-        """Whether the token may read workflow runs; None until that was tried."""
+        """False once GitHub has refused to list workflow runs."""
 
     def finding(self) -> Generator[Update, None, GateFinding]:
         """Return the finding once it is certain, or at the deadline. After a stop signal, return

@@ -353,7 +353,7 @@ def test_without_a_named_check_nothing_starts_and_the_line_to_add_is_said(
     assert (ended.code, job.step.outputs["error-code"]) == (2, "USAGE")
     (error,) = errors(ended)
     said = (
-        "checks is missing, and the base branch requires no checks. Did you mean ::error::lint or "
+        "checks names no check, and the base branch requires none. Did you mean ::error::lint or "
         "test? Name the checks that must pass, as in checks: test."
     )
     assert said in error
