@@ -57,7 +57,7 @@ class Baseline(NamedTuple):
 
     def with_branch_used(self, branch: str | None, run: Run | None) -> "Baseline":
         """Return it without the pull request of the requested branch if the run used another one,
-        which has a different base.
+        and with the base that the run reports.
         """
         if self.pull_request is None or self.branch == branch or run is None:
             return self
