@@ -2,7 +2,7 @@
 and ``?`` for ``checks``.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
 import re
 import unicodedata
@@ -29,14 +29,14 @@ _FAULTS: Final = {
 class Patterns(NamedTuple):
     """Patterns, a later one of which decides; ``!`` takes a path out again."""
 
-    spec: GitIgnoreSpec
-    folded: GitIgnoreSpec
+    spec: "GitIgnoreSpec"
+    folded: "GitIgnoreSpec"
     """The same in one form of Unicode and without case, as file systems on macOS and Windows
     compare names.
     """
 
     @classmethod
-    def parse(cls, text: str) -> Patterns:
+    def parse(cls, text: str) -> "Patterns":
         """Parse one pattern a line; blank lines and comments are ignored.
 
         Raises:
@@ -93,7 +93,7 @@ class CheckPatterns(NamedTuple):
     ignored: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> CheckPatterns:
+    def parse(cls, text: str) -> "CheckPatterns":
         """Parse one pattern a line; ``!`` before it leaves checks out. Blank lines are ignored.
 
         Raises:

@@ -2,7 +2,7 @@
 order.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
 import os
 import re
@@ -41,7 +41,7 @@ class InputSources(NamedTuple):
     platform: Platform
     given: Mapping[str, str]
     """Texts of flags and environment, by input."""
-    run_file: RunFile | None
+    run_file: "RunFile | None"
     """None if there is none that can be used."""
     problems: Sequence[Problem]
     warnings: Sequence[Problem]

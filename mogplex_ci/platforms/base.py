@@ -42,7 +42,7 @@ VARIABLES: Final = (
 """Variables that tell a platform what to write and where, and which image runs; they are not
 inputs.
 """
-_IMAGE: Final = re.compile(
+_IMAGE: Final = (
     r"(?=.{1,255}\Z)[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -76,7 +76,8 @@ def image_of(env: Mapping[str, str]) -> Image | None:
     a release's action.yml, the component and users of a mirror set, or by that of a GitLab job.
     """
     for name in ("MOGPLEX_IMAGE", "CI_JOB_IMAGE"):
-        match = _IMAGE.fullmatch(env.get(name, ""))
+        given = env.get(name)
+        match = re.fullmatch(_IMAGE, given) if given else None
         if match is not None:
             return Image(match[0], match["digest"])
     return None

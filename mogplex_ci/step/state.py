@@ -244,6 +244,6 @@ def _remove_old(folder: Path) -> None:
     now = time.time()
     with suppress(OSError), scandir(folder) as entries:
         for entry in entries:
-            if re.fullmatch(_OURS, entry.name) and now - _changed(entry) > MAX_AGE:
+            if now - _changed(entry) > MAX_AGE and re.fullmatch(_OURS, entry.name):
                 with suppress(OSError):
                     discard(folder / entry.name)

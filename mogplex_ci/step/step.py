@@ -1,21 +1,20 @@
 """State shared by everything a step does."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.rights import NeededRights, require_rights
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mogplex_ci.api.budget import TokenBudget
     from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.step.recorder import Recorder
 
 
 class Step(NamedTuple):
@@ -30,7 +29,7 @@ class Step(NamedTuple):
     github_calls: TokenBudget | None = None
     """Bounds the calls of all runs to GitHub; None for a few."""
 
-    def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
+    def github(self, inputs: ActionInputs, repository: str | None) -> "GitHubApi | None":
         """Return GitHub's API of a repository; None without a token for it, or without the
         repository's name.
         """
