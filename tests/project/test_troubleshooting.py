@@ -50,6 +50,12 @@ def test_each_error_code_has_one_row_with_its_anchor() -> None:
     assert [anchor for anchor, _, _ in ROWS] == [code.lower() for code in rows]
 
 
+def test_each_row_says_what_happened_why_what_to_do_and_how_to_prevent_it() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("| <a id")]
+    assert len(rows) == len(ROWS)
+    assert [row for row in rows if not all(map(str.strip, row[1:-1].split("|")))] == []
+
+
 def test_every_code_that_is_written_is_declared() -> None:
     written = {
         node.value
