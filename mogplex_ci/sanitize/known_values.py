@@ -111,10 +111,9 @@ class KnownValues:
         while tail.endswith("\\\n", 0, line_at):  # the line continues
             line_at = tail.rfind("\n", 0, line_at - 1) + 1
         line = tail[line_at:]
-        if line.endswith("\\"):
-            line += "\n"  # which may come with the next piece
-        decoded = unescaped(line)
-        if decoded.text:
+        # A backslash at the end may begin an escape, or a line break that the next piece brings.
+        for end in ("", "\n") if line.endswith("\\") else ("",):
+            decoded = unescaped(line + end)
             at = self._half_in(_without_breaks(decoded.text))
             if at < len(decoded.text):
                 starts.append(line_at + decoded.span(at, at + 1)[0])

@@ -4,6 +4,7 @@ halves.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from urllib.parse import quote
@@ -142,6 +143,14 @@ def test_a_known_value_that_is_cut_behind_a_line_continuation_is_held_back() -> 
     value = "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1"
     buffer = TextBuffer(Redactor([value]))
     told = shown(buffer.add(Untrusted(f'run "{value[:22]}\\')))
+    told += shown(buffer.flush()) + shown(buffer.flush())
+    assert told == 'run "'
+
+
+def test_a_known_value_that_is_cut_behind_an_escaped_backslash_is_held_back() -> None:
+    value = "aB3d\\E5gH7jK9mN"
+    buffer = TextBuffer(Redactor([value]))
+    told = shown(buffer.add(Untrusted(f"run {json.dumps(value)[:7]}")))
     told += shown(buffer.flush()) + shown(buffer.flush())
     assert told == 'run "'
 
