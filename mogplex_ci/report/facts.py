@@ -261,6 +261,8 @@ def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInput
     has_run = details.run is not None or details.last_key
     if not has_run or inputs.dry_run or inputs.on_rerun == "new":
         return False
+    if details.rounds:  # the key of a later round names the attempt
+        return False
     if inputs.run_id is not None or inputs.idempotency_key is not None:
         return True
     return platform.identity() is not None and not platform.own_try

@@ -113,7 +113,7 @@ def _reason(
     details: RunDetails, *, is_stopped: bool, is_detached: bool, safe: Sanitizer
 ) -> list[Part]:
     if is_detached:
-        return [", ", safe.line("because [[on-interrupt: detach]] is set")]
+        return [", ", safe.line("because of [[on-interrupt: detach]]")]
     if not details.owned:
         return [", because it may belong to another step"]
     if details.unanswered_key:
@@ -135,8 +135,12 @@ def _by_hand(
     key = safe.key(details.last_key)
     if key is None:
         return ["Cancel it in Mogplex."]
+    if details.rounds:  # a start with this key needs the report to its round
+        return ["Its key: ", key, ". Cancel it in Mogplex."]
     if is_found_again:
         finds = safe.line("Re-run the [[job]]: it finds this run.")
     else:
-        finds = safe.line("A [[job]] with [[idempotency-key]] set to it finds this run.")
+        finds = safe.line(
+            "A [[job]] with [[idempotency-key]] set to it and [[on-rerun: attach]] finds this run."
+        )
     return ["Its key: ", key, ". ", finds]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.report.facts import ending_facts, facts_of, state_of_runs
-from mogplex_ci.run.result import RunDetails, RunResult, interrupted
+from mogplex_ci.run.result import Gate, Result, Round, RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
@@ -36,7 +36,7 @@ IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
         (
             LIVE,
             {"on_interrupt": "detach"},
-            f"The run is still running, because on-interrupt: detach is set. To cancel it by hand: {COMMAND}",
+            f"The run is still running, because of on-interrupt: detach. To cancel it by hand: {COMMAND}",
         ),
         (
             LIVE._replace(owned=False),
@@ -99,8 +99,20 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
     )
     assert said.ending.error is not None
     assert said.ending.error.endswith(
-        "Its key: key-1. A job with idempotency-key set to it finds this run."
+        "Its key: key-1. A job with idempotency-key set to it and on-rerun: attach finds this run."
     )
+
+
+def test_a_rerun_is_not_said_to_find_the_run_of_a_later_round() -> None:
+    """The key of a round names the attempt, and no other step can make its request."""
+    first = Round("run-1", None, (Gate("checks", False, "passed checks", "a check failed"),))
+    details = IN_DOUBT._replace(run=run("success"), unanswered_key="key-1-r2-a1", rounds=(first,))
+    ending = result().ending._replace(result=Result.TIMEOUT, cause="it took too long")
+    said = facts_of(RunResult(ending, details), Sanitizer(), github(), planned(), 0.0, 1.0)
+    assert (said.ending.remedy or "").endswith("Its key: key-1-r2-a1. Cancel it in Mogplex.")
+    live = RunDetails(run=run("streaming"), key="key-1-r2-a1", rounds=(first,))
+    said = facts_of(RunResult(ending, live), Sanitizer(), github(), planned(), 0.0, 1.0)
+    assert said.ending.remedy == "The run is still running; this step stopped following it."
 
 
 def runs_after_stop(*runs: RunDetails, **fields: Any) -> str:
