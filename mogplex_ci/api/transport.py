@@ -444,7 +444,7 @@ def _proxy_failure(
     elif any(type(cause) is ConnectTimeoutError for cause in causes):
         reason = "connecting took too long"
     else:
-        reason = _row_of(causes)[1].format("it", name="it")
+        reason = _row_of(causes)[1].format("it", name=proxy.host.partition(":")[0])
     if status == "407":
         remedy = (
             f"Put the user and password into {proxy.variable}, as in http://USER:PASSWORD@HOST:PORT, and keep "

@@ -216,7 +216,7 @@ class RunLog:
             self._lines.warn("Agent", self._safe.line(message))
         for name in started.unused_options:
             words: LiteralString = (
-                "The run ignored {} of [[run-options]]: this service may not support it"
+                "The run does not have {} of [[run-options]]: this service may not support it"
             )
             self._lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)

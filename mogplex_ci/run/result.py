@@ -556,7 +556,7 @@ def ending_of_error(error: MogplexError) -> Ending:
     """
     is_outage = isinstance(error, ServerError)
     remedy = error.remedy
-    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+    if isinstance(error, RateLimitedError) and error.retry_after:
         remedy = f"The next request is allowed in {ceil(error.retry_after / 60)} min. {remedy}"
     return Ending(
         Result.ERROR,

@@ -366,6 +366,18 @@ def test_a_proxy_is_named_with_its_variable_and_reason_and_without_its_password(
     assert (error.exit_code, error.patience, error.may_have_worked) == (69, 120.0, False)
 
 
+def test_a_proxy_whose_name_is_unknown_is_said_so_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    with pytest.raises(ProxyFailedError) as raised:
+        Client("https://mogplex.example", TOKEN).repos()
+    assert raised.value.cause == (
+        "the proxy proxy.invalid:3128 of HTTPS_PROXY could not be used: the host name proxy.invalid "
+        "cannot be resolved"
+    )
+
+
 @pytest.mark.parametrize(
     "address",
     [

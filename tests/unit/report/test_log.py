@@ -418,6 +418,17 @@ def test_trouble_is_said_when_it_begins_and_when_it_ends() -> None:
     ]
 
 
+def test_an_option_that_the_service_does_not_repeat_is_not_called_ignored() -> None:
+    """A newer service may use one without repeating it."""
+    started = Started(
+        run(), "key-1", joined=False, owned=True, unused_options=(Untrusted("modelTier"),)
+    )
+    (warning,) = log_of(started).annotations
+    assert warning.text.endswith(
+        "The run does not have modelTier of run-options: this service may not support it"
+    )
+
+
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10

@@ -120,6 +120,7 @@ def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None
     unknown = ending_of_error(RateLimitedError("limited")).remedy
     known = ending_of_error(RateLimitedError("limited", retry_after=2951.0)).remedy
     assert known == f"The next request is allowed in 50 min. {unknown}"
+    assert ending_of_error(RateLimitedError("limited", retry_after=0.0)).remedy == unknown
 
 
 def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
