@@ -17,6 +17,8 @@ from mogplex_ci import errors
 from mogplex_ci.api.proxy import proxy_for
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import StepInputs, read_step
+from mogplex_ci.inputs.sources import given_texts
+from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repo
 from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
@@ -82,12 +84,15 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 def _read(argv: Sequence[str], platform: Platform) -> tuple[StepInputs, Sequence[Problem]]:
     """Read the inputs as a step does, and return the missing ones that only a step needs. The
-    inputs of a dry run are read as those of a real step.
+    inputs of a dry run are read as those of a real step, unless it is one that cannot be played.
 
     Raises:
         UsageError: with all other faults.
     """
-    argv = [*argv, "--dry-run=false"]
+    dry_run = given_texts(argv, platform.env).get("dry-run", "false")
+    _, faults = read_values({"dry-run": dry_run}, platform)
+    if not faults:
+        argv = [*argv, "--dry-run=false"]
     missing: Sequence[Problem] = ()
     try:
         inputs = read_step(argv, platform)

@@ -268,6 +268,16 @@ def test_a_dry_run_is_judged_as_the_step_that_it_stands_for(terminal: Terminal) 
     )
 
 
+def test_a_dry_run_that_no_step_could_play_is_told(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        flags = ["--prompt", "Fix it", "--repo", "acme/web", "--dry-run", "pausd"]
+        ended = terminal.against(emulator).mogplex("doctor", *flags)
+        step = terminal.mogplex("action", *flags)
+    assert (ended.code, step.code, emulator.runs) == (2, 2, [])
+    for each in (ended, step):
+        assert '"pausd" is not a scenario. Did you mean paused?' in each.out
+
+
 @pytest.mark.parametrize(
     ("bundle", "content", "told"),
     [
