@@ -214,7 +214,8 @@ class CleanUp:
 
     def _write_comments(self) -> None:
         while self._to_tell:
-            self._comment(*self._to_tell.pop(0))
+            self._comment(*self._to_tell[0])
+            del self._to_tell[0]
 
     def _comment(self, run: OpenRun, said: str) -> None:
         """Say in the comment of ``comment-on``, if there is one, that the step ended before its

@@ -85,13 +85,13 @@ def emulator() -> Iterator[Emulator]:
         [
             ("gitlab", [], {}, 0, True),
             ("jenkins", [], {}, 0, True),
-            ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
             ("jenkins", [], {"MOGPLEX_COMMENT_ON": "x", "MOGPLEX_GITHUB_TOKEN": "ghs_x"}, 0, True),
             ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
             ("gitlab", ["--on-interrupt", "detach", "--on-timeout", "cancel"], {}, 0, False),
-            ("plain", ["--idempotency-key=nightly"], {"MOGPLEX_URL": ""}, 0, True),
+            ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
             ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
             ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),
+            ("plain", ["--idempotency-key=nightly"], {"MOGPLEX_URL": ""}, 0, True),
         ],
         every=3,
     ),
@@ -390,9 +390,12 @@ def test_a_signal_during_the_comment_finds_the_run_cancelled(
         api.fail(status=503, headers={"Retry-After": "10"}, times=100)
         with step.start("post") as process:
             wait_until(lambda: len(api.asked) > asked_before, process)
+            api.faults.clear()
             process.send_signal(signal.SIGTERM)
             out, _ = process.communicate(timeout=LONG)
+        (comment,) = api.comments
     (run,) = emulator.runs
+    assert "its status is cancelled" in comment["body"], "it is written in the seconds left"
     assert (process.returncode, run.status) == (128 + signal.SIGTERM, "cancelled"), out
     assert "may still be running" not in out
     assert f"The clean-up cancelled run {run.id}." in out
