@@ -61,8 +61,9 @@ from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
 exit codes:
-  0         success; for a step: the run succeeded, was skipped or was detached
-  1         the run failed, was cancelled, paused, rejected or timed out
+  0         success; for a step: result success, skipped, detached or dry-run
+  1         any other failure; for a step: the run failed, paused, was cancelled
+            or rejected, or the step timed out
   2         wrong inputs, an event or prompt that is refused, missing rights at
             GitHub, no place for outputs or state, or an unknown run status
   64        no token, or an unknown one

@@ -75,7 +75,7 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         "Default: 30m.",
         "Time and re-runs: --timeout DURATION",
         "MOGPLEX_API_KEY: Mogplex token",
-        "exit codes: 0 success; for a step: the run succeeded",
+        "exit codes: 0 success; for a step: result success, skipped, detached or dry-run",
     ):
         assert shown in words
     assert "`" not in text
