@@ -170,12 +170,8 @@ def test_circleci(image: str) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "entrypoint",
-    [[], pytest.param(["--entrypoint="], marks=pytest.mark.slow)],
-    ids=["its own entry point", "none"],
-)
 @pytest.mark.slow
+@pytest.mark.parametrize("entrypoint", [[], ["--entrypoint="]], ids=["its own entry point", "none"])
 def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[str]) -> None:
     """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh`
     runs each step.

@@ -85,7 +85,7 @@ def in_hostile_workspace(image: str, workspace: Path, command: list[str]) -> tup
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("way", mostly_slow(WAYS_IN, every=4))
+@pytest.mark.parametrize("way", mostly_slow(WAYS_IN, every=5))
 def test_no_code_of_the_workspace_runs(image: str, hostile: Path, way: str) -> None:
     code, said = in_hostile_workspace(image, hostile, WAYS_IN[way])
     assert MARK not in said

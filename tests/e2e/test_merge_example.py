@@ -15,7 +15,6 @@ from mogplex_ci.emulator import Emulator
 from tests.documents import claim
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, executable
-from tests.slow import slow
 
 WORKFLOW: dict[str, Any] = yaml.safe_load(claim("examples/workflows/merge.yml").code)
 GH = """#!/bin/sh
@@ -26,8 +25,8 @@ echo "merged $3 at $6"
 """
 
 
-@pytest.mark.parametrize("is_pushed_later", [False, *slow([True])])
 @pytest.mark.slow
+@pytest.mark.parametrize("is_pushed_later", [False, True])
 def test_exactly_the_judged_commit_is_merged(tmp_path: Path, is_pushed_later: bool) -> None:
     agent, merge = WORKFLOW["jobs"]["agent"], WORKFLOW["jobs"]["merge"]
     with GitHub() as github, Emulator("success", speed=50) as emulator:

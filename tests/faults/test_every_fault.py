@@ -36,7 +36,7 @@ each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind:
 ANOTHER = Kind("another run", {"status": 200, "body": OTHER_RUN}, 0)
 each_odd = pytest.mark.parametrize("kind", [*REFUSED, ANOTHER], ids=lambda kind: kind.name)
 each_proxy = pytest.mark.parametrize(
-    "kind", mostly_slow(PROXIES, every=10), ids=lambda kind: kind.name
+    "kind", mostly_slow(PROXIES, every=11), ids=lambda kind: kind.name
 )
 each_lasting = pytest.mark.parametrize(
     "kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name

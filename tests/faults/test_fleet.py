@@ -390,7 +390,7 @@ def test_a_fleet_of_forty_waits_for_its_canaries(
 
 
 @pytest.mark.parametrize(
-    ("kill_after", "has_post"), mostly_slow(product([2, 3, 5, 20], [True, False]), every=8)
+    ("kill_after", "has_post"), mostly_slow(product([2, 3, 5, 20], [True, False]), every=5)
 )
 def test_a_rerun_of_a_killed_fleet_of_forty_goes_on_where_it_stopped(
     kill_after: int, has_post: bool
