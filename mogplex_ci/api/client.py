@@ -70,11 +70,6 @@ class Client:
         """Requests sent so far; the token may send 60 a minute."""
         return self._transport.requests_sent
 
-    @property
-    def date(self) -> str:
-        """The ``Date`` of the newest answer; empty if there is none."""
-        return self._transport.date
-
     def repos(
         self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
     ) -> list[models.Repo]:

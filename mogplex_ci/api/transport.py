@@ -172,8 +172,6 @@ class Transport:
         self._session.headers["Accept"] = "application/json"
         self.requests_sent = 0
         """Requests that have arrived so far, or may have; redirects included."""
-        self.date = ""
-        """The ``Date`` of the newest answer; empty if there is none."""
 
     def send(
         self,
@@ -248,7 +246,6 @@ class Transport:
         try:
             answer = bounded(exchange, left)
             status = answer.status
-            self.date = answer.headers.get("Date", "")
             return answer
         except (requests.RequestException, HTTPError, OSError) as error:
             failure = failure_of(error, urlsplit(url).netloc, self._proxy)

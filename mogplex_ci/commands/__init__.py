@@ -17,7 +17,6 @@ COMMANDS: Final = {
     "agents": "List the agents that a run can use.",
     "skills": "List the skills that a prompt can invoke.",
     "sandboxes": "List the sandboxes of runs, and show why one could not be set up.",
-    "doctor": "Check what a step needs, without starting anything.",
     "emulator": "Serve a local Mogplex for tests.",
 }
 """Each command and what it does."""

@@ -5,7 +5,7 @@ The calls of a step::
 
     action.main
         inputs.read.read_step                   the inputs of each task
-        prepare                                 the same for ``doctor``, which starts nothing
+        _perform
             guards.reason_to_skip, include_event    whether it may start, and the event's words
             planning.only_run, several_runs.find_runs
         execute.execute                         one run; of several, each in a thread of run.fleet
@@ -64,7 +64,7 @@ class Prepared(NamedTuple):
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
-    step, names = begin(argv, env)
+    step, names = _begin(argv, env)
     recorder = step.recorder
     with ending_of_block(step) as end:
         try:
@@ -76,12 +76,13 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             raise
         recorder.begin(inputs.tasks, inputs.warnings)
         recorder.trace(step.stop)
-        end.ending = prepare(step, names, inputs, _start)
-    say_signal(step, end.ending)
+        end.ending = _perform(step, names, inputs)
+    if end.ending.result is Result.INTERRUPTED:
+        recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
     return recorder.finish(end.ending).exit_code
 
 
-def begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]:
+def _begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]:
     """Return a step that begins now, and the names of inputs in its messages."""
     stop = stop_of_process()
     clock = Clock()
@@ -97,17 +98,9 @@ def begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]
     return Step(platform, recorder, clock, stop, began, TokenBudget([GITHUB_CALLS])), names
 
 
-def say_signal(step: Step, ending: Ending) -> None:
-    """Say which signal stopped the step, if one did."""
-    if ending.result is Result.INTERRUPTED:
-        step.recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
-
-
-def prepare(
-    step: Step, names: NamesHere, inputs: StepInputs, start: Callable[[Step, Prepared], Ending]
-) -> Ending:
-    """Check the step's requirements and find its runs, then ``start`` them, unless there is a
-    reason to skip. Return the step's ending.
+def _perform(step: Step, names: NamesHere, inputs: StepInputs) -> Ending:
+    """Check the step's requirements and find its runs, then start them, unless there is a reason to
+    skip. Return the step's ending.
 
     Raises:
         MogplexError: the step cannot start.
@@ -126,11 +119,11 @@ def prepare(
     tasks = include_event(step, tasks)
     with service_of(step, tasks) as connect:
         if inputs.names_one_run:
-            return start(step, Prepared([only_run(tasks[0], step.platform)], connect, None))
+            return _start(step, Prepared([only_run(tasks[0], step.platform)], connect, None))
         from mogplex_ci.step.several_runs import SharedToken, find_runs
 
         token = SharedToken(connect, step.clock)
-        return start(step, Prepared(find_runs(step, tasks, token), connect, token))
+        return _start(step, Prepared(find_runs(step, tasks, token), connect, token))
 
 
 def _start(step: Step, prepared: Prepared) -> Ending:
