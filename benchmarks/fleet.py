@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.memory import FULL_FEED, ROOT, peak
 from benchmarks.table import Row
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.faults.test_fleet import cases, perform, refused, results
 from tests.faults.world import World
 from tests.program import GitHubStep

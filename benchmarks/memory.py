@@ -14,7 +14,7 @@ from pathlib import Path
 from zlib import crc32
 
 from benchmarks.table import Row
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep
 

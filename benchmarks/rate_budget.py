@@ -24,12 +24,12 @@ from pathlib import Path
 from benchmarks.figures import Figures
 from benchmarks.table import Row
 from mogplex_ci.api.client import Client
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.waiting import Stop
+from tests.emulator import Emulator
 from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualClock, VirtualTime
 

@@ -31,8 +31,8 @@ import yaml
 
 from benchmarks.figures import Figures, table_below
 from benchmarks.tried_step import PARTLY, Try
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.run import TERMINAL, Record, Run
+from tests.emulator import Emulator
+from tests.emulator.run import TERMINAL, Record, Run
 from tests.faults.kinds import PASSING, PROXIES, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.program import ROOT
 from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts

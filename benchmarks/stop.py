@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import ROUNDS, Row
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import GitHubStep
 
 LIMIT = 5.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import ENTRY, GitHubStep
 
 READERS = {"slow": [3.0] * 6, "late": [15.0], "gone": [0.1] * 4}

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.job_log import coloured
+from tests.emulator import Emulator
 from tests.github_log import GitHubLog
 from tests.program import ROOT, GitHubStep
 

@@ -205,11 +205,11 @@ class VirtualWaiter:
         self._time = time
 
     def wait(self, seconds: float, until: Callable[[], bool]) -> None:
-        """See ``mogplex_ci.emulator.clock.Waiter``."""
+        """See ``tests.emulator.clock.Waiter``."""
         self._time.sleep(seconds, until)
 
     def leave(self) -> None:
-        """See ``mogplex_ci.emulator.clock.Waiter``."""
+        """See ``tests.emulator.clock.Waiter``."""
         self._time.leave()
 
 

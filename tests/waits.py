@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 
 LONG: Final = 45.0
 """Seconds after which something hangs. The longest wait takes two or three where the tests have the

@@ -36,8 +36,8 @@ from typing import Any
 import yaml
 
 from benchmarks.figures import Figures, read
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.run import TERMINAL, Run
+from tests.emulator import Emulator
+from tests.emulator.run import TERMINAL, Run
 from tests.oracles.ci_logs import GITHUB_COMMANDS, GITHUB_LOG_VIEWER, github
 from tests.program import ENTRY, GitHubStep
 

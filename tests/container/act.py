@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, ROOT, build_context, machine_lock
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import run_client
 

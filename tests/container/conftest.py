@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests import machine
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
+from tests.emulator import Emulator
 from tests.github import GitHub
 from tests.require import require, unavailable
 

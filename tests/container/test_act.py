@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.container.act import MATRIX, WORKFLOW, ActResult, act, workspace
 from tests.container.images import docker
+from tests.emulator import Emulator
 from tests.waits import wait_until
 
 pytestmark = pytest.mark.container

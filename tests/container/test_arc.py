@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
+from tests.emulator import Emulator
 
 pytestmark = pytest.mark.container
 

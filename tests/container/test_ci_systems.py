@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.container.images import docker
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.program import ROOT
 from tests.slow import mostly_slow

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
+from tests.emulator import Emulator
 from tests.github import NOTHING, GitHub, Look, Work, check
 from tests.program import executable
 from tests.slow import slow

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.container.images import docker, machine_lock
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.gitlab import Project
 
 pytestmark = [pytest.mark.container, pytest.mark.node]

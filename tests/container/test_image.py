@@ -15,8 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from mogplex_ci import __version__
-from mogplex_ci.emulator import Emulator
 from tests.container.images import ROOT, build_context, docker
+from tests.emulator import Emulator
 
 pytestmark = pytest.mark.container
 

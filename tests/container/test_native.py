@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci import __version__
-from mogplex_ci.emulator import Emulator
 from scripts.pin_release import wheel_requirement
 from tests.container.act import MATRIX, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
+from tests.emulator import Emulator
 
 pytestmark = pytest.mark.container
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.container.act import act, workspace
 from tests.container.images import BASE, docker
 from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
+from tests.emulator import Emulator
 from tests.github import GitHub
 from tests.https_proxy import HttpsProxy, certificate
 from tests.slow import mostly_slow, slow

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
+from tests.emulator import Emulator
 from tests.program import GitHubStep
 from tests.waits import wait_until
 

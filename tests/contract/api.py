@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.waits import LONG
 
 

@@ -10,7 +10,7 @@ import socket
 from threading import Thread
 from typing import Any
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.virtual_time import VirtualClock
 from tests.waits import LONG
 

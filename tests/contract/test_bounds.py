@@ -13,19 +13,19 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator import DocumentError
-from mogplex_ci.emulator.clock import Clock
-from mogplex_ci.emulator.events import sanitize_payload
-from mogplex_ci.emulator.faults import FaultPlan, control
-from mogplex_ci.emulator.resources import (
+from tests.emulator import DocumentError
+from tests.emulator.clock import Clock
+from tests.emulator.events import sanitize_payload
+from tests.emulator.faults import FaultPlan, control
+from tests.emulator.resources import (
     _content,
     check_artifact_path,
     list_agents,
     list_skills,
 )
-from mogplex_ci.emulator.routes import Answer, Refused
-from mogplex_ci.emulator.scenario import load_scenario
-from mogplex_ci.emulator.world import Agent, Skill, User, load_world
+from tests.emulator.routes import Answer, Refused
+from tests.emulator.scenario import load_scenario
+from tests.emulator.world import Agent, Skill, User, load_world
 
 MEBIBYTE = 1024 * 1024
 AGENT = Agent("a", "A", None, "m", None, None, preset=False)

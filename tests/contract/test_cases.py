@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.world import load_world
 from tests.contract.api import FakeClock, check
+from tests.emulator import Emulator
+from tests.emulator.world import load_world
 from tests.waits import LONG
 
 HERE = Path(__file__).parent

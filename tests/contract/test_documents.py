@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mogplex_ci.emulator import DocumentError, Emulator
-from mogplex_ci.emulator.documents import schema_of
-from mogplex_ci.emulator.scenario import SHIPPED
 from tests.documents import claim
+from tests.emulator import DocumentError, Emulator
+from tests.emulator.documents import schema_of
+from tests.emulator.scenario import SHIPPED
 from tests.program import ROOT
 
 TOKEN, OTHER = "mog_" + "a" * 32, "mog_" + "b" * 32

@@ -10,10 +10,10 @@ import requests
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator import DocumentError, Emulator
-from mogplex_ci.emulator.clock import Clock
-from mogplex_ci.emulator.faults import Fault, FaultPlan, control
 from tests.contract.api import Api, FakeClock
+from tests.emulator import DocumentError, Emulator
+from tests.emulator.clock import Clock
+from tests.emulator.faults import Fault, FaultPlan, control
 from tests.waits import LONG
 
 ROUTES = ("repos", "start", "run", "events", "cancel")

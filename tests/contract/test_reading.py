@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import DocumentError, Emulator
-from mogplex_ci.emulator.scenario import QueueFailure, ScenarioSet, Step, load_scenario, render
-from mogplex_ci.emulator.world import Agent, Api, Repo, Skill, Token, Worktree, World, load_world
+from tests.emulator import DocumentError, Emulator
+from tests.emulator.scenario import QueueFailure, ScenarioSet, Step, load_scenario, render
+from tests.emulator.world import Agent, Api, Repo, Skill, Token, Worktree, World, load_world
 
 SCENARIO = """\
 variables: {plain: x, joined: [a, b], repeated: {repeat: ab, times: 3}}

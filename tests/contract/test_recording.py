@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import DocumentError
-from mogplex_ci.emulator.recording import load_recording
+from tests.emulator import DocumentError
+from tests.emulator.recording import load_recording
 
 ACCEPTED = {"type": "started", "message": "External Mogplex run accepted", "runId": "r-1"}
 END = {"runId": "r-1", "status": "success"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.requestlog import RequestLog, RequestRecord, body_for_log
 from tests.contract.api import Api
+from tests.emulator import Emulator
+from tests.emulator.requestlog import RequestLog, RequestRecord, body_for_log
 
 HALF = 16 * 1024 * 1024 - 1_000
 """Bytes of a body of which two, with what else is kept of a request, fill the 32 MiB."""

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci import emulator as package
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.scenario import SHIPPED
+from tests import emulator as package
 from tests.contract.api import Api, FakeClock
 from tests.e2e.golden import check_golden, normalized
+from tests.emulator import Emulator
+from tests.emulator.scenario import SHIPPED
 
 FILES = Path(package.__file__).with_name("scenarios")
 FAILED = (

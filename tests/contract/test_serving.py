@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.service import MOST_RUNS
 from tests.contract.api import Api, FakeClock
+from tests.emulator import Emulator
+from tests.emulator.service import MOST_RUNS
 from tests.program import run_program, start_program
 from tests.waits import LONG, wait_until
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.contract.api import Api
 from tests.contract.sse import Stream
+from tests.emulator import Emulator
 from tests.virtual_time import VirtualClock, VirtualTime
 from tests.waits import LONG
 

@@ -23,13 +23,13 @@ import pytest
 
 from mogplex_ci.api import retry
 from mogplex_ci.cli import main
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.platforms.webhook import Webhook
 from mogplex_ci.step import action
 from mogplex_ci.waiting import Clock
 from tests.ci_environments import ENVIRONMENTS
 from tests.e2e.test_mistakes import MISTAKES, step_with
+from tests.emulator import Emulator
 from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind, error
 from tests.github import ADA, TOKEN, GitHub, Look, Work, check
 from tests.program import ROOT, GitHubStep, run_script, start_program

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import GitHubStep, run_program
 from tests.slow import slow
 from tests.waits import LONG, wait_until

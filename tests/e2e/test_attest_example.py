@@ -14,9 +14,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, executable
 from tests.require import require

@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.program import GitHubStep, executable, run_client
 from tests.waits import LONG, asked, wait_until
 

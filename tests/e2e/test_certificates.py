@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 from tests.https_proxy import HttpsProxy, certificate
 
 HOST = "mogplex.example"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.gates.story import says
 from tests.github import TOKEN, GitHub, Work
 from tests.github_log import read_log

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import GitHubStep

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github.server import Asked
 from tests.program import GitHubStep

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim_all
 from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS
+from tests.emulator import Emulator
 from tests.program import ENTRY, executable, run_client
 from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until

@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.contract.api import FakeClock
+from tests.emulator import Emulator
 from tests.github import ADA, NOTHING, TOKEN, GitHub, Work
 from tests.program import Ended, GitHubStep, run_program
 from tests.screen import show

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import ENTRY, GitHubStep
 from tests.slow import mostly_slow

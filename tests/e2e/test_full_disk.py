@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.outputs import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
@@ -25,6 +24,7 @@ from mogplex_ci.outputs import (
     PAGE_FILE,
     RESULT_FILE,
 )
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, run_program
 from tests.require import unavailable

@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
+from tests.emulator import Emulator
 from tests.github import BOT, NOTHING, TOKEN, Fault, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import inputs
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.gitlab import Pipeline, Project
 from tests.program import ROOT
 from tests.slow import mostly_slow

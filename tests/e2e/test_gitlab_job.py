@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.run.start import MAX_CHAIN
 from tests.ci_environments import environment
+from tests.emulator import Emulator
 from tests.program import Ended, let_an_hour_pass, run_program, start_program
 from tests.waits import asked, wait_until
 

@@ -15,9 +15,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.contract.api import FakeClock
+from tests.emulator import Emulator
 from tests.oracles import ci_logs
 from tests.oracles.github_markdown import Page, rendered
 from tests.program import ROOT, Ended, run_program

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import GitHubStep
 from tests.unit.sanitize.test_known_values import DOCUMENTS, LONG, SERVICE_ACCOUNT, TOOLS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import help_url
+from tests.emulator import Emulator
 from tests.program import ROOT, GitHubStep
 from tests.slow import slow
 

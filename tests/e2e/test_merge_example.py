@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep, executable
 

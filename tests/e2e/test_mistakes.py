@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from mogplex_ci.cli import main
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS
+from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import GitHubStep

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.github import TOKEN, Fault, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.documents import Block, claim
+from tests.emulator import Emulator
 from tests.program import ENTRY, ROOT, executable, start_program
 from tests.require import require
 from tests.slow import mostly_slow
@@ -36,7 +36,7 @@ WORLDS_PAGE = "docs/maintaining/worlds.md"
 SERVES = claim(PAGE, "$ mogplex-ci emulator")
 USES = claim(PAGE, "export MOGPLEX_URL")
 ARMS = claim(WORLDS_PAGE, "curl http")
-PYTHON = claim(WORLDS_PAGE, "from mogplex_ci.emulator import Emulator")
+PYTHON = claim(WORLDS_PAGE, "from tests.emulator import Emulator")
 OWN_SCENARIO = claim(WORLDS_PAGE, "description: Two rounds")
 FAULTS = claim(WORLDS_PAGE, "faults:\n")
 PORT = "8787"

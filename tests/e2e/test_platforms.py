@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, differences, normalized
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Work
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (

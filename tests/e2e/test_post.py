@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep, run_program, start_program

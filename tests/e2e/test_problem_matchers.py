@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.job_log import without_matches
 from tests.ci_environments import ENVIRONMENTS, environment
+from tests.emulator import Emulator
 from tests.github_log import read_log, readable
 from tests.oracles.problem_matchers import annotated, matchers
 from tests.program import GitHubStep, run_program

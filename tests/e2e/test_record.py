@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep
 from tests.unit.platforms.events import MAINTAINER, by

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.scenario import SHIPPED
 from tests.documents import claim
 from tests.e2e.golden import normalized
+from tests.emulator import Emulator
+from tests.emulator.scenario import SHIPPED
 from tests.program import GitHubStep, run_program
 from tests.slow import mostly_slow
 

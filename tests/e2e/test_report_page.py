@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.browser import chromium
+from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.program import ROOT, GitHubStep
 from tests.slow import mostly_slow

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
 from tests.contract.api import FakeClock
+from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.screen import Shown, show
@@ -213,5 +213,5 @@ def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
         step.inputs["output-dir"] = "."
         loaded_for_a_report = step.run().err
     assert "mogplex_ci.report.log" in loaded
-    assert not [name for name in ("jinja2", "rich", "mogplex_ci.emulator") if name in loaded]
+    assert not [name for name in ("jinja2", "rich", "tests.emulator") if name in loaded]
     assert "jinja2" in loaded_for_a_report

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.gate_kinds import GATES
+from tests.emulator import Emulator
 from tests.github import TOKEN, Fault, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep, run_program

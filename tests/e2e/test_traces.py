@@ -23,7 +23,6 @@ from opentelemetry.semconv._incubating.attributes import (
 from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.semconv.schemas import Schemas
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.report.spans import CONVENTIONS, Attribute
 from tests.collector import (
@@ -38,6 +37,7 @@ from tests.collector import (
     show_page,
 )
 from tests.documents import claim
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.https_proxy import HttpsProxy, certificate

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import ENTRY, GitHubStep, run_program
 from tests.waits import LONG, asked, wait_until
 

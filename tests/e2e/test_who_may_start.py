@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.webhook import Webhook
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep

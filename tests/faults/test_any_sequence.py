@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from mogplex_ci.emulator.run import Run
 from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.emulator.run import Run
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED
 from tests.faults.world import Killed, Played, Trip, World

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import GitHubStep, run_program
 from tests.slow import slow
 from tests.waits import LONG, asked, wait_until

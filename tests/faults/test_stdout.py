@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import ENTRY, GitHubStep
 from tests.slow import mostly_slow, slow
 from tests.waits import LONG, asked, wait_until

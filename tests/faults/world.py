@@ -12,8 +12,6 @@ from typing import Any
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import ServiceHistory
-from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest, UnansweredStart
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
@@ -28,6 +26,8 @@ from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.state import OpenRun
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.emulator import Emulator
+from tests.emulator.run import Run
 from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualTime
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.emulator.documents import errors_of
 from mogplex_ci.inputs.declared import inputs, kinds, load_schema
 from mogplex_ci.problems import Problem
 from tests.e2e.golden import check_golden
+from tests.emulator.documents import errors_of
 from tests.slow import mostly_slow
 
 Place: TypeAlias = tuple[str | int, ...]

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from scripts.native import ACTION, NATIVE, native_action
+from tests.emulator import Emulator
 from tests.program import ROOT, GitHubStep, Program
 from tests.waits import LONG, wait_until
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mogplex_ci.emulator import Emulator
+from tests.emulator import Emulator
 from tests.program import (
     MOVABLE_CLOCK,
     ROOT,

@@ -10,8 +10,8 @@ import yaml
 
 from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
-from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 from tests.program import Ended, run_program
 from tests.screen import show
 from tests.slow import mostly_slow

@@ -10,9 +10,9 @@ import signal
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.documents import claim
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 from tests.program import ROOT
 from tests.slow import slow
 from tests.waits import LONG, asked

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 from tests.waits import asked, wait_until
 
 UNKNOWN = "99999999-9999-4999-8999-999999999999"

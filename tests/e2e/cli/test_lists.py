@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 
 REPOS = """\
 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002  acme/api   main

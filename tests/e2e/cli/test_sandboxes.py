@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.emulator import Emulator
 
 WHY = "ERR_PNPM_FETCH_404  GET https://registry.npmjs.org/left-padd: Not Found - 404"
 LEAKY = """\

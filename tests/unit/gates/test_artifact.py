@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Run
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
+from tests.emulator import Emulator
 from tests.typed_inputs import typed_inputs
 from tests.unit.gates import judging
 from tests.unit.report.events import result

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import (
@@ -26,6 +25,7 @@ from mogplex_ci.inputs.sources import gather, given_texts
 from mogplex_ci.own_words import written
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
+from tests.emulator import Emulator
 from tests.typed_inputs import job
 
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"

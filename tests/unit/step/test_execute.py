@@ -12,7 +12,6 @@ import pytest
 
 from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.api.retry import finish
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import MissingTokenError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result, RunResult
@@ -23,6 +22,7 @@ from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
+from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Job, result

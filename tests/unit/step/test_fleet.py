@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import TokenLostError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
@@ -28,6 +27,7 @@ from mogplex_ci.step.several_runs import (
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
+from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Job
