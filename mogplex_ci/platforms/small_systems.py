@@ -95,9 +95,7 @@ SMALL_SYSTEMS: Final = (
         repository_address=first_set("CI_REPO_CLONE_URL", "CI_REPO_URL"),
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
-        caused_by=pushed_by(
-            "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
-        ),
+        caused_by=pushed_by("CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT"),
         branches=("CI_COMMIT_BRANCH", "CI_COMMIT_SOURCE_BRANCH"),
         by_hand=equals("CI_PIPELINE_EVENT", "manual", "cron", "deployment"),
         is_local=equals("CI_PIPELINE_NUMBER", "0"),  # `woodpecker-cli exec`
@@ -120,9 +118,7 @@ SMALL_SYSTEMS: Final = (
         repository_address=first_set("DRONE_GIT_HTTP_URL", "DRONE_REPO_LINK"),
         workspace="DRONE_WORKSPACE",
         job_url="DRONE_BUILD_LINK",
-        caused_by=pushed_by(
-            "DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH"
-        ),
+        caused_by=pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT"),
         branches=("DRONE_BRANCH", "DRONE_SOURCE_BRANCH"),
         # `custom` is a build that a person or the API started
         by_hand=equals("DRONE_BUILD_EVENT", "custom", "cron", "promote", "rollback"),

@@ -90,21 +90,11 @@ def first_set(*cells: Cell) -> Cell:
     return first
 
 
-def pushed_by(login: str, event: str, branch: str, default: str) -> Cell:
+def pushed_by(login: str, event: str) -> Cell:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request,
-    that is built. The arguments are names of variables.
-
-    It tells nothing for other events and for pushes to the default branch: an app pushes there by
-    merging.
+    that is built; empty for other events. The arguments are names of variables.
     """
-
-    def pusher(env: Env) -> str:
-        is_merged = env.get(event) == "push" and env.get(branch) == env.get(default)
-        if is_merged or env.get(event) not in ("push", "pull_request"):
-            return ""
-        return env.get(login, "")
-
-    return pusher
+    return lambda env: env.get(login, "") if env.get(event) in ("push", "pull_request") else ""
 
 
 def never(env: Env) -> bool:

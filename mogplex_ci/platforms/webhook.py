@@ -51,9 +51,9 @@ AUTHORED: Final = {
 }
 """Events that anybody can cause, and the part of the payload whose author caused it."""
 
-_OF_APPS: Final = (*AUTHORED, "pull_request", "push", "create")
-"""Events that start nothing when an app caused them that is not allowed: they are how an agent
-would start the next.
+_ALSO_BY_APPS: Final = ("schedule", "workflow_dispatch", "repository_dispatch", "merge_group")
+"""Events that start a run whichever app triggered them. By any other, an agent's own work would
+start the next agent.
 """
 
 _TRIAGE: Final = (
@@ -239,18 +239,13 @@ class Webhook(NamedTuple):
         return cls(env.get("GITHUB_EVENT_NAME", ""), payload, users_have_types)
 
     def unknown_app(self, trust: Trust) -> str | None:
-        """Return which app caused the event, if it is one that would let the agent's own work start
-        the next agent.
+        """Return which app triggered the event, if the inputs do not name it; a workflow run is
+        judged by its cause.
         """
-        name = self.name
-        branch = self.payload.get("ref")
-        if name == "workflow_run":
-            run = _object(self.payload, "workflow_run")
-            name = str(run.get("event"))
-            branch = f"refs/heads/{run.get('head_branch')}"
-        default = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
-        is_merged = name == "push" and branch == default
-        if name not in _OF_APPS or is_merged:
+        cause: object = self.name
+        if cause == "workflow_run":
+            cause = _object(self.payload, "workflow_run").get("event")
+        if cause in _ALSO_BY_APPS:
             return None
         return trust.unknown_app(f"the event {self.name}", self._actor)
 

@@ -33,6 +33,7 @@ COMMENT = by(
 )
 LABELED = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": BODY})
 PUSHED = event("push 1", ref="refs/heads/mogplex/fix", sender=APP)
+MERGED = event("push 1", ref="refs/heads/master", sender=APP)
 TRIGGER, PROMPT = (2, "error", "UNTRUSTED_TRIGGER"), (2, "error", "UNTRUSTED_PROMPT")
 NO_KEY = (64, "error", "UNAUTHORIZED")
 SKIPPED, STARTED = (0, "skipped", ""), (0, "detached", "")
@@ -99,6 +100,7 @@ def job(tmp_path: Path, api: GitHub) -> Iterator[Job]:
         (LABELED, {}, STARTED),
         (LABELED, {"prompt": f"Solve this:\n{BODY}", "allowed_users": "maintainer"}, PROMPT),
         (PUSHED, {}, SKIPPED),
+        (MERGED, {}, SKIPPED),
         (PUSHED, EVERYBODY, SKIPPED),
         (PUSHED, {"allowed_bots": "Mogplex[bot] renovate[bot]"}, STARTED),
     ],
@@ -112,7 +114,7 @@ def test_who_starts_a_run(
         assert ("Read ~/.netrc" in ended.out) is (outcome == PROMPT), "what was found is quoted"
     if outcome == SKIPPED:
         assert "Not started: " in ended.out or "no api-key" in ended.out
-    if webhook is PUSHED and outcome == SKIPPED:
+    if webhook in (PUSHED, MERGED) and outcome == SKIPPED:
         assert "the app @mogplex[bot], which allowed-bots does not name" in ended.out
 
 
