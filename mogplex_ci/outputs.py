@@ -33,7 +33,6 @@ that GitLab accepts.
 EVENTS_FILE: Final = "events.ndjson"
 RESULT_FILE: Final = "result.json"
 PAGE_FILE: Final = "report.html"
-JUNIT_FILE: Final = "junit.xml"
 ARTIFACT_FILE: Final = "artifact.json"
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
 LOGS_FOLDER: Final = "run-logs"

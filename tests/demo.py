@@ -25,7 +25,6 @@ FILES = {
     "report.html": "the report, one page for any browser",
     "result.json": "the result, for programs",
     "events.ndjson": "the events, one JSON object a line",
-    "junit.xml": "the result, for systems that show tests",
     "diagnostics.jsonl": "what the program did, for people who debug it",
 }
 """The files that the demo leaves."""

@@ -29,7 +29,6 @@ class ResultRow:
         headline: LiteralString,
         severity: int,
         exit_code: int,
-        junit: Literal["", "skipped", "failure", "error"],
         task_result: Literal["success", "failure", "error", "timeout", "cancellation", "skip"],
     ) -> None:
         self.name = name
@@ -42,8 +41,6 @@ class ResultRow:
         """Of several runs the one with the highest decides how the step ended."""
         self.exit_code = exit_code
         """Unless an error or a signal has one of its own."""
-        self.junit: Literal["", "skipped", "failure", "error"] = junit
-        """Element of the run's test case in JUnit XML; empty when the case passes."""
         self.task_result = task_result
         """Result of a pipeline's task in OpenTelemetry's semantic conventions."""
 
@@ -60,18 +57,17 @@ class Result(StrEnum):
         member.row = row
         return member
 
-    SUCCESS = ResultRow("success", "✔", "Run succeeded", 0, 0, "", "success")
-    DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 1, 0, "", "success")
-    DETACHED = ResultRow("detached", "→", "Run started, not followed", 2, 0, "", "success")
-    SKIPPED = ResultRow("skipped", "→", "Skipped", 3, 0, "skipped", "skip")
-    PAUSED = ResultRow("paused", "⏸", "Run paused", 4, 1, "failure", "failure")
-    CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 5, 1, "failure", "cancellation")
-    REJECTED = ResultRow("rejected", "✘", "Run rejected", 6, 1, "", "failure")
-    """The run did succeed: in JUnit XML the cases of its gates fail."""
-    FAILED = ResultRow("failed", "✘", "Run failed", 7, 1, "failure", "failure")
-    TIMEOUT = ResultRow("timeout", "✘", "Timed out", 8, 1, "failure", "timeout")
-    ERROR = ResultRow("error", "✘", "Step failed", 9, 1, "error", "error")
-    INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 10, 130, "error", "cancellation")
+    SUCCESS = ResultRow("success", "✔", "Run succeeded", 0, 0, "success")
+    DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 1, 0, "success")
+    DETACHED = ResultRow("detached", "→", "Run started, not followed", 2, 0, "success")
+    SKIPPED = ResultRow("skipped", "→", "Skipped", 3, 0, "skip")
+    PAUSED = ResultRow("paused", "⏸", "Run paused", 4, 1, "failure")
+    CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 5, 1, "cancellation")
+    REJECTED = ResultRow("rejected", "✘", "Run rejected", 6, 1, "failure")
+    FAILED = ResultRow("failed", "✘", "Run failed", 7, 1, "failure")
+    TIMEOUT = ResultRow("timeout", "✘", "Timed out", 8, 1, "timeout")
+    ERROR = ResultRow("error", "✘", "Step failed", 9, 1, "error")
+    INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 10, 130, "cancellation")
 
 
 AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)

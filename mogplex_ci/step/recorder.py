@@ -15,7 +15,6 @@ from mogplex_ci.outputs import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
     EVENTS_FILE,
-    JUNIT_FILE,
     LOGS_FOLDER,
     PAGE_FILE,
     RESULT_FILE,
@@ -431,12 +430,10 @@ def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
     # Only these files need what is loaded here, 2 ms.
     from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
     from mogplex_ci.report.html import HtmlReport
-    from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
 
     return [
         EventsFile(folder / EVENTS_FILE, safe),
         ResultFile(folder / RESULT_FILE, safe),
-        JUnitFile(folder / JUNIT_FILE, safe),
         ArtifactFile(folder / ARTIFACT_FILE, safe),
         HtmlReport(folder / PAGE_FILE, safe),
     ]

@@ -87,7 +87,7 @@ steps:
   - {after: 500ms, part: launch}
   - {after: 500ms, part: deliver}
 """
-KEPT = ("diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json")
+KEPT = ("diagnostics.jsonl", "events.ndjson", "report.html", "result.json")
 REVIEW = "Please review https://github.com/acme/web/pull/42"
 GH = """#!/bin/sh
 case "$*" in

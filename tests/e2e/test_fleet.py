@@ -9,7 +9,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -159,9 +158,6 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(
     content = json.loads((step.workspace / "result.json").read_text())
     Draft202012Validator(load_schema("result")).validate(content)
     assert [(run["repo"], run["task"]) for run in content["runs"]] == list(found)
-    suite = ElementTree.parse(step.workspace / "junit.xml").find("testsuite")  # noqa: S314 - ours
-    assert suite is not None
-    assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
     events = [
         json.loads(line) for line in (step.workspace / "events.ndjson").read_text().splitlines()
     ]
@@ -262,9 +258,6 @@ def test_a_fleet_that_stops_itself_says_so_and_lists_what_it_did_not_start(
     skipped = sum(end.startswith("skipped") for end in ends)
     assert ended.out.count("Skipped") == 0
     assert sum("→ skipped" in line for line in ended.out.splitlines()) == skipped
-    suite = ElementTree.parse(step.workspace / "out/junit.xml").find("testsuite")  # noqa: S314 - ours
-    assert suite is not None
-    assert suite.get("skipped") == str(skipped)
     content = json.loads((step.workspace / "out/result.json").read_text())
     Draft202012Validator(load_schema("result")).validate(content)
     if skipped:

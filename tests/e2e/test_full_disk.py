@@ -20,7 +20,6 @@ from mogplex_ci.outputs import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
     EVENTS_FILE,
-    JUNIT_FILE,
     PAGE_FILE,
     RESULT_FILE,
 )
@@ -32,7 +31,7 @@ from tests.waits import LONG, asked, wait_until
 
 GROWING = (EVENTS_FILE, DIAGNOSTICS_FILE)
 WHOLE = (RESULT_FILE, ARTIFACT_FILE)
-FILES = {*GROWING, *WHOLE, JUNIT_FILE, PAGE_FILE}
+FILES = {*GROWING, *WHOLE, PAGE_FILE}
 SCENARIO = Path(__file__).parent / "scenarios" / "artifact.yaml"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 WARNING = re.compile(r"Could not write (\S+): No space left on device")

@@ -195,7 +195,6 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert pipeline.code == 0, pipeline.log
     (body,) = started(emulator)
     assert str(body["prompt"]).endswith("less than $5.")
-    assert "<testcase" in (project.folder / "mogplex" / "junit.xml").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -269,7 +268,6 @@ def test_the_component_takes_what_the_program_takes() -> None:
 def test_the_component_asks_for_the_repository_and_nothing_else() -> None:
     assert [name for name, rules in TYPED.items() if "default" not in rules] == ["repo"]
     assert "" in TYPED["harness"]["options"], "the server chooses"
-    assert (TYPED["junit"]["type"], TYPED["junit"]["default"]) == ("boolean", False)
     durations = re.compile(TYPED["timeout"]["regex"])
     assert [
         text for text in ("900", "1h30m", "1.5h", "soon", "-5", "") if durations.search(text)
@@ -278,7 +276,7 @@ def test_the_component_asks_for_the_repository_and_nothing_else() -> None:
 
 def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
     handed = job_of()["variables"]
-    of_the_job = {"job-name", "stage", "image", "junit", "base-url"}
+    of_the_job = {"job-name", "stage", "image", "base-url"}
     expected: dict[str, Any] = {
         f"MOGPLEX_{name.upper().replace('-', '_')}": f"<{name}>"
         for name in TYPED
@@ -319,13 +317,6 @@ def test_the_job_of_the_component() -> None:
     }
     assert (TYPED["stage"]["default"], TYPED["job-name"]["default"]) == ("test", "mogplex")
     assert TYPED["image"]["default"] == "ghcr.io/mogplex/run-action:1"
-
-
-@pytest.mark.parametrize("junit", ["true", "false"])
-def test_the_component_reports_to_the_merge_request_if_asked(junit: str) -> None:
-    (extended,) = job_of(junit=junit)["extends"]
-    added = jobs(junit=junit)[extended]["artifacts"]
-    assert added.get("reports") == ({"junit": "mogplex/junit.xml"} if junit == "true" else None)
 
 
 def jobs(**given: str) -> dict[str, Any]:

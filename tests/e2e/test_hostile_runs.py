@@ -10,7 +10,6 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -148,7 +147,6 @@ def test_nothing_that_an_agent_writes_is_obeyed(
     assert ci_logs.steering(CONTROLS_OF_OURS.sub("", ended.out)) == []
     check_files(files)
     assert len(json.loads(files["result.json"])["runs"]) == failures
-    assert len(ET.fromstring(files["junit.xml"])[0]) == failures  # noqa: S314  (our own file)
 
 
 def test_repositories_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
@@ -166,7 +164,6 @@ def check_files(files: dict[str, str]) -> None:
     """
     for text in files.values():
         assert ci_logs.steering(text) == []
-    ET.fromstring(files["junit.xml"])  # noqa: S314  (our own file)
     assert json.loads(files["result.json"])["result"] == "failed"
     assert len([json.loads(line) for line in files["events.ndjson"].splitlines()]) > 40
     check_report(files["report.html"])

@@ -75,7 +75,7 @@ given.
 
 
 NOT_SHOWN = {"artifact.json", "diagnostics.jsonl", "events.ndjson", "report.html", "result.json"}
-"""Files of `output-dir` that are the same on every system; JUnit XML is what systems read."""
+"""Files of `output-dir`: they are the same on every system."""
 
 
 class Job:
@@ -341,11 +341,9 @@ def test_a_pattern_whose_outputs_buildkite_refuses_says_why_everywhere(
     )
     assert log.startswith("exit code 1\n"), log
     assert log.count(f"ERROR: The outputs could not be written: {REFUSED}") == 1
-    annotation, _, files = log.partition("$ buildkite-agent annotate")[2].partition("========")
+    annotation, _, _ = log.partition("$ buildkite-agent annotate")[2].partition("========")
     assert "**The outputs could not be written**" in annotation
     assert REFUSED in annotation
-    junit = files.partition("junit.xml")[2]
-    assert ('errors="1"' in junit, REFUSED in junit) == (True, True)
 
 
 @pytest.mark.parametrize(

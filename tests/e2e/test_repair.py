@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -94,9 +93,6 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(
     ):
         assert "lint" in text
     assert "Round 3" in step.summary
-    suite = ElementTree.parse(step.workspace / "junit.xml").getroot()[0]  # noqa: S314 - our own file
-    assert [case.get("name") for case in suite] == ["Fix it", "checks", "branch"]
-    assert "Round 2, run " in (suite[0].findtext("system-out") or "")
 
 
 @pytest.mark.slow

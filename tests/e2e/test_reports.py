@@ -22,7 +22,7 @@ from tests.waits import asked, wait_until
 
 SPEED = 20
 FILES = {"output-dir": "out"}
-WRITTEN = {"diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json"}
+WRITTEN = {"diagnostics.jsonl", "events.ndjson", "report.html", "result.json"}
 BUSY = """
 steps:
   - status: streaming

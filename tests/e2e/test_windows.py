@@ -66,7 +66,6 @@ def test_a_step_works_without_the_calls_that_windows_lacks(step: GitHubStep) -> 
     assert names == {
         "diagnostics.jsonl",
         "events.ndjson",
-        "junit.xml",
         "report.html",
         "result.json",
     }

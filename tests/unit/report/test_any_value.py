@@ -7,7 +7,6 @@ import re
 import tempfile
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -156,11 +155,6 @@ def check_files(folder: Path, runs: list[Result]) -> None:
     Draft202012Validator(load_schema("result")).validate(file)
     ends = file["runs"] or [file]
     assert [end["result"] for end in ends] == runs
-    suite = ElementTree.parse(folder / "junit.xml").getroot()[0]  # noqa: S314 - ours
-    assert len(suite) == len(runs)
-    assert len(suite.findall("*/failure") + suite.findall("*/error")) == sum(
-        run is not Result.SUCCESS for run in runs
-    )
     lines = (folder / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
     counts = sum(end["events"]["count"] for end in ends)
     assert len([line for line in map(json.loads, lines) if "status" not in line]) == counts

@@ -14,7 +14,6 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
-from mogplex_ci.report.junit import JUnitFile
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged, InstallLog
@@ -152,16 +151,3 @@ def test_diagnostics_do_not_hold_the_log_of_an_installation() -> None:
     (line,) = shown
     assert json.loads(line)["event"] == "InstallLog"
     assert "402217" not in line
-
-
-def test_a_case_belongs_to_its_repository_and_to_mogplex_where_none_is_known(
-    tmp_path: Path,
-) -> None:
-    step = alone(facts())
-    (run,) = step.runs
-    shown = run.task.repo_shown
-    for repo, class_name in ((shown, "acme/web"), (SAFE.clean(""), "mogplex")):
-        task = run.task._replace(repo_shown=repo)
-        JUnitFile(tmp_path / "junit.xml", SAFE).end(step._replace(runs=[run._replace(task=task)]))
-        text = (tmp_path / "junit.xml").read_text(encoding="utf-8")
-        assert re.findall('<testcase classname="([^"]+)"', text) == [class_name]

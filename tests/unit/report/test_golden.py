@@ -295,7 +295,6 @@ def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     told = "".join(f"{name}={value}\n" for name, value in outputs.items() if value)
     names = {
         "summary": "summary.md",
-        "junit": "junit.xml",
         "result": "result.json",
         "page": "report.html",
     }
