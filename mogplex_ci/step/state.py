@@ -193,7 +193,9 @@ class StateFiles:
         mac, _, text = content.partition(" ")
         if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
             return None
-        return OpenRun(**json.loads(text))
+        values = json.loads(text)
+        # A later version may have saved more.
+        return OpenRun(**{name: values[name] for name in OpenRun._fields if name in values})
 
     def _mac(self, text: str) -> str:
         """Return a text that only the holder of the token can write, and only for this job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import signal
 import socket
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from mogplex_ci.platforms import detect
+from mogplex_ci.step.state import StateFiles
 from tests.ci_environments import environment
 from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
@@ -184,6 +187,21 @@ def test_the_image_alone_cleans_up_with_nothing_but_the_token(
     ended = job.post(**later_step)
     assert (ended.code, [run.status for run in emulator.runs]) == (0, ["cancelled"]), ended.out
     assert job.files == set()
+
+
+def test_a_field_that_a_later_version_saved_is_ignored(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.stopped_when(asked(emulator, "stream"))
+    (file,) = job.files
+    platform = detect(job.env, io.StringIO())
+    files = StateFiles(platform, platform.job_name(None) or (), emulator.token)
+    text = file.read_text(encoding="utf-8").partition(" ")[2].replace("{", '{"later":{"n":[1]},', 1)
+    file.write_text(f"{files._mac(text)} {text}", encoding="utf-8")
+    with Emulator("success", speed=1e9) as other:
+        env = {"MOGPLEX_URL": other.url, "MOGPLEX_PROMPT": "Do it", "MOGPLEX_KEY_SUFFIX": "b"}
+        assert run_program(env=job.env | env, cwd=job.workspace).code == 0, "a later step"
+    ended = job.post()
+    assert (ended.code, emulator.runs[0].status, job.files) == (0, "cancelled", set()), ended.out
 
 
 def test_one_refused_cancel_stops_no_other(tmp_path: Path, emulator: Emulator) -> None:
