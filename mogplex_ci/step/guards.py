@@ -286,11 +286,17 @@ def ask_github(
 
     Raises:
         GitHubError: GitHub refuses, or does not respond within ten seconds.
+        StopRequested: a stop signal came.
     """
     if (github := step.github(inputs, repository)) is None:
         return None
     deadline = step.clock.monotonic() + _ASK_SECONDS
     with contextlib.closing(github):
         return finish(
-            retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline)
+            retrying(
+                lambda left: ask(github.within(left)),
+                clock=step.clock,
+                deadline=deadline,
+                stop=step.stop,
+            )
         )
