@@ -295,30 +295,6 @@ class Artifact(NamedTuple):
     commit_sha: Annotated[Untrusted | None, "commitSha"]
 
 
-class Agent(NamedTuple):
-    """An agent that a run can use (``GET /agents``)."""
-
-    id: Untrusted
-    """A UUID, or ``preset:NAME``."""
-    name: Untrusted
-    model: Untrusted | None
-    description: Untrusted | None
-    data: Untrusted
-    """The whole object as the API sent it."""
-
-
-class Skill(NamedTuple):
-    """A skill that a prompt can invoke as ``$slug`` (``GET /skills``)."""
-
-    slug: Untrusted
-    name: Untrusted
-    source: Untrusted | None
-    """``library`` or ``repo``."""
-    description: Untrusted | None
-    data: Untrusted
-    """The whole object as the API sent it."""
-
-
 class Sandbox(NamedTuple):
     """A machine in which runs of a repository and branch work (``GET /sandboxes``)."""
 
@@ -346,10 +322,6 @@ class SandboxLogs(NamedTuple):
 
     install_log: Annotated[Untrusted | None, "sandbox.install_log"]
     """Of the command that installs the repository's dependencies."""
-    dev_log: Annotated[Untrusted | None, "sandbox.dev_log"]
-    """Of the repository's development server."""
-    data: Untrusted
-    """The whole object as the API sent it."""
 
 
 class Repair(NamedTuple):

@@ -80,32 +80,6 @@ class Client:
         read = partial(answers.listed, models.Repo, name="repos")
         return self._call(Purpose.READ, "GET", "/repos", read, query=params, timeout=timeout)
 
-    def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
-        """List the agents that runs of the token can use: the presets first.
-
-        Raises:
-            OldServiceError: the service has no agents.
-            MogplexError: as for every call.
-        """
-        read = partial(answers.listed, models.Agent, name="agents")
-        return self._call(Purpose.READ, "GET", "/agents", read, timeout=timeout, newer="agents")
-
-    def skills(
-        self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS
-    ) -> list[models.Skill]:
-        """List the skills of the token's library, and of the repository if one is given, that match
-        ``query``.
-
-        Raises:
-            OldServiceError: the service has no skills.
-            MogplexError: as for every call.
-        """
-        params = {"limit": str(models.LIST_LIMIT), "q": query or None, "repoId": repo_id or None}
-        read = partial(answers.listed, models.Skill, name="skills")
-        return self._call(
-            Purpose.READ, "GET", "/skills", read, query=params, timeout=timeout, newer="skills"
-        )
-
     def start(
         self,
         request: models.StartRequest,

@@ -23,12 +23,10 @@ from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
-from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import printable
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer, Value, duration
@@ -216,20 +214,6 @@ class Session:
                 )
 
         return finish(work, warn)
-
-    def repo_id(self, repo: str) -> str:
-        """Return the id of ``repo``, an id or ``owner/name``; names are looked up. Empty for none.
-
-        Raises:
-            UsageError: the token sees no such repository.
-            MogplexError: the API could not be asked.
-        """
-        if not repo or is_uuid(repo):
-            return repo
-        found = self.call(lambda client, timeout: find_repo(client, repo, timeout=timeout))
-        if found.hidden:
-            self.console.warn("{} is hidden: it was removed from Mogplex's dashboard", repo)
-        return found.id
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -19,6 +19,7 @@ from mogplex_ci.inputs.read import start_body
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
+from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started
 from mogplex_ci.waiting import StopRequested
@@ -35,7 +36,7 @@ def parser() -> Parser:
     parser.take("--repo", "repository: its id, or owner/name", kinds()["repo"], metavar="ID|NAME")
     parser.take("--harness", "what runs the agent (default: the service chooses)", kind["harness"])
     parser.take("--mode", "what the agent may do (default: the service chooses)", kind["mode"])
-    agent = "agent to run as, from 'agents list': its id, or preset:NAME"
+    agent = "agent to run as: its id, or preset:NAME"
     parser.take("--agent", agent, kind["agent"], metavar="ID")
     base = "branch to start from (default: the repository's default branch)"
     parser.take("--base-branch", base, kind["branch"], metavar="NAME")
@@ -115,7 +116,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     """
     given = {name: value or None for name, value in vars(options).items()}
     given |= {"prompt": prompt, "mode": options.mode.upper() or None}
-    request = start_body(session.repo_id(options.repo), given)
+    request = start_body(_repo_id(session, options.repo), given)
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.service, request, key, "attach")
@@ -136,6 +137,21 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
             remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
             raise AdvisedError(error, remedy) from error
         raise
+
+
+def _repo_id(session: Session, repo: str) -> str:
+    """Return the id of ``repo``, an id or ``owner/name``; names are looked up.
+
+    Raises:
+        UsageError: the token sees no such repository.
+        MogplexError: the API could not be asked.
+    """
+    if is_uuid(repo):
+        return repo
+    found = session.call(lambda client, timeout: find_repo(client, repo, timeout=timeout))
+    if found.hidden:
+        session.console.warn("{} is hidden: it was removed from Mogplex's dashboard", repo)
+    return found.id
 
 
 def _is_unknown(session: Session, repo: str, error: UnavailableError) -> bool:

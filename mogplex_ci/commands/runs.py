@@ -16,16 +16,13 @@ from mogplex_ci.commands.common import (
     whole_number,
 )
 from mogplex_ci.errors import (
-    AdvisedError,
     ForbiddenError,
     MogplexError,
     NotAuthorizedError,
-    NotFoundError,
     UsageError,
 )
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser, program
-from mogplex_ci.inputs.values import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
@@ -56,17 +53,12 @@ def parsers() -> Mapping[str, Parser]:
         "List a run's events, or follow them.",
         example=f"runs events {run} --follow",
     )
-    artifact = Parser(
-        "runs artifact",
-        "Print a JSON file that a run committed as an artifact, on one line.",
-        example=f"runs artifact {run} report",
-    )
     cancel = Parser(
         "runs cancel",
         "Cancel runs; finished ones stay unchanged.",
         example=f"runs cancel {run}",
     )
-    for parser in (get, events, artifact):
+    for parser in (get, events):
         parser.take("run_id", "id of the run", inputs()["run-id"].kind, metavar="RUN-ID")
     cancel.take("run_ids", "ids of runs", inputs()["run-id"].kind, metavar="RUN-ID", nargs="+")
     for parser in (get, events, cancel):
@@ -78,10 +70,7 @@ def parsers() -> Mapping[str, Parser]:
     limit = whole_number("--limit", 1, FEED_LIMIT)
     least = f"without --follow: at most N, 1 to {FEED_LIMIT}"
     events.take("--limit", least, type=limit, default=FEED_LIMIT, metavar="N")
-    artifact.take(
-        "name", "NAME of .mogplex/artifacts/NAME.json", inputs()["artifact"].kind, metavar="NAME"
-    )
-    return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
+    return {"get": get, "events": events, "cancel": cancel}
 
 
 @in_session
@@ -90,9 +79,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     ``--exit-status``.
     """
     subcommand, options = choose("runs", parsers(), argv)
-    return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](
-        session, options
-    )
+    return {"get": _get, "events": _events, "cancel": _cancel}[subcommand](session, options)
 
 
 def _get(session: Session, options: argparse.Namespace) -> int:
@@ -273,23 +260,6 @@ class PrettyLines:
                 yield self._safe.sentence(start, "  ", line)
         while self._waiting and (self._text.is_empty or self._waiting[0][0] <= self._shown):
             yield self._waiting.popleft()[1]
-
-
-def _artifact(session: Session, options: argparse.Namespace) -> int:
-    path = artifact_path(options.name)
-    run_id = options.run_id
-    try:
-        artifact = session.call(
-            lambda client, timeout: client.artifact(run_id, path, timeout=timeout)
-        )
-    except NotFoundError as error:
-        remedy = (
-            "Check the run id. The agent must have committed the file, "
-            "with 'git add --force' if .gitignore leaves .mogplex out."
-        )
-        raise AdvisedError(error, remedy) from error
-    session.console.json(artifact.content)
-    return 0
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:

@@ -128,7 +128,7 @@ class ScriptedService:
         return {"run": run_object(answer)} if route == "run" else answer
 
 
-_ROUTES = ("repos", "start", "run", "events", "stream", "cancel", "artifact", "agents", "skills")
+_ROUTES = ("repos", "start", "run", "events", "stream", "cancel", "artifact")
 
 
 def _each(answers: Any) -> list[Any]:

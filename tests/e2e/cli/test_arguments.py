@@ -20,7 +20,6 @@ WRONG_WORDS = yaml.safe_load(
     Path(__file__).with_name("wrong_words.yaml").read_text(encoding="utf-8")
 )
 ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
-LISTS = ("repos list", "agents list", "skills list")
 
 
 def test_every_argument_reaches_the_api(terminal: Terminal) -> None:
@@ -105,7 +104,6 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(
             (["runs", command, " "], 2, 'RUN-ID: "" is not a run id')
             for command in ("get", "events", "cancel")
         ),
-        (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
         (["run", "--repo", ID, ""], 2, "run needs a prompt. Give it as argument"),
         (["run", "--repo", ID], 2, "run needs a prompt. Give it as argument"),
@@ -172,7 +170,7 @@ def test_the_entry_point_becomes_another_program_if_there_is_one(tmp_path: Path)
 def test_help_lists_the_commands_and_exit_codes(terminal: Terminal) -> None:
     shown = terminal.mogplex("help")
     for command, summary in COMMANDS.items():
-        assert f"  {command:<9}  {summary}\n" in shown.out
+        assert re.search(rf"^  {command} +{re.escape(summary)}$", shown.out, re.MULTILINE)
     codes = re.findall(r"^  (\d+)[ ,]", shown.out, re.MULTILINE)
     assert codes == ["0", "1", "2", "64", "65", "69", "75", "129"]
     assert terminal.mogplex("--help") == terminal.mogplex("-h") == shown
@@ -180,7 +178,7 @@ def test_help_lists_the_commands_and_exit_codes(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["--prompt x", *COMMANDS, "runs get", "runs events", "runs artifact", "runs cancel", *LISTS],
+    ["--prompt x", *COMMANDS, "runs get", "runs events", "runs cancel", "repos list"],
 )
 def test_every_command_has_help(terminal: Terminal, command: str) -> None:
     words, is_step = command.split(), command in ("--prompt x", "action")

@@ -149,18 +149,6 @@ def test_what_lasts_to_the_timeout_has_its_own_code(
 
 
 @pytest.mark.parametrize(
-    "command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"]
-)
-def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
-    with Emulator("success", api="2026-08") as emulator:
-        ended = terminal.against(emulator).mogplex(*command.split())
-        assert len(emulator.requests) == 1
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("error: this service has no ")
-    assert "hint: The Mogplex server is too old" in ended.err
-
-
-@pytest.mark.parametrize(
     "command", ["mogplex --help", "mogplex runs events $RUN --follow", "mogplex repos list"]
 )
 def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> None:

@@ -1,6 +1,4 @@
-"""Agents, skills and artifacts, which older services do not have; and web servers that are not
-Mogplex.
-"""
+"""Connections, time limits, and web servers that are not Mogplex."""
 
 from __future__ import annotations
 

@@ -6,10 +6,8 @@ import pytest
 
 from mogplex_ci.api import answers
 from mogplex_ci.commands import runs
-from mogplex_ci.commands.lists import Row, cells_of
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.untrusted import Untrusted
 
 SAFE = Sanitizer()
 RUN = {"runId": "r-1", "status": "pending"}
@@ -132,12 +130,3 @@ def test_a_line_has_the_colour_of_what_it_begins_with(colour: str, line: str) ->
 )
 def test_other_lines_have_none(line: str) -> None:
     assert coloured(line) == line
-
-
-def test_a_cell_has_a_hundred_characters_unless_it_is_the_last() -> None:
-    texts = ("a" * 100, "b " * 51, "c" * 500)
-    row = Row("r-1", tuple(map(Untrusted, texts)), Untrusted({}))
-    first, whole, cut, last = cells_of(row, SAFE)
-    assert (first, whole, last) == ("r-1", texts[0], texts[2])
-    assert (cut[:60], cut == texts[1]) == ("b " * 30, False)
-    assert list(cells_of(Row("::x::", (None, None), Untrusted({})), SAFE))[1:] == ["-", "-"]
