@@ -10,7 +10,7 @@ text is sanitized, and anything but a plain id, branch or URL is None.
 # every start.
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
@@ -23,13 +23,13 @@ from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
-from mogplex_ci.report.record import event_digest, record_of
 from mogplex_ci.report.still_running import state_and_advice
 from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
@@ -106,6 +106,8 @@ class Task(NamedTuple):
     """Which try of the step this is, as the CI system counts."""
     output_dir: SafeText | None
     """Relative to the workspace; None when it was not asked for."""
+    image: SafeText | None
+    """Digest of the image that runs this program; None if it is not known."""
 
 
 class Work(NamedTuple):
@@ -166,8 +168,6 @@ class RunFacts(NamedTuple):
     next_steps: tuple[Command, ...]
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
-    record: Mapping[str, object] | None
-    """The judged facts, which can be signed; None if there are none."""
 
     @property
     def label(self) -> str:
@@ -252,8 +252,13 @@ def facts_of(
         times=_times_of(details.timeline, began, ended),
         next_steps=tuple(_next_steps(details, safe, delivered, inputs)),
         artifact_file=artifact_file,
-        record=record_of(result, inputs, platform, safe),
     )
+
+
+def event_digest(inputs: ActionInputs, platform: Platform) -> str | None:
+    """Return the digest of the event's words, if ``include-event`` put them into the prompt."""
+    words = platform.cause.words() if inputs.include_event else ()
+    return event_text(words).sha256 if words else None
 
 
 def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:
@@ -358,6 +363,7 @@ def task_of(
     found.
     """
     identity = platform.identity()
+    image = image_of(platform.env)
     found = repo.full_name if repo else None
     task = Task(
         name=None,
@@ -368,6 +374,7 @@ def task_of(
         dry_run=None,
         attempt=safe.identifier(identity.attempt) if identity else None,
         output_dir=None,
+        image=safe.message(image.digest) if image and image.digest else None,
     )
     if inputs is None:
         return task

@@ -90,6 +90,7 @@ _ROWS: Final[tuple[StepRow | RunRow, ...]] = (
     RunRow(lambda run: len(run.delivered.rounds) or None, "rounds"),
     RunRow(lambda run: run.delivered.rounds, file="rounds", without=()),
     RunRow(lambda run: run.work and run.work.event_sha256, file="event_sha256"),
+    StepRow(lambda ended: ended.task.image, file="image"),
     StepRow(lambda ended: ended.task.output_dir, "output-dir"),
     RunRow(lambda run: run.artifact_file, file="artifact_file"),
     RunRow(lambda run: run.delivered.artifact_output, "artifact"),
@@ -163,7 +164,7 @@ def result_of_run(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
     content = _content(values, run.ending, safe)
     if run.work is None:
         content["run"] = None
-    return content | {"task": run.task.name, "record": run.record, "runs": []}
+    return content | {"task": run.task.name, "runs": []}
 
 
 def result_of_step(step: StepFacts, safe: Sanitizer) -> dict[str, object]:
@@ -173,7 +174,7 @@ def result_of_step(step: StepFacts, safe: Sanitizer) -> dict[str, object]:
         for place, row in IN_FILE.items()
     }
     content = _content(values, step.ending, safe)
-    return content | {"run": None, "task": step.task.name, "record": None, "runs": []}
+    return content | {"run": None, "task": step.task.name, "runs": []}
 
 
 def _content(

@@ -120,7 +120,7 @@ def test_a_round_is_told_what_the_failed_check_says_and_nothing_in_it_acts(
     assert TOKEN not in str(asked_host)
     assert "step 40 failed" not in ended.out, "the words of a job are for the agent"
     result = json.loads((step.workspace / "out" / "result.json").read_text())
-    assert result["record"]["runs"] == [first.id, second.id]
+    assert [each["run_id"] for each in result["rounds"]] == [first.id, second.id]
     written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert SECRET not in written
 

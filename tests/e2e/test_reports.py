@@ -22,6 +22,7 @@ from tests.waits import asked, wait_until
 
 SPEED = 20
 FILES = {"output-dir": "out"}
+IMAGE = "sha256:" + "0123456789abcdef" * 4
 WRITTEN = {"diagnostics.jsonl", "events.ndjson", "report.html", "result.json"}
 BUSY = """
 steps:
@@ -56,6 +57,7 @@ def result_of(step: GitHubStep) -> dict[str, Any]:
 
 
 def test_every_file_is_written_and_named(step: GitHubStep) -> None:
+    step.env["MOGPLEX_IMAGE"] = f"ghcr.io/mogplex/run-action:1@{IMAGE}"
     with Emulator("success", speed=SPEED) as emulator:
         ended = against(emulator, step).run()
     assert ended.code == 0, ended.out
@@ -65,6 +67,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert result["result"] == "success"
     assert result["pull_request_url"] == step.outputs["pull-request-url"]
     assert result["commit"] == step.outputs["commit-sha"]
+    assert result["image"] == IMAGE
     assert result["last_words"] == step.outputs["message"]
     assert [phase["name"] for phase in result["phases"]] == [
         "sandbox",

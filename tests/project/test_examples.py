@@ -20,8 +20,8 @@ WATCHED: Final = {"workflow_dispatch"}
 """Events whose job a person has started and sees."""
 ASKS_HOW_IT_ENDED: Final = re.compile(r"\.result (?:== 'success'|!= 'dry-run')")
 USES_WHAT_WAS_MADE: Final = re.compile(
-    r"outputs\.(?:artifact|branch|commit-sha|commit|pull-request-url|pull-request|record|results)\b"
-    r"|\bgh (?:issue|pr|release|attestation)\b|\bgit push\b|actions/attest@"
+    r"outputs\.(?:artifact|branch|commit-sha|commit|pull-request-url|pull-request|results)\b"
+    r"|\bgh (?:issue|pr|release)\b|\bgit push\b"
 )
 TO_CHANGE: Final = ("acme/*", "checks: test", "make test", "packages/", "registry.example.com")
 """Words that stand for those of whoever copies the example."""
@@ -190,11 +190,6 @@ PUT_BACK: Final = {
     ),
     "fleet": (" && steps.agents.outputs.result != 'dry-run'", "", "a dry run acts outside"),
     "merge": ("    if: needs.agent.outputs.result == 'success'", "", "a dry run acts outside"),
-    "attest": (
-        "        if: steps.agent.outputs.result == 'success'\n        uses",
-        "        uses",
-        "a dry run acts outside",
-    ),
     "outputs": (
         "      - name: Tell how it went\n",
         f"{AGENT}      - name: Tell how it went\n",
@@ -202,11 +197,6 @@ PUT_BACK: Final = {
     ),
     "artifact": (" || '{}'", "", "fromJSON of an output that may be empty"),
     "matrix": (" || '[]'", "", "fromJSON of an output that may be empty"),
-    "attest, its name": (
-        "${GITHUB_WORKFLOW_REF%@*}",
-        "$GITHUB_REPOSITORY/.github/workflows/attest.yml",
-        "a copy under another name does not work",
-    ),
     "merge, checks": (
         " # the names of your own checks, one a line",
         "",

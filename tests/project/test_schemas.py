@@ -1,4 +1,4 @@
-"""What each field of a document takes: a scenario, a world, result.json and its record, an input.
+"""What each field of a document takes: a scenario, a world, result.json, an input.
 
 `make golden` writes the lists anew. A rule of a schema that is lost shows as a value more.
 """
@@ -132,7 +132,7 @@ def test_no_input_is_anything_but_text() -> None:
             assert [value for value in taken if not isinstance(value, str)] == [], name
 
 
-@pytest.mark.parametrize("name", ["inputs", "result", "record", "run-file"])
+@pytest.mark.parametrize("name", ["inputs", "result", "run-file"])
 def test_the_schema_says_where_it_is(name: str) -> None:
     path = f"mogplex_ci/schemas/{name}.schema.json"
     assert load_schema(name)["$id"] == f"https://github.com/mogplex/run-action/blob/main/{path}"
