@@ -191,14 +191,14 @@ PUT_BACK: Final = {
     "fleet": (" && steps.agents.outputs.result != 'dry-run'", "", "a dry run acts outside"),
     "merge": ("    if: needs.agent.outputs.result == 'success'", "", "a dry run acts outside"),
     "outputs": (
-        "      - name: Tell how it went\n",
-        f"{AGENT}      - name: Tell how it went\n",
+        "      - name: Report the result\n",
+        f"{AGENT}      - name: Report the result\n",
         "an agent starts although the one before it changed nothing",
     ),
     "artifact": (" || '{}'", "", "fromJSON of an output that may be empty"),
     "matrix": (" || '[]'", "", "fromJSON of an output that may be empty"),
     "merge, checks": (
-        " # the names of your own checks, one a line",
+        " # change to the names of your own checks, one per line",
         "",
         "nothing says to change checks: test",
     ),

@@ -100,14 +100,14 @@ def test_no_attempt_is_made_when_they_cannot_be_counted(tmp_path: Path) -> None:
             "true",
             "An agent changed this branch to fix the build: please review its commits.",
         ),
-        ("success", "false", "An agent looked at the failing build and changed nothing."),
+        ("success", "false", "An agent investigated the failing build and changed nothing."),
         (
             "success",
             "",
-            "An agent looked at the failing build; whether it changed this branch is not known.",
+            "An agent worked on the failing build; it is unknown whether it changed this branch.",
         ),
         ("timeout", "", "An agent could not fix the build (timeout)."),
-        ("paused", "", "An agent has a question before it goes on with the failing build."),
+        ("paused", "", "An agent has a question about the failing build."),
     ],
 )
 def test_the_comment_calls_no_unknown_change_none(
@@ -172,12 +172,12 @@ def asking(
 def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
     tmp_path: Path, name: str, answer: Any, starts: bool
 ) -> None:
-    look, agent = step(name, "look"), step(name, "agent")
+    look, agent = step(name, "check"), step(name, "agent")
     done, output, _ = asking(tmp_path, look, answer)
     assert done.stderr == ""
     assert done.stdout.startswith("::notice::No agent is started: ") is not starts
     outputs = dict(line.split("=") for line in output.splitlines())
-    condition = agent["if"].rpartition("steps.look.outputs.")[2]
+    condition = agent["if"].rpartition("steps.check.outputs.")[2]
     wanted, _, value = condition.partition(" == ")
     assert (outputs.get(wanted) == value.strip("'")) is starts
     assert len(look["run"].splitlines()) == 3
@@ -201,7 +201,7 @@ def test_a_comment_on_a_pull_request_finds_its_branch(
     assert done.stdout.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
 
 
-@pytest.mark.parametrize(("example", "key"), [("comment", "head"), ("comment", "look")])
+@pytest.mark.parametrize(("example", "key"), [("comment", "head"), ("comment", "check")])
 def test_a_failure_of_the_api_starts_nothing(tmp_path: Path, example: str, key: str) -> None:
     done, outputs, _ = asking(tmp_path, step(example, key), None)
     assert (done.returncode != 0, outputs) == (True, "")
