@@ -26,6 +26,9 @@ from mogplex_ci.inputs.patterns import Patterns
             False,
         ),  # a link in its place: the folder's own pattern protects that
         (r"\#a", "#a", True),
+        (".github/**\n!.github/docs.md", ".github/docs.md", False),
+        (".github/\n!.github/docs.md", ".github/docs.md", False),
+        (".github/\n!.github/docs/", ".github/docs/a.md", False),
     ],
 )
 def test_patterns_match_as_in_a_gitignore_file(patterns: str, path: str, matches: bool) -> None:
