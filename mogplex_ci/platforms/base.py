@@ -261,11 +261,18 @@ class Platform:
 
         It is the working directory when the variable names a folder of the host that the container
         does not have.
+
+        Raises:
+            UsageError: the working directory was deleted.
         """
         name = self.env.get(self.system.workspace)
         if name and Path(name).is_dir():
             return Path(name)
-        return Path.cwd()
+        try:
+            return Path.cwd()
+        except FileNotFoundError as error:
+            remedy = "Start the step in a folder that exists."
+            raise UsageError(Problem("The working directory", "was deleted", remedy)) from error
 
     def prompt_variable(self, name: str) -> Path | None:
         """Return the file outside the workspace that ``prompt-file`` may name, if ``name`` is its

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ci_environments import environment
 from tests.emulator import Emulator
-from tests.program import ENTRY, GitHubStep, run_program
+from tests.program import ENTRY, GitHubStep, run_program, run_script
 from tests.waits import LONG, asked, wait_until
 
 NOBODY = 65534
@@ -138,3 +139,24 @@ def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path:
         )
         assert run_program("post", env=later, cwd=step.workspace).code == 0
         assert [run.status for run in emulator.runs] == ["cancelled"]
+
+
+@pytest.mark.parametrize("name", ["gitlab", "github"])
+def test_a_working_directory_that_was_deleted_is_a_usage_error(name: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    in_gone = ["sh", "-c", f'rmdir "{gone}"; exec "$0" "$@"', *ENTRY]
+    with Emulator("success") as emulator:
+        inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        env = (
+            environment(name, tmp_path)
+            | inputs
+            | {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_OUTPUT_DIR": "out"}
+        )
+        env |= {"GITHUB_WORKSPACE": str(gone), "CI_PROJECT_DIR": str(gone)}
+        code, out, _ = run_script(in_gone, [], env=env, cwd=gone)
+        assert emulator.runs == []
+        said = "The working directory was deleted. Start the step in a folder that exists."
+        assert (code, said in out.decode(), b"unexpected" in out) == (2, True, False), out
+        gone.mkdir()
+        assert run_script(in_gone, ["post"], env=env, cwd=gone)[:2] == (0, b"")
