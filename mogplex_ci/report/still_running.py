@@ -2,12 +2,14 @@
 next.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
 from mogplex_ci.run.result import Ending, Result, RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+
+_OR_FOLLOW_IT: Final = ", or re-run the [[job]] to follow it."
 
 
 def state_and_advice(
@@ -35,6 +37,9 @@ def state_and_advice(
         return remedy
     if ending.result is Result.PAUSED and not details.left_behind:
         return remedy
+    if ending.result is Result.TIMEOUT and details.status == "pending" and not details.is_unread:
+        waits: LiteralString = "It still waits, and will start. Cancel it with the command below"
+        return safe.line(waits + (_OR_FOLLOW_IT if is_found_again else "."))
     parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]
     is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
     if is_wanted and is_found_again:
@@ -58,8 +63,6 @@ def _state_at_the_end(ending: Ending, details: RunDetails) -> LiteralString:
         return "The run was paused when its status was last read; this step stopped following it."
     if details.is_unread or ending.error_code == "UNKNOWN_STATUS":
         return "The run may still be running; this step stopped following it."
-    if run is not None and run.status == "pending":
-        return "The run is still waiting to start; this step stopped following it."
     return "The run is still running; this step stopped following it."
 
 

@@ -388,12 +388,13 @@ def ending_of_run(
             error_code="UNKNOWN_STATUS",
         )
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
-    state = f"was {run.status}"
     if run.status == "pending":
-        state = "had not started yet"
+        cause = "the timeout passed before the run got a sandbox"
+        remedy = "Raise [[timeout]] to wait longer."
+        return Ending.of(Result.TIMEOUT, cause, remedy, error_code="TIMEOUT")
     return Ending.of(
         Result.TIMEOUT,
-        f"the timeout passed while the run {state}",
+        f"the timeout passed while the run was {run.status}",
         f"{_RAISE_TIMEOUT} {_COSTS}" if is_left else _RAISE_TIMEOUT,
         error_code="TIMEOUT",
     )

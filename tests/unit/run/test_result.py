@@ -166,9 +166,8 @@ def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: R
         assert ended.detail == Untrusted("reset")
 
 
-def test_a_run_that_has_not_started_is_called_so_and_a_run_that_is_left_costs() -> None:
-    ended = ending_of_run(run("pending"), timeline())
-    assert ended.cause == "the timeout passed while the run had not started yet"
+def test_a_run_that_is_left_costs() -> None:
+    ended = ending_of_run(run("streaming"), timeline())
     assert "The run keeps costing money until it finishes" in ended.remedy
 
 
