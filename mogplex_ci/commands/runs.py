@@ -27,7 +27,7 @@ from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
-from mogplex_ci.report.text import behind, missing_events
+from mogplex_ci.report.text import behind
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
 from mogplex_ci.run.cancel import cancelling
@@ -185,7 +185,7 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
         case updates.Quiet():
             console.quote(lines.quiet())
         case updates.EventsMissing():
-            console.warn("{}", missing_events(update))
+            console.warn("{}", update.why)
         case updates.UnknownStatus():
             console.warn("this version does not know the run's status {}", update.run.status)
         case updates.Trouble():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 INSTALL_LOG_LINES: Final = 50
 """Last lines of the log of an installation that are shown."""
+_JOINED: Final = "Joined run {} ({}), started earlier with the same key"
 
 
 class RunLog:
@@ -117,8 +118,8 @@ class RunLog:
                 self._events.write_batch()
                 self._events.write_open_calls()
             case u.EventsMissing():
-                missing = text.capitalized(text.missing_events(update))
-                self._lines.warn("Events missing", self._safe.message(missing))
+                missing = self._safe.message(text.capitalized(update.why))
+                self._lines.warn("Events missing", missing)
             case _:
                 assert_never(update)
 
@@ -230,24 +231,18 @@ class RunLog:
             self._lines.line(self._safe.line(words, run.id, run.status))
             return
         if started.unexpected:
-            words = (
-                "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
-                "set [[key-suffix]] on each"
-            )
+            words = f"{_JOINED}. Two steps may share a key: set [[key-suffix]] on each"
         elif started.keys_used_up:
             words = (
                 "Run {} ({}) has the last key that attempts of this step may use, so nothing was "
                 "started. Start a new pipeline, or set [[on-rerun: new]]"
             )
         elif started.joined and run.status == "success":
-            words = (
-                "Joined run {} ({}), which an earlier attempt of this step started (a second use "
-                "in this [[job]] needs [[key-suffix]])"
-            )
+            words = f"{_JOINED} (a second use in this [[job]] needs a key of its own)"
             self._lines.line(self._safe.line(words, run.id, run.status))
             return
         elif started.joined:
-            words = "Joined run {} ({}), which an earlier attempt of this step started"
+            words = _JOINED
         else:
             self._lines.line(self._safe.line("Started run {} ({})", run.id, run.status))
             return

@@ -357,7 +357,7 @@ def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     }
     if work is not None:
         values["Run"] = work.run_id
-        values["Joined"] = "an earlier attempt started it" if work.joined else None
+        values["Joined"] = "yes" if work.joined else None
         values["Status"] = work.status
         values["Harness"] = work.harness
     values["Started"] = run.times.started
@@ -365,7 +365,7 @@ def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     if work is not None:
         values["Events"] = run.times.events
     if run.times.events_missing:
-        values["More events"] = "the service does not list them"
+        values["More events"] = "not shown"
     if work is not None:
         values["Requests"] = run.ending.requests
     rows = _known(values)

@@ -10,7 +10,7 @@ from typing import Final, LiteralString, NamedTuple, assert_never
 
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Repo, Run
+from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.platforms.base import image_of
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Claim
@@ -26,7 +26,7 @@ from mogplex_ci.run.timeline import (
     ToolCall,
     ToolUse,
 )
-from mogplex_ci.run.updates import EventsMissing, FleetCounts
+from mogplex_ci.run.updates import FleetCounts
 from mogplex_ci.sanitize import (
     BLOCK_LIMIT,
     INLINE_LIMIT,
@@ -134,16 +134,6 @@ def reason(safe: Sanitizer, why: MogplexError | Ending) -> SafeText:
     if not why.detail or says_nothing(why.detail.text):
         return ours
     return safe.sentence(ours, ": ", why.detail)
-
-
-def missing_events(missing: EventsMissing) -> str:
-    """Return which events cannot be shown, in our words."""
-    if missing.out_of_time:
-        return "the timeout left no time to show the last events"
-    which = "no longer lists some events: they"
-    if missing.later_ones:
-        which = f"lists only the first {FEED_LIMIT} events: later ones"
-    return f"the service {which} are missing here. The step follows the run's status"
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:

@@ -50,6 +50,12 @@ LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
+_FIRST_ONLY: Final = (
+    f"the service lists only the first {FEED_LIMIT} events: later ones are missing here. The step "
+    "follows the run's status"
+)
+_UNLISTED: Final = "the service no longer lists some events: they are missing here. The step follows the run's status"
+_UNREAD: Final = "the last events could not be read"
 _REPORT_BATCH: Final = 5
 """Events that are reported together; signals and the deadline are checked in between."""
 
@@ -149,7 +155,7 @@ class Follower:
             self._service.stop = Stop()
             self._service.deadline = self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
-                yield from self._note_missing(later_ones=False)
+                yield from self._note_missing(_UNLISTED)
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
 
@@ -275,9 +281,9 @@ class Follower:
                     ),
                     began + seconds,
                 )
-            except MogplexError:
+            except MogplexError as error:
                 if not self._has_last:
-                    yield from self._note_missing(later_ones=True, out_of_time=True)
+                    yield from self._note_missing(f"{_UNREAD}: {error.cause}")
                 break
             asked_at = service.now
             yield from self._on_page(page)
@@ -327,7 +333,7 @@ class Follower:
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
             yield from self._learn_which_are_listed(page)
         if is_gap:
-            yield from self._note_missing(later_ones=False)
+            yield from self._note_missing(_UNLISTED)
 
     def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
         """Report the events between those that were seen and those of ``page``, if a stream sends
@@ -368,12 +374,12 @@ class Follower:
             return  # the next full page asks again
         self._feed.lists_newest = not one or one[0].id != page.events[0].id
         if not self._feed.lists_newest:
-            yield from self._note_missing(later_ones=True)
+            yield from self._note_missing(_FIRST_ONLY)
 
-    def _note_missing(self, *, later_ones: bool, out_of_time: bool = False) -> Iterator[Update]:
+    def _note_missing(self, why: str) -> Iterator[Update]:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
-            yield updates.EventsMissing(self.run, later_ones, out_of_time)
+            yield updates.EventsMissing(self.run, why)
 
     def _on_events(self, events: Iterable[Event]) -> Iterator[Update]:
         """Report those of ``events`` that were not seen before."""
@@ -390,7 +396,7 @@ class Follower:
             self._checks.expect_end()
         yield from self._report(arrived)
         if self._feed.lacks_beginning:
-            yield from self._note_missing(later_ones=False)
+            yield from self._note_missing(_UNLISTED)
 
     def _report(self, events: Sequence[Event]) -> Iterator[Update]:
         """Report new events, a few at a time: however large they are, each time takes a fraction of
@@ -403,7 +409,7 @@ class Follower:
             if at > 0:
                 self._service.stop.check()
             if at > 0 and self._service.now > self._service.deadline:
-                yield from self._note_missing(later_ones=True, out_of_time=True)
+                yield from self._note_missing("the timeout left no time to show the last events")
                 break
             some = tuple(events[at : at + _REPORT_BATCH])
             additions = tuple(

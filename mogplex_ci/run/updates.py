@@ -124,15 +124,11 @@ class Quiet(NamedTuple):
 
 
 class EventsMissing(NamedTuple):
-    """The service has events that cannot be read, or not in time; the status is still followed."""
+    """The service has events that cannot be shown; the status is still followed."""
 
     run: Run
-    later_ones: bool
-    """Whether all events from now on are missing (older servers list the oldest 200 only), or some
-    in between.
-    """
-    out_of_time: bool = False
-    """Whether they are missing because the deadline left no time to show them."""
+    why: str
+    """In our words."""
 
 
 class Trouble(NamedTuple):

@@ -360,11 +360,10 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     ]
 
 
-@pytest.mark.parametrize("later_ones", [True, False])
-def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None:
+def test_missing_events_leave_the_pull_request_unknown() -> None:
     ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
     ended.details.timeline.is_incomplete = True
-    log = log_of(EventsMissing(run(), later_ones=later_ones), ended=ended)
+    log = log_of(EventsMissing(run(), "some are missing"), ended=ended)
     assert levels(log) == ["warning"]
     assert "Pull request and change: unknown (events are missing)" in log.timeline
     assert f"Compare: {COMPARE}" in log.timeline
