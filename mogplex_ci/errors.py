@@ -29,6 +29,7 @@ remedy. Both lines are our own words (``own_words.py``); words of the server or 
             ProxyFailedError
             CertificateError
             WrongServiceError
+            NoThreadLeftError
         ForeignRunError
         UntrustedTriggerError
         UntrustedPromptError
@@ -58,6 +59,7 @@ from mogplex_ci.gate_kinds import BRANCH, GATES
 from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import NoThreadError
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -324,8 +326,11 @@ class NotCancelledError(ServerError):
 
 
 class UnknownRepoError(ServerError):
-    """The API cannot start a run for a repository id that the token does not list."""
+    """The API cannot start a run for a repository id that the token does not list: a hidden one
+    starts once the API is well, an unknown one never does.
+    """
 
+    patience = 90.0
     exit_code = 69
     remedy = (
         "Check [[repo]]: the API responds like this to unknown ids. "
@@ -334,7 +339,13 @@ class UnknownRepoError(ServerError):
 
     def __init__(self, error: ServerError) -> None:
         cause = "the API cannot start a run for this repo id, and this token does not list it"
-        super().__init__(cause, code=error.code, detail=error.detail)
+        super().__init__(
+            cause,
+            code=error.code,
+            detail=error.detail,
+            retry_after=error.retry_after,
+            may_have_worked=error.may_have_worked,
+        )
 
 
 class UnreachableError(MogplexError):
@@ -440,6 +451,12 @@ class ResourceError(MogplexError):
     remedy = "Allow it more threads (docker run --pids-limit), memory or open files."
 
 
+class NoThreadLeftError(UnreachableError):
+    """There is no thread to be had for a request; with the next one there may be."""
+
+    remedy = ResourceError.remedy
+
+
 class OutputsError(ResourceError):
     """The CI system does not take the outputs, so nothing was started."""
 
@@ -497,8 +514,7 @@ _OUR_CODE: Final = Path(__file__).parent
 
 def _lacking(error: BaseException) -> str | None:
     """Return the resource that ran out, according to an unexpected error, or None."""
-    # CPython has no type of its own for it.
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+    if isinstance(error, NoThreadError):
         return "threads"
     if isinstance(error, MemoryError):
         return "memory"

@@ -6,6 +6,7 @@ written.
 """
 
 import contextlib
+import errno
 import random
 import signal
 import threading
@@ -157,14 +158,34 @@ def stop_of_process() -> Stop:
     return stop
 
 
+class NoThreadError(OSError):
+    """The system gives this process no further thread (``docker run --pids-limit``)."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "no thread is left")
+
+
+def start_thread(work: Callable[[], object], name: str) -> None:
+    """Do ``work`` on a thread of its own, which does not keep the program from exiting.
+
+    Raises:
+        NoThreadError: there is none to be had.
+    """
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:  # CPython has no type of its own for it
+        raise NoThreadError from error
+
+
 def bounded(work: Callable[[], T], seconds: float) -> T:
     """Return the result of ``work``, or raise its error.
 
     The work is done on a thread of its own, because nothing else can bound or interrupt the lookup
     of a host name, and a peer that sends a byte now and then restarts a socket's timeout. A wait
-    that ends early abandons the thread, which does not keep the program from exiting.
+    that ends early abandons the thread.
 
     Raises:
+        NoThreadError: there is no thread to be had, and nothing was done.
         TimeoutError: the work is not done after ``seconds``.
         StopRequested: a stop signal came, and this thread's work is interruptible.
     """
@@ -176,7 +197,7 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
         except BaseException as error:  # raised again in the thread that waits
             done.put((None, error))
 
-    threading.Thread(target=run, name="bounded", daemon=True).start()
+    start_thread(run, "bounded")
     outcome = Clock().next_item(done, seconds)
     if outcome is None:
         raise TimeoutError

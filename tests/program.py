@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
 MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
 """Runs a Python program so that ``let_an_hour_pass`` works."""
+FEW_THREADS = [sys.executable, str(ROOT / "tests" / "few_threads.py")]
+"""Runs a Python program that gets no thread between two signals."""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(
     r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL
@@ -118,10 +120,12 @@ class Program(subprocess.Popen[str]):
 
 
 def start_program(
-    *argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False
+    *argv: str, env: dict[str, str], cwd: Path, through: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
-    """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
-    program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
+    """Start ``entrypoint.py``, if need be ``through`` another program, and leave it running; stdout
+    is a pipe.
+    """
+    program = [*through, ENTRY[-1]] if through else ENTRY
     return Program(
         [*program, *argv],
         env=_SYSTEM | env,
@@ -185,13 +189,13 @@ class GitHubStep:
 
     def run_past(self, moment: Callable[[], object]) -> Ended:
         """Run the step to its end; at ``moment`` an hour passes for it."""
-        step = start_program(env=self.environment, cwd=self.workspace, movable_clock=True)
+        step = start_program(env=self.environment, cwd=self.workspace, through=MOVABLE_CLOCK)
         ended = let_an_hour_pass(step, when=moment)
         return replace(ended, out=readable(ended.out))
 
-    def start(self, *argv: str) -> subprocess.Popen[str]:
-        """Start the step and leave it running."""
-        return start_program(*argv, env=self.environment, cwd=self.workspace)
+    def start(self, *argv: str, through: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start the step, if need be ``through`` another program, and leave it running."""
+        return start_program(*argv, env=self.environment, cwd=self.workspace, through=through)
 
     @property
     def outputs(self) -> dict[str, str]:

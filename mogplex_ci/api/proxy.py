@@ -2,7 +2,6 @@
 
 import os
 import re
-from importlib.util import find_spec
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,8 +9,6 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.problems import Problem
 
 _SCHEMES: Final = ("http", "https")
-_SOCKS_SCHEMES: Final = ("socks4", "socks4a", "socks5", "socks5h")
-"""Those that requests can use where PySocks is installed; the image does not have it."""
 _HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"
 _REMEDY: Final = "Set it to http://HOST:PORT, or leave it out."
 
@@ -55,8 +52,7 @@ def _host_of(address: str) -> str | None:
     except ValueError:
         return None
     host = parts.hostname
-    schemes = _SCHEMES if find_spec("socks") is None else (*_SCHEMES, *_SOCKS_SCHEMES)
-    if parts.scheme not in schemes or not host or not re.fullmatch(_HOST, host):
+    if parts.scheme not in _SCHEMES or not host or not re.fullmatch(_HOST, host):
         return None
     shown = f"[{host}]" if ":" in host else host
     return shown if port is None else f"{shown}:{port}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api import answers
 from mogplex_ci.models import Event, Run
-from mogplex_ci.waiting import Clock
+from mogplex_ci.waiting import Clock, NoThreadError, start_thread
 
 if TYPE_CHECKING:
     import requests
@@ -85,7 +85,11 @@ class EventStream:
         """Bytes of ``_items``, about."""
         self._is_closed = False
         self._changed = threading.Condition()
-        threading.Thread(target=self._read, name="event-stream", daemon=True).start()
+        try:
+            start_thread(self._read, "event-stream")
+        except NoThreadError:  # as if the connection had broken
+            response.close()
+            self._items.put((StreamClosed(), 0))
 
     def next(self, seconds: float) -> StreamItem | StreamClosed | None:
         """Return the next item; None when nothing comes for ``seconds``.

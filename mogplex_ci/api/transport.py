@@ -18,7 +18,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    MaxRetryError,
     NameResolutionError,
     ProxyError,
     SSLError,
@@ -28,7 +27,7 @@ from mogplex_ci import __version__, errors
 from mogplex_ci.api.proxy import Proxy, proxy_for
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import bounded
+from mogplex_ci.waiting import NoThreadError, bounded
 
 
 @contextmanager
@@ -86,14 +85,30 @@ class _AnswerAfterInterim(HTTPResponse):
             parse_headers(self.fp)
 
 
+_NOT_CONNECTED: Final = "no connection was made, or its certificate was not accepted"
+"""Note of an error before which certainly nothing was sent to the service."""
+
+
 class Connection(HTTPConnection):
-    """A plain connection."""
+    """A connection, in the clear."""
 
     response_class = _AnswerAfterInterim
 
+    def connect(self) -> None:
+        """Connect, with TLS and a tunnel if need be.
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _AnswerAfterInterim
+        A type tells nothing: urllib3 has the same for a connection that breaks later. It forgets
+        that there was a tunnel when that breaks (``HTTPConnection.close``).
+        """
+        try:
+            super().connect()
+        except Exception as error:
+            error.add_note(_NOT_CONNECTED)
+            raise
+
+
+class _TlsConnection(Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -115,8 +130,7 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
         """Return the manager of connections through a proxy."""
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):  # PySocks has connections of its own
-            _use_our_connections(manager)
+        _use_our_connections(manager)
         return manager
 
 
@@ -357,6 +371,7 @@ _NO_AUTHORITIES: Final = (
 certificate.
 """
 _FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], str]]] = (
+    (NoThreadError, errors.NoThreadLeftError, "the step ran out of threads before it asked {}"),
     (
         ssl.SSLCertVerificationError,
         errors.CertificateError,
@@ -384,8 +399,6 @@ host without its port). The first matching row wins.
 """
 _TUNNEL_REFUSED: Final = r"Tunnel connection failed: (\d{3})\b"
 """How ``http.client`` says that a proxy does not answer CONNECT with 200."""
-_NEVER_SENT: Final = (ConnectTimeoutError, ProxyError, SSLError)
-"""Reasons for which no answer began, and the request was certainly not sent."""
 
 
 def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.MogplexError:
@@ -399,11 +412,12 @@ def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.Mogpl
             "the certificate file of this job's environment is missing or does not contain a certificate",
             remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
             "file only after a checkout.",
+            may_have_worked=False,
         )
     causes = list(_causes_of(error))
-    # There is none once an answer has begun.
-    reasons = [cause.reason for cause in causes if isinstance(cause, MaxRetryError)]
-    was_sent = not any(isinstance(reason, _NEVER_SENT) for reason in reasons)
+    never_sent = isinstance(error, NoThreadError) or any(
+        _NOT_CONNECTED in getattr(cause, "__notes__", ()) for cause in causes
+    )
     detail = next(
         (
             Untrusted(c.verify_message)
@@ -412,13 +426,14 @@ def failure_of(error: Exception, host: str, proxy: Proxy | None) -> errors.Mogpl
         ),
         None,
     )
-    if proxy is not None and any(isinstance(cause, ProxyError) for cause in causes):
+    is_proxy_error = any(isinstance(cause, ProxyError) for cause in causes)
+    if proxy is not None and is_proxy_error and never_sent:
         return _proxy_failure(causes, proxy, detail)
     kind, words = _row_of(causes)
     cause = words.format(host, name=host.partition(":")[0])
     if proxy is not None:
         cause += f", through the proxy {proxy.host} of {proxy.variable}"
-    return kind(cause, detail=detail, may_have_worked=was_sent)
+    return kind(cause, detail=detail, may_have_worked=not never_sent)
 
 
 def _row_of(causes: Sequence[BaseException]) -> tuple[type[errors.UnreachableError], str]:

@@ -4,7 +4,6 @@ meta-data and the summary as one annotation of the build.
 
 import errno
 import shutil
-import threading
 from collections.abc import Iterable, Mapping
 from queue import SimpleQueue
 from typing import Final, TextIO
@@ -14,7 +13,7 @@ from mogplex_ci.platforms.base import Platform, dotenv, variables
 from mogplex_ci.platforms.system import System, counted, differs, equals
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
+from mogplex_ci.waiting import Clock, StopRequested, start_thread, stop_of_process
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
@@ -179,7 +178,7 @@ class _Call:
             encoding="utf-8",
             errors="replace",
         )
-        threading.Thread(target=self._run, args=(text,), daemon=True).start()
+        start_thread(lambda: self._run(text), "buildkite-agent")
 
     def _run(self, text: str) -> None:
         import subprocess

@@ -33,7 +33,7 @@ from mogplex_ci.run.updates import Ended, EventsArrived, GateJudged, Started, Up
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
-from mogplex_ci.waiting import Stop, StopRequested, bounded
+from mogplex_ci.waiting import NoThreadError, Stop, StopRequested, bounded
 
 MAX_TOOL_CALLS: Final = 100
 """Tool calls of a run that are events of its span; all of them are counted."""
@@ -148,7 +148,7 @@ class Traces(Report):
                 return bounded(send, min(left, _SEND_SECONDS))
             with self._stop.interrupting():
                 return bounded(send, _SEND_SECONDS)
-        except (TimeoutError, StopRequested):
+        except (TimeoutError, NoThreadError, StopRequested):
             return False
 
     def _now(self) -> int:

@@ -60,10 +60,6 @@ NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
 """Fields of a request that the service uses without an answer that repeats them."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
-UNLISTED_REPO_SECONDS: Final = 90.0
-"""How long to try a repo id that the token does not list: a hidden one starts, an unknown one is
-answered 503.
-"""
 
 
 class Execution:
@@ -195,6 +191,7 @@ class Execution:
             plan.key,
             inputs.on_rerun,
             self._on_unanswered,
+            knows_repo=self._repo is not None,
         )
         retried = 0
         while True:
@@ -336,14 +333,7 @@ class Execution:
 
     def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
         yield Starting(repo_id, self._repo, starter.keys[0])
-        may_start_here = self._repo is not None or self._started is not None
-        if may_start_here:
-            started = yield from starter.start(self._service.deadline)
-        else:
-            try:
-                started = yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS)
-            except errors.ServerError as error:
-                raise errors.UnknownRepoError(error) from error
+        started = yield from starter.start(self._service.deadline)
         unused = [
             name
             for name, value in self._inputs.run_options.items()

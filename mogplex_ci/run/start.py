@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.errors import KeyConflictError, MogplexError
+from mogplex_ci.errors import KeyConflictError, MogplexError, ServerError, UnknownRepoError
 from mogplex_ci.models import StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started, Update
@@ -91,8 +91,10 @@ class Starter:
         key: Key,
         on_rerun: OnRerun,
         on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
+        *,
+        knows_repo: bool = True,
     ) -> None:
-        """``on_unanswered``: see ``Execution``."""
+        """``on_unanswered``: see ``Execution``; ``knows_repo``: the token lists the repository."""
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
@@ -102,6 +104,7 @@ class Starter:
         self._key = key
         self._on_rerun = on_rerun
         self._on_unanswered = on_unanswered
+        self._knows_repo = knows_repo
         self.has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
 
@@ -180,11 +183,14 @@ class Starter:
                 is_first = is_first and not error.may_have_worked
                 if is_first:
                     self._doubt(None)
+                if isinstance(error, ServerError) and not self._knows_repo:
+                    raise UnknownRepoError(error) from error
                 raise
 
         answer = yield from self._service.answer_to(call, deadline)
         # Only here: until now a stop signal could have discarded the answer.
         self.unanswered = None
+        self._knows_repo = True
         return answer, is_first
 
     def _doubt(self, key: str | None) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mogplex_ci.run.start import MAX_CHAIN
 from tests.ci_environments import environment
 from tests.emulator import Emulator
-from tests.program import Ended, let_an_hour_pass, run_program, start_program
+from tests.program import MOVABLE_CLOCK, Ended, let_an_hour_pass, run_program, start_program
 from tests.waits import asked, wait_until
 
 PASSWORD = "qW7-kd93LmXz2"
@@ -226,7 +226,7 @@ def test_the_run_goes_on_if_the_job_ends_before_it(job: Job) -> None:
             "MOGPLEX_TIMEOUT": "3h",
             "RUNNER_SCRIPT_TIMEOUT": "1h",
         }
-        program = start_program(env=env, cwd=job.workspace, movable_clock=True)
+        program = start_program(env=env, cwd=job.workspace, through=MOVABLE_CLOCK)
         ended = let_an_hour_pass(program, when=asked(emulator, "stream"))
         assert (ended.code, emulator.runs[0].status) == (1, "pending"), ended.out
     assert "Raise RUNNER_SCRIPT_TIMEOUT if the task needs longer." in ended.out

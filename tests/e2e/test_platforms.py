@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Work
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (
+    MOVABLE_CLOCK,
     ROOT,
     GitHubStep,
     executable,
@@ -383,9 +384,9 @@ class Hanging:
             "MOGPLEX_PROMPT": "Fix the login form",
         }
 
-    def start(self, **options: bool) -> subprocess.Popen[str]:
-        """Start the program."""
-        return start_program(env=self.env, cwd=self.folder, **options)
+    def start(self, through: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start the program; see ``start_program``."""
+        return start_program(env=self.env, cwd=self.folder, through=through)
 
     def is_called(self) -> bool:
         """Whether the agent hangs."""
@@ -396,7 +397,7 @@ class Hanging:
 def test_nothing_is_started_if_buildkite_does_not_answer(tmp_path: Path) -> None:
     with Emulator("slow", speed=1) as emulator:
         job = Hanging(tmp_path, emulator, "1")
-        ended = let_an_hour_pass(job.start(movable_clock=True), when=job.is_called)
+        ended = let_an_hour_pass(job.start(through=MOVABLE_CLOCK), when=job.is_called)
         assert (ended.code, ended.err, emulator.runs) == (2, "", []), ended.out
     assert "buildkite-agent did not respond in time" in ended.out
 

@@ -18,6 +18,7 @@ from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import NoThreadError
 from tests.ci_environments import ENVIRONMENTS
 from tests.unit.sanitize.secret_samples import STANDALONE, of, seeded
 
@@ -112,7 +113,7 @@ def test_a_usage_error_names_the_inputs_and_no_value() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (RuntimeError("can't start new thread"), "RESOURCES", "the step ran out of threads"),
+        (NoThreadError(), "RESOURCES", "the step ran out of threads"),
         (MemoryError(), "RESOURCES", "the step ran out of memory"),
         (OSError(errno.ENOMEM, "no"), "RESOURCES", "the step ran out of memory"),
         (OSError(errno.EMFILE, "no"), "RESOURCES", "the step ran out of open files"),

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 from unittest.mock import Mock
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.proxy import Proxy, proxy_for
 from mogplex_ci.api.transport import Transport, _origin, failure_of, read_without_token
 from mogplex_ci.errors import (
+    CertificateError,
     MogplexError,
     ProxyFailedError,
     UnreachableError,
@@ -42,8 +44,8 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop, StopRequested, bounded
-from tests.https_proxy import HttpsProxy, certificate
+from mogplex_ci.waiting import NoThreadError, Stop, StopRequested, bounded
+from tests.https_proxy import Break, How, HttpsProxy, Refusal, certificate
 from tests.program import ROOT
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
@@ -279,54 +281,97 @@ def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exce
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "may_have_worked"),
+    ("error", "words"),
     [
         (
             unanswered(TlsFailed, SSLError(UNTRUSTED)),
             "the TLS certificate of mogplex.example could not",
-            False,
         ),
         (
             unanswered(TlsFailed, SSLError("wrong version")),
             "the TLS connection to mogplex.example failed",
-            False,
         ),
-        (TlsFailed(SSLError("bad record")), "the TLS connection to mogplex.example failed", True),
+        (TlsFailed(SSLError("bad record")), "the TLS connection to mogplex.example failed"),
         (
             unanswered(NoConnection, NewConnectionError(CONNECTION, "gone")),
             "the connection to mogplex.ex",
-            False,
         ),
         (
             unanswered(ConnectTimeout, ConnectTimeoutError(POOL, "slow")),
             "mogplex.example could not be reached",
-            False,
         ),
         (
             NoConnection(ProtocolError("Connection aborted.", ConnectionResetError())),
             "the connection to mogplex.example was dropped",
-            True,
         ),
         (
             NoConnection(ProtocolError("Connection aborted.", OSError())),
             "the connection to mogplex.example",
-            True,
         ),
-        (TimeoutError(), "the API did not respond in time", True),
-        (ContentDecodingError("gzip"), "the API's response could not be read", True),
-        (OSError("odd"), "the API's response could not be read", True),
+        (NoThreadError(), "the step ran out of threads before it asked mogplex.example"),
+        (TimeoutError(), "the API did not respond in time"),
+        (ContentDecodingError("gzip"), "the API's response could not be read"),
+        (OSError("odd"), "the API's response could not be read"),
     ],
 )
-def test_what_went_wrong_is_said_in_our_words(
-    error: Exception, words: str, may_have_worked: bool
-) -> None:
+def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str) -> None:
     found = failure_of(error, "mogplex.example", None)
     behind = failure_of(error, "mogplex.example", Proxy("HTTPS_PROXY", "proxy.example:3128"))
     assert behind.cause == (f"{found.cause}, through the proxy proxy.example:3128 of HTTPS_PROXY")
-    assert (found.cause.startswith(words), found.may_have_worked) == (True, may_have_worked)
+    assert found.cause.startswith(words)
     assert found.detail == (
         Untrusted("self-signed certificate") if "certificate" in words else None
     )
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpsProxy]:
+    """A service behind a proxy, whose certificate is trusted."""
+    public = certificate(tmp_path, "mogplex.example")
+    with peer(answering(FOUND)) as url, HttpsProxy(url, public).serving() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public))
+        yield proxy
+
+
+@pytest.mark.parametrize(
+    ("refusal", "cause"),
+    [
+        ("503", r"the proxy [\d.:]+ of HTTPS_PROXY could not be used: it returned status 503"),
+        ("hang up", "the connection to mogplex.example was dropped, through the proxy"),
+        ("no certificate", "the TLS connection to mogplex.example failed, through the proxy"),
+    ],
+)
+def test_without_a_tunnel_and_a_certificate_nothing_was_sent(
+    service: HttpsProxy, refusal: Refusal, cause: str
+) -> None:
+    service.refusals = [refusal]
+    client = Client("https://mogplex.example", TOKEN)
+    with pytest.raises(UnreachableError, match=cause) as raised:
+        client.repos()
+    assert (raised.value.may_have_worked, client.requests_sent) == (False, 0)
+
+
+def test_without_a_certificate_that_is_trusted_nothing_was_sent(
+    service: HttpsProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    client = Client("https://mogplex.example", TOKEN)
+    with pytest.raises(CertificateError) as raised:
+        client.repos()
+    assert (raised.value.may_have_worked, client.requests_sent) == (False, 0)
+    assert raised.value.detail is not None
+
+
+@pytest.mark.parametrize("how", get_args(How))
+def test_whatever_breaks_on_a_connection_the_request_may_have_worked(
+    service: HttpsProxy, how: How
+) -> None:
+    client = Client("https://mogplex.example", TOKEN)
+    service.breaks = [Break("GET", how)]
+    with pytest.raises(UnreachableError) as raised:
+        client.repos()
+    assert (raised.value.may_have_worked, client.requests_sent) == (True, 1)
 
 
 def proxy_answering(status: int) -> Callable[[socket.socket], None]:
