@@ -92,13 +92,6 @@ class PullRequest(NamedTuple):
     """Login of who opened it; empty if that account is gone."""
 
 
-class OpenPullRequest(NamedTuple):
-    """A pull request that waits for someone."""
-
-    url: Untrusted
-    created_at: datetime
-
-
 class Check(NamedTuple):
     """A check suite, a check run, or a commit status."""
 
@@ -321,12 +314,6 @@ def required_by_protection(branch: object) -> Iterator[RequiredCheck]:
     for name in as_list(field_at(branch, *required, "contexts")) or ():
         if isinstance(name, str) and name not in names:
             yield RequiredCheck(name, None)
-
-
-def open_pull_request(item: object) -> OpenPullRequest:
-    """Read a pull request of GraphQL."""
-    created_at = need(field_at(item, "createdAt"), time)
-    return OpenPullRequest(need(item, text, "url"), created_at)
 
 
 def field_at(data: object, *path: str) -> object:

@@ -24,7 +24,6 @@ from mogplex_ci.github_api.answers import (
     Check,
     Comparison,
     Move,
-    OpenPullRequest,
     PullRequest,
     RequiredCheck,
     WorkflowRun,
@@ -65,12 +64,6 @@ BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
 _APPROVALS: Final = (
     "query($owner:String!,$name:String!,$ref:String!){repository(owner:$owner,name:$name)"
     "{ref(qualifiedName:$ref){refUpdateRule{requiredApprovingReviewCount}}}}"
-)
-
-_OPEN_PULL_REQUESTS: Final = (
-    "query($owner:String!,$name:String!,$prefix:String!,$after:String){repository(owner:$owner,name:$name)"
-    "{refs(refPrefix:$prefix,first:100,after:$after){pageInfo{hasNextPage endCursor}"
-    "nodes{name associatedPullRequests(states:OPEN,first:10){nodes{url createdAt}}}}}}"
 )
 
 
@@ -223,36 +216,6 @@ class GitHubApi:
         }
         found = self._ask(f"{self._repo}/pulls", _PULLS, query)
         return [answers.pull_request(item) for item in need(found, as_list)]
-
-    def open_pull_requests(
-        self, family: str, *, but: str, enough: int
-    ) -> Sequence[OpenPullRequest]:
-        """Return the open pull requests of this repository's branches that begin with ``family``,
-        which ends with a slash, but for those of the branch ``but``. All of them, or at least
-        ``enough``.
-
-        In GraphQL: REST lists those of forks, too, of which there may be any number.
-        """
-        prefix = f"refs/heads/{family}"
-        found: list[OpenPullRequest] = []
-        cursor: object = None
-        for _ in range(MAX_PAGES):
-            variables = {**self._names, "prefix": prefix, "after": cursor}
-            body = {"query": _OPEN_PULL_REQUESTS, "variables": variables}
-            answer = self._send("POST", self._graphql, f"{_CONTENTS}, {_PULLS}", body)
-            _check_graphql(answer, f"{_CONTENTS}, {_PULLS}")
-            refs = field_at(answer, "data", "repository", "refs")
-            for ref in need(refs, as_list, "nodes"):
-                opened = need(ref, as_list, "associatedPullRequests", "nodes")
-                if field_at(ref, "name") != but.removeprefix(family):  # a name lacks the prefix
-                    found += map(answers.open_pull_request, opened)
-            if len(found) >= enough or field_at(refs, "pageInfo", "hasNextPage") is False:
-                return found
-            cursor = field_at(refs, "pageInfo", "endCursor")
-        raise errors.GitHubError(
-            f"there are more than {MAX_PAGES * PAGE_SIZE} branches in this family",
-            remedy="Delete old branches.",
-        )
 
     def pull_request(self, number: int) -> PullRequest:
         """Return a pull request by its number."""
@@ -520,21 +483,6 @@ def _data_of(answer: Answer, needs: str) -> object:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as error:
         raise unusable_answer() from error
-
-
-def _check_graphql(answer: object, needs: str) -> None:
-    """Check an answer of GraphQL, which has status 200 also when something is refused: parts of the
-    data are null then, and would count as nothing.
-
-    Raises:
-        GitHubError: something was refused.
-    """
-    refused = as_list(field_at(answer, "errors")) or []
-    if any(field_at(error, "type") == "RATE_LIMITED" for error in refused):
-        raise errors.GitHubUnavailableError("GitHub's rate limit is used up")
-    if refused:
-        remedy = f"Give [[github-token]] the permission {needs}, and access to this repository."
-        raise errors.GitHubForbiddenError("[[github-token]] may not do this", remedy=remedy)
 
 
 class _NotInPlanError(errors.GitHubError):

@@ -233,7 +233,7 @@ def _differences(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
 
 def _only_for_one_run(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
     """Yield the inputs that several runs cannot have."""
-    for name in ("run-id", "comment-on", "max-open-pull-requests"):
+    for name in ("run-id", "comment-on"):
         field = inputs()[name].field
         if any(getattr(typed, field) is not None for typed in tasks):
             fault = "is for one run, and this step makes several"

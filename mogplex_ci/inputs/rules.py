@@ -12,7 +12,6 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
-from mogplex_ci.models import is_uuid
 from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms import secrets_of_job
@@ -106,7 +105,7 @@ def _github_token(
     if typed.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
-    needs = [named(name) for name in (*for_github, "max-open-pull-requests") if name in texts]
+    needs = [named(name) for name in for_github if name in texts]
     comments = "comment-on" in texts and bool(platform.workflow_run)
     if comments:
         needs.append("[[comment-on]]")
@@ -227,22 +226,7 @@ def _worktree(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]
         yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
-def _missing_to_count(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    """Yield the missing inputs that decide which pull requests count."""
-    is_wrong = "branch" in texts and typed.branch is None
-    if not is_wrong and "/" not in (typed.branch or ""):
-        fault = "needs a [[branch]] with a slash: it counts the pull requests of the family"
-        remedy = "Set [[branch]] to a name such as agent/NAME."
-        yield Problem("max-open-pull-requests", fault, remedy)
-    if typed.repo is not None and is_uuid(typed.repo):
-        fault = "needs the repository's name on GitHub"
-        remedy = "Give [[repo]] as owner/name."
-        yield Problem("max-open-pull-requests", fault, remedy)
-
-
 def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    if "max-open-pull-requests" in texts:
-        yield from _missing_to_count(typed, texts)
     if "artifact" in texts and not typed.create_branch:
         remedy = "Set [[create-branch: true]]."
         if names_worktree(typed):

@@ -47,7 +47,6 @@ class DeclaredInputs(NamedTuple):
     allowed_users: frozenset[str]
     allowed_bots: frozenset[str]
     on_blocked: Literal["fail", "skip"]
-    max_open_pull_requests: int | None
     max_parallel: int
     canary: int | None
     max_failures: int | None

@@ -11,7 +11,6 @@ text is sanitized, and anything but a plain id, branch or URL is None.
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
 
@@ -33,8 +32,6 @@ from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
-_MOST_LISTED: Final = 20
-"""Open pull requests that are listed."""
 _NO_PREVIEW: Final = "https://dry-run.invalid/"
 """Stands for a preview in a dry run: no such host can exist (RFC 2606)."""
 _ROOM_FOR_MARK: Final = 100
@@ -61,8 +58,6 @@ class EndingFacts(NamedTuple):
     """The page that explains the error code; None if there is none."""
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
-    open_pull_requests: tuple[SafeText, ...]
-    """Those for which nothing was started: the address of each, and how old it is."""
     duration: float
     """Seconds from the start of the run, or of the step for it and for its only run."""
     requests: int
@@ -297,7 +292,6 @@ def ending_facts(
         error_code=safe.identifier(ending.error_code),
         help_url=_help_url(ending.error_code, safe),
         problems=tuple(text.problem(safe, fault) for fault in ending.problems),
-        open_pull_requests=tuple(_open_pull_requests(ending, safe)),
         duration=round(seconds, 3),
         requests=details.requests_sent,
         may_go_on=details.may_go_on,
@@ -316,16 +310,6 @@ def _error(
     if ending.result is Result.INTERRUPTED or details.unanswered_key:
         return safe.sentence(error, *text.behind(". ", remedy))
     return error
-
-
-def _open_pull_requests(ending: Ending, safe: Sanitizer) -> Iterator[SafeText]:
-    """Yield the oldest ones."""
-    now = datetime.now(UTC)
-    oldest = sorted(ending.open_pull_requests, key=lambda item: item.created_at)
-    for item in oldest[:_MOST_LISTED]:
-        url = safe.url(item.url)
-        if url is not None:
-            yield safe.sentence(url, " (open for ", text.age(now - item.created_at), ")")
 
 
 def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:

@@ -31,7 +31,6 @@ class Matter(StrEnum):
     TASK = "task"
     OUTCOME = "outcome"
     FAILURE = "failure"
-    OPEN_PULL_REQUESTS = "open pull requests"
     PREVIEW = "preview"
     ROUNDS = "rounds"
     GATES = "gates"
@@ -136,9 +135,6 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     story.append((Matter.OUTCOME, outcome))
     if not step.runs:
         story += failure
-        story += [
-            (Matter.OPEN_PULL_REQUESTS, b.Sentence(line)) for line in ending.open_pull_requests
-        ]
         rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
         if rows:
             story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
@@ -107,13 +106,6 @@ def bounds(inputs: ActionInputs) -> list[Part]:
     if inputs.max_failures is not None:
         parts += ["; no new runs after more than ", count(inputs.max_failures, "failure")]
     return parts
-
-
-def age(passed: timedelta) -> SafeText:
-    """Return a time that has passed: in days, or ``1h 02m`` below one."""
-    if passed.days > 0:
-        return count(passed.days, "day")
-    return duration(passed.total_seconds())
 
 
 def capitalized(text: str) -> str:

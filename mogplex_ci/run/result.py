@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from math import ceil
-from typing import TYPE_CHECKING, Final, Literal, LiteralString, NamedTuple, Self
+from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UsageError
 from mogplex_ci.gate_kinds import GATES
@@ -14,9 +14,6 @@ from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.github_api import OpenPullRequest
 
 
 class ResultRow:
@@ -139,8 +136,6 @@ class Ending(NamedTuple):
     """The API's code, or one of ours."""
     problems: tuple[Problem, ...] = ()
     """Faults of the inputs."""
-    open_pull_requests: "Sequence[OpenPullRequest]" = ()
-    """Those for which nothing was started."""
 
     @classmethod
     def of(

@@ -35,7 +35,6 @@ from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
 from mogplex_ci.step.guards import include_event, reason_to_skip, require_rights_at_once
-from mogplex_ci.step.open_pull_requests import pull_requests_open, skipped_for
 from mogplex_ci.step.planning import only_run
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
@@ -113,9 +112,6 @@ def _perform(step: Step, names: NamesHere, inputs: StepInputs) -> Ending:
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
     require_rights_at_once(step, inputs)
-    open_already = pull_requests_open(step, tasks[0])
-    if open_already:
-        return skipped_for(open_already, tasks[0])
     tasks = include_event(step, tasks)
     with service_of(step, tasks) as connect:
         if inputs.names_one_run:

@@ -46,7 +46,7 @@ _OTHER_REPOSITORY: Final = (
 
 
 def rights_needed(inputs: ActionInputs) -> list[str]:
-    """Return the rights to read that gates, ``repair`` and ``max-open-pull-requests`` need in the
+    """Return the rights to read that gates and ``repair`` need in the
     run's repository, such as ``checks: read``. None without ``github-token``: GitHub is not asked
     then. A right that a gate can do without does not stand in its row, and does not keep a run from
     starting.
@@ -56,8 +56,6 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
     needed: set[str] = set()
     if inputs.repair:
         needed.add(_CONTENTS)
-    if inputs.max_open_pull_requests is not None:
-        needed.update((_CONTENTS, _PULLS))
     for kind in GATES:
         if kind.name in inputs.gates and kind.needs:
             needed.update(kind.needs.split(", "))

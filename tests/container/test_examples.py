@@ -92,6 +92,7 @@ REVIEW = "Please review https://github.com/acme/web/pull/42"
 GH = """#!/bin/sh
 case "$*" in
   "api --paginate "*) ;;
+  "pr list "*) echo 0 ;;
   "api repos/acme/web/pulls/12 "*) printf "is-fork=$IS_FORK\\nbranch=feature/login\\nbase=main\\n" ;;
   "api repos/"*/pulls/*) echo "open $TESTED" ;;
   "api repos/"*/issues/*) echo open ;;

@@ -176,11 +176,9 @@ class GitHub(Repository):
         return self._page(data, query, path, by_cursor=parts == ["activity"])
 
     def _graphql(self, variables: Mapping[str, Any]) -> _Answer:
-        """Return titles and bodies by node ids, open pull requests by branch, or how many approvals
-        a branch's classic protection requires.
+        """Return titles and bodies by node ids, or how many approvals a branch's classic protection
+        requires.
         """
-        if "prefix" in variables:
-            return self._open_pull_requests(variables)
         if "ids" in variables:
             nodes = [self.words.get(node_id) for node_id in variables["ids"]]
             return _Answer(200, {"data": {"nodes": nodes}}, {})
@@ -189,37 +187,6 @@ class GitHub(Repository):
         approvals = repository.approvals.get(variables["ref"].removeprefix("refs/heads/"))
         rule = None if approvals is None else {"requiredApprovingReviewCount": approvals}
         return _Answer(200, {"data": {"repository": {"ref": {"refUpdateRule": rule}}}}, {})
-
-    def _open_pull_requests(self, variables: Mapping[str, Any]) -> _Answer:
-        """Return a page of the branches with a prefix, and the open pull requests of each. A token
-        that may not read those gets null for them.
-        """
-        may_read = "pull-requests: read" not in self.missing_permissions
-        prefix = variables["prefix"].removeprefix("refs/heads/")
-        start = int(variables["after"] or 0)
-        branches = sorted(branch for branch in self.branches if branch.startswith(prefix))
-        nodes = [
-            {
-                "name": branch.removeprefix(prefix),
-                "associatedPullRequests": {
-                    "nodes": [
-                        {"url": item["html_url"], "createdAt": item["created_at"]}
-                        for item in self.pull_requests
-                        if item["state"] == "open" and item["head"]["ref"] == branch
-                        if item["head"]["repo"]["full_name"].lower() == self.name.lower()
-                    ]
-                }
-                if may_read
-                else None,
-            }
-            for branch in branches[start : start + 100]
-        ]
-        page = {"hasNextPage": start + 100 < len(branches), "endCursor": str(start + 100)}
-        data = {"repository": {"refs": {"pageInfo": page, "nodes": nodes}}}
-        if may_read:
-            return _Answer(200, {"data": data}, {})
-        refused = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
-        return _Answer(200, {"data": data, "errors": [refused]}, {})
 
     def _refusal(self, parts: list[str], repository: Repository) -> _Answer | None:
         """Return why the token may not do this, if it may not."""

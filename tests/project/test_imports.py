@@ -11,7 +11,7 @@ SLOW = {"jinja2", "jsonschema", "opentelemetry", "pathspec", "requests", "ssl", 
 SLOW |= {"urllib3", "yaml"}
 MODULES = [
     "step.action",
-    *(f"commands.{name}" for name in ("common", "lists", "post", "run", "runs")),
+    *(f"commands.{name}" for name in ("common", "post", "repos", "run", "runs")),
 ]
 
 

@@ -96,9 +96,6 @@ def workflow_faults(workflow: Mapping[Any, Any]) -> Iterator[str]:
         yield from step_faults(job, workflow)
 
 
-LIMIT = "max-open-pull-requests"
-
-
 def event_faults(events: Mapping[str, Any], job: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a job lacks for the events that start it, and for the matrix that it has."""
     agents = [
@@ -112,7 +109,7 @@ def event_faults(events: Mapping[str, Any], job: Mapping[str, Any]) -> Iterator[
             yield "the word before a line break is missed"
         if "author_association" not in str(job.get("concurrency")):
             yield "an outsider takes the place of a member's job that waits"
-    asks_first = all("if" in step or LIMIT in step.get("with", {}) for step in agents)
+    asks_first = all("if" in step for step in agents)
     if "schedule" in events and agents and not (has_branch and asks_first):
         yield "each night opens one more pull request"
     for values in job.get("strategy", {}).get("matrix", {}).values():
@@ -281,8 +278,8 @@ PUT_BACK = {
     ),
     "nightly, each night": (
         "examples/workflows/nightly.yml",
-        "          max-open-pull-requests",
-        "          # max-open-pull-requests",
+        "      - if: steps.check.outputs.others == '0'\n        uses",
+        "      - uses",
         "each night opens one more pull request",
     ),
     "matrix": (

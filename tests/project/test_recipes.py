@@ -183,6 +183,36 @@ def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
     assert len(look["run"].splitlines()) == 3
 
 
+OWN = "upkeep/99"
+OTHERS = ["upkeep", "upkeeper/1", "docs/upkeep/1"]
+
+
+@pytest.mark.parametrize("example", ["nightly", "label"])
+@pytest.mark.parametrize(
+    ("open_ones", "starts"),
+    [
+        ([], True),
+        ([(OWN, False)], True),
+        ([("upkeep/98", True)], True),
+        ([(name, False) for name in OTHERS], True),
+        ([("upkeep/98", False)], False),
+        ([(OWN, False), ("upkeep/7", False)], False),
+    ],
+    ids=["none", "a re-run's own", "a fork's", "of other branches", "an earlier one", "both"],
+)
+def test_nothing_starts_while_an_earlier_pull_request_is_open(
+    tmp_path: Path, example: str, open_ones: list[tuple[str, bool]], starts: bool
+) -> None:
+    look = step(example, "check")
+    names = {**look["env"], "FAMILY": "upkeep/", "OWN": OWN}
+    answer = [{"headRefName": name, "isCrossRepository": fork} for name, fork in open_ones]
+    done, output, asked = asking(tmp_path, {**look, "env": names}, answer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (output == "others=0\n") is starts
+    assert done.stdout.startswith("::notice::No agent is started: ") is not starts
+    assert asked.startswith("pr\nlist\n--repo\nacme/web\n")
+
+
 WEB, FORK = {"id": 1}, {"id": 2}
 
 
@@ -201,7 +231,10 @@ def test_a_comment_on_a_pull_request_finds_its_branch(
     assert done.stdout.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
 
 
-@pytest.mark.parametrize(("example", "key"), [("comment", "head"), ("comment", "check")])
+@pytest.mark.parametrize(
+    ("example", "key"),
+    [("comment", "head"), ("comment", "check"), ("nightly", "check"), ("label", "check")],
+)
 def test_a_failure_of_the_api_starts_nothing(tmp_path: Path, example: str, key: str) -> None:
     done, outputs, _ = asking(tmp_path, step(example, key), None)
     assert (done.returncode != 0, outputs) == (True, "")
