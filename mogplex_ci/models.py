@@ -165,8 +165,6 @@ class EventKind(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    CLAIMS_DOUBTED = "(doubt)"
-    """The agent's last message claims more than its tools show."""
     OTHER = "(other)"
 
 
@@ -243,10 +241,6 @@ class Event(NamedTuple):
     git: GitState | None = None
     end: RunEnd | None = None
     location: FileLocation | None = None
-    doubted_claims: tuple[Untrusted, ...] | None = None
-    """The claims that no tool call shows, such as ``tests passing``; may be empty. None for an
-    event that doubts nothing.
-    """
 
     def emptied(self) -> "Event":
         """Return it without the contents that make up its size: a page of those that were seen can

@@ -216,7 +216,6 @@ def event(data: object) -> models.Event | None:
         git=_read(models.GitState, fields) if is_git else None,
         end=_end(fields, message) if is_end else None,
         location=_location(fields),
-        doubted_claims=_claims(fields) if kind is EventKind.CLAIMS_DOUBTED else None,
     )
 
 
@@ -227,8 +226,6 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
         words = message.text if message is not None else ""
         is_note = any(re.match(note, words) for note in _SERVICE_NOTES)
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
-    if word == "log" and payload.get("check") == "claim_verification":
-        return EventKind.CLAIMS_DOUBTED
     name = word
     if word == "log":
         name = f"log {payload.get('stage')}"
@@ -261,17 +258,6 @@ def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
 def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:
     cause = text(payload.get("error")) or message or Untrusted("")
     return _read(models.RunEnd, payload, in_delivery=cause.text.startswith(_DELIVERY_FAILED))
-
-
-def _claims(payload: Mapping[str, object]) -> tuple[Untrusted, ...]:
-    """Read the claims of an agent that its tools do not show (Mogplex/mogplex,
-    lib/decisions/turn.ts).
-    """
-    listed = payload.get("unsupported")
-    if not isinstance(listed, list):
-        return ()
-    claims = (text(claim) for claim in listed)
-    return tuple(claim for claim in claims if claim is not None)
 
 
 def _location(payload: Mapping[str, object]) -> models.FileLocation | None:

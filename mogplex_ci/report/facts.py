@@ -119,12 +119,6 @@ class Work(NamedTuple):
     """The preview of a paused run."""
     message: CleanText | None
     """The agent's last words."""
-    doubted_claims: tuple[CleanText, ...] | None
-    """The claims in them that the agent's tools do not show; None when the service says nothing of
-    the kind.
-    """
-    doubt: SafeText | None
-    """The same as a sentence."""
     event_sha256: SafeText | None
     """Digest of the event's words, if ``include-event`` put them into the prompt."""
 
@@ -403,11 +397,6 @@ def _work_of(
     if preview_url is not None and inputs.dry_run:
         preview_url = safe.url(_NO_PREVIEW)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
-    doubted_claims = None
-    doubt = None
-    if timeline.outcome.doubted_claims is not None:
-        doubted_claims = tuple(map(safe.clean, timeline.outcome.doubted_claims))
-        doubt = text.doubt(timeline.outcome.doubted_claims, safe)
     return Work(
         run_id=safe.identifier(run.id),
         status=safe.identifier(details.status),
@@ -418,8 +407,6 @@ def _work_of(
         cancelled_by_step=details.cancelled_by_step,
         preview_url=preview_url,
         message=said or None,
-        doubted_claims=doubted_claims,
-        doubt=doubt,
         event_sha256=safe.identifier(event_digest(inputs, platform)),
     )
 

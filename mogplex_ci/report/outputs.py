@@ -70,7 +70,6 @@ _ROWS: Final[tuple[StepRow | RunRow, ...]] = (
     RunRow(lambda run: run.key, "idempotency-key", "run.idempotency_key", early=True),
     RunRow(lambda run: run.work and run.work.cancelled_by_step, file="run.cancelled_by_step"),
     RunRow(lambda run: run.work and run.work.message, "message", "last_words"),
-    RunRow(lambda run: run.work and run.work.doubted_claims, file="doubted_claims"),
     StepRow(lambda ended: ended.ending.error, "error"),
     StepRow(lambda ended: ended.ending.error_code, "error-code", "error.code", True),
     StepRow(lambda ended: ended.ending.help_url, file="error.help_url"),

@@ -36,7 +36,6 @@ class Matter(StrEnum):
     GATES = "gates"
     AGENTS_WORD = "agent's word"
     LAST_WORDS = "last words"
-    DOUBT = "doubt"
     ARTIFACT = "artifact"
     NEXT_STEPS = "next steps"
     TIMES = "times"
@@ -106,7 +105,6 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
         (Matter.GATES, _gates),
         (Matter.AGENTS_WORD, _agents_word),
         (Matter.LAST_WORDS, _last_words),
-        (Matter.DOUBT, _doubt),
         (Matter.ARTIFACT, _artifact),
         (Matter.NEXT_STEPS, _next_steps),
         (Matter.TIMES, _times),
@@ -301,11 +299,6 @@ def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
         yield b.Quotation("The agent's last words", run.work.message)
 
 
-def _doubt(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    if run.work is not None and run.work.doubt:
-        yield b.Sentence(run.work.doubt, Level.WARNING, "Doubted")
-
-
 def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     if run.delivered.artifact_is_long:
         words: LiteralString = (
@@ -407,10 +400,7 @@ def _runs(step: StepFacts, safe: Sanitizer) -> b.RunsTable:
 
 
 def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    cell = safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
-    if run.work is None or run.work.doubt is None:
-        return cell
-    return safe.sentence(cell, ", doubted")
+    return safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
 
 
 def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:

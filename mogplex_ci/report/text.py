@@ -218,13 +218,6 @@ def first_of(items: Sequence[Part]) -> list[Part]:
     return join_present(", ", *items[:_ITEMS_IN_LINE], "…")
 
 
-def doubt(claims: Sequence[Untrusted], safe: Sanitizer) -> SafeText:
-    """Return that the agent's last words claim more than its tools show."""
-    shown = first_of(claims) or ["what it reports"]
-    words: LiteralString = "Mogplex doubts the agent's last words: no tool call shows "
-    return safe.sentence(words, *shown, ". Check before you rely on them")
-
-
 def behind(separator: LiteralString, part: Part) -> list[Part]:
     """Return ``part`` behind ``separator``; nothing when it is not there."""
     return [separator, part] if part else []

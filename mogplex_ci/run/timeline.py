@@ -187,10 +187,6 @@ class RunOutcome:
         self.delivery_failed = False
         """Whether the agent finished, but its changes could not be pushed."""
         self.agent_exited = False
-        self.doubted_claims: tuple[Untrusted, ...] | None = None
-        """The claims in the agent's last message that its tools do not show, according to the
-        service; None when it says nothing of the kind, which proves nothing.
-        """
         self.ended_by: EventKind | None = None
         """The kind of the event that says that the run, or its work before a pause, is over."""
 
@@ -348,9 +344,6 @@ class Timeline:
 
     def _read(self, event: Event) -> Iterator[Addition]:
         at = self._now
-        if event.kind is EventKind.CLAIMS_DOUBTED:
-            # It comes before the end of the words that it is about: the reports show it below them.
-            return
         if event.kind is EventKind.TEXT_DELTA:
             yield from self._start_work(at)
             yield from self._say(self._buffer.add(event.message or Untrusted("")))
@@ -384,7 +377,7 @@ class Timeline:
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 yield from self._end_work(at, event)
                 yield Note(at, event)
-            case EventKind.TEXT_DELTA | EventKind.CLAIMS_DOUBTED | EventKind.OTHER:
+            case EventKind.TEXT_DELTA | EventKind.OTHER:
                 return
             case _:
                 assert_never(event.kind)
@@ -428,8 +421,6 @@ class Timeline:
             self.outcome.pull_request_url = git.pull_request_url or self.outcome.pull_request_url
         if git is not None and event.kind is EventKind.DELIVERY:
             self.outcome.changed = git.changed
-        if event.doubted_claims is not None:
-            self.outcome.doubted_claims = event.doubted_claims
         if event.end is not None:
             self._read_end(event, event.end)
 

@@ -23,7 +23,6 @@ from tests.unit.report.events import (
     OneRun,
     delivery,
     delta,
-    event,
     facts,
     result,
     starting,
@@ -31,7 +30,6 @@ from tests.unit.report.events import (
 )
 
 FAILED = Gate("change", False, "a change", "it changed nothing at all", "Look.", "NO_CHANGE")
-DOUBTED = event("log", "x", 190, check="claim_verification", unsupported=["tests passing"])
 PAUSED = delta(
     '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://p.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 )
@@ -76,10 +74,6 @@ SAMPLES: dict[Matter, tuple[Callable[[], RunResult], str]] = {
         PULL_REQUEST,
     ),
     Matter.LAST_WORDS: (lambda: result(Result.SUCCESS, delta("All is done.", 1)), "All is done."),
-    Matter.DOUBT: (
-        lambda: result(Result.SUCCESS, delta("Tests pass."), DOUBTED),
-        "no tool call shows",
-    ),
     Matter.ARTIFACT: (
         lambda: result(Result.SUCCESS, artifact=Untrusted("-" * 60_000)),
         "longer than 50000 characters",

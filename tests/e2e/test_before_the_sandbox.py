@@ -1,38 +1,15 @@
-"""What the step does not know for sure it does not say.
-
-The service's doubt about the agent's last words stands wherever they are quoted, and the log has
-the cause of a failed set-up.
-"""
+"""What the log says of a run that got no sandbox."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.emulator import Emulator
-from tests.github import TOKEN, GitHub
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.slow import slow
-
-WORDS = "All tests pass and the fix is pushed."
-DOUBT = (
-    "Mogplex doubts the agent's last words: no tool call shows tests passing, "
-    "commits being pushed. Check before you rely on them"
-)
-NO_LIST = """\
-steps:
-  - status: streaming
-  - {text: "All done."}
-  - after: 100ms
-    event: log
-    message: "Verification check: the final message reports its reported results."
-    payload: {check: claim_verification, unsupported: CLAIMS}
-  - {status: success}
-"""
 
 INSTALL = """\
 install_log: |
@@ -51,62 +28,6 @@ def step(tmp_path: Path) -> GitHubStep:
 def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
     step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
     return step
-
-
-def result_of(step: GitHubStep) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((step.workspace / "out/result.json").read_text())
-    return result
-
-
-def test_a_doubt_stands_wherever_the_words_are_quoted(step: GitHubStep) -> None:
-    with Emulator("doubted", speed=50) as emulator, GitHub() as github:
-        step.inputs |= {"comment-on": "42", "github-token": TOKEN}
-        step.env["GITHUB_API_URL"] = github.url
-        ended = against(emulator, step).run()
-        (comment,) = github.comments
-    assert ended.code == 0
-    warnings = [each for each in read_log(ended.out).annotations if each.level == "warning"]
-    assert [(each.properties["title"], each.text) for each in warnings] == [("Doubted", DOUBT)]
-    assert ended.out.index(WORDS) < ended.out.index(DOUBT)
-    page = (step.workspace / "out/report.html").read_text(encoding="utf-8")
-    for text in (step.summary, comment["body"], page.replace("&#39;", "'")):
-        told = text[text.index("last words") :]
-        assert told.index(WORDS) < told.index("doubts the agent")
-    assert result_of(step)["doubted_claims"] == ["tests passing", "commits being pushed"]
-
-
-def test_a_doubt_is_marked_in_the_table_of_runs(step: GitHubStep) -> None:
-    with Emulator("doubted", speed=50) as emulator:
-        step.inputs["repo"] = "acme/*"
-        assert against(emulator, step).run().code == 0
-    assert step.summary.count("| ✔ success, doubted |") == len(result_of(step)["runs"]) > 1
-
-
-@pytest.mark.parametrize(
-    ("claims", "kept", "says"),
-    [
-        *slow([("[]", [], "shows what it reports."), ("null", [], "shows what it reports.")]),
-        *slow([("[1, x]", ["x"], "shows x.")]),
-        ('["::error::a"]', ["::error::a"], "shows ::error::a."),
-    ],
-)
-def test_a_doubt_may_name_no_claim(
-    step: GitHubStep, claims: str, kept: list[str], says: str
-) -> None:
-    scenario = step.folder / "scenario.yaml"
-    scenario.write_text(NO_LIST.replace("CLAIMS", claims))
-    with Emulator(scenario, speed=50) as emulator:
-        ended = against(emulator, step).run()
-    assert says in ended.out
-    assert [each.level for each in read_log(ended.out).annotations if each.level == "error"] == []
-    assert result_of(step)["doubted_claims"] == kept
-
-
-def test_no_doubt_proves_nothing_and_says_nothing(step: GitHubStep) -> None:
-    with Emulator("success", speed=50) as emulator:
-        ended = against(emulator, step).run()
-    assert "doubt" not in ended.out + step.summary
-    assert result_of(step)["doubted_claims"] is None
 
 
 def test_the_log_of_an_installation_that_failed_is_shown(step: GitHubStep, tmp_path: Path) -> None:
