@@ -17,9 +17,8 @@ from mogplex_ci.gates.outcome import GateFinding, Passed, Unknown
 from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_by
-from mogplex_ci.run.updates import ClaimsDiffer, GateJudged, OtherBranchUsed, Update
+from mogplex_ci.run.updates import GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
 __all__ = ["ActionInputs", "Inspector", "Queries", "Sources", "judge_run"]
@@ -150,12 +149,8 @@ def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
 
 
 def _warnings(judged: RunDetails, inspection: Inspection) -> Generator[Update, None, None]:
-    """Warn if the run used another branch than requested, or if its events disagree with GitHub."""
+    """Warn if the run used another branch than requested."""
     asked = inspection.inputs.branch
     used = judged.branch
     if asked is not None and used is not None and used.text != asked:
         yield OtherBranchUsed(Untrusted(asked), used)
-    if judged.delivery is not None:
-        differing = claims(judged.delivery, judged.timeline)
-        if differing:
-            yield ClaimsDiffer(differing)

@@ -10,7 +10,6 @@ from typing import Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.report import text
-from mogplex_ci.run.delivery import claims
 from mogplex_ci.run.result import Gate, RunDetails, gate_label
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -94,8 +93,6 @@ class Delivered(NamedTuple):
     """GitHub's page of the branch, when it is one of its own."""
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
-    agents_word: SafeText | None
-    """Claims of the run's events, which the agent controls, that differ from GitHub."""
     gates: tuple[GateFacts, ...]
     """The gates that were judged."""
     rounds: tuple[RoundFacts, ...]
@@ -166,21 +163,10 @@ def delivered_of(
         pull_request_url=safe.url(pull_request),
         branch_url=branch_url,
         compare_url=compare_url,
-        agents_word=_agents_word(details, safe),
         gates=tuple(gate_facts(gate, safe) for gate in details.gates),
         rounds=rounds,
         artifact=safe.json(details.artifact) if details.artifact is not None else None,
     )
-
-
-def _agents_word(details: RunDetails, safe: Sanitizer) -> SafeText | None:
-    if details.delivery is None:
-        return None
-    said = [
-        safe.sentence(safe.message(claim.about), " ", claim.told)
-        for claim in claims(details.delivery, details.timeline)
-    ]
-    return safe.sentence(*text.join_present("; ", *said)) if said else None
 
 
 def _has_work(details: RunDetails) -> bool:

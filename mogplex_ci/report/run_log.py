@@ -150,9 +150,6 @@ class RunLog:
                     "is closed or merged, and worked on {}"
                 )
                 self._lines.warn("Branch", self._safe.line(words, asked, used))
-            case u.ClaimsDiffer(claims):
-                for claim in claims:
-                    self._lines.warn("Delivery", text.claim(claim, self._safe))
             case _:
                 assert_never(update)
 

@@ -34,7 +34,6 @@ class Matter(StrEnum):
     PREVIEW = "preview"
     ROUNDS = "rounds"
     GATES = "gates"
-    AGENTS_WORD = "agent's word"
     LAST_WORDS = "last words"
     ARTIFACT = "artifact"
     NEXT_STEPS = "next steps"
@@ -58,15 +57,13 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
     Reader.LOG: frozenset(
         {
             Matter.TASK,
-            Matter.AGENTS_WORD,
             Matter.LAST_WORDS,
             Matter.TIMES,
             Matter.TOOLS,
             Matter.IDENTIFIERS,
         }
     ),
-    # The events' claims that differ from GitHub are among the identifiers.
-    Reader.SUMMARY: frozenset({Matter.AGENTS_WORD, Matter.ARTIFACT}),
+    Reader.SUMMARY: frozenset({Matter.ARTIFACT}),
     # People come by for the outcome; the job's log is one link away.
     Reader.COMMENT: frozenset(
         {
@@ -83,7 +80,6 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
         {
             Matter.TASK,
             Matter.OUTCOME,
-            Matter.AGENTS_WORD,
             Matter.ARTIFACT,
             Matter.TIMES,
             Matter.TOOLS,
@@ -103,7 +99,6 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
         (Matter.PREVIEW, _preview),
         (Matter.ROUNDS, _rounds),
         (Matter.GATES, _gates),
-        (Matter.AGENTS_WORD, _agents_word),
         (Matter.LAST_WORDS, _last_words),
         (Matter.ARTIFACT, _artifact),
         (Matter.NEXT_STEPS, _next_steps),
@@ -285,15 +280,6 @@ def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
         yield b.Findings(rows)
 
 
-def _agents_word(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    told = run.delivered.agents_word
-    if told is not None:
-        words: LiteralString = (
-            "The agent's events disagree with GitHub, whose response was judged: "
-        )
-        yield b.Sentence(safe.sentence(words, told))
-
-
 def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     if run.work is not None and run.work.message:
         yield b.Quotation("The agent's last words", run.work.message)
@@ -340,7 +326,6 @@ def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
         "Repository": run.task.repo,
         "Branch": delivered.branch_shown,
         "Base branch": delivered.base_shown,
-        "Agent's word": delivered.agents_word,
         "Changed": _changed_in_a_word(delivered),
         "Commit": delivered.commit,
     }

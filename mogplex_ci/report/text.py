@@ -12,7 +12,6 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.platforms.base import image_of
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import Ending
 from mogplex_ci.run.timeline import (
     Addition,
@@ -427,17 +426,3 @@ def _message(call: ToolCall, event: Event) -> Untrusted | None:
     if event.message is not None and event.message.text in empty_messages:
         return None
     return event.message
-
-
-def claim(this: Claim, safe: Sanitizer) -> SafeText:
-    """Return a sentence about an event's claim that differs from GitHub."""
-    judged: Part = safe.line("none") if this.judged is None else this.judged
-    return safe.sentence(
-        "The agent's events report the ",
-        safe.message(this.about),
-        " ",
-        this.told,
-        ", but GitHub reports ",
-        judged,
-        ". This step used GitHub's response",
-    )

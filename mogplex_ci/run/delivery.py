@@ -1,10 +1,9 @@
-"""The results of a run: according to GitHub, if it was queried, and the claims of events."""
+"""The results of a run: according to GitHub, if it was queried."""
 
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
 
 GITHUB: Final = "https://github.com"
@@ -45,43 +44,6 @@ class Delivery(NamedTuple):
     """
     checks: tuple[JudgedCheck, ...] = ()
     """Those that were judged, by name; none when they were not required."""
-
-
-class Claim(NamedTuple):
-    """An event's claim about the results, from the agent's side, that GitHub does not confirm."""
-
-    about: str
-    """In our words: ``branch``."""
-    told: Untrusted
-    """The event's word."""
-    judged: Untrusted | None
-    """GitHub's word; None if it says that there is none."""
-
-
-def claims(delivery: Delivery, told: Timeline) -> tuple[Claim, ...]:
-    """Return the events' claims about the results that GitHub does not confirm."""
-    found: list[Claim] = []
-    if told.branch is not None and told.branch.text != delivery.branch:
-        found.append(Claim("branch", told.branch, _untrusted(delivery.branch)))
-    if told.base_branch is not None and told.base_branch.text != delivery.base:
-        found.append(Claim("base branch", told.base_branch, _untrusted(delivery.base)))
-    url = told.outcome.pull_request_url
-    if url is not None and delivery.tells_pull_request and url != delivery.pull_request_url:
-        found.append(Claim("pull request", url, delivery.pull_request_url))
-    changed = told.outcome.changed
-    # Of a branch that existed, "changed" means only that it is ahead of its base.
-    is_evidence = changed is False or delivery.branch_before == ""
-    if None not in (changed, delivery.changed) and changed != delivery.changed and is_evidence:
-        found.append(Claim("repository", _change(changed), _change(delivery.changed)))
-    return tuple(found)
-
-
-def _change(changed: bool | None) -> Untrusted:
-    return Untrusted("changed" if changed else "not changed")
-
-
-def _untrusted(name: str | None) -> Untrusted | None:
-    return Untrusted(name) if name else None
 
 
 def is_own_pull_request(url: Untrusted, repository: str, servers: Sequence[str]) -> bool:

@@ -8,7 +8,6 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.delivery import Claim
 from mogplex_ci.run.result import Ending, Gate
 from mogplex_ci.run.timeline import Addition
 from mogplex_ci.untrusted import Untrusted
@@ -197,14 +196,6 @@ class OtherBranchUsed(NamedTuple):
     used: Untrusted
 
 
-class ClaimsDiffer(NamedTuple):
-    """Events of the run, which are the agent's side, say something else of the delivery than
-    GitHub.
-    """
-
-    claims: tuple[Claim, ...]
-
-
 class NextRound(NamedTuple):
     """Gates rejected the run; another one will repair its work."""
 
@@ -276,6 +267,6 @@ class NoMoreStarts(NamedTuple):
 StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissing | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
-JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed | ClaimsDiffer
+JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed
 EndUpdate = Ended | InstallLog | Cancelling | CancelAnswered | CancelFailed
 Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate

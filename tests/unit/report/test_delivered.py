@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.report.delivered import delivered_of, gate_facts
-from mogplex_ci.run.delivery import GITHUB, Delivery
+from mogplex_ci.run.delivery import GITHUB
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -50,11 +50,3 @@ WORKED = call("Command", 1, 2)
 )
 def test_whether_there_is_something_on_the_branch(ended: RunResult, *, has_work: bool) -> None:
     assert delivered(ended).has_work is has_work
-
-
-def test_what_events_say_and_github_does_not_is_told_as_the_agents_word() -> None:
-    said = delivery(changed=True, base_branch="release")
-    judged = Delivery(BRANCH, "main", changed=False, branch_before="")
-    told = delivered(result(Result.SUCCESS, said, delivery=judged))
-    assert told.agents_word == "base branch release; repository changed"
-    assert delivered(result(Result.SUCCESS, said)).agents_word is None

@@ -12,7 +12,6 @@ import pytest
 from mogplex_ci.problems import Problem
 from mogplex_ci.report.markdown import markdown_of
 from mogplex_ci.report.story import LEFT_OUT, Matter, Reader, story_of_run, told_to
-from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -21,7 +20,6 @@ from tests.unit.report.events import (
     PULL_REQUEST,
     SUCCESSFUL,
     OneRun,
-    delivery,
     delta,
     facts,
     result,
@@ -32,12 +30,6 @@ from tests.unit.report.events import (
 FAILED = Gate("change", False, "a change", "it changed nothing at all", "Look.", "NO_CHANGE")
 PAUSED = delta(
     '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://p.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
-)
-GITHUBS = Delivery(
-    branch="fix",
-    base="main",
-    pull_request_url=Untrusted("https://github.com/acme/web/pull/7"),
-    tells_pull_request=True,
 )
 """GitHub says that it is pull request 7; the agent's event says 42."""
 
@@ -67,12 +59,6 @@ SAMPLES: dict[Matter, tuple[Callable[[], RunResult], str]] = {
         "the same came twice",
     ),
     Matter.GATES: (rejected, "changed nothing at all"),
-    Matter.AGENTS_WORD: (
-        lambda: result(
-            Result.SUCCESS, delivery(changed=True, pull_request_url=PULL_REQUEST), delivery=GITHUBS
-        ),
-        PULL_REQUEST,
-    ),
     Matter.LAST_WORDS: (lambda: result(Result.SUCCESS, delta("All is done.", 1)), "All is done."),
     Matter.ARTIFACT: (
         lambda: result(Result.SUCCESS, artifact=Untrusted("-" * 60_000)),
