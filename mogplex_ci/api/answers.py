@@ -74,8 +74,11 @@ _REFUSALS: Final = (
 (lib/agents/tools/shell-command-guard.ts, lib/decisions/shell.ts).
 """
 MAX_VALUES: Final = 1_000_000
-"""Most brackets and commas of one JSON document; 200 events at the service's own limits have far
-fewer.
+"""Most brackets and commas of one JSON document outside of texts; 200 events at the service's own
+limits have far fewer.
+"""
+_TEXTS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""Texts of a JSON document. One without an end goes to the document's, so that none is read twice.
 """
 _MOST_DIGITS: Final = 400
 _LONGEST_CALL_MS: Final = 30 * 24 * 3600 * 1000
@@ -90,12 +93,17 @@ def read_json(data: bytes) -> object:
     Raises:
         ValueError: not JSON, too many values, or nested too deeply.
     """
-    if sum(map(data.count, (b"[", b"{", b","))) > MAX_VALUES:
+    # An agent can print any number of brackets and commas: those in texts make no values.
+    if _values_in(data) > MAX_VALUES and _values_in(_TEXTS.sub(b"", data)) > MAX_VALUES:
         raise ValueError("too many values")
     try:
         return json.loads(data, parse_int=_whole_number)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _values_in(data: bytes) -> int:
+    return sum(map(data.count, (b"[", b"{", b",")))
 
 
 def _whole_number(digits: str) -> int | float:

@@ -4,7 +4,9 @@ costs too much.
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -392,8 +394,18 @@ def test_a_whole_number_may_have_400_digits(digits: int, number: float) -> None:
 
 
 def test_a_long_text_with_many_commas_is_no_flood() -> None:
-    text = "a, " * (MAX_VALUES // 2)
-    assert read_json(f'["{text}"]'.encode()) == [text]
+    for words in ("a, ", '"[{,', "\\", '\\"{,', "\u2028,"):
+        text = words * (MAX_VALUES + 1)
+        assert read_json(json.dumps([text, text]).encode()) == [text, text]
+
+
+@pytest.mark.parametrize("unit", ['"', '\\"', '"\\', "\\"])
+def test_a_text_that_does_not_end_takes_no_longer_than_one_that_does(unit: str) -> None:
+    flood = "[" + "," * (MAX_VALUES + 1) + '"' + unit * MAX_VALUES
+    began = time.process_time()
+    with pytest.raises(ValueError, match=r"too many values|Expecting|Invalid|Unterminated"):
+        read_json(flood.encode())
+    assert time.process_time() - began < 2.0
 
 
 def test_a_number_of_a_million_digits_hides_nothing_else() -> None:
