@@ -237,20 +237,12 @@ class Follower:
     def _check_once_more(self) -> Generator[Update, None, None]:
         """Check the run just before the deadline, and ignore the result if the run continues."""
         deadline = self._service.deadline
-        self._service.sleep_until(self._last_check_at)
+        may_ask_at = max(self._last_check_at, self._checks.not_before)
+        self._service.sleep_until(min(may_ask_at, deadline))
         if self._service.now >= deadline:
             return
-        # The API asks to wait until then.
-        if self.health.trouble is not None and self.health.not_before > deadline:
-            self._service.sleep_until(deadline)
-            return
         try:
-            # with the events where nothing else brings them
-            service = self._service
-            is_polled = self._is_polled
-            yield from self._on_news(
-                service.poll(self._feed) if is_polled else service.run(self.run.id)
-            )
+            yield from self._on_news(self._service.run(self.run.id))
         except MogplexError as error:
             yield from self._on_trouble(error)
         if not self._is_over:
@@ -460,7 +452,8 @@ class Follower:
         if self.health.failed(now, error):
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Trouble(error)
-        self._checks.not_before(self.health.not_before)
+        if error.retry_after is not None:
+            self._checks.wait_for_api(error.retry_after)
 
     def _recover(self) -> Iterator[Update]:
         now = self._service.now

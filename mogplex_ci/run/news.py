@@ -9,7 +9,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.api.retry import Backoff
+from mogplex_ci.api.retry import LATEST, Backoff
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, RateLimitedError
 from mogplex_ci.models import Event, EventPage, Run
@@ -23,8 +23,10 @@ SILENCE_SECONDS: Final = 60.0
 """Silence of a stream after which it is opened again."""
 FRUITLESS_STREAMS: Final = 2
 """Streams in a row that closed without news or could not be opened; then events are polled."""
-LEAST_PAUSE: Final = 0.5
-"""Seconds between two openings of the stream, at least: each costs a request."""
+MIN_CONNECT_SECONDS: Final = 2.3
+"""Seconds between two openings of the stream. Each costs a request, and so does the look at the run
+before it: the token has 60 a minute.
+"""
 _STREAM_BATCH: Final = 200
 """Items that are taken from a stream together."""
 PAUSED_SECONDS: Final = 10.0
@@ -50,7 +52,7 @@ News = StreamNews | Polling | Run | EventPage
 
 class StatusChecks:
     """When to ask for the run itself beside its events: once a minute, and soon after an event that
-    ends it.
+    ends it. Events that cannot be read delay no check.
     """
 
     def __init__(self, service: Service, feed: Feed, interval: PollInterval) -> None:
@@ -61,59 +63,52 @@ class StatusChecks:
         if interval.is_crowded:
             self._after_end = _AFTER_END_IF_CROWDED
         self._backoff = Backoff(service.clock)
+        self.not_before = -inf
+        """Until when the API asks to wait: neither a check nor a poll nor a connect is sooner."""
         self.check_regularly()
+
+    @property
+    def at(self) -> float:
+        """The time of the next check."""
+        return max(self._at, self.not_before)
 
     def check_regularly(self) -> None:
         """Check at the regular times, because the run has started or continues after a pause."""
-        self._pauses: Iterator[tuple[float, bool]] = repeat((self._seconds, False))
-        self._plan(*next(self._pauses))
+        self._pauses: Iterator[float] = repeat(self._seconds)
+        self._at = self._service.now + next(self._pauses)
 
     def expect_end(self) -> None:
-        """Check soon, and read the events: one of them says that the run is over."""
-        self._pauses = chain(
-            ((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False))
-        )
-        self._plan(*next(self._pauses))
+        """Check soon: an event says that the run is over."""
+        self._pauses = chain(self._after_end, repeat(PAUSED_SECONDS))
+        self._at = self._service.now + next(self._pauses)
 
-    def ask(self) -> Run | EventPage:
-        """Ask for the run, with its events when it is about to end, and plan the next check.
+    def ask(self) -> Run:
+        """Ask for the run, and plan the next check.
 
         Raises:
             MogplexError: the API gave no usable answer.
             StopRequested: a stop signal came.
         """
-        service, feed = self._service, self._feed
         try:
-            answer = service.events(feed) if self._reads_events else service.run(feed.run_id)
+            run = self._service.run(self._feed.run_id)
         except MogplexError as error:
-            self._plan(self._backoff.next_pause(error.retry_after), self._reads_events)
+            self._at = self._service.now + self._backoff.next_pause(error.retry_after)
             raise
         self._backoff.reset()
-        if run_of(answer).is_paused:
-            self._plan(PAUSED_SECONDS, reads_events=True)
-        else:
-            self._plan(*next(self._pauses))
-        return answer
+        pause = PAUSED_SECONDS if run.is_paused else next(self._pauses)
+        self._at = self._service.now + pause
+        return run
 
-    def check_at(self, time: float) -> None:
-        """Check at this time, not when it was planned."""
-        self.at = time
+    def check_now(self) -> None:
+        """Check at once, or as soon as the API lets us."""
+        self._at = self._service.now
 
-    def not_before(self, time: float) -> None:
-        """Check no sooner than at this time: the API asks to wait."""
-        self.at = max(self.at, time)
-
-    def _plan(self, seconds: float, reads_events: bool) -> None:
-        """Set the time of the next check, and whether it reads the events, which come with the
-        run's status.
+    def wait_for_api(self, seconds: float) -> None:
+        """Send nothing for as long as the API asks to wait, and up to two seconds longer: other
+        jobs wait, too.
         """
-        self.at = self._service.now + seconds
-        self._reads_events = reads_events
-
-
-def run_of(answer: Run | EventPage) -> Run:
-    """Return the run that an answer is about."""
-    return answer if isinstance(answer, Run) else answer.run
+        later = self._service.clock.random(0.0, LATEST)
+        self.not_before = max(self.not_before, self._service.now + seconds + later)
 
 
 class Polls:
@@ -141,7 +136,7 @@ class Polls:
             StopRequested: a stop signal came.
         """
         is_shared = self._interval.is_shared
-        due = self._due
+        due = max(self._due, self._checks.not_before)
         if not is_shared:
             due = min(due, self._checks.at)
         self._service.sleep_until(min(until, due))
@@ -155,7 +150,7 @@ class Polls:
         except MogplexError as error:
             self._due = self._service.now + self._interval.after_error(error)
             raise
-        run = run_of(answer)
+        run = answer if isinstance(answer, Run) else answer.run
         has_events = isinstance(answer, EventPage) and self._feed.has_news(answer.events)
         is_active = has_events or run.status != self._status
         self._status = run.status
@@ -224,7 +219,7 @@ class Stream:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
             return Polling("the event stream sends nothing")
-        due = self._open_at
+        due = max(self._open_at, self._checks.not_before)
         if self._is_idle:
             due = inf
         self._service.sleep_until(min(until, due))
@@ -243,7 +238,7 @@ class Stream:
             self._open = None
 
     def _connect(self) -> News | None:
-        now = self._service.now
+        self._open_at = self._service.now + MIN_CONNECT_SECONDS
         try:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
@@ -254,7 +249,6 @@ class Stream:
                 return Polling(error.cause)
             self._on_refusal(error)
             return None
-        self._open_at = now + LEAST_PAUSE
         self._is_suspect = False
         self._open = _OpenStream(stream, len(self._feed.segments), self._service.now)
         return StreamNews((), ())
@@ -267,15 +261,17 @@ class Stream:
         """
         if isinstance(error, BadRequestError):  # of the position
             self._feed.last_id = None
-        now = self._service.now
-        self._open_at = now + self._backoff.next_pause(error.retry_after)
+        self._back_off(error.retry_after)
         is_limited = isinstance(error, RateLimitedError)
-        asks_to_wait = error.retry_after is not None
         if not is_limited:
             self._is_suspect = True
-            self._checks.check_at(self._open_at if asks_to_wait else now)
-        if is_limited or asks_to_wait:
+            self._checks.check_now()
+        if is_limited or error.retry_after is not None:
             raise error
+
+    def _back_off(self, asked: float | None = None) -> None:
+        """Open it again later than after the last failure; ``asked``: see ``Backoff``."""
+        self._open_at = max(self._open_at, self._service.now + self._backoff.next_pause(asked))
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
         items: list[StreamItem] = []
@@ -322,12 +318,12 @@ class Stream:
         self.close()
         self._is_suspect = not open_stream.brought_news
         if not self._is_idle:
-            self._checks.check_at(self._service.now)
+            self._checks.check_now()
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()
         else:
-            self._open_at = self._service.now + self._backoff.next_pause()
+            self._back_off()
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Leave a stream that says nothing. If the service has news, the stream should have brought

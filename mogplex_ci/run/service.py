@@ -127,8 +127,6 @@ class Health:
     def __init__(self, now: float) -> None:
         self.trouble: MogplexError | None = None
         """Why the API gave no usable answer last; None when it did."""
-        self.not_before = -inf
-        """Until when the API asks to wait."""
         self._began = now
         self._trouble_since = now
         self._patience = Patience()
@@ -150,7 +148,6 @@ class Health:
         if is_first:
             self._trouble_since = now
         self.trouble = error
-        self.not_before = now + (error.retry_after or 0.0)
         return is_first
 
     def troubled_for(self, now: float) -> float:
