@@ -37,7 +37,6 @@ remedy. Both lines are our own words (``own_words.py``); words of the server or 
         ContextChangedError
         HeldBackError
         ResourceError
-            OutputsError
             StateError
             EventTextError
         InternalError
@@ -455,12 +454,6 @@ class NoThreadLeftError(UnreachableError):
     """There is no thread to be had for a request; with the next one there may be."""
 
     remedy = ResourceError.remedy
-
-
-class OutputsError(ResourceError):
-    """The CI system does not take the outputs, so nothing was started."""
-
-    exit_code = 2
 
 
 class StateError(ResourceError):

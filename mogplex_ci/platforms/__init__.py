@@ -5,24 +5,18 @@ can do.
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-from mogplex_ci.platforms.azure import AZURE, Azure
 from mogplex_ci.platforms.base import PLAIN, Plain, Platform
-from mogplex_ci.platforms.buildkite import BUILDKITE, Buildkite
 from mogplex_ci.platforms.forgejo import FORGEJO, Forgejo
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import System
-from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
 from mogplex_ci.sanitize import secrets_of
 
 PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
     (FORGEJO, Forgejo),
     (GITHUB, GitHubActions),
     (GITLAB, GitLab),
-    (AZURE, Azure),
-    (BUILDKITE, Buildkite),
-    (TEAMCITY, TeamCity),
     *((system, Platform) for system in SMALL_SYSTEMS),
     (PLAIN, Plain),
 )

@@ -348,15 +348,6 @@ class Platform:
             OSError, UsageError: they cannot be written.
         """
         values = variables(outputs)
-        self._write_variables(values)
-        self._share(values)
-
-    def _write_variables(self, values: Mapping[str, str]) -> None:
-        """Write variables into the dotenv file, and into the system's own.
-
-        Raises:
-            OSError, UsageError: one of them cannot be written.
-        """
         self._write_file("MOGPLEX_DOTENV", dotenv(values), default="mogplex.env")
         variable_of_file, line = self.system.exports
         if self.env.get(variable_of_file):
@@ -366,32 +357,8 @@ class Platform:
                 replace_block(path, self._exported, exported)
             self._exported = exported
 
-    def _share(self, values: Mapping[str, str]) -> None:
-        """Hand variables to later steps, if the system has a command for that.
-
-        Raises:
-            OSError: they cannot be handed on.
-        """
-
-    def set_early_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Hand outputs of a run that was just started to later steps, while it is followed if that
-        takes time.
-
-        Raises:
-            OSError, UsageError: they cannot be written.
-        """
-        self.set_outputs(outputs)
-
-    def finish_early_outputs(self) -> None:
-        """Wait until the early outputs are written.
-
-        Raises:
-            OSError: they could not be written.
-        """
-
-    def write_summary(self, markdown: Markdown, mark: str) -> None:
-        """Show the finished summary beside the job, where the system can. ``mark`` is that of the
-        step's result.
+    def write_summary(self, markdown: Markdown) -> None:
+        """Show the finished summary beside the job, where the system can.
 
         Raises:
             OSError: it cannot be written.
@@ -418,7 +385,6 @@ class Platform:
 
         Raises:
             UsageError: a file cannot be written.
-            OutputsError: the system does not take the outputs.
         """
         self.set_outputs(outputs)
         for variable, path in self._files_to_append_to():

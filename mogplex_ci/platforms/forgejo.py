@@ -74,7 +74,7 @@ class Forgejo(GitHubActions):
         for line in secret.splitlines():
             self._write(f"::add-mask::{line}")
 
-    def write_summary(self, markdown: Markdown, mark: str) -> None:
+    def write_summary(self, markdown: Markdown) -> None:
         """Write none: old runners print it into the log, which has all of it."""
 
     def add_to_summary(self, markdown: Markdown) -> None:

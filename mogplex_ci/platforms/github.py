@@ -138,7 +138,7 @@ class GitHubActions(Platform):
             "GITHUB_OUTPUT", "".join(_entry(name, value or "") for name, value in outputs.items())
         )
 
-    def write_summary(self, markdown: Markdown, mark: str) -> None:
+    def write_summary(self, markdown: Markdown) -> None:
         """Append to the job's summary."""
         self._append("GITHUB_STEP_SUMMARY", markdown)
 

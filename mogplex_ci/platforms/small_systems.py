@@ -7,6 +7,7 @@ Each row follows the system's documents, or its source for Woodpecker, Drone and
 from typing import Final
 
 from mogplex_ci.platforms.system import (
+    Attempt,
     Env,
     System,
     any_of,
@@ -26,6 +27,15 @@ from mogplex_ci.platforms.system import (
 _CIRCLE_WORKFLOW: Final = first_set("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID")
 
 
+_AZURE_JOB: Final = first_set("SYSTEM_JOBIDENTIFIER", "SYSTEM_JOBNAME")
+
+
+def _azure_attempt(env: Env) -> Attempt:
+    counts = ("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT", "RELEASE_ATTEMPTNUMBER")
+    attempt = ".".join(env.get(variable) or "1" for variable in counts)
+    return Attempt(attempt, may_be_later=attempt != "1.1.1")
+
+
 def _circle_repository(env: Env) -> str:
     """Return ``owner/name``; empty where one of the two is missing."""
     parts = [env.get("CIRCLE_PROJECT_USERNAME"), env.get("CIRCLE_PROJECT_REPONAME")]
@@ -41,6 +51,66 @@ def _is_drone(env: Env) -> bool:
 
 
 SMALL_SYSTEMS: Final = (
+    # ``SYSTEM_JOBID`` differs between attempts. A classic release deploys one build many times;
+    # elsewhere its ids are empty.
+    System(
+        "azure",
+        equals("TF_BUILD", "true"),
+        parts=(
+            "BUILD_BUILDID",
+            "SYSTEM_COLLECTIONURI",
+            "SYSTEM_TEAMPROJECTID",
+            "RELEASE_RELEASEID",
+            "RELEASE_ENVIRONMENTID",
+            "SYSTEM_STAGENAME",
+            "SYSTEM_PHASENAME",
+            _AZURE_JOB,
+            "SYSTEM_JOBPOSITIONINPHASE",
+        ),
+        label=("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", _AZURE_JOB),
+        attempt=_azure_attempt,
+        repository="BUILD_REPOSITORY_NAME",
+        repository_address="BUILD_REPOSITORY_URI",
+        workspace="BUILD_SOURCESDIRECTORY",
+        parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
+        is_fork=equals("SYSTEM_PULLREQUEST_ISFORK", "true"),
+        branches=("BUILD_SOURCEBRANCH", "SYSTEM_PULLREQUEST_SOURCEBRANCH"),
+        by_hand=equals("BUILD_REASON", "manual", "schedule"),  # a call of the API is manual, too
+        is_debug=equals("SYSTEM_DEBUG", "true"),
+    ),
+    # A retry is a new job of the same step. Label, command and the configuration of plugins carry
+    # the values of a matrix.
+    System(
+        "buildkite",
+        equals("BUILDKITE", "true"),
+        parts=(
+            "BUILDKITE_BUILD_ID",
+            "BUILDKITE_STEP_ID",
+            "BUILDKITE_PARALLEL_JOB",
+            "BUILDKITE_LABEL",
+            "BUILDKITE_COMMAND",
+            "BUILDKITE_PLUGINS",
+        ),
+        step=("BUILDKITE_PLUGINS",),  # the hook pre-exit does not see them
+        label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
+        attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
+        repository_address="BUILDKITE_REPO",
+        workspace="BUILDKITE_BUILD_CHECKOUT_PATH",
+        job_url="BUILDKITE_BUILD_URL",
+        parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",
+        is_fork=differs("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
+        branches=("BUILDKITE_BRANCH",),
+        by_hand=equals("BUILDKITE_SOURCE", "ui", "api", "schedule"),
+    ),
+    # Running a build again makes a new one. Build numbers may repeat, since their format can be
+    # changed; the build's address holds its id.
+    System(
+        "teamcity",
+        has("TEAMCITY_VERSION"),
+        parts=("BUILD_NUMBER", "BUILD_URL", "TEAMCITY_PROJECT_NAME", "TEAMCITY_BUILDCONF_NAME"),
+        label=("TEAMCITY_PROJECT_NAME", "TEAMCITY_BUILDCONF_NAME", "BUILD_NUMBER"),
+        attempt=once,
+    ),
     System(
         "circleci",
         equals("CIRCLECI", "true"),

@@ -68,4 +68,4 @@ class Summary(Report):
                 parts.append(Markdown.of(rest))
                 break
             parts.append(part)
-        self._platform.write_summary(Markdown.joined("\n", parts), step.ending.mark)
+        self._platform.write_summary(Markdown.joined("\n", parts))

@@ -270,7 +270,7 @@ class Recorder:
         now = self._started_at[run.number]
         facts = facts_of(known, self.safe, self._platform, run, now, now)
         values = early_outputs(facts, self.safe)
-        self._guarded(partial(self._platform.set_early_outputs, values), "the outputs", "Outputs")
+        self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
@@ -374,7 +374,6 @@ class Recorder:
         """
         from mogplex_ci.report.outputs import outputs_of
 
-        self._guarded(self._platform.finish_early_outputs, "the early outputs", "Outputs")
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:

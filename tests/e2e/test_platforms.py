@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, differences, normalized
@@ -24,38 +21,21 @@ from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub, Work
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (
-    MOVABLE_CLOCK,
     ROOT,
     GitHubStep,
     executable,
-    let_an_hour_pass,
     python_script,
     run_program,
     start_program,
 )
-from tests.slow import mostly_slow, slow
-from tests.waits import LONG, asked, wait_until
+from tests.slow import mostly_slow
+from tests.waits import asked, wait_until
 
 HOOK = claim("examples/buildkite/pre-exit")
 BY_HAND = claim("docs/platforms.md", "docker run")
 SCENARIOS = Path(__file__).parent / "scenarios"
 AT_ONCE = 1e9
 """Speed at which a run has ended before the first poll: every run then looks the same."""
-AGENT = python_script("""\
-import os, pathlib, sys, time
-log = pathlib.Path(os.environ["AGENT_LOG"])
-with log.open("a") as file:
-    print("$ buildkite-agent", *sys.argv[1:], file=file)
-    print(sys.stdin.read(), file=file)
-number = str(log.read_text().count("$ buildkite-agent"))
-if number in os.environ.get("AGENT_HANGS", ""):
-    time.sleep(600)
-if number in os.environ.get("AGENT_REFUSES", ""):
-    sys.exit("WARN Attempt 1/2: 500\\nfatal: failed to set meta-data: 401 ::error::forged\\x1b[31m")
-""")
-"""Stands for Buildkite's own: notes how it is called, and refuses or hangs at the calls of given
-numbers.
-"""
 DOCKER = python_script(f"""\
 import argparse, os, sys
 parser = argparse.ArgumentParser()
@@ -87,13 +67,11 @@ class Job:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.folder = folder
-        for part in ("workspace", "agent-temp", "bin"):
+        for part in ("workspace", "bin"):
             (folder / part).mkdir()
-        executable(folder / "bin" / "buildkite-agent", AGENT)
         self._ours = set(self._files())
         self._env = environment(name, folder) | {
             "PATH": f"{folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-            "AGENT_LOG": str(folder / "agent-log"),
             "MOGPLEX_PROMPT": "Fix the login form",
         }
 
@@ -148,9 +126,7 @@ def test_a_run_that_opens_a_pull_request(
     check_golden(f"{name}/pull-request.txt", differences(shared["pull-request"], text))
 
 
-@pytest.mark.parametrize(
-    "name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity", "forgejo"], every=2)
-)
+@pytest.mark.parametrize("name", mostly_slow(["github", "azure", "gitlab", "forgejo"], every=2))
 def test_a_run_that_fails_with_every_report(
     name: str, tmp_path: Path, shared: Mapping[str, str]
 ) -> None:
@@ -292,137 +268,6 @@ def test_a_github_step_without_the_action_is_told_what_it_lacks(
         : 3 * warnings
     ]:
         assert words in told[0]
-
-
-REFUSED = "fatal: failed to set meta-data: 401 "
-
-
-def calls(folder: Path) -> list[str]:
-    """Return how `buildkite-agent` was called."""
-    log = (folder / "agent-log").read_text(encoding="utf-8")
-    return re.findall(r"^\$ buildkite-agent (.*)", log, re.MULTILINE)
-
-
-def test_nothing_is_started_if_buildkite_refuses_the_outputs(tmp_path: Path) -> None:
-    log = Job("buildkite", tmp_path).run("pull-request", AGENT_REFUSES="1")
-    assert log.startswith("exit code 2\n")
-    assert "The outputs cannot be written with buildkite-agent: " in log
-    assert REFUSED in log
-    assert "RESOURCES, exit 2: " in log
-    assert ("Starting a run" in log, "\x1b" in log) == (False, False)
-    assert calls(tmp_path)[0] == "meta-data set mogplex:agent"
-
-
-@pytest.mark.parametrize(
-    ("refused", "code", "told"),
-    [
-        *slow([("2", 0, f"WARNING: Outputs: Could not write the early outputs: {REFUSED}")]),
-        ("3", 1, f"ERROR: The outputs could not be written: {REFUSED}"),
-        *slow([("4", 0, f"WARNING: Report: Could not write the summary: {REFUSED}")]),
-    ],
-    ids=["when the run is started", "at the end", "the annotation"],
-)
-def test_buildkite_refuses_later(refused: str, code: int, told: str, tmp_path: Path) -> None:
-    log = Job("buildkite", tmp_path).run("pull-request", AGENT_REFUSES=refused)
-    assert log.startswith(f"exit code {code}\n"), log
-    assert told in log
-    style = "success" if code == 0 else "error"
-    assert calls(tmp_path) == [
-        *["meta-data set mogplex:agent"] * 3,
-        f"annotate --style {style} --context mogplex:agent",
-    ]
-
-
-@pytest.mark.parametrize("pattern", ["acme/w*", "acme/*"])
-def test_a_pattern_whose_outputs_buildkite_refuses_says_why_everywhere(
-    pattern: str, tmp_path: Path
-) -> None:
-    log = Job("buildkite", tmp_path).run(
-        "pull-request", AGENT_REFUSES="2", MOGPLEX_REPO=pattern, MOGPLEX_OUTPUT_DIR="out"
-    )
-    assert log.startswith("exit code 1\n"), log
-    assert log.count(f"ERROR: The outputs could not be written: {REFUSED}") == 1
-    annotation, _, _ = log.partition("$ buildkite-agent annotate")[2].partition("========")
-    assert "**The outputs could not be written**" in annotation
-    assert REFUSED in annotation
-
-
-@pytest.mark.parametrize(
-    ("variables", "name"),
-    mostly_slow(
-        [
-            ({"BUILDKITE_PARALLEL_JOB": "3"}, "mogplex:agent-3"),
-            ({"MOGPLEX_KEY_SUFFIX": "linux"}, "mogplex:agent-linux"),
-            (
-                {"BUILDKITE_STEP_KEY": ""},
-                f"mogplex:{ENVIRONMENTS['buildkite']['BUILDKITE_STEP_ID']}",
-            ),
-        ],
-        every=3,
-    ),
-    ids=["parallel", "key-suffix", "no step key"],
-)
-def test_steps_of_a_build_have_their_own_meta_data_and_annotation(
-    variables: dict[str, str], name: str, tmp_path: Path
-) -> None:
-    Job("buildkite", tmp_path).run("pull-request", **variables)
-    assert {call.rpartition(" ")[2] for call in calls(tmp_path)} == {name}
-
-
-class Hanging:
-    """A job in which `buildkite-agent` hangs at the call of a number."""
-
-    def __init__(self, folder: Path, emulator: Emulator, number: str) -> None:
-        executable(folder / "bin" / "buildkite-agent", AGENT)
-        self.folder = folder
-        self.env = environment("buildkite", folder) | {
-            "PATH": f"{folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-            "AGENT_LOG": str(folder / "agent-log"),
-            "AGENT_HANGS": number,
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_PROMPT": "Fix the login form",
-        }
-
-    def start(self, through: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start the program; see ``start_program``."""
-        return start_program(env=self.env, cwd=self.folder, through=through)
-
-    def is_called(self) -> bool:
-        """Whether the agent hangs."""
-        path = self.folder / "agent-log"
-        return path.exists() and len(calls(self.folder)) == int(self.env["AGENT_HANGS"])
-
-
-def test_nothing_is_started_if_buildkite_does_not_answer(tmp_path: Path) -> None:
-    with Emulator("slow", speed=1) as emulator:
-        job = Hanging(tmp_path, emulator, "1")
-        ended = let_an_hour_pass(job.start(through=MOVABLE_CLOCK), when=job.is_called)
-        assert (ended.code, ended.err, emulator.runs) == (2, "", []), ended.out
-    assert "buildkite-agent did not respond in time" in ended.out
-
-
-@pytest.mark.parametrize(
-    ("number", "statuses"),
-    [*slow([("1", [])]), ("2", ["cancelled"])],
-    ids=["before the start", "when the run is started"],
-)
-def test_a_buildkite_agent_that_hangs_does_not_hold_up_a_cancelled_job(
-    number: str, statuses: list[str], tmp_path: Path
-) -> None:
-    with Emulator("slow", speed=1) as emulator:
-        job = Hanging(tmp_path, emulator, number)
-        with job.start() as process:
-            wait_until(job.is_called, process)
-            if statuses:
-                wait_until(asked(emulator, "stream"), process)
-            process.send_signal(signal.SIGTERM)
-            signalled = time.monotonic()
-            out, err = process.communicate(timeout=LONG)
-        seconds = USUAL_STOP_SECONDS.all + 1.0
-        assert time.monotonic() - signalled < seconds, "the machine may be busy"
-        assert (process.returncode, err) == (143, ""), out
-        assert [run.status for run in emulator.runs] == statuses
 
 
 def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mogplex_ci.api import budget, client, stream, transport
 from mogplex_ci.api.budget import Purpose, TokenBudget
 from mogplex_ci.gates import artifact, baseline, checks
 from mogplex_ci.inputs import declared, run_file, values
-from mogplex_ci.platforms import buildkite, job_log
+from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
@@ -64,7 +64,6 @@ ROWS: dict[str, tuple[float, ...]] = {
 
 TIMES: dict[str, tuple[float, ...]] = {
     "A comment takes up to N s, and": (comment.CALLS_SECONDS,),
-    "before the start, starts nothing | N s for a call": (buildkite._AGENT_SECONDS,),
     "further signals change nothing | N s on GitHub, N s elsewhere": (
         *(GITHUB.stop_seconds.all, USUAL_STOP_SECONDS.all),
     ),

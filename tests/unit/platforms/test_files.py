@@ -39,18 +39,6 @@ def outputs(value: str) -> dict[str, SafeText | None]:
     return {"branch": safe_text(value)}
 
 
-@pytest.mark.parametrize("missing", [None, ""])
-def test_azure_without_its_folder_gets_no_summary_in_some_other(
-    missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = tmp_path / "work"
-    (work / "missing").mkdir(parents=True)
-    monkeypatch.chdir(work)
-    azure = job("azure", tmp_path, AGENT_TEMPDIRECTORY=missing)
-    azure.write_summary(Markdown.code(safe_text("done")), "✔")
-    assert [path.name for path in work.rglob("*")] == ["missing"]
-
-
 def test_an_unknown_value_is_empty_and_free_text_is_left_out() -> None:
     assert variables({"changed": None, "error": safe_text("boom")}) == {"MOGPLEX_OUT_CHANGED": ""}
 
@@ -144,7 +132,7 @@ def test_a_step_works_without_a_file_that_the_runner_did_not_name(
     platform = job("github", tmp_path, **{missing: ""})
     platform.check_files({})
     platform.set_outputs(outputs("agent/one"))
-    platform.write_summary(Markdown.of("Done"), "✔")
+    platform.write_summary(Markdown.of("Done"))
     written = {"GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary.md"}
     assert {variable for variable, name in written.items() if not (tmp_path / name).exists()} == {
         missing

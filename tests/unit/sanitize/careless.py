@@ -39,8 +39,8 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
 
 
 def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None:
-    platform.write_summary(event.data, "✔")  # type: ignore[arg-type]
-    platform.write_summary(raw, "✔")  # type: ignore[arg-type]
+    platform.write_summary(event.data)  # type: ignore[arg-type]
+    platform.write_summary(raw)  # type: ignore[arg-type]
     Markdown.of(raw)  # pyright: ignore
     Markdown.of(f"{raw} {{}}", 1)  # pyright: ignore
     Markdown.of("{}", raw)  # type: ignore[arg-type]
@@ -80,4 +80,4 @@ def careful(platform: Platform, event: Event, safe: Sanitizer, level: Level, is_
     platform.annotate(Level.ERROR, safe.line("Agent"), safe.line("It says {}", event.type))
     platform.set_outputs({"branch": safe.branch(event.data.at("working_branch"))})
     table = Markdown.of("| {} | {} |", Markdown.code(safe.clean(event.type)), count(3, "event"))
-    platform.write_summary(Markdown.joined("\n", [table, safe.fence(event.data)]), "✔")
+    platform.write_summary(Markdown.joined("\n", [table, safe.fence(event.data)]))

@@ -53,7 +53,7 @@ class Broken(Job):
         self._fail("outputs")
         super().set_outputs(outputs)
 
-    def write_summary(self, markdown: Markdown, mark: str) -> None:
+    def write_summary(self, markdown: Markdown) -> None:
         self._fail("summary")
 
     def close(self) -> None:

@@ -119,7 +119,6 @@ def test_where_nothing_names_the_job_its_own_key_does(tmp_path: Path) -> None:
         ("github", "GITHUB_STATE"),
         ("forgejo", "GITHUB_STATE"),
         ("gitlab", "RUNNER_TEMP_PROJECT_DIR"),
-        ("azure", "AGENT_TEMPDIRECTORY"),
     ],
 )
 def test_the_folder_is_the_systems_or_one_in_the_workspace(
