@@ -8,17 +8,16 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# What is locked, as it is: pip resolves nothing, and runs no package's own build script. Of rich, only a table is drawn: what
-# its coloured code and its Markdown need is never loaded, and goes. So does what of cffi only serves to build C code, what
-# libraries test themselves with, what guesses a charset for requests (`api/transport.py` does not load it), and of
-# OpenTelemetry and protobuf all that no trace needs: metrics, logs, profiles, gRPC's messages, JSON and types for checkers.
+# What is locked, as it is: pip resolves nothing, and runs no package's own build script. What is never loaded goes: what of
+# cffi only serves to build C code, what libraries test themselves with, what guesses a charset for requests
+# (`api/transport.py` does not load it), and of OpenTelemetry and protobuf all that no trace needs: metrics, logs, profiles,
+# gRPC's messages, JSON and types for checkers.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
  && pip --python /app/bin/python check \
- && pip --python /app/bin/python uninstall --quiet --yes charset-normalizer googleapis-common-protos markdown-it-py mdurl \
-      pycparser pygments \
+ && pip --python /app/bin/python uninstall --quiet --yes charset-normalizer googleapis-common-protos pycparser \
  && packages=$(echo /app/lib/python3*/site-packages) \
  && protobuf=$packages/google/protobuf otel=$packages/opentelemetry \
  && rm -r "$packages/cffi" "$packages"/*/tests "$packages/jsonschema/benchmarks" \

@@ -2,8 +2,8 @@
 kept.
 
 Names of modules, such as ``start memory``, measure only those. ``--write`` puts the figures into
-figures.json, and ten of them into docs/maintaining/performance.md; earlier figures of other modules
-stay.
+figures.json, and eight of them into docs/maintaining/performance.md; earlier figures of other
+modules stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.figures import ROOT, Figures, read
 from benchmarks.table import Row, markdown
 
 NAMES = (
-    *("start", "follow", "memory", "stop", "fleet", "rate_budget"),
+    *("start", "follow", "memory", "stop", "rate_budget"),
     *("redaction", "event_text", "image"),
 )
 PAGE = "docs/maintaining/performance.md"
@@ -30,9 +30,7 @@ ON_PAGE = (
     "start to first request, in the image: CPU",
     "idle stream: CPU",
     "full feed of 20 KB payloads: peak memory",
-    "page of 30 runs with 5,000 events each: peak memory",
     "SIGTERM while the API hangs for good to exit",
-    "30 runs, 10 at once: makespan",
     "100,000 harmless lines: changed",
     "525 secrets in 11 ways: shown",
     "image pulled",

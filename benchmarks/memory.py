@@ -1,5 +1,5 @@
-"""Peak memory: of a step that shows a full feed of large payloads, of the page of many runs, and of
-a step whose next round is told the end of a large log.
+"""Peak memory: of a step that shows a full feed of large payloads, and of one whose next round is
+told the end of a large log.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _LINE = b"2026-01-01T00:00:15.1234567Z " + b"x" * 970 + b"\n"
 
 
 def measure() -> list[Row]:
-    """Measure all three."""
-    return [_full_feed(), _page_of_runs(), _large_log()]
+    """Measure both."""
+    return [_full_feed(), _large_log()]
 
 
 def _full_feed() -> Row:
@@ -61,14 +61,6 @@ def _full_feed() -> Row:
         reference,
         limit=64,
     )
-
-
-def _page_of_runs() -> Row:
-    with tempfile.TemporaryDirectory() as folder:
-        page = str(Path(folder, "report.html"))
-        arguments = ["-m", "benchmarks.page_of_runs", page]
-        used = [peak(arguments, {"PYTHONPATH": str(ROOT)}, folder)]
-    return Row("page of 30 runs with 5,000 events each: peak memory", used, "MiB", limit=128)
 
 
 def _large_log() -> Row:

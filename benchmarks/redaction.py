@@ -161,12 +161,12 @@ def page_seconds(unit: str) -> float:
         lambda at: delta(f"{text}\n\n", at),
     ]
     feed = Feed()
-    log = Log(github(io.StringIO()), Sanitizer(), lambda: 0.0)
+    log = Log(github(io.StringIO()), Sanitizer())
     run = planned()
-    log.begin_runs([run])
+    log.begin_run(run)
     began = time.process_time()
-    log.on(run, feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
-    log.on(run, feed.ended())
+    log.on(feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
+    log.on(feed.ended())
     return time.process_time() - began
 
 

@@ -1,7 +1,7 @@
 """``python -m benchmarks.soak``: two hours in which everything goes wrong, and nothing may be lost.
 
 Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a
-step that follows one run for the whole time, a fleet of eight, and steps that come and go. Answers
+step that follows one run for the whole time, and steps that come and go. Answers
 fail, streams break, the service goes away, runs pause and are started again, logs are read late or
 never, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all
 the while and for each step at its end. Exit 1 when something does not; the logs of such steps are
@@ -38,7 +38,7 @@ from tests.program import ROOT
 from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts
 
 SPEED = 20.0
-RUNS, FLEET = 50, 8
+RUNS = 50
 OUTAGES, BAD_STARTS = 5, 20
 EVENT_SECONDS = 3.0
 """Real seconds between two rounds of about six events. The service lists 200, which a step that
@@ -119,24 +119,15 @@ class Soak:
         self.broken: list[str] = []
         """The assertions that failed, in words."""
         self.counts: Counter[str] = Counter()
-        self.memory: dict[str, list[tuple[float, int]]] = {
-            "a step, one run": [],
-            f"a fleet, {FLEET} runs": [],
-        }
-        """MiB of the processes that last, and how many events their runs had, about once a
-        second.
-        """
+        self.memory: list[tuple[float, int]] = []
+        """MiB of the process that lasts, and how many events its run had, about once a second."""
         self._at_work: set[str] = set()
         """Names of the steps that may have a run at work."""
         self._over = Event()
-        self.plans = [self._plan(f"step-{number}") for number in range(RUNS - FLEET - 1)]
-        scripts = [self._write(plan) for plan in self.plans] + [
-            self._write_long("long"),
-            self._write_long("fleet"),
-        ]
-        repos = ["acme/web", *(f"acme/fleet-{number}" for number in range(FLEET))]
+        self.plans = [self._plan(f"step-{number}") for number in range(RUNS - 1)]
+        scripts = [*(self._write(plan) for plan in self.plans), self._write_long("long")]
         self.services = {
-            api: Emulator(others=scripts, api=api, repos=repos, speed=SPEED, limits=False)
+            api: Emulator(others=scripts, api=api, repos=["acme/web"], speed=SPEED, limits=False)
             for api in ("2026-11", "2026-08")
         }
 
@@ -267,8 +258,8 @@ class Soak:
         began = time.monotonic()
         watcher = Thread(target=self._watch)
         watcher.start()
-        with ThreadPoolExecutor(len(self.plans) + 3) as pool:
-            work = [pool.submit(self._follow_all_the_time, name) for name in ("long", "fleet")]
+        with ThreadPoolExecutor(len(self.plans) + 2) as pool:
+            work = [pool.submit(self._follow_all_the_time, "long")]
             work += [pool.submit(self._disturb, began)]
             work += [pool.submit(self._live, plan, began) for plan in self.plans]
         self._over.set()
@@ -368,31 +359,21 @@ class Soak:
         return code
 
     def _follow_all_the_time(self, name: str) -> None:
-        """Follow a run, or a fleet of them, to the end, and check it."""
+        """Follow a run to the end, and check it."""
         service = self.services["2026-11"]
-        memory = list(self.memory.values())[name == "fleet"]
         self._at_work.add(name)
-        inputs = {"repo": "acme/fleet-*", "max-parallel": str(FLEET)} if name == "fleet" else {}
-        step = Try(self._folder / name, service, name, inputs=inputs)
+        step = Try(self._folder / name, service, name)
         until = time.monotonic() + self._seconds + PATIENCE
         while time.monotonic() < until and step.wait(1.0) is None:
             events = sum(len(run.written()) for run in service.runs if _is_of(run, name))
-            memory.append((_resident(step.process.pid), events))
+            self.memory.append((_resident(step.process.pid), events))
         code = self._wait(step)
         self._at_work.discard(name)
         self._check_texts(step)
         runs = [run for run in service.runs if _is_of(run, name)]
-        if len(runs) != (FLEET if name == "fleet" else 1):
+        if len(runs) != 1:
             self._fail(step, f"started {len(runs)} runs")
-        if name == "long":
-            self._check_end(step, runs, code, None)
-            return
-        if code != 0:
-            self._fail(step, f"exited with {code}")
-        for run in runs:  # the log shows the beginning and the end of a long run
-            self._check_events(step, run, step.events)
-
-    # What must hold.
+        self._check_end(step, runs, code, None)
 
     def _watch(self) -> None:
         """Look every second for a run that nobody follows, and for a step with two runs."""
@@ -402,9 +383,7 @@ class Soak:
                     run.prompt.split()[-1] for run in service.runs if run.status not in TERMINAL
                 ]
                 ended = [name for name in live if name not in self._at_work]
-                twice = [
-                    name for name, number in Counter(live).items() if number > 1 and name != "fleet"
-                ]
+                twice = [name for name, number in Counter(live).items() if number > 1]
                 self.broken += [
                     f"{name}: its run is at work, and the step is over" for name in ended
                 ]
@@ -514,14 +493,13 @@ class Soak:
         rows["numbered events in complete logs, of which shown (stopped steps miss the others)"] = (
             ", ".join(events)
         )
-        for runs, (name, samples) in zip((1, FLEET), self.memory.items(), strict=True):
-            (early, few), (late, many) = _early_and_late(samples)
-            rows[f"memory of {name}"] = (
-                f"{early:.1f} MiB after {few:,.0f} events, {late:.1f} MiB after {many:,.0f}, "
-                f"at most {max(samples)[0]:.1f} MiB"
-            )
-            if late - early > GROWTH + PAGE * runs + KEPT / 1024 * (many - few):
-                self.broken.append(f"memory of {name} grows")
+        (early, few), (late, many) = _early_and_late(self.memory)
+        rows["memory of a step, one run"] = (
+            f"{early:.1f} MiB after {few:,.0f} events, {late:.1f} MiB after {many:,.0f}, "
+            f"at most {max(self.memory)[0]:.1f} MiB"
+        )
+        if late - early > GROWTH + PAGE + KEPT / 1024 * (many - few):
+            self.broken.append("memory of a step grows")
         broken = Counter(self.broken).items()
         told = [f"{what} ({times} times)" if times > 1 else what for what, times in broken]
         return rows | {"what did not hold": "; ".join(told) or "nothing"}

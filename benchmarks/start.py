@@ -80,8 +80,6 @@ def measure() -> list[Row]:
 
     rows = _rows("start to first request", times(), limit=0.6)
     if (tag := image()) is not None:
-        # There the libraries load faster: the image lacks pygments, without which structlog does
-        # not load rich.
         rows += _rows("start to first request, in the image", _times_in(tag), limit=0.75)
     return rows
 

@@ -19,7 +19,6 @@ remedy. Both lines are our own words (``own_words.py``); words of the server or 
             ConflictError
                 KeyConflictError
             RateLimitedError
-                NoTurnError
             ServerError
                 UnavailableError
                 NotCancelledError
@@ -35,7 +34,6 @@ remedy. Both lines are our own words (``own_words.py``); words of the server or 
         UntrustedPromptError
         MissingRightsError
         ContextChangedError
-        HeldBackError
         ResourceError
             StateError
             EventTextError
@@ -82,7 +80,6 @@ ERROR_CODES: Final = frozenset(
         "ARTIFACT_INVALID",
         "AUTOMATION_REQUIRED",
         "BAD_REQUEST",
-        "CANARY_FAILED",
         "CANCELLED",
         "CHECKS_MISSING",
         "CONFLICT",
@@ -94,13 +91,11 @@ ERROR_CODES: Final = frozenset(
         "INTERNAL",
         "INTERNAL_ERROR",
         "INTERRUPTED",
-        "MAX_FAILURES",
         "NOT_FOUND",
         "NOT_JUDGED",
         "PAUSED",
         "RATE_LIMITED",
         "RESOURCES",
-        "RUNS_FAILED",
         "RUN_FAILED",
         "SERVICE_UNAVAILABLE",
         "TIMEOUT",
@@ -297,10 +292,6 @@ class RateLimitedError(ApiError):
     remedy = "Wait, start fewer runs at once ([[max-parallel]]), or use several tokens."
 
 
-class NoTurnError(RateLimitedError):
-    """Our own budget has no request left in time; nothing was sent, and the API is well."""
-
-
 class ServerError(ApiError):
     """The API failed (5xx)."""
 
@@ -433,14 +424,6 @@ class ContextChangedError(MogplexError):
     exit_code = 2
     code = "CONTEXT_CHANGED"
     remedy = "Read the current text, then trigger the event again: set the label again, or write another comment."
-
-
-class HeldBackError(MogplexError):
-    """A run of several is not started, because too much has failed before it: see ``canary`` and
-    ``max-failures``.
-    """
-
-    remedy = "Fix the cause and run the [[job]] again; it resumes where it left off."
 
 
 class ResourceError(MogplexError):

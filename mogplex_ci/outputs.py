@@ -35,8 +35,6 @@ RESULT_FILE: Final = "result.json"
 PAGE_FILE: Final = "report.html"
 ARTIFACT_FILE: Final = "artifact.json"
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
-LOGS_FOLDER: Final = "run-logs"
-"""Of several runs: the logs of those that succeeded."""
 WRITTEN_BIT_BY_BIT: Final = (EVENTS_FILE, DIAGNOSTICS_FILE)
 """Files of ``output-dir`` that grow while the step runs; the others appear when they are whole."""
 

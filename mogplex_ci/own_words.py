@@ -30,7 +30,7 @@ def all_named(names: Iterable[str]) -> Sequence[str]:
 
 
 def as_in_workflow(name: str, value: str) -> str:
-    """Write an input as below ``with:`` of a workflow, and in a run file."""
+    """Write an input as below ``with:`` of a workflow."""
     if value:
         return f"{name}: {value}"
     return name

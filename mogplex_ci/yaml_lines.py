@@ -1,6 +1,4 @@
-"""Reads YAML of strangers with the line of each value, within bounds. It imports nothing of ours:
-run files and the emulator, which share nothing else, read with it.
-"""
+"""Reads YAML of strangers with the line of each value, within bounds; imports nothing of ours."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,6 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 
 MAX_TEXT: Final = 4 * 1024 * 1024
 """Characters of all values after aliases are expanded: each may stand for a long text."""
-_NULLS: Final = ("", "~", "null", "Null", "NULL")
 _TAGS_BEYOND_JSON: Final = tuple(
     f"tag:yaml.org,2002:{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")
 )
@@ -41,12 +38,6 @@ class YamlDocument(NamedTuple):
     """The line of each value, counted from 1: that of its name, if it has one."""
 
 
-class Unquoted(str):
-    """A scalar without quotes, as written."""
-
-    __slots__ = ()
-
-
 def read_as_json(text: str, *, max_values: int) -> YamlDocument:
     """Read YAML with the values that JSON has. A time stays a string.
 
@@ -54,16 +45,6 @@ def read_as_json(text: str, *, max_values: int) -> YamlDocument:
         YamlError: it is not YAML, or exceeds ``max_values`` (aliases expanded) or ``MAX_TEXT``.
     """
     return _read(text, _JsonLoader, max_values)
-
-
-def read_as_text(text: str, *, max_values: int) -> YamlDocument:
-    """Read YAML whose scalars are text as written, or None for null: ``branch: no`` is not a
-    boolean, and ``branch: 1.10`` not a number.
-
-    Raises:
-        YamlError: as ``read_as_json``.
-    """
-    return _read(text, _TextLoader, max_values)
 
 
 class _Bounded(yaml.SafeLoader):
@@ -102,42 +83,6 @@ class _Bounded(yaml.SafeLoader):
         except (ValueError, OverflowError) as error:
             problem = "found an escape that is not a character"
             raise ScannerError(None, None, problem, self.get_mark()) from error
-
-
-class _TextLoader(_Bounded):
-    """Ignores tags."""
-
-    def construct_document(self, node: Node) -> Any:
-        """Return the value of ``node``. An alias is the same object as its anchor."""
-        return self._value(node, {})
-
-    def _value(self, node: Node, made: dict[int, Any]) -> Any:
-        if id(node) in made:
-            return made[id(node)]
-        value: Any
-        if isinstance(node, SequenceNode):
-            value = [self._value(item, made) for item in node.value]
-        elif isinstance(node, MappingNode):
-            value = {self._name(name): self._value(item, made) for name, item in node.value}
-        else:
-            value = _scalar(node)
-        made[id(node)] = value
-        return value
-
-    def _name(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode):
-            problem = "found a list or a mapping as a name"
-            raise ConstructorError(None, None, problem, node.start_mark)
-        return str(node.value)
-
-
-def _scalar(node: Node) -> str | None:
-    """Return a scalar as written; None for null."""
-    if isinstance(node, ScalarNode) and node.style is not None:  # it has quotes
-        return str(node.value)
-    if node.value in _NULLS:
-        return None
-    return Unquoted(node.value)
 
 
 class _JsonLoader(_Bounded):

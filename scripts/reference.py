@@ -1,5 +1,5 @@
 """Write what follows from the lists of inputs and gates: the inputs' types, those in action.yml,
-the run file's schema, the page, and the gates that a scenario may name.
+the page, and the gates that a scenario may name.
 
 python -m scripts.reference
 
@@ -12,15 +12,15 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import yaml
 
 from mogplex_ci.gate_kinds import GATES
-from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
+from mogplex_ci.inputs.declared import Input, enumeration, inputs
 from mogplex_ci.outputs import ALSO_VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
 
@@ -28,12 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
 PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
-RUN_FILE_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "run-file.schema.json"
 SCENARIO_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "scenario.schema.json"
-_SCALAR: Final = ["string", "number", "boolean", "null"]
-"""Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us
-they are text.
-"""
 
 _DESCRIPTION: Final = re.compile(
     r"^(.*?)(?: Needs (.*?)\.)?(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
@@ -70,7 +65,6 @@ The first of these places with a value wins; blank values do not count:
 1. a flag of `mogplex-ci` or of the image: `--on-timeout cancel`
 2. `with:` on GitHub: `on-timeout: cancel`
 3. a variable, on every CI system: `MOGPLEX_ON_TIMEOUT: cancel`
-4. a [run file](recipes.md#keep-prompts-in-a-file): `on-timeout: cancel`
 
 Tokens have no flag, because other processes can read command lines.
 
@@ -79,9 +73,6 @@ Tokens have no flag, because other processes can read command lines.
 The permissions of `github-token` are on the [security page](security.md#permissions).
 
 {inputs}
-
-A [run file](../mogplex_ci/schemas/run-file.schema.json), to which anyone can propose a change, cannot set
-{not_for_run_file}.
 
 ## Outputs
 
@@ -112,7 +103,6 @@ def generated() -> dict[Path, str]:
     return {
         TYPES: _types(),
         ACTION: _action(),
-        RUN_FILE_SCHEMA: _run_file_schema(),
         SCENARIO_SCHEMA: _scenario_schema(),
         PAGE: _page(),
     }
@@ -148,13 +138,7 @@ def _page() -> str:
     for name in OUTPUT_NAMES:
         if name not in outputs:
             sys.exit(f"Describe the output {name} under `outputs` in action.yml, then try again.")
-    own = [
-        f"`{spec.name}`"
-        for spec in inputs().values()
-        if not spec.is_for_run_file and spec.is_for_action and not spec.github_expression
-    ]
     return _PAGE.format(
-        not_for_run_file=enumeration(own),
         early=enumeration(
             [f"`{name}`" for name, row in OUTPUTS.items() if getattr(row, "early", False)]
         ).replace(" or ", " and "),
@@ -164,35 +148,6 @@ def _page() -> str:
         inputs="\n\n".join(_groups()),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
     )
-
-
-def _run_file_schema() -> str:
-    """Return the JSON Schema of the run file."""
-    source = load_schema("inputs")
-    task = {
-        name: _in_run_file(spec, source) for name, spec in inputs().items() if spec.is_for_run_file
-    }
-    schema = {
-        "$schema": source["$schema"],
-        "$id": source["$id"].replace("inputs.schema.json", "run-file.schema.json"),
-        "title": "Run file of run-action",
-        "description": "Inputs for every task, and named tasks with inputs of their own. Written by make docs.",
-        "type": "object",
-        "properties": {
-            **task,
-            "tasks": {
-                "description": "Inputs by the task's name. They come before those at the top.",
-                "type": ["object", "null"],
-                "additionalProperties": {
-                    "type": ["object", "null"],
-                    "properties": task,
-                    "additionalProperties": False,
-                },
-            },
-        },
-        "additionalProperties": False,
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _scenario_schema() -> str:
@@ -236,16 +191,6 @@ def _declaration(spec: Input) -> Iterator[str]:
 def _description(spec: Input) -> str:
     variable = f" Default: the variable `{spec.variables[0]}`." if spec.is_secret else ""
     return spec.description + (f" Default: `{spec.default}`." if spec.default else variable)
-
-
-def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
-    kind = source["$defs"].get(spec.kind.name, {})
-    rules = {keyword: kind[keyword] for keyword in ("maxLength", "pattern") if keyword in kind}
-    capitals = [choice.upper() for choice in spec.kind.choices]
-    choices = {"enum": [*spec.kind.choices, *capitals, None]} if spec.kind.choices else {}
-    default = {"default": spec.default} if spec.default else {}
-    types = [*_SCALAR, "object"] if spec.name == "run-options" else _SCALAR
-    return {"description": spec.description, "type": types, **rules, **choices, **default}
 
 
 def _groups() -> Iterator[str]:

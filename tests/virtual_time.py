@@ -27,7 +27,6 @@ import urllib3
 from mogplex_ci import waiting
 from mogplex_ci.api import transport
 from mogplex_ci.api.client import Client
-from mogplex_ci.run.fleet import Fleet
 from tests.waits import LONG
 
 T = TypeVar("T")
@@ -262,15 +261,3 @@ class VirtualClock(waiting.Clock):
     def leave(self) -> None:
         """Let time go on without this thread."""
         self.time.leave()
-
-
-class VirtualFleet(Fleet[T]):
-    """A fleet whose threads live in virtual time: ``clocks`` has a clock for each item by the time
-    it is launched.
-    """
-
-    clocks: dict[T, VirtualClock]
-
-    def _work(self, item: Any, execution: Any) -> None:
-        super()._work(item, execution)
-        self.clocks[item].leave()  # not before the fleet has been told of the end

@@ -1,29 +1,11 @@
-"""How often a step may send requests: 60 a minute for each token, shared by the jobs that use it.
+"""How often a step polls: the jobs that share a token may send 60 requests a minute together."""
 
-``TokenBudget`` shares the token exactly between the runs of one process. ``PollInterval`` keeps
-jobs that do not know of each other below the limit together.
-"""
-
-import contextlib
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
-from enum import IntEnum
-from math import inf
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from mogplex_ci.api.retry import Backoff
-from mogplex_ci.errors import (
-    MogplexError,
-    NotAuthorizedError,
-    NoTurnError,
-    RateLimitedError,
-    UnreachableError,
-)
+from mogplex_ci.errors import MogplexError, RateLimitedError
 from mogplex_ci.waiting import Clock
-
-Throttle = Callable[["Purpose", float], AbstractContextManager[float]]
-"""Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """The time that jobs sharing a token need for each request: the API allows 60 in any minute, and a
@@ -46,182 +28,6 @@ _SLOWEST: Final = 30.0
 """Longest interval, in seconds, that refusals alone lead to."""
 _FORGET_SECONDS: Final = 600.0
 """About how long a refusal is remembered."""
-
-
-class Purpose(IntEnum):
-    """The purpose of a request; when several wait, the one with the lowest number is next."""
-
-    CANCEL = 0
-    START = 1
-    READ = 2
-    """Reading a run or the repositories, and opening an event stream."""
-    POLL = 3
-
-
-class Limit(NamedTuple):
-    """At most ``most`` requests for any of ``uses`` in any ``seconds``."""
-
-    most: int
-    seconds: float
-    uses: Collection[Purpose] = tuple(Purpose)
-    kept_free: int = 0
-    """How many of them only cancels may use, so that a stop signal need not wait for room."""
-
-
-REQUESTS: Final = Limit(60, 60.0, kept_free=10)
-STARTS: Final = tuple(
-    Limit(most, each, [Purpose.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0))
-)
-"""A start counts as a request, too (contract/README.md)."""
-GITHUB_CALLS: Final = Limit(600, 60.0)
-"""What this process asks GitHub, whose secondary limits are unknown: many runs judge at once."""
-_CLOCK_MARGIN: Final = 0.05
-"""Seconds that a request is counted for longer: the service's clock need not run exactly like
-ours.
-"""
-
-
-_LOOK_SECONDS: Final = 10.0
-"""Longest wait for a turn until the request looks again whether it is to be sent at all."""
-
-
-class _Request:
-    """A request that waits for its turn, or that counts: from when it is let through until some
-    time after its answer.
-
-    ``place`` is that of the queue: of those that wait, the lowest is next.
-    """
-
-    def __init__(self, use: Purpose, place: tuple[int, int]) -> None:
-        self.use = use
-        self.place = place
-        self.waits = True
-        self.counts = True
-        """Whether the service counts it, as far as is known."""
-        self.answered = inf
-        """When it was answered; until then the service may not have counted it yet."""
-
-
-class TokenBudget:
-    """The token's limits, kept exactly for all runs of this process. Thread-safe.
-
-    A request counts until its answer has left the window: the service has counted it by then. One
-    that never arrived, or was answered 401 or 429, does not count. Of requests that wait, cancels
-    come first, the newest run's before the others, then starts, reads and polls, each in the order
-    of arrival.
-    """
-
-    def __init__(self, limits: Sequence[Limit] = (REQUESTS, *STARTS)) -> None:
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._requests: list[_Request] = []
-        self._arrivals = 0
-
-    @contextlib.contextmanager
-    def turn(
-        self,
-        use: Purpose,
-        timeout: float,
-        *,
-        clock: Clock,
-        run: int = 0,
-        check_start: Callable[[], None] = lambda: None,
-    ) -> Iterator[float]:
-        """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the
-        seconds left.
-
-        Args:
-            use: the purpose of the request.
-            timeout: seconds that waiting and the request may take together.
-            clock: time and waits; all callers' clocks show the same time.
-            run: number of the run; of the cancels that wait, that of the highest number is sent
-                first.
-            check_start: called now and then while a start waits, and right before it is let
-                through; what it raises ends the wait.
-
-        Raises:
-            NoTurnError: the turn would come after ``timeout``; ``retry_after`` says when.
-            StopRequested: a stop signal came, and this thread's work is interruptible.
-        """
-        ends = clock.monotonic() + timeout
-        with self._lock:
-            self._arrivals += 1
-            place = self._arrivals
-            if use is Purpose.CANCEL:
-                place = -run
-            request = _Request(use, (int(use), place))
-            self._requests.append(request)
-        try:
-            while True:
-                if use is Purpose.START:
-                    check_start()
-                seconds = self._seconds_until_turn(request, clock.monotonic())
-                if seconds <= 0:
-                    break
-                if clock.monotonic() + seconds > ends:
-                    limit = "60 requests a minute"
-                    if use is Purpose.START:
-                        limit = "10 starts a minute, 30 an hour and 150 a day"
-                    raise NoTurnError(
-                        f"the token's limit of {limit} is used up", retry_after=seconds
-                    )
-                clock.sleep(min(seconds, _LOOK_SECONDS))
-            yield max(ends - clock.monotonic(), 0.3)
-        except MogplexError as error:
-            request.counts = request.counts and not _is_uncounted(error)
-            raise
-        finally:
-            was_sent = not request.waits
-            request.answered = clock.monotonic() if was_sent and request.counts else -inf
-
-    def seconds_to_start(self, now: float) -> float:
-        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0
-        for at once.
-        """
-        with self._lock:
-            return self._seconds_for(_Request(Purpose.START, place=(-1, 0)), now)
-
-    def _seconds_until_turn(self, request: _Request, now: float) -> float:
-        """Return the seconds until a request that waits may be sent, and let it through if that is
-        now.
-        """
-        longest = max(limit.seconds for limit in self._limits) + _CLOCK_MARGIN
-        with self._lock:
-            self._requests = [each for each in self._requests if now - each.answered < longest]
-            seconds = self._seconds_for(request, now)
-            request.waits = seconds > 0
-            return seconds
-
-    def _seconds_for(self, request: _Request, now: float) -> float:
-        return max(
-            self._wait_of(limit, request, now)
-            for limit in self._limits
-            if request.use in limit.uses
-        )
-
-    def _wait_of(self, limit: Limit, request: _Request, now: float) -> float:
-        """Return the seconds until ``limit`` has room for ``request`` behind those that are ahead
-        of it.
-        """
-        others = [each for each in self._requests if each.use in limit.uses]
-        ahead = sum(each.waits and each.place < request.place for each in others)
-        counted = sorted(min(each.answered, now) for each in others if not each.waits)
-        counted = [at for at in counted if now - at < limit.seconds + _CLOCK_MARGIN]
-        most = limit.most if request.use is Purpose.CANCEL else limit.most - limit.kept_free
-        excess = len(counted) + ahead + 1 - most
-        if excess <= 0:
-            return 0.0
-        leaves = counted[min(excess, len(counted)) - 1] if counted else now
-        return max(leaves + limit.seconds + _CLOCK_MARGIN - now, 0.01)
-
-
-def _is_uncounted(error: MogplexError) -> bool:
-    """Whether the service did not count the request that failed like this: it counts after it has
-    known the token, refuses without counting, and nothing counts what never arrived.
-    """
-    is_refused = isinstance(error, RateLimitedError | NotAuthorizedError)
-    never_arrived = isinstance(error, UnreachableError) and not error.may_have_worked
-    return is_refused or never_arrived
 
 
 class PollInterval:
@@ -315,6 +121,6 @@ class PollInterval:
 
     def after_error(self, error: MogplexError) -> float:
         """Return the seconds to wait after a failed poll."""
-        if isinstance(error, RateLimitedError) and not isinstance(error, NoTurnError):
+        if isinstance(error, RateLimitedError):
             self._least = min(self._least * _SLOW_DOWN, max(_SLOWEST, self._shortest))
         return max(self._backoff.next_pause(error.retry_after), self._shortest)

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from mogplex_ci import errors, models
 from mogplex_ci.api import answers
-from mogplex_ci.api.budget import Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, ServiceHistory, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
@@ -31,9 +30,6 @@ class Client:
     """A token's view of one Mogplex service. ``timeout`` is the seconds that a call may take in
     all.
 
-    Of these it waits for its turn as long as it must; a request alone takes ``CALL_SECONDS`` at
-    most.
-
     Every method raises ``MogplexError``, whose ``patience`` says for how long asking again may
     help. Only an answer in the API's own envelope is a refusal; any other may be the doing of a
     proxy in between.
@@ -45,16 +41,13 @@ class Client:
         token: str,
         *,
         diagnostics: RequestLog | None = None,
-        throttle: Throttle | None = None,
         history: ServiceHistory | None = None,
     ) -> None:
         """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
 
-        Where several runs of this process share the token, ``throttle`` is waited for before each
-        request, and ``history`` is what they know of the service.
+        ``history`` is what is known of the service from before.
         """
         self._history = history or ServiceHistory()
-        self._throttle: Throttle = throttle or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
         """The run and digest of the newest answer with events, and its page: the answer itself may
@@ -78,7 +71,7 @@ class Client:
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "id": repo_id or None}
         read = partial(answers.listed, models.Repo, name="repos")
-        return self._call(Purpose.READ, "GET", "/repos", read, query=params, timeout=timeout)
+        return self._call("GET", "/repos", read, query=params, timeout=timeout)
 
     def start(
         self,
@@ -86,25 +79,19 @@ class Client:
         key: str,
         *,
         timeout: float = CALL_SECONDS,
-        on_turn: Callable[[], None] = lambda: None,
     ) -> models.StartedRun:
-        """Start a run, or learn of the one that ``key`` has started before. ``on_turn`` is called
-        right before the request is sent.
-        """
+        """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        with self._request(Purpose.START, timeout) as seconds:
-            on_turn()
+        with self._request(timeout) as seconds:
             answer = self._transport.send(
                 "POST", f"{API_PATH}/runs", json=request, headers=headers, timeout=seconds
             )
             return answers.started(self._data(answer))
 
-    def run(
-        self, run_id: str, *, timeout: float = CALL_SECONDS, use: Purpose = Purpose.READ
-    ) -> models.Run:
-        """Return the run. ``use`` is the purpose of the request."""
+    def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Run:
+        """Return the run."""
         read = partial(answers.run_in, run_id=run_id)
-        return self._call(use, "GET", _run_path(run_id), read, timeout=timeout)
+        return self._call("GET", _run_path(run_id), read, timeout=timeout)
 
     def events(
         self,
@@ -122,7 +109,7 @@ class Client:
         """
         query = {"limit": str(limit)}
         path = f"{API_PATH}{_run_path(run_id)}/events"
-        with self._request(Purpose.POLL, timeout) as seconds:
+        with self._request(timeout) as seconds:
             answer = self._transport.send("GET", path, query=query, timeout=seconds)
             digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
             if self._last_page is None or digest != self._last_page[0]:
@@ -144,7 +131,7 @@ class Client:
                 run.
             MogplexError: as for every call.
         """
-        with self._request(Purpose.READ, timeout) as seconds:
+        with self._request(timeout) as seconds:
             answer = self._transport.send(
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
@@ -179,7 +166,6 @@ class Client:
         query = {"path": path}
         route = f"{_run_path(run_id)}/artifact"
         return self._call(
-            Purpose.READ,
             "GET",
             route,
             answers.artifact,
@@ -196,19 +182,17 @@ class Client:
         """
         query = {"limit": str(models.LIST_LIMIT), "repo_id": repo_id or None}
         read = partial(answers.listed, models.Sandbox, name="sandboxes")
-        return self._call(Purpose.READ, "GET", "/sandboxes", read, query=query, timeout=timeout)
+        return self._call("GET", "/sandboxes", read, query=query, timeout=timeout)
 
     def sandbox_logs(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> models.SandboxLogs:
         """Return what commands in a sandbox have printed; ``sandbox_id`` is that of its record."""
         path = f"/sandboxes/{quote(sandbox_id, safe='')}/logs"
-        return self._call(Purpose.READ, "GET", path, answers.sandbox_logs, timeout=timeout)
+        return self._call("GET", path, answers.sandbox_logs, timeout=timeout)
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         read = partial(answers.cancelled, run_id=run_id)
-        return self._call(
-            Purpose.CANCEL, "POST", f"{_run_path(run_id)}/cancel", read, timeout=timeout
-        )
+        return self._call("POST", f"{_run_path(run_id)}/cancel", read, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -216,7 +200,6 @@ class Client:
 
     def _call(
         self,
-        use: Purpose,
         method: str,
         path: str,
         read: Callable[[object], T],
@@ -228,28 +211,25 @@ class Client:
         """Send a request, and return what ``read`` makes of the data that it is answered with; see
         ``_data``.
         """
-        with self._request(use, timeout) as seconds:
+        with self._request(timeout) as seconds:
             answer = self._transport.send(method, API_PATH + path, timeout=seconds, **parts)
             return read(self._data(answer, newer))
 
     @contextmanager
-    def _request(self, use: Purpose, timeout: float) -> Iterator[float]:
-        """Wait for the turn of a request, and yield the seconds that it may take: the wait may take
-        long, the request itself may not.
-
-        What fails inside is an outage if the service has answered before.
+    def _request(self, timeout: float) -> Iterator[float]:
+        """Yield the seconds that a request may take. What fails inside is an outage if the service
+        has answered before.
         """
-        with self._throttle(use, timeout) as left:
+        try:
+            yield min(timeout, CALL_SECONDS)
+        except errors.MogplexError as error:
+            judged = self._history.judged(error)
             try:
-                yield min(left, CALL_SECONDS)
-            except errors.MogplexError as error:
-                judged = self._history.judged(error)
-                try:
-                    if judged is error:
-                        raise
-                    raise judged from error
-                finally:
-                    del judged  # as in ``bounded``: it knows this frame
+                if judged is error:
+                    raise
+                raise judged from error
+            finally:
+                del judged  # as in ``bounded``: it knows this frame
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the

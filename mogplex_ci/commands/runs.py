@@ -26,7 +26,6 @@ from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
-from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.text import behind
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
@@ -128,19 +127,14 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
     )
     lines = _event_lines(session, options)
-    progress = Progress(console.terminal, console.safe)
-    progress.add_row(run_id, "")
 
     def show(update: Update) -> None:
-        with progress.hidden():
-            _show(update, lines, console)
-            progress.on_row(run_id, update)
+        _show(update, lines, console)
 
     try:
         finish(follower.follow(deadline), show)
         ended = finish(follower.end(), show)
     finally:
-        progress.stop()
         console.quote(lines.end())  # also when an error or a signal ends it
     run = ended.run
     exit_code = ending_of_run(run, follower.timeline, ended.trouble).exit_code

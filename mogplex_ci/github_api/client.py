@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +14,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mogplex_ci import errors
 from mogplex_ci.api.answers import text
-from mogplex_ci.api.budget import GITHUB_CALLS, Purpose, Throttle
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
 from mogplex_ci.github_api import answers
@@ -88,12 +86,8 @@ class GitHubApi:
         repository: str,
         *,
         diagnostics: RequestLog | None = None,
-        throttle: Throttle | None = None,
     ) -> None:
-        """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``.
-        ``throttle`` is waited for before each request.
-        """
-        self._throttle: Throttle = throttle or (lambda _use, timeout: nullcontext(timeout))
+        """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
         self._graphql = (
             "/../graphql" if api_url.endswith("/v3") else "/graphql"
@@ -452,11 +446,7 @@ class GitHubApi:
     def _sent(self, send: Callable[[float], Answer]) -> Answer:
         """Return the answer to a request, which ``send`` sends within so many seconds."""
         try:
-            with self._throttle(Purpose.READ, self._seconds) as left:
-                answer = send(left)
-        except errors.NoTurnError as error:
-            cause = f"this step sends GitHub up to {GITHUB_CALLS.most} requests a minute"
-            raise errors.GitHubUnavailableError(cause, retry_after=error.retry_after) from error
+            answer = send(self._seconds)
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(

@@ -1,11 +1,11 @@
 """The declared inputs, and the check of a text against its declaration.
 
 ``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body
-of the start call, action.yml, the run file's schema and the reference page follow from it. It is
-read here without the jsonschema library, which would take longer to load than everything else
-before the first request. Only the keywords ``enum``, ``pattern`` and ``maxLength`` are used, and a
-test compares the results with jsonschema's. Ours are, for an input, those that ``Input`` has a
-field for, such as ``x-api-field`` for ``api_field``, and for a kind:
+of the start call, action.yml and the reference page follow from it. It is read here without the
+jsonschema library, which would take longer to load than everything else before the first request.
+Only the keywords ``enum``, ``pattern`` and ``maxLength`` are used, and a test compares the results
+with jsonschema's. Ours are, for an input, those that ``Input`` has a field for, such as
+``x-api-field`` for ``api_field``, and for a kind:
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern
   does not match
@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mogplex_ci.credentials import has_random_word
 from mogplex_ci.durations import parse_duration
@@ -157,10 +157,6 @@ class Input(NamedTuple):
     kind: Kind
     group: str
     """Title under which people read about it."""
-    scope: Literal["step", "start", "run"]
-    """The step as a whole, however many runs it makes; a run that it starts; or each run, however
-    it was started.
-    """
     variables: tuple[str, ...]
     """Environment variables that set it; the first one that is set wins. The schema has those
     besides its own.
@@ -171,11 +167,9 @@ class Input(NamedTuple):
     """Whether the API writes its value in upper case."""
     is_typed: bool = True
     """Whether ``ActionInputs`` has a field for it."""
+    shapes_start: bool = False
+    """Whether it is about a run that the step starts: not to be set for an existing one."""
     is_secret: bool = False
-    is_for_run_file: bool = True
-    """Whether a run file, which may come from another person's branch, may set it: not what decides
-    where the token goes, or lifts a guard.
-    """
     is_for_action: bool = True
     """Whether the action has it; else it is a flag and a variable only."""
     github_expression: str | None = None

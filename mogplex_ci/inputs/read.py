@@ -15,7 +15,6 @@ from mogplex_ci.inputs.sources import InputSources, gather, given_texts
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repair, StartRequest
-from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.problems import Problem
@@ -30,22 +29,12 @@ class ActionInputs(DeclaredInputs):
     """The task and settings of one step: a field for each input, named like it.
 
     Durations are in seconds, files are inside the workspace; None means not given. ``repo`` is the
-    CI system's own unless one is given; for a fleet it is several, separated by white space, and
-    patterns. ``prompt`` is the text of ``prompt`` or ``prompt-file``, empty when a run is followed
-    instead of started. ``create_branch`` is true also when nothing says which branch to use.
+    CI system's own unless one is given. ``prompt`` is the text of ``prompt`` or ``prompt-file``,
+    empty when a run is followed instead of started. ``create_branch`` is true also when nothing
+    says which branch to use.
     """
 
     __slots__ = ()
-
-    @property
-    def repos(self) -> tuple[str, ...]:
-        """The repositories: names, ids and patterns."""
-        return tuple((self.repo or "").split())
-
-    @property
-    def is_for_many_repos(self) -> bool:
-        """Whether ``repo`` names several repositories, or has a pattern."""
-        return len(self.repos) > 1 or is_pattern(self.repo or "")
 
     @property
     def scenario(self) -> str | Path:
@@ -128,14 +117,9 @@ class MatrixJob(NamedTuple):
 
 
 class StepInputs(NamedTuple):
-    """The inputs of a step."""
+    """The inputs of a step, as read."""
 
-    tasks: Sequence[ActionInputs]
-    """Those of each task."""
-    names_one_run: bool
-    """Whether they name one repository and one task. Several repositories, a pattern, several tasks
-    and ``task: all`` do not, even if they make one run in the end.
-    """
+    inputs: ActionInputs
     warnings: Sequence[Problem]
     """What has no effect."""
     job_end: JobEnd | None
@@ -146,47 +130,33 @@ def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
     """Return the inputs of a step. The folder that ``output-dir`` names is made.
 
     Raises:
-        UsageError: with everything that is wrong in any task, not only the first.
+        UsageError: with everything that is wrong, not only the first.
     """
     sources = gather(argv, platform)
-    tasks: list[ActionInputs] = []
-    problems: list[Problem] = []
-    output_dir: Path | None = None
-    for task in sources.tasks or [""]:
-        try:
-            typed = read_inputs(sources, task)
-        except UsageError as error:
-            problems += error.problems
-            output_dir = output_dir or error.output_dir
-        else:
-            tasks.append(typed)
-            output_dir = output_dir or typed.output_dir
-    names_one_run = not sources.tasks and not any(typed.is_for_many_repos for typed in tasks)
-    problems += _no_time_left(sources.job_end)
-    if not problems:
-        problems += _differences(tasks)
-        if not names_one_run:
-            problems += _only_for_one_run(tasks)
-    if problems:
-        # A misspelt name may be why an input is missing.
-        raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=output_dir)
     job_end = sources.job_end
-    if job_end is None or tasks[0].timeout < _seconds_for_step(job_end):
-        return StepInputs(tasks, names_one_run, sources.warnings, None)
-    in_time = [typed._replace(timeout=_seconds_for_step(job_end)) for typed in tasks]
-    return StepInputs(in_time, names_one_run, sources.warnings, job_end)
+    problems = list(_no_time_left(job_end))
+    try:
+        typed = read_inputs(sources)
+    except UsageError as error:
+        # A misspelt name may be why an input is missing.
+        found = dict.fromkeys([*error.problems, *problems, *sources.warnings])
+        raise UsageError(*found, output_dir=error.output_dir) from error
+    if problems:
+        raise UsageError(*problems, *sources.warnings, output_dir=typed.output_dir)
+    if job_end is None or typed.timeout < _seconds_for_step(job_end):
+        return StepInputs(typed, sources.warnings, None)
+    in_time = typed._replace(timeout=_seconds_for_step(job_end))
+    return StepInputs(in_time, sources.warnings, job_end)
 
 
-def read_inputs(sources: InputSources, task: str = "") -> ActionInputs:
-    """Return the inputs of one task. Without ``task`` it is the one that they name, if any.
-
-    The CI system's own repository is the default for ``repo``.
+def read_inputs(sources: InputSources) -> ActionInputs:
+    """Return the inputs. The CI system's own repository is the default for ``repo``.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
     """
     platform = sources.platform
-    texts, unknown_task = sources.texts(task)
+    texts = sources.texts
     given = {name: text for name, text in texts.items() if text != inputs()[name].default}
     values, problems = read_values(texts, platform)
     problems = [
@@ -194,9 +164,8 @@ def read_inputs(sources: InputSources, task: str = "") -> ActionInputs:
     ]
     typed = _typed(values, given, platform)
     problems += conflicts(typed, given, platform)
-    problems = [sources.placed(problem, task) for problem in problems]
-    problems = [*sources.problems, *unknown_task, *problems]
-    if sources.is_complete and not unknown_task:
+    problems = [*sources.problems, *problems]
+    if sources.is_complete:
         problems += missing(typed, given)
     if problems:
         raise UsageError(*problems, output_dir=typed.output_dir)
@@ -219,25 +188,6 @@ def _typed(values: Mapping[str, Any], given: Container[str], platform: Platform)
     if is_branch_open and not names_worktree(typed):
         typed = typed._replace(create_branch=True)
     return typed
-
-
-def _differences(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
-    """Yield the inputs that hold for the step as a whole and differ between the tasks."""
-    for spec in inputs().values():
-        if spec.scope != "step" or not spec.is_typed:
-            continue
-        first = getattr(tasks[0], spec.field)
-        if any(getattr(typed, spec.field) != first for typed in tasks):
-            yield Problem(spec.name, "differs between the tasks", "Set it once, outside tasks.")
-
-
-def _only_for_one_run(tasks: Sequence[ActionInputs]) -> Iterator[Problem]:
-    """Yield the inputs that several runs cannot have."""
-    for name in ("run-id", "comment-on"):
-        field = inputs()[name].field
-        if any(getattr(typed, field) is not None for typed in tasks):
-            fault = "is for one run, and this step makes several"
-            yield Problem(name, fault, f"Remove {named(name)}.")
 
 
 def _seconds_for_step(job_end: JobEnd) -> float:
@@ -265,8 +215,7 @@ def start_body(repo_id: str, values: Mapping[str, object]) -> StartRequest:
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return ``base-url`` and ``api-key`` for a command that needs no other input. A run file must
-    not set them.
+    """Return ``base-url`` and ``api-key`` for a command that needs no other input.
 
     Raises:
         UsageError: one of the two is wrong.
@@ -278,11 +227,6 @@ def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, s
         raise UsageError(*problems)
     default_url = inputs()["base-url"].default or ""
     return connection.get("base-url", default_url), connection.get("api-key")
-
-
-def is_pattern(repo: str) -> bool:
-    """Whether ``repo`` stands for all repositories whose names match it."""
-    return "*" in repo or "?" in repo
 
 
 def _at_least_one(value: object, otherwise: int) -> int:

@@ -47,8 +47,8 @@ def conflicts(
 
 
 def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    """Yield what a run, or another input, needs besides. Not to be asked where the run file cannot
-    be read: it may have what seems to be missing.
+    """Yield what a run, or another input, needs besides. Not to be asked if the flags cannot be
+    read: they may have what seems to be missing.
     """
     if typed.repair and not _gates(texts):
         remedy = f"Set {enumeration(all_named(('require', *GATE_INPUTS)))}."
@@ -79,7 +79,7 @@ def _gates(texts: Container[str]) -> list[str]:
 def _run_id(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "run-id" not in texts:
         return
-    shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in texts]
+    shaping = [name for name, spec in inputs().items() if spec.shapes_start and name in texts]
     if shaping:
         fault = f"cannot be combined with inputs for a new run: {enumeration(all_named(shaping))}"
         yield Problem("run-id", fault, "Remove those, or remove [[run-id]].")
@@ -138,9 +138,6 @@ def _wait(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         fault = f"is false, but {enumeration(all_named(gates))} can only be judged after the run"
         remedy = "Set [[wait: true]], or judge the run in a later step with its [[run-id]]."
         yield Problem("wait", fault, remedy)
-    if typed.canary is not None:
-        fault = "needs the results of the first runs, but [[wait]] is false"
-        yield Problem("canary", fault, "Remove [[canary]], or set [[wait: true]].")
 
 
 def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
@@ -234,8 +231,6 @@ def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator
         yield Problem("artifact", "needs the run to have its own branch", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
         remedy = "Set [[prompt]] or [[prompt-file]]."
-        if "run-file" in texts and "task" not in texts:
-            remedy = "Set [[prompt]] or [[prompt-file]], or [[task]] if the run file has tasks."
         yield Problem("prompt", "is missing", remedy)
     if "repo" not in texts and typed.repo is None:
         allowed = inputs()["repo"].kind.allowed

@@ -1,16 +1,13 @@
-"""Where an input's text comes from: flag, ``INPUT_``, ``MOGPLEX_``, run file or default, in this
-order.
-"""
+"""Where an input's text comes from: flag, ``INPUT_``, ``MOGPLEX_`` or default, in this order."""
 
 # No `from __future__ import annotations`, as in models.py.
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import UsageError
@@ -24,13 +21,8 @@ from mogplex_ci.urls import base_url_fault, host_of
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
 
-if TYPE_CHECKING:
-    from mogplex_ci.inputs.run_file import RunFile
-
 STANDARD_INPUT: Final = "-"
 """As ``prompt-file``."""
-ALL_TASKS: Final = "all"
-"""As ``task``: every task of the run file."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
 
@@ -41,61 +33,22 @@ class InputSources(NamedTuple):
     platform: Platform
     given: Mapping[str, str]
     """Texts of flags and environment, by input."""
-    run_file: "RunFile | None"
-    """None if there is none that can be used."""
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
     is_complete: bool
-    """False when flags or the run file could not be read, or a flag lacks its value: an input that
-    seems to be missing may be among them.
+    """False when the flags could not be read, or one lacks its value: an input that seems to be
+    missing may be among them.
     """
     job_end: JobEnd | None
     """When the CI system ends the job; None if it does not say so."""
 
     @property
-    def tasks(self) -> Sequence[str]:
-        """The tasks that ``task`` asks for as a list or by ``all``; empty when it names one task,
-        or is not given.
-
-        A task that is called ``all``, or has a comma in its name, is one task.
-        """
-        text = self.given.get("task", "")
-        known = list(map(str, self.run_file.tasks)) if self.run_file is not None else []
-        if not known or text in known:
-            return []
-        if text == ALL_TASKS:
-            return known
-        parts = [part.strip() for part in re.split(r"[,\n]", text)]
-        names = list(dict.fromkeys(filter(None, parts)))
-        return names if len(names) > 1 else []
-
-    def texts(self, task: str = "") -> tuple[Mapping[str, str], Sequence[Problem]]:
-        """Return the text of every input that has one, not checked yet; and what is wrong with the
-        run file's task.
-
-        ``task`` is one of those that the inputs name, if they name several.
-        """
-        given = dict(self.given)
-        if task:
-            given["task"] = task
-        in_file: Mapping[str, str] = {}
-        problems: Sequence[Problem] = []
-        if self.run_file is not None:
-            from mogplex_ci.inputs.run_file import inputs_of_task
-
-            in_file, problems = inputs_of_task(self.run_file, given.get("task"))
+    def texts(self) -> Mapping[str, str]:
+        """The text of every input that has one, not checked yet."""
         defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
-        if "run-id" in in_file or "run-id" in given:
+        if "run-id" in self.given:
             defaults["on-interrupt"] = "detach"  # the run is not this step's own
-        return {**defaults, **in_file, **given}, problems
-
-    def placed(self, problem: Problem, task: str = "") -> Problem:
-        """Return a problem of an input with its place in the run file, if the input's text comes
-        from there. ``task`` as for ``texts``.
-        """
-        if self.run_file is None or problem.input in self.given or problem.place is not None:
-            return problem
-        return self.run_file.placed(problem, task or self.given.get("task"))
+        return {**defaults, **self.given}
 
 
 def gather(argv: Sequence[str], platform: Platform) -> InputSources:
@@ -110,23 +63,10 @@ def gather(argv: Sequence[str], platform: Platform) -> InputSources:
         problems.append(Problem("run-id", "is blank", remedy))
     problems += _two_addresses(flags or {}, platform.env)
     texts = given_texts(argv, platform.env)
-    run_file = None
-    faults: Sequence[Problem] = []
-    if "run-file" in texts:
-        from mogplex_ci.inputs.run_file import read_run_file  # 1 ms
-
-        try:
-            run_file, faults = read_run_file(platform.workspace, texts["run-file"])
-        except UsageError as error:
-            faults = error.problems
-    elif "task" in texts:
-        remedy = "Set [[run-file]] to the YAML file with the task."
-        problems.append(Problem("task", "is set without [[run-file]]", remedy))
-    problems += faults
     warnings = list(_unknown_variables(platform.env))
-    is_complete = flags is not None and not has_blank_run_id and not faults
+    is_complete = flags is not None and not has_blank_run_id
     job_end = platform.system.job_end(platform.env)
-    return InputSources(platform, texts, run_file, problems, warnings, is_complete, job_end)
+    return InputSources(platform, texts, problems, warnings, is_complete, job_end)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:

@@ -25,7 +25,6 @@ class DeclaredInputs(NamedTuple):
     mode: Literal["SAFE", "AUTO", "YOLO"] | None
     agent: str | None
     run_options: Mapping[str, Any]
-    task: str | None
     run_id: str | None
     timeout: float
     on_timeout: Literal["detach", "cancel"]
@@ -47,9 +46,6 @@ class DeclaredInputs(NamedTuple):
     allowed_users: frozenset[str]
     allowed_bots: frozenset[str]
     on_blocked: Literal["fail", "skip"]
-    max_parallel: int
-    canary: int | None
-    max_failures: int | None
     output_dir: Path | None
     annotations: Literal["all", "errors", "none"]
     summary: bool

@@ -101,9 +101,7 @@ def _run_options(text: str) -> Mapping[str, Any]:
     """
     if not text:
         return {}
-    from mogplex_ci.inputs.run_file import parse_options  # 1 ms
-
-    options = parse_options(text)
+    options = _parsed_options(text)
     owners = {"repoId": "repo"}
     owners |= {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
     taken = [name for name in options if name in owners]
@@ -117,6 +115,32 @@ def _run_options(text: str) -> Mapping[str, Any]:
             remedy = f'Put quotes around it: {name}: "ID".'
             raise UsageError(Problem("run-options", f"has a {name} that is not a string", remedy))
     return options
+
+
+def _parsed_options(text: str) -> Mapping[str, Any]:
+    """Return the YAML mapping in ``text``, with the values that JSON has.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    import yaml  # few steps have options
+
+    options = None
+    try:
+        # An anchor can stand for any amount of text.
+        has_alias = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+        if not has_alias:
+            options = yaml.safe_load(text)
+    # PyYAML lets other errors through, as for `!!int ""`, `!!bool x` and an escape of no character.
+    except (yaml.YAMLError, ValueError, LookupError, OverflowError, RecursionError) as error:
+        raise ValueError("is not YAML") from error
+    if not isinstance(options, dict):
+        raise ValueError("is not a YAML mapping without anchors")
+    try:
+        known: dict[str, Any] = json.loads(json.dumps(options, allow_nan=False))
+    except (TypeError, ValueError) as error:  # a date, infinity, or bytes
+        raise ValueError("has a value that JSON does not have, such as a date") from error
+    return known
 
 
 def _read_schema(platform: Platform, name: str) -> Mapping[str, Any]:

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from mogplex_ci.workspace import discard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from mogplex_ci.report.facts import RunFacts, StepFacts
-    from mogplex_ci.run.plan import StepRun
+    from mogplex_ci.run.plan import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Sanitizer
 
 
 class Report:
-    """Something that is written about a step and its runs."""
+    """Something that is written about a step and its run."""
 
     title = "a report"
     """Its name in a warning."""
@@ -27,17 +26,14 @@ class Report:
     def begin(self) -> None:
         """Prepare. A step that is killed must not leave the success of an earlier one behind."""
 
-    def on_lookup(self, update: Update) -> None:
-        """Report an update while the step looks up its repositories: it has no runs yet."""
+    def begin_run(self, plan: Plan) -> None:
+        """Take note of the run that the step will have. A step that ends before has none."""
 
-    def begin_runs(self, runs: Sequence[StepRun]) -> None:
-        """Take note of the runs that the step will have. A step that ends before has none."""
-
-    def on(self, run: StepRun, update: Update) -> None:
-        """Report an update of a run."""
+    def on(self, update: Update) -> None:
+        """Report an update of the run."""
 
     def end_run(self, run: RunFacts) -> None:
-        """Report how a run ended. Only now is its timeline there."""
+        """Report how the run ended."""
 
     def end(self, step: StepFacts) -> None:
         """Report how the step ended; called once, also when it has no run."""

@@ -145,15 +145,6 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[CleanText | LiteralString | int]]
 
 
-class RunsTable(NamedTuple):
-    """The runs of a step, a row each."""
-
-    anchors: Sequence[str]
-    """Ids of the runs' parts of a page."""
-    columns: dict[LiteralString, list[CleanText]]
-    """Cells by title. Those of "Pull request" may be addresses."""
-
-
 TextBlock: TypeAlias = Heading | Sentence | Outcome | Failure | Link | Quotation | Section
-ListBlock: TypeAlias = Findings | RoundsTable | Commands | Table | RunsTable
+ListBlock: TypeAlias = Findings | RoundsTable | Commands | Table
 Block: TypeAlias = TextBlock | ListBlock

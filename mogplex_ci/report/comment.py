@@ -24,7 +24,6 @@ from mogplex_ci.report.delivered import faults_line
 from mogplex_ci.report.facts import StepFacts
 from mogplex_ci.report.markdown import markdown_of, outcome_line
 from mogplex_ci.report.story import Reader, story_of_run, told_to
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -144,7 +143,7 @@ class CommentReport(Report):
         self.said = Markdown.of("**The Mogplex run is running**")
         self.refused_with = ""
 
-    def on(self, run: StepRun, update: Update) -> None:
+    def on(self, update: Update) -> None:
         """Write the comment when a run has started: its marker, by which ``post`` finds it, names
         the newest one.
         """
@@ -160,7 +159,7 @@ class CommentReport(Report):
 
     def end(self, step: StepFacts) -> None:
         """Write in the comment how the run ended. Nothing is written if there was no run."""
-        run = step.subject
+        run = step.run
         if not self.run_id or run is None or run.work is None:
             return
         blocks = told_to(Reader.COMMENT, story_of_run(run, self.safe))

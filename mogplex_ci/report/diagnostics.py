@@ -6,13 +6,11 @@ object a line.
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -51,7 +49,6 @@ class Diagnostics(Report):
         self._path = path
         self._debug = debug
         self._warn = warn
-        self._lock = threading.Lock()
         self._failure: Exception | None = None
         """The reason why the file has ended, until it was reported."""
 
@@ -67,22 +64,12 @@ class Diagnostics(Report):
             "request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1)
         )
 
-    def on_lookup(self, update: Update) -> None:
-        """Log a wait with its reason."""
-        self._log_update(update, {})
-
-    def on(self, run: StepRun, update: Update) -> None:
+    def on(self, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision. Events are in the events file."""
         if isinstance(update, EventsArrived):
             return
-        fields: dict[str, object] = {}
-        if run.name is not None:
-            fields["name"] = run.name
-        self._log_update(update, fields)
-
-    def _log_update(self, update: Update, fields: dict[str, object]) -> None:
         values = update._asdict()
-        fields |= {
+        fields = {
             field: _plain(value) for field, value in values.items() if field not in _SHOWN_ELSEWHERE
         }
         if (run := values.get("run")) is not None:
@@ -110,18 +97,15 @@ class Diagnostics(Report):
             self._failure = error
 
     def _tell_failure(self) -> None:
-        """Warn that the file has ended. In a step with several runs only the main thread does so:
-        the log is its own.
-        """
+        """Warn that the file has ended."""
         failure = self._failure
         self._failure = None
         if failure is not None:
             self._warn(failure)
 
     def _log(self, event: str, **fields: object) -> None:
-        """Log an event with its time; in a step with several runs their threads do so."""
-        with self._lock:
-            self._logger.info(event, **fields)
+        """Log an event with its time."""
+        self._logger.info(event, **fields)
 
     @cached_property
     def _logger(self) -> FilteringBoundLogger:

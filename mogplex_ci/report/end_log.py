@@ -1,13 +1,12 @@
 """The end of a log: blocks of a story as lines, folded groups and annotations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Never, assert_never
 
 from mogplex_ci.platforms.base import PROGRAM, Level
 from mogplex_ci.report import blocks as b
 from mogplex_ci.report import text
 from mogplex_ci.report.log_lines import LogLines
-from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -48,9 +47,6 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
             for step in steps:
                 if step.is_in_log:
                     lines.say("To ", step.purpose, ": ", step.command)
-        case b.RunsTable():
-            for line in _rows_of_runs(block, lines.safe):
-                lines.line(line)
         case b.Table():
             _left_out(block)
         case _:
@@ -90,16 +86,3 @@ def _write_failure(lines: LogLines, failure: b.Failure) -> None:
         whole = text.beyond_title(Untrusted(failure.detail), lines.safe.block)
         if whole:
             lines.details(lines.safe.line("The full message"), whole)
-
-
-def _rows_of_runs(table: b.RunsTable, safe: Sanitizer) -> list[SafeText]:
-    """Return the rows as lines whose columns stand below one another."""
-    columns = [[safe.line(name), *cells] for name, cells in table.columns.items()]
-    padded = [_padded(column) for column in columns[:-1]]
-    rows = zip(*padded, columns[-1], strict=True)
-    return [safe.sentence(*text.join_present("  ", *row)) for row in rows]
-
-
-def _padded(column: Sequence[CleanText]) -> list[CleanText]:
-    width = max(map(len, column))
-    return [cell.padded(width) for cell in column]

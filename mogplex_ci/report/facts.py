@@ -1,4 +1,4 @@
-"""The final facts of a step and of each of its runs, assembled once: log, summary, files, HTML
+"""The final facts of a step and of its run, assembled once: log, summary, files, HTML
 report and outputs read them.
 
 They are in groups, each with the function that makes it: how it ended, the request, the run and its
@@ -10,9 +10,9 @@ text is sanitized, and anything but a plain id, branch or URL is None.
 # every start.
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, LiteralString, NamedTuple, Self
+from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
@@ -23,7 +23,7 @@ from mogplex_ci.report import text
 from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.still_running import state_and_advice
-from mogplex_ci.run.plan import StepRun
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
@@ -59,7 +59,7 @@ class EndingFacts(NamedTuple):
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
     duration: float
-    """Seconds from the start of the run, or of the step for it and for its only run."""
+    """Seconds since the start of the step."""
     requests: int
     """Requests sent to the API."""
     may_go_on: bool
@@ -85,16 +85,12 @@ class EndingFacts(NamedTuple):
 class Task(NamedTuple):
     """The request, and the place of its results."""
 
-    name: CleanText | None
-    """Its name in the run file; None when it has none."""
     title: CleanText
     """The task's first line; "Mogplex" when there is no task."""
     words: CleanText
     """The complete task."""
     repo: SafeText | None
     """``owner/name``; None when the token does not list the repository."""
-    repo_shown: CleanText
-    """The same, or the repository as the inputs have it; empty if they do not name one."""
     dry_run: SafeText | None
     """A sentence about the scenario of a dry run; None for a real one."""
     attempt: SafeText | None
@@ -126,9 +122,6 @@ class Work(NamedTuple):
 class Times(NamedTuple):
     """When things happened, and how many."""
 
-    began: float
-    ended: float
-    """Seconds since the step began."""
     started: SafeText | None
     """Time of the run's first event."""
     events: int
@@ -140,12 +133,8 @@ class Times(NamedTuple):
 
 
 class RunFacts(NamedTuple):
-    """A run of the step that is over."""
+    """A run that is over."""
 
-    number: int
-    """See ``StepRun``."""
-    name: SafeText | None
-    """See ``StepRun``."""
     ending: EndingFacts
     task: Task
     key: SafeText | None
@@ -158,18 +147,6 @@ class RunFacts(NamedTuple):
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
 
-    @property
-    def label(self) -> str:
-        """Its name without brackets; else its repository."""
-        if self.name is None:
-            return self.task.repo_shown
-        return self.name.strip("[]")
-
-    @property
-    def anchor(self) -> str:
-        """The id of its part of a page."""
-        return f"r{self.number}"
-
     def link(self, url: SafeText | None) -> SafeText | None:
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
@@ -178,46 +155,21 @@ class RunFacts(NamedTuple):
             return None
         return url
 
-    @property
-    def was_skipped(self) -> bool:
-        """Whether it was never started since others had failed."""
-        return self.ending.result is Result.SKIPPED
-
-    def without_timeline(self) -> Self:
-        """Return the facts to keep once the run's reports are made: the timelines of all runs would
-        be too much.
-        """
-        return self._replace(times=self.times._replace(timeline=Timeline(), tools=(), spans=()))
-
 
 class StepFacts(NamedTuple):
-    """A step that is over, and its runs."""
+    """A step that is over, and its run."""
 
     ending: EndingFacts
     task: Task
-    runs: Sequence[RunFacts]
-    """Those that are over, in the order of the plan."""
-    planned: int
-    """How many runs the step was to have; 0 if it ended before that was known."""
-    subject: RunFacts | None
-    """The run that the outputs are about; None if the inputs name several, or it has none."""
-
-    @property
-    def has_several(self) -> bool:
-        """Whether the runs need a table and a headline of their own."""
-        return self.planned > 1 and len(self.runs) > 0
-
-    @property
-    def failed_alone(self) -> bool:
-        """Whether it failed though all of its runs passed, as without its outputs."""
-        return self.ending.exit_code != 0 and all(run.ending.exit_code == 0 for run in self.runs)
+    run: RunFacts | None
+    """None if it ended before it had one."""
 
 
 def facts_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, run: StepRun, began: float, ended: float
+    result: RunResult, safe: Sanitizer, platform: Platform, plan: Plan, seconds: float
 ) -> RunFacts:
-    """Return the facts of ``run``, whose times are in seconds since the start of the step."""
-    inputs = run.inputs
+    """Return the facts of a run; ``seconds`` is the time since the start of the step."""
+    inputs = plan.inputs
     details = result.details
     if inputs.dry_run:
         details = details._replace(requests_sent=0)  # those to its own emulator are none
@@ -229,16 +181,14 @@ def facts_of(
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
     is_found_again = _is_found_again(details, platform, inputs)
     return RunFacts(
-        number=run.number,
-        name=run.name,
         ending=ending_facts(
-            result.ending, details, ended - began, safe, inputs, is_found_again=is_found_again
+            result.ending, details, seconds, safe, inputs, is_found_again=is_found_again
         ),
         task=task_of(inputs, details.repo, safe, platform),
         key=safe.key(details.last_key),
         work=_work_of(details, safe, platform, inputs),
         delivered=delivered,
-        times=_times_of(details.timeline, began, ended),
+        times=_times_of(details.timeline),
         next_steps=tuple(_next_steps(details, safe, delivered, inputs)),
         artifact_file=artifact_file,
     )
@@ -344,11 +294,9 @@ def task_of(
     image = image_of(platform.env)
     found = repo.full_name if repo else None
     task = Task(
-        name=None,
         title=safe.clean("Mogplex"),
         words=safe.clean(""),
         repo=safe.repo(found),
-        repo_shown=safe.clean(found or ""),
         dry_run=None,
         attempt=safe.identifier(identity.attempt) if identity else None,
         output_dir=None,
@@ -359,10 +307,8 @@ def task_of(
     folder = inputs.output_dir
     played = what_is_played(inputs, platform, safe)
     return task._replace(
-        name=safe.clean(inputs.task) if inputs.task else None,
         title=safe.clean(text.first_line(inputs.prompt) or "Mogplex", limit=text.TITLE_LIMIT),
         words=safe.clean(inputs.prompt, limit=MESSAGE_LIMIT),
-        repo_shown=safe.clean(found or inputs.repo or ""),
         dry_run=played and safe.sentence("Dry run of ", played, ": nothing was sent."),
         output_dir=_path(folder, platform, safe) if folder else None,
     )
@@ -411,11 +357,8 @@ def _work_of(
     )
 
 
-def _times_of(timeline: Timeline, began: float, ended: float) -> Times:
-    """Return the times of a run. Its start and end are in seconds since the start of the step."""
+def _times_of(timeline: Timeline) -> Times:
     return Times(
-        began=began,
-        ended=ended,
         started=timestamp(timeline.started) if timeline.started else None,
         events=timeline.event_count,
         events_missing=timeline.is_incomplete,
@@ -449,17 +392,3 @@ def _next_steps(
         yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
     else:
         yield Command("show the run's events", command("runs events {}", run_id))
-
-
-def state_of_runs(runs: Sequence[RunFacts]) -> str:
-    """Return, in our words, the state of the runs of a step that a stop signal ended."""
-    real = [run for run in runs if run.task.dry_run is None]
-    left = sum(run.ending.may_go_on for run in real)
-    if left:
-        return (
-            f"{left} of {len(runs)} runs are or may still be running; each run's section says why and "
-            "what to do."
-        )
-    if any(run.work is not None for run in real):
-        return "All runs have finished."
-    return "No run was started."

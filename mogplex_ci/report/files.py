@@ -1,7 +1,7 @@
 """The files that a step can write: events as NDJSON, the result as JSON, and the artifact."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,6 @@ from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.outputs import result_of_run, result_of_step
 from mogplex_ci.run.agent_text import TextBuffer
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.sanitize import PieceByPiece, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -35,8 +34,6 @@ class EventLines:
         self._held: list[Event] = []
         self._shown = PieceByPiece(sanitizer.redactor)
         self._text = TextBuffer(sanitizer.redactor)
-        self.run_id = ""
-        """Id to add to each line as ``runId``, where events of several runs stand together."""
 
     def add(self, events: Iterable[Event]) -> Iterator[str]:
         """Yield the lines that are ready."""
@@ -86,51 +83,39 @@ class EventLines:
             # that follows.
             shown = event.data if message is None else event.data.without("message")
             data = self._safe.data(shown)
-            added = {"runId": self._safe.identifier(self.run_id), "message": message}
-            if isinstance(data, dict):
-                data |= {name: value for name, value in added.items() if value is not None}
+            if isinstance(data, dict) and message is not None:
+                data["message"] = message
             return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         except Exception:  # one odd event must not cost the others
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
 
 class EventsFile(FileReport):
-    """The events of all runs, written as they come. If the step is killed, the agent's last
-    paragraph may be missing.
-
-    Of several runs each line has its run's id. The last line of each run that ended, or pauses,
-    says how.
+    """The events, written as they come. If the step is killed, the agent's last paragraph may be
+    missing. The last line of a run that ended, or pauses, says how.
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         super().__init__(path, sanitizer)
-        self._lines: dict[int, EventLines] = {}
-        """By the number of the run."""
+        self._lines = EventLines(sanitizer)
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
         write_whole(self._path, "")
 
-    def begin_runs(self, runs: Sequence[StepRun]) -> None:
-        """Keep the events of each run apart."""
-        self._lines = {run.number: EventLines(self._safe) for run in runs}
-
-    def on(self, run: StepRun, update: Update) -> None:
+    def on(self, update: Update) -> None:
         """Append the events that are ready."""
-        lines = self._lines[run.number]
         match update:
             case EventsArrived():
-                if run.name is not None:
-                    lines.run_id = update.run.id
-                self._write(lines.add(update.events))
+                self._write(self._lines.add(update.events))
             case Quiet():
-                self._write(lines.quiet())
+                self._write(self._lines.quiet())
             case Ended() if update.run.is_terminal or update.run.is_paused:
-                self._write([*lines.end(), self._end_of(update.run)])
+                self._write([*self._lines.end(), self._end_of(update.run)])
 
     def end_run(self, run: RunFacts) -> None:
         """Append the rest of the run's events."""
-        self._write(self._lines.pop(run.number).end())
+        self._write(self._lines.end())
 
     def _end_of(self, run: Run) -> str:
         """Return how a run ended, in the form of ``runs events --follow --json``, with the other
@@ -147,25 +132,14 @@ class EventsFile(FileReport):
 
 
 class ResultFile(FileReport):
-    """How the step and each of its runs ended as JSON, by ``schemas/result.schema.json``."""
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        super().__init__(path, sanitizer)
-        self._runs: dict[int, dict[str, object]] = {}
-        """The content for each run, by its number."""
-
-    def end_run(self, run: RunFacts) -> None:
-        """Keep only the run's facts in the file: the timelines of all would be too much."""
-        self._runs[run.number] = result_of_run(run, self._safe)
+    """How the step ended as JSON, by ``schemas/result.schema.json``."""
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
-        runs = [self._runs[run.number] for run in step.runs]
-        if step.subject is not None:
-            content = self._runs[step.subject.number]
+        if step.run is None:
+            write_json(self._path, result_of_step(step, self._safe))
         else:
-            content = result_of_step(step, self._safe)
-        write_json(self._path, content | {"runs": runs})
+            write_json(self._path, result_of_run(step.run, self._safe))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -174,22 +148,11 @@ def write_json(path: Path, value: object) -> None:
 
 
 class ArtifactFile(FileReport):
-    """The artifact that was asked for, as JSON; of several runs a list of those that have one."""
+    """The artifact that was asked for, as JSON."""
 
     def end(self, step: StepFacts) -> None:
         """Write the file, if there is an artifact."""
-        found = [
-            {
-                "repo": run.task.repo,
-                "task": run.task.name,
-                "artifact": json.loads(run.delivered.artifact),
-            }
-            for run in step.runs
-            if run.delivered.artifact is not None
-        ]
-        if not found:
+        if step.run is None or step.run.delivered.artifact is None:
             discard(self._path)
-        elif step.subject is not None:
-            write_json(self._path, found[0]["artifact"])
         else:
-            write_json(self._path, found)
+            write_json(self._path, json.loads(step.run.delivered.artifact))

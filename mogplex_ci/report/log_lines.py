@@ -1,11 +1,11 @@
-"""The destination of log lines: the job log, or a group that is shown later.
+"""The lines of the job log.
 
 They are limited: CI systems cut a long log, and show a limited number of annotations. A long log
 continues without details, which are the events of a run except its phases, and all folded groups.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
 
@@ -16,8 +16,6 @@ from mogplex_ci.report import text
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
-KEPT_LIMIT: Final = 2 * 2**20
-"""Bytes that the logs of a fleet's runs share; the lines that come as they happen have the rest."""
 ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops further ones."""
 LOCATIONS_LIMIT: Final = 5
@@ -218,66 +216,6 @@ class JobLogLines(LogLines):
     def link(self, label: SafeText, url: SafeText) -> None:
         """See ``LogLines``."""
         self.platform.link(label, url)
-
-
-class KeptLines(LogLines):
-    """Lines that are kept until they are shown in one group; of a long log, its end."""
-
-    def __init__(self, sanitizer: Sanitizer, room: int) -> None:
-        """``room`` is the bytes that are kept, and see ``LogLines``."""
-        super().__init__(sanitizer, room)
-        self._room = room
-        self._size_of_all = 0
-        self._size_of_dropped = 0
-        self._lines: deque[SafeText] = deque()
-        self._dropped = 0
-        self.first_of_update: SafeText | None = None
-        """The first line since it was last set to None."""
-
-    @property
-    def _size(self) -> int:
-        return self._size_of_all
-
-    def line(self, text: SafeText) -> None:
-        """Keep a line, in place of the oldest ones if there is no room for all."""
-        self.agent_speaks = False
-        self.first_of_update = self.first_of_update or text
-        self._lines.append(text)
-        self._size_of_all += size_in_log(text)
-        while self._size_of_all - self._size_of_dropped > self._room:
-            self._size_of_dropped += size_in_log(self._lines.popleft())
-            self._dropped += 1
-
-    def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
-        """Keep ``title`` in any case, with ``lines`` if there is room: the oldest lines are
-        dropped.
-        """
-        self.group(title, lines)
-
-    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
-        """Keep the title as a line: groups do not nest."""
-        self.line(title)
-        for line in lines:
-            self.line(line)
-
-    def annotate(
-        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
-    ) -> None:
-        """Keep the message as a line; ``Log`` annotates how the run ended."""
-        if title == PROGRAM:
-            self.say(*_titled(level, title), message)
-        else:
-            self.say(title, ": ", message)
-
-    def link(self, label: SafeText, url: SafeText) -> None:
-        """Show none: ``Log`` links what the run has made."""
-
-    def all(self) -> list[SafeText]:
-        """Return all lines that were kept."""
-        if not self._dropped:
-            return list(self._lines)
-        left_out = self.safe.sentence("… ", count(self._dropped, "line"), " left out")
-        return [left_out, *self._lines]
 
 
 def _titled(level: Level, title: LiteralString) -> list[Part]:

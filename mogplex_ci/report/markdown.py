@@ -93,8 +93,6 @@ def _list(block: b.ListBlock, safe: Sanitizer, size: Size) -> Markdown:
             return Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
         case b.Table():
             return _folded_table(block, size)
-        case b.RunsTable():
-            return _runs(block, safe)
         case _:
             assert_never(block)
 
@@ -168,24 +166,6 @@ def _cell(cell: CleanText | LiteralString | int) -> Markdown:
     if isinstance(cell, int):
         return Markdown.of("{}", cell)
     return Markdown.of(cell)
-
-
-def _runs(table: b.RunsTable, safe: Sanitizer) -> Markdown:
-    written: list[list[Markdown]] = []
-    for name, cells in table.columns.items():
-        written.append([Markdown.of(name), *(_runs_cell(cell, safe) for cell in cells)])
-    return _table(list(zip(*written, strict=True)))
-
-
-def _runs_cell(cell: CleanText, safe: Sanitizer) -> Markdown:
-    """Return a link to a pull request, other words of ours as text, and those of others as code."""
-    if not isinstance(cell, SafeText):
-        return _cell(cell)
-    number = safe.identifier(cell.rpartition("/pull/")[2])
-    link = safe.link(cell, Markdown.of("#{}", number)) if number else None
-    if link is not None:
-        return link
-    return _cell(cell)
 
 
 def _table(rows: Sequence[Sequence[Markdown]]) -> Markdown:

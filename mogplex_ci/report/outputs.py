@@ -11,7 +11,6 @@ from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.untrusted import Untrusted
 
 FILE_VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or
@@ -23,15 +22,13 @@ FileValue = OutputValue | tuple[_Part, ...]
 
 
 class StepRow(NamedTuple):
-    """A value about how a step ended; in ``results`` and in the result file also of each run."""
+    """A value about how a step ended."""
 
     value: Callable[[StepFacts | RunFacts], FileValue]
     output: str = ""
     """Name of the output on GitHub; empty if there is none."""
     file: str = ""
     """Its place in the result file: a name, or ``object.name``; empty when it is an output only."""
-    in_results: bool = False
-    """Whether the output ``results`` has it of each run."""
 
 
 class RunRow(NamedTuple):
@@ -40,38 +37,35 @@ class RunRow(NamedTuple):
     value: Callable[[RunFacts], FileValue]
     output: str = ""
     file: str = ""
-    in_results: bool = False
     """These as in ``StepRow``."""
     early: bool = False
     """Whether the output is set as soon as the run is started."""
     without: FileValue = None
-    """The result file's fields for a step without a single run."""
+    """The result file's fields for a step without a run."""
 
 
 _ROWS: Final[tuple[StepRow | RunRow, ...]] = (
-    StepRow(lambda ended: ended.ending.result.value, "result", "result", in_results=True),
+    StepRow(lambda ended: ended.ending.result.value, "result", "result"),
     StepRow(lambda ended: ended.ending.exit_code, file="exit_code"),
     StepRow(lambda ended: ended.ending.cause, file="error.cause"),
-    RunRow(lambda run: run.work and run.work.status, "status", "run.status", True, early=True),
-    RunRow(lambda run: run.work and run.work.run_id, "run-id", "run.id", True, early=True),
+    RunRow(lambda run: run.work and run.work.status, "status", "run.status", early=True),
+    RunRow(lambda run: run.work and run.work.run_id, "run-id", "run.id", early=True),
     RunRow(lambda run: run.work and run.work.repo_id, "repo-id", "run.repo_id", early=True),
     RunRow(lambda run: run.task.repo, "repo", "repo"),
     RunRow(lambda run: run.work and run.work.harness, "harness", "run.harness", early=True),
-    RunRow(lambda run: run.delivered.branch, "branch", "branch", True, early=True),
+    RunRow(lambda run: run.delivered.branch, "branch", "branch", early=True),
     RunRow(lambda run: run.delivered.base_branch, "base-branch", "base_branch"),
-    RunRow(
-        lambda run: run.delivered.pull_request_url, "pull-request-url", "pull_request_url", True
-    ),
+    RunRow(lambda run: run.delivered.pull_request_url, "pull-request-url", "pull_request_url"),
     RunRow(lambda run: run.delivered.compare_url, "compare-url", "compare_url"),
     RunRow(lambda run: run.work and run.work.preview_url, "preview-url", "preview_url"),
-    RunRow(lambda run: run.delivered.commit, "commit-sha", "commit", True),
-    RunRow(lambda run: run.delivered.changed, "changed", "changed", True),
+    RunRow(lambda run: run.delivered.commit, "commit-sha", "commit"),
+    RunRow(lambda run: run.delivered.changed, "changed", "changed"),
     RunRow(lambda run: run.work and run.work.joined, "replayed", "run.joined", early=True),
     RunRow(lambda run: run.key, "idempotency-key", "run.idempotency_key", early=True),
     RunRow(lambda run: run.work and run.work.cancelled_by_step, file="run.cancelled_by_step"),
     RunRow(lambda run: run.work and run.work.message, "message", "last_words"),
     StepRow(lambda ended: ended.ending.error, "error"),
-    StepRow(lambda ended: ended.ending.error_code, "error-code", "error.code", True),
+    StepRow(lambda ended: ended.ending.error_code, "error-code", "error.code"),
     StepRow(lambda ended: ended.ending.help_url, file="error.help_url"),
     StepRow(lambda ended: ended.ending.detail, file="error.detail"),
     StepRow(lambda ended: ended.ending.remedy, file="error.remedy"),
@@ -81,7 +75,7 @@ _ROWS: Final[tuple[StepRow | RunRow, ...]] = (
     RunRow(
         lambda run: run.times.events_missing, "events-truncated", "events.truncated", without=False
     ),
-    StepRow(lambda ended: ended.ending.duration, "duration-seconds", "duration_seconds", True),
+    StepRow(lambda ended: ended.ending.duration, "duration-seconds", "duration_seconds"),
     StepRow(lambda ended: ended.ending.requests, file="requests"),
     RunRow(lambda run: run.times.spans, file="phases", without=()),
     RunRow(lambda run: run.times.tools, file="tools", without=()),
@@ -94,11 +88,9 @@ _ROWS: Final[tuple[StepRow | RunRow, ...]] = (
     RunRow(lambda run: run.artifact_file, file="artifact_file"),
     RunRow(lambda run: run.delivered.artifact_output, "artifact"),
 )
-RESULTS: Final = "results"
-"""The output that has every run of the step."""
 OUTPUTS: Final = {row.output: row for row in _ROWS if row.output}
 """By the name on GitHub, in the order of ``action.yml``."""
-OUTPUT_NAMES: Final = (*OUTPUTS, RESULTS)
+OUTPUT_NAMES: Final = tuple(OUTPUTS)
 IN_FILE: Final = {row.file: row for row in _ROWS if row.file}
 """By the place in the result file."""
 
@@ -115,18 +107,14 @@ def early_outputs(run: RunFacts, safe: Sanitizer) -> dict[str, CleanText | None]
 
 
 def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return every output; unknown is None. Only ``message`` may have several lines.
-
-    If the inputs name several runs, each run's are in ``results`` only.
-    """
+    """Return every output; unknown is None. Only ``message`` may have several lines."""
     outputs: dict[str, CleanText | None] = {}
     for name, row in OUTPUTS.items():
         outputs[name] = None
         if isinstance(row, StepRow):
             outputs[name] = _as_text(row.value(step), safe)
-        elif step.subject is not None:
-            outputs[name] = _as_text(row.value(step.subject), safe)
-    outputs[RESULTS] = safe.json(Untrusted([_result_row(run) for run in step.runs]))
+        elif step.run is not None:
+            outputs[name] = _as_text(row.value(step.run), safe)
     return outputs
 
 
@@ -145,35 +133,23 @@ def _as_text(value: FileValue, safe: Sanitizer) -> CleanText | None:
             raise TypeError("an output is one value")
 
 
-def _result_row(run: RunFacts) -> dict[str, object]:
-    """Return a run as an object of the output ``results``."""
-    result: dict[str, object] = {"repo": run.task.repo, "task": run.task.name}
-    for name, row in OUTPUTS.items():
-        if row.in_results:
-            value = row.value(run)
-            if isinstance(value, float):
-                value = round(value)
-            result[name] = value
-    return result
-
-
 def result_of_run(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
-    """Return a run as the result file has it. Unknown values are null."""
+    """Return the result file's content for a run. Unknown values are null."""
     values = {place: row.value(run) for place, row in IN_FILE.items()}
     content = _content(values, run.ending, safe)
     if run.work is None:
         content["run"] = None
-    return content | {"task": run.task.name, "runs": []}
+    return content
 
 
 def result_of_step(step: StepFacts, safe: Sanitizer) -> dict[str, object]:
-    """Return how a step ended that names no one run, as the result file has it."""
+    """Return the result file's content for a step without a run."""
     values = {
         place: row.value(step) if isinstance(row, StepRow) else row.without
         for place, row in IN_FILE.items()
     }
     content = _content(values, step.ending, safe)
-    return content | {"run": None, "task": step.task.name, "runs": []}
+    return content | {"run": None}
 
 
 def _content(

@@ -40,7 +40,7 @@ class RunLog:
         self._activity = text.Activity()
         self._events = EventLog(lines, has_links=self._server is not None)
 
-    def settle(self, update: u.Update) -> None:
+    def _settle(self, update: u.Update) -> None:
         """Write the lines that have waited, if they must stand before those about ``update``."""
         if not isinstance(update, u.EventsArrived | u.Quiet):
             self._events.write_batch()
@@ -49,7 +49,7 @@ class RunLog:
 
     def on(self, update: u.Update) -> None:
         """Log an update."""
-        self.settle(update)
+        self._settle(update)
         if isinstance(update, u.StartUpdate):
             self._on_start(update)
         elif isinstance(update, u.NewsUpdate):

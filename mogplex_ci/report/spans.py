@@ -40,7 +40,6 @@ class Attribute(StrEnum):
     TOOL_NAME = "gen_ai.tool.name"
     RESULT = "mogplex.result"
     ERROR_CODE = "mogplex.error_code"
-    RUNS = "mogplex.runs"
     ROUNDS = "mogplex.rounds"
     RUN_ID = "mogplex.run.id"
     RUN_STATUS = "mogplex.run.status"

@@ -1,4 +1,4 @@
-"""The story of a step and of each of its runs: a function for each matter makes blocks of the
+"""The story of a step and of its run: a function for each matter makes blocks of the
 facts, and log, summary, comment and page render them.
 
 ``LEFT_OUT`` lists the matters that a report omits. A fact for all reports is a field of
@@ -17,12 +17,8 @@ from mogplex_ci.report import blocks as b
 from mogplex_ci.report import text
 from mogplex_ci.report.delivered import ARTIFACT_LIMIT, Delivered
 from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts, Task
-from mogplex_ci.run.result import AGENT_KNOWS_WHY, Result
+from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
-from mogplex_ci.untrusted import Untrusted
-
-_REASON_LIMIT: Final = 100
-"""Characters of a reason in the table of runs."""
 
 
 class Matter(StrEnum):
@@ -40,7 +36,6 @@ class Matter(StrEnum):
     TIMES = "times"
     TOOLS = "tools"
     IDENTIFIERS = "identifiers"
-    RUNS = "runs"
 
 
 class Reader(StrEnum):
@@ -83,7 +78,6 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
             Matter.ARTIFACT,
             Matter.TIMES,
             Matter.TOOLS,
-            Matter.RUNS,
         }
     ),
 }
@@ -110,64 +104,26 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
 
 
 def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
-    """Return the story of the step itself: complete if it ended before it had a run; of several
-    runs only their shared facts. A single run has the complete story, except for a failure of the
-    step's own.
+    """Return the story of a step that ended before it had a run; none if it has one, whose story is
+    complete.
     """
     ending = step.ending
-    failure = [(Matter.FAILURE, block) for block in _failure(ending)]
-    if len(step.runs) == 1 and not step.has_several:
-        return failure if step.failed_alone else []
-    requests = count(ending.requests, "request")
-    took = duration(ending.duration)
-    outcome = b.Outcome(ending.mark, headline_of(step, safe), took, [], [])
-    if step.runs:
-        outcome = outcome._replace(figures=[requests], asides=[b.Aside(requests)])
+    if step.run is not None:
+        return []
+    outcome = b.Outcome(ending.mark, safe.line(ending.headline), duration(ending.duration), [], [])
     story: list[tuple[Matter, b.Block]] = []
     story += [(Matter.TASK, block) for block in _task(ending, step.task)]
     story.append((Matter.OUTCOME, outcome))
-    if not step.runs:
-        story += failure
-        rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
-        if rows:
-            story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))
-        return story
-    # Each of several runs has its own reason; only a shared reason is left.
-    if step.failed_alone:
-        story += failure
-    elif ending.result is Result.INTERRUPTED or ending.remedy:
-        why = b.Failure(
-            Level.ERROR, PROGRAM, ending.annotation, cause=ending.cause, remedy=ending.remedy
-        )
-        story.append((Matter.FAILURE, why))
-    story.append((Matter.RUNS, _runs(step, safe)))
-    names = [run.name for run in step.runs if run.was_skipped]
-    if names:
-        said = safe.sentence("Not started: ", *text.join_present(", ", *names))
-        story.append((Matter.RUNS, b.Sentence(said)))
+    story += [(Matter.FAILURE, block) for block in _failure(ending)]
+    rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
+    if rows:
+        story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))
     return story
 
 
 def told_to(reader: Reader, story: Story) -> list[b.Block]:
     """Return the blocks of a story that a report renders."""
     return [block for matter, block in story if matter not in LEFT_OUT[reader]]
-
-
-def headline_of(step: StepFacts, safe: Sanitizer) -> SafeText:
-    """Return ``Run succeeded``, or of several runs ``3 of 5 runs succeeded``, and how many were not
-    started.
-    """
-    if not step.has_several:
-        return safe.line(step.ending.headline)
-    is_detached = any(run.ending.result is Result.DETACHED for run in step.runs)
-    verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-    skipped = sum(run.ending.result is Result.SKIPPED for run in step.runs)
-    passed = sum(run.ending.exit_code == 0 for run in step.runs) - skipped
-    runs = count(len(step.runs), "run")
-    said = safe.sentence(safe.message(str(passed)), " of ", runs, " ", verb)
-    if not skipped:
-        return said
-    return safe.sentence(said, ", ", skipped, " not started")
 
 
 def _task(ending: EndingFacts, task: Task) -> Iterator[b.Block]:
@@ -361,53 +317,3 @@ def _changed_in_a_word(delivered: Delivered) -> LiteralString | None:
     if delivered.has_work:
         return "unknown"
     return None
-
-
-def _runs(step: StepFacts, safe: Sanitizer) -> b.RunsTable:
-    """Return the table of the runs; a column that would be empty is left out."""
-
-    def shown(value: CleanText | None) -> CleanText:
-        return safe.clean(value or "", limit=text.NAME_LIMIT)
-
-    columns: dict[LiteralString, list[CleanText]] = {
-        "Result": [_result_cell(run, safe) for run in step.runs],
-        "Repository": [shown(run.task.repo_shown) for run in step.runs],
-        "Task": [shown(run.task.name) for run in step.runs],
-        "Time": [
-            duration(run.ending.duration) if run.work is not None else safe.clean("")
-            for run in step.runs
-        ],
-        "Pull request": [_pull_request_cell(run, safe) for run in step.runs],
-        "Reason": [_reason_cell(run, safe) for run in step.runs],
-    }
-    anchors = [run.anchor for run in step.runs]
-    return b.RunsTable(anchors, {name: cells for name, cells in columns.items() if any(cells)})
-
-
-def _result_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    return safe.sentence(run.ending.mark, " ", Untrusted(run.ending.result.value))
-
-
-def _pull_request_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    link = run.link(run.delivered.pull_request_url)
-    if link is not None:
-        return link
-    if run.delivered.changed is False:
-        return safe.line("no change")
-    return safe.clean("")
-
-
-def _reason_cell(run: RunFacts, safe: Sanitizer) -> CleanText:
-    """Return the code and the first words of why a run did not succeed."""
-    ending = run.ending
-    why: CleanText | None = ending.cause
-    if not ending.says_more:  # the column with the result says the cause
-        message = run.work.message if run.work is not None else None
-        if ending.detail and not text.says_nothing(ending.detail):
-            why = ending.detail
-        elif ending.result in AGENT_KNOWS_WHY and message:
-            why = safe.clean(text.last_line(Untrusted(message))) or why
-    if ending.error_code is None or why is None:
-        return safe.clean("")
-    first = safe.clean(text.first_line(why), limit=_REASON_LIMIT)
-    return safe.sentence(ending.error_code, ": ", first)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
 from mogplex_ci.errors import MogplexError
-from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.platforms.base import image_of
 from mogplex_ci.problems import Problem
@@ -24,7 +23,6 @@ from mogplex_ci.run.timeline import (
     ToolCall,
     ToolUse,
 )
-from mogplex_ci.run.updates import FleetCounts
 from mogplex_ci.sanitize import (
     BLOCK_LIMIT,
     INLINE_LIMIT,
@@ -69,17 +67,6 @@ _DOES: Final[dict[str, LiteralString]] = {
 """By phase, or by status if no event names the phase; any other status means a live run."""
 
 
-def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:
-    """Return ``Runs: 3 done, 5 running, 4 queued; next start in 12s``.
-
-    ``seconds_to_start`` is the time until the token may start another; 0 if none waits for that.
-    """
-    runs = safe.line("Runs: {} done, {} running, {} queued", *counts)
-    if not seconds_to_start:
-        return runs
-    return safe.sentence(runs, "; next start in ", duration(seconds_to_start))
-
-
 def mark(*, good: bool) -> LiteralString:
     """Return one character for something that passed, or did not."""
     return "✔" if good else "✘"
@@ -95,16 +82,6 @@ def cleaned(
 def our_words(words: str, safe: Sanitizer) -> SafeText | None:
     """Return words of ours as a line; None when there are none."""
     return safe.message(words) if words else None
-
-
-def bounds(inputs: ActionInputs) -> list[Part]:
-    """Return the limits of a fleet, to follow the number of runs."""
-    parts: list[Part] = [", up to ", inputs.max_parallel, " at once"]
-    if inputs.canary is not None:
-        parts += ["; canaries first: ", inputs.canary]
-    if inputs.max_failures is not None:
-        parts += ["; no new runs after more than ", count(inputs.max_failures, "failure")]
-    return parts
 
 
 def capitalized(text: str) -> str:

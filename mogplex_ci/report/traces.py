@@ -1,4 +1,4 @@
-"""The step's trace for OpenTelemetry: a span for the step, each run and each gate.
+"""The step's trace for OpenTelemetry: a span for the step, each of its agent's runs and each gate.
 
 A trace has names and figures only: no prompt, no text of the agent or the service, no path, no
 token. ``report/otlp.py`` sends it.
@@ -26,7 +26,6 @@ from mogplex_ci.report.spans import (
     Span,
     SpanEvent,
 )
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Gate, Result
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.run.updates import Ended, EventsArrived, GateJudged, Started, Update
@@ -89,19 +88,18 @@ class Traces(Report):
         self._elapsed = elapsed
         self._stop = stop
         self._began = time.time_ns() - round(elapsed() * 1e9)
-        self._followed: dict[int, list[_FollowedRun]] = {}
-        """By the number of the step's run: each retry and round of ``repair`` is an agent run."""
-        self._gates: dict[int, list[Span]] = {}
-        """By the number of the step's run."""
+        self._followed: list[_FollowedRun] = []
+        """Each retry and round of ``repair`` is an agent run."""
+        self._gates: list[Span] = []
         self._parts: list[Span] = []
-        """The spans of runs that are over."""
+        """The spans of the run, once it is over."""
 
-    def on(self, run: StepRun, update: Update) -> None:
+    def on(self, update: Update) -> None:
         """Keep the facts that a run's span and the spans of its gates need."""
-        runs = self._followed.setdefault(run.number, [])
+        runs = self._followed
         match update:
             case Started():
-                self._end_last(runs)
+                self._end_last()
                 runs.append(_FollowedRun(update.run, self._now(), joined=update.joined))
                 # Loading the SDK takes 0.1 s and more: not before the run is started, and not in
                 # the last seconds of a step that was stopped.
@@ -114,17 +112,14 @@ class Traces(Report):
                         runs[-1].calls.setdefault(addition, self._now())
             case Ended():
                 runs[-1].run = update.run
-                self._end_last(runs)
+                self._end_last()
             case GateJudged():
-                gates = self._gates.setdefault(run.number, [])
-                gates.append(self._gate_span(update.gate, runs, gates))
+                self._gates.append(self._gate_span(update.gate))
 
     def end_run(self, run: RunFacts) -> None:
-        """Make the spans of a run that is over."""
-        followed = self._followed.pop(run.number, [])
-        self._end_last(followed)
-        self._parts += self._run_spans(run, followed)
-        self._parts += self._gates.pop(run.number, [])
+        """Make the spans of the run, which is over."""
+        self._end_last()
+        self._parts = [*self._run_spans(run), *self._gates]
 
     def end(self, step: StepFacts) -> None:
         """Send the trace, and warn if that fails."""
@@ -154,17 +149,17 @@ class Traces(Report):
     def _now(self) -> int:
         return self._began + round(self._elapsed() * 1e9)
 
-    def _end_last(self, runs: list[_FollowedRun]) -> None:
+    def _end_last(self) -> None:
         """End the newest run, unless it has ended."""
-        if runs and runs[-1].ended is None:
-            runs[-1].ended = self._now()
+        if self._followed and self._followed[-1].ended is None:
+            self._followed[-1].ended = self._now()
 
-    def _gate_span(self, gate: Gate, runs: list[_FollowedRun], judged: list[Span]) -> Span:
+    def _gate_span(self, gate: Gate) -> Span:
         """Return the span of a gate: from the end of the run, or of the gate before, until now."""
-        judged_run = runs[-1]
+        judged_run = self._followed[-1]
         began = judged_run.ended or judged_run.began
-        if judged:
-            began = max(began, judged[-1].ended)
+        if self._gates:
+            began = max(began, self._gates[-1].ended)
         attributes: dict[str, AttributeValue] = {
             Attribute.GATE_NAME: gate.name,
             Attribute.GATE_PASSED: gate.passed,
@@ -173,8 +168,9 @@ class Traces(Report):
         error = None if gate.passed else gate.error_code
         return Span(f"gate {gate.name}", began, self._now(), attributes, error)
 
-    def _run_spans(self, run: RunFacts, followed: list[_FollowedRun]) -> Iterator[Span]:
+    def _run_spans(self, run: RunFacts) -> Iterator[Span]:
         """Yield the span of each agent run of a step's run."""
+        followed = self._followed
         repository = _repository(run.task.repo)
         for earlier in followed[:-1]:
             error = None if earlier.run.status == "success" else earlier.run.status
@@ -187,9 +183,8 @@ class Traces(Report):
         if followed:
             yield self._run_span(followed[-1], repository | result, error)
         elif run.ending.result is not Result.SKIPPED:
-            began = self._began + round(run.times.began * 1e9)
             attributes = _invoke_agent() | repository | result
-            yield Span(INVOKE_AGENT, began, self._now(), attributes, error, is_remote=True)
+            yield Span(INVOKE_AGENT, self._began, self._now(), attributes, error, is_remote=True)
 
     def _run_span(
         self, followed: _FollowedRun, more: dict[str, AttributeValue], error: str | None
@@ -221,9 +216,7 @@ class Traces(Report):
 
     def _step_attributes(self, step: StepFacts) -> dict[str, AttributeValue]:
         ending = step.ending
-        run = step.subject
-        if run is None and step.planned == 1 and step.runs:
-            run = step.runs[0]
+        run = step.run
         attributes: dict[str, AttributeValue | None] = {
             Attribute.TASK_NAME: TASK,
             Attribute.TASK_RUN_ID: _task_run_id(self._platform, self._matrix),
@@ -232,7 +225,6 @@ class Traces(Report):
             Attribute.EXIT_CODE: ending.exit_code,
             Attribute.RESULT: ending.result.value,
             Attribute.ERROR_CODE: ending.error_code,
-            Attribute.RUNS: step.planned,
         }
         if run is not None:
             attributes |= _repository(run.task.repo)

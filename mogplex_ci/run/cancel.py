@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
-from mogplex_ci.api.budget import Purpose
 from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, Run, StartedRun, UnansweredStart
 from mogplex_ci.untrusted import Untrusted
@@ -144,7 +143,7 @@ def _read_after(
     """
     is_lost = refusal is not None and refusal.may_have_worked
     try:
-        run = client.run(run_id, timeout=timeout, use=Purpose.CANCEL)
+        run = client.run(run_id, timeout=timeout)
     except errors.MogplexError as error:
         if refusal is None or not is_lost:
             raise

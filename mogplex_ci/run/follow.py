@@ -12,7 +12,7 @@ from math import inf
 from typing import Final, assert_never
 
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.errors import MogplexError, NoTurnError
+from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import Feed
@@ -446,8 +446,6 @@ class Follower:
         Raises:
             MogplexError: ``error``, when asking again is of no use.
         """
-        if isinstance(error, NoTurnError):
-            return
         now = self._service.now
         if self.health.failed(now, error):
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS

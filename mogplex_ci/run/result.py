@@ -24,7 +24,6 @@ class ResultRow:
         name: str,
         mark: LiteralString,
         headline: LiteralString,
-        severity: int,
         exit_code: int,
         task_result: Literal["success", "failure", "error", "timeout", "cancellation", "skip"],
     ) -> None:
@@ -34,8 +33,6 @@ class ResultRow:
         """One character for good, bad or neither."""
         self.headline: LiteralString = headline
         """How a run or a step ended, in a few words."""
-        self.severity = severity
-        """Of several runs the one with the highest decides how the step ended."""
         self.exit_code = exit_code
         """Unless an error or a signal has one of its own."""
         self.task_result = task_result
@@ -54,17 +51,17 @@ class Result(StrEnum):
         member.row = row
         return member
 
-    SUCCESS = ResultRow("success", "✔", "Run succeeded", 0, 0, "success")
-    DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 1, 0, "success")
-    DETACHED = ResultRow("detached", "→", "Run started, not followed", 2, 0, "success")
-    SKIPPED = ResultRow("skipped", "→", "Skipped", 3, 0, "skip")
-    PAUSED = ResultRow("paused", "⏸", "Run paused", 4, 1, "failure")
-    CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 5, 1, "cancellation")
-    REJECTED = ResultRow("rejected", "✘", "Run rejected", 6, 1, "failure")
-    FAILED = ResultRow("failed", "✘", "Run failed", 7, 1, "failure")
-    TIMEOUT = ResultRow("timeout", "✘", "Timed out", 8, 1, "timeout")
-    ERROR = ResultRow("error", "✘", "Step failed", 9, 1, "error")
-    INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 10, 130, "cancellation")
+    SUCCESS = ResultRow("success", "✔", "Run succeeded", 0, "success")
+    DRY_RUN = ResultRow("dry-run", "✔", "Dry run", 0, "success")
+    DETACHED = ResultRow("detached", "→", "Run started, not followed", 0, "success")
+    SKIPPED = ResultRow("skipped", "→", "Skipped", 0, "skip")
+    PAUSED = ResultRow("paused", "⏸", "Run paused", 1, "failure")
+    CANCELLED = ResultRow("cancelled", "✘", "Run cancelled", 1, "cancellation")
+    REJECTED = ResultRow("rejected", "✘", "Run rejected", 1, "failure")
+    FAILED = ResultRow("failed", "✘", "Run failed", 1, "failure")
+    TIMEOUT = ResultRow("timeout", "✘", "Timed out", 1, "timeout")
+    ERROR = ResultRow("error", "✘", "Step failed", 1, "error")
+    INTERRUPTED = ResultRow("interrupted", "✘", "Interrupted", 130, "cancellation")
 
 
 AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)

@@ -115,9 +115,7 @@ class Service:
 
     @property
     def _call_seconds(self) -> float:
-        """How long a call may take; one of a fleet's run may have to wait for its turn for
-        minutes.
-        """
+        """Seconds that a call may take."""
         return max(self.deadline - self.now, LEAST_CALL_SECONDS)
 
 

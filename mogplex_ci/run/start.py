@@ -175,10 +175,9 @@ class Starter:
 
         def call(timeout: float) -> StartedRun:
             nonlocal is_first
+            self._doubt(key)
             try:
-                return self._service.client.start(
-                    self.request, key, timeout=timeout, on_turn=lambda: self._doubt(key)
-                )
+                return self._service.client.start(self.request, key, timeout=timeout)
             except MogplexError as error:
                 is_first = is_first and not error.may_have_worked
                 if is_first:

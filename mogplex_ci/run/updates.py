@@ -238,32 +238,6 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-class FleetCounts(NamedTuple):
-    """How many runs of a fleet there are of each kind."""
-
-    done: int
-    working: int
-    """Started, and not over yet."""
-    waiting: int
-    """Not started yet."""
-
-
-class CanariesPassed(NamedTuple):
-    """All canaries have succeeded: the others are started now."""
-
-    canaries: int
-    others: int
-
-
-class NoMoreStarts(NamedTuple):
-    """Too much has failed: nothing more is started."""
-
-    cause: str
-    """In our words: ``2 did not succeed, and [[max-failures]] is 1``."""
-    left_out: int
-    """Runs that were not started; one whose request is on its way may be among them."""
-
-
 StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissing | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat

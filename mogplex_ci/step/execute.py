@@ -1,4 +1,4 @@
-"""Executes one run of a step, in a dry run on the embedded emulator, and judges the result."""
+"""Executes the run of a step, in a dry run on the embedded emulator, and judges the result."""
 
 from __future__ import annotations
 
@@ -13,45 +13,35 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.plan import StepRun
+    from mogplex_ci.run.plan import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.step.step import Step
 
 
 @contextlib.contextmanager
-def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[..., Client]]:
+def service_of(step: Step, inputs: ActionInputs) -> Iterator[Callable[[], Client]]:
     """Yield a factory for API clients; in a dry run, of the embedded emulator, which plays the
     scenario.
-
-    ``tasks`` are the inputs of each task.
     """
     from mogplex_ci.api.client import Client  # loads urllib3
 
-    inputs = tasks[0]
     connect = partial(Client, diagnostics=step.recorder.diagnostics)
     if not inputs.dry_run:
         yield partial(connect, inputs.base_url, inputs.api_key or "")
         return
     from mogplex_ci.emulator import Emulator
 
-    for task in tasks:
-        step.recorder.log.request(task)
-    # A pattern needs a repository that it matches.
-    repos = [
-        repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos
-    ]
-    with Emulator(inputs.scenario, repos=repos) as emulator:
+    step.recorder.log.request(inputs)
+    with Emulator(inputs.scenario, repos=[inputs.repo or ""]) as emulator:
         yield partial(connect, emulator.url, emulator.token)
 
 
 class StepEnd:
-    """How a step, or one of its runs, ended; set when the block that ``ending_of_block`` guards is
-    left.
-    """
+    """How a step or its run ended; set when the block that ``ending_of_block`` guards is left."""
 
     ending: Ending
     is_unforeseen = False
@@ -76,14 +66,14 @@ def ending_of_block(step: Step) -> Iterator[StepEnd]:
 
 
 def execute(
-    step: Step, run: StepRun, connect: Callable[[], Client]
+    step: Step, plan: Plan, connect: Callable[[], Client]
 ) -> Generator[Update, None, RunResult]:
-    """Start one run, follow it, judge it, and return how it ended. Yields updates.
+    """Start the run, follow it, judge it, and return how it ended. Yields updates.
 
     With ``repair``, a rejected run may be followed by others; the result is the last one's. The
     state that ``post`` needs is saved before the run continues.
     """
-    plan = run.plan._replace(uses_in_job=step.recorder.uses_in_job)
+    plan = plan._replace(uses_in_job=step.recorder.uses_in_job)
     inputs = plan.inputs
     details: Callable[[], RunDetails] = RunDetails
     known: RunDetails | None = None
@@ -101,14 +91,14 @@ def execute(
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 
-            with rounds_of(step, run, plan, service) as rounds:
+            with rounds_of(step, plan, service) as rounds:
                 details = rounds.details
                 result = yield from rounds.perform()
         else:
-            execution = Execution(service, plan, partial(step.recorder.save_start, run))
+            execution = Execution(service, plan, step.recorder.save_start)
             details = execution.details
             for update in execution.perform():
-                step.recorder.save(run, update)
+                step.recorder.save(update)
                 yield update
             result = execution.result
         end.ending, known = result

@@ -20,10 +20,10 @@ from mogplex_ci.step.rights import NeededRights, asks_at_once, in_order, rights_
 from mogplex_ci.words.event_words import Words, as_compared, event_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.inputs.read import ActionInputs, StepInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.plan import Plan
@@ -51,23 +51,22 @@ _FORKS: Final = (
 )
 
 
-def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
-    """Return the reason to skip the step, or None. ``tasks`` are the inputs of each task.
+def reason_to_skip(step: Step, inputs: ActionInputs) -> str | None:
+    """Return the reason to skip the step, or None.
 
     Raises:
-        UntrustedPromptError: a prompt holds an outsider's words. It never passes as skipped: a
+        UntrustedPromptError: the prompt holds an outsider's words. It never passes as skipped: a
             green job would hide an attack.
         MissingTokenError: there is no token.
         UntrustedTriggerError: an outsider may have triggered the event.
     """
-    inputs = tasks[0]
     if inputs.dry_run:
         return None
     trust = trust_of(step, inputs)
-    reason = _made_by_app(step, tasks, trust)
+    reason = _made_by_app(step, inputs, trust)
     if reason is not None:
         return reason
-    _check_prompts(step, tasks, trust)
+    _check_prompt(step, inputs, trust)
     # Before the event: a fork's pull request has no token.
     reason = _without_token(step, inputs) or _caused_by_outsider(step, inputs, trust)
     if reason is None:
@@ -75,27 +74,25 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     return reason
 
 
-def _made_by_app(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> str | None:
+def _made_by_app(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
     """Return that an app triggered the job: an agent's push must not start another agent."""
     app = step.platform.cause.unknown_app(trust)
     if app is not None:
         return f"Not started: {app}."
     branch = step.platform.agents_branch()
-    starts_run = tasks[0].run_id is None
-    if starts_run and branch and any(task.branch != branch for task in tasks):
+    if inputs.run_id is None and branch and inputs.branch != branch:
         return f"Not started: an agent created this job's branch, {branch}. To run on it, set [[branch]] to it."
     return None
 
 
-def _check_prompts(step: Step, tasks: Sequence[ActionInputs], trust: Trust) -> None:
-    """Raise ``UntrustedPromptError`` if an outsider's words are in a prompt."""
-    for task in tasks:
-        found = step.platform.cause.outsider_text_in(task.prompt, trust)
-        if found is not None:
-            raise errors.UntrustedPromptError(
-                f"the prompt contains words from {found.path} of the event, written by an outsider",
-                detail=found.quote,
-            )
+def _check_prompt(step: Step, inputs: ActionInputs, trust: Trust) -> None:
+    """Raise ``UntrustedPromptError`` if an outsider's words are in the prompt."""
+    found = step.platform.cause.outsider_text_in(inputs.prompt, trust)
+    if found is not None:
+        raise errors.UntrustedPromptError(
+            f"the prompt contains words from {found.path} of the event, written by an outsider",
+            detail=found.quote,
+        )
 
 
 def _without_token(step: Step, inputs: ActionInputs) -> str | None:
@@ -139,20 +136,18 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
         step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}")
 
 
-def require_rights_at_once(step: Step, step_inputs: StepInputs) -> None:
+def require_rights_at_once(step: Step, inputs: ActionInputs) -> None:
     """Query GitHub for the rights of ``github-token``: those that ``include-event`` needs in the
-    job's own repository, and gates and ``repair`` in the run's, if that is named. Each run of a
-    fleet queries before its own start.
+    job's own repository, and gates and ``repair`` in the run's, if that is named.
 
     Raises:
         MissingRightsError: with all missing rights in a repository.
     """
-    inputs = step_inputs.tasks[0]
     own = (step.platform.repository() or "").lower()
     needed: dict[str, set[str]] = {}
     if inputs.include_event and own and not inputs.dry_run:
         needed[own] = rights_for_event(step.platform)
-    if step_inputs.names_one_run and asks_at_once(inputs):
+    if asks_at_once(inputs):
         needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
     with contextlib.ExitStack() as connections:
         all_needed: list[NeededRights] = []
@@ -177,8 +172,7 @@ def require_rights_of_run(
     """
     inputs = plan.inputs
     rights = rights_needed(inputs)
-    was_asked = plan.found is None and asks_at_once(inputs)
-    if not rights or repo is None or github is None or was_asked:
+    if not rights or repo is None or github is None or asks_at_once(inputs):
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
@@ -190,20 +184,18 @@ def rights_for_event(platform: Platform) -> set[str]:
     return {f"{item.permission}: read" for item in platform.cause.words()}
 
 
-def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
-    """Return the inputs of each task with the final prompt. The event's sender has been judged
-    before.
+def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:
+    """Return the inputs with the final prompt. The event's sender has been judged before.
 
     Raises:
-        UsageError: the event has no words, or a prompt cannot take them.
+        UsageError: the event has no words, or the prompt cannot take them.
         EventTextError: GitHub's parser did not return their text.
         ContextChangedError: the words on GitHub have changed, or GitHub does not show them.
         StopRequested: a stop signal came meanwhile.
     """
-    inputs = tasks[0]
     words = step.platform.cause.words()
     with step.stop.interrupting():
-        included = [with_event(task, words) for task in tasks]
+        included = with_event(inputs, words)
     if inputs.include_event and not inputs.dry_run:
         _check_unchanged(step, inputs, words)
     if inputs.include_event:

@@ -15,7 +15,6 @@ from mogplex_ci.outputs import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
     EVENTS_FILE,
-    LOGS_FOLDER,
     PAGE_FILE,
     RESULT_FILE,
 )
@@ -24,12 +23,11 @@ from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
-from mogplex_ci.run.plan import StepRun
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, is_maskable
+from mogplex_ci.sanitize import Sanitizer, Value, is_maskable
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.planning import run_name
 from mogplex_ci.step.state import OpenRun, StateFiles
@@ -58,6 +56,9 @@ class Recorder:
     different: without them the step fails, because a later job would act on missing values.
     """
 
+    _plan: Plan
+    """The step's run, once it has begun."""
+
     def __init__(
         self,
         platform: Platform,
@@ -77,34 +78,21 @@ class Recorder:
         self._state: StateFiles | None = None
         self._ledger: Ledger | None = None
         """Both None before ``begin`` and in a dry run, which leaves nothing to cancel."""
-        self.log = Log(platform, sanitizer, elapsed)
-        self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
+        self.log = Log(platform, sanitizer)
         self._reports: list[Report] = [self.log]
         if has_summary:
             self._reports.append(Summary(platform, sanitizer))
         self._traces: Report | None = None
         """Among the reports, if a trace is sent."""
-        self._runs: Sequence[StepRun] = ()
-        self._subject: StepRun | None = None
-        """The run that the outputs are about; None if the inputs name several, or none yet."""
-        self._started_at: dict[int, float] = {}
-        """By the number of the run: seconds since the step began."""
-        self._ended: dict[int, RunFacts] = {}
-        """By the number of the run."""
+        self._ended: RunFacts | None = None
+        """None before the run has ended."""
 
-    def begin(self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem]) -> None:
-        """Mask the token, and open the reports that the inputs ask for. ``tasks`` are the inputs of
-        each task.
-        """
-        inputs = tasks[0]
+    def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
+        """Mask the token, and open the reports that the inputs ask for."""
         for secret in (inputs.api_key, inputs.github_token):
             if secret is not None and is_maskable(secret):
                 self._platform.mask(secret)
         self._inputs = inputs
-        if len(tasks) > 1:
-            prompts = {task.prompt for task in tasks}
-            prompt = "" if len(prompts) > 1 else inputs.prompt
-            self._inputs = inputs._replace(prompt=prompt, task=None)
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
@@ -117,7 +105,6 @@ class Recorder:
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))
-        self._reports.append(self._progress)
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
@@ -128,7 +115,6 @@ class Recorder:
         """
         if folder is not None:
             self._reports += files_in(folder, self.safe)
-            self.log.logs_folder = folder / LOGS_FOLDER
         if folder is not None or self._platform.is_debug:
             from mogplex_ci.report.diagnostics import Diagnostics  # few steps write them
 
@@ -170,37 +156,25 @@ class Recorder:
             )
             self._reports.append(self._traces)
 
-    def check_state(self, runs: Sequence[StepRun]) -> None:
-        """Find out whether the state for ``post`` can be written for each run.
+    def check_state(self, plan: Plan) -> None:
+        """Find out whether the state for ``post`` can be written.
 
         Raises:
             StateError: it cannot.
         """
         if self._state is not None:
-            for run in runs:
-                self._state.check(run_name(run))
+            self._state.check(run_name(plan))
 
     def uses_in_job(self) -> int:
-        """Return how many steps of this job use the token now, this one included; each run of
-        another step counts, since it is followed on its own.
-        """
+        """Return how many steps of this job use the token now, this one included."""
         if self._state is None:
             return 1
-        return 1 + self._state.count_others(list(map(run_name, self._runs)))
+        return 1 + self._state.count_others([run_name(self._plan)])
 
-    def begin_runs(self, runs: Sequence[StepRun], subject: StepRun | None = None) -> None:
-        """Record these runs from now on. ``subject`` is the one that the outputs are about, if the
-        inputs name one.
-        """
-        self._runs = runs
-        self._subject = subject
-        self._each_report(lambda report: report.begin_runs(runs))
-
-    def show_counts(self, counts: Callable[[], SafeText]) -> None:
-        """Show on a terminal, above the runs, how many there are of each kind; a thread calls
-        ``counts``.
-        """
-        self._progress.heading = counts
+    def begin_run(self, plan: Plan) -> None:
+        """Record this run from now on."""
+        self._plan = plan
+        self._each_report(lambda report: report.begin_run(plan))
 
     def comment_on(self, comment: Comment, stop: Stop) -> None:
         """Keep ``comment`` up to date."""
@@ -218,130 +192,85 @@ class Recorder:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
         self.log.lines.warn(title, self.safe.line(template, *values))
 
-    def follow_lookup(self, work: Generator[Update, None, T]) -> T:
-        """Record the updates of ``work``, which looks up the step's repositories, until it is done;
-        return its result.
-        """
-        return finish(
-            work, lambda update: self._each_report(lambda report: report.on_lookup(update))
-        )
+    def follow(self, work: Generator[Update, None, RunResult]) -> RunResult:
+        """Record the updates of ``work``, which executes the run, and how it ended; return that."""
+        return self.end_run(finish(work, self.on))
 
-    def follow(self, run: StepRun, work: Generator[Update, None, RunResult]) -> RunResult:
-        """Record the updates of ``work``, which executes ``run``, and how it ended; return that."""
-        return self.end_run(run, finish(work, partial(self.on, run)))
-
-    def save(self, run: StepRun, update: Update) -> None:
-        """Save an update's state for ``post``. Called by the thread of its run, before the run
-        continues.
-        """
+    def save(self, update: Update) -> None:
+        """Save an update's state for ``post``, before the run continues."""
         if self._ledger:
-            self._ledger.on(run_name(run), update)
+            self._ledger.on(update)
 
-    def save_start(self, run: StepRun, start: UnansweredStart | None) -> None:
+    def save_start(self, start: UnansweredStart | None) -> None:
         """Save a start request that is about to be sent; None when it is certain that it has
-        started nothing. Called like ``save``.
+        started nothing.
         """
         if self._ledger:
-            self._ledger.save_unanswered(run_name(run), start)
+            self._ledger.save_unanswered(start)
 
-    def on(self, run: StepRun, update: Update) -> None:
+    def on(self, update: Update) -> None:
         """Record an update."""
-        if self.log.writes_at_once(run, update):
-            with self._progress.hidden():
-                self._each_report(lambda report: report.on(run, update))
-        else:
-            self._each_report(lambda report: report.on(run, update))
+        self._each_report(lambda report: report.on(update))
         if isinstance(update, Started):
-            self._started(run, update)
+            self._started(update)
 
-    def _started(self, run: StepRun, started: Started) -> None:
-        """Write the ids of the run that the inputs name at once, so that later steps always have
-        them.
-        """
-        self._started_at.setdefault(run.number, self._elapsed())
-        if run is not self._subject:
-            return
+    def _started(self, started: Started) -> None:
+        """Write the ids of the run at once, so that later steps always have them."""
         details = RunDetails(run=started.run, key=started.key, joined=started.joined)
         known = RunResult(Ending.of(Result.DETACHED), details)
         # Not before the first request.
         from mogplex_ci.report.facts import facts_of
         from mogplex_ci.report.outputs import early_outputs
 
-        now = self._started_at[run.number]
-        facts = facts_of(known, self.safe, self._platform, run, now, now)
+        facts = facts_of(known, self.safe, self._platform, self._plan, self._elapsed())
         values = early_outputs(facts, self.safe)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
-    def count_runs(self, counts: SafeText) -> None:
-        """Record how many runs there are of each kind."""
-        with self._progress.hidden():
-            self._guarded(
-                lambda: self.log.lines.say(counts, " (after ", duration(self._elapsed()), ")")
-            )
-
-    def end_run(self, run: StepRun, result: RunResult) -> RunResult:
-        """Record how a run ended, in the outputs first, for a report may fail; return how it ended
-        with them.
+    def end_run(self, result: RunResult) -> RunResult:
+        """Record how the run ended, in the outputs first, for a report may fail; return how it
+        ended with them.
         """
-        details = result.details._replace(repo=result.details.repo or run.plan.found)
-        result = RunResult(result.ending, details)
-        facts = self._facts_of(run, result)
-        if run is self._subject:
-            error = self._write_outputs(self._step_facts(facts.ending))
-            if error is not None:
-                result = RunResult(_without_outputs(result, error), details)
-                facts = self._facts_of(run, result)
-        if self._ledger and not details.left_behind:
-            self._ledger.close(run_name(run))
-        with self._progress.hidden():
-            self._each_report(lambda report: report.end_run(facts))
+        facts = self._facts_of(result)
+        error = self._write_outputs(self._step_facts(facts.ending, facts))
+        if error is not None:
+            result = RunResult(_without_outputs(result, error), result.details)
+            facts = self._facts_of(result)
+        self._ended = facts
+        if self._ledger and not result.details.left_behind:
+            self._ledger.close()
+        self._each_report(lambda report: report.end_run(facts))
         return result
 
-    def _facts_of(self, run: StepRun, result: RunResult) -> RunFacts:
-        """Return the facts of a run that has ended, and keep them for the step."""
+    def _facts_of(self, result: RunResult) -> RunFacts:
         from mogplex_ci.report.facts import facts_of
 
-        ended = self._elapsed()
-        began = self._started_at.get(run.number, ended)
-        if len(self._runs) == 1:
-            began = 0.0  # it takes the time of the step
-        facts = facts_of(result, self.safe, self._platform, run, began, ended)
-        self._ended[run.number] = facts.without_timeline()
-        return facts
+        return facts_of(result, self.safe, self._platform, self._plan, self._elapsed())
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
-        from mogplex_ci.report.facts import ending_facts, state_of_runs
+        from mogplex_ci.report.facts import ending_facts
 
-        self._progress.stop()
-        if self._subject is not None and self._subject.number in self._ended:
-            facts = self._ended[self._subject.number].ending  # with its outputs
+        if self._ended is not None:
+            facts = self._ended.ending  # with its outputs
         else:
-            runs = list(self._ended.values())
-            if ending.result is Result.INTERRUPTED and runs:
-                ending = ending._replace(remedy=state_of_runs(runs))
-            sent = sum(run.ending.requests for run in runs)
-            of_step = RunDetails(requests_sent=sent)
             seconds = self._elapsed()
-            facts = ending_facts(ending, of_step, seconds, self.safe)
-            error = self._write_outputs(self._step_facts(facts))
+            facts = ending_facts(ending, RunDetails(), seconds, self.safe)
+            error = self._write_outputs(self._step_facts(facts, None))
             if error is not None:
                 ending = _without_outputs(RunResult(ending), error)
-                facts = ending_facts(ending, of_step, seconds, self.safe)
-        step = self._step_facts(facts)
+                facts = ending_facts(ending, RunDetails(), seconds, self.safe)
+        step = self._step_facts(facts, self._ended)
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
         return ending
 
-    def _step_facts(self, ending: EndingFacts) -> StepFacts:
+    def _step_facts(self, ending: EndingFacts, run: RunFacts | None) -> StepFacts:
         from mogplex_ci.report.facts import StepFacts, task_of
 
-        ended = [self._ended[run.number] for run in self._runs if run.number in self._ended]
-        subject = self._ended.get(self._subject.number) if self._subject is not None else None
         task = task_of(self._inputs, None, self.safe, self._platform)
-        if subject is not None:
-            task = subject.task
-        return StepFacts(ending, task, ended, len(self._runs), subject)
+        if run is not None:
+            task = run.task
+        return StepFacts(ending, task, run)
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
@@ -382,9 +311,10 @@ class Recorder:
             self._warn_of_failure("the outputs", error, "Outputs")
         return None
 
-    def _save_state(self, run: str, state: OpenRun | None) -> None:
+    def _save_state(self, state: OpenRun | None) -> None:
         if self._state is None:
             return
+        run = run_name(self._plan)
         fault: LiteralString = "Could not save state: the clean-up step cannot cancel this run ({})"
         if state is None:
             fault = "Could not remove the saved state: the clean-up step may cancel this run ({})"

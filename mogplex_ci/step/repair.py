@@ -19,7 +19,7 @@ from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
-from mogplex_ci.run.plan import Plan, StepRun
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import GateJudged, NextRound, Started, Starting, Update
@@ -285,16 +285,16 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCh
 
 
 @contextlib.contextmanager
-def rounds_of(step: Step, run: StepRun, plan: Plan, service: Service) -> Iterator[Rounds]:
-    """Yield the rounds of one of the step's runs, by its ``plan``."""
+def rounds_of(step: Step, plan: Plan, service: Service) -> Iterator[Rounds]:
+    """Yield the rounds of the step's run."""
     recorder = step.recorder
     with contextlib.closing(_inspector_of(step, plan.inputs, service)) as inspector:
         yield Rounds(
             plan,
             inspector,
             recorder.safe,
-            partial(recorder.save, run),
-            partial(recorder.save_start, run),
+            recorder.save,
+            recorder.save_start,
             partial(_require_rights, step, plan, inspector.queries),
         )
 

@@ -63,7 +63,7 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
 
 
 def asks_at_once(inputs: ActionInputs) -> bool:
-    """Whether the rights of the only run's gates are asked for when the step begins, since the
+    """Whether the rights of the run's gates are asked for when the step begins, since the
     repository is known by its name. Else they are when a run is about to start.
     """
     return inputs.run_id is None and inputs.repo is not None and not is_uuid(inputs.repo)

@@ -3,10 +3,8 @@
 # No `from __future__ import annotations`, as in models.py.
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.recorder import Recorder
@@ -26,8 +24,6 @@ class Step(NamedTuple):
     stop: Stop
     began: float
     """A time of the clock."""
-    github_calls: TokenBudget | None = None
-    """Bounds the calls of all runs to GitHub; None for a few."""
 
     def github(self, inputs: ActionInputs, repository: str | None) -> "GitHubApi | None":
         """Return GitHub's API of a repository; None without a token for it, or without the
@@ -39,12 +35,7 @@ class Step(NamedTuple):
 
         url = self.platform.github_api_url()
         diagnostics = self.recorder.diagnostics
-        throttle = None
-        if self.github_calls is not None:
-            throttle = partial(self.github_calls.turn, clock=self.clock)
-        return GitHubApi(
-            url, inputs.github_token, repository, diagnostics=diagnostics, throttle=throttle
-        )
+        return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
 
     def require_rights(self, needed: Sequence[NeededRights]) -> None:
         """Ask GitHub whether ``github-token`` has the rights.

@@ -45,7 +45,6 @@ EXAMPLES = {
             "merge",
             "start-and-wait",
             "until-green",
-            "fleet",
         ),
     )
 }
@@ -448,7 +447,6 @@ def test_who_asked_is_answered_in_every_ending(
     ("name", "event", "payload"),
     [
         ("merge", "workflow_dispatch", {"inputs": {"task": "Fix it"}}),
-        ("fleet", "workflow_dispatch", {"inputs": {"repositories": "acme/web", "prompt": "Fix"}}),
     ],
 )
 def test_a_rehearsal_does_nothing_outside(
@@ -492,11 +490,6 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "inputs", "runs"),
     [
-        (
-            "fleet",
-            {"repositories": "acme/*"},
-            [("acme/api", None), ("acme/mono", "apps/web"), ("acme/web", None)],
-        ),
         *slow([("monorepo", {}, [("acme/web", "packages/api"), ("acme/web", "packages/web")])]),
     ],
 )

@@ -24,12 +24,9 @@ MB = 1_000_000
 SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 PYTHON = "import platform; print(platform.python_version())"
-LEFT_OUT = {
-    *("charset-normalizer", "googleapis-common-protos", "markdown-it-py"),
-    *("mdurl", "pycparser", "pygments"),
-}
-"""Needed by rich for other things than a table, by cffi to build, by requests to guess, and by
-OpenTelemetry for gRPC. The Dockerfile removes it.
+LEFT_OUT = {"charset-normalizer", "googleapis-common-protos", "pycparser"}
+"""Needed by cffi to build, by requests to guess, and by OpenTelemetry for gRPC. The Dockerfile
+removes it.
 """
 
 

@@ -60,7 +60,6 @@ def is_workflow_without_needs(block: Block) -> bool:
 
 WORKFLOWS = claim_all(is_workflow_without_needs)
 COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
-RUN_FILE = claim("docs/recipes.md", "# .mogplex/tasks.yaml")
 CONTAINER_JOB = claim("docs/operate.md", "\n    container: ghcr.io/")
 MATRIX = claim("examples/workflows/matrix.yml")
 PROXY = claim("docs/operate.md", "HTTPS_PROXY: http://proxy.example.com:3128")
@@ -83,8 +82,6 @@ def test_a_workflow_runs_as_it_stands(
 ) -> None:
     workflow = as_workflow(block.code) or ""
     repository = workspace(tmp_path / "repository", workflow, image)
-    (repository / ".mogplex").mkdir()
-    (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
     has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
     event = next(event.split()[-1].rstrip(":") for event in EVENTS if event in workflow)
     done = act(repository, has_jq, emulator=emulator, api=api, event=event)

@@ -24,7 +24,6 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import EventKind
@@ -229,7 +228,7 @@ def outcome_of_call(
     error.
     """
     clock = VirtualTime().clock()
-    client = Client(service.url, TOKEN, throttle=partial(TokenBudget().turn, clock=clock))
+    client = Client(service.url, TOKEN)
     found: dict[str, Any]
     given = [RUN_ID if argument == "RUN" else argument for argument in arguments]
     options = {"last_event_id": None, "clock": clock} if name == "stream" else {}

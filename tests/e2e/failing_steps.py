@@ -103,7 +103,7 @@ class Case(NamedTuple):
     act: Callable[[Scene], Ended] | None = None
     """Plays it; None: as it is prepared."""
     code: str = ""
-    """A code that is not the step's end but a warning's, or that of a run of several."""
+    """A code that is not the step's end but a warning's, and not the last line's."""
 
 
 class Scene:
@@ -299,17 +299,6 @@ def interrupts() -> Iterator[Case]:
     yield Case(name, in_doubt, "slow", only=derives_key, act=partial(interrupted, "start"))
 
 
-def fleets() -> Iterator[Case]:
-    """Yield what goes wrong with several runs in one step."""
-    one_by_one = partial(a_step, repo="acme/*", max_parallel="1")
-    yield Case("several fail", one_by_one, "failed")
-    refused = {"route": "start", "times": 1, "status": 403, "body": error("FORBIDDEN")}
-    yield Case("several fail, each in its way", partial(one_by_one, fault=refused), "failed")
-    bounded = partial(one_by_one, max_failures="0")
-    yield Case("max-failures", bounded, "failed", code="MAX_FAILURES")
-    yield Case("canary", partial(one_by_one, canary="1"), "failed", code="CANARY_FAILED")
-
-
 def deliveries() -> Iterator[Case]:
     """Yield what runs do not deliver as they should."""
     yield Case("require change", partial(a_step, require="change"), "no-change")
@@ -449,4 +438,4 @@ def edited_since(scene: Scene) -> Ended:
     return scene.play()
 
 
-CASES: Final = [*mistakes(), *services(), *fleets(), *deliveries(), *outsiders()]
+CASES: Final = [*mistakes(), *services(), *deliveries(), *outsiders()]

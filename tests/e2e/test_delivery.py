@@ -35,11 +35,10 @@ def emulator_of(folder: Path, **payload: object) -> Emulator:
 
 
 def told(step: GitHubStep, name: str) -> list[Any]:
-    """A fact of the run wherever programs read it: output, ``results`` and result file."""
+    """A fact of the run wherever programs read it: output and result file."""
     result = json.loads((step.workspace / "result.json").read_text())
-    (row,) = json.loads(step.outputs["results"])
     field = {"commit-sha": "commit"}.get(name, name.replace("-", "_"))
-    return [step.outputs[name], str(row[name] or ""), str(result["runs"][0][field] or "")]
+    return [step.outputs[name], str(result[field] or "")]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +55,8 @@ def test_the_judged_pull_request_is_handed_on_and_not_the_one_that_an_event_name
         ended = step.run()
         (run,) = emulator.runs
     assert ended.code == 0, ended.out
-    assert told(step, "pull-request-url") == [OWN] * 3
-    assert told(step, "commit-sha") == [run.commit_sha] * 3
+    assert told(step, "pull-request-url") == [OWN] * 2
+    assert told(step, "commit-sha") == [run.commit_sha] * 2
     assert step.outputs["compare-url"].endswith(f"/compare/main...{step.outputs['branch']}")
     page = (step.workspace / "report.html").read_text()
     for text in (step.summary, github.comments[0]["body"], page):
@@ -91,7 +90,7 @@ def test_without_githubs_word_a_pull_request_must_be_one_of_the_runs_own_reposit
         step = step_of(tmp_path / "step", emulator, env, require=require)
         ended = step.run()
     assert ended.code == 0, ended.out
-    assert told(step, "pull-request-url") == [claimed if is_handed_on else ""] * 3
+    assert told(step, "pull-request-url") == [claimed if is_handed_on else ""] * 2
     assert is_handed_on or claimed not in step.summary
 
 
@@ -100,39 +99,4 @@ def test_a_branch_that_an_event_names_is_not_handed_on(tmp_path: Path) -> None:
         step = step_of(tmp_path / "step", emulator, {})
         assert step.run().code == 0
         (run,) = emulator.runs
-    assert told(step, "branch") == [run.request.working_branch] * 3
-
-
-def test_of_several_repositories_what_was_judged_of_each_is_in_the_results(tmp_path: Path) -> None:
-    claims = {"pull_request_url": "https://github.com/acme/web/pull/666", "working_branch": "junk"}
-    with GitHub() as github, emulator_of(tmp_path, **claims) as emulator:
-        other = github.add_repository("acme/api")
-        github.works_for(emulator, Work())
-        other.works_for(emulator, Work())
-        inputs = {
-            "require": "change, pull-request",
-            "github_token": TOKEN,
-            "repo": "acme/web acme/api",
-        }
-        step = step_of(tmp_path / "step", emulator, {"GITHUB_API_URL": github.url}, **inputs)
-        ended = step.run()
-        branches = {run.repo.full_name: run.request.working_branch for run in emulator.runs}
-    assert ended.code == 0, ended.out
-    results = json.loads(step.outputs["results"])
-    files = json.loads((step.workspace / "result.json").read_text())["runs"]
-    names = {"acme/web": github, "acme/api": other}
-    assert sorted(row["repo"] for row in results) == sorted(names)
-    for row in files:
-        name, repository = row["repo"], names[row["repo"]]
-        assert row["branch"] == branches[name]
-        assert row["commit"] == repository.branches[branches[name]]
-        assert (row["base_branch"], row["changed"]) == ("main", True)
-        assert row["pull_request_url"] == f"https://github.com/{name}/pull/42"
-        assert row["compare_url"].endswith(f"/{name}/compare/main...{branches[name]}")
-        (shown,) = (each for each in results if each["repo"] == name)
-        assert {field: shown[field.replace("_", "-")] for field in FIELDS} == {
-            field: row[field] for field in FIELDS
-        }
-        assert shown["commit-sha"] == row["commit"]
-    logs = [path.read_text(encoding="utf-8") for path in (step.workspace / "run-logs").iterdir()]
-    assert ["/pull/666" in log for log in logs] == [True] * len(names), "its word is shown there"
+    assert told(step, "branch") == [run.request.working_branch] * 2

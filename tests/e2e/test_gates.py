@@ -347,24 +347,6 @@ def test_without_a_named_check_nothing_starts_and_the_line_to_add_is_said(
     assert said in error
 
 
-@pytest.mark.slow
-def test_in_a_fleet_only_the_run_without_a_named_check_ends(tmp_path: Path, api: GitHub) -> None:
-    rule = {"required_status_checks": [{"context": "test"}]}
-    api.rules["main"] = [{"type": "required_status_checks", "parameters": rule}]
-    others = [api.add_repository(name) for name in ("acme/api", "acme/mono")]
-    job = Job(tmp_path, api)
-    with Emulator("success", speed=50) as emulator:
-        step = job.against(emulator, require="checks", repo="acme/*")
-        for repository in others:
-            repository.works_for(emulator, job.work)
-        ended = step.run()
-        assert [run.repo.full_name for run in emulator.runs] == ["acme/web"]
-    results = json.loads(job.step.outputs["results"])
-    found = {row["repo"]: (row["result"], row["error-code"]) for row in results}
-    no_names = dict.fromkeys(("acme/api", "acme/mono"), ("error", "USAGE"))
-    assert found == {"acme/web": ("success", None), **no_names}, ended.out
-
-
 def test_a_check_that_was_red_before_is_said_to_be_everywhere(tmp_path: Path, api: GitHub) -> None:
     base = api.branches["main"]
     api.checks[base] = Look([check("e2e", "failure")])

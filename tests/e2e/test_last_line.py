@@ -33,7 +33,6 @@ def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
         ("failed", {}, "RUN_FAILED", 1),
         ("paused", {}, "PAUSED", 1),
         ("no-change", {"require": "change"}, "NO_CHANGE", 1),
-        ("failed", {"repo": "acme/*"}, "RUN_FAILED", 1),
         ("success", {"repo": "acme/unknown"}, "USAGE", 2),
         ("success", {"timeout": "soon"}, "USAGE", 2),
         *slow([("success", {"api-key": "mog_" + "x" * 32}, "UNAUTHORIZED", 64)]),

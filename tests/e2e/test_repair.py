@@ -160,28 +160,3 @@ def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
     assert f"Round 2 of 3: {faults}\n" in ended.out
     assert "✔ checks: One check passed" in ended.out
     assert "Dry run" in step.summary
-
-
-def test_in_a_fleet_each_run_repairs_itself(tmp_path: Path, api: GitHub) -> None:
-    good, bad = Work({"src/a.ts": "a"}), Work({".github/ci.yml": "on: never"})
-    mended = Work({".github/ci.yml": "on: push", "src/a.ts": "a"})
-    with Emulator(speed=50) as emulator:
-        api.works_for(emulator, good, bad, mended, good)
-        inputs = {"checks": "", "protected-paths": ".github/", "max-parallel": "1", "prompt": ""}
-        step = step_of(
-            tmp_path, api, emulator, **inputs, **{"run-file": "tasks.yaml", "task": "all"}
-        )
-        tasks = {name: {"prompt": f"Work on {name}"} for name in ("api", "docs", "web")}
-        (step.workspace / "tasks.yaml").write_text(json.dumps({"tasks": tasks}))
-        ended = step.run()
-        prompts = [run.request.prompt.partition("\n")[0] for run in emulator.runs]
-        branches = [run.request.working_branch for run in emulator.runs]
-    assert (ended.code, step.outputs["result"]) == (0, "success"), ended.out
-    assert prompts == ["Work on api", "Work on docs", "Work on docs", "Work on web"]
-    assert (branches[1], len(set(branches))) == (branches[2], 3)
-    assert (
-        "[acme/web docs] Round 2 of 4: The run changed a protected path: .github/ci.yml\n"
-        in ended.out
-    )
-    runs = json.loads((step.workspace / "result.json").read_text())["runs"]
-    assert [len(run["rounds"]) for run in runs] == [1, 2, 1]

@@ -25,8 +25,6 @@ DEVICES: dict[str, tuple[int, Literal["light", "dark"]]] = {
     "phone": (390, "dark"),
 }
 SCENARIOS = ("success", "failed", "hostile", "paused", "documented", "many-events")
-FLEET = "fleet"
-"""Not a scenario: the report of a step that starts several runs."""
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +40,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @functools.cache
     def report(scenario: str) -> Path:
         folder = tmp_path_factory.mktemp(scenario)
-        return (
-            report_of("failed", folder, repo="acme/*")
-            if scenario == FLEET
-            else report_of(scenario, folder)
-        )
+        return report_of(scenario, folder)
 
     return report
 
@@ -80,7 +74,7 @@ def opened(browser: Browser, report: Path, device: str = "desktop") -> tuple[Pag
     return page, wrong
 
 
-@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=7))
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS, every=6))
 def test_nothing_leaves_nothing_complains_and_it_fits(
     browser: Browser, reports: Callable[[str], Path], scenario: str
 ) -> None:
@@ -101,7 +95,7 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=7))
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS, every=6))
 def test_everybody_can_read_it(
     browser: Browser, reports: Callable[[str], Path], scenario: str
 ) -> None:
@@ -181,13 +175,3 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], P
     assert box is not None
     assert box["height"] > 10
     assert not page.locator(".chips").is_visible()
-
-
-@pytest.mark.slow
-def test_a_table_s_headings_keep_their_words_on_a_phone(
-    browser: Browser, reports: Callable[[str], Path]
-) -> None:
-    page, _ = opened(browser, reports(FLEET), "phone")
-    heights = page.evaluate("[...document.querySelectorAll('th')].map(cell => cell.offsetHeight)")
-    line = page.evaluate("parseFloat(getComputedStyle(document.querySelector('th')).lineHeight)")
-    assert max(heights) < 3 * line  # "Pull request" has two words

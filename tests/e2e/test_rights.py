@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -69,11 +68,6 @@ class Job:
 
     def post(self) -> Ended:
         return run_program("post", env=self.step.environment, cwd=self.step.workspace)
-
-    @property
-    def results(self) -> dict[str, dict[str, Any]]:
-        rows = json.loads(self.step.outputs["results"])
-        return {row["repo"]: row for row in rows}
 
 
 @pytest.fixture
@@ -208,32 +202,3 @@ def test_a_run_that_is_followed_is_not_asked_about(job: Job) -> None:
 def test_without_a_gate_nothing_is_asked(job: Job) -> None:
     assert job.run().code == 0
     assert job.api.asked == []
-
-
-def test_in_a_fleet_each_run_asks_and_the_others_go_on(job: Job) -> None:
-    job.api.add_repository("acme/api")
-    ended = job.run(repo="acme/*", require="pull-request", output_dir="out")
-    assert ended.code == 1
-    told = {repo: (row["result"], row["error-code"]) for repo, row in job.results.items()}
-    assert told.pop("acme/mono") == ("error", "GITHUB_RIGHTS")
-    assert told.pop("acme/web") == ("success", None)
-    assert sorted(run.repo.full_name for run in job.emulator.runs) == ["acme/api", "acme/web"]
-    assert any("does not see acme/mono" in error for error in errors(ended))
-    assert job.post().code == 0
-    assert len(job.emulator.runs) == 2
-    paths = [asked.path for asked in job.api.asked]
-    for repo in ("acme/web", "acme/api"):
-        first = next(path for path in paths if path.startswith(f"/repos/{repo}/"))
-        assert first == f"/repos/{repo}/git/ref/heads/main", "it reads the base"
-
-
-def test_a_fleet_without_rights_starts_nothing(job: Job) -> None:
-    job.api.lacks("checks: read", "statuses: read")
-    for name in ("acme/api", "acme/mono"):
-        job.api.add_repository(name)
-    ended = job.run(repo="acme/*", require="checks")
-    assert (ended.code, job.emulator.runs) == (1, [])
-    assert {row["error-code"] for row in job.results.values()} == {"GITHUB_RIGHTS"}
-    assert job.step.outputs["error-code"] == "GITHUB_RIGHTS"
-    assert job.post().code == 0
-    assert {request.route for request in job.emulator.requests} == {"repos"}

@@ -183,31 +183,6 @@ def test_a_hundred_tool_calls_are_events_and_a_name_that_is_a_text_is_left_out(
     assert [call["gen_ai.tool.name"] for call in of_run.events] == ["other"] * 100
 
 
-def test_each_run_of_a_fleet_is_a_span(tmp_path: Path, collector: Collector) -> None:
-    tasks = "tasks:\n  docs: {prompt: 'scenario: success'}\n  tests: {prompt: 'scenario: failed'}\n"
-    with Emulator("success", speed=SPEED) as emulator:
-        step = step_for(tmp_path, collector, emulator)
-        del step.inputs["prompt"]
-        step.inputs |= {"run-file": "mogplex.yml", "task": "all", "repo": "acme/web"}
-        (step.workspace / "mogplex.yml").write_text(tasks)
-        ended = step.run()
-        ids = {run.id for run in emulator.runs}
-    assert ended.code == 1, ended.out
-    of_step = collector.spans[0]
-    assert of_step.failed
-    assert of_step.attributes["error.type"] == "RUN_FAILED"
-    assert of_step.attributes["mogplex.runs"] == 2
-    assert "mogplex.run.id" not in of_step.attributes
-    runs = parts(collector, "invoke_agent")
-    assert {run.attributes["mogplex.run.id"] for run in runs} == ids
-    found = {run.attributes["mogplex.result"]: run for run in runs}
-    assert {result: run.failed for result, run in found.items()} == {
-        "success": False,
-        "failed": True,
-    }
-    assert found["failed"].attributes["error.type"] == "RUN_FAILED"
-
-
 @pytest.mark.slow
 def test_each_round_of_a_repair_is_a_span_and_each_gate(
     tmp_path: Path, collector: Collector

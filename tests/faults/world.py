@@ -63,14 +63,14 @@ class Saved:
     def note(self, work: Iterable[Update]) -> Iterator[Update]:
         """Note the updates of ``work`` and yield them."""
         for update in work:
-            self._ledger.on("run", update)
+            self._ledger.on(update)
             yield update
 
     def on_unanswered(self, start: UnansweredStart | None) -> None:
         """Note a start request; see ``Execution``."""
-        self._ledger.save_unanswered("run", start)
+        self._ledger.save_unanswered(start)
 
-    def _save(self, _: str, run: OpenRun | None) -> None:
+    def _save(self, run: OpenRun | None) -> None:
         if self._killed.is_set():
             raise Killed
         self.run = run

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mogplex_ci.api.budget import GITHUB_CALLS, Throttle, TokenBudget
-from mogplex_ci.api.client import Client
 from mogplex_ci.gates import Inspector, Sources
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs, read_inputs
@@ -29,7 +25,6 @@ from mogplex_ci.waiting import Stop
 from tests.faults.world import Case, World
 from tests.github import TOKEN, GitHub, Work
 from tests.typed_inputs import job
-from tests.virtual_time import VirtualFleet
 
 LAUNCHES: dict[str, object] = {"after": "1s", "part": "launch"}
 DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
@@ -119,41 +114,6 @@ class Story:
         """Let the next request to start a run reach the service, and its response be lost."""
         self._case.inject("start", when="after", drop=True, times=1)
 
-    def play_fleet(self, **inputs: Any) -> dict[str, RunResult]:
-        """Play one step with a run in each of the repositories besides ``acme/web``, within the
-        limits that such a step keeps to; return how each ended.
-        """
-        typed = self._typed(inputs)
-        clock = self.world.time.clock()
-        starts = TokenBudget()
-        calls = TokenBudget([GITHUB_CALLS])
-
-        def execute(name: str, halt: Stop) -> Generator[Update, None, RunResult]:
-            own_clock = fleet.clocks[name] = self.world.time.clock()
-            check_start = partial(fleet.check_start, name)
-            number = list(self.github.others).index(name)
-            turn = partial(starts.turn, clock=own_clock, run=number, check_start=check_start)
-            url, token = self.world.emulator.url, self.world.emulator.token
-            client = self.world.time.connect(Client(url, token, throttle=turn))
-            its = typed._replace(repo=name)
-            own = Service(client, own_clock, halt, began, its.timeout)
-            throttle = partial(calls.turn, clock=own_clock)
-            case = self.world.new_case("story")
-            work, inspector = self._rounds(case, its, own, throttle=throttle)
-            at_end.callback(client.close)
-            at_end.callback(inspector.close)
-            return work
-
-        began = clock.monotonic()
-        service = Service(self.world.client(), clock, Stop(), began, typed.timeout)
-        fleet: VirtualFleet[str] = VirtualFleet(list(self.github.others), execute, typed, service)
-        fleet.clocks = {}
-        with ExitStack() as at_end:
-            at_end.callback(clock.leave)
-            for _ in fleet.perform():
-                pass
-        return fleet.results
-
     def _typed(self, inputs: Mapping[str, Any]) -> ActionInputs:
         given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
@@ -167,13 +127,12 @@ class Story:
         service: Service,
         *,
         own_run: str = "",
-        throttle: Throttle | None = None,
     ) -> tuple[Generator[Update, None, RunResult], Inspector]:
-        """Return the runs of one task, and what judges them."""
+        """Return the runs, and what judges them."""
         safe = Sanitizer()
 
         def connect(repo: Repo) -> GitHubApi:
-            return GitHubApi(self.github.url, TOKEN, repo.full_name.text, throttle=throttle)
+            return GitHubApi(self.github.url, TOKEN, repo.full_name.text)
 
         sources = Sources(service, connect, safe=safe, own_run=own_run)
         inspector = Inspector(typed, sources)

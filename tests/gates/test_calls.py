@@ -1,14 +1,12 @@
-"""How often GitHub is asked: the page of faults has these numbers, and a fleet keeps to them."""
+"""How often GitHub is asked: the page of faults has these numbers."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import AGENT, Look, Work, check
 from tests.program import ROOT
@@ -18,8 +16,6 @@ LIMITS = "".join(
     (ROOT / "docs" / page).read_text(encoding="utf-8")
     for page in ("limits.md", "maintaining/faults.md")
 )
-HOURLY = 1_000
-"""What ``GITHUB_TOKEN`` may ask in an hour."""
 
 
 def told(row: str) -> int:
@@ -84,27 +80,3 @@ def test_waiting_for_checks_costs_nothing_while_nothing_changes(story: Story) ->
     assert len(story.github.asked) > 300
     counted = [asked for asked in story.github.asked if asked.status != 304]
     assert len(counted) <= told("and `checks`") + 3
-
-
-@pytest.mark.slow
-def test_thirty_repositories_stay_within_the_limits_of_one_token(tmp_path: Path) -> None:
-    """Played as one step; each run hands on the work of its own repository."""
-    names = [f"acme/site-{number}" for number in range(30)]
-    with Story(tmp_path, repositories=names) as story:
-        github = story.github
-        for repository in github.others.values():
-            repository.works_for(story.world.emulator, Work(checks=GREEN))
-        results = story.play_fleet(
-            require="change, pull-request", checks="test", protected_paths=".github/"
-        )
-    assert {name: outcome(results[name]) for name in names} == dict.fromkeys(names, PASSED)
-    for name in names:
-        delivery = results[name].details.delivery
-        assert delivery is not None
-        assert delivery.commit == github.others[name].branches[delivery.branch or ""]
-        assert delivery.pull_request_url == Untrusted(f"https://github.com/{name}/pull/42")
-    counted = [asked for asked in github.asked if asked.status != 304]
-    assert len(counted) <= 30 * told("and `checks`") < HOURLY
-    times = [asked.at for asked in github.asked]
-    busiest = max(sum(0 <= (at - began).total_seconds() < 60 for at in times) for began in times)
-    assert busiest <= told("requests to GitHub, of all runs of a step")

@@ -32,7 +32,7 @@ def test_the_outputs_are_the_program_s_in_the_same_order() -> None:
 
 
 def test_only_what_github_s_contexts_fill_has_a_default() -> None:
-    """A default in action.yml would hide a MOGPLEX_ variable or the run file."""
+    """A default in action.yml would hide a MOGPLEX_ variable."""
     with_default = {name for name, declared in ACTION["inputs"].items() if "default" in declared}
     assert with_default == {
         name for name, field in SCHEMA.items() if "x-github-expression" in field

@@ -23,7 +23,7 @@ USES_WHAT_WAS_MADE: Final = re.compile(
     r"outputs\.(?:artifact|branch|commit-sha|commit|pull-request-url|pull-request|results)\b"
     r"|\bgh (?:issue|pr|release)\b|\bgit push\b"
 )
-TO_CHANGE: Final = ("acme/*", "checks: test", "make test", "packages/", "registry.example.com")
+TO_CHANGE: Final = ("checks: test", "make test", "packages/", "registry.example.com")
 """Words that stand for those of whoever copies the example."""
 OF_ANOTHER_STEP: Final = re.compile(r"fromJSON\((?:steps|needs)\.[\w.-]+\)")
 
@@ -188,7 +188,6 @@ PUT_BACK: Final = {
         "",
         "a dry run acts outside",
     ),
-    "fleet": (" && steps.agents.outputs.result != 'dry-run'", "", "a dry run acts outside"),
     "merge": ("    if: needs.agent.outputs.result == 'success'", "", "a dry run acts outside"),
     "outputs": (
         "      - name: Report the result\n",

@@ -32,12 +32,6 @@ REPEATED = {
             r"0 of (?P<of_gitleaks_with_a_name>\d+)",
         ),
     ],
-    "docs/operate.md": [
-        (
-            "python -m benchmarks",
-            r"\[(?P<runner_minutes>\d+) minutes instead of (?P<runner_minutes__matrix>\d+)\]",
-        ),
-    ],
 }
 """Sentences that repeat figures: the command, and a pattern whose groups are the figures' names."""
 

@@ -22,7 +22,7 @@ from tests.program import ROOT
 
 TEMPLATE = "templates/run/template.yml"
 START = "mogplex-ci action"
-FILES = {"prompt-file", "run-file", "artifact-schema"}
+FILES = {"prompt-file", "artifact-schema"}
 AFTER_THE_SCRIPT = 7 * 60
 """Seconds that `after_script`, which has five minutes, and the upload of artifacts may take."""
 

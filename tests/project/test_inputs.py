@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
-from jsonschema import Draft202012Validator
 
-from mogplex_ci.inputs.declared import inputs, load_schema
+from mogplex_ci.inputs.declared import inputs
 from scripts import reference
 from tests.program import ROOT
 
@@ -44,7 +41,6 @@ def test_an_input_has_an_effect(name: str) -> None:
     [
         reference.TYPES,
         reference.ACTION,
-        reference.RUN_FILE_SCHEMA,
         reference.SCENARIO_SCHEMA,
         reference.PAGE,
     ],
@@ -59,20 +55,6 @@ def test_the_meaning_of_an_input_names_its_choices(name: str) -> None:
     """The page of inputs lists them nowhere else."""
     spec = inputs()[name]
     assert [word for word in spec.kind.choices if f"`{word}`" not in spec.description] == []
-
-
-def test_the_documented_run_file_fits_its_schema() -> None:
-    schema = load_schema("run-file")
-    Draft202012Validator.check_schema(schema)
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
-    run_files = [
-        file
-        for block in blocks
-        if isinstance(file := yaml.safe_load(block), dict) and "tasks" in file
-    ]
-    assert run_files
-    for file in run_files:
-        Draft202012Validator(schema).validate(file)
 
 
 @cache

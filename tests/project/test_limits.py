@@ -1,6 +1,4 @@
-"""The pages of limits and faults have the program's numbers, and the page about rolling out has the
-times that follow from them.
-"""
+"""The pages of limits and faults have the program's numbers."""
 
 from __future__ import annotations
 
@@ -9,34 +7,28 @@ import re
 import pytest
 
 from mogplex_ci import durations, errors, github_api, models
-from mogplex_ci.api import budget, client, stream, transport
-from mogplex_ci.api.budget import Purpose, TokenBudget
+from mogplex_ci.api import client, stream, transport
 from mogplex_ci.gates import artifact, baseline, checks
-from mogplex_ci.inputs import declared, run_file, values
+from mogplex_ci.inputs import declared, values
 from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import evidence, guards, repair, rights, several_runs
+from mogplex_ci.step import evidence, guards, repair, rights
 from tests.program import ROOT
-from tests.virtual_time import VirtualTime
 
-LIMITS, OPERATE, RELIABILITY, FAULTS = (
+LIMITS, RELIABILITY, FAULTS = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("limits.md", "operate.md", "reliability.md", "maintaining/faults.md")
+    for name in ("limits.md", "reliability.md", "maintaining/faults.md")
 )
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
-    "requests |": (budget.REQUESTS.most,),
-    "starts of runs": tuple(limit.most for limit in budget.STARTS),
     "prompt |": (declared.PROMPT_LIMIT,),
     "listed events": (models.FEED_LIMIT,),
     "`timeout`": (durations.MAX_SECONDS / 86_400,),
-    "runs in one step": (several_runs.MOST_RUNS,),
     "repositories that": (models.LIST_LIMIT,),
-    "requests to GitHub": (budget.GITHUB_CALLS.most,),
     "question before a start": (rights.RIGHTS_SECONDS,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
@@ -44,7 +36,7 @@ ROWS: dict[str, tuple[float, ...]] = {
         *(repair.REPORT_LIMIT, evidence.MAX_CHECKS, evidence.MAX_ANNOTATIONS),
         *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS),
     ),
-    "run file, prompt file": (run_file.BYTES,),
+    "prompt file": (declared.PROMPT_FILE_BYTES,),
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
     "reading, before a start": (baseline.BEFORE_SECONDS,),
@@ -52,7 +44,6 @@ ROWS: dict[str, tuple[float, ...]] = {
     "response of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
     "the job log": (job_log.DETAILS_END / 2**20, job_log._STAMP_BYTES),
-    "the logs of several runs": (log_lines.KEPT_LIMIT / 2**20,),
     "annotations": (log_lines.ANNOTATIONS_LIMIT,),
     "job summary": (summary.SUMMARY_LIMIT,),
     "HTML report": (html.PAGE_LIMIT,),
@@ -105,26 +96,3 @@ def test_a_limit_is_the_programs(row: str) -> None:
     (line,) = (line for line in (LIMITS + FAULTS).splitlines() if line.startswith(f"| {row}"))
     numbers = [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", line)]
     assert [number for number in ROWS[row] if number not in numbers] == []
-
-
-def test_the_last_start_is_when_the_page_says() -> None:
-    units = {"minute": 60, "hour": 3600}
-    rows = re.findall(
-        r"^\| (\d+) \| after (\d+) (minute|hour)s? \| after (\d+) (minute|hour)s? \|",
-        OPERATE,
-        re.MULTILINE,
-    )
-    assert len(rows) == 3
-    for number, *times in rows:
-        for tokens, (count, unit) in enumerate(zip(times[::2], times[1::2], strict=True), 1):
-            assert last_start(int(number) // tokens) // units[unit] == int(count), number
-
-
-def last_start(runs: int) -> float:
-    """Return the seconds until the last of so many runs starts."""
-    clock, token = VirtualTime().clock(), TokenBudget()
-    began = clock.monotonic()
-    for _ in range(runs):
-        with token.turn(Purpose.START, 1e9, clock=clock):
-            pass
-    return clock.monotonic() - began

@@ -321,5 +321,5 @@ def test_a_caller_of_a_reusable_workflow_without_the_label_is_named() -> None:
     assert faults_of("docs/recipes.md", caller) == [ON_PUSH]
     on_pull_request = caller.replace("push", "pull_request")
     assert faults_of("docs/recipes.md", on_pull_request) == []
-    unlabeled = on_pull_request.replace("fix-build", "fleet")
+    unlabeled = on_pull_request.replace("fix-build", "matrix")
     assert faults_of("docs/recipes.md", unlabeled) == ["pull_request starts a run"]

@@ -132,7 +132,7 @@ def test_no_input_is_anything_but_text() -> None:
             assert [value for value in taken if not isinstance(value, str)] == [], name
 
 
-@pytest.mark.parametrize("name", ["inputs", "result", "run-file"])
+@pytest.mark.parametrize("name", ["inputs", "result"])
 def test_the_schema_says_where_it_is(name: str) -> None:
     path = f"mogplex_ci/schemas/{name}.schema.json"
     assert load_schema(name)["$id"] == f"https://github.com/mogplex/run-action/blob/main/{path}"

@@ -1,5 +1,5 @@
 """The HTML report: one page that needs nothing else, without scripts, and whose policy forbids
-both. A step's runs stand one below the other, each as if it were the only one.
+both.
 """
 
 import base64
@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import RunFacts, StepFacts
-from mogplex_ci.report.story import (
-    Matter,
-    Reader,
-    headline_of,
-    story_of_run,
-    story_of_step,
-    told_to,
-)
+from mogplex_ci.report.story import Reader, story_of_run, story_of_step, told_to
 from mogplex_ci.report.text import NAME_LIMIT, EntryText, entry_text, long_lines
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.timeline import (
     AgentText,
     Entry,
@@ -72,7 +64,7 @@ _MOST_TICKS: Final = 6
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
 PAGE_LIMIT: Final = 4_000_000
-"""Characters of the timelines of all runs; entries beyond it do not unfold."""
+"""Characters of the timeline; entries beyond it do not unfold."""
 
 
 class EntryLine(NamedTuple):
@@ -94,67 +86,36 @@ class EntryLine(NamedTuple):
 class HtmlReport(FileReport):
     """The page."""
 
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        super().__init__(path, sanitizer)
-        self._room = PAGE_LIMIT
-        """Characters of the timeline of a run."""
-        self._parts: dict[int, bytes] = {}
-        """The finished part of each run, by its number: its events are too large to be kept. In
-        UTF-8, which takes half as much memory as a text with a character beyond Latin 1.
-        """
-
-    def begin_runs(self, runs: Sequence[StepRun]) -> None:
-        """Share the room between the runs."""
-        self._room = PAGE_LIMIT // len(runs)
-
-    def end_run(self, run: RunFacts) -> None:
-        """Write the run's part of the page; one that was never started has none."""
-        if run.was_skipped and run.name is not None:
-            return
-        self._parts[run.number] = part_of(run, self._safe, room=self._room).encode()
-
     def end(self, step: StepFacts) -> None:
         """Write the page."""
-        parts = (part.decode() for part in self._parts.values())
-        write_whole(self._path, page(step, parts, self._safe))
+        write_whole(self._path, page(step, self._safe))
 
 
-def page(step: StepFacts, parts: Iterable[str], safe: Sanitizer) -> Iterator[str]:
-    """Yield the page piece by piece: how the step ended, a table and a picture of several runs, and
-    the finished ``parts`` of the runs below.
-    """
-    story = story_of_step(step, safe)
+def page(step: StepFacts, safe: Sanitizer) -> Iterator[str]:
+    """Yield the page piece by piece: how the step ended, and the story of its run."""
+    run = step.run
+    values: dict[str, object] = {
+        "run": None,
+        "story": told_to(Reader.PAGE, story_of_step(step, safe)),
+    }
+    if run is not None:
+        filters = _filters_of(run.times.tools, safe)
+        entries = entries_of(run, safe)
+        values = {
+            "run": run,
+            "story": told_to(Reader.PAGE, story_of_run(run, safe)),
+            "entries": entries,
+            "filters": filters,
+            "picture": _picture_of_run(run, entries, filters),
+        }
     return (
         _templates()
         .get_template("page.html.j2")
         .generate(
             version=__version__,
             step=step,
-            only_run=step.runs[0] if len(step.runs) == 1 else None,
-            headline=headline_of(step, safe),
-            story=told_to(Reader.PAGE, story),
-            runs=[block for matter, block in story if matter is Matter.RUNS],
-            picture=_picture_of_runs(step.runs),
-            parts=parts,
             filter_classes=[f"f{number}" for number in range(_MOST_FILTERS)],
-        )
-    )
-
-
-def part_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> str:
-    """Return a run's part of the page in HTML. Entries beyond ``room`` characters do not unfold."""
-    filters = _filters_of(run.times.tools, safe)
-    entries = entries_of(run, safe, room=room)
-    return (
-        _templates()
-        .get_template("run.html.j2")
-        .render(
-            run=run,
-            anchor=run.anchor,
-            story=told_to(Reader.PAGE, story_of_run(run, safe)),
-            entries=entries,
-            filters=filters,
-            picture=_picture_of_run(run, entries, filters),
+            **values,
         )
     )
 
@@ -196,7 +157,7 @@ def _filters_of(tools: Sequence[ToolUse], safe: Sanitizer) -> Sequence[tuple[str
     return filters
 
 
-def entries_of(run: RunFacts, safe: Sanitizer, *, room: int) -> Sequence[EntryLine]:
+def entries_of(run: RunFacts, safe: Sanitizer, *, room: int = PAGE_LIMIT) -> Sequence[EntryLine]:
     """Return the entries of a run's timeline. Those beyond ``room`` characters do not unfold."""
     tools = run.times.tools
     numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(tools)}
@@ -327,20 +288,6 @@ class Picture:
         return round(100 * max(seconds, 0.0) / self._seconds, 3)
 
 
-def _picture_of_runs(runs: Iterable[RunFacts]) -> Picture:
-    """Return a drawing of all runs; times count from the beginning of the step."""
-    picture = Picture(max((run.times.ended for run in runs), default=0.0))
-    for run in runs:
-        if run.work is None:
-            continue
-        took = duration(run.ending.duration)
-        title = f"{run.label}: {run.ending.headline} after {took}"
-        kind = "bad" if run.ending.exit_code else ""
-        times = run.times
-        picture.add(run.label, [picture.bar(times.began, times.ended, kind, title, run.anchor)])
-    return picture
-
-
 def _picture_of_run(
     run: RunFacts, entries: Sequence[EntryLine], filters: Sequence[tuple[str, int]]
 ) -> Picture:
@@ -360,7 +307,7 @@ def _picture_of_run(
             kind = "call"
             if shown.is_bad:
                 kind = "call bad"
-            bar = picture.bar(entry.at, ended, kind, title, f"{run.anchor}e{number}")
+            bar = picture.bar(entry.at, ended, kind, title, f"e{number}")
             calls.setdefault(shown.filter, []).append(bar)
     for number, (name, _) in enumerate(filters):
         picture.add(name, calls.get(number, ()))

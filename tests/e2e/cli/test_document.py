@@ -10,7 +10,6 @@ import signal
 
 import pytest
 
-from tests.documents import claim
 from tests.e2e.cli.terminal import Terminal
 from tests.emulator import Emulator
 from tests.program import ROOT
@@ -19,7 +18,6 @@ from tests.waits import LONG, asked
 
 SPEED = 20
 LIVE = ("pending", "streaming")
-CANCEL_ALL = claim("docs/operate.md", "xargs -r mogplex-ci runs cancel")
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 """The document's end-to-end sketch, unchanged."""
@@ -213,18 +211,6 @@ def test_cancelling_several_runs(terminal: Terminal) -> None:
     assert (mixed.code, mixed.out) == (1, f"run {run_id} has already ended\nstatus: cancelled\n")
     assert f"error: run {unknown} was not cancelled\nerror: " in mixed.err
     assert [run.status for run in emulator.runs] == ["cancelled"]
-
-
-def test_all_that_a_fleet_has_left_is_cancelled(terminal: Terminal) -> None:
-    with Emulator("slow", speed=SPEED) as emulator:
-        terminal.against(emulator)
-        (terminal.folder / "bin" / "mogplex-ci").symlink_to("mogplex")
-        fleet = ["--repo=acme/web acme/api", "--prompt=Fix it", "--wait=false", "--output-dir=out"]
-        started = terminal.mogplex("action", *fleet)
-        assert started.code == 0, started.out
-        cancelled = terminal.bash("-c", f"cd out && {CANCEL_ALL.code}")
-        assert (cancelled.code, cancelled.err) == (0, "")
-        assert [run.status for run in emulator.runs] == ["cancelled", "cancelled"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

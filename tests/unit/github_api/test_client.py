@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.api.budget import GITHUB_CALLS, Limit, TokenBudget
 from mogplex_ci.errors import (
     GitHubError,
     GitHubForbiddenError,
@@ -28,7 +27,6 @@ from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
 from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status, workflow_run
-from tests.virtual_time import VirtualTime
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
 HEAD = "0" * 39 + "1"
@@ -356,34 +354,6 @@ def test_a_list_is_read_to_its_end_or_to_three_thousand(
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(comments)]
     assert github.find_comment(7, re.compile("<!-- mine -->")) is None
     assert len(api.asked) == requests
-
-
-@pytest.mark.slow
-def test_the_runs_of_a_process_ask_at_most_600_times_a_minute(api: GitHub) -> None:
-    """A fleet of 30 that looks at checks every 10 s would ask more often."""
-    time = VirtualTime()
-    budget, clock = TokenBudget([GITHUB_CALLS]), time.clock()
-    turn = partial(budget.turn, clock=clock)
-    runs = [GitHubApi(api.url, TOKEN, REPOSITORY, throttle=turn).within(120.0) for _ in range(2)]
-    times: list[float] = []
-    for number in range(1300):
-        runs[number % 2].tip(FIX)
-        times.append(clock.monotonic())
-    for github in runs:
-        github.close()
-    assert max(sum(at <= other < at + 60.0 for other in times) for at in times) == 600
-    assert times[-1] < 130.0
-
-
-def test_a_turn_that_comes_too_late_is_trouble_that_passes(api: GitHub) -> None:
-    time = VirtualTime()
-    budget, clock = TokenBudget([Limit(1, 60.0)]), time.clock()
-    github = GitHubApi(api.url, TOKEN, REPOSITORY, throttle=partial(budget.turn, clock=clock))
-    github.tip(FIX)
-    with pytest.raises(GitHubUnavailableError, match="up to 600 requests a minute") as caught:
-        github.within(2.0).tip(FIX)
-    github.close()
-    assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ OUTPUTS = {
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_step(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).tasks[0]
+    return read_step(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).inputs
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
@@ -58,16 +57,12 @@ def faults(folder: Path, *argv: str, **env: str) -> list[str]:
     ]
 
 
-def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_path: Path) -> None:
-    (tmp_path / "mogplex.yml").write_text("timeout: 4m\n")
-    given: dict[str, str] = {}
-    seconds = [read(tmp_path).timeout]
-    for name, text in {"RUN_FILE": "mogplex.yml", "TIMEOUT": "3m"}.items():
-        given[f"MOGPLEX_{name}"] = text
-        seconds.append(read(tmp_path, **given).timeout)
+def test_a_flag_wins_over_github_over_variable_over_default(tmp_path: Path) -> None:
+    given = {"MOGPLEX_TIMEOUT": "3m"}
+    seconds = [read(tmp_path).timeout, read(tmp_path, **given).timeout]
     given["INPUT_TIMEOUT"] = "2m"
     seconds += [read(tmp_path, **given).timeout, read(tmp_path, "--timeout", "1m", **given).timeout]
-    assert seconds == [30 * 60, 4 * 60, 3 * 60, 2 * 60, 60]
+    assert seconds == [30 * 60, 3 * 60, 2 * 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +75,7 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
         ),
         ([], {"INPUT_BASE-BRANCH": "dev"}, {"base_branch": "dev"}),
         ([], {"MOGPLEX_BASE_BRANCH": "dev"}, {"base_branch": "dev"}),
-        ([], {"MOGPLEX_REPO_ID": REPO_ID}, {"repo": REPO_ID, "repos": (REPO_ID,)}),
+        ([], {"MOGPLEX_REPO_ID": REPO_ID}, {"repo": REPO_ID}),
         (
             ["--harness=Codex"],
             {"INPUT_ANNOTATIONS": "NONE"},
@@ -97,20 +92,12 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
                 "create_branch": True,
                 "on_interrupt": "cancel",
                 "repo": "acme/web",
-                "is_for_many_repos": False,
             },
         ),
         (["--branch=x"], {}, {"create_branch": None}),
         (["--run-options=worktreeId: w"], {}, {"create_branch": None}),
         (["--run-options=worktreeId: "], {}, {"create_branch": True}),
         (["--branch=x", "--create-branch"], {}, {"create_branch": True}),
-        (
-            ["--repo= acme/web\n acme/api "],
-            {},
-            {"repos": ("acme/web", "acme/api"), "is_for_many_repos": True},
-        ),
-        (["--repo=acme/*"], {}, {"repos": ("acme/*",), "is_for_many_repos": True}),
-        (["--repo=acme/we?"], {}, {"is_for_many_repos": True}),
         (["--require=Change, Pull-Request"], {}, {"require": {"change", "pull-request"}}),
         (
             ["--require= checks ,\n change "],
@@ -181,20 +168,13 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str) -> Non
     assert sent == expected | {str(spec.api_field): value}
 
 
-@pytest.mark.parametrize("form", ["flag", "text", "mapping"])
-def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str) -> None:
-    text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7', 1e400], text: 2026-11-25}\nworktreeId: w"
-    document = f"run-options:{' |' if form == 'text' else ''}\n{textwrap.indent(text, '  ')}\n"
-    (tmp_path / "mogplex.yml").write_text(document)
-    sent = read(
-        tmp_path, f"--run-options={text}" if form == "flag" else "--run-file=mogplex.yml"
-    ).start_request("r")
-    new = {"list": [1, 1.5, True, None, "no", "7", "1e400"], "text": "2026-11-25"}
-    assert sent == {
+def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path) -> None:
+    text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, '7', 1e400]}\nworktreeId: w"
+    assert read(tmp_path, f"--run-options={text}").start_request("r") == {
         "repoId": "r",
         "prompt": "Fix it",
         "conversationId": "c1",
-        "new": new,
+        "new": {"list": [1, 1.5, True, None, "7", "1e400"]},
         "worktreeId": "w",
     }
 
@@ -232,20 +212,11 @@ def test_a_name_that_people_try_is_unknown_and_the_input_is_named(
     tmp_path: Path, name: str, successor: str
 ) -> None:
     spec, variable = inputs()[successor], name.upper().replace("-", "_")
-    (tmp_path / "mogplex.yml").write_text(f"{name}: x")
-    told = [
-        problem.remedy
-        for problem in problems(tmp_path, f"--{name}=x", MOGPLEX_RUN_FILE="mogplex.yml")
-    ]
+    told = [problem.remedy for problem in problems(tmp_path, f"--{name}=x")]
     given = {f"MOGPLEX_{variable}": "x", f"INPUT_{name.upper()}": "x"}
     told += [found.rpartition("input ")[2] for found in warnings(tmp_path, **given)]
     flag = f"{spec.variables[0]} instead. Other" if spec.is_secret else f"--{successor} instead."
-    written = (
-        flag,
-        f"{successor} instead.",
-        f"{successor} instead.",
-        f"{spec.variables[0]} instead.",
-    )
+    written = (flag, f"{successor} instead.", f"{spec.variables[0]} instead.")
     assert [remedy[: len(f"Use {text}")] for remedy, text in zip(told, written, strict=True)] == [
         f"Use {text}" for text in written
     ]
@@ -309,10 +280,20 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
             ],
             [],
         ),
-        # The other flags cannot be told apart: none of them is missing. The prompt may stand in the
-        # run file.
+        # The other flags cannot be told apart: none of them is missing.
         (["--timeout"], ["flag --timeout needs a value"]),
-        (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
+        *(
+            (["--prompt=x", f"--run-options={text}"], [f"run-options {fault}"])
+            for text, fault in (
+                ("- a", "is not a YAML mapping without anchors"),
+                ("a: &x 1\nb: *x", "is not a YAML mapping without anchors"),
+                ("a: [", "is not YAML"),
+                ("a: !!int ''", "is not YAML"),
+                ("a: " + "[" * 2_000, "is not YAML"),
+                ("a: 2026-11-25", "has a value that JSON does not have, such as a date"),
+                ("a: .inf", "has a value that JSON does not have, such as a date"),
+            )
+        ),
         (
             ["--prompt=x", "--run-options=repoId: x"],
             ["run-options sets repoId, which has its own input"],

@@ -77,8 +77,6 @@ OF_EACH_KIND = {
         ("idempotency-key", "ci-7-$agent", None),
         ("matrix", "[" * 100_000, "is not JSON"),
         ("matrix", "9" * 5_000, "is not JSON"),
-        ("max-parallel", "0" * 9 + "5", None),
-        ("max-parallel", "0" * 5_000 + "5", "is not a whole number from 1 to 999"),
     ],
 )
 def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
@@ -98,7 +96,7 @@ def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
         ("repo", "git@github.com:acme/web/", "acme/web"),
         ("repo", "@acme/" + "w" * 394, "acme/" + "w" * 394),
         ("repo", "@acme/" + "w" * 395, None),  # longer texts would take time
-        ("repo", ", acme/web, acme/api;", "acme/web acme/api"),
+        ("repo", "@acme / web", "acme/web"),
         ("branch", "a " * 128 + "b", None),
         ("branch", "fix it..", None),
         ("on-timeout", "detaach", "detach"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from signal import SIGTERM
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,15 +16,13 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
-from mogplex_ci.run.fleet import ending_of_fleet
-from mogplex_ci.run.plan import StepRun
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.step.planning import only_run, planned_runs
+from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
-from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
 
@@ -199,19 +196,18 @@ def github(stream: io.StringIO | None = None) -> Job:
     return Job(stream or io.StringIO())
 
 
-def planned(**fields: Any) -> StepRun:
-    """The only run of a step."""
-    return only_run(inputs(**fields), github())
+def planned(**fields: Any) -> Plan:
+    """The run of a step."""
+    return plan_of(inputs(**fields), github())
 
 
-def alone(run: RunFacts) -> StepFacts:
-    """A step with this one run."""
-    return StepFacts(run.ending, run.task, [run], planned=1, subject=run)
+def step_of(run: RunFacts) -> StepFacts:
+    """A step with this run."""
+    return StepFacts(run.ending, run.task, run)
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> RunFacts:
-    run = planned(**fields)
-    return facts_of(ended or result(), Sanitizer(), github(), run, 0.0, 727.0)
+    return facts_of(ended or result(), Sanitizer(), github(), planned(**fields), 727.0)
 
 
 SUCCESSFUL = (
@@ -269,44 +265,32 @@ SUCCESSFUL_BEFORE = (
 
 
 class OneRun(NamedTuple):
-    """A run of a step: what was told of it, its end, and the inputs of its task."""
+    """A step's run: what was told of it, its end, and the inputs."""
 
     ended: RunResult
     updates: Iterable[Update] = ()
-    repo: str = "acme/web"
     inputs: Mapping[str, Any] = MappingProxyType({})
 
 
 def written(
-    folder: Path | None,
-    runs: Sequence[OneRun],
-    *,
-    is_fleet: bool = False,
-    broke: RunResult | None = None,
+    folder: Path | None, one: OneRun, *, broke: RunResult | None = None
 ) -> tuple[str, Mapping[str, CleanText | None]]:
     """Let a step write every report into ``folder``, and return its log and outputs.
 
-    ``broke`` is how a step ended none of whose runs did.
+    ``broke`` is how a step ended whose run did not.
     """
-    stream, times, stop = io.StringIO(), count(727, 60), Stop()
+    stream, times = io.StringIO(), count(727, 60)
     job = Job(stream, folder)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
-    tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
-    recorder.begin(tasks, [])
-    found = [(task, repo(one.repo)) for task, one in zip(tasks, runs, strict=True)]
-    steps = planned_runs(found, job, recorder.safe)
-    if is_fleet or runs[0].updates or runs[0].ended.details.run:
-        recorder.begin_runs(steps, None if is_fleet else steps[0])
-    else:
-        broke = runs[0].ended  # the step ended before it had a run
-    for step, one in zip(steps, () if broke else runs, strict=not broke):
+    recorder.begin(inputs(output_dir=folder, **one.inputs), [])
+    ended = broke or one.ended
+    if one.updates or one.ended.details.run:
+        recorder.begin_run(plan_of(inputs(output_dir=folder, **one.inputs), job))
         for update in one.updates:
-            recorder.on(step, update)
-        recorder.end_run(step, one.ended)
-    ends = [one.ended.ending for one in runs]
-    if any(end.result is Result.INTERRUPTED for end in ends):
-        stop.request(SIGTERM)
-    recorder.finish(broke.ending if broke else ending_of_fleet(ends, stop) if is_fleet else ends[0])
+            recorder.on(update)
+        if broke is None:
+            recorder.end_run(one.ended)
+    recorder.finish(ended.ending)
     log = stream.getvalue()
     assert not re.search("report failed|Could not write", log), log
     return log, job.outputs
@@ -323,7 +307,7 @@ def log_of_each(
     """Return what GitHub shows when each of these updates is made only after the one before it was
     written.
     """
-    log, _ = written(None, [OneRun(ended or result(), updates, inputs=fields)])
+    log, _ = written(None, OneRun(ended or result(), updates, inputs=fields))
     return read_log(log.replace("│\xa0", "│ "))  # as it looks
 
 

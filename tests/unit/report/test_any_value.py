@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -129,11 +128,7 @@ RUNS = st.fixed_dictionaries(
 BATCHES = st.lists(st.lists(EVENTS, max_size=5), max_size=3)
 
 
-RunData = tuple[str, dict[str, Any], list[list[dict[str, Any]]]]
-"""Repository, run and events."""
-
-
-def told(repo: str, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> OneRun:
+def told(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> OneRun:
     """Return a run with these events."""
     run, timeline = answers.run(run_data), Timeline()
     updates: list[Any] = [starting(), Started(run, "key", joined=False, owned=True)]
@@ -145,59 +140,46 @@ def told(repo: str, run_data: dict[str, Any], batches: list[list[dict[str, Any]]
     return OneRun(
         RunResult(ending_of_run(run, timeline), RunDetails(run=run, followed=timeline)),
         updates,
-        repo,
     )
 
 
-def check_files(folder: Path, runs: list[Result]) -> None:
-    """Check the files of runs that ended like this."""
+def check_files(folder: Path, result: Result) -> None:
+    """Check the files of a run that ended like this."""
     file = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     Draft202012Validator(load_schema("result")).validate(file)
-    ends = file["runs"] or [file]
-    assert [end["result"] for end in ends] == runs
+    assert file["result"] == result
     lines = (folder / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
-    counts = sum(end["events"]["count"] for end in ends)
-    assert len([line for line in map(json.loads, lines) if "status" not in line]) == counts
+    events = [line for line in map(json.loads, lines) if "status" not in line]
+    assert len(events) == file["events"]["count"]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3), st.booleans())
-def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: bool) -> None:
-    runs, is_fleet = [told(*run) for run in data], is_fleet or len(data) > 1
-    results = [run.ended.ending.result for run in runs]
+@given(RUNS, BATCHES)
+def test_every_report_says_how_the_run_ended(
+    run: dict[str, Any], batches: list[list[dict[str, Any]]]
+) -> None:
+    one = told(run, batches)
+    result = one.ended.ending.result
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder).resolve()
-        text, outputs = written(workspace, runs, is_fleet=is_fleet)
+        text, outputs = written(workspace, one)
         summary, page = (
             (workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html")
         )
-        check_files(workspace, results)
-    log, endings = (
-        read_log(text),
-        [f"{result.row.mark} {result.row.headline}" for result in results],
-    )
-    said = [
-        match[1]
-        for line in log.timeline
-        if (match := re.match(rf"(?:\[.*\] )?({'|'.join(endings)})\b", line))
-    ]
-    assert sorted(said) == sorted(endings)
-    assert all(f"**{result.row.headline}** after " in summary for result in results)
+        check_files(workspace, result)
+    log, said = read_log(text), f"{result.row.mark} {result.row.headline}"
+    assert len([line for line in log.timeline if re.match(rf"{said}\b", line)]) == 1
+    assert f"**{result.row.headline}** after " in summary
     errors = [
         annotation
         for annotation in log.annotations
         if annotation.properties.get("title") == "Mogplex"
     ]
-    assert len(errors) == min(sum(result is not Result.SUCCESS for result in results), 10)
-    assert [row["result"] for row in json.loads(outputs["results"] or "")] == results
-    if len(runs) > 1:
-        assert len(re.findall("^<summary>[✔✘⏸→] ", summary, re.MULTILINE)) == len(runs)
-        assert page.count('<details class="card"') == len(runs)
-    else:
-        times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
-        assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
-        assert f"<h1>{results[0].row.headline}</h1>" in page
-        assert outputs["result"] == results[0].value
+    assert len(errors) == (result is not Result.SUCCESS)
+    times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
+    assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
+    assert f"<h1>{result.row.headline}</h1>" in page
+    assert outputs["result"] == result.value
 
 
 def unshowable() -> list[list[dict[str, Any]]]:
@@ -216,19 +198,15 @@ def unshowable() -> list[list[dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("runs", [1, 2])
-def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(runs: int, tmp_path: Path) -> None:
-    run = told("acme/web", {"runId": "r-1", "status": "success"}, unshowable())
-    log, _ = written(tmp_path.resolve(), [run] * runs, is_fleet=runs > 1)
-    shown = [
+def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
+    run = told({"runId": "r-1", "status": "success"}, unshowable())
+    log, _ = written(tmp_path.resolve(), run)
+    lines = [line.strip() for line in read_log(log).shown]
+    assert [line for line in lines if re.search("before|behind|cannot", line)] == [
         "[00:00]   before",
         "An event cannot be shown here; the events file would have it",
         "[00:00]   behind",
     ]
-    logs = [file.read_text(encoding="utf-8") for file in tmp_path.glob("run-logs/*")]
-    every_line = [line for each in (log, *logs) for line in read_log(each).shown]
-    lines = [line.strip() for line in every_line if re.search("before|behind|cannot", line)]
-    assert lines == shown * runs
-    assert (tmp_path / "report.html").read_text().count("An event cannot be shown here") == runs
+    assert (tmp_path / "report.html").read_text().count("An event cannot be shown here") == 1
     events = [json.loads(line) for line in (tmp_path / "events.ndjson").read_text().splitlines()]
-    assert [event["id"] for event in events if "id" in event] == ["1", "2", "3"] * runs
+    assert [event["id"] for event in events if "id" in event] == ["1", "2", "3"]

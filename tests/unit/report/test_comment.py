@@ -19,7 +19,7 @@ from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.github import REPOSITORY, TOKEN, GitHub
-from tests.unit.report.events import alone, facts, planned, result, run
+from tests.unit.report.events import facts, result, run, step_of
 from tests.virtual_time import VirtualTime
 
 
@@ -38,11 +38,11 @@ class Commenting:
 
     def start(self) -> None:
         """Write the comment of the run's start."""
-        self.report.on(planned(), Started(run(), "key", joined=False, owned=True))
+        self.report.on(Started(run(), "key", joined=False, owned=True))
 
     def end(self, ending: Result) -> None:
         """Write the comment of the run's end."""
-        self.report.end(alone(facts(result(ending))))
+        self.report.end(step_of(facts(result(ending))))
 
     @property
     def said(self) -> list[str]:

@@ -14,16 +14,14 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged, InstallLog
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import Feed, alone, call, delta, event, facts, planned
+from tests.unit.report.events import Feed, call, delta, event, facts, step_of
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
-RUN = planned()
 
 
 @pytest.fixture
@@ -38,16 +36,15 @@ def path(tmp_path: Path) -> Path:
 def report(path: Path) -> EventsFile:
     report = EventsFile(path, SAFE)
     report.begin()
-    report.begin_runs([RUN])
     return report
 
 
 def test_events_are_written_as_they_come_one_a_line(path: Path, report: EventsFile) -> None:
     feed = Feed()
-    report.on(RUN, feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
+    report.on(feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
     first = path.read_text(encoding="utf-8")
-    report.on(RUN, feed.arrived(event("log", "two", 2), event("log", "six", 3)))
-    report.end_run(alone(facts()).runs[0])
+    report.on(feed.arrived(event("log", "two", 2), event("log", "six", 3)))
+    report.end_run(facts())
     lines = path.read_text(encoding="utf-8").split("\n")
     assert first == lines[0] + "\n"
     assert [json.loads(line)["message"][:3] for line in lines[:-1]] == ["one", "two", "six"]
@@ -102,7 +99,7 @@ def test_events_behind_words_that_are_not_complete(
     feed, written = Feed(), list[str]()
     for arriving, messages in steps:
         events = [delta(item) if isinstance(item, str) else item for item in arriving]
-        report.on(RUN, feed.arrived(*events) if events else feed.quiet())
+        report.on(feed.arrived(*events) if events else feed.quiet())
         written += messages
         assert [
             json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()
@@ -114,12 +111,10 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report = Diagnostics(SAFE, path, shown.append, warn=Mock(side_effect=AssertionError))
     report.begin()
     report.request("GET", "/repos", status=None, milliseconds=1.26)
-    report.on(RUN, Waiting(UnreachableError("no answer"), 3.0))
-    report.on(StepRun(1, SAFE.line("[a]"), RUN.plan), Feed().arrived(event("log", "one")))
-    report.on(
-        RUN, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),)))
-    )
-    report.end(alone(facts()))
+    report.on(Waiting(UnreachableError("no answer"), 3.0))
+    report.on(Feed().arrived(event("log", "one")))
+    report.on(GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),))))
+    report.end(step_of(facts()))
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line) for line in shown] == entries
     times = [entry.pop("time") for entry in entries]
@@ -147,7 +142,7 @@ def test_diagnostics_do_not_hold_the_log_of_an_installation() -> None:
     """It may have values in it that the step does not know."""
     shown: list[str] = []
     report = Diagnostics(SAFE, None, shown.append, warn=Mock(side_effect=AssertionError))
-    report.on(RUN, InstallLog(Untrusted("npm login --otp 402217")))
+    report.on(InstallLog(Untrusted("npm login --otp 402217")))
     (line,) = shown
     assert json.loads(line)["event"] == "InstallLog"
     assert "402217" not in line

@@ -142,7 +142,7 @@ CASES = {
         SUCCESSFUL_BEFORE,
         started={"joined": True},
         later=[u.Polling("this server has no event stream"), u.Trouble(TROUBLE), u.Recovered(61.0)],
-        inputs={"base_url": "https://mogplex.acme.example/", "task": "nightly"},
+        inputs={"base_url": "https://mogplex.acme.example/"},
         joined=True,
         artifact=Untrusted("-" * 60_000),
     ),
@@ -274,10 +274,6 @@ CASES = {
 }
 
 
-STEPS = {name: [name] for name in CASES}
-STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unchanged"]
-
-
 def words_of(page: str) -> str:
     """Return the lines of a page that have words, without what only styles it, and with the lines
     that draw.
@@ -287,10 +283,9 @@ def words_of(page: str) -> str:
     return "".join(f"{' '.join(line.split())}\n" for line in lines if line.strip())
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", CASES)
 def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
-    runs = [CASES[one] for one in STEPS[name]]
-    log, outputs = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
+    log, outputs = written(tmp_path.resolve(), CASES[name])
     told = "".join(f"{name}={value}\n" for name, value in outputs.items() if value)
     names = {
         "summary": "summary.md",
@@ -312,10 +307,10 @@ def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
 def test_pages_are_built_as_before(tmp_path: Path) -> None:
     """Their tags, with what styles them, has them read aloud and lets them fold."""
     outlines = []
-    for name in ("several runs", "dry run", "followed", "hostile", "wrong inputs"):
-        cases, folder = STEPS[name], tmp_path / name
+    for name in ("success", "dry run", "followed", "hostile", "wrong inputs"):
+        folder = tmp_path / name
         folder.mkdir()
-        written(folder.resolve(), [CASES[one] for one in cases], is_fleet=len(cases) > 1)
+        written(folder.resolve(), CASES[name])
         page = (folder / "report.html").read_text(encoding="utf-8")
         outlines.append(f"======== {name}\n{outline_of(page)}")
     check_golden("reports/pages.txt", normalized("".join(outlines)))

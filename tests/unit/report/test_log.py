@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from mogplex_ci.platforms.system import System
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.plan import StepRun
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     EventsMissing,
@@ -35,28 +33,24 @@ from mogplex_ci.run.updates import (
 )
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.github_log import GitHubLog, read_log
+from tests.github_log import GitHubLog
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,
     SUCCESSFUL,
     Feed,
-    OneRun,
     call,
     delivery,
     delta,
     event,
     facts,
-    github,
     log_of,
     log_of_each,
     log_of_events,
     planned,
-    repo,
     result,
     run,
     starting,
-    written,
 )
 
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
@@ -433,94 +427,6 @@ def test_never_more_than_ten_annotations_of_a_level() -> None:
     assert levels(log_of(*many)) == ["warning"] * 10
 
 
-def updates_of(*items: dict[str, Any]) -> list[Update]:
-    """All events of a run at once, and its end."""
-    feed = Feed()
-    return [feed.arrived(*items), feed.ended()]
-
-
-@pytest.mark.parametrize(
-    ("failures", "last"),
-    [
-        (9, "[acme/repo-8] The run failed: Tests fail. Read the agent's last actions."),
-        (10, "[acme/repo-9] The run failed: Tests fail. Read the agent's last actions."),
-        (12, "3 more runs failed: the table at the end of the log has the reasons."),
-    ],
-)
-def test_the_last_annotation_of_many_failures_counts_the_rest(failures: int, last: str) -> None:
-    names = [f"acme/repo-{number}" for number in range(failures)]
-    runs = [OneRun(result(Result.FAILED, repo=repo(name), **FAILURE), repo=name) for name in names]
-    text, _ = written(None, runs, is_fleet=True)
-    log = read_log(text)
-    assert levels(log) == ["error"] * min(failures, 10)
-    assert log.annotations[-1].text == last
-    for name in names:
-        assert re.search(rf"\[{name}\] The run failed:\sTests fail\.", text)
-        assert re.search(rf"^✘ failed +{name} .* RUN_FAILED:\sTests fail", text, re.MULTILINE)
-
-
-def test_the_logs_of_runs_of_several_that_succeeded_are_files_of_output_dir(
-    tmp_path: Path,
-) -> None:
-    """What an earlier step left there is removed, unless it is no log of ours."""
-    folder = tmp_path / "run-logs"
-    folder.mkdir()
-    for name in ("7-acme-old.log", "server.log"):
-        (folder / name).write_text("old")
-    runs = [
-        OneRun(result(Result.SUCCESS, *SUCCESSFUL), updates_of(*SUCCESSFUL), "acme/web"),
-        OneRun(result(Result.FAILED, **FAILURE), repo="acme/api"),
-        OneRun(
-            result(Result.SUCCESS, *SUCCESSFUL),
-            updates_of(*SUCCESSFUL),
-            inputs={"task": "../a b/C:"},
-        ),
-    ]
-    text, _ = written(tmp_path.resolve(), runs, is_fleet=True)
-    files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-    assert sorted(files) == ["1-acme-web.log", "3-acme-web-..-a-b-C.log", "server.log"]
-    assert "agent: done after" in files["1-acme-web.log"]
-    assert [group.title for group in read_log(text).groups if "log" in group.title] == [
-        "[acme/api] The run's log"
-    ]
-    assert re.search(
-        r"✔ Run succeeded after .* \(log:\srun-logs/1-acme-web\.log\)$", text, re.MULTILINE
-    )
-
-
-def test_a_log_that_cannot_be_a_file_stays_in_the_job_log(tmp_path: Path) -> None:
-    (tmp_path / "run-logs").write_text("a file where the folder would be")
-    runs = [OneRun(result(), updates_of(*SUCCESSFUL)) for _ in range(2)]
-    text, _ = written(tmp_path.resolve(), runs, is_fleet=True)
-    assert text.count("The run's log") == 2
-    assert "(log: " not in text
-
-
-def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
-    stream, safe = io.StringIO(), Sanitizer()
-    log = Log(github(stream), safe, lambda: 0.0)
-    only = planned()
-    names = [safe.line("[run {}]", number) for number in range(100)]
-    runs = [StepRun(at, name, only.plan) for at, name in enumerate(names)]
-    log.begin_runs(runs)
-    log.on(
-        runs[0],
-        Feed().arrived(
-            *(event("log", f"{number} " + "word " * 50, number) for number in range(500))
-        ),
-    )
-    log.end_run(facts()._replace(number=0, name=names[0]))
-    (group,) = [
-        group
-        for group in read_log(stream.getvalue()).groups
-        if group.title == "[run 0] The run's log"
-    ]
-    assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
-    assert 20_400 < sum(size_in_log(line) for line in group.lines) < 2 * 2**20 / 100 + 100
-    assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
-    assert group.lines[-1].startswith("To check the run: ")
-
-
 def finding(**payload: Any) -> dict[str, Any]:
     return event("log", "Unused variable", **payload)
 
@@ -589,11 +495,11 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
     """GitLab's runner cuts a log at 4 MiB; its time stamps take 32 bytes of each line."""
     stream = io.StringIO()
     platform = {PLAIN: Plain, GITLAB: GitLab}[system](system, {}, stream)
-    log = Log(platform, Sanitizer(), lambda: 0.0)
+    log = Log(platform, Sanitizer())
     only = planned()
-    log.begin_runs([only])
-    log.on(only, Feed().arrived(*flood, delivery(2)))
-    log.on(only, Heartbeat(run(), 600.0, 60.0, 0.0))
+    log.begin_run(only)
+    log.on(Feed().arrived(*flood, delivery(2)))
+    log.on(Heartbeat(run(), 600.0, 60.0, 0.0))
     log.end_run(facts(result(Result.FAILED, *SUCCESSFUL, **FAILURE)))
     lines = stream.getvalue().splitlines()
     assert 3_000_000 < sum(map(size_in_log, lines)) < 3_200_000
@@ -612,13 +518,13 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
 def test_a_long_log_has_no_more_events() -> None:
     stream = io.StringIO()
     platform = Plain(PLAIN, {}, stream)
-    log = Log(platform, Sanitizer(), lambda: 0.0)
+    log = Log(platform, Sanitizer())
     only = planned()
-    log.begin_runs([only])
+    log.begin_run(only)
     platform.log_size = 3 * 2**20 - 200
     failed_calls = [part for at in range(9) for part in call("Bash", at, at + 1, state="error")]
     notes = [event("log", f"note {at}", 10 + at) for at in range(9)]
-    log.on(only, Feed().arrived(*failed_calls, *notes, delivery(20)))
+    log.on(Feed().arrived(*failed_calls, *notes, delivery(20)))
     lines = stream.getvalue().splitlines()
     assert sum("Bash" in line for line in lines) == 2, "they had room"
     assert not any("note" in line for line in lines)
@@ -634,17 +540,6 @@ def test_diagnostics_stop_before_they_drown_the_result() -> None:
     for _ in range(3_300):
         platform.debug(Sanitizer().line("x" * 960))
     assert sum(map(size_in_log, stream.getvalue().splitlines())) < 3 * 2**20 + 1_000
-
-
-def test_the_kept_logs_of_a_fleet_leave_room_for_its_table() -> None:
-    runs = [
-        OneRun(result(Result.FAILED, *SUCCESSFUL, **FAILURE), [Feed().arrived(*SHORT_WORDS)])
-        for _ in range(5)
-    ]
-    text, _ = written(None, runs, is_fleet=True)
-    assert sum(map(size_in_log, text.splitlines())) < 2_200_000
-    assert text.count("The run's log") == 5
-    assert len(re.findall("(?m)^✘ failed +acme/web", text)) == 5
 
 
 def test_a_line_about_a_wait_gives_the_reason_when_it_changes() -> None:

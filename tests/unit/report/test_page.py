@@ -11,17 +11,17 @@ from typing import Any, get_args
 import pytest
 
 from mogplex_ci.report import blocks
-from mogplex_ci.report.html import PAGE_LIMIT, Picture, entries_of, page, part_of
+from mogplex_ci.report.html import PAGE_LIMIT, Picture, entries_of, page
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import SUCCESSFUL, alone, call, delta, event, facts, result
+from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result, step_of
 
 TOOLS = [item for number in range(40) for item in call(f"tool {number}", number, number)]
 
 
 def page_of(ended: RunResult, **fields: Any) -> str:
-    safe, step = Sanitizer(), alone(facts(ended, **fields))
-    return "".join(page(step, [part_of(step.runs[0], safe)], safe))
+    safe, step = Sanitizer(), step_of(facts(ended, **fields))
+    return "".join(page(step, safe))
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_the_page_loads_nothing_sends_nothing_and_runs_nothing() -> None:
             ['class="bar call bad"', ">denied, 1s<"],
         ),
         ([delta("So:\n\n```\nif x:\n    y()\n```\n")], ["So:\n\n```\nif x:\n    y()\n```</span>"]),
-        (TOOLS, ['id="r1-f11"', "other tools<b>29</b>"]),
+        (TOOLS, ['id="f11"', "other tools<b>29</b>"]),
     ],
     ids=["a denied call", "a fence", "many tools"],
 )
 def test_a_part_of_the_page(items: Sequence[dict[str, Any]], shown: list[str]) -> None:
     text = page_of(result(Result.SUCCESS, *items))
     assert [text.count(part) for part in shown] == [1] * len(shown)
-    assert 'id="r1-f12"' not in text
+    assert 'id="f12"' not in text
 
 
 def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
@@ -149,7 +149,7 @@ def test_bars_and_ticks_stay_inside(seconds: float) -> None:
 
 def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
     events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(20)]
-    run = alone(facts(result(Result.SUCCESS, *SUCCESSFUL, *events))).runs[0]
+    run = facts(result(Result.SUCCESS, *SUCCESSFUL, *events))
     entries = entries_of(run, Sanitizer(), room=PAGE_LIMIT // 100)
     assert [entry.text for entry in entries if entry.text.startswith("line")] == [
         f"line {n}." for n in range(20)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.facts import ending_facts, facts_of, state_of_runs
+from mogplex_ci.report.facts import ending_facts, facts_of
 from mogplex_ci.run.result import Gate, Result, Round, RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
@@ -80,7 +80,7 @@ def test_a_stopped_step_says_one_of_three(
 def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     ended = result()
     doubt = RunResult(ended.ending._replace(cause="the API is not available"), IN_DOUBT)
-    said = facts_of(doubt, Sanitizer(), github(), planned(), 0.0, 1.0)
+    said = facts_of(doubt, Sanitizer(), github(), planned(), 1.0)
     assert said.key == "key-1"
     assert said.ending.may_go_on
     assert said.ending.error is not None
@@ -94,7 +94,6 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
         Sanitizer(),
         github(),
         plan,
-        0.0,
         1.0,
     )
     assert said.ending.error is not None
@@ -108,34 +107,8 @@ def test_a_rerun_is_not_said_to_find_the_run_of_a_later_round() -> None:
     first = Round("run-1", None, (Gate("checks", False, "passed checks", "a check failed"),))
     details = IN_DOUBT._replace(run=run("success"), unanswered_key="key-1-r2-a1", rounds=(first,))
     ending = result().ending._replace(result=Result.TIMEOUT, cause="it took too long")
-    said = facts_of(RunResult(ending, details), Sanitizer(), github(), planned(), 0.0, 1.0)
+    said = facts_of(RunResult(ending, details), Sanitizer(), github(), planned(), 1.0)
     assert (said.ending.remedy or "").endswith("Its key: key-1-r2-a1. Cancel it in Mogplex.")
     live = RunDetails(run=run("streaming"), key="key-1-r2-a1", rounds=(first,))
-    said = facts_of(RunResult(ending, live), Sanitizer(), github(), planned(), 0.0, 1.0)
+    said = facts_of(RunResult(ending, live), Sanitizer(), github(), planned(), 1.0)
     assert said.ending.remedy == "The run is still running; this step stopped following it."
-
-
-def runs_after_stop(*runs: RunDetails, **fields: Any) -> str:
-    """Return what a stopped step says about its runs."""
-    stop = Stop()
-    stop.request(SIGTERM)
-    ending = interrupted(stop)
-    return state_of_runs(
-        [
-            facts_of(RunResult(ending, details), Sanitizer(), github(), planned(**fields), 0.0, 1.0)
-            for details in runs
-        ]
-    )
-
-
-def test_a_step_with_several_runs_counts_those_that_are_left() -> None:
-    """The part of each says who acts next: the clean-up leaves a run that `on-interrupt: detach`
-    has left, and of a run without an id no command is known.
-    """
-    ended = LIVE._replace(run=run("success"))
-    assert runs_after_stop(ended, LIVE, IN_DOUBT) == (
-        "2 of 3 runs are or may still be running; each run's section says why and what to do."
-    )
-    assert runs_after_stop(ended) == "All runs have finished."
-    assert runs_after_stop(RunDetails()) == "No run was started."
-    assert runs_after_stop(LIVE, ended, dry_run="slow") == "No run was started."

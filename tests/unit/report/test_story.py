@@ -73,13 +73,12 @@ SAMPLES: dict[Matter, tuple[Callable[[], RunResult], str]] = {
 
 
 def test_each_matter_of_a_run_has_a_sample() -> None:
-    of_steps = {Matter.RUNS}
-    assert {*SAMPLES} == {*Matter} - of_steps
+    assert {*SAMPLES} == {*Matter}
 
 
 def texts_of(ended: RunResult, folder: Path) -> dict[Reader, str]:
     """Return what each report has of a step with one run that ended like this."""
-    log, _ = written(folder.resolve(), [OneRun(ended, updates=(starting(),))])
+    log, _ = written(folder.resolve(), OneRun(ended, updates=(starting(),)))
     safe = Sanitizer()
     comment = told_to(Reader.COMMENT, story_of_run(facts(ended), safe))
     return {
@@ -114,38 +113,12 @@ def test_a_report_leaves_out_what_the_table_says() -> None:
             assert (blocks[0] in told_to(reader, story)) is not left_out, (matter, reader)
 
 
-def never_started(kind: Result, **ending: Any) -> OneRun:
-    return OneRun(RunResult(Ending.of(kind, "it was not started", **ending)))
-
-
-def test_runs_that_were_never_started_share_one_line_and_one_annotation(tmp_path: Path) -> None:
-    skipped = [never_started(Result.SKIPPED, error_code="CANARY_FAILED")] * 9
-    failed = OneRun(result(Result.FAILED, cause="it broke", error_code="RUN_FAILED"))
-    log, _ = written(tmp_path.resolve(), [failed, *skipped], is_fleet=True)
-    names = ", ".join(f"[acme/web #{number}]" for number in range(2, 11))
-    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert log.replace("\xa0", " ").count(f"Not started: {names}") == 1
-    assert summary.count("<details>\n<summary>") == summary.count("Ids and counts") * 2 == 2
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").count(
-        '<details class="card"'
-    ) == 1
-
-
-def test_runs_that_could_not_be_started_are_counted_in_one_annotation(tmp_path: Path) -> None:
-    late = [never_started(Result.TIMEOUT, error_code="TIMEOUT")] * 3
-    log, _ = written(tmp_path.resolve(), late, is_fleet=True)
-    errors = [found.text for found in read_log(log).annotations if found.level == "error"]
-    assert errors == ["3 more runs failed: the table at the end of the log has the reasons."]
-    assert log.count("it was not started") == 0
-    assert log.count("It was not started") >= 3
-
-
 def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(tmp_path: Path) -> None:
     problems = tuple(Problem(f"input-{letter}", "is missing") for letter in "abcdefghijkl")
     ended = RunResult(
         Ending(Result.ERROR, 2, "wrong inputs", problems=problems, error_code="USAGE")
     )
-    log, _ = written(tmp_path.resolve(), [OneRun(ended)])
+    log, _ = written(tmp_path.resolve(), OneRun(ended))
     errors = [found.text for found in read_log(log).annotations if found.level == "error"]
     assert len(errors) == 10
     assert errors[-1] == "3 more wrong inputs: the log has them"

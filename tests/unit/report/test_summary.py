@@ -70,9 +70,9 @@ def test_in_the_image_a_command_names_the_image(
     assert f"\ndocker run --rm -e MOGPLEX_API_KEY {image} runs cancel {RUN_ID}\n" in text
 
 
-def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
+def test_a_step_that_breaks_before_its_run_has_ended_says_why(tmp_path: Path) -> None:
     broke = result(Result.ERROR, run=None, cause="this program is broken", remedy="Report it.")
-    log, _ = written(tmp_path.resolve(), [OneRun(result())] * 2, is_fleet=True, broke=broke)
+    log, _ = written(tmp_path.resolve(), OneRun(result()), broke=broke)
     files = ("summary.md", "report.html")
     texts = [log, *((tmp_path / file).read_text(encoding="utf-8") for file in files)]
     assert [text.count("This program is broken") for text in texts] == [1, 1, 1]
@@ -114,15 +114,3 @@ def test_what_the_service_says_of_a_failure_is_quoted() -> None:
 )
 def test_which_words_of_the_service_say_nothing(detail: str, is_empty: bool) -> None:
     assert says_nothing(detail) == is_empty
-
-
-def test_a_task_with_the_name_of_a_page_is_no_link(tmp_path: Path) -> None:
-    name = "https://example.com/pull/7"
-    ended = result(Result.SUCCESS, *SUCCESSFUL)
-    written(
-        tmp_path.resolve(), [OneRun(ended, inputs={"task": name}), OneRun(ended)], is_fleet=True
-    )
-    for file, link in (("summary.md", f"]({name})"), ("report.html", f'href="{name}"')):
-        text = (tmp_path / file).read_text(encoding="utf-8")
-        assert link not in text
-        assert name in text

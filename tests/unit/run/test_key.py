@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.models import Repo
 from mogplex_ci.platforms import detect
 from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, derive_key
 from mogplex_ci.step.planning import key_of
-from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import environment
 from tests.typed_inputs import typed_inputs
 
@@ -54,27 +52,17 @@ def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attemp
         assert re.fullmatch(r"[A-Za-z0-9._/-]+", each)
 
 
-def test_the_runs_of_a_step_never_share_it_and_it_knows_a_later_try(tmp_path: Path) -> None:
-    """Also where the names of repositories and tasks are alike, or nothing identifies the step."""
+def test_repositories_never_share_it_and_it_knows_a_later_try(tmp_path: Path) -> None:
+    """Also where their names are alike, or nothing identifies the step."""
     first, later = (
         {**environment("github", tmp_path), "GITHUB_RUN_ATTEMPT": attempt} for attempt in "12"
     )
-    untold = Untrusted(None)
-    repos = [Repo(repo_id, Untrusted("acme/web"), None, None, untold) for repo_id in ("1", "2")]
+    steps = [typed_inputs(repo=name) for name in ("acme/web", "acme/we_b", "acme/docs")]
     for env in (first, {}):
         platform = detect(env, StringIO())
-        tasks = [typed_inputs(task=task) for task in ("a b", "a_b")]
-        assert len({key_of(task, platform, repo).base for task in tasks for repo in repos}) == 4
-        steps = [
-            typed_inputs(repo=name, task=task)
-            for name in ("acme/web", "acme/docs")
-            for task in (None, "a b", "a_b")
-        ]
-        assert len({key_of(step, platform).base for step in steps}) == 6
-    assert [key_of(tasks[0], detect(env, StringIO())).later_attempt for env in (first, later)] == [
-        False,
-        True,
-    ]
+        assert len({key_of(step, platform).base for step in steps}) == 3
+    known = [key_of(steps[0], detect(env, StringIO())).later_attempt for env in (first, later)]
+    assert known == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -103,23 +91,21 @@ def test_a_local_runner_gets_a_new_key_for_each_step(
     assert given.base == "mine"
 
 
-def test_it_names_the_repository_unless_it_is_the_jobs_own_and_the_task(tmp_path: Path) -> None:
+def test_it_names_the_repository_unless_it_is_the_jobs_own(tmp_path: Path) -> None:
     """In whatever case the repository is written."""
     platform = detect(environment("github", tmp_path), StringIO())
-    own, same, other, task = (
+    own, same, other = (
         key_of(typed_inputs(**given), platform).base
         for given in (
             {"repo": "acme/web"},
             {"repo": "ACME/Web"},
             {"repo": "acme/docs"},
-            {"repo": "acme/web", "task": "links"},
         )
     )
     digest = "[0-9a-f]{16}"
     assert re.fullmatch(f"github-acme/web-9876543210-build-{digest}", own)
     assert same == own
     assert re.fullmatch(f"github-acme/web-9876543210-build-acme/docs-{digest}", other)
-    assert re.fullmatch(f"github-acme/web-9876543210-build-links-{digest}", task)
 
 
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])

@@ -1,4 +1,4 @@
-"""Which repositories ``repo`` stands for, and the messages for what stands for none."""
+"""Which repository ``repo`` stands for, and the messages for what stands for none."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.models import LIST_LIMIT
-from mogplex_ci.run.repositories import FIND_REPO, find_repo, find_repos
+from mogplex_ci.run.repositories import FIND_REPO, find_repo
 from tests.faults.world import World
 
 
@@ -56,16 +55,6 @@ def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
     assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
 
 
-def test_a_pattern_that_may_match_more_than_is_listed_says_what_to_do(world: World) -> None:
-    names = [f"acme/site-{number}" for number in range(LIST_LIMIT)]
-    world.new_case().inject("repos", status=200, body=repos_of(names), times="always")
-    with pytest.raises(UsageError) as caught:
-        find_repos(world.client(), ["acme/site-*"], timeout=5.0)
-    (problem,) = caught.value.problems
-    assert problem.fault.startswith("is looked up among 200 repositories, and")
-    assert problem.remedy == "Use narrower patterns."
-
-
 @pytest.mark.parametrize(
     ("listed", "wanted", "found", "is_hidden"),
     [
@@ -83,23 +72,6 @@ def test_a_hidden_repository_is_found_by_its_name_unless_another_one_has_it(
     world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
     one = find_repo(world.client(), wanted, timeout=5.0)
     assert (one.id[-1], one.hidden) == (str(found), is_hidden)
-    (matched,) = find_repos(world.client(), [wanted], timeout=5.0).values()
-    assert (matched.repos, matched.left_out) == ((one,), 0)
-
-
-def test_patterns_leave_hidden_repositories_out_and_count_them(world: World) -> None:
-    names = ["acme/web", "~acme/attic", "~acme/cellar", "acme/api", "other/x", "~other/y"]
-    world.new_case().inject("repos", status=200, body=repos_of(names), times="always")
-    found = find_repos(world.client(), ["acme/*", "*/x", "acme/attic"], timeout=5.0)
-    told = {
-        word: ([repo.full_name.text for repo in each.repos], each.left_out)
-        for word, each in found.items()
-    }
-    assert told == {
-        "acme/*": (["acme/api", "acme/web"], 2),
-        "*/x": (["other/x"], 0),
-        "acme/attic": (["acme/attic"], 0),
-    }
 
 
 def test_a_repository_without_the_key_is_visible(world: World) -> None:
@@ -107,18 +79,12 @@ def test_a_repository_without_the_key_is_visible(world: World) -> None:
     listed = [{"id": "1", "full_name": "acme/web"}]
     body = {"ok": True, "data": {"repos": listed}}
     world.new_case().inject("repos", status=200, body=body, times="always")
-    assert find_repos(world.client(), ["acme/*"], timeout=5.0)["acme/*"].left_out == 0
+    assert not find_repo(world.client(), "acme/web", timeout=5.0).hidden
 
 
 @pytest.mark.parametrize(
     ("listed", "wanted", "fault", "remedy"),
     [
-        (
-            ["~acme/attic"],
-            "acme/*",
-            "matches only repositories removed from Mogplex's dashboard",
-            "Patterns leave those out: give their full names.",
-        ),
         (
             ["acme/web"],
             "acme/attic",
@@ -138,6 +104,6 @@ def test_a_message_says_what_to_do_about_hidden_repositories(
 ) -> None:
     world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
     with pytest.raises(UsageError) as caught:
-        find_repos(world.client(), [wanted], timeout=5.0)
+        find_repo(world.client(), wanted, timeout=5.0)
     (problem,) = caught.value.problems
     assert (problem.fault, problem.remedy) == (fault, remedy)

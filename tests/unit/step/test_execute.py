@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
 import pytest
 
-from mogplex_ci.api.budget import GITHUB_CALLS, TokenBudget
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import MissingTokenError
-from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
-from mogplex_ci.step.planning import only_run
+from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -29,10 +26,10 @@ from tests.unit.report.events import Job, result
 from tests.waits import LONG
 
 
-def step_of(job: Job, budget: TokenBudget | None = None) -> Step:
+def step_of(job: Job) -> Step:
     recorder = Recorder(job, Sanitizer(), lambda: 0.0)
     recorder.open_files(None)
-    return Step(job, recorder, Clock(), Stop(), 0.0, budget)
+    return Step(job, recorder, Clock(), Stop(), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -63,38 +60,26 @@ def test_a_run_that_ends_by_itself_ends_as_it_says() -> None:
     assert end.ending is known.ending
 
 
-@pytest.mark.parametrize(
-    ("tasks", "played"),
-    [
-        ([typed_inputs(repo="o/web", dry_run=True)], ["o/web"]),
-        (
-            [typed_inputs(repo=each, dry_run="success") for each in ("o/*", "o/w?b")],
-            ["o/example", "o/wxb"],
-        ),
-    ],
-)
-def test_a_dry_run_plays_the_repositories_of_all_tasks(
-    tasks: Sequence[ActionInputs], played: list[str]
-) -> None:
+def test_a_dry_run_plays_the_repository_of_the_inputs() -> None:
     job = Job(log := io.StringIO())
-    with service_of(step_of(job), tasks) as connect:
+    with service_of(step_of(job), typed_inputs(repo="o/web", dry_run=True)) as connect:
         client = connect()
         names = [repo.full_name.text for repo in client.repos()]  # also those of every emulator
         client.close()
-    assert [name for name in names if not name.startswith("acme/")] == played
-    assert log.getvalue().count('"prompt"') == len(tasks)
+    assert [name for name in names if not name.startswith("acme/")] == ["o/web"]
+    assert log.getvalue().count('"prompt"') == 1
 
 
 def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
     job = Job(log := io.StringIO())
     job.is_debug = True
-    step = step_of(job, TokenBudget([GITHUB_CALLS]))
+    step = step_of(job)
     with Emulator() as emulator, GitHub() as api:
         job.env = {**job.env, "GITHUB_API_URL": api.url}
         inputs = typed_inputs(
             base_url=emulator.url, api_key=emulator.token, github_token=TOKEN, repo="acme/web"
         )
-        with service_of(step, [inputs]) as connect:
+        with service_of(step, inputs) as connect:
             client = connect()
             client.repos()
             client.close()
@@ -154,11 +139,11 @@ def executed(
     inputs = typed_inputs(**({"repo": "acme/web", "poll_interval": 0.1} | fields))
     step = step_of(job)
     step = step._replace(began=step.clock.monotonic() - began)
-    run = only_run(inputs, job)
-    step.recorder.begin([inputs], [])
-    step.recorder.begin_runs([run], run)
+    run = plan_of(inputs, job)
+    step.recorder.begin(inputs, [])
+    step.recorder.begin_run(run)
     updates: list[Update] = []
-    with service_of(step, [inputs]) as connect:
+    with service_of(step, inputs) as connect:
         ended = finish(execute(step, run, connect), updates.append)
     return ended, [update for update in updates if isinstance(update, EventsArrived)]
 

@@ -13,7 +13,6 @@ import pytest
 from mogplex_ci.errors import GitHubError, UsageError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import PROMPT_LIMIT
-from mogplex_ci.inputs.read import StepInputs
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.guards import ask_github, reason_to_skip, require_rights_at_once, with_event
@@ -91,7 +90,7 @@ def test_a_step_says_if_a_retry_would_start_a_second_run(
     platform = detect({**given, **env}, log := io.StringIO())
     recorder = Recorder(platform, Sanitizer(), lambda: 0.0)
     step = Step(platform, recorder, Clock(), Stop(), 0.0)
-    reason = reason_to_skip(step, [typed_inputs(api_key="mog_x", **inputs)])
+    reason = reason_to_skip(step, typed_inputs(api_key="mog_x", **inputs))
     assert reason is None
     assert log.getvalue().startswith(said)
     assert bool(log.getvalue()) is bool(said)
@@ -138,12 +137,7 @@ def test_github_is_asked_before_the_start_for_what_gates_will_read(
     with GitHub() as api:
         api.branches["release"] = api.branches["main"]
         job.env = {**job.env, "GITHUB_API_URL": api.url}
-        require_rights_at_once(
-            step,
-            StepInputs(
-                [typed_inputs(**(given | inputs))], names_one_run=True, warnings=(), job_end=None
-            ),
-        )
+        require_rights_at_once(step, typed_inputs(**(given | inputs)))
     prefix = "/repos/acme/web/"
     assert [each.path.lower().removeprefix(prefix) for each in api.asked] == [
         path.lower() for path in asked

@@ -1,6 +1,4 @@
-"""The runs of a step: what each is called, whose its key is, and with how many jobs it shares the
-token.
-"""
+"""The run of a step: whose its key is, and with how many jobs it shares the token."""
 
 from __future__ import annotations
 
@@ -11,35 +9,10 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.models import Repo
 from mogplex_ci.platforms import detect
-from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.planning import key_of, only_run, planned_runs
-from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.step.planning import key_of, plan_of
 from tests.ci_environments import environment
 from tests.typed_inputs import typed_inputs
-
-
-def repo(repo_id: str, name: str) -> Repo:
-    return Repo(repo_id, Untrusted(name), None, None, Untrusted(None))
-
-
-def test_several_runs_have_names_of_their_own_and_an_only_one_has_none() -> None:
-    docs, untold = typed_inputs(task="docs"), typed_inputs()
-    web, api, same = repo("1", "acme/web"), repo("2", "acme/api"), repo("3", "acme/web")
-    pairs = [(docs, web), (untold, web), (docs, api), (docs, same), (untold, same)]
-    platform, safe = detect({}, StringIO()), Sanitizer()
-    runs = planned_runs(pairs, platform, safe)
-    assert [(run.number, run.name) for run in runs] == [
-        (1, "[acme/web docs]"),
-        (2, "[acme/web]"),
-        (3, "[acme/api docs]"),
-        (4, "[acme/web docs #4]"),
-        (5, "[acme/web #5]"),
-    ]
-    assert [(run.inputs, run.plan.found) for run in runs] == pairs
-    (only,) = planned_runs([(docs, web)], platform, safe)
-    assert (only.number, only.name, only.inputs, only.plan.found) == (1, None, docs, web)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +29,7 @@ def test_a_run_shares_the_token_with_the_jobs_beside_it(
 ) -> None:
     platform = detect(environment("gitlab", tmp_path) | env, StringIO())
     inputs = typed_inputs(repo="acme/web", **fields)
-    plan = only_run(inputs, platform).plan
+    plan = plan_of(inputs, platform)
     assert plan.jobs_per_token == jobs
     assert plan.request("repo-1", None) == inputs.start_request("repo-1", None)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -17,12 +16,11 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import UnansweredStart
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
-from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.result import Ending, Result, RunResult
 from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
-from mogplex_ci.step.planning import only_run, planned_runs
+from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
 from tests.github_log import GitHubLog, read_log
@@ -75,21 +73,21 @@ class Broken(Job):
 def recorder_of(job: Job, **inputs: Any) -> Recorder:
     seconds = count(0, 60)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(seconds)))
-    recorder.begin([typed_inputs(**inputs)], [])
+    recorder.begin(typed_inputs(**inputs), [])
     return recorder
 
 
 def ended(job: Job, end: RunResult, **inputs: Any) -> Ending:
     """Return how a step ends whose run ended with ``end``; None of its work is told."""
     recorder = recorder_of(job, **inputs)
-    only = only_run(typed_inputs(), job)
-    recorder.begin_runs([only], only)
-    result = recorder.end_run(only, end)
+    only = plan_of(typed_inputs(), job)
+    recorder.begin_run(only)
+    result = recorder.end_run(end)
     recorder.finish(result.ending)
     return result.ending
 
 
-@pytest.mark.parametrize("names_one_run", [True, False])
+@pytest.mark.parametrize("has_run", [True, False])
 @pytest.mark.parametrize(
     ("error", "end", "told"),
     [
@@ -121,10 +119,10 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> Ending:
     ],
 )
 def test_a_step_that_would_be_green_fails_without_its_outputs(
-    error: Exception, end: RunResult, told: tuple[str, str, str, str], *, names_one_run: bool
+    error: Exception, end: RunResult, told: tuple[str, str, str, str], *, has_run: bool
 ) -> None:
     job = Broken(error, "outputs")
-    if names_one_run:
+    if has_run:
         failed = ended(job, end)
     else:
         failed = recorder_of(job).finish(end.ending)
@@ -169,13 +167,13 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     """The ids of a run, the state for ``post``, and what the CI system reads in the end."""
     job = Broken(A_FOLDER, "outputs", "summary", "files of the CI system", folder=tmp_path)
     (tmp_path / ".mogplex").touch()
-    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
-    recorder.begin_runs([only], only)
+    recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
+    recorder.begin_run(only)
     started = Started(run(), "key", joined=False, owned=True)
-    recorder.save(only, started)
-    recorder.on(only, started)
+    recorder.save(started)
+    recorder.on(started)
     (tmp_path / ".mogplex").unlink()  # the state can be written now
-    failed = recorder.end_run(only, result(Result.FAILED))
+    failed = recorder.end_run(result(Result.FAILED))
     recorder.finish(failed.ending)
     why = "GITHUB_OUTPUT is a folder"
     assert job.warnings == [
@@ -192,13 +190,13 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
 
 def test_a_state_that_cannot_be_removed_is_not_called_unsaved(tmp_path: Path) -> None:
     job = Broken(A_FOLDER, folder=tmp_path)
-    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
-    recorder.begin_runs([only], only)
-    recorder.save(only, Started(run(), "key", joined=False, owned=True))
+    recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
+    recorder.begin_run(only)
+    recorder.save(Started(run(), "key", joined=False, owned=True))
     (file,) = (tmp_path / ".mogplex").glob("mogplex-*.json")
     file.unlink()
     file.mkdir()
-    recorder.end_run(only, result(Result.SUCCESS))
+    recorder.end_run(result(Result.SUCCESS))
     ((title, text),) = job.warnings
     assert title == "State"
     said = "Could not remove the saved state: the clean-up step may cancel this run "
@@ -210,7 +208,7 @@ def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
     warning = Problem("branch", "is new", "Look.")
     recorder = Recorder(job, Sanitizer(), lambda: 0.0)
     tokens = {"api_key": "mog_1", "github_token": "ghs_1"}
-    recorder.begin([typed_inputs(**tokens)], [warning])
+    recorder.begin(typed_inputs(**tokens), [warning])
     *hidden, said = log.getvalue().splitlines()
     assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
     assert said.startswith("::warning title=Inputs::branch is new")
@@ -257,14 +255,14 @@ def test_post_is_told_of_each_start_and_of_its_end(
 ) -> None:
     job = Job(io.StringIO(), tmp_path)
     recorder = recorder_of(job, base_url=BASE, api_key="mog_1", **fields)
-    only = only_run(typed_inputs(task="docs"), job)
-    recorder.check_state([only])
-    recorder.begin_runs([only], only)
-    recorder.save_start(only, UnansweredStart("key-1", REQUEST, may_be_foreign=False))
+    only = plan_of(typed_inputs(), job)
+    recorder.check_state(only)
+    recorder.begin_run(only)
+    recorder.save_start(UnansweredStart("key-1", REQUEST, may_be_foreign=False))
     states = [saved(job, fields.get("idempotency_key"))]
-    recorder.save(only, STARTED)
+    recorder.save(STARTED)
     states.append(saved(job, fields.get("idempotency_key")))
-    recorder.end_run(only, result())
+    recorder.end_run(result())
     assert saved(job, fields.get("idempotency_key")) == []
     asked = OpenRun(BASE, "key-1", request=REQUEST)
     known = OpenRun(BASE, "key-1", RUN_ID)
@@ -277,27 +275,24 @@ def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_beh
 ) -> None:
     job = Job(io.StringIO(), tmp_path)
     recorder = recorder_of(job, base_url=BASE, api_key="mog_1")
-    only = only_run(typed_inputs(), job)
-    recorder.begin_runs([only], only)
+    only = plan_of(typed_inputs(), job)
+    recorder.begin_run(only)
     start = UnansweredStart("key-1", REQUEST, may_be_foreign=False)
-    recorder.save_start(only, start)
+    recorder.save_start(start)
     assert len(saved(job)) == 1
-    recorder.save_start(only, None)
+    recorder.save_start(None)
     assert saved(job) == []
-    recorder.save_start(only, start)
-    recorder.end_run(only, result(Result.INTERRUPTED, left_behind=True))
+    recorder.save_start(start)
+    recorder.end_run(result(Result.INTERRUPTED, left_behind=True))
     assert len(saved(job)) == 1
 
 
-@pytest.mark.parametrize("names_one_run", [True, False])
 @pytest.mark.parametrize("joined", [True, False])
-def test_the_ids_of_the_run_that_the_inputs_name_are_outputs_at_once(
-    *, names_one_run: bool, joined: bool
-) -> None:
+def test_the_ids_of_the_run_are_outputs_at_once(*, joined: bool) -> None:
     job = Job(io.StringIO())
-    recorder, only = recorder_of(job), only_run(typed_inputs(), job)
-    recorder.begin_runs([only], only if names_one_run else None)
-    recorder.on(only, STARTED._replace(joined=joined))
+    recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
+    recorder.begin_run(only)
+    recorder.on(STARTED._replace(joined=joined))
     told = {name: value for name, value in job.outputs.items() if value}
     known = {
         "run-id": RUN_ID,
@@ -306,36 +301,8 @@ def test_the_ids_of_the_run_that_the_inputs_name_are_outputs_at_once(
         "repo-id": repo().id,
         "idempotency-key": "key-1",
     }
-    assert {name: told.pop(name, None) for name in known} == (
-        known if names_one_run else dict.fromkeys(known)
-    )
-    assert told.pop("replayed", None) == (str(joined).lower() if names_one_run else None)
-
-
-@pytest.mark.parametrize(("count_of_runs", "seconds"), [(1, [60.0]), (2, [120.0, 120.0])])
-def test_an_only_run_takes_the_time_of_the_step_and_others_that_since_their_start(
-    count_of_runs: int, seconds: list[float]
-) -> None:
-    """Each look at the clock takes a minute."""
-    job = Job(io.StringIO())
-    tasks = [typed_inputs(task=f"task {number}") for number in range(count_of_runs)]
-    recorder = recorder_of(job)
-    runs = planned_runs([(task, repo()) for task in tasks], job, recorder.safe)
-    recorder.begin_runs(runs, runs[0] if count_of_runs == 1 else None)
-    for each in runs:
-        recorder.on(each, STARTED)
-    ended = [recorder.end_run(each, result(repo=None)) for each in runs]
-    recorder.finish(ended[0].ending)
-    rows = json.loads(job.outputs["results"] or "")
-    assert [row["duration-seconds"] for row in rows] == seconds
-    assert [end.details.repo for end in ended] == [repo()] * count_of_runs
-
-
-def test_how_many_runs_there_are_of_each_kind_is_said_with_the_time() -> None:
-    job = Job(log := io.StringIO())
-    recorder = recorder_of(job)
-    recorder.count_runs(recorder.safe.line("Runs: {} done", 3))
-    assert log.getvalue() == "Runs: 3 done (after 0s)\n"
+    assert {name: told.pop(name, None) for name in known} == known
+    assert told.pop("replayed", None) == str(joined).lower()
 
 
 def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
@@ -344,22 +311,3 @@ def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
     recorder.warn("Mogplex", "Look here")
     assert (job.warnings, job.is_dry_run) == ([], True)
     assert "Look here" in job.log.getvalue()
-
-
-class Terminal(io.StringIO):
-    """A terminal with a person before it."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("debug", ["0", "1"])
-def test_what_a_run_does_is_redrawn_on_a_terminal_that_has_no_debug_log(debug: str) -> None:
-    platform = detect({"TERM": "xterm", "MOGPLEX_DEBUG": debug}, shown := Terminal())
-    recorder = Recorder(platform, Sanitizer(), lambda: 0.0)
-    recorder.begin([typed_inputs()], [])
-    only = only_run(typed_inputs(), platform)
-    recorder.begin_runs([only], only)
-    recorder.on(only, STARTED)
-    recorder.finish(recorder.end_run(only, result()).ending)
-    assert ("Run running" in shown.getvalue()) is (debug == "0")
