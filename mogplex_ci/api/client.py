@@ -22,6 +22,8 @@ STREAM_CONNECT_SECONDS: Final = 5.0
 """The service sends the first bytes of a stream at once: silence after the connect means that
 something buffers it.
 """
+FOREIGN_RETRY_SECONDS: Final = 60.0
+"""Longest ``Retry-After`` that is honoured of something that is not the API, such as a proxy."""
 STREAM_SILENCE_SECONDS: Final = 75.0
 """Silence after which reading a stream fails; following a run loses patience earlier."""
 
@@ -314,10 +316,13 @@ def _refusal(
         kind, cause = _REFUSALS[answer.status]
     elif answer.status >= 500:
         kind, cause = errors.ServerError, "the API failed"
+    asked = parse_retry_after(answer.headers.get("Retry-After"))
+    if asked is not None and not error:
+        asked = min(asked, FOREIGN_RETRY_SECONDS)
     return kind(
         cause,
         code=code,
         detail=answers.text(error.get("message")) or None,
-        retry_after=parse_retry_after(answer.headers.get("Retry-After")),
+        retry_after=asked,
         may_have_worked=may_have_worked,
     )

@@ -24,12 +24,8 @@ MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were
 seen).
 """
-MAX_WAITING_BYTES: Final = 1_048_576
-"""Bytes that are read ahead of the consumer, about; then the reader waits, and with it the
-service.
-"""
-_ITEM_BYTES: Final = 256
-"""Overhead that each item counts besides its data, so that comments are not free."""
+MAX_WAITING: Final = 2
+"""Items that are read ahead of the consumer; then the reader waits, and with it the service."""
 _READ_BYTES: Final = 65_536
 
 
@@ -81,15 +77,13 @@ class EventStream:
         self._run_id = run_id
         self._clock = clock
         self._items: SimpleQueue[object] = SimpleQueue()
-        self._waiting = 0
-        """Bytes of ``_items``, about."""
+        self._room = threading.Semaphore(MAX_WAITING)
         self._is_closed = False
-        self._changed = threading.Condition()
         try:
             start_thread(self._read, "event-stream")
         except NoThreadError:  # as if the connection had broken
             response.close()
-            self._items.put((StreamClosed(), 0))
+            self._items.put(StreamClosed())
 
     def next(self, seconds: float) -> StreamItem | StreamClosed | None:
         """Return the next item; None when nothing comes for ``seconds``.
@@ -97,13 +91,11 @@ class EventStream:
         Raises:
             StopRequested: a stop signal came, and this thread's work is interruptible.
         """
-        match self._clock.next_item(self._items, seconds):
-            case (StreamItem() | StreamClosed() as item, int(size)):
-                with self._changed:
-                    self._waiting -= size
-                    self._changed.notify()
-                return item
-        return None
+        item = self._clock.next_item(self._items, seconds)
+        if not isinstance(item, StreamItem | StreamClosed):
+            return None
+        self._room.release()
+        return item
 
     def close(self) -> None:
         """End the connection; the service forgets the stream at once.
@@ -111,9 +103,8 @@ class EventStream:
         The reader closes the response: it may be about to give the connection back to the pool, and
         no other thread may close it once another request uses it.
         """
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
+        self._is_closed = True
+        self._room.release()
         with contextlib.suppress(Exception):  # already closed, or handed back to the pool
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
 
@@ -123,16 +114,11 @@ class EventStream:
         # read.
         with contextlib.suppress(Exception), contextlib.closing(self._response):
             for name, data in records_of(iter(read, b"")):
-                size = len(data) + _ITEM_BYTES
-                with self._changed:
-                    self._changed.wait_for(
-                        lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed
-                    )
-                    self._waiting += size
+                self._room.acquire()
                 if self._is_closed:
                     return
-                self._items.put((self._item(name, data), size))
-        self._items.put((StreamClosed(), 0))
+                self._items.put(self._item(name, data))
+        self._items.put(StreamClosed())
 
     def _item(self, name: bytes, data: bytes) -> StreamItem:
         if not data:

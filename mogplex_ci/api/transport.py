@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -49,6 +48,7 @@ with _not_installed("charset_normalizer"), warnings.catch_warnings(action="ignor
     import requests
     from requests.adapters import HTTPAdapter
 
+T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
@@ -111,31 +111,14 @@ class _TlsConnection(Connection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = Connection  # pyright: ignore[reportAssignmentType]  # urllib3's own fits no better
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # pyright: ignore[reportAssignmentType]  # nor does this one
-
-
 class _Adapter(HTTPAdapter):
     """Makes our connections, directly and through a proxy."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Make the manager of direct connections."""
-        super().init_poolmanager(*args, **options)
-        _use_our_connections(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        """Return the manager of connections through a proxy."""
-        manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        _use_our_connections(manager)
-        return manager
-
-
-def _use_our_connections(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Return the pool that a request takes its connection from."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else Connection
+        return pool
 
 
 class _Session(requests.Session):
@@ -256,20 +239,15 @@ class Transport:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
 
         status: int | None = None
-        may_have_arrived = True
+        self.requests_sent += 1
         try:
-            answer = bounded(exchange, left)
+            answer = _in_time(exchange, left, url, self._proxy)
             status = answer.status
             return answer
-        except (requests.RequestException, HTTPError, OSError) as error:
-            failure = failure_of(error, urlsplit(url).netloc, self._proxy)
-            may_have_arrived = failure.may_have_worked
-            try:
-                raise failure from error
-            finally:
-                del failure  # as in ``bounded``: it knows this frame
+        except errors.MogplexError as failure:
+            self.requests_sent -= not failure.may_have_worked
+            raise
         finally:
-            self.requests_sent += may_have_arrived
             if self._diagnostics is not None:
                 milliseconds = (time.monotonic() - began) * 1000
                 self._diagnostics.request(
@@ -302,8 +280,15 @@ def read_without_token(url: str, take: Callable[[bytes], None], timeout: float) 
                     take(piece)
                 return response.status_code
 
+    return _in_time(exchange, timeout, url, proxy)
+
+
+def _in_time(exchange: Callable[[], T], seconds: float, url: str, proxy: Proxy | None) -> T:
+    """Return the result of ``exchange`` with the host of ``url``, or raise its error in our
+    words.
+    """
     try:
-        return bounded(exchange, timeout)
+        return bounded(exchange, seconds)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise failure_of(error, urlsplit(url).netloc, proxy) from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci.run.updates import EventsMissing, Polling, Update
+from tests.faults.kinds import error
 from tests.faults.world import World
 
 
@@ -41,8 +42,26 @@ def test_a_run_cancelled_at_the_timeout_is_read_for_so_long(
 def test_the_last_events_are_asked_for_during_90_s(world: World) -> None:
     for asked, is_waited in ((89.0, True), (90.0, False)):
         case = world.new_case("no-last-event")
-        case.inject("events", status=503, headers={"Retry-After": str(asked)})
+        case.inject(
+            "events",
+            status=503,
+            headers={"Retry-After": str(asked)},
+            body=error("SERVICE_UNAVAILABLE"),
+        )
         played = case.play()
         assert played.result == "success"
         assert bool(played.of(EventsMissing)) != is_waited
         assert (played.seconds > 89.0) == is_waited
+
+
+@pytest.mark.parametrize(("is_api", "seconds"), [(True, 300.0), (False, 60.0)])
+def test_the_api_may_ask_for_any_pause_and_a_proxy_for_a_minute(
+    world: World, is_api: bool, seconds: float
+) -> None:
+    case = world.new_case()
+    body = error("SERVICE_UNAVAILABLE") if is_api else "<title>Bad gateway</title>"
+    case.inject("start", status=503, headers={"Retry-After": "300"}, body=body)
+    played = case.play()
+    assert played.result == "success"
+    first, second = [at for route, at in played.asked if route == "start"]
+    assert second - first == pytest.approx(seconds + 1.0, abs=1.1)

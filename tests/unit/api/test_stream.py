@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem, records_of
+from mogplex_ci.api.stream import MAX_WAITING, EventStream, StreamClosed, StreamItem, records_of
 from mogplex_ci.errors import (
     BadRequestError,
     MogplexError,
@@ -269,7 +269,7 @@ def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
 
 def test_a_stream_that_nobody_reads_can_be_closed() -> None:
     with opened(sends(CHUNKED, *[chunk(WHOLE)] * 9999)) as stream:
-        wait_until(lambda: stream._items.qsize() > 100)
+        wait_until(lambda: stream._items.qsize() == MAX_WAITING)
         wait_for_rest(stream._items.qsize)  # there is no room for more
         stream.close()
         wait_until(lambda: readers() == 0)
