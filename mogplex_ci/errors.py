@@ -443,7 +443,7 @@ class StateError(ResourceError):
     """The state for ``post`` cannot be saved, so nothing was started."""
 
     exit_code = 2
-    remedy = "Free some space, and let this step write to one of these folders."
+    remedy = "Free some space, and let this step write to this folder."
 
     def __init__(self, detail: Untrusted) -> None:
         super().__init__("the state for the clean-up step cannot be written", detail=detail)

@@ -1,6 +1,5 @@
 """How often a step polls: the jobs that share a token may send 60 requests a minute together."""
 
-from collections.abc import Callable
 from typing import Final
 
 from mogplex_ci.api.retry import Backoff
@@ -44,47 +43,22 @@ class PollInterval:
         *,
         shortest: float,
         jobs_per_token: int,
-        uses_in_job: Callable[[], int] = lambda: 1,
     ) -> None:
-        """``shortest`` is in seconds; ``jobs_per_token`` is 1 or more. ``uses_in_job`` returns how
-        many steps of each job use the token now.
-        """
+        """``shortest`` is in seconds; ``jobs_per_token`` is 1 or more."""
         self._clock = clock
-        self._jobs = jobs_per_token
-        self._uses_in_job = uses_in_job
-        self._shortest_wanted = shortest
+        self._share = jobs_per_token * SECONDS_PER_REQUEST
+        self._shortest = max(shortest, self._share)
+        self.is_shared = jobs_per_token > 1
+        """Whether others are known to use the token too."""
+        self.is_crowded = _REQUESTS_TO_START * self._share > 60.0
+        """Whether so many are known that they cannot all start, or end, in the same minute."""
+        self.check_seconds = max(STATUS_CHECK_SECONDS, _CHECK_SHARES * self._share)
+        """Time between two status checks of the run."""
         self._least = self._pause = self._shortest
         """The pause while something happens: refusals lengthen it for some time, and what was
         waited last.
         """
         self._backoff = Backoff(clock, first=self._shortest, longest=max(self._shortest, 10.0))
-
-    @property
-    def _users(self) -> int:
-        return self._jobs * self._uses_in_job()
-
-    @property
-    def _share(self) -> float:
-        return self._users * SECONDS_PER_REQUEST
-
-    @property
-    def _shortest(self) -> float:
-        return max(self._shortest_wanted, self._share)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether others are known to use the token too."""
-        return self._users > 1
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether so many are known that they cannot all start, or end, in the same minute."""
-        return _REQUESTS_TO_START * self._share > 60.0
-
-    @property
-    def check_seconds(self) -> float:
-        """Time between two status checks of the run."""
-        return max(STATUS_CHECK_SECONDS, _CHECK_SHARES * self._share)
 
     def before_stream(self) -> float:
         """Return the seconds from the start of the run to the opening of its stream: none unless it
@@ -109,13 +83,11 @@ class PollInterval:
         """Return the seconds to wait after a usable answer; ``active``: it contained something
         new.
         """
-        shortest = self._shortest
-        self._least = max(self._least, shortest)
         if active:
             self._pause = self._least
         else:
             self._pause = max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
-        self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), shortest)
+        self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)
 

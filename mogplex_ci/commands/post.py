@@ -32,19 +32,19 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     stop = stop_of_process()
     platform = detect(env, job_log(stop))
     safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
+    texts = given_texts(argv, env)
+    token = texts.get("api-key", "")
     try:
         parser().read(argv)
+        matrix = MatrixJob.by_texts(texts).parts
+        job = platform.job_name(texts.get("idempotency-key"), matrix)
+        if job is None:  # no step has saved anything
+            return 0
+        found = StateFiles(platform, job, token).find()
     except UsageError as error:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line(PROGRAM), problem(safe, fault))
         return error.exit_code
-    texts = given_texts(argv, env)
-    token = texts.get("api-key", "")
-    matrix = MatrixJob.by_texts(texts).parts
-    job = platform.job_name(texts.get("idempotency-key"), matrix)
-    if job is None:  # no step has saved anything
-        return 0
-    found = StateFiles(platform, job, token).find()
     if found.unknown:
         why: LiteralString = "the state was saved with another token, or by another job"
         if not token:

@@ -242,7 +242,6 @@ class Execution:
             service.clock,
             shortest=inputs.poll_interval,
             jobs_per_token=self._plan.jobs_per_token,
-            uses_in_job=self._plan.uses_in_job,
         )
         waits = inputs.on_pause == "wait"
         follower = Follower(service, started.run, interval, waits_while_paused=waits)

@@ -30,5 +30,3 @@ class Plan(NamedTuple):
     """In a later round of ``repair``: the part of the request that does not come from the inputs.
     """
     fault_of_repo: FaultOf = no_fault
-    uses_in_job: Callable[[], int] = lambda: 1
-    """Returns how many steps of each job use the token now."""

@@ -73,7 +73,6 @@ def execute(
     With ``repair``, a rejected run may be followed by others; the result is the last one's. The
     state that ``post`` needs is saved before the run continues.
     """
-    plan = plan._replace(uses_in_job=step.recorder.uses_in_job)
     inputs = plan.inputs
     details: Callable[[], RunDetails] = RunDetails
     known: RunDetails | None = None

@@ -96,9 +96,6 @@ class Recorder:
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
-        job = self._platform.job_name(inputs.idempotency_key, inputs.matrix_job.parts)
-        if not inputs.dry_run and job is not None:
-            self._state = StateFiles(self._platform, job, inputs.api_key or "")
         if not inputs.dry_run:
             cancels = inputs.on_interrupt == "cancel"
             self._ledger = Ledger(self._save_state, inputs.base_url, cancels_if_killed=cancels)
@@ -108,6 +105,9 @@ class Recorder:
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))
+        job = self._platform.job_name(inputs.idempotency_key, inputs.matrix_job.parts)
+        if not inputs.dry_run and job is not None:
+            self._state = StateFiles(self._platform, job, inputs.api_key or "")
 
     def open_files(self, folder: Path | None) -> None:
         """Write the files of ``output-dir``, also if other inputs are wrong: those of an earlier
@@ -164,12 +164,6 @@ class Recorder:
         """
         if self._state is not None:
             self._state.check(run_name(plan))
-
-    def uses_in_job(self) -> int:
-        """Return how many steps of this job use the token now, this one included."""
-        if self._state is None:
-            return 1
-        return 1 + self._state.count_others([run_name(self._plan)])
 
     def begin_run(self, plan: Plan) -> None:
         """Record this run from now on."""

@@ -18,15 +18,15 @@ from os import DirEntry, scandir
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mogplex_ci.errors import StateError, UsageError
+from mogplex_ci.errors import StateError
 from mogplex_ci.models import StartRequest
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import ROOM, discard, inside, make_folder, read_head, write_whole
 
 FOLDER: Final = ".mogplex"
-"""In the workspace, if the system has no folder for the state, or one that cannot be written. It is
-never removed: another use of the program may be about to write to it.
+"""In the workspace, if the system has no folder for the state. It is never removed: another use of
+the program may be about to write to it.
 """
 MAX_BYTES: Final = 1_000_000
 MAX_FILES: Final = 1_000
@@ -74,8 +74,12 @@ class StateFiles:
     """The files of one attempt of a job."""
 
     def __init__(self, platform: Platform, job: Sequence[str], token: str) -> None:
-        """``job`` names the attempt."""
-        self._platform = platform
+        """``job`` names the attempt.
+
+        Raises:
+            UsageError: the folder for the files is a link out of the workspace.
+        """
+        self._folder = _folder_of(platform)
         self._job = job
         self._token = token
 
@@ -86,22 +90,16 @@ class StateFiles:
         Raises:
             StateError: it cannot be written.
         """
-        file_name = self._file_name(name)
-        faults: list[str] = []
-        for folder in self._folders():
-            path = folder / file_name
-            try:
-                before = _content(path)
-                _prepare(folder)
-                write_whole(path, before + "\n" * ROOM, 0o600)
-                if not before:
-                    discard(path)
-            except OSError as error:
-                faults.append(f"{folder}: {error.strerror}")
-            else:
-                _remove_old(folder)
-                return
-        raise StateError(Untrusted("; ".join(faults)))
+        path = self._path(name)
+        try:
+            before = _content(path)
+            _prepare(self._folder)
+            write_whole(path, before + "\n" * ROOM, 0o600)
+            if not before:
+                discard(path)
+        except OSError as error:
+            raise StateError(Untrusted(f"{self._folder}: {error.strerror}")) from error
+        _remove_old(self._folder)
 
     def save(self, name: str, state: OpenRun) -> None:
         """Save the state that ``post`` needs to cancel a run, replacing the earlier state.
@@ -109,22 +107,8 @@ class StateFiles:
         Raises:
             OSError: it cannot be written.
         """
-        file_name = self._file_name(name)
-        text = self._signed(state)
-        folders = self._folders()
-        for folder in folders:
-            try:
-                _prepare(folder)
-                write_whole(folder / file_name, text, 0o600)
-            except OSError:
-                if folder == folders[-1]:
-                    raise
-                continue
-            for other in folders:
-                if other != folder:
-                    with suppress(OSError):
-                        discard(other / file_name)
-            return
+        _prepare(self._folder)
+        write_whole(self._path(name), self._signed(state), 0o600)
 
     def remove(self, name: str) -> None:
         """Remove the file of a run that is over.
@@ -132,9 +116,8 @@ class StateFiles:
         Raises:
             OSError: it cannot be removed.
         """
-        for folder in self._folders():
-            with suppress(FileNotFoundError):
-                discard(folder / self._file_name(name))
+        with suppress(FileNotFoundError):
+            discard(self._path(name))
 
     def find(self) -> Found:
         """Return the saved state of this job's runs. A file that cannot be read is ignored."""
@@ -150,35 +133,17 @@ class StateFiles:
                 unknown += 1
         return Found(runs, unknown)
 
-    def count_others(self, names: Sequence[str]) -> int:
-        """Return how many runs this job has saved besides those, with the same token."""
-        own = set(map(self._file_name, names))
-        texts = (_content(Path(entry.path)) for entry in self._files() if entry.name not in own)
-        return sum(self._verified(text) is not None for text in texts)
-
-    def _file_name(self, name: str) -> str:
-        return f"mogplex-{_digest(self._job)}-{_digest([name])}.json"
+    def _path(self, name: str) -> Path:
+        return self._folder / f"mogplex-{_digest(self._job)}-{_digest([name])}.json"
 
     def _files(self) -> Iterator[DirEntry[str]]:
         """Yield the files that have the job's name."""
         job = _digest(self._job)
-        for folder in self._folders():
-            with suppress(OSError), scandir(folder) as entries:
-                for entry in entries:
-                    match = re.fullmatch(_FILE, entry.name)
-                    if match is not None and match[1] == job:
-                        yield entry
-
-    def _folders(self) -> list[Path]:
-        """Return the folders in which files may be, the one to write to first."""
-        folders: list[Path] = []
-        of_system = self._platform.state_folder
-        if of_system is not None and of_system.is_dir():
-            folders.append(of_system.resolve())
-        with suppress(UsageError):  # a link out of the workspace
-            path = inside(self._platform.workspace, f"{FOLDER}/file", input_name=FOLDER)
-            folders.append(path.parent)
-        return folders
+        with suppress(OSError), scandir(self._folder) as entries:
+            for entry in entries:
+                match = re.fullmatch(_FILE, entry.name)
+                if match is not None and match[1] == job:
+                    yield entry
 
     def _signed(self, state: OpenRun) -> str:
         values = {name: value for name, value in state._asdict().items() if value}
@@ -207,6 +172,18 @@ def forget(saved: SavedRun) -> None:
     """Remove the file of a run that is settled; the next ``post`` does not mention it again."""
     with suppress(OSError):
         discard(saved.file)
+
+
+def _folder_of(platform: Platform) -> Path:
+    """Return the folder for the state, without links.
+
+    Raises:
+        UsageError: it is a link out of the workspace.
+    """
+    of_system = platform.state_folder
+    if of_system is not None and of_system.is_dir():
+        return of_system.resolve()
+    return inside(platform.workspace, f"{FOLDER}/file", input_name=FOLDER).parent
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -52,21 +52,6 @@ def test_jobs_together_stay_below_the_limit(jobs: int) -> None:
         assert set(waits) == {0.0}, "a stream is opened at once if all can start in a minute"
 
 
-def test_what_else_in_the_job_uses_the_token_counts_as_long_as_it_does() -> None:
-    uses = 1
-    each = PollInterval(
-        VirtualTime().clock(), shortest=1.5, jobs_per_token=2, uses_in_job=lambda: uses
-    )
-    assert 2 * SHARE <= each.after_answer(active=True) <= 2.2 * SHARE
-    uses = 3
-    assert each.is_shared
-    assert each.check_seconds == max(60.0, 4 * 6 * SHARE)
-    assert 6 * SHARE <= each.after_answer(active=True) <= 6.6 * SHARE
-    uses = 1
-    pauses = [each.after_answer(active=True) for _ in range(600)]
-    assert max(pauses[-10:]) <= 2.2 * SHARE + 0.01
-
-
 def test_it_widens_by_a_quarter_while_nothing_happens_and_snaps_back() -> None:
     """It is never more than a tenth longer."""
     runs = [interval(shortest=0.0, seed=seed) for seed in SEEDS]

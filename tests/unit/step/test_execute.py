@@ -17,6 +17,7 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute, service_of
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.emulator import Emulator
@@ -106,24 +107,18 @@ def test_github_is_not_asked_without_a_token_or_a_repository(
     assert step_of(Job(io.StringIO())).github(typed_inputs(**fields), repository) is None
 
 
-class Breaking(Job):
-    """A job in which a fault of ours strikes as soon as the id of the run is to be saved."""
-
-    saves = 0
-
-    @property
-    def state_folder(self) -> Path | None:
-        self.saves += 1
-        if self.saves == 2:
-            raise ZeroDivisionError
-        return None
-
-
 @pytest.mark.parametrize("gates", [{}, {"require": frozenset({"change"})}])
 def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(
-    gates: dict[str, Any], tmp_path: Path
+    gates: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Breaking(io.StringIO(), tmp_path)
+    """It strikes as soon as the id of the run is to be saved."""
+
+    def save(_: StateFiles, _name: str, state: OpenRun) -> None:
+        if state.run_id:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(StateFiles, "save", save)
+    job = Job(io.StringIO(), tmp_path)
     with Emulator("success", speed=1e9) as emulator:
         ended, _ = executed(job, base_url=emulator.url, api_key=emulator.token, **gates)
         (started,) = emulator.runs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.errors import StateError
+from mogplex_ci.errors import StateError, UsageError
 from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.state import MAX_AGE, MAX_BYTES, OpenRun, StateFiles
@@ -74,19 +74,6 @@ def test_a_clean_up_in_another_step_finds_the_runs_of_all_uses(name: str, tmp_pa
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_runs_of_other_uses_with_the_token_are_counted(tmp_path: Path) -> None:
-    first = job("github", tmp_path)
-    second = job("github", tmp_path, GITHUB_ACTION="second")
-    files_of(first).save("use a", ONE)
-    files_of(second).save("use b", OTHER)
-    files_of(second).save("use b, too", OTHER)
-    files_of(second, "mog_of_another").save("use c", OTHER)
-    assert files_of(first).count_others(["use a"]) == 2
-    assert files_of(second).count_others(["use b", "use b, too"]) == 1
-    files_of(first).remove("use a")
-    assert files_of(second).count_others(["use b", "use b, too"]) == 0
-
-
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
@@ -121,24 +108,23 @@ def test_where_nothing_names_the_job_its_own_key_does(tmp_path: Path) -> None:
         ("gitlab", "RUNNER_TEMP_PROJECT_DIR"),
     ],
 )
-def test_the_folder_is_the_systems_or_one_in_the_workspace(
+def test_the_folder_is_the_systems_if_it_exists_else_one_in_the_workspace(
     name: str, variable: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "of-system"
     of_system = str(folder / "state" if name in ("github", "forgejo") else folder)
     platform = job(name, tmp_path, **{variable: of_system})
-    files = files_of(platform)
-    files.save("use a", ONE)
+    files_of(platform).save("use a", ONE)
     ours = tmp_path / "workspace" / ".mogplex"
     assert not folder.exists(), "it is never made"
     assert [path.parent for path in paths(tmp_path)] == [ours]
     assert (ours / ".gitignore").read_text(encoding="utf-8") == "*\n"
-    folder.mkdir()
-    assert runs(files) == [ONE], "it is found in both"
-    files.save("use a", OTHER)
-    assert [path.parent for path in paths(tmp_path)] == [folder]
-    files.remove("use a")
+    files_of(platform).remove("use a")
     assert (paths(tmp_path), ours.exists()) == ([], True), "the folder stays for other uses"
+    folder.mkdir()
+    files_of(platform).save("use a", OTHER)
+    assert [path.parent for path in paths(tmp_path)] == [ours if name == "azure" else folder]
+    assert runs(files_of(platform)) == [OTHER]
 
 
 def test_git_does_not_see_the_folder(tmp_path: Path) -> None:
@@ -251,21 +237,12 @@ def test_a_run_whose_state_cannot_be_saved_is_not_started(tmp_path: Path) -> Non
 
 
 def test_a_folder_in_place_of_the_file_is_found_before_the_start(tmp_path: Path) -> None:
-    """The trial renames onto the run's own name; the other folder takes its place."""
-    (tmp_path / "of-system").mkdir()
-    platform = job("gitlab", tmp_path, RUNNER_TEMP_PROJECT_DIR=str(tmp_path / "of-system"))
-    files = files_of(platform)
+    """The trial renames onto the run's own name."""
+    files = files_of(job("gitlab", tmp_path))
     files.save("use a", ONE)
     (file,) = paths(tmp_path)
     file.unlink()
     file.mkdir()
-    files.check("use a")
-    files.save("use a", ONE)
-    assert runs(files) == [ONE]
-    assert [path.parent.name for path in paths(tmp_path) if path.is_file()] == [".mogplex"]
-    (other,) = (path for path in paths(tmp_path) if path.is_file())
-    other.unlink()
-    other.mkdir()
     with pytest.raises(StateError):
         files.check("use a")
 
@@ -288,10 +265,16 @@ def test_a_long_task_of_rare_characters_is_small_enough_to_be_read(tmp_path: Pat
 
 
 def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
-    files = files_of(job("jenkins", tmp_path))
+    platform = job("jenkins", tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (tmp_path / "workspace" / ".mogplex").symlink_to(elsewhere)
-    with pytest.raises(StateError):
-        files.check("use a")
+    link = tmp_path / "workspace" / ".mogplex"
+    link.symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="outside the workspace"):
+        files_of(platform)
+    link.unlink()
+    files = files_of(platform)
+    link.symlink_to(elsewhere)
+    with pytest.raises(OSError, match=r"ELOOP|symbolic|directory"):
+        files.save("use a", ONE)
     assert (runs(files), list(elsewhere.iterdir())) == ([], [])
