@@ -113,11 +113,7 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.bitbucket-pipelines examples/bitbucket/bitbucket-pipelines.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.buildkite examples/buildkite/pipeline.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.circle-ci examples/circleci/config.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.drone-ci examples/drone/drone.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.cloudbuild examples/cloudbuild/cloudbuild.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/forgejo/agent.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.woodpecker-ci examples/woodpecker/woodpecker.yml
-	$(BIN)/kubernetes-validate --strict --quiet examples/kubernetes/pod.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml

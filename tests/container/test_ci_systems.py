@@ -19,7 +19,6 @@ import yaml
 
 from tests.container.images import docker
 from tests.documents import claim
-from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.program import ROOT
 from tests.slow import mostly_slow
@@ -27,7 +26,6 @@ from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
 
-POD = claim("examples/kubernetes/pod.yaml")
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 PROMPT = "Fix the build"
 STEP = f"mogplex-ci --dry-run no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"
@@ -263,37 +261,3 @@ def test_github_container_job(image: str, tmp_path: Path) -> None:
         assert "alpine" not in docker("exec", container, "sh", "-c", "cat /etc/*release | grep ^ID")
         assert docker("exec", container, "/__e/node24/bin/node", "-e", "console.log('ok')") == "ok"
         assert PROMPT in docker("exec", container, "sh", "-e", "/__w/_temp/step.sh")
-
-
-def test_the_pod_of_the_page(image: str) -> None:
-    """Its container with what its security context asks of the runtime; a node's own user id does
-    not matter here.
-    """
-    (container,) = yaml.safe_load(POD.code)["spec"]["containers"]
-    context = container["securityContext"]
-    assert context["runAsNonRoot"]
-    assert not context["allowPrivilegeEscalation"]
-    options = [f"--user={context['runAsUser']}", "--security-opt=no-new-privileges"]
-    options += ["--read-only"] * context["readOnlyRootFilesystem"]
-    options += [f"--cap-drop={name}" for name in context["capabilities"]["drop"]]
-    options += [f"--tmpfs={mount['mountPath']}:mode=1777" for mount in container["volumeMounts"]]
-    values = {
-        "MOGPLEX_API_KEY": "mog_EmulatorTokenOpensNothingReal000",
-        "MOGPLEX_IDEMPOTENCY_KEY": "agent",
-    }
-    with Emulator("success", speed=20) as emulator:
-        values["MOGPLEX_URL"] = emulator.url
-        names = [entry["name"] for entry in container["env"]]
-        variables = [f"--env={name}={values[name]}" for name in [*names, "MOGPLEX_URL"]]
-        docker(
-            *(
-                "run",
-                "--rm",
-                "--network=host",
-                f"--workdir={container['workingDir']}",
-                *options,
-                *variables,
-            ),
-            *(image, *container["args"]),
-        )
-        assert [(run.status, run.key) for run in emulator.runs] == [("success", "agent")]

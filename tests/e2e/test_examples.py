@@ -25,13 +25,13 @@ from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
-OWN = "examples/(?!forgejo/|gitlab/|kubernetes/|workflows/|zizmor.yml|buildkite/pre-exit)"
+OWN = "examples/(?!forgejo/|gitlab/|workflows/|zizmor.yml|buildkite/pre-exit)"
 """Other tests play the others."""
 EXAMPLES = {
     block.page.split("/")[1]: block
     for block in claim_all(lambda block: bool(re.match(OWN, block.page)))
 }
-OUTPUTS_BY_THE_SYSTEM = {"argo", "azure", "bitbucket", "jenkins", "teamcity", "tekton"}
+OUTPUTS_BY_THE_SYSTEM = {"azure", "bitbucket", "jenkins"}
 """These hand outputs on by themselves; tests/e2e/golden has what most of them get."""
 ARTIFACTS = """#!/bin/sh
 [ "$*" = "artifact download mogplex.env . --step agent" ] && test -f mogplex.env
@@ -63,30 +63,11 @@ def commands(name: str, folder: Path) -> Iterator[Sequence[str]]:
         return
     example = yaml.safe_load(EXAMPLES[name].code)
     match name:
-        case "argo":
-            container = example["spec"]["templates"][0]["container"]
-            yield [*container["command"], *container["args"]]
         # its docker plugin hands the agent's own command on to the image, and it reads `$$` as `$`
         case "buildkite":
             agent, _, ask = example["steps"]
             yield [*ENTRY, *agent["plugins"][0].popitem()[1]["command"]]
             yield ["bash", "-e", "-c", ask["command"].replace("$$", "$")]
-        case "cloudbuild":
-            yield from (
-                [*ENTRY, *(word.replace("$$", "$") for word in step["args"])]
-                for step in example["steps"]
-            )
-        # without commands the image's own entry point runs
-        case "drone" | "woodpecker":
-            agent, review = example["steps"]
-            yield ["env", f"MOGPLEX_PROMPT={agent['environment']['MOGPLEX_PROMPT']}", *ENTRY]
-            yield ["bash", "-e", "-c", "\n".join(review["commands"])]
-        case "tekton":
-            agent, result = example["spec"]["tasks"][0]["taskSpec"]["steps"]
-            yield agent["command"]
-            path = "$(results.pull-request-url.path)"
-            executable(folder / "script", result["script"].replace(path, str(folder / "result")))
-            yield [str(folder / "script")]
         case _:
             yield from (["bash", "-e", "-c", script] for script in scripts(example))
 
@@ -130,8 +111,6 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
         assert set_variable + PULL_REQUEST in shown
     if name == "any-ci":
         assert [run.key for run in emulator.runs] == ["ci-7-agent"]
-    if name == "tekton":
-        assert (tmp_path / "result").read_text() == PULL_REQUEST
 
 
 @pytest.mark.parametrize("is_group", [False, True], ids=["shell", "group"])

@@ -40,18 +40,7 @@ SYSTEMS: dict[str, Callable[[Any], bool]] = {
         and all(not parameter["default"] for parameter in pipeline["parameters"].values())
         for workflow in pipeline["workflows"].values()
     ),
-    "codebuild": lambda pipeline: all(
-        'if [ -z "${CODEBUILD_WEBHOOK_TRIGGER:-}" ]' in command
-        for command in pipeline["phases"]["build"]["commands"]
-    ),
-    "drone": lambda pipeline: (
-        set(pipeline.get("trigger", {}).get("event", "*")) <= {"custom", "cron"}
-    ),
     "jenkins": lambda text: text.count("stage(") == text.count("triggeredBy 'UserIdCause'"),
-    "teamcity": lambda text: "triggers {" not in text,
-    "woodpecker": lambda pipeline: all(
-        event["event"] in ("manual", "cron") for event in pipeline.get("when", [{"event": "push"}])
-    ),
 }
 """By system: whether only a person or a schedule starts the example's pipeline. The others of
 ``examples`` define no trigger: something else starts them, and their first lines say so.
@@ -215,16 +204,7 @@ PUT_BACK = {
         "",
         A_PUSH,
     ),
-    "codebuild": ("examples/codebuild/buildspec.yml", "if [ -z", "if [ -n", A_PUSH),
-    "drone": ("examples/drone/drone.yml", "event: [custom, cron]", "event: [push]", A_PUSH),
     "jenkins": ("examples/jenkins/Jenkinsfile", "triggeredBy 'UserIdCause'", "", A_PUSH),
-    "teamcity": (
-        "examples/teamcity/settings.kts",
-        '    name = "Agent"\n',
-        '    name = "Agent"\n    triggers { vcs {} }\n',
-        A_PUSH,
-    ),
-    "woodpecker": ("examples/woodpecker/woodpecker.yml", "event: manual", "event: push", A_PUSH),
     "bitbucket": (
         "examples/bitbucket/bitbucket-pipelines.yml",
         "  custom:",

