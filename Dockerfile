@@ -96,9 +96,6 @@ LABEL org.opencontainers.image.title="Mogplex run-action" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.vendor="Mogplex"
 
-# The emulator's. GitLab waits for this port of a service, and warns in every job about a service that names none.
-EXPOSE 8787
-
 # It runs as root: GitHub mounts the workspace and its file commands (GITHUB_OUTPUT, GITHUB_STATE, …) owned by the runner's
 # user, whose id differs from machine to machine, and only root can write them everywhere.
 

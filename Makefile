@@ -62,7 +62,7 @@ $(COMPILED): $(SETUP)
 	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
 	@touch $@
 
-demo: $(RUNTIME) ## Play the main job on the embedded emulator, as a GitHub step shows it
+demo: $(RUNTIME) ## Play the main job on the emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
 ifeq ($(T),)

@@ -1,5 +1,5 @@
 """The guess whether a text is a credential that was put in the wrong place: a message about it then
-leaves it out. It imports nothing of ours, so that the emulator can share it.
+leaves it out.
 """
 
 import re

@@ -1,5 +1,4 @@
-"""The gates: a row each, from which usage errors, rights, labels, error codes and the gates of a
-scenario follow.
+"""The gates: a row each, from which usage errors, rights, labels and error codes follow.
 
 It imports none of our modules, so any module can read a gate's row. The judges are in
 ``gates/table.py``.
@@ -90,6 +89,8 @@ CHECKS: Final = GateKind(
 )
 GATES: Final = (CHANGE, PULL_REQUEST, ALLOWED_PATHS, PROTECTED_PATHS, ARTIFACT, CHECKS)
 """In the order in which they are judged; checks are the last, since that waits for others."""
+JUDGED_BY_EVENT: Final = (CHANGE, PULL_REQUEST)
+"""Those that the delivery event decides where GitHub cannot be queried, as in a dry run."""
 BRANCH: Final = GateKind(
     "branch",
     "BRANCH_MOVED",

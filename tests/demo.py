@@ -71,7 +71,6 @@ def main() -> int:
     program = shown_path(leave_program())
     print("\nTry next:")
     print(f"  {program} --dry-run failed --repo acme/web --prompt 'Fix it'")
-    print(f"  {program} emulator   # a local Mogplex, for your own commands")
     print(f"  {program} --help", flush=True)
     return code
 

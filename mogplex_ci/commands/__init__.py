@@ -10,7 +10,6 @@ COMMANDS: Final = {
     "run": "Start a run.",
     "runs": "Show a run, follow its events, cancel it.",
     "repos": "List the repositories that the token can see.",
-    "emulator": "Serve a local Mogplex for tests.",
 }
 """Each command and what it does."""
 

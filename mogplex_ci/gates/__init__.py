@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gate_kinds import ARTIFACT, BRANCH, GATES, GateKind
+from mogplex_ci.gate_kinds import BRANCH, GATES, JUDGED_BY_EVENT, GateKind
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.inspector import Inspector
 from mogplex_ci.gates.outcome import GateFinding, Passed, Unknown
@@ -93,31 +93,16 @@ def _judged_with_new_base(
 
 def _wanted_gates(inspection: Inspection) -> list[GateKind]:
     """Return the gates that the inputs ask for; in a dry run, those that it can judge."""
-    wanted = [kind for kind in GATES if kind.name in inspection.inputs.gates]
-    if inspection.sources.scenario_rounds == ():
-        return [kind for kind in wanted if not kind.is_for_github]
-    return wanted
+    judged = JUDGED_BY_EVENT if inspection.inputs.dry_run else GATES
+    return [kind for kind in judged if kind.name in inspection.inputs.gates]
 
 
 def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, GateFinding]:
-    """Return the finding of a gate's judge; in a dry run, the scenario's finding for this round, or
-    for its last one. In a plain dry run every gate passes, so it ends well with any scenario.
-    """
-    judge = JUDGES[kind]
-    artifact = Untrusted({}) if kind is ARTIFACT else None
-    played = GateFinding(judge.passed, number=1, artifact=artifact)
-    if inspection.inputs.dry_run is True:
-        return played
-    rounds = inspection.sources.scenario_rounds
-    if not rounds:
-        try:
-            return (yield from judge.find(inspection))
-        except GitHubError as error:
-            return GateFinding(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)
-    items = rounds[min(inspection.round, len(rounds)) - 1].get(kind.name)
-    if items is None:
-        return played
-    return GateFinding(judge.rejected, tuple(map(Untrusted, sorted(items))))
+    """Return the finding of a gate's judge."""
+    try:
+        return (yield from JUDGES[kind](inspection))
+    except GitHubError as error:
+        return GateFinding(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)
 
 
 def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:

@@ -1,6 +1,6 @@
 """Queries of gates to GitHub: the client of the run's repository, and the patience with it."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from math import inf
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -49,11 +49,6 @@ class Sources(NamedTuple):
     own_run: str = ""
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very
     step.
-    """
-    scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
-    """In a dry run: the items that gates reject in each round, by the gate's name; all others pass.
-
-    Empty: the gates that only GitHub can judge are left out, and the others judge.
     """
     servers: Sequence[str] = (GITHUB,)
     """GitHub's own server and this job's, whose pull requests an event may name."""

@@ -10,7 +10,13 @@ from typing import Any, Final, NamedTuple, Self
 from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS
 from mogplex_ci.inputs.declared import check, inputs
-from mogplex_ci.inputs.rules import conflicts, missing, names_worktree, with_advice
+from mogplex_ci.inputs.rules import (
+    conflicts,
+    missing,
+    names_worktree,
+    plays_own_output,
+    with_advice,
+)
 from mogplex_ci.inputs.sources import InputSources, gather, given_texts
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values
@@ -37,8 +43,8 @@ class ActionInputs(DeclaredInputs):
     __slots__ = ()
 
     @property
-    def scenario(self) -> str | Path:
-        """The scenario that a dry run plays."""
+    def played(self) -> str | Path:
+        """The recording that a dry run plays: a name or a file."""
         if isinstance(self.dry_run, bool):
             return "success"
         return self.dry_run
@@ -168,7 +174,8 @@ def read_inputs(sources: InputSources) -> ActionInputs:
     if sources.is_complete:
         problems += missing(typed, given)
     if problems:
-        raise UsageError(*problems, output_dir=typed.output_dir)
+        output_dir = None if plays_own_output(typed) else typed.output_dir
+        raise UsageError(*problems, output_dir=output_dir)
     return typed
 
 

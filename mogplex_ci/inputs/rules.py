@@ -6,13 +6,13 @@ about that one. It also gets the ``texts`` that are given, by input: those other
 
 import re
 from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
-from mogplex_ci.outputs import EVENTS_FILE
 from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
@@ -207,9 +207,14 @@ def _branch(typed: DeclaredInputs) -> Iterator[Problem]:
         yield Problem("branch", "is the same as [[base-branch]]", remedy)
 
 
+def plays_own_output(typed: DeclaredInputs) -> bool:
+    """Whether the recording of a dry run is in the folder whose files the step replaces."""
+    return isinstance(typed.dry_run, Path) and typed.dry_run.parent == typed.output_dir
+
+
 def _dry_run(typed: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
-    if typed.output_dir and typed.dry_run == typed.output_dir / EVENTS_FILE:
-        fault = "would be overwritten, because it is in [[output-dir]]"
+    if plays_own_output(typed):
+        fault = "is in [[output-dir]], whose files are replaced"
         yield Problem("dry-run", fault, "Use another [[output-dir]].", Untrusted(texts["dry-run"]))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mogplex_ci.dry_run.recording import RecordingError, load, shipped
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import (
     PROMPT_FILE_BYTES,
@@ -25,7 +26,7 @@ from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import is_plain_path
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import folder_inside, inside, read_file, read_text, writable
+from mogplex_ci.workspace import folder_inside, inside, read_file, read_text, usable, writable
 
 _SCHEMA_BYTES: Final = 1_000_000
 _ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
@@ -168,46 +169,29 @@ def _read_schema(platform: Platform, name: str) -> Mapping[str, Any]:
 
 
 def _dry_run(platform: Platform, text: str) -> bool | str | Path:
-    """Return whether it is a dry run: the name of a scenario, or the path of one of the user's own,
-    says which.
+    """Return whether it is a dry run: the name of a recording, or the path of one in the
+    workspace, says which.
 
     Raises:
-        UsageError: there is no such scenario, or the file cannot be played.
+        UsageError: there is no such recording, or the file cannot be played.
     """
     if text.lower() in ("true", "false"):
         return is_true(text)
-    from mogplex_ci.emulator.scenario import SHIPPED  # only dry runs need the emulator
-
-    if text in SHIPPED:
+    if text in shipped():
         return text
-    if "/" in text or Path(text).suffix:
-        return _scenario_file(platform.workspace, text)
-    near = tuple(map(Untrusted, nearest(text, SHIPPED)))
-    near = near or kinds()["boolean"].refused("dry-run", text, "").near
-    remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace also works."
-    raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
-
-
-def _scenario_file(workspace: Path, name: str) -> Path:
-    """Return the path of a scenario, or of recorded events, in the workspace.
-
-    Raises:
-        UsageError: it cannot be read or played.
-    """
-    from mogplex_ci.emulator import DocumentError
-    from mogplex_ci.emulator.recording import MAX_BYTES
-    from mogplex_ci.emulator.scenario import load_scenario
-
-    # The emulator would read it, too, but not say what is wrong as it is said of every file.
-    read_text(workspace, name, input_name="dry-run", max_bytes=MAX_BYTES)
-    path = inside(workspace, name, input_name="dry-run")
+    if "/" not in text and not Path(text).suffix:
+        near = tuple(map(Untrusted, nearest(text, shipped())))
+        near = near or kinds()["boolean"].refused("dry-run", text, "").near
+        remedy = f"Use {enumeration(list(shipped()))}, or an events.ndjson in the workspace."
+        raise UsageError(Problem("dry-run", "is not a recording", remedy, Untrusted(text), near))
+    path = inside(platform.workspace, text, input_name="dry-run")
     try:
-        load_scenario(path)
-    except DocumentError as error:
-        faults = str(error).replace(f"{path}: ", "the file: ").replace(f"{path}:", "line ")
-        remedy = "Fix " + faults.replace("\n", "; ") + "."
-        fault = "cannot be played"
-        raise UsageError(Problem("dry-run", fault, remedy, Untrusted(name))) from error
+        with usable("dry-run", "read", path, text):
+            load(path)
+    except RecordingError as error:
+        fault = f"cannot be played: {error}"
+        remedy = "Use the events.ndjson that a step with [[output-dir]] has written."
+        raise UsageError(Problem("dry-run", fault, remedy, Untrusted(text))) from error
     return path
 
 

@@ -92,7 +92,7 @@ class Task(NamedTuple):
     repo: SafeText | None
     """``owner/name``; None when the token does not list the repository."""
     dry_run: SafeText | None
-    """A sentence about the scenario of a dry run; None for a real one."""
+    """A sentence about the recording of a dry run; None for a real one."""
     attempt: SafeText | None
     """Which try of the step this is, as the CI system counts."""
     output_dir: SafeText | None
@@ -171,8 +171,6 @@ def facts_of(
     """Return the facts of a run; ``seconds`` is the time since the start of the step."""
     inputs = plan.inputs
     details = result.details
-    if inputs.dry_run:
-        details = details._replace(requests_sent=0)  # those to its own emulator are none
     delivered = delivered_of(
         details, safe, platform.github_servers, is_dry_run=bool(inputs.dry_run)
     )
@@ -315,13 +313,13 @@ def task_of(
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return the scenario or file that a dry run plays; None for a real run."""
+    """Return the recording that a dry run plays; None for a real run."""
     if not inputs.dry_run:
         return None
-    if isinstance(inputs.scenario, Path):
-        name = inputs.scenario.relative_to(platform.workspace.resolve()).as_posix()
+    if isinstance(inputs.played, Path):
+        name = inputs.played.relative_to(platform.workspace.resolve()).as_posix()
         return safe.line("file {}", Untrusted(name))
-    return safe.line('scenario "{}"', inputs.scenario)
+    return safe.line('recording "{}"', inputs.played)
 
 
 def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:

@@ -1,7 +1,7 @@
 """The files that a step can write: events as NDJSON, the result as JSON, and the artifact."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.outputs import result_of_run, result_of_step
 from mogplex_ci.run.agent_text import TextBuffer
-from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
+from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Started, Update
 from mogplex_ci.sanitize import PieceByPiece, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
@@ -92,12 +92,15 @@ class EventLines:
 
 class EventsFile(FileReport):
     """The events, written as they come. If the step is killed, the agent's last paragraph may be
-    missing. The last line of a run that ended, or pauses, says how.
+    missing. The last line of each run says how it ended; that of the last run, with ``result`` and
+    ``errorCode``, how the step did.
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         super().__init__(path, sanitizer)
         self._lines = EventLines(sanitizer)
+        self._run: Run | None = None
+        """The run as it was when it was started or had ended."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
@@ -110,20 +113,29 @@ class EventsFile(FileReport):
                 self._write(self._lines.add(update.events))
             case Quiet():
                 self._write(self._lines.quiet())
-            case Ended() if update.run.is_terminal or update.run.is_paused:
-                self._write([*self._lines.end(), self._end_of(update.run)])
+            case Started():
+                if self._run is not None:  # it was rejected, and another run follows it
+                    self._write([*self._lines.end(), self._end_of(self._run, self._run.status)])
+                self._run = update.run
+            case Ended():
+                self._run = update.run
 
     def end_run(self, run: RunFacts) -> None:
-        """Append the rest of the run's events."""
+        """Append the rest of the run's events, and how the step ended."""
         self._write(self._lines.end())
+        if self._run is not None and run.work is not None:
+            ended = {"result": run.ending.result, "errorCode": run.ending.error_code}
+            status = str(run.work.status or self._run.status)
+            self._write([self._end_of(self._run, status, ended)])
 
-    def _end_of(self, run: Run) -> str:
+    def _end_of(self, run: Run, status: str, ended: Mapping[str, str | None] = {}) -> str:
         """Return how a run ended, in the form of ``runs events --follow --json``, with the other
-        facts that a dry run plays.
+        facts that a dry run plays; of the last run with what the step ``ended`` as.
         """
         known = {"error": run.error, "terminalCommitSha": run.terminal_commit}
         told = {name: value.text for name, value in known.items() if value}
-        return self._safe.json(Untrusted({"runId": run.id, "status": run.status, **told}))
+        told |= {name: str(value) for name, value in ended.items() if value}
+        return self._safe.json(Untrusted({"runId": run.id, "status": status, **told}))
 
     def _write(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)

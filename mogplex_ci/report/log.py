@@ -4,6 +4,7 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import PAGE_FILE
 from mogplex_ci.platforms.base import Platform
@@ -13,6 +14,7 @@ from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.plan import Plan
+from mogplex_ci.run.result import gate_label
 from mogplex_ci.sanitize import Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import EventText
@@ -60,6 +62,10 @@ class Log(Report):
                 *self._safe.block(Untrusted(body)),
             ],
         )
+        unjudged = inputs.gates - {kind.name for kind in JUDGED_BY_EVENT}
+        if unjudged:
+            names = ", ".join(map(gate_label, sorted(unjudged)))
+            self.lines.say("Not judged in a dry run: ", self._safe.message(names))
 
     def left_out(self, event: EventText) -> None:
         """Show which words of the event ``include-event`` has left out, if any."""

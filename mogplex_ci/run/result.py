@@ -315,6 +315,19 @@ class RunResult(NamedTuple):
         return is_limited or (details.timeline.event_count > 0 and not was_ready)
 
 
+def as_recorded(played: Ending, result: str, error_code: str) -> Ending:
+    """Return the ending of a dry run as that of the recorded step, whose ``result`` is empty if it
+    is unknown. One that was interrupted, or that a gate of this step rejects, stays as it is.
+    """
+    if played.result in (Result.INTERRUPTED, Result.ERROR, Result.REJECTED) or not result:
+        return played
+    if result == played.result:
+        return played._replace(error_code=error_code or played.error_code)
+    cause = f"the recorded step ended as {result}"
+    recorded = next(each for each in Result if each == result)
+    return Ending.of(recorded, cause, error_code=error_code)
+
+
 _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run."
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).

@@ -29,7 +29,7 @@ from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
-from mogplex_ci.step.execute import ending_of_block, execute, service_of
+from mogplex_ci.step.execute import ending_of_block, execute
 from mogplex_ci.step.guards import include_event, reason_to_skip, require_rights_at_once
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
@@ -90,12 +90,13 @@ def _perform(step: Step, names: NamesHere, read: StepInputs) -> Ending:
         return Ending.of(Result.SKIPPED, remedy=reason)
     require_rights_at_once(step, inputs)
     plan = plan_of(include_event(step, inputs), step.platform)
-    with service_of(step, plan.inputs) as connect:
-        step.platform.check_files(_known_outputs(step, plan))
-        step.recorder.check_state(plan)
-        step.recorder.begin_run(plan)
-        _comment_on(step, plan)
-        return step.recorder.follow(execute(step, plan, connect)).ending
+    if plan.inputs.dry_run:
+        step.recorder.log.request(plan.inputs)
+    step.platform.check_files(_known_outputs(step, plan))
+    step.recorder.check_state(plan)
+    step.recorder.begin_run(plan)
+    _comment_on(step, plan)
+    return step.recorder.follow(execute(step, plan)).ending
 
 
 def _known_outputs(step: Step, plan: Plan) -> Mapping[str, CleanText | None]:

@@ -1,14 +1,21 @@
-"""Executes the run of a step, in a dry run on the embedded emulator, and judges the result."""
+"""Executes the run of a step, which a dry run takes from a recording, and judges the result."""
 
 from __future__ import annotations
 
 import contextlib
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
+from mogplex_ci.dry_run.recording import Recording, load
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.run.one import Execution
-from mogplex_ci.run.result import Ending, RunDetails, RunResult, ending_of_error, interrupted
+from mogplex_ci.run.result import (
+    Ending,
+    RunDetails,
+    RunResult,
+    as_recorded,
+    ending_of_error,
+    interrupted,
+)
 from mogplex_ci.run.service import Service
 from mogplex_ci.waiting import StopRequested
 
@@ -22,22 +29,20 @@ if TYPE_CHECKING:
     from mogplex_ci.step.step import Step
 
 
-@contextlib.contextmanager
-def service_of(step: Step, inputs: ActionInputs) -> Iterator[Callable[[], Client]]:
-    """Yield a factory for API clients; in a dry run, of the embedded emulator, which plays the
-    scenario.
-    """
+_AFTER_LAST_EVENT: Final = 3.0
+"""Seconds; the follower stops reading events one second before the deadline."""
+
+
+def client_of(step: Step, inputs: ActionInputs, recording: Recording | None) -> Client:
+    """Return a client of the service, or what plays the recording of a dry run in its place."""
+    if recording is not None:
+        from mogplex_ci.dry_run.player import Player
+
+        return cast("Client", Player(recording, step.clock))  # it has the methods that are called
     from mogplex_ci.api.client import Client  # loads urllib3
 
-    connect = partial(Client, diagnostics=step.recorder.diagnostics)
-    if not inputs.dry_run:
-        yield partial(connect, inputs.base_url, inputs.api_key or "")
-        return
-    from mogplex_ci.emulator import Emulator
-
-    step.recorder.log.request(inputs)
-    with Emulator(inputs.scenario, repos=[inputs.repo or ""]) as emulator:
-        yield partial(connect, emulator.url, emulator.token)
+    diagnostics = step.recorder.diagnostics
+    return Client(inputs.base_url, inputs.api_key or "", diagnostics=diagnostics)
 
 
 class StepEnd:
@@ -65,9 +70,17 @@ def ending_of_block(step: Step) -> Iterator[StepEnd]:
         end.is_unforeseen = True
 
 
-def execute(
-    step: Step, plan: Plan, connect: Callable[[], Client]
-) -> Generator[Update, None, RunResult]:
+def _timeout(step: Step, inputs: ActionInputs, recording: Recording | None) -> float:
+    """Return the seconds that the step may take. A recorded step that timed out does so when its
+    last event has been played.
+    """
+    if recording is None or not recording.ends_live:
+        return inputs.timeout
+    elapsed = step.clock.monotonic() - step.began
+    return min(inputs.timeout, elapsed + recording.seconds + _AFTER_LAST_EVENT)
+
+
+def execute(step: Step, plan: Plan) -> Generator[Update, None, RunResult]:
     """Start the run, follow it, judge it, and return how it ended. Yields updates.
 
     With ``repair``, a rejected run may be followed by others; the result is the last one's. The
@@ -76,14 +89,18 @@ def execute(
     inputs = plan.inputs
     details: Callable[[], RunDetails] = RunDetails
     known: RunDetails | None = None
-    with ending_of_block(step) as end, contextlib.closing(connect()) as client:
+    recording = load(inputs.played) if inputs.dry_run else None
+    with (
+        ending_of_block(step) as end,
+        contextlib.closing(client_of(step, inputs, recording)) as client,
+    ):
         redactor = step.recorder.safe.redactor
         service = Service(
             client,
             step.clock,
             step.stop,
             step.began,
-            inputs.timeout,
+            _timeout(step, inputs, recording),
             redactor,
             step.platform.system.stop_seconds,
         )
@@ -105,7 +122,10 @@ def execute(
         known = details()
     if end.is_unforeseen:
         known = known._replace(left_behind=True)
-    # The dry run of a scenario ends as that does, so that later steps can be tried.
+    if recording is None:
+        return RunResult(end.ending, known)
     if inputs.dry_run is True:
         return RunResult(end.ending.as_dry_run(), known)
-    return RunResult(end.ending, known)
+    # Later steps are rehearsed with the result of the recorded step.
+    recorded = recording.end
+    return RunResult(as_recorded(end.ending, recorded["result"], recorded["errorCode"]), known)

@@ -7,7 +7,7 @@ and kept until the run's id is known. A re-run judges the branch's tip and start
 
 import contextlib
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -306,20 +306,12 @@ def _require_rights(step: Step, plan: Plan, queries: Queries, starting: Starting
 
 
 def _inspector_of(step: Step, inputs: ActionInputs, service: Service) -> Inspector:
-    """Return who inspects the runs of a task. A dry run skips the gates that only GitHub can judge,
-    unless the scenario has them.
-    """
-    scenario_rounds: Sequence[Mapping[str, Sequence[str]]] | None = None
-    if inputs.dry_run:
-        from mogplex_ci.emulator.scenario import load_scenario
-
-        scenario_rounds = load_scenario(inputs.scenario).rounds
+    """Return who inspects the runs of a task."""
     sources = Sources(
         service,
         lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
         safe=step.recorder.safe,
         own_run=step.platform.workflow_run,
-        scenario_rounds=scenario_rounds,
         servers=step.platform.github_servers,
     )
     return Inspector(inputs, sources)

@@ -14,7 +14,6 @@ from tests.gitlab import Project
 
 pytestmark = [pytest.mark.container, pytest.mark.node]
 DOWNSTREAM = claim("examples/gitlab/downstream.gitlab-ci.yml").code
-SERVICE = claim("docs/emulator.md", "alias: emulator")
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
 
 
@@ -56,15 +55,3 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(
     assert first.key != second.key
     assert all(run.key.startswith("gitlab-acme/web-1000-") for run in (first, second))
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
-
-
-@pytest.mark.slow
-def test_a_job_is_rehearsed_against_a_service(
-    image: str, helper_image: str, tmp_path: Path
-) -> None:
-    project = Project(tmp_path, SERVICE.code.replace(PUBLISHED, image))
-    pipeline = project.run(
-        "--pull-policy=if-not-present", f"--helper-image={helper_image}", shell=False
-    )
-    assert pipeline.code == 0, pipeline.log
-    assert any("No code changes to deliver" in line for line in pipeline.lines("rehearsal"))

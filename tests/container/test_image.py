@@ -239,11 +239,6 @@ def test_labels_name_source_and_licence(image: str) -> None:
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
 
 
-def test_it_names_the_port_of_the_emulator_for_systems_that_wait_for_a_service(image: str) -> None:
-    ports = docker("image", "inspect", "--format", "{{json .Config.ExposedPorts}}", image)
-    assert json.loads(ports) == {"8787/tcp": {}}
-
-
 def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
     request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
     command = ["docker", "run", "--rm", "--pids-limit", "1", "--network", "none", image, *request]

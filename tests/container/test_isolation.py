@@ -5,19 +5,19 @@ is started.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.container.images import ROOT, docker
+from tests.emulator import Emulator
 from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.container
 
 SCENARIO = ROOT / "tests/e2e/scenarios/artifact.yaml"
-STEP = "--dry-run ./artifact.yaml --repo acme/web --prompt Test --artifact report --artifact-schema schema.json"
+STEP = "--repo acme/web --prompt Test --artifact report --artifact-schema schema.json"
 """The artifact is checked in a child process, which must not import anything of the workspace
 either.
 """
@@ -54,7 +54,6 @@ def hostile(tmp_path: Path) -> Path:
     for folder in (tmp_path, site):
         for name in SHADOWED:
             (folder / f"{name}.py").write_text(code)
-    shutil.copy(SCENARIO, tmp_path / "artifact.yaml")
     schema = {"type": "object", "properties": {"version": {"pattern": "^[0-9.]+$"}}}
     (tmp_path / "schema.json").write_text(json.dumps(schema))
     return tmp_path
@@ -75,13 +74,15 @@ def in_hostile_workspace(image: str, workspace: Path, command: list[str]) -> tup
         **INPUTS,
     }
     options = [f"--env={name}={value}" for name, value in variables.items()]
-    mounted = [f"--volume={workspace}:/workspace", "--workdir=/workspace", "--network=none"]
-    done = subprocess.run(
-        ["docker", "run", "--rm", *mounted, *options, image, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    mounted = [f"--volume={workspace}:/workspace", "--workdir=/workspace", "--network=host"]
+    with Emulator(SCENARIO, speed=20) as emulator:
+        service = [f"--env=MOGPLEX_URL={emulator.url}", f"--env=MOGPLEX_API_KEY={emulator.token}"]
+        done = subprocess.run(
+            ["docker", "run", "--rm", *mounted, *options, *service, image, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     return done.returncode, done.stdout + done.stderr
 
 

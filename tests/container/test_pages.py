@@ -6,7 +6,6 @@ Workflows that need an event of their own are run by test_examples.py.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.container.act import act, workspace
-from tests.container.images import BASE, docker
+from tests.container.images import docker
 from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
 from tests.emulator import Emulator
@@ -65,7 +64,6 @@ MATRIX = claim("examples/workflows/matrix.yml")
 PROXY = claim("docs/operate.md", "HTTPS_PROXY: http://proxy.example.com:3128")
 DOCKERFILE = claim("docs/operate.md", "FROM ghcr.io/")
 IMAGE_ALONE = claim("docs/operate.md", "uses: docker://")
-SERVICE = claim("docs/emulator.md", "runs-on:")
 
 
 @pytest.fixture
@@ -200,24 +198,3 @@ def test_the_image_alone_runs_from_a_registry_by_its_digest(
     docker("image", "rm", tag)
     assert done.exit_code == 0, done.log
     assert [run.status for run in emulator.runs] == ["success"]
-
-
-@pytest.mark.slow
-def test_a_workflow_is_rehearsed_against_a_service_container(image: str, tmp_path: Path) -> None:
-    """A command of a service and its network are GitHub's: under act the image has the command, the
-    job a container.
-    """
-    (command,) = re.findall(r"^ +command: (.+)\n", SERVICE.code, re.MULTILINE)
-    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCMD {json.dumps(command.split())}\n")
-    service = docker("build", "--quiet", "--tag", "run-action-test-service", str(tmp_path))
-    code = SERVICE.code.replace(f"        command: {command}\n", "").replace(
-        PUBLISHED, "run-action-test-service"
-    )
-    code = code.replace(
-        "    runs-on: ubuntu-24.04\n", f"    runs-on: ubuntu-24.04\n    container: {BASE}\n"
-    )
-    repository = workspace(tmp_path / "repository", as_workflow(code) or "", image)
-    done = act(repository, f"--platform=ubuntu-24.04={BASE}", "--network=")
-    docker("image", "rm", service)
-    assert done.exit_code == 0, done.log
-    assert "No code changes to deliver" in done.log

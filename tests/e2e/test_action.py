@@ -75,35 +75,30 @@ def test_only_an_unknown_ci_system_is_warned_of_retries(
     ("status", "code", "result"),
     [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
 )
-def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
+def test_a_dry_run_says_at_the_top_of_its_reports_that_nothing_was_sent(
     tmp_path: Path, status: str, code: int, result: str
 ) -> None:
-    """And says so at the top of its reports, where nothing asks for or leads to a run, branch or
-    pull request.
-    """
-    step = GitHubStep(
-        tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick (1).yaml", "output-dir": "."}
-    )
+    """And nothing in them leads to a run, branch or pull request."""
+    inputs = {"prompt": "Fix it", "dry-run": "./quick (1).ndjson", "output-dir": "out"}
+    step = GitHubStep(tmp_path, inputs=inputs)
     delivery = {
         "stage": "git_delivery",
         "working_branch": "agent/1",
         "changed": True,
         "pull_request_url": f"{PAGE}/1",
     }
-    steps = [
-        {"status": "streaming"},
-        {"event": "log", "message": "Ready", "payload": delivery},
-        {"status": status},
-    ]
-    (step.workspace / "quick (1).yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
+    event = {"id": "1", "type": "log", "message": "Ready", "createdAt": "2026-11-20T09:00:00Z"}
+    lines = [event | {"payload": delivery}, {"runId": "run-1", "status": status}]
+    recording = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (step.workspace / "quick (1).ndjson").write_text(recording, encoding="utf-8")
     ended = step.run()
     assert ended.code == code, ended.out
     reports = [
         step.summary,
-        (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1],
+        (step.workspace / "out/report.html").read_text(encoding="utf-8").split("<main>")[1],
     ]
     assert (
-        "Dry run of file quick (1).yaml: nothing is sent to https://mogplex.com. Request"
+        "Dry run of file quick (1).ndjson: nothing is sent to https://mogplex.com. Request"
         in ended.out.splitlines()[0]
     )
     for text in (ended.out, *reports):
@@ -113,7 +108,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(
     assert [f"{PAGE}/1" in text for text in (ended.out, step.summary)] == [False, False]
     assert f'href="{PAGE}/1"' not in reports[1]  # it is in the event's text
     for text in reports:
-        assert "Dry run of file quick (1).yaml: nothing was sent." in html.unescape(text[:200])
+        assert "Dry run of file quick (1).ndjson: nothing was sent." in html.unescape(text[:200])
     assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/0")
 
 

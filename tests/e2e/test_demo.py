@@ -77,7 +77,7 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
     assert {path.name for path in out.iterdir()} == set(FILES)
     assert "of an earlier demo" not in (out / "log.txt").read_text()
     first, *others = [shlex.split(line, comments=True) for line in tries.splitlines()]
-    assert [words[1:] for words in others] == [["emulator"], ["--help"]]
+    assert [words[1:] for words in others] == [["--help"]]
     tried = subprocess.run(first, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (tried.returncode, tried.stderr) == (1, ""), tried.stdout
     assert "✘ Run failed after " in tried.stdout

@@ -60,11 +60,10 @@ def test_the_reports_link_nothing(tmp_path: Path, scenario: str) -> None:
 @pytest.mark.parametrize(
     "gates",
     [
-        *slow([{"artifact": "report"}]),
         *slow([{"require": "change, pull-request, checks", "branch": "feature/login"}]),
         {"protected-paths": ".github/", "repair": "2", "require": "change"},
     ],
-    ids=["an artifact", "an existing branch", "a repair"],
+    ids=["an existing branch", "a repair"],
 )
 def test_a_green_step_has_no_red_annotation(tmp_path: Path, gates: dict[str, str]) -> None:
     step = step_of(tmp_path, "true", **gates)
@@ -72,11 +71,3 @@ def test_a_green_step_has_no_red_annotation(tmp_path: Path, gates: dict[str, str
     assert (ended.code, step.outputs["result"]) == (0, "dry-run"), ended.out
     assert [each for each in read_log(ended.out).annotations if each.level == "error"] == []
     assert "✘" not in step.summary
-
-
-@pytest.mark.slow
-def test_the_artifact_of_a_dry_run_can_be_read(tmp_path: Path) -> None:
-    step = step_of(tmp_path, "true", artifact="report")
-    assert step.run().code == 0
-    assert json.loads(step.outputs["artifact"]) == {}
-    assert json.loads((step.workspace / "out/artifact.json").read_text()) == {}

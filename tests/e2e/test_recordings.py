@@ -1,161 +1,205 @@
-"""A recorded run is played again: the ``events.ndjson`` of one step is what the next one sees."""
+"""Dry runs: the package's recordings, and the ``events.ndjson`` of one step played by the next."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 
+from mogplex_ci.dry_run.recording import shipped
 from tests.documents import claim
-from tests.e2e.golden import normalized
+from tests.e2e.golden import check_golden, normalized
 from tests.emulator import Emulator
-from tests.emulator.scenario import SHIPPED
-from tests.program import GitHubStep, run_program
+from tests.program import ROOT, GitHubStep, run_program, start_program
 from tests.slow import mostly_slow
+from tests.waits import LONG
 
-COMMAND = claim("docs/emulator.md", "--dry-run events.ndjson").code
+FEEDS = ROOT / "tests" / "contract" / "feeds"
+COMMAND = claim("docs/recipes.md", "--dry-run events.ndjson").code
 SPEED = 20
-SPEEDS = {
-    "many-events": 4,
-    "cancel-ignored": 400,
-    "kill-fails": 400,
-    "slow": 2000,
-    "asks-twice": 4,
-    "paused": 4,
-    "resumed": 4,
+PLAIN = {"prompt": "Fix it", "output-dir": "out"}
+
+
+class Case(NamedTuple):
+    """A step, and how it ends."""
+
+    scenario: str
+    told: tuple[int, str, str, str]
+    """Exit code, result, status and error code."""
+    inputs: Mapping[str, str] = MappingProxyType({})
+
+
+CASES = {
+    "successful": Case("success", (0, "success", "success", "")),
+    "failed": Case("failed", (1, "failed", "failed", "RUN_FAILED")),
+    "rejected": Case("no-change", (1, "rejected", "success", "NO_CHANGE"), {"require": "change"}),
+    "timed out": Case("slow", (1, "timeout", "streaming", "TIMEOUT"), {"timeout": "5s"}),
+    "cancelled in time": Case(
+        "slow", (1, "timeout", "cancelled", "TIMEOUT"), {"timeout": "5s", "on-timeout": "cancel"}
+    ),
+    "cancelled": Case("cancelled", (1, "cancelled", "cancelled", "CANCELLED")),
+    "paused": Case("paused", (1, "paused", "awaiting_input", "PAUSED")),
 }
-"""At which no silence is longer than the pauses that are played, no pause comes before the step
-looks, and no page of 200 events passes it by.
-"""
-OF_THE_SERVICE = re.compile(
-    r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API responds again|Still working).*\n"
-    r"|(?<= events), \d+ requests?|::group::The log of the installation(?s:.*?)::endgroup::\n"
-)
-"""Parts of a log that tell how the service answered, which is not recorded, or how long it was
-silent, which is cut.
-"""
-SPLIT = re.compile(
-    r"(?<=:)\n│\s+|(?<=The agent's last line: ).*|(?<=PatchApply) (?:×2, 1 failed, <time>|\(<time>\))\n"
-    r"|(?<=\()(?:started|unfinished)(?=\))|(?:\[<time>\]   Command (?:×\d+, <time>|\(.+?\))\n)+"
-)
-"""A secret is recorded as `***`, in one line and one piece, which is laid out anew and may be a
-last line. Which calls share a line, and whether one without an end is shown while it lasts, depends
-on how events come together.
-"""
-FOLD_OF_ONE = re.compile(r"::group::(.*)\n(│\s.*)\n::endgroup::")
-"""What a fold is whose one value was a secret of several lines: a recording has it as `***`, which
-stands behind the title.
-"""
-TIMES = re.compile(r"\b(?:\d+m )?\d+(?:\.\d+)?s\b|(?<=\[)\d\d:\d\d(?=\])")
+"""A replay has no gates and no short timeout of its own."""
 
 
-def played(step: GitHubStep, scenario: str | Path, speed: float) -> tuple[int, str, dict[str, str]]:
-    """Return exit code, log and outputs of a step, without ids and times."""
-    with Emulator(scenario, speed=speed) as emulator:
-        step.inputs |= {
-            "base-url": emulator.url,
-            "api-key": emulator.token,
-            "prompt": "Fix it",
-            "output-dir": "out",
-        }
+def outcome(step: GitHubStep, code: int) -> tuple[int, str, str, str]:
+    outputs = step.outputs
+    return code, outputs["result"], outputs["status"], outputs["error-code"]
+
+
+def record(folder: Path, case: Case) -> Path:
+    """Return the recording of a step."""
+    step = GitHubStep(folder)
+    with Emulator(case.scenario, speed=SPEED) as emulator:
+        service = {"base-url": emulator.url, "api-key": emulator.token}
+        step.inputs |= PLAIN | service | dict(case.inputs)
         ended = step.run()
-    outputs = {name: normalized(value) for name, value in step.outputs.items()}
-    for name in ("run-id", "duration-seconds"):
-        outputs.pop(name)
-    log = SPLIT.sub(" ", TIMES.sub("<time>", OF_THE_SERVICE.sub("", ended.out)))
-    return ended.code, FOLD_OF_ONE.sub(r"\1 \2", normalized(log)), outputs
+    assert outcome(step, ended.code) == case.told, ended.out
+    return step.workspace / "out/events.ndjson"
 
 
-ENDS_IN_TIME = [name for name in SHIPPED if name != "dead-worker"]
-"""A step learns after a minute that a worker has died, for which no test waits."""
+def replay(folder: Path, recording: str, **inputs: str) -> tuple[GitHubStep, int, str]:
+    """Return a step that plays a recording, its exit code and its log."""
+    given = {name.replace("_", "-"): value for name, value in inputs.items()}
+    step = GitHubStep(folder, PLAIN | {"dry-run": "./events.ndjson"} | given)
+    (step.workspace / "events.ndjson").write_text(recording, encoding="utf-8")
+    ended = step.run()
+    return step, ended.code, ended.out
 
 
-@pytest.mark.parametrize("scenario", mostly_slow(ENDS_IN_TIME, every=12))
-def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(
-    scenario: str, tmp_path: Path
-) -> None:
-    first, second = GitHubStep(tmp_path / "first"), GitHubStep(tmp_path / "second")
-    recorded = played(first, scenario, SPEEDS.get(scenario, SPEED))
-    again = played(second, first.workspace / "out/events.ndjson", 1)
-    assert (again[0], again[2]) == (recorded[0], recorded[2])
-    assert again[1].splitlines() == recorded[1].splitlines()
+def test_each_recording_of_the_package_is_played_as_its_golden_log(tmp_path: Path) -> None:
+    """At its own pace, up to ten seconds: all at the same time."""
+    with contextlib.ExitStack() as stack:
+        played = {}
+        for name in shipped():
+            flags = ("--dry-run", name, "--repo", "me/shop", "--prompt", "Fix it")
+            played[name] = stack.enter_context(start_program(*flags, env={}, cwd=tmp_path))
+        for name, process in played.items():
+            out, _ = process.communicate(timeout=LONG)
+            check_golden(f"recordings/{name}.txt", normalized(out))
 
 
-@pytest.mark.parametrize("is_cut_off", [False, True])
-def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(
-    tmp_path: Path, *, is_cut_off: bool
-) -> None:
-    step = GitHubStep(tmp_path)
-    played(step, "no-change", SPEED)
-    lines = (
-        (step.workspace / "out/events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
+@pytest.mark.parametrize("name", shipped())
+def test_a_recording_has_events_as_the_service_writes_them(name: str) -> None:
+    known = {shape(event) for event in events_of_the_service()}
+    lines = [json.loads(line) for line in shipped()[name].read_text().splitlines()]
+    unknown = [line for line in lines[:-1] if shape(line) not in known]
+    assert unknown == []
+
+
+def events_of_the_service() -> Iterator[dict[str, Any]]:
+    """Yield the events in the recorded answers of the service."""
+    for path in FEEDS.glob("*.json"):
+        yield from json.loads(path.read_text(encoding="utf-8"))["data"]["events"]
+    for path in FEEDS.glob("*.sse"):
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            data = json.loads(line[6:]) if line.startswith("data: {") else {}
+            if "payload" in data:
+                yield data
+
+
+def shape(event: dict[str, Any]) -> tuple[object, ...]:
+    """Return the type, stage and kind of an event, and its fields and those of its payload."""
+    payload = event["payload"]
+    return (
+        event["type"],
+        payload.get("stage"),
+        payload.get("kind"),
+        *sorted(event),
+        *sorted(payload),
     )
-    (tmp_path / "events.ndjson").write_text(
-        "".join(lines[: -1 if is_cut_off else None]), encoding="utf-8"
-    )
-    ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
-    assert ended.code == is_cut_off, ended.out
-    assert (
-        "The recording stops here; it does not say how the run ended" in ended.out
-    ) == is_cut_off
-    assert "No code changes to deliver" in ended.out
 
 
-def recorded(*payload_sizes: int, status: str = "success") -> str:
-    """Return a recording with an event of each size, in characters, and an end."""
-    events = [
-        {"type": "log", "message": "Output", "payload": {"output": "x" * size}}
-        for size in payload_sizes
-    ]
-    end = {"runId": "run-1", "status": status}
-    return "".join(f"{json.dumps(line)}\n" for line in (*events, {"type": "finished"}, end))
+@pytest.mark.parametrize("name", mostly_slow(CASES, every=3))
+def test_a_replay_ends_as_the_recorded_step(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    recording = record(tmp_path / "first", case).read_text(encoding="utf-8")
+    step, code, log = replay(tmp_path / "second", recording)
+    assert outcome(step, code) == case.told, log
+    assert "nothing is sent" in log
+    assert step.outputs["run-id"] == json.loads(recording.splitlines()[-1])["runId"]
+
+
+def test_a_recording_that_was_cut_off_ends_as_failed_and_says_so(tmp_path: Path) -> None:
+    recording = record(tmp_path / "first", CASES["successful"]).read_text(encoding="utf-8")
+    lines = recording.splitlines(keepends=True)[:-1]
+    step, code, log = replay(tmp_path / "second", "".join(lines))
+    assert outcome(step, code) == (1, "failed", "failed", "RUN_FAILED")
+    assert "The recording is cut off: it does not say how the run ended." in log
+
+
+LINES = [
+    {"id": "1", "type": "started", "message": "Ready", "createdAt": "2026-11-20T09:00:00Z"},
+    {"id": "2", "type": "log", "message": "Late", "createdAt": "2026-11-20T11:00:00Z"},
+]
+REPAIRED = [
+    *LINES,
+    {"runId": "run-1", "status": "success"},
+    {**LINES[0], "message": "Second"},
+    {"runId": "run-2", "status": "success", "result": "rejected", "errorCode": "CHECKS_FAILED"},
+]
 
 
 @pytest.mark.parametrize(
-    ("recording", "says"),
+    ("lines", "told"),
     [
-        (recorded(9, status="archived"), 'Fix line 3: status: "archived" is not one of success'),
-        (recorded(9, 30_000_000), "Fix line 2: has more than 2,097,152 bytes"),
-        (recorded(*[2_000_000] * 9), "Fix line 8: ends 200 events of more than 15,728,640 bytes"),
-        (recorded(*[90_000] * 300), "Fix line 175: ends 200 events of more than 15,728,640 bytes"),
+        ([*LINES, {"runId": "run-1", "status": "success"}], (0, "success", "success", "")),
+        (REPAIRED, (1, "rejected", "success", "CHECKS_FAILED")),
+        (
+            [*LINES, {"runId": "run-1", "status": "pending", "result": "detached"}],
+            (1, "failed", "failed", "RUN_FAILED"),
+        ),
+        ([{"runId": "run-1", "status": "failed"}], (1, "failed", "failed", "RUN_FAILED")),
+        (
+            [*LINES, {"id": "3", "unreadable": True}, {"runId": "run-1", "status": "success"}],
+            (0, "success", "success", ""),
+        ),
     ],
-    ids=["an unknown status", "a line of 30 MB", "few events", "many events"],
+    ids=["without a result", "a repaired step", "not followed", "no events", "unreadable"],
 )
-def test_a_recording_that_could_not_be_played_to_its_end_starts_nothing(
-    tmp_path: Path, recording: str, says: str
+def test_how_a_recording_ends(
+    lines: list[dict[str, object]], told: tuple[int, str, str, str], tmp_path: Path
 ) -> None:
-    """A client would refuse such answers, and ask again until its timeout."""
-    (tmp_path / "events.ndjson").write_text(recording, encoding="utf-8")
-    ended = run_program(*shlex.split(COMMAND)[1:], "--timeout=5s", env={}, cwd=tmp_path)
-    assert ended.code == 2, ended.out
-    assert says in ended.out
-    assert "Starting a run" not in ended.out
+    """A silence of two hours is played as two seconds."""
+    recording = "".join(f"{json.dumps(line)}\n" for line in lines)
+    step, code, log = replay(tmp_path, recording, timeout="20s")
+    assert outcome(step, code) == told, log
+    assert ("Second" in log) == (lines is REPAIRED)
+    assert ("Ready" in log) == ("Ready" in recording and lines is not REPAIRED)
 
 
-@pytest.mark.parametrize("has_end", [True, False])
-def test_a_recording_without_a_last_event_ends_when_it_has_been_played(
-    has_end: bool, tmp_path: Path
-) -> None:
-    """A step was killed while its run worked, or the run's worker died without a word."""
-    lines: list[dict[str, object]] = [
-        {"type": "started", "message": "Harness run started: codex"},
-        {"type": "log", "message": "I look at it.", "payload": {"kind": "assistant_delta"}},
-    ]
-    if has_end:
-        lines.append({"runId": "run-1", "status": "failed", "error": "The worker is gone."})
-    text = "".join(f"{json.dumps(line)}\n" for line in lines)
-    (tmp_path / "events.ndjson").write_text(text, encoding="utf-8")
-    ended = run_program(*shlex.split(COMMAND)[1:], "--timeout=20s", env={}, cwd=tmp_path)
-    assert (ended.code, "RUN_FAILED, exit 1" in ended.out) == (1, True), ended.out
-    assert "Read the agent's last actions." in ended.out
+def test_gates_of_the_replay_reject_by_the_delivery_event(tmp_path: Path) -> None:
+    recording = shipped()["no-change"].read_text(encoding="utf-8")
+    gates = {"require": "change", "protected_paths": "src/"}
+    step, code, log = replay(tmp_path, recording, **gates)
+    assert outcome(step, code) == (1, "rejected", "success", "NO_CHANGE"), log
+    assert "Not judged in a dry run: protected-paths\n" in log
 
 
-def test_the_largest_recording_is_played_to_its_end(tmp_path: Path) -> None:
-    """More than a page in all, with no page that is too large."""
-    text = recorded(*[75_000] * 300)
+def test_whatever_agent_and_worktree_are_named_exist(tmp_path: Path) -> None:
+    inputs = {"dry_run": "success", "agent": "preset:Reviewer", "run_options": "worktreeId: 'x'"}
+    step, code, log = replay(tmp_path, "", **inputs)
+    assert (code, step.outputs["result"]) == (0, "success"), log
+    assert "::warning" not in log
+
+
+def test_a_recording_in_output_dir_is_left_as_it_is(tmp_path: Path) -> None:
+    recording = shipped()["failed"].read_text(encoding="utf-8")
+    step, code, _ = replay(tmp_path, recording, output_dir=".")
+    assert (code, step.outputs["error-code"]) == (2, "USAGE")
+    assert (step.workspace / "events.ndjson").read_text(encoding="utf-8") == recording
+
+
+def test_the_command_of_the_page(tmp_path: Path) -> None:
+    text = shipped()["failed"].read_text(encoding="utf-8")
     (tmp_path / "events.ndjson").write_text(text, encoding="utf-8")
     ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
-    assert ended.code == 0, ended.out
+    assert (ended.code, re.search("RUN_FAILED, exit 1", ended.out) is not None) == (1, True)

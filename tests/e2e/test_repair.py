@@ -138,25 +138,3 @@ def test_a_round_whose_push_is_refused_says_what_to_do(tmp_path: Path, api: GitH
     (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
     assert (ended.code, step.outputs["rounds"]) == (1, "1")
     assert error.endswith(advice)
-
-
-@pytest.mark.slow
-def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
-    inputs = {
-        "dry-run": "repaired",
-        "prompt": "Fix it",
-        "repo": "acme/web",
-        "repair": "2",
-        "output-dir": ".",
-    }
-    step = GitHubStep(
-        tmp_path, inputs | {"require": "checks, pull-request", "protected-paths": ".github/"}
-    )
-    ended = step.run()
-    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "2"), (
-        ended.out
-    )
-    faults = "The run changed a protected path: .github/workflows/test.yml; A check failed: test"
-    assert f"Round 2 of 3: {faults}\n" in ended.out
-    assert "✔ checks: One check passed" in ended.out
-    assert "Dry run" in step.summary

@@ -126,12 +126,10 @@ def called_conditions(job: Mapping[str, Any]) -> Iterator[str]:
 
 
 def starts_runs(job: Mapping[str, Any]) -> bool:
-    """Return whether a job starts an agent: none does on the emulator, or in a dry run."""
+    """Return whether a job starts an agent: none does in a dry run."""
     words = yaml.safe_dump(job)
-    is_rehearsal = "http://emulator:" in words or "dry-run" in words
-    return bool(re.search(r"mogplex/run-action|mogplex-ci action|acme/\.github/", words)) and (
-        not is_rehearsal
-    )
+    names_program = re.search(r"mogplex/run-action|mogplex-ci action|acme/\.github/", words)
+    return names_program is not None and "dry-run" not in words
 
 
 def step_faults(job: Mapping[str, Any], workflow: Mapping[Any, Any]) -> Iterator[str]:

@@ -130,7 +130,6 @@ def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: 
             2,
             'command: "Fix it" is not a command. If it is the task, use --prompt; see --help.',
         ),
-        (["emulator", "--scenario", "succes"], 2, "no such scenario: did you mean success?"),
         (["runs", "get", ID], 64, "MOGPLEX_API_KEY is not set (UNAUTHORIZED)"),
     ],
 )

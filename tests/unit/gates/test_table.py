@@ -5,24 +5,32 @@ the place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import pytest
 
+from mogplex_ci import gate_kinds
 from mogplex_ci.gate_kinds import BRANCH, CHANGE, GATE_INPUTS, GATES, GateKind
+from mogplex_ci.gates.artifact import ArtifactIs
+from mogplex_ci.gates.change import Change, Paths
+from mogplex_ci.gates.checks import Checks
 from mogplex_ci.gates.outcome import GateOutcome, Passed, Rejected, Unknown
+from mogplex_ci.gates.pull_request import BranchIs, PullRequestIs
 from mogplex_ci.gates.table import JUDGES
 from mogplex_ci.inputs.declared import inputs
-from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.run.result import Gate
 from mogplex_ci.step.rights import READ_RIGHTS
-from tests.github import Look, check
 from tests.program import ROOT
-from tests.typed_inputs import typed_inputs
-from tests.unit.gates.judging import HEAD, VirtualGitHub, ended, judged, requires
 
 ALL = (*GATES, BRANCH)
+OUTCOMES: Mapping[GateKind, type[GateOutcome]] = {
+    gate_kinds.CHANGE: Change,
+    gate_kinds.PULL_REQUEST: PullRequestIs,
+    gate_kinds.ALLOWED_PATHS: Paths,
+    gate_kinds.PROTECTED_PATHS: Paths,
+    gate_kinds.ARTIFACT: ArtifactIs,
+    gate_kinds.CHECKS: Checks,
+    gate_kinds.BRANCH: BranchIs,
+}
 each_gate = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
 
 
@@ -68,7 +76,7 @@ def missing(kind: GateKind) -> Iterator[str]:
 
 def outcomes(kind: GateKind) -> type[GateOutcome]:
     """Return what the judge of a gate may find."""
-    return type(JUDGES[kind].passed)
+    return OUTCOMES[kind]
 
 
 def codes(kind: GateKind) -> set[str]:
@@ -100,45 +108,6 @@ def test_what_a_new_gate_lacks_is_named() -> None:
         "ask GitHub for what packages: read allows in READ_RIGHTS of step/rights.py",
         "explain NO_LICENCE in docs/troubleshooting.md",
     ]
-
-
-@each_gate
-def test_a_gate_passes_and_rejects_in_the_words_of_its_row(kind: GateKind) -> None:
-    asks: dict[str, Any] = {}
-    if kind.is_word:
-        asks["require"] = frozenset([kind.name])
-    if kind.has_input:
-        asks[inputs()[kind.name].field] = "x"
-    asking = typed_inputs(**asks)
-    judge = JUDGES[kind]
-    assert judge.rejected in outcomes(kind)
-    if kind is BRANCH:
-        good = branch_gate(is_moved=False)
-        bad = branch_gate(is_moved=True)
-    else:
-        good = played_gate(asking, {})
-        bad = played_gate(asking, {kind.name: ["x", "y"]})
-    expected = kind.expected(asking)
-    assert (good.passed, good.expected, good.error_code, good.remedy) == (True, expected, "", "")
-    assert good.found == judge.passed.found(1).format(number=1)
-    assert (bad.passed, bad.expected, bad.error_code in codes(kind)) == (False, expected, True)
-    assert bad.remedy
-    assert "{" not in bad.found + bad.remedy
-
-
-def played_gate(asking: ActionInputs, findings: Mapping[str, Sequence[str]]) -> Gate:
-    """Return the only gate of a run, as a scenario has it."""
-    (gate,) = judged(None, ended(), asking, scenario_rounds=[findings]).details.gates
-    return gate
-
-
-def branch_gate(*, is_moved: bool) -> Gate:
-    """Return the gate of a branch that moves while the others are judged, or does not."""
-    with VirtualGitHub() as api:
-        api.checks[HEAD] = Look([check("test", "success")])
-        if is_moved:
-            api.later(5.0, lambda: api.push("mogplex/fix", {"src/b.ts": "changed"}))
-        return judged(api, ended(), requires("change", checks="test")).details.gates[-1]
 
 
 def test_a_rejection_without_advice_is_a_mistake() -> None:

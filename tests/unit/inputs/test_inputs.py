@@ -298,7 +298,7 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
             ["--prompt=x", "--run-options=repoId: x"],
             ["run-options sets repoId, which has its own input"],
         ),
-        (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),
+        (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a recording"]),
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
         (
             ["--prompt=x", "--artifact=a", "--branch=b"],

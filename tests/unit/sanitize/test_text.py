@@ -81,7 +81,7 @@ def test_the_package_that_sanitizes_is_the_only_door() -> None:
     offenders = []
     for path in sorted((ROOT / "mogplex_ci").rglob("*.py")):
         name = path.relative_to(ROOT / "mogplex_ci").as_posix()
-        if name.startswith(("sanitize/", "emulator/")) or name == "untrusted.py":
+        if name.startswith("sanitize/") or name == "untrusted.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in made:

@@ -14,7 +14,7 @@ from mogplex_ci.errors import MissingTokenError
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import ending_of_block, execute, service_of
+from mogplex_ci.step.execute import client_of, ending_of_block, execute
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
@@ -61,16 +61,6 @@ def test_a_run_that_ends_by_itself_ends_as_it_says() -> None:
     assert end.ending is known.ending
 
 
-def test_a_dry_run_plays_the_repository_of_the_inputs() -> None:
-    job = Job(log := io.StringIO())
-    with service_of(step_of(job), typed_inputs(repo="o/web", dry_run=True)) as connect:
-        client = connect()
-        names = [repo.full_name.text for repo in client.repos()]  # also those of every emulator
-        client.close()
-    assert [name for name in names if not name.startswith("acme/")] == ["o/web"]
-    assert log.getvalue().count('"prompt"') == 1
-
-
 def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
     job = Job(log := io.StringIO())
     job.is_debug = True
@@ -80,10 +70,9 @@ def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
         inputs = typed_inputs(
             base_url=emulator.url, api_key=emulator.token, github_token=TOKEN, repo="acme/web"
         )
-        with service_of(step, inputs) as connect:
-            client = connect()
-            client.repos()
-            client.close()
+        client = client_of(step, inputs, None)
+        client.repos()
+        client.close()
         github = step.github(inputs, "acme/web")
         assert github is not None
         github.tip("main")
@@ -138,8 +127,7 @@ def executed(
     step.recorder.begin(inputs, [])
     step.recorder.begin_run(run)
     updates: list[Update] = []
-    with service_of(step, inputs) as connect:
-        ended = finish(execute(step, run, connect), updates.append)
+    ended = finish(execute(step, run), updates.append)
     return ended, [update for update in updates if isinstance(update, EventsArrived)]
 
 
