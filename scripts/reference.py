@@ -1,5 +1,5 @@
 """Write what follows from the lists of inputs and gates: the inputs' types, those in action.yml,
-the page, and the gates that a scenario may name.
+and the page.
 
 python -m scripts.reference
 
@@ -8,7 +8,6 @@ A test fails when one of the files is not what this writes.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import textwrap
@@ -19,7 +18,6 @@ from typing import Final, cast
 
 import yaml
 
-from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.inputs.declared import Input, enumeration, inputs
 from mogplex_ci.outputs import ALSO_VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
@@ -28,7 +26,6 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
 PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
-SCENARIO_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "scenario.schema.json"
 
 _DESCRIPTION: Final = re.compile(
     r"^(.*?)(?: Needs (.*?)\.)?(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
@@ -103,7 +100,6 @@ def generated() -> dict[Path, str]:
     return {
         TYPES: _types(),
         ACTION: _action(),
-        SCENARIO_SCHEMA: _scenario_schema(),
         PAGE: _page(),
     }
 
@@ -148,22 +144,6 @@ def _page() -> str:
         inputs="\n\n".join(_groups()),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
     )
-
-
-def _scenario_schema() -> str:
-    """Return the JSON Schema of scenarios with the gates of the table; everything else stays as it
-    is.
-    """
-    names = [kind.name for kind in GATES]
-    schema = SCENARIO_SCHEMA.read_text(encoding="utf-8")
-    rounds = schema.index('"propertyNames": {', schema.index('"rounds": {'))
-    before = schema[:rounds]
-    after = schema[schema.index("}", rounds) :]
-    rules = f"""
-          "enum": {json.dumps(names)},
-          "description": "{enumeration(names)}"
-        """
-    return f'{before}"propertyNames": {{{rules}{after}'
 
 
 def _heading(spec: Input, among: Sequence[Input]) -> Iterator[str]:

@@ -122,7 +122,7 @@ class Player:
             "branch": {
                 "base": request.get("baseBranch") or facts.get("base_branch") or "main",
                 "createBranch": request.get("createBranch") is True,
-                "working": request.get("branch") or facts.get("working_branch"),
+                "working": request.get("workingBranch") or facts.get("working_branch"),
             },
             "createdAt": facts.get("createdAt"),
             "runtime": {"runId": "dry-run"},

@@ -81,7 +81,8 @@ def _told_change(inspection: Inspection) -> GateFinding:
     if not changed:
         return GateFinding(Change.NOTHING)
     is_new = run.creates_branch or inspection.candidate.branch == run.fallback_branch
-    if not is_new:
+    # A dry run has no branch that an earlier run could have pushed to.
+    if not is_new and not inspection.inputs.dry_run:
         raise GitHubError(_IS_AHEAD, remedy=inspection.queries.not_asked.remedy)
     return GateFinding(Change.TOLD)
 

@@ -41,7 +41,6 @@ def test_an_input_has_an_effect(name: str) -> None:
     [
         reference.TYPES,
         reference.ACTION,
-        reference.SCENARIO_SCHEMA,
         reference.PAGE,
     ],
     ids=lambda path: path.name,

@@ -1,4 +1,4 @@
-"""What each field of a document takes: a scenario, a world, result.json, an input.
+"""What each field of a document takes: result.json, an input.
 
 `make golden` writes the lists anew. A rule of a schema that is lost shows as a value more.
 """
