@@ -84,11 +84,9 @@ class Client:
     ) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        with self._request(timeout) as seconds:
-            answer = self._transport.send(
-                "POST", f"{API_PATH}/runs", json=request, headers=headers, timeout=seconds
-            )
-            return answers.started(self._data(answer))
+        return self._call(
+            "POST", "/runs", answers.started, json=request, headers=headers, timeout=timeout
+        )
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Run:
         """Return the run."""
@@ -225,13 +223,7 @@ class Client:
         try:
             yield min(timeout, CALL_SECONDS)
         except errors.MogplexError as error:
-            judged = self._history.judged(error)
-            try:
-                if judged is error:
-                    raise
-                raise judged from error
-            finally:
-                del judged  # as in ``bounded``: it knows this frame
+            raise self._history.judged(error) from error.__cause__
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the
@@ -249,9 +241,11 @@ class Client:
             self._history.answered(accepts_token=True)
             return envelope["data"]
         error = envelope.get("error")
-        if answer.status < 300 or not isinstance(error, dict):
-            raise _not_the_api(answer)
-        if answers.error_code(error.get("code")) is None:
+        if (
+            answer.status < 300
+            or not isinstance(error, dict)
+            or answers.error_code(error.get("code")) is None
+        ):
             raise _not_the_api(answer)
         # A failure of the service may come before it looks at the token.
         self._history.answered(accepts_token=answer.status < 500 and answer.status != 401)

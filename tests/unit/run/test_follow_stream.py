@@ -29,6 +29,7 @@ from mogplex_ci.run.updates import (
     Update,
 )
 from mogplex_ci.waiting import Stop
+from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World, ids
 from tests.slow import mostly_slow
 
@@ -707,7 +708,8 @@ def test_a_wait_beyond_the_deadline_does_not_end_the_step_before_it(
 ) -> None:
     """No run is left or cancelled before its time, and no request is sent sooner than asked."""
     case = world.new_case("slow")
-    case.inject("stream", status=status, headers={"Retry-After": str(wait)})
+    body = error("RATE_LIMITED" if status == 429 else "SERVICE_UNAVAILABLE")
+    case.inject("stream", status=status, headers={"Retry-After": str(wait)}, body=body)
     played = case.play(timeout=99.5)
     assert (played.result, played.code, played.seconds) == ("timeout", 1, 99.5)
     assert len(case.live) == 1
