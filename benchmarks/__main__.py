@@ -32,7 +32,6 @@ ON_PAGE = (
     "full feed of 20 KB payloads: peak memory",
     "SIGTERM while the API hangs for good to exit",
     "100,000 harmless lines: changed",
-    "525 secrets in 11 ways: shown",
     "image pulled",
     "the slowest body for `include-event`: CPU",
 )

@@ -1,12 +1,8 @@
-"""How many secrets are shown and how many harmless lines are changed: ``python -m
+"""How many harmless lines are changed, and what nasty text costs: ``python -m
 benchmarks.redaction``.
 
-Secrets are made anew from a seed: one for each prefix of ``formats.tsv``, the kinds and names of
-``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the
-dev tools. With ``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose
-sample is shown is listed as missing. Harmless lines are those that the machine has, and those of
-the files and folders that ``--read`` names. ``--write`` keeps the counts that
-docs/maintaining/performance.md repeats.
+Harmless lines are those that the machine has, and those of the files and folders that ``--read``
+names. ``--write`` keeps the counts that docs/maintaining/performance.md repeats.
 """
 
 from __future__ import annotations
@@ -25,23 +21,10 @@ from benchmarks.table import Row
 from mogplex_ci.api.transport import MAX_ANSWER_BYTES
 from mogplex_ci.report.log import Log
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.formats import formats
 from tests.unit.report.events import Feed, delta, event, github, planned
-from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
-from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
-from tests.unit.sanitize.shares import (
-    ENCODINGS,
-    PARTS,
-    SANITIZER,
-    Sample,
-    is_looked_for,
-    leak,
-    listed,
-    named,
-    shaped,
-)
 
+SANITIZER = Sanitizer()
 PAGE_EVENTS = 200
 """As many events as the client asks for."""
 PAIRS = 5
@@ -66,29 +49,6 @@ NASTY: dict[str, str] = {
 }
 
 
-def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
-    """Print the shares shown by way, and return the texts of which something is shown, by the kind
-    of their secret.
-    """
-    print(
-        f"| way | {len(with_shape)} secrets with a shape: shown | {len(with_name)} with a name: shown |"
-    )
-    print("| --- | --- | --- |")
-    missing: dict[str, str] = {}
-    for way in (*ENCODINGS, *PARTS):
-        shown = [
-            [sample for sample in samples if is_looked_for(sample, way) and leak(sample, way)]
-            for samples in (with_shape, with_name)
-        ]
-        parts = (
-            f"{len(some) / max(len(all_), 1):.2%}"
-            for some, all_ in zip(shown, (with_shape, with_name), strict=True)
-        )
-        print(f"| {way} | {' | '.join(parts)} |")
-        missing |= {sample.kind: f"{way}: {sample.text}" for samples in shown for sample in samples}
-    return missing
-
-
 def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> list[str]:
     """Print how many lines of each corpus are changed, and which; return the first as a table."""
     read, found = 0, 0
@@ -111,28 +71,15 @@ def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> list[str]:
 
 
 def measure() -> list[Row]:
-    """Measure how long the log takes for the largest page of text, harmless or nasty, and what is
-    shown and changed.
+    """Measure how long the log takes for the largest page of text, harmless or nasty, and how many
+    harmless lines are changed.
     """
-    samples = [*listed(1), *shaped([], 1), *named([], 1)]
-    shown = sum(
-        bool(leak(sample, way))
-        for way in (*ENCODINGS, *PARTS)
-        for sample in samples
-        if is_looked_for(sample, way)
-    )
     texts = list(islice(CORPORA["Python's standard library"](), 100_000))
     nasty = [text for unit in NASTY.values() for text in (unit, f"{unit * (100 // len(unit))}\n")]
     text = max(nasty, key=page_seconds)
     ordinary = "\n".join(texts)[: MAX_ANSWER_BYTES // PAGE_EVENTS]
     pairs = [(page_seconds(text), page_seconds(ordinary)) for _ in range(PAIRS)]
     return [
-        Row(
-            f"{len(samples)} secrets in {len(ENCODINGS) + len(PARTS)} ways: shown",
-            [shown],
-            "",
-            limit=0,
-        ),
         Row(
             f"{len(texts):,} harmless lines: changed", [len(changed(SANITIZER, texts))], "", limit=2
         ),
@@ -176,16 +123,7 @@ def _lines_of(path: Path) -> Iterator[str]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(
-        description="Print how many secrets are shown and harmless lines changed."
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--gitleaks",
-        type=Path,
-        metavar="CHECKOUT",
-        help="a checkout of gitleaks, to compare with its rules",
-    )
+    parser = argparse.ArgumentParser(description="Print how many harmless lines are changed.")
     parser.add_argument(
         "--corpora",
         nargs="*",
@@ -202,45 +140,11 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="keep the counts for the pages")
     arguments = parser.parse_args()
-    if arguments.write and not arguments.gitleaks:
-        parser.error("--write needs --gitleaks: the page compares with its rules")
-    seed = arguments.seed
-    sets = {"betterleaks": rule_sets.betterleaks()}
-    if arguments.gitleaks:
-        config = arguments.gitleaks / "config" / "gitleaks.toml"
-        sets["gitleaks"] = rule_sets.gitleaks(config.read_text(encoding="utf-8"))
-    compared = {f"{len(formats())} formats": (list(listed(seed)), list[Sample]())} | {
-        f"{len(rules)} rules of {name}, {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret": (
-            list(shaped(rules, seed)),
-            list(named(rules, seed)),
-        )
-        for name, rules in sets.items()
-    }
-    shown: dict[str, int] = {}
-    for title, samples in compared.items():
-        print(f"{title}:")
-        missing = shares(*samples)
-        for kind, text in missing.items():
-            print(f"    missing: {kind}, {text!r:.160}")
-        shown[title] = len(missing)
     read = {str(path): functools.partial(_lines_of, path) for path in arguments.read}
     table = harmless({name: CORPORA[name] for name in arguments.corpora} | read)
     if arguments.write:
-        (with_prefix, _), (with_shape, with_name), (of_gitleaks, named_by_it) = compared.values()
-        counts = {
-            "kinds": len(STANDALONE),
-            "ways to name one": len(NAMED),
-            "shown": sum(shown.values()),
-            "with a prefix": len(with_prefix),
-            "with a shape": len(with_shape),
-            "with a name": len(with_name),
-            "of gitleaks with a shape": len(of_gitleaks),
-            "of gitleaks with a name": len(named_by_it),
-        }
-        Figures("python -m benchmarks.redaction").write(
-            tables={"docs/maintaining/performance.md": table},
-            numbers={name: str(count) for name, count in counts.items()},
-        )
+        tables = {"docs/maintaining/performance.md": table}
+        Figures("python -m benchmarks.redaction").write(tables=tables, numbers={})
 
 
 if __name__ == "__main__":

@@ -189,8 +189,7 @@ class Session:
         url, token = read_connection((), self.env)
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
-        redactor = self.console.safe.redactor
-        return Service(Client(url, token or ""), Clock(), self.stop, redactor=redactor)
+        return Service(Client(url, token or ""), Clock(), self.stop)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.

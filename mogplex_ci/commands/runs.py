@@ -1,7 +1,6 @@
 """``mogplex runs``: show a run, follow its events, cancel it."""
 
 import argparse
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, LiteralString, TypeAlias
 
@@ -28,8 +27,9 @@ from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.text import behind
 from mogplex_ci.run import updates
-from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
+from mogplex_ci.run.agent_text import Checkpoint, Message, begins_message, without_checkpoint
 from mogplex_ci.run.cancel import cancelling
+from mogplex_ci.run.feed import FIRST_KINDS
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import ending_of_error, ending_of_run
 from mogplex_ci.run.updates import Update
@@ -105,7 +105,10 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     )
     events = list({event.id: event for event in page.events}.values())
     lines = _event_lines(session, options)
-    session.console.quote([*lines.add(events), *lines.end()])
+    is_complete = page.run.is_terminal or page.run.is_paused
+    begins_later = bool(events) and events[0].kind not in FIRST_KINDS
+    session.console.quote(lines.add(events, after_gap=begins_later))
+    session.console.quote(lines.end(is_complete=is_complete))
     if len(events) >= FEED_LIMIT:
         which: LiteralString = "newest"
         if events[0].kind is EventKind.ACCEPTED:
@@ -135,7 +138,8 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         finish(follower.follow(deadline), show)
         ended = finish(follower.end(), show)
     finally:
-        console.quote(lines.end())  # also when an error or a signal ends it
+        # also when an error or a signal ends it
+        console.quote(lines.end(is_complete=False))
     run = ended.run
     exit_code = ending_of_run(run, follower.timeline, ended.trouble).exit_code
     if not run.is_terminal and not run.is_paused:
@@ -175,9 +179,9 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
     """Print the events that are ready after ``update``, or a warning that their reader needs."""
     match update:
         case updates.EventsArrived():
-            console.quote(lines.add(update.events))
-        case updates.Quiet():
-            console.quote(lines.quiet())
+            console.quote(lines.add(update.events, after_gap=update.after_gap))
+        case updates.Ended():
+            console.quote(lines.end(is_complete=update.message_is_complete))
         case updates.EventsMissing():
             console.warn("{}", update.why)
         case updates.UnknownStatus():
@@ -191,69 +195,44 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
     if options.json:
         return EventLines(session.console.safe)
-    return PrettyLines(session.console.safe, in_order=not options.follow)
+    return PrettyLines(session.console.safe)
 
 
 class PrettyLines:
-    """Events as lines for people: a line each, and the agent's words by the paragraph, as in the
+    """Events as lines for people: a line each, and the agent's words by the message, as in the
     log.
-
-    Words that may be half a secret are held back until more of them have come. The events behind
-    them are shown meanwhile, unless lines are kept ``in_order``.
     """
 
-    def __init__(self, safe: Sanitizer, *, in_order: bool = False) -> None:
+    def __init__(self, safe: Sanitizer) -> None:
         self._safe = safe
-        self._in_order = in_order
-        self._text = TextBuffer(safe.redactor)
+        self._message = Message()
         self._delta: Event | None = None
-        """The event with the words that are shown next."""
-        self._added = 0
-        self._shown = 0
-        """Characters of the agent's words."""
-        self._waiting: deque[tuple[int, SafeText]] = deque()
-        """Lines of events that wait for words, and how many characters come before each."""
+        """The event with the message's last words."""
 
-    def add(self, events: Iterable[Event]) -> Iterator[SafeText]:
-        """Yield the lines of the next events that are ready."""
+    def add(self, events: Iterable[Event], *, after_gap: bool = False) -> Iterator[SafeText]:
+        """Yield the lines that are ready. ``after_gap``: events before these are missing."""
+        if after_gap:
+            yield from self.end(is_complete=False)
         for event in events:
+            if begins_message(event):
+                yield from self.end(is_complete=True)
             if event.kind is EventKind.TEXT_DELTA:
-                if self._text.is_empty or not self._in_order:
-                    self._delta = event
-                words = event.message or Untrusted("")
-                self._added += len(words.text)
-                yield from self._words(self._text.add(words))
-                if not self._text.is_empty and not self._waiting:
-                    self._delta = event
+                self._message.add(event.message)
+                self._delta = event
             else:
-                is_note = event.kind is EventKind.OTHER
-                ready = self._text.interrupt(ends_message=False, keeps_word=is_note)
-                yield from self._words(ready)
-                if self._in_order and not self._text.is_empty:
-                    self._waiting.append((self._added, event_line(event, self._safe)))
-                else:
-                    yield event_line(event, self._safe)
+                yield event_line(event, self._safe)
 
-    def quiet(self) -> Iterator[SafeText]:
-        """Yield the lines that are ready because no event has come for a while."""
-        yield from self._words(self._text.flush())
-
-    def end(self) -> Iterator[SafeText]:
-        """Yield the lines that are left."""
-        yield from self._words(self._text.drain())
-        while self._waiting:
-            yield self._waiting.popleft()[1]
-
-    def _words(self, pieces: Iterable[Piece]) -> Iterator[SafeText]:
-        if self._delta is None:
+    def end(self, *, is_complete: bool) -> Iterator[SafeText]:
+        """Yield the lines of the message, if it is complete."""
+        if not is_complete:
+            self._message.miss()
+            return
+        words = without_checkpoint(self._message.take())
+        if self._delta is None or not words.text.strip():
             return
         start = _columns(self._delta, self._safe)
-        for piece in pieces:
-            self._shown += len(piece.words.text)
-            for line in self._safe.block(Untrusted(piece.words.text.strip("\n"))):
-                yield self._safe.sentence(start, "  ", line)
-        while self._waiting and (self._text.is_empty or self._waiting[0][0] <= self._shown):
-            yield self._waiting.popleft()[1]
+        for line in self._safe.block(words):
+            yield self._safe.sentence(start, "  ", line)
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:

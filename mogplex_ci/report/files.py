@@ -9,9 +9,9 @@ from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.outputs import result_of_run, result_of_step
-from mogplex_ci.run.agent_text import TextBuffer
-from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Started, Update
-from mogplex_ci.sanitize import PieceByPiece, Sanitizer
+from mogplex_ci.run.agent_text import Message, begins_message
+from mogplex_ci.run.updates import Ended, EventsArrived, Started, Update
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, discard, write_whole
 
@@ -22,54 +22,48 @@ _TEXT_LIMIT: Final = 100_000
 class EventLines:
     """Events as they came but sanitized, each as one line of JSON.
 
-    A secret may be split over the deltas of the agent's text. Deltas are therefore held back until
-    the text is complete, as in the log. If redacting them together hides more than one by one, the
-    first of them gets the text of all, and the others an empty message. The events behind them wait
-    too, so that all are in order, but only until nothing has come for a while: the next words may
-    be minutes away.
+    The deltas of a message, and the events between them, wait until it is complete: a secret may
+    be split over them. If redacting them together hides anything, the first of them gets the text
+    of all, and the others an empty message.
     """
 
     def __init__(self, sanitizer: Sanitizer) -> None:
         self._safe = sanitizer
+        self._message = Message()
         self._held: list[Event] = []
-        self._shown = PieceByPiece(sanitizer.redactor)
-        self._text = TextBuffer(sanitizer.redactor)
+        """The message's deltas, and the events between and behind them."""
 
-    def add(self, events: Iterable[Event]) -> Iterator[str]:
-        """Yield the lines that are ready."""
+    def add(self, events: Iterable[Event], *, after_gap: bool = False) -> Iterator[str]:
+        """Yield the lines that are ready. ``after_gap``: events before these are missing."""
+        if after_gap:
+            yield from self.end(is_complete=False)
         for event in events:
-            self._held.append(event)
-            if event.kind is EventKind.TEXT_DELTA:
-                self._text.add(event.message or Untrusted(""))
+            if begins_message(event):
+                yield from self.end(is_complete=True)
+            is_delta = event.kind is EventKind.TEXT_DELTA
+            if is_delta:
+                self._message.add(event.message)
+            if is_delta or self._held:
+                self._held.append(event)
             else:
-                is_note = event.kind is EventKind.OTHER
-                self._text.interrupt(ends_message=False, keeps_word=is_note)
-            if self._text.is_empty:
-                yield from self.end()
+                yield self._line(event)
 
-    def quiet(self) -> Iterator[str]:
-        """Yield the lines that are ready because no event has come for a while."""
-        self._text.flush()
-        if self._text.is_empty:
-            yield from self.end()
-        others = [event for event in self._held if event.kind is not EventKind.TEXT_DELTA]
-        self._held = [event for event in self._held if event.kind is EventKind.TEXT_DELTA]
-        yield from map(self._line, others)
-
-    def end(self) -> Iterator[str]:
-        """Yield all lines that are left."""
+    def end(self, *, is_complete: bool) -> Iterator[str]:
+        """Yield all lines that are left, without the message's words if it is not complete."""
+        if not is_complete:
+            self._message.miss()
+        has_all = self._message.has_beginning
+        said = self._message.take()
+        if not is_complete:
+            self._message.miss()
+        shown = self._clean(said)
+        is_split = not has_all or shown != said.text
         held = self._held
         self._held = []
-        deltas = [event for event in held if event.kind is EventKind.TEXT_DELTA]
-        said = [event.message for event in deltas if event.message]
-        joined = self._shown.without_half("".join(words.text for words in said))
-        (joined,) = self._shown.next([joined])
-        together = self._clean(Untrusted(joined))
-        is_split = together != "".join(map(self._clean, said))
         for event in held:
             if is_split and event.kind is EventKind.TEXT_DELTA:
-                yield self._line(event, together)
-                together = ""  # the first of them has all of it
+                yield self._line(event, shown)
+                shown = ""  # the first of them has all of it
             else:
                 yield self._line(event)
 
@@ -91,9 +85,9 @@ class EventLines:
 
 
 class EventsFile(FileReport):
-    """The events, written as they come. If the step is killed, the agent's last paragraph may be
-    missing. The last line of each run says how it ended; that of the last run, with ``result`` and
-    ``errorCode``, how the step did.
+    """The events, written as they come. If the step is killed, the message that the agent was
+    writing is missing. The last line of each run says how it ended; that of the last run, with
+    ``result`` and ``errorCode``, how the step did.
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
@@ -110,19 +104,18 @@ class EventsFile(FileReport):
         """Append the events that are ready."""
         match update:
             case EventsArrived():
-                self._write(self._lines.add(update.events))
-            case Quiet():
-                self._write(self._lines.quiet())
+                self._write(self._lines.add(update.events, after_gap=update.after_gap))
             case Started():
                 if self._run is not None:  # it was rejected, and another run follows it
-                    self._write([*self._lines.end(), self._end_of(self._run, self._run.status)])
+                    self._write([self._end_of(self._run, self._run.status)])
                 self._run = update.run
             case Ended():
+                self._write(self._lines.end(is_complete=update.message_is_complete))
                 self._run = update.run
 
     def end_run(self, run: RunFacts) -> None:
         """Append the rest of the run's events, and how the step ended."""
-        self._write(self._lines.end())
+        self._write(self._lines.end(is_complete=False))
         if self._run is not None and run.work is not None:
             ended = {"result": run.ending.result, "errorCode": run.ending.error_code}
             status = str(run.work.status or self._run.status)

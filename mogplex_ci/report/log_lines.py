@@ -39,8 +39,6 @@ class LogLines(ABC):
     def __init__(self, sanitizer: Sanitizer, limit: int) -> None:
         """``limit`` is the size of the log from which on it gets no details."""
         self.safe = sanitizer
-        self.agent_speaks = False
-        """Whether the last line is the agent's."""
         self._limit = limit
         self._read_only = 0
         """Characters that were read, and are not shown."""
@@ -185,12 +183,10 @@ class JobLogLines(LogLines):
 
     def line(self, text: SafeText) -> None:
         """See ``LogLines``."""
-        self.agent_speaks = False
         self.platform.line(text)
 
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """See ``LogLines``."""
-        self.agent_speaks = False
         self.platform.fold(title, lines)
 
     def annotate(
@@ -199,7 +195,6 @@ class JobLogLines(LogLines):
         """Annotate. Too much, or not wanted, it is a line of the log unless it has a place: the
         event has a line anyway.
         """
-        self.agent_speaks = False
         limit = ANNOTATIONS_LIMIT
         if place is not None:
             limit = LOCATIONS_LIMIT

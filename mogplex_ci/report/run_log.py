@@ -25,8 +25,7 @@ class RunLog:
     """The log of one run.
 
     Times in brackets count from the run's first event and never go backwards: a tool call gets its
-    line when it ends, or after two seconds. Calls of one tool about which there is nothing to say
-    share a line if they end within that time. Times in sentences count from the start of the step.
+    line when it ends, or when the run does. Times in sentences count from the start of the step.
     """
 
     def __init__(self, lines: LogLines, inputs: ActionInputs) -> None:
@@ -40,16 +39,8 @@ class RunLog:
         self._activity = text.Activity()
         self._events = EventLog(lines, has_links=self._server is not None)
 
-    def _settle(self, update: u.Update) -> None:
-        """Write the lines that have waited, if they must stand before those about ``update``."""
-        if not isinstance(update, u.EventsArrived | u.Quiet):
-            self._events.write_batch()
-        if isinstance(update, u.Retrying | u.NextRound | u.EventsMissing | u.Cancelling):
-            self._events.write_open_calls(ended=True)
-
     def on(self, update: u.Update) -> None:
         """Log an update."""
-        self._settle(update)
         if isinstance(update, u.StartUpdate):
             self._on_start(update)
         elif isinstance(update, u.NewsUpdate):
@@ -65,8 +56,7 @@ class RunLog:
 
     def end(self, run: "RunFacts") -> None:
         """Log how the run ended, and the next steps."""
-        self._events.write_open_calls(ended=True)
-        self._events.write_batch()
+        self._events.write_open_calls()
         # Not before the first request.
         from mogplex_ci.report.blocks import Link
         from mogplex_ci.report.end_log import write_blocks
@@ -112,11 +102,7 @@ class RunLog:
                 self._lines.warn("Unknown status", message)
             case u.EventsArrived():
                 self._activity.on(update.additions)
-                self._events.arrived(update.additions, update.elapsed)
-            case u.Quiet(additions):
-                self._events.add(additions)
-                self._events.write_batch()
-                self._events.write_open_calls()
+                self._events.add(update.additions)
             case u.EventsMissing():
                 missing = self._safe.message(text.capitalized(update.why))
                 self._lines.warn("Events missing", missing)
@@ -157,7 +143,7 @@ class RunLog:
         match update:
             case u.Ended(additions=additions):
                 self._events.add(additions)
-                self._events.write_open_calls(ended=True)
+                self._events.write_open_calls()
             case u.InstallLog(log):
                 self._install_log(log)
             case u.Cancelling(None):
@@ -329,6 +315,10 @@ class RunLog:
         if state == text.NOT_STARTED:
             what = "Not started yet"
         still = self._safe.sentence(what, " after ", duration(beat.elapsed))
+        if beat.writing:
+            so_far = count(beat.writing, "character")
+            self._lines.say(still, ", writing a message (", so_far, " so far)")
+            return
         silent = self._safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         call = self._activity.call
         if call:

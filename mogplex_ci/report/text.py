@@ -13,7 +13,6 @@ from mogplex_ci.platforms.base import image_of
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.result import Ending
 from mogplex_ci.run.timeline import (
-    Addition,
     AgentText,
     Entry,
     Note,
@@ -21,7 +20,6 @@ from mogplex_ci.run.timeline import (
     PhaseEnded,
     PhaseStarted,
     ToolCall,
-    ToolUse,
 )
 from mogplex_ci.sanitize import (
     BLOCK_LIMIT,
@@ -210,7 +208,7 @@ class Activity:
         self._calls: list[ToolCall] = []
         """Calls that have not ended."""
 
-    def on(self, additions: Iterable[Addition]) -> None:
+    def on(self, additions: Iterable[Entry]) -> None:
         """Take the new entries of the run's timeline."""
         for entry in additions:
             if isinstance(entry, PhaseStarted):
@@ -271,7 +269,7 @@ def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryTex
         case PhaseEnded():
             return _phase_ended(entry)
         case ToolCall():
-            return tool_call(entry, entry.start, entry.finish, unfinished=True)
+            return tool_call(entry, entry.start, entry.finish)
         case AgentText(text=words):
             return EntryText("agent", [words], message=words)
         case Note():
@@ -321,13 +319,8 @@ def _note(event: Event, safe: Sanitizer) -> EntryText:
     )
 
 
-def tool_call(
-    call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
-) -> EntryText:
-    """Return the words for both ends of a tool call, or for the one that is given.
-
-    ``unfinished``: its end is not expected any more.
-    """
+def tool_call(call: ToolCall, start: Event | None, finish: Event | None) -> EntryText:
+    """Return the words for both ends of a tool call, or for the one that is given."""
     events = [event for event in (start, finish) if event is not None]
     messages = [_message(call, event) for event in events]
     if finish is not None:
@@ -335,8 +328,7 @@ def tool_call(
     said = join_present(" → ", *messages)
     details = _details(*events)
     if finish is None:
-        state: LiteralString = "unfinished" if unfinished else "started"
-        return EntryText(call.name, said, [state], details=details)
+        return EntryText(call.name, said, ["unfinished"], details=details)
     ended: list[Part] = []
     if call.failed:
         ended.append("denied" if call.denied else "failed")
@@ -346,18 +338,6 @@ def tool_call(
         ended.append(duration(call.seconds))
     extra = join_present(", ", *ended)
     return EntryText(call.name, said, extra, is_bad=call.failed, details=details)
-
-
-def tool_calls(use: ToolUse) -> EntryText:
-    """Return the words for calls of one tool in a row, if there is nothing to say about each of
-    them.
-    """
-    if len(use.calls) == 1:
-        return tool_call(use.calls[0], None, use.calls[0].finish)
-    words: list[Part] = [use.name, " ×", len(use.calls)]
-    if use.failed:
-        words += [", ", use.failed, " failed"]
-    return EntryText(None, [*words, ", ", duration(use.seconds)])
 
 
 def _details(*events: Event | None) -> list[Untrusted]:

@@ -9,6 +9,8 @@ from typing import Final
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, EventPage, Run
 from mogplex_ci.untrusted import Untrusted
 
+FIRST_KINDS: Final = (EventKind.ACCEPTED, EventKind.SANDBOX_READY)
+"""The first event of every run is one of these."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -66,8 +68,7 @@ class Feed:
     @property
     def lacks_beginning(self) -> bool:
         """Whether the run was joined when it had more events than can be read."""
-        is_first = self._first_kind in (EventKind.ACCEPTED, EventKind.SANDBOX_READY)
-        return len(self.seen) >= FEED_LIMIT and not is_first
+        return len(self.seen) >= FEED_LIMIT and self._first_kind not in FIRST_KINDS
 
     def enters_segment(self, before: Run, run: Run) -> bool:
         """Whether the run continued after a pause between ``before`` and ``run``; its events start

@@ -15,17 +15,13 @@ from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
-from mogplex_ci.run.feed import Feed
+from mogplex_ci.run.feed import FIRST_KINDS, Feed
 from mogplex_ci.run.news import Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Stop
 
-QUIET_SECONDS: Final = 2.0
-"""Time without events after which held-back text is shown; the agent's words do not wait for other
-events.
-"""
 LAST_CHECK_SECONDS: Final = 1.0
 """Time before the deadline for a last check of the run, so that one that ended in time is not
 reported as late.
@@ -74,15 +70,15 @@ class Follower:
         waits_while_paused: bool = False,
     ) -> None:
         self.run = run
-        self.timeline = Timeline(service.redactor)
+        self.timeline = Timeline()
         self._service = service
         self._interval = interval
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
         self.health = Health(service.now)
         self._checks = StatusChecks(service, self._feed, interval)
-        self._quiet_at = inf
-        """When to show held-back text."""
+        self._is_after_gap = False
+        """Whether events before the next ones are missing."""
         self._event_at = self._changed_at = service.now
         """When the last event came, and when the last event or change of status."""
         self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
@@ -155,13 +151,17 @@ class Follower:
             self._service.stop = Stop()
             self._service.deadline = self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
-                yield from self._note_missing(_UNLISTED)
+                yield from self._note_gap()
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
 
     def end(self) -> Generator[Update, None, updates.Ended]:
-        """Report the last update, and return it."""
-        ended = updates.Ended(self.run, self.health.trouble, tuple(self.timeline.end()))
+        """Report the last update, and return it. A message is complete at the end of its run, but
+        not of one that was cancelled.
+        """
+        is_complete = self.run.is_paused or self.run.status in ("success", "failed")
+        last = self.timeline.end() if is_complete else []
+        ended = updates.Ended(self.run, self.health.trouble, tuple(last), is_complete)
         yield ended
         return ended
 
@@ -186,7 +186,7 @@ class Follower:
         while not is_enough() and self._service.now < until:
             try:
                 beat = inf if self._is_over else self._heartbeat_at
-                news = source.next(min(until, self._quiet_at, beat))
+                news = source.next(min(until, beat))
             except MogplexError as error:
                 yield from self._on_trouble(error)
                 continue
@@ -217,14 +217,8 @@ class Follower:
                 assert_never(news)
 
     def _run_timers(self) -> Iterator[Update]:
-        """Do the work that is due: show held-back text, send a heartbeat."""
+        """Send a heartbeat if one is due."""
         now = self._service.now
-        if now >= self._quiet_at:
-            shown = self.timeline.flush_text()
-            self._quiet_at = inf
-            if shown and self.timeline.holds_words:  # a last word
-                self._quiet_at = now + QUIET_SECONDS
-            yield updates.Quiet(tuple(shown))
         if now >= self._heartbeat_at and not self._is_over:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Heartbeat(
@@ -232,6 +226,7 @@ class Follower:
                 self._service.elapsed,
                 now - self._changed_at,
                 unread_for=self.health.troubled_for(now),
+                writing=self.timeline.writing,
             )
 
     def _check_once_more(self) -> Generator[Update, None, None]:
@@ -317,15 +312,14 @@ class Follower:
         self._enter_segment_of(page.run)
         if self._feed.is_gap_before(page):
             yield from self._fill_gap_before(page)
-        is_gap = self._feed.is_gap_before(page)
+        if self._feed.is_gap_before(page):
+            yield from self._note_gap()
         if not page.run.is_terminal and not page.run.is_paused:
             yield from self._on_run(page.run)
         yield from self._on_events(page.events)
         yield from self._on_run(page.run)  # events come before the end
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
             yield from self._learn_which_are_listed(page)
-        if is_gap:
-            yield from self._note_missing(_UNLISTED)
 
     def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
         """Report the events between those that were seen and those of ``page``, if a stream sends
@@ -368,6 +362,16 @@ class Follower:
         if not self._feed.lists_newest:
             yield from self._note_missing(_FIRST_ONLY)
 
+    def _note_gap(self) -> Iterator[Update]:
+        """Report that events before the next ones are missing."""
+        self._miss_message()
+        yield from self._note_missing(_UNLISTED)
+
+    def _miss_message(self) -> None:
+        """Show no message of which the beginning or a part was not seen."""
+        self.timeline.miss_message()
+        self._is_after_gap = True
+
     def _note_missing(self, why: str) -> Iterator[Update]:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
@@ -375,15 +379,16 @@ class Follower:
 
     def _on_events(self, events: Iterable[Event]) -> Iterator[Update]:
         """Report those of ``events`` that were not seen before."""
+        is_first = not self._feed.seen
         arrived = self._feed.take(events)
         if not arrived:
             return
+        if is_first and arrived[0].kind not in FIRST_KINDS:
+            self._miss_message()
         now = self._service.now
         self._event_at = self._changed_at = now
-        has_words = any(event.kind is EventKind.TEXT_DELTA for event in arrived)
-        if has_words or not self.timeline.holds_words:
-            self._quiet_at = now + QUIET_SECONDS
-        self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
+        if any(event.kind is not EventKind.TEXT_DELTA for event in arrived):
+            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
         yield from self._report(arrived)
@@ -409,7 +414,10 @@ class Follower:
                 for event in some
                 for addition in self.timeline.add(_timed(event, self.run))
             )
-            yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
+            yield updates.EventsArrived(
+                self.run, some, additions, self._service.elapsed, self._is_after_gap
+            )
+            self._is_after_gap = False
 
     def _on_run(self, run: Run) -> Iterator[Update]:
         """Keep ``run`` and report a change of its status."""

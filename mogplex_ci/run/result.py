@@ -477,7 +477,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check that the Mogplex GitHub App may push to this repository.",
         )
     if timeline.agent_worked:
-        has_spoken = timeline.last_words is not None or timeline.holds_words
+        has_spoken = timeline.last_words is not None or timeline.writing > 0
         if has_spoken or timeline.calls:
             return "the run failed", "Read the agent's last actions."
         return "the run failed", "Read the run's events."

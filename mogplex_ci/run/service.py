@@ -11,7 +11,6 @@ from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
-from mogplex_ci.sanitize import Redactor
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
@@ -38,16 +37,12 @@ class Service:
         stop: Stop,
         began: float | None = None,
         timeout: float = inf,
-        redactor: Redactor | None = None,
         stop_seconds: StopSeconds = USUAL_STOP_SECONDS,
     ) -> None:
-        """``began`` is when the step began, in the time of ``clock``; now if it is None.
-        ``redactor`` knows this process's secrets.
-        """
+        """``began`` is when the step began, in the time of ``clock``; now if it is None."""
         self.client = client
         self.clock = clock
         self.stop = stop
-        self.redactor = redactor
         self._began = self.now if began is None else began
         self.deadline = self._began + timeout
         self.stop_seconds = stop_seconds

@@ -4,14 +4,19 @@ One timeline is built for each run, while its events arrive. The log shows each 
 summary, the report, the outputs and the result file read the finished timeline.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
 from mogplex_ci.models import Event, EventKind, RunEnd, ToolState
-from mogplex_ci.run.agent_text import Checkpoint, Piece, TextBuffer
-from mogplex_ci.sanitize import Redactor
+from mogplex_ci.run.agent_text import (
+    Checkpoint,
+    Message,
+    begins_message,
+    checkpoint_in,
+    without_checkpoint,
+)
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -92,28 +97,12 @@ class ToolCall:
             self.seconds = max(at - self.at, 0.0)
 
 
-class AgentText:
-    """The agent's words without a tool call in between."""
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-        self.pieces: list[Untrusted] = []
-
-    @property
-    def text(self) -> Untrusted:
-        """All of it."""
-        return Untrusted("".join(piece.text for piece in self.pieces).strip("\n"))
-
-
-class TextPiece(NamedTuple):
-    """A part of the agent's words that is ready to be shown. Returned by ``add``, not kept in
-    ``entries``.
-    """
+class AgentText(NamedTuple):
+    """A message of the agent: its words without a tool call in between."""
 
     at: float
+    """When its last words came."""
     text: Untrusted
-    continues: bool
-    """Whether it continues in the middle of a paragraph."""
 
 
 class Note(NamedTuple):
@@ -125,8 +114,6 @@ class Note(NamedTuple):
 
 Entry = PhaseStarted | PhaseEnded | ToolCall | AgentText | Note
 """The types in ``Timeline.entries``."""
-Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
-"""The types that an event can add."""
 
 
 _BEGUN_BY: Final = {
@@ -139,13 +126,6 @@ _NOT_KEPT: Final = Untrusted(None)
 """In place of the event as the API sent it: a run may have many thousands, and they are not read
 again.
 """
-_WITHIN_A_MESSAGE: Final = (
-    EventKind.DELIVERY,
-    EventKind.FINISHED,
-    EventKind.FAILED,
-    EventKind.CANCELLED,
-)
-"""The agent's last line can arrive after these; it still belongs to the words before."""
 
 
 class PhaseSpan(NamedTuple):
@@ -202,8 +182,7 @@ _LAST_STATUSES: Final = {
 class Timeline:
     """Built from one run's events, in order. The attributes hold the facts of the events so far."""
 
-    def __init__(self, redactor: Redactor | None = None) -> None:
-        """``redactor`` knows the values that the agent's words must not show in two halves."""
+    def __init__(self) -> None:
         self.entries: list[Entry] = []
         """In order; a tool call is at the place of its start."""
         self.started: datetime | None = None
@@ -228,11 +207,13 @@ class Timeline:
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
         self._calls_by_id: dict[Untrusted, ToolCall] = {}
-        self._buffer = TextBuffer(redactor or Redactor())
-        self._messages: dict[int, AgentText] = {}
-        """By the numbers of the buffer: words that are held back belong to their own message."""
+        self._message = Message()
+        self._said_at = 0.0
+        """When the message's last words came."""
+        self._checkpoint: Checkpoint | None = None
+        """The question in an earlier message."""
 
-    def add(self, event: Event) -> list[Addition]:
+    def add(self, event: Event) -> list[Entry]:
         """Add the next event and return its entries. A finished tool call is the entry of its start
         again.
         """
@@ -251,7 +232,7 @@ class Timeline:
                     self.entries.append(addition)
                 if addition.call_id is not None:
                     self._calls_by_id[addition.call_id] = addition
-            elif not isinstance(addition, TextPiece):
+            else:
                 self.entries.append(addition)
         return additions
 
@@ -270,20 +251,23 @@ class Timeline:
         self.outcome = RunOutcome()
         for phase in (Phase.AGENT, Phase.DELIVERY):
             self._reached.pop(phase, None)
-        self._buffer.checkpoint = None
+        self._message.take()
+        self._checkpoint = None
 
-    def flush_text(self) -> list[Addition]:
-        """Return the agent's words that can be shown because nothing more has come for a while."""
-        return list(self._say(self._buffer.flush()))
+    def miss_message(self) -> None:
+        """Forget the message that is being written: events of it are missing."""
+        self._message.miss()
 
-    def end(self) -> list[Addition]:
-        """Return the agent's last words; no event follows."""
-        return list(self._say(self._buffer.drain()))
+    def end(self) -> list[Entry]:
+        """Return the agent's last message; no event follows."""
+        last: list[Entry] = list(self._finish_message())
+        self.entries += last
+        return last
 
     @property
-    def holds_words(self) -> bool:
-        """Whether some of the agent's words wait for more of them."""
-        return not self._buffer.is_empty
+    def writing(self) -> int:
+        """Characters so far of the message that the agent is writing; 0 if it writes none."""
+        return self._message.length
 
     @property
     def calls(self) -> list[ToolCall]:
@@ -304,13 +288,13 @@ class Timeline:
     @property
     def checkpoint(self) -> Checkpoint | None:
         """The question that the run asked when it paused."""
-        return self._buffer.checkpoint
+        return checkpoint_in(self._message.text) or self._checkpoint
 
     @property
     def last_words(self) -> Untrusted | None:
         """The agent's last message."""
         for entry in reversed(self.entries):
-            if isinstance(entry, AgentText) and entry.pieces:
+            if isinstance(entry, AgentText):
                 return entry.text
         return None
 
@@ -342,22 +326,18 @@ class Timeline:
             key=lambda use: (-use.seconds, -len(use.calls)),
         )
 
-    def _read(self, event: Event) -> Iterator[Addition]:
+    def _read(self, event: Event) -> Iterator[Entry]:
         at = self._now
         if event.kind is EventKind.TEXT_DELTA:
             yield from self._start_work(at)
-            yield from self._say(self._buffer.add(event.message or Untrusted("")))
+            self._message.add(event.message)
+            self._said_at = at
             return
-        if event.kind is not EventKind.MESSAGE:
-            # A note may come inside a word.
-            is_inside = event.kind is EventKind.OTHER and self._buffer.is_inside_word
-            ends_message = event.kind not in _WITHIN_A_MESSAGE and not is_inside
-            yield from self._say(
-                self._buffer.interrupt(ends_message=ends_message, keeps_word=is_inside)
-            )
+        if begins_message(event):
+            yield from self._finish_message()
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 
-    def _meaning_of(self, event: Event, at: float) -> Iterator[Addition]:
+    def _meaning_of(self, event: Event, at: float) -> Iterator[Entry]:
         """Yield an event's entries, if it is more than a note."""
         match event.kind:
             case EventKind.ACCEPTED | EventKind.SANDBOX_READY | EventKind.GIT_SYNC:
@@ -382,7 +362,7 @@ class Timeline:
             case _:
                 assert_never(event.kind)
 
-    def _set_up(self, event: Event, at: float) -> Iterator[Addition]:
+    def _set_up(self, event: Event, at: float) -> Iterator[Entry]:
         """Yield the phase that an event before the agent's work begins or ends, the first time."""
         begun = _BEGUN_BY[event.kind]
         if not self._reach(begun):
@@ -394,16 +374,17 @@ class Timeline:
             ended = list(Phase)[list(Phase).index(begun) - 1]
             yield self._end_phase(ended, at, event)
 
-    def _end_set_up(self, event: Event, at: float) -> Iterator[Addition]:
+    def _end_set_up(self, event: Event, at: float) -> Iterator[Entry]:
         if Phase.AGENT not in self._reached:
             yield self._end_phase(Phase.INSTALL, at, event)
             yield from self._start_work(at)
 
-    def _whole_message(self, event: Event, at: float) -> Iterator[Addition]:
+    def _whole_message(self, event: Event, at: float) -> Iterator[Entry]:
         if event.message:
             yield from self._start_work(at)
-            yield from self._say(self._buffer.interrupt(ends_message=True))
-            yield from self._say(self._buffer.whole(event.message))
+            self._message.add(event.message)
+            self._said_at = at
+            yield from self._finish_message()
 
     def _call_in(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that an event starts or ends."""
@@ -433,19 +414,13 @@ class Timeline:
         if event.kind is EventKind.FAILED:
             outcome.failure = end.error or outcome.failure or event.message
 
-    def _say(self, pieces: Iterable[Piece]) -> Iterator[Addition]:
-        for words, number in pieces:
-            message = self._messages.get(number)
-            if message is None:
-                message = self._messages[number] = AgentText(self._now)
-                self.entries.append(message)
-            before = message.pieces[-1].text if message.pieces else "\n"
-            message.pieces.append(words)
-            yield TextPiece(
-                self._now,
-                words,
-                continues=not before.endswith("\n") and not words.text.startswith("\n"),
-            )
+    def _finish_message(self) -> Iterator[AgentText]:
+        """Yield the message that is complete, if it has words."""
+        message = self._message.take()
+        self._checkpoint = checkpoint_in(message) or self._checkpoint
+        words = without_checkpoint(message)
+        if words.text.strip():
+            yield AgentText(self._said_at, words)
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
@@ -458,12 +433,12 @@ class Timeline:
         self._phase_started = at
         return PhaseEnded(phase, started, max(at, started), event, len(self._calls))
 
-    def _start_work(self, at: float) -> Iterator[Addition]:
+    def _start_work(self, at: float) -> Iterator[Entry]:
         if self._reach(Phase.AGENT):
             self._phase_started = at
             yield PhaseStarted(Phase.AGENT, at)
 
-    def _end_work(self, at: float, event: Event) -> Iterator[Addition]:
+    def _end_work(self, at: float, event: Event) -> Iterator[Entry]:
         if self._reached.get(Phase.AGENT):
             self._reached[Phase.AGENT] = False
             failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (

@@ -9,7 +9,7 @@ from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Ending, Gate
-from mogplex_ci.run.timeline import Addition
+from mogplex_ci.run.timeline import Entry
 from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
@@ -109,17 +109,12 @@ class EventsArrived(NamedTuple):
 
     run: Run
     events: tuple[Event, ...]
-    additions: tuple[Addition, ...]
+    additions: tuple[Entry, ...]
     """The events' additions to the timeline."""
     elapsed: float
     """Seconds since the step began."""
-
-
-class Quiet(NamedTuple):
-    """No event has come for two seconds: text that was held back can be shown."""
-
-    additions: tuple[Addition, ...]
-    """The agent's words so far that do not end a paragraph."""
+    after_gap: bool = False
+    """Whether events before these are missing."""
 
 
 class EventsMissing(NamedTuple):
@@ -153,6 +148,8 @@ class Heartbeat(NamedTuple):
     """Seconds since the last event or change of status."""
     unread_for: float = 0.0
     """Seconds for which the API has given no usable answer; 0 while it gives some."""
+    writing: int = 0
+    """Characters so far of the message that the agent is writing."""
 
 
 class Ended(NamedTuple):
@@ -162,8 +159,10 @@ class Ended(NamedTuple):
     """As last seen."""
     trouble: MogplexError | None
     """At the deadline: why the API gave no usable answer last, if it did not."""
-    additions: tuple[Addition, ...] = ()
-    """The agent's last words, if they were not shown yet."""
+    additions: tuple[Entry, ...] = ()
+    """The agent's last message, if it is complete."""
+    message_is_complete: bool = False
+    """Whether it is."""
 
 
 class ChecksAwaited(NamedTuple):
@@ -239,7 +238,7 @@ class CancelFailed(NamedTuple):
 
 
 StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissing | NextRound
-NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
+NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed
 EndUpdate = Ended | InstallLog | Cancelling | CancelAnswered | CancelFailed

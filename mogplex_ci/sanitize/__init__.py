@@ -1,9 +1,8 @@
 """Makes text of untrusted values that may be printed.
 
-Tokens of the formats in ``formats.tsv`` and private keys are replaced. Whole values of
-secret-looking variables and their pieces that look random are replaced, also as URLs, JSON, shells
-and base64 quote them. A value behind a name that calls it a secret is replaced. The agent's words
-are searched as one text and cut between words: at most four characters of a known value are shown.
+Replaced are tokens of the formats in ``formats.tsv``, private keys, the values of secret-looking
+variables and inputs, as URLs, JSON, shells and base64 write them, and random words behind the name
+of a secret.
 
 ``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``,
 which have visible controls, no secrets, no CI system's markers, and a bounded length.
@@ -12,7 +11,7 @@ which have visible controls, no secrets, no CI system's markers, and a bounded l
 from mogplex_ci.sanitize.controls import INVISIBLE, without_invisible
 from mogplex_ci.sanitize.environment import secrets_of
 from mogplex_ci.sanitize.known_values import is_maskable, looks_random
-from mogplex_ci.sanitize.redactor import MASK, PieceByPiece, Redactor
+from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.sanitize.safe_text import (
     CleanText,
     Markdown,
@@ -41,7 +40,6 @@ __all__ = [
     "CleanText",
     "Markdown",
     "Part",
-    "PieceByPiece",
     "QuotedText",
     "Redactor",
     "SafeText",

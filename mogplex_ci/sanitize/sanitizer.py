@@ -3,14 +3,14 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, starmap
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 
 from mogplex_ci.own_words import WriteInput, as_in_workflow, written
-from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.formats import compiled
+from mogplex_ci.sanitize.named_values import is_named
 from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.sanitize.safe_text import CleanText, Markdown, QuotedText, SafeText
 from mogplex_ci.untrusted import Untrusted
@@ -79,10 +79,8 @@ Value: TypeAlias = Untrusted | str | int
 """A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
 """Part of a sentence: our words are literals; None is left out."""
-_Scrub: TypeAlias = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
-"""Makes of texts, each with a limit, their starts, each with the number of characters that are
-missing.
-"""
+_Start: TypeAlias = Callable[[str, int], tuple[str, int]]
+"""Returns the start of a text, up to a limit, and how many characters are missing."""
 
 
 class Sanitizer:
@@ -163,7 +161,7 @@ class Sanitizer:
         """
         text = log.text
         is_cut = len(text) > TAIL_LIMIT
-        ((shown, _),) = self._scrub([(text[-TAIL_LIMIT:], TAIL_LIMIT)])
+        shown, _ = self._start(text[-TAIL_LIMIT:], TAIL_LIMIT)
         lines = shown.rstrip("\n").split("\n") if shown else []
         if is_cut:
             # A secret may have begun before the part that was read.
@@ -201,15 +199,13 @@ class Sanitizer:
 
         Keys stay distinct: keys that collide get a numeric suffix.
         """
-        return _Json(value._value, self._scrub).value
+        return _Json(value._value, self._start).value
 
     def listed(self, value: Untrusted) -> Untrusted:
         """Return a JSON value as text, one ``name.name: value`` a line; text of several lines
         stands below its name.
         """
-        plain = _Json(
-            value._value, lambda texts: starmap(_shown_start, texts), BLOCK_LIMIT + self._margin
-        ).value
+        plain = _Json(value._value, _shown_start, BLOCK_LIMIT + self._margin).value
         return Untrusted("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
@@ -219,7 +215,7 @@ class Sanitizer:
         They would invalidate an earlier check of the value, such as an artifact's against its
         schema.
         """
-        return sorted(_Json(value._value, self._scrub).losses)
+        return sorted(_Json(value._value, self._start).losses)
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
@@ -268,7 +264,7 @@ class Sanitizer:
         """Return ``text``, which begins with a character of ours, as one line."""
         if not text or compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
-        (clean,) = self.redactor.redact([show_controls(text)])
+        clean = self.redactor.redact(show_controls(text))
         text = break_markers(clean.replace("\n", " "))
         if _begins_like_time_stamp(text):
             text = PREFIX + text
@@ -298,25 +294,21 @@ class Sanitizer:
         if isinstance(value, CleanText):
             head = cut_between_words(value, limit)
             return head, len(value) - len(head)
-        (read,) = self._scrub([(self._as_text(value), limit)])
-        return read
+        return self._start(self._as_text(value), limit)
 
-    def _scrub(self, texts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Return the clean starts of ``texts``, each up to the limit, and how many are missing.
+    def _start(self, text: str, limit: int) -> tuple[str, int]:
+        """Return the clean start of ``text``, up to the limit, and how many characters are missing.
 
-        Only these are read, and a margin, because a secret may begin near the limit. If there is
+        Only this is read, and a margin, because a secret may begin near the limit. If there is
         more text, the margin is not shown: a secret that begins in it was not read to its end.
         """
-        read = [_shown_start(text, limit + self._margin) for text, limit in texts]
-        redacted = self.redactor.redact([text for text, _ in read])
-        scrubbed = []
-        for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
-            end = limit
-            if unread:
-                end = min(limit, max(len(clean) - self._margin, 0))
-            head = cut_between_words(clean, end)
-            scrubbed.append((break_markers(head), unread + len(clean) - len(head)))
-        return scrubbed
+        read, unread = _shown_start(text, limit + self._margin)
+        clean = self.redactor.redact(read)
+        end = limit
+        if unread:
+            end = min(limit, max(len(clean) - self._margin, 0))
+        head = cut_between_words(clean, end)
+        return break_markers(head), unread + len(clean) - len(head)
 
 
 def is_plain_path(text: str) -> bool:
@@ -345,78 +337,45 @@ def _kind_of(parts: Iterable[object]) -> type[SafeText]:
 
 
 class _Json:
-    """A JSON value with clean texts in it, cut where it is too large or deep.
+    """A JSON value with clean texts in it, cut where it is too large or deep."""
 
-    All texts are cleaned together, because a secret may span several of them: the value is walked
-    once to collect them, and again to put the clean ones in their places.
-    """
-
-    def __init__(self, value: object, scrub: _Scrub, room: int = JSON_TOTAL) -> None:
+    def __init__(self, value: object, start: _Start, room: int = JSON_TOTAL) -> None:
         self.losses: set[LiteralString] = set()
         """Changes other than those to the text in strings."""
-        self._texts: list[tuple[str, int]] = []
-        """Each text, and how much of it is shown at most."""
-        self._walk(value, room, None)
-        self.value = self._walk(value, room, iter(scrub(self._texts)))
-
-    def _walk(self, value: object, room: int, clean: Iterator[tuple[str, int]] | None) -> object:
-        """Return ``value`` with the ``clean`` texts in it, of which this many characters fit."""
+        self._start = start
         self._room = room
+        """Characters that still fit."""
         self._nodes = JSON_NODES
-        self._clean = clean
-        return self._shown(value)
+        self.value = self._shown(value, 0)
 
-    def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
-        """Return ``value`` up to the limit; ``name`` is a secret's. A number that is not a secret
-        stays a number.
-        """
+    def _shown(self, value: object, depth: int) -> object:
+        """Return ``value`` up to the limit. A number that is not a secret stays a number."""
         self._nodes -= 1
         if isinstance(value, dict | list):
             if depth >= JSON_DEPTH or self._nodes <= 0:
                 return self._mark("…")
-            return self._entries(value, name, depth)
+            return (
+                self._object(value, depth) if isinstance(value, dict) else self._list(value, depth)
+            )
         if isinstance(value, bool) or value is None:
             return value
-        if isinstance(value, int | float):
-            return self._number(value, name)
         text = _scalar_text(value)
-        if name and names.is_secret_value(text, name, quoted=True):
-            return MASK
-        return self._text(text)
-
-    def _number(self, value: float, name: str) -> object:
-        """Return a number as it is, or the text that stands for it."""
-        text = _scalar_text(value)
-        is_secret = name != "" and names.is_secret_value(text, name, quoted=False)
-        shown = MASK if is_secret else self._text(text)
+        shown = self._text(text)
+        if not isinstance(value, int | float):
+            return shown
         if shown == text and text[-1:].isdigit():  # JSON numbers are finite
             return value
-        if shown == MASK:
-            self.losses.add("a number would be masked as a secret")
-        else:
-            self.losses.add("a number would become text")
+        self.losses.add("a number would be masked or become text")
         return shown
 
-    def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
-        """Return an object or list; ``name``, if any, makes all of it secret."""
-        if isinstance(value, list):
-            return self._items(value, name, depth)
+    def _object(self, value: dict[object, object], depth: int) -> object:
         keys: list[tuple[str, str]] = []
         items: list[object] = []
-        told = ""
-        """The secret that the key before named: ``{"name": "TOKEN", "value": …}``."""
         for key, item in islice(value.items(), self._nodes):
-            text = str(key)
-            keys.append((text, self._text(text)))
-            called = name
-            if key == "value" and told:
-                called = told
-            elif key != "value" and names.is_secret_name(text):
-                called = text
-            items.append(self._shown(item, called, depth + 1))
-            if key in ("name", "key"):
-                is_name = isinstance(item, str) and names.is_secret_name(item)
-                told = str(item) if is_name else ""
+            name = str(key)
+            keys.append((name, self._text(name)))
+            is_secret = isinstance(item, str) and is_named(name, item)
+            items.append(MASK if is_secret else self._shown(item, depth + 1))
             if self._is_full:
                 break
         missing = len(value) - len(items)
@@ -425,13 +384,10 @@ class _Json:
             items.append(self._mark(f"{missing:,} more"))
         return dict(zip(self._apart(keys), items, strict=True))
 
-    def _items(self, value: list[object], name: str, depth: int) -> list[object]:
+    def _list(self, value: list[object], depth: int) -> object:
         items: list[object] = []
-        told = ""
-        """The secret that the item before named: ``["--token", …]``."""
         for item in islice(value, self._nodes):
-            items.append(self._shown(item, told or name, depth + 1))
-            told = _flag_of_secret(item)
+            items.append(self._shown(item, depth + 1))
             if self._is_full:
                 break
         missing = len(value) - len(items)
@@ -453,10 +409,7 @@ class _Json:
             return self._mark(f"… {len(text):,} more characters")
         limit = min(JSON_LIMIT, self._room)
         self._room -= min(len(text), limit)
-        if self._clean is None:
-            self._texts.append((text, limit))
-            return text
-        shown, missing = next(self._clean)
+        shown, missing = self._start(text, limit)
         if missing:
             return self._mark(_cut(shown, len(shown), missing))
         return shown
@@ -477,12 +430,6 @@ class _Json:
                     key = f"{shown} ({numbers[shown] + 1})"
                 taken.add(key)
             yield key
-
-
-def _flag_of_secret(item: object) -> str:
-    """Return ``item`` if it is a flag whose value is a secret: ``--token``."""
-    is_flag = isinstance(item, str) and re.match(r"--?\w\S*\Z", item) is not None
-    return str(item) if is_flag and names.is_secret_name(str(item)) else ""
 
 
 def _lines(value: object, name: str) -> Iterator[str]:

@@ -94,14 +94,12 @@ def execute(step: Step, plan: Plan) -> Generator[Update, None, RunResult]:
         ending_of_block(step) as end,
         contextlib.closing(client_of(step, inputs, recording)) as client,
     ):
-        redactor = step.recorder.safe.redactor
         service = Service(
             client,
             step.clock,
             step.stop,
             step.began,
             _timeout(step, inputs, recording),
-            redactor,
             step.platform.system.stop_seconds,
         )
         if inputs.gates:

@@ -10,13 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.emulator import Emulator
 from tests.oracles import ci_logs
 from tests.oracles.github_markdown import Page, rendered
-from tests.program import ROOT, Ended, run_program
+from tests.program import Ended, run_program
 from tests.slow import slow
 
 MEANT = {
@@ -137,27 +136,3 @@ def test_a_summary_of_github_holds_nothing_forged(tmp_path: Path) -> None:
     links = [element for element in page.elements if element.startswith("a ")]
     ours = ("https://github.com/acme", "https://github.com/mogplex/run-action/blob/")
     assert [link for link in links if not any(page in link for page in ours)] == []
-
-
-def leaked() -> dict[str, str]:
-    """Return the made-up secrets of the scenario, put together."""
-    scenario = yaml.safe_load(
-        (ROOT / "mogplex_ci/emulator/scenarios/leaky.yaml").read_text(encoding="utf-8")
-    )
-    return {name: "".join(map(str, parts)) for name, parts in scenario["variables"].items()}
-
-
-@pytest.mark.parametrize("name", ["github", *slow(["gitlab", "plain"])])
-def test_no_secret_of_an_agent_is_left_anywhere(name: str, tmp_path: Path) -> None:
-    debug = {"RUNNER_DEBUG": "1", "MOGPLEX_DEBUG": "1"}
-    own = {"DEPLOY_PASSWORD": "swordfish-correct-horse"}
-    ended, files = play("leaky", name, tmp_path, **debug, **own)
-    texts = {"log": ended.out, "stderr": ended.err, **files}
-    for secret_name, secret in leaked().items():
-        for line in secret.replace("\\n", "\n").splitlines():
-            if not line.startswith("-----"):
-                part = line.removeprefix("AccountKey=").removeprefix(
-                    "https://hooks.slack.com/services/"
-                )
-                assert [where for where, text in texts.items() if part in text] == [], secret_name
-    assert "***" in ended.out

@@ -9,8 +9,6 @@ import pytest
 
 from benchmarks.figures import read, table_below
 from tests.program import ROOT
-from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
-from tests.unit.sanitize.shares import listed
 
 WRITTEN = read()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -20,16 +18,6 @@ REPEATED = {
             "python -m benchmarks.peers",
             r"survives \[(?P<this_step>\d+) of (?P<faults>\d+) faults\]\([^)]+\)\*\*; "
             r"a curl loop survives (?P<curl_loop>\d+) of them",
-        ),
-    ],
-    "docs/maintaining/performance.md": [
-        (
-            "python -m benchmarks.redaction",
-            r"(?P<kinds>\d+) kinds of tokens, and with (?P<ways_to_name_one>\d+) ways to name one"
-            r".* it shows 0 of (?P<with_a_prefix>\d+), (?P<shown>\d+) of (?P<with_a_shape>\d+) and "
-            r"0 of (?P<with_a_name>\d+); .* "
-            r"0 of (?P<of_gitleaks_with_a_shape>\d+) with a shape and "
-            r"0 of (?P<of_gitleaks_with_a_name>\d+)",
         ),
     ],
 }
@@ -64,17 +52,6 @@ def test_a_sentence_repeats_what_a_command_wrote(page: str, command: str, patter
 def test_a_table_is_found_below_the_sentence_that_names_its_command() -> None:
     page = "| `run x` | y |\n| --- | --- |\n\n`run x.y`:\n\n| no |\n\nAs `run x --write` says:\n\n| a |\n"
     assert table_below(page, "run x") == "| a |\n"
-
-
-def test_the_list_of_secrets_is_the_one_that_was_measured() -> None:
-    """A format, kind or way that was added or lost is measured anew."""
-    numbers = WRITTEN["python -m benchmarks.redaction"]["numbers"]
-    found = {
-        "with a prefix": len(list(listed(1))),
-        "kinds": len(STANDALONE),
-        "ways to name one": len(NAMED),
-    }
-    assert found == {name: int(numbers[name]) for name in found}
 
 
 def test_a_page_names_no_command_whose_figures_are_unknown() -> None:

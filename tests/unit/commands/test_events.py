@@ -1,8 +1,8 @@
-"""`mogplex runs events`: in which order lines are shown, and what is held back for how long."""
+"""`mogplex runs events`: in which order lines are shown, and which words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,78 +15,36 @@ from mogplex_ci.sanitize.sanitizer import PREFIX
 TOKEN = "ghp_" + "0aA1bB2cC" * 4
 WORDS = "log" + " " * 13 + PREFIX
 STARTED, ENDED = "tool_started    tool=Cmd  Go", "tool_finished   tool=Cmd  Go"
-SAID = (
-    "The token is:",
-    STARTED,
-    " none.\n\nDone, and",
-    ENDED,
-    " ghp_0a",
-    STARTED,
-    TOKEN.removeprefix("ghp_0a"),
-    " tail",
-)
-"""What an agent says and does, an event a second."""
 
 
-def events() -> Iterator[Event]:
-    for second, said in enumerate(SAID):
-        fields = {"type": "log", "message": said, "payload": {"kind": "assistant_delta"}}
-        if said in (STARTED, ENDED):
-            fields = {"type": said.split()[0], "message": "Go", "toolName": "Cmd"}
-        at = f"2026-01-01T00:00:{second:02}Z"
-        yield from answers.events([{"id": f"e{second}", "createdAt": at} | fields])
+def events(said: Sequence[str]) -> Sequence[Event]:
+    """Return what an agent says and does, an event a second."""
+    found: list[object] = []
+    for second, words in enumerate(said):
+        fields = {"type": "log", "message": words, "payload": {"kind": "assistant_delta"}}
+        if words in (STARTED, ENDED):
+            fields = {"type": words.split()[0], "message": "Go", "toolName": "Cmd"}
+        found.append({"id": f"e{second}", "createdAt": f"2026-01-01T00:00:{second:02}Z"} | fields)
+    return answers.events(found)
 
 
 @pytest.mark.parametrize(
-    ("in_order", "shown"),
-    [
-        (
-            False,
-            [
-                [],
-                [f"00 {WORDS}The token is:", f"01 {STARTED}"],
-                [f"02 {WORDS} none."],
-                [f"02 {WORDS}Done, and", f"03 {ENDED}"],
-                [],
-                [f"05 {STARTED}"],
-                [],
-                [],
-                [f"07 {WORDS} *** ", f"07 {WORDS}tail"],
-            ],
-        ),
-        (
-            True,
-            [
-                [],
-                [f"00 {WORDS}The token is:", f"01 {STARTED}"],
-                [f"02 {WORDS} none."],
-                [f"02 {WORDS}Done, and", f"03 {ENDED}"],
-                [],
-                [],
-                [],
-                [],
-                [f"04 {WORDS} *** ", f"04 {WORDS}tail", f"05 {STARTED}"],
-            ],
-        ),
-    ],
-    ids=["as they come", "in order"],
+    ("is_complete", "last"), [(True, [f"06 {WORDS}Done."]), (False, [])], ids=["ended", "at work"]
 )
-def test_words_that_may_be_half_a_secret_wait_and_events_overtake_them_unless_in_order(
-    in_order: bool, shown: list[list[str]]
-) -> None:
-    lines = PrettyLines(Sanitizer(), in_order=in_order)
-    found = [list(lines.add([event])) for event in events()]
-    found.append([*lines.quiet(), *lines.end()])
-    assert [
-        [line.replace("2026-01-01T00:00:", "").replace(".000Z ", "") for line in each]
-        for each in found
-    ] == shown
-
-
-def test_a_sentence_is_shown_once_nothing_has_come_for_a_while() -> None:
+def test_words_are_shown_by_the_message(*, is_complete: bool, last: list[str]) -> None:
     lines = PrettyLines(Sanitizer())
-    said = {"id": "e1", "type": "log", "message": "Done.", "payload": {"kind": "assistant_delta"}}
-    assert list(lines.quiet()) == []
-    assert list(lines.add(answers.events([said]))) == []
-    assert [line.endswith(f"{PREFIX}Done.") for line in lines.quiet()] == [True]
-    assert list(lines.end()) == []
+    said = ("The token ", f"is {TOKEN[:9]}", TOKEN[9:], STARTED, ENDED, "Do", "ne.")
+    found = [list(lines.add([event])) for event in events(said)]
+    found.append(list(lines.end(is_complete=is_complete)))
+    shown = [
+        line.replace("2026-01-01T00:00:", "").replace(".000Z ", "")
+        for each in found
+        for line in each
+    ]
+    assert shown == [f"02 {WORDS}The token is ***", f"03 {STARTED}", f"04 {ENDED}", *last]
+
+
+def test_the_rest_of_a_message_is_not_shown() -> None:
+    lines = PrettyLines(Sanitizer())
+    shown = list(lines.add(events(["of it.", STARTED, "Done.", STARTED]), after_gap=True))
+    assert [line.split()[-1] for line in shown] == ["Go", "Done.", "Go"]

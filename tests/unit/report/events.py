@@ -19,7 +19,7 @@ from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
+from mogplex_ci.run.updates import Ended, EventsArrived, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
@@ -132,11 +132,8 @@ class Feed:
         additions = [addition for item in events for addition in self.timeline.add(item)]
         return EventsArrived(run(), events, tuple(additions), 1.0)
 
-    def quiet(self) -> Quiet:
-        return Quiet(tuple(self.timeline.flush_text()))
-
     def ended(self) -> Ended:
-        return Ended(run("success"), None, tuple(self.timeline.end()))
+        return Ended(run("success"), None, tuple(self.timeline.end()), message_is_complete=True)
 
 
 def timeline(*items: dict[str, Any]) -> Timeline:

@@ -54,56 +54,43 @@ def test_events_are_written_as_they_come_one_a_line(path: Path, report: EventsFi
 
 
 TOKEN = "ghp_" + "a1B2" * 9
-KEY = ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN", "AQEFAASC\n-----END PRIVATE KEY-----\n\n")
+NOTE = event("log", "A note", 1)
 BASH = call("Bash", 1, 200)
 
 
 @pytest.mark.parametrize(
-    "steps",
+    ("arriving", "messages"),
     [
-        [
-            (["The token is ", TOKEN[:12]], []),
-            (
-                [f"{TOKEN[12:]}, and it", " works.\n\n"],
-                ["The token is ***, and it works.\n\n", "", "", ""],
-            ),
-            (
-                ["Now the ", "tests.", *BASH],
-                ["Now the ", "tests.", "Bash started", "Bash finished"],
-            ),
-        ],
-        [([KEY[0], *BASH], []), ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""])],
-        [
-            (["I look ", "at the te", event("log", "A note", 1)], []),
-            ([], ["I look ", "at the te", "A note"]),
-            (["sts first.\n\n"], ["sts first.\n\n"]),
-        ],
-        [([KEY[0], BASH[0]], []), ([], ["Bash started"]), ([KEY[1]], ["***\n\n", ""])],
-        [
-            (["```\n", TOKEN[:12], BASH[0]], []),
-            ([f"{TOKEN[12:]}\n```\n\n"], ["```\n***\n```\n\n", "", "Bash started", ""]),
-        ],
+        ([BASH[0], "I look ", "at it.", NOTE, " Now."], ["Bash started"]),
+        (
+            ["I look ", NOTE, "at it.", *BASH],
+            ["I look ", "A note", "at it.", "Bash started", "Bash finished"],
+        ),
+        (
+            ["The token is ", TOKEN[:12], NOTE, f"{TOKEN[12:]}.", BASH[0]],
+            ["The token is ***.", "", "A note", "", "Bash started"],
+        ),
     ],
-    ids=[
-        "a split secret is hidden",
-        "events wait for words",
-        "not longer than a silence",
-        "nor for a secret",
-        "in a fence",
-    ],
+    ids=["they wait for the end of the message", "in order", "a split secret is hidden"],
 )
-def test_events_behind_words_that_are_not_complete(
-    steps: list[tuple[list[Any], list[str]]], path: Path, report: EventsFile
+def test_events_of_a_message(
+    arriving: list[Any], messages: list[str], path: Path, report: EventsFile
 ) -> None:
-    """Each step is what arrives, or nothing for a while, and the messages that are written then."""
-    feed, written = Feed(), list[str]()
-    for arriving, messages in steps:
-        events = [delta(item) if isinstance(item, str) else item for item in arriving]
-        report.on(feed.arrived(*events) if events else feed.quiet())
-        written += messages
-        assert [
-            json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()
-        ] == written
+    events = [delta(item) if isinstance(item, str) else item for item in arriving]
+    report.on(Feed().arrived(*events))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["message"] for line in lines] == messages
+
+
+def test_of_a_message_without_an_end_or_a_beginning_the_words_are_left_out(
+    path: Path, report: EventsFile
+) -> None:
+    feed = Feed()
+    report.on(feed.arrived(delta("half a mess"))._replace(after_gap=True))
+    report.on(feed.arrived(BASH[0], delta("another")))
+    report.on(feed.ended()._replace(message_is_complete=False))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["message"] for line in lines[:-1]] == ["", "Bash started", ""]
 
 
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def case(
     feed, how = Feed(), {"joined": False, "owned": True, **started}
     updates = (
         *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.details.run or run(), "key-1", **how)),
-        *(feed.arrived(*events[:6]), feed.quiet(), u.Heartbeat(run("pending"), 190, 61)),
+        *(feed.arrived(*events[:6]), u.Heartbeat(run("pending"), 190, 61)),
         *(feed.arrived(*events[6:]), *later, feed.ended()),
     )
     return OneRun(ended, updates, inputs=inputs)

@@ -160,15 +160,15 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "the note of an agent's end is not the agent's": (
         (delta("The lock file is old."), delta("\nThe agent exited before the turn finished (1)")),
         [
-            *(AT_WORK, "[00:00]   agent: The lock file is old."),
-            "[00:00]   The agent exited before the turn finished (1)",
+            *(AT_WORK, "[00:00]   The agent exited before the turn finished (1)"),
+            "[00:00]   agent: The lock file is old.",
         ],
     ),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
         [
-            *(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
-            "[00:09] ✘ Bash (failed, 9s)",
+            *(AT_WORK, "[00:02]   Bash (1s)", "[00:09] ✘ Bash (failed, 9s)"),
+            "[00:09]   agent: So far so good.",
         ],
     ),
     "without ids a call ends the oldest of its tool": (
@@ -185,30 +185,6 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
             "[00:09] ✘ shell: Building → Built (failed, 9s) │ exit_code: 2",
         ],
     ),
-    "calls of one tool share a line, and those that failed have one too": (
-        (
-            *(item for each in COMMANDS for item in each),
-            *(*call("Read", 36, 37), *call("Read", 37, 39), *call("Command", 39, 40)),
-            *(
-                event("tool_started", "Testing", 40, "Command"),
-                event("tool_finished", None, 41, "Command", code=3),
-            ),
-            *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
-        ),
-        [
-            *(AT_WORK, "[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)"),
-            *(
-                "[00:36]   Command ×12, 2 failed, 36s",
-                "[00:39]   Read ×2, 3s",
-                "[00:40]   Command (1s)",
-            ),
-            *(
-                "[00:41]   Command: Testing (1s) │ code: 3",
-                "[00:43]   Command (1s)",
-                "[00:44]   agent: Done.",
-            ),
-        ],
-    ),
     "a late event does not turn the clock back": (
         (*call("Bash", 10, 30), event("log", "Late", 12)),
         [AT_WORK, "[00:20]   Bash (20s)", "[00:20]   Late"],
@@ -222,37 +198,28 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     ),
     "a call that ends twice has the end that counts": (
         [[STARTED, DONE], [FAILED]],
-        [AT_WORK, "[00:05] ✘ Bash (failed, 5s)"],
+        [AT_WORK, "[00:02]   Bash (2s)", "[00:05] ✘ Bash (failed, 5s)"],
     ),
-    "a start with words is shown at once": (
-        [[TESTING], [], [], [event("tool_finished", "shell finished", 100, "shell")]],
-        [AT_WORK, "[00:00]   shell: Testing (started)", "[01:37]   shell (1m 37s)"],
+    "a call that has not ended is named when the step ends": (
+        [[TESTING]],
+        [AT_WORK, "[00:00]   shell: Testing (unfinished)"],
     ),
-    "it stands behind the calls before it": (
-        [[STARTED, DONE, TESTING], []],
-        [AT_WORK, "[00:02]   Bash (2s)", "[00:03]   shell: Testing (started)"],
+    "a message is shown when a call follows it": (
+        [[delta("I look. At the tes")], [delta("ts now.")], [*call("Bash", 3, 4)]],
+        [AT_WORK, "[00:00]   agent: I look. At the tests now.", "[00:04]   Bash (1s)"],
     ),
-    "it is ended with the step": ([[TESTING]], [AT_WORK, "[00:00]   shell: Testing (unfinished)"]),
-    "words are shown at once": (
-        [[delta("I look. At the tes")], [], [delta("ts now.")]],
-        [AT_WORK, "[00:00]   agent: I look. At the", "│ tests now."],
-    ),
-    "the agent is named again after details of something else": (
+    "words before and behind another event are one message": (
         (delta("First.\n\n", 1), event("telemetry", None, 2, cpu=93), delta("Second.\n\n", 3)),
         [
-            *(AT_WORK, "[00:00]   agent: First.", "[00:01]   telemetry │ cpu: 93"),
-            "[00:02]   agent: Second.",
+            *(AT_WORK, "[00:01]   telemetry │ cpu: 93", "[00:02]   agent:"),
+            *("│ First.", "│ ", "│ Second."),
         ],
     ),
-    "the agent is named again after a call, and once for words that follow each other": (
-        (
-            *(delta("First.\n\n", 1), delta("Second.\n\n", 2), *call("Bash", 3, 4)),
-            *(delta("One\n\n- and two\n\n", 5), *call("Bash", 6, 7), delta("```\na\n```\n\n", 8)),
-        ),
+    "words of several lines stand below the agent's name": (
+        (delta("One\n\n- and two\n\n", 5), *call("Bash", 6, 7), delta("```\na\n```\n\n", 8)),
         [
-            *(AT_WORK, "[00:00]   agent: First.", "│ ", "│ Second.", "[00:03]   Bash (1s)"),
-            *("[00:04]   agent:", "│ One", "│ ", "│ - and two", "[00:06]   Bash (1s)"),
-            *("[00:07]   agent:", "│ ```", "│ a", "│ ```"),
+            *(AT_WORK, "[00:00]   agent:", "│ One", "│ ", "│ - and two", "[00:02]   Bash (1s)"),
+            *("[00:03]   agent:", "│ ```", "│ a", "│ ```"),
         ],
     ),
 }
@@ -260,46 +227,15 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", LINES)
 def test_events_are_lines_of_the_log(name: str) -> None:
-    """Those of a tuple arrive together; a list has what arrives one after another, or nothing for a
-    while.
-    """
+    """Those of a tuple arrive together; a list has what arrives one after another."""
     feed, (arriving, lines) = Feed(), LINES[name]
 
     def updates() -> Iterator[Update]:
         for step in arriving if isinstance(arriving, list) else [arriving]:
-            yield feed.arrived(*step) if step else feed.quiet()
+            yield feed.arrived(*step)
         yield feed.ended()
 
     assert before_the_end(log_of_each(updates())) == lines
-
-
-def test_a_call_is_in_the_log_after_two_quiet_seconds_at_the_latest() -> None:
-    """One that has ended, and one that goes on, by its name; its end has a line of its own."""
-    feed = Feed()
-    start, end = call("Bash", 5, 105)
-    updates: list[Update] = [
-        feed.arrived(*call("Read", 0, 1), *call("Read", 2, 3), start),
-        feed.quiet(),
-    ]
-    shown = before_the_end(log_of(*updates))
-    assert shown[1:] == ["[00:03]   Read ×2, 2s", "[00:05]   Bash (started)"]
-    shown = before_the_end(log_of(*updates, feed.arrived(end), feed.ended()))
-    assert shown[3:] == ["[01:45]   Bash (1m 40s)"]
-
-
-@pytest.mark.parametrize(("speed", "together"), [(0.5, 4), (1.0, 2), (4.0, 1)])
-def test_calls_that_follow_each_other_at_once_wait_two_seconds_for_their_line(
-    speed: float, together: int
-) -> None:
-    """No silence says that the agent pauses."""
-    feed = Feed()
-    updates = [
-        feed.arrived(*call("Bash", at * speed, at * speed + speed))._replace(elapsed=at * speed)
-        for at in range(16)
-    ]
-    lines = before_the_end(log_of(*updates, feed.ended()))[1:]
-    assert len(lines) == 16 // together
-    assert all((f"×{together}" in line) == (together > 1) for line in lines)
 
 
 def test_a_heartbeat_in_an_outage_does_not_say_that_the_run_works() -> None:
@@ -474,12 +410,12 @@ def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it(line:
     assert [f"flood {number}" in "\n".join(log.shown) for number in (149, 199)] == [True, False]
 
 
-SHORT_WORDS = [delta("y\n" * 490 + "\n", 1) for _ in range(500)]
+SHORT_WORDS = [event("assistant_message", "y\n" * 490, 1) for _ in range(500)]
 FLOODS = {
     "240,000 short lines": (GITLAB, SHORT_WORDS),
     "18,000 lines of 268 characters": (
         PLAIN,
-        [delta((("y" * 267) + "\n") * 60 + "\n", 1) for _ in range(300)],
+        [event("assistant_message", (("y" * 267) + "\n") * 60, 1) for _ in range(300)],
     ),
     "folded details": (
         GITLAB,
@@ -499,7 +435,7 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
     only = planned()
     log.begin_run(only)
     log.on(Feed().arrived(*flood, delivery(2)))
-    log.on(Heartbeat(run(), 600.0, 60.0, 0.0))
+    log.on(Heartbeat(run(), 600.0, 60.0))
     log.end_run(facts(result(Result.FAILED, *SUCCESSFUL, **FAILURE)))
     lines = stream.getvalue().splitlines()
     assert 3_000_000 < sum(map(size_in_log, lines)) < 3_200_000

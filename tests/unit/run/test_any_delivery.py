@@ -52,7 +52,16 @@ class Script:
 def event_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Return a run's events in the order of their times."""
     seconds = 0
-    events = []
+    events: list[dict[str, Any]] = [
+        {
+            "id": "accepted",
+            "type": "started",
+            "toolName": None,
+            "message": "External Mogplex run accepted",
+            "payload": {"external_run_id": "r", "harness_id": "codex"},
+            "createdAt": "2026-11-24T13:00:00.5+00:00",
+        }
+    ]
     for number in range(draw(st.integers(1, 25))):
         seconds += draw(st.integers(1, 3))
         kind = draw(st.sampled_from(["delta", "delta", "tool_started", "tool_finished", "log"]))

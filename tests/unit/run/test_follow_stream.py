@@ -21,7 +21,6 @@ from mogplex_ci.run.updates import (
     EventsMissing,
     Heartbeat,
     Polling,
-    Quiet,
     Recovered,
     Started,
     StatusChanged,
@@ -118,25 +117,6 @@ def test_a_stream_is_kept_that_brings_events(
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 2.3 - 1e-9
     if fault.get("events") == 5:
         assert times[1] == pytest.approx(case.run.written()[4].step.at + 60.0, abs=0.01)
-
-
-def test_what_is_held_back_is_shown_two_seconds_later_at_the_latest_and_once(
-    each_world: World,
-) -> None:
-    case = each_world.new_case("slow")
-    times: list[tuple[str, float]] = []
-
-    def note(update: Update) -> None:
-        if isinstance(update, EventsArrived | Quiet):
-            times.append((type(update).__name__, each_world.time.monotonic()))
-
-    case.play(timeout=300.0, watch=note)
-    quiet = [number for number, (name, _) in enumerate(times) if name == "Quiet"]
-    assert len(quiet) > 1
-    for number in quiet:
-        (before, came), (_, shown) = times[number - 1 : number + 1]
-        assert before == "EventsArrived", "once"
-        assert shown - came < 2.001
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from mogplex_ci.run.timeline import (
     Phase,
     PhaseEnded,
     PhaseStarted,
-    TextPiece,
     Timeline,
     ToolCall,
 )
@@ -245,7 +244,7 @@ def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> No
         ),
         (
             [delta("I look."), event("log", "Cached", stage="cache"), delta("I see.")],
-            ["I look.", "I see."],
+            ["I look.I see."],
         ),
         (
             [delta("See tests/x_1"), event("log", "Cached", stage="cache"), delta(".py")],
@@ -341,17 +340,30 @@ def test_what_no_report_shows_of_an_event_is_not_kept() -> None:
     assert kept < 2 * 2**20
 
 
-def test_words_that_go_on_in_a_paragraph_are_told_from_those_that_begin_one() -> None:
-    found, pieces = Timeline(), list[tuple[str, bool]]()
-    for text in ("I look. And", " then I write.\n\nDone. It", "\n\nis so.\n\n"):
-        (item,) = answers.events([delta(text)])
-        additions = [*found.add(item), *found.flush_text()]
-        pieces += [
-            (each.text.text, each.continues) for each in additions if isinstance(each, TextPiece)
-        ]
-    assert pieces == [
-        ("I look. ", False),
-        ("And then I write.\n\n", True),
-        ("Done. ", False),
-        ("It\n\nis so.\n\n", True),
-    ]
+def test_a_message_is_an_entry_once_it_is_complete() -> None:
+    found = Timeline()
+    for item in answers.events([delta("I look. ", 1), delta("And write.", 2)]):
+        assert found.add(item) == [] or found.entries[0] == PhaseStarted(Phase.AGENT, 0.0)
+    assert found.writing == 18
+    (item, _) = answers.events([*call("Command", 3, 4)])
+    assert found.add(item)[0] == AgentText(1.0, Untrusted("I look. And write."))
+    assert found.writing == 0
+
+
+def test_the_rest_of_a_message_is_no_entry() -> None:
+    found = Timeline()
+    found.miss_message()
+    for item in answers.events([delta("the rest"), *call("Command", 3, 4), delta("another")]):
+        found.add(item)
+    assert [entry.text.text for entry in found.end() if isinstance(entry, AgentText)] == ["another"]
+    assert sum(isinstance(entry, AgentText) for entry in found.entries) == 1
+
+
+def test_of_a_long_message_the_first_mebibyte_is_kept() -> None:
+    found = Timeline()
+    for item in answers.events([delta("a" * 2**20), delta("b")]):
+        found.add(item)
+    assert found.writing == 2**20 + 1
+    (entry,) = found.end()
+    assert isinstance(entry, AgentText)
+    assert len(entry.text.text) == 2**20

@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 
 from mogplex_ci.sanitize import (
     controls,
-    encodings,
     formats,
     known_values,
-    names,
+    named_values,
     redactor,
     safe_text,
     sanitizer,
 )
-from tests.unit.sanitize.rule_sets import members
+from tests.unit.sanitize.format_makers import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
 """Words that a text must have before some expressions are tried at all."""
@@ -40,17 +39,12 @@ def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """
     for format_ in formats.formats():
         yield tuple(format_.prefixes), format_.pattern
-    modules = (controls, encodings, formats, known_values, names, redactor, safe_text, sanitizer)
+    modules = (controls, formats, known_values, named_values, redactor, safe_text, sanitizer)
     for module in modules:
-        leads = _GUARDS + _NAMES if module is names else _GUARDS
+        leads = _GUARDS + _NAMES if module is named_values else _GUARDS
         for constant, value in vars(module).items():
-            if not constant.startswith("__"):
-                patterns = value if isinstance(value, dict) else {"": value}
-                yield from (
-                    ((key, *leads), pattern)
-                    for key, pattern in patterns.items()
-                    if isinstance(pattern, str)
-                )
+            if isinstance(value, str) and not constant.startswith("__"):
+                yield leads, value
 
 
 @functools.cache

@@ -55,21 +55,6 @@ def test_text_is_cut_and_says_how_much_is_missing() -> None:
     assert SANITIZER.clean(clean, limit=300) == SANITIZER.clean(clean, limit=301) == clean
 
 
-def test_text_full_of_names_of_secrets_is_masked_behind_four_hundred() -> None:
-    """They would take seconds; where they stand as far apart as in any real text, there may be
-    more.
-    """
-    for name in ("token=abc; ", f"token=abc; {'x' * 36} "):
-        text = f"curl -u me:hunter2x {name * 400}"
-        shown = text.replace("hunter2x", "***")
-        assert SANITIZER.clean(Untrusted(text)) == shown
-        assert SANITIZER.clean(Untrusted(f"{text}and token=abc, the end")) == f"{shown}and ***"
-    apart = f"token=abc; {'x' * 40} " * 800
-    assert SANITIZER.clean(Untrusted(apart), limit=len(apart)) == apart
-    keys = "monkey=abc; " * 800
-    assert SANITIZER.clean(Untrusted(keys)) == keys
-
-
 def test_only_what_is_shown_is_read() -> None:
     """50 million characters would take seconds; what they hold beyond the limit is never looked
     at.
@@ -127,7 +112,7 @@ FLOODS: dict[str, Callable[[], object]] = {
     "deep": lambda: nested(100_000),
     "long numbers": lambda: [10**5_000] * 1_000,
     "a long number": lambda: 10**1_000_000,
-    "names of secrets": lambda: [{"password": "hunter2hunter2"}] * 40_000,
+    "names of secrets": lambda: [{"password": "Zq8vXr2LmN5t"}] * 40_000,
 }
 
 
@@ -209,8 +194,7 @@ def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
 
 
 TOKENS = ["ghp_" + letter * 36 for letter in "abc"]
-KEY, NUMBER = "a key would change", "a number would become text"
-MASKED = "a number would be masked as a secret"
+KEY, NUMBER = "a key would change", "a number would be masked or become text"
 
 
 @pytest.mark.parametrize(
@@ -246,8 +230,7 @@ MASKED = "a number would be masked as a secret"
         # Numbers stay numbers unless they are too long, a secret, or JSON has none.
         *(([number], [number], []) for number in (1.5, -0.25, 2**10_000 - 1)),
         ([2**10_000], ["… a number of about 3,011 digits"], [NUMBER]),
-        ([8675309123, float("nan")], ["***", "nan"], [MASKED, NUMBER]),
-        ({"tests_pass": 1200}, {"tests_pass": "***"}, [MASKED]),
+        ([8675309123, float("nan")], ["***", "nan"], [NUMBER]),
         ([float("-inf"), {"a\u200b": 1}], ["-inf", {"a": 1}], [KEY, NUMBER]),
     ],
 )
