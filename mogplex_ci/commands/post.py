@@ -2,11 +2,13 @@
 were killed.
 """
 
-import contextlib
-from collections.abc import Mapping, Sequence
-from typing import LiteralString
+from __future__ import annotations
 
-from mogplex_ci.api.retry import ServiceHistory
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, LiteralString
+
+from mogplex_ci.api.retry import Backoff, ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
@@ -20,11 +22,24 @@ from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.text import CANCEL, command_line, join_present, problem
-from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
+from mogplex_ci.run.cancel import (
+    FIRST_CANCEL_PAUSE,
+    PATIENT,
+    Budget,
+    cancelling,
+    find_once,
+    may_pass,
+)
 from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, count
 from mogplex_ci.step.state import OpenRun, SavedRun, StateFiles, forget
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop, StopRequested, stop_of_process
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.client import Client
+
+MIN_CALL_SECONDS: Final = 0.3
+"""Seconds that each run gets for a try, also when time is up."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -54,15 +69,52 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     code = NotAuthorizedError.exit_code if found.unknown else 0
     if not found.runs:
         return code
-    clean_up = CleanUp(platform, safe, texts, token, stop)
+    clean_up = CleanUp(platform, safe, texts, token, stop, Clock())
     return max(code, clean_up.perform(found.runs))
+
+
+class _RunToCancel:
+    """A run that may still be running, and what its tries have brought so far."""
+
+    def __init__(self, saved: SavedRun, client: Client) -> None:
+        self.saved = saved
+        self.run = saved.run
+        self.was_tried = False
+        self.error: MogplexError | None = None
+        """Why the last try failed."""
+        self._client = client
+        self._cancel: Callable[[float], Cancelled] | None = None
+
+    def cancel(self, timeout: float, line: Callable[..., None]) -> Cancelled:
+        """Cancel the run by its id. A start without a response is sent again to learn the id, and
+        ``line`` says it.
+
+        Raises:
+            MogplexError: it was not cancelled.
+        """
+        self.was_tried = True
+        if self._cancel is None:
+            run = self.run
+            run_id = run.run_id
+            if run.request is not None:
+                start = UnansweredStart(run.key, run.request, run.may_be_foreign)
+                run_id = find_once(self._client, start, timeout).id
+                line("Its run is ", Untrusted(run_id))
+            self._cancel = cancelling(self._client, run_id)
+        return self._cancel(timeout)
 
 
 class CleanUp:
     """Cancels runs and says how that went."""
 
     def __init__(
-        self, platform: Platform, safe: Sanitizer, texts: Mapping[str, str], token: str, stop: Stop
+        self,
+        platform: Platform,
+        safe: Sanitizer,
+        texts: Mapping[str, str],
+        token: str,
+        stop: Stop,
+        clock: Clock,
     ) -> None:
         """``texts`` are those of the inputs that are given."""
         self._platform = platform
@@ -70,8 +122,10 @@ class CleanUp:
         self._texts = texts
         self._token = token
         self._stop = stop
-        self._clock = Clock()
-        self._left: list[SavedRun] = []
+        self._clock = clock
+        self._codes = [0]
+        """The highest is the exit code."""
+        self._left: list[_RunToCancel] = []
         """Runs of which it has not said yet what became of them."""
         self._cancelled: list[SafeText] = []
         self._over: list[SafeText] = []
@@ -81,66 +135,79 @@ class CleanUp:
 
     def perform(self, runs: Sequence[SavedRun]) -> int:
         """Cancel each run and return the exit code. One that fails stops no other."""
-        codes: list[int] = []
-        self._left = list(runs)
-        try:
-            with self._stop.interrupting():
-                for saved in runs:
-                    codes.append(self._clean_up(saved, PATIENT))
-                self._write_comments()
-        except StopRequested:
-            codes.append(self._hurry())
+        with contextlib.ExitStack() as clients:
+            self._left = [
+                _RunToCancel(saved, clients.enter_context(self._connect(saved.run)))
+                for saved in runs
+            ]
+            try:
+                with self._stop.interrupting():
+                    self._cancel_all(PATIENT)
+                    self._write_comments()
+            except StopRequested:
+                self._hurry()
         self._say_settled()
-        return max(codes)
+        return max(self._codes)
 
-    def _hurry(self) -> int:
+    def _connect(self, run: OpenRun) -> contextlib.closing[Client]:
+        from mogplex_ci.api.client import Client  # loads urllib3
+
+        # The step has started a run there with this token: what fails now is an outage.
+        history = ServiceHistory(has_answered=True, accepts_token=True)
+        return contextlib.closing(Client(run.base_url, self._token, history=history))
+
+    def _hurry(self) -> None:
         """Say which runs may still be running, and cancel them in the seconds of a stopped step."""
-        left = list(self._left)
-        for saved in left:
+        self._codes.append(self._stop.exit_code)
+        for each in self._left:
             shown = self._safe.sentence(
-                self._name(saved.run), " may still be running", *self._by_hand(saved.run)
+                self._name(each.run), " may still be running", *self._by_hand(each.run)
             )
             self._warn(shown)
-        for saved in left:
-            seconds = self._stop.left(self._platform.system.stop_seconds.cancel)
-            if seconds > 0:
-                self._clean_up(saved, Budget.after_signal(seconds))
+        seconds = self._stop.left(self._platform.system.stop_seconds.cancel)
+        if seconds > 0:
+            self._cancel_all(Budget.after_signal(seconds))
         self._write_comments()
-        return self._stop.exit_code
 
-    def _clean_up(self, saved: SavedRun, budget: Budget) -> int:
-        """Cancel one run, say how that went, and return the exit code: 0 when it is not left
-        running.
+    def _cancel_all(self, budget: Budget) -> None:
+        """Try each run once, then those that are left again, until the seconds of ``budget`` are
+        over. Say of each what became of it.
         """
-        run = saved.run
-        name = self._name(run)
-        self._line("The step ended before its run; cancelling ", name)
+        ends = self._clock.monotonic() + budget.seconds
+        pauses = Backoff(self._clock, first=FIRST_CANCEL_PAUSE, longest=budget.longest_pause)
+        while True:
+            waiting = list(self._left)
+            for number, each in enumerate(waiting):
+                # A run whose cancel hangs leaves the others their share.
+                share = (ends - self._clock.monotonic()) / (len(waiting) - number)
+                self._try(each, max(min(share, budget.longest_call), MIN_CALL_SECONDS))
+            pause = pauses.next_pause()
+            if not self._left or self._clock.monotonic() + pause >= ends:
+                break
+            self._clock.sleep(pause)
+        for each in list(self._left):
+            self._give_up(each)
+
+    def _try(self, each: _RunToCancel, timeout: float) -> None:
+        """Try to cancel one run, and say so the first time. Say what became of it, unless another
+        try may help.
+        """
+        run = each.run
+        if not each.was_tried:
+            self._line("The step ended before its run; cancelling ", self._name(run))
         try:
-            answer = self._cancel(run, budget)
+            answer = each.cancel(timeout, self._line)
         except ForeignRunError as error:
-            self._warn(
-                self._safe.sentence(
-                    "Could not cancel ", name, ": ", self._safe.message(error.cause)
-                )
-            )
-            self._settle(saved)
-            return 0
-        except MogplexError as error:
-            self._to_tell.append((run, "it could not be cancelled and may still be running"))
             why = self._safe.message(error.cause)
-            self._warn(
-                self._safe.sentence(
-                    "Could not cancel ",
-                    name,
-                    ": ",
-                    why,
-                    ". The run may still be running",
-                    *self._by_hand(run),
-                )
-            )
-            self._left.remove(saved)
-            return error.exit_code
-        self._settle(saved)
+            self._warn(self._safe.sentence("Could not cancel ", self._name(run), ": ", why))
+            self._settle(each)
+            return
+        except MogplexError as error:
+            each.error = error
+            if not may_pass(error):
+                self._give_up(each)
+            return
+        self._settle(each)
         run_id = answer.run.id if answer.run is not None else run.run_id
         if answer.already_terminal:
             self._over.append(self._safe.line("run {} ({})", run_id, answer.status))
@@ -149,31 +216,29 @@ class CleanUp:
             self._cancelled.append(self._safe.line("run {}", run_id))
             self._line("Run ", Untrusted(answer.status))
         self._to_tell.append((run, f"its status is {answer.status}"))
-        return 0
 
-    def _settle(self, saved: SavedRun) -> None:
+    def _give_up(self, each: _RunToCancel) -> None:
+        """Say that a run could not be cancelled."""
+        if each.error is None:  # it was not tried
+            return
+        self._left.remove(each)
+        self._codes.append(each.error.exit_code)
+        self._to_tell.append((each.run, "it could not be cancelled and may still be running"))
+        self._warn(
+            self._safe.sentence(
+                "Could not cancel ",
+                self._name(each.run),
+                ": ",
+                self._safe.message(each.error.cause),
+                ". The run may still be running",
+                *self._by_hand(each.run),
+            )
+        )
+
+    def _settle(self, each: _RunToCancel) -> None:
         """Note that there is nothing more to do about a run."""
-        self._left.remove(saved)
-        forget(saved)
-
-    def _cancel(self, run: OpenRun, budget: Budget) -> Cancelled:
-        """Cancel the run by its id. A start without a response is sent again to learn the id.
-
-        Raises:
-            MogplexError: it could not be cancelled.
-        """
-        from mogplex_ci.api.client import Client  # loads urllib3
-
-        # The step has started a run there with this token: what fails now is an outage.
-        history = ServiceHistory(has_answered=True, accepts_token=True)
-        with contextlib.closing(Client(run.base_url, self._token, history=history)) as client:
-            run_id = run.run_id
-            if run.request is not None:
-                start = UnansweredStart(run.key, run.request, run.may_be_foreign)
-                found, budget = find_unanswered(client, start, clock=self._clock, budget=budget)
-                run_id = found.id
-                self._line("Its run is ", Untrusted(run_id))
-            return cancel(client, run_id, clock=self._clock, budget=budget)
+        self._left.remove(each)
+        forget(each.saved)
 
     def _name(self, run: OpenRun) -> SafeText:
         if not run.run_id:

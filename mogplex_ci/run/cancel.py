@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.models import Cancelled, Run, StartedRun, UnansweredStart
+from mogplex_ci.models import Cancelled, Run, UnansweredStart
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
@@ -36,7 +36,7 @@ PATIENT: Final = Budget(90.0, longest_pause=5.0, longest_call=15.0)
 """When no CI system is about to kill us: long enough for a used-up request limit, which is one of a
 minute.
 """
-_FIRST_CANCEL_PAUSE: Final = 0.2
+FIRST_CANCEL_PAUSE: Final = 0.2
 
 
 def cancel(client: "Client", run_id: str, *, clock: Clock, budget: Budget) -> Cancelled:
@@ -77,22 +77,35 @@ def cancelling(client: "Client", run_id: str) -> Callable[[float], Cancelled]:
 def find_unanswered(
     client: "Client", start: UnansweredStart, *, clock: Clock, budget: Budget
 ) -> tuple[Run, Budget]:
-    """Return the run whose start had no response, found by a request with the same key, and the
-    rest of ``budget`` to cancel it.
+    """Return the run whose start had no response, and the rest of ``budget`` to cancel it.
 
     Raises:
         ForeignRunError: another job may have started it.
         MogplexError: its id could not be learned in time.
     """
     ends = clock.monotonic() + budget.seconds
+    run = _within(budget, clock, lambda timeout: find_once(client, start, timeout))
+    return run, budget._replace(seconds=ends - clock.monotonic())
 
-    def ask(timeout: float) -> StartedRun:
-        return client.start(start.request, start.key, timeout=timeout)
 
-    started = _within(budget, clock, ask)
+def find_once(client: "Client", start: UnansweredStart, timeout: float) -> Run:
+    """Return the run whose start had no response, found by a request with the same key.
+
+    Raises:
+        ForeignRunError: another job may have started it.
+        MogplexError: as for every call.
+    """
+    started = client.start(start.request, start.key, timeout=timeout)
     if start.may_be_foreign and started.replayed:
         raise errors.ForeignRunError
-    return started.run, budget._replace(seconds=ends - clock.monotonic())
+    return started.run
+
+
+def may_pass(error: errors.MogplexError) -> bool:
+    """Return whether a cancel that failed like this is worth another try. The service knows no
+    token while its database is down.
+    """
+    return error.patience > 0 or isinstance(error, errors.NotAuthorizedError)
 
 
 def _cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
@@ -174,7 +187,7 @@ def _within(budget: Budget, clock: Clock, call: Callable[[float], T]) -> T:
     """Make ``call`` until it is answered or the seconds of ``budget`` are over; a hanging response
     leaves time for a second request.
     """
-    pauses = Backoff(clock, first=_FIRST_CANCEL_PAUSE, longest=budget.longest_pause)
+    pauses = Backoff(clock, first=FIRST_CANCEL_PAUSE, longest=budget.longest_pause)
     return finish(
         retrying(
             call,
