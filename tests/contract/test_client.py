@@ -4,19 +4,16 @@ service's bytes.
 ``says`` names where the service's contract says it: the generation and section, then a word
 (``newest-5-resume``); the sections are listed at the top of the table. ``fact`` is the sentence.
 Answers are given by route, in order, the last one for ever. A case follows a run unless ``call``
-names one call of the API and its arguments, made ``times`` with ``pause`` seconds in between;
-``step`` are fields of the step's plan, ``body`` fields of the start's body. ``expect`` tells what
-must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front
-is a regular expression. ``feeds`` are whole answers, as the files of that folder have them;
-``elsewhere`` are sentences that another test proves.
+names one call of the API and its arguments; ``step`` are fields of the step's plan, ``body`` fields
+of the start's body. ``expect`` tells what must come of it: only what is named is compared, a list
+is complete, and a text with ``~`` in front is a regular expression. ``feeds`` are whole answers, as
+the files of that folder have them; ``elsewhere`` are sentences that another test proves.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,11 +27,11 @@ from mogplex_ci.models import EventKind
 from mogplex_ci.run import updates
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock
 from tests.contract.api import check
 from tests.contract.scripted import RUN_ID, TOKEN, ScriptedService, serving
 from tests.faults.world import Played, World
 from tests.program import ROOT
-from tests.virtual_time import VirtualTime
 
 TABLE = yaml.load(
     Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
@@ -47,9 +44,7 @@ CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TA
 def test_the_client(case: dict[str, Any]) -> None:
     with serving(case) as (time, service):
         if "call" in case:
-            found = outcome_of_call(
-                service, *case["call"], times=case.get("times", 1), pause=case.get("pause", 0.0)
-            )
+            found = outcome_of_call(service, *case["call"])
         else:
             world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
             played = world.new_case().play(**fields_of_plan(case))
@@ -221,24 +216,14 @@ def outcome_of_tool(call: ToolCall) -> str:
     )
 
 
-def outcome_of_call(
-    service: ScriptedService, name: str, *arguments: Any, times: int = 1, pause: float = 0.0
-) -> dict[str, Any]:
-    """Return what the last of equal calls of the API comes to: fields of its answer, or of its
-    error.
-    """
-    clock = VirtualTime().clock()
+def outcome_of_call(service: ScriptedService, name: str, *arguments: Any) -> dict[str, Any]:
+    """Return what a call of the API comes to: fields of its answer, or of its error."""
     client = Client(service.url, TOKEN)
     found: dict[str, Any]
     given = [RUN_ID if argument == "RUN" else argument for argument in arguments]
-    options = {"last_event_id": None, "clock": clock} if name == "stream" else {}
-    call = partial(getattr(client, name), *given, **options)
-    for _ in range(times - 1):
-        with suppress(MogplexError):
-            call()
-        clock.sleep(pause)
+    options = {"last_event_id": None, "clock": Clock()} if name == "stream" else {}
     try:
-        answer = call()
+        answer = getattr(client, name)(*given, **options)
     except MogplexError as error:
         found = {
             "error": type(error).__name__,
