@@ -2,7 +2,7 @@
 
 Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a
 step that follows one run for the whole time, and steps that come and go. Answers
-fail, streams break, the service goes away, runs pause and are started again, logs are read late or
+fail, streams break, the service goes away, runs are started again, logs are read late or
 never, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all
 the while and for each step at its end. Exit 1 when something does not; the logs of such steps are
 left in ``out/soak/``. ``--write`` puts the figures into docs/maintaining/testing.md.
@@ -58,10 +58,6 @@ PATIENCE = 150.0
 """Real seconds after the end in which the last steps end: one may have to find out that a stream is
 silent.
 """
-PAUSE = 100.0
-"""Real seconds for which a run waits for its person: a step that sees a silent stream only after a
-minute must read what came before, since the service then lists what comes after the answer alone.
-"""
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
 LEFT_OUT = "lines left out here: nothing read the log"
 PAGE_OF_FIGURES = "docs/maintaining/testing.md"
@@ -96,12 +92,9 @@ class Plan:
     """Whether a killed step is run again; else ``post`` cleans up."""
     cleaned: bool
     """Whether ``post`` cleans up before that."""
-    retries: int
     limited: bool
     """Whether the model's provider limits the run, which then fails."""
     on_rerun: str
-    on_pause: str | None
-    """The input, if the run pauses."""
     reader: str
     """The reader of the log: see ``Try``."""
 
@@ -137,28 +130,21 @@ class Soak:
         random = self._random
         seconds = random.uniform(300, 1500) / SPEED
         stop = random.choice([None, None, None, *STOPS, *[signal.SIGKILL] * 3])
-        retries, on_rerun = (
-            random.choice([0, 0, 1]),
-            random.choice(["auto", "auto", "new", "attach"]),
-        )
+        on_rerun = random.choice(["auto", "auto", "new"])
         old = random.random() < 0.3
-        on_pause = None if old or retries else random.choice([None, None, "wait", "wait", "cancel"])
-        lasts = seconds * (1 + retries) + PAUSE * (on_pause == "wait")
         return Plan(
             name=name,
-            begins=random.uniform(0.0, max(self._seconds - lasts, 0.0)),
+            begins=random.uniform(0.0, max(self._seconds - seconds, 0.0)),
             seconds=seconds,
             never_queued=random.random() < 0.1,
             old=old,
             stop=stop,
-            stop_after=random.uniform(0.0, lasts),
+            stop_after=random.uniform(0.0, seconds),
             second=random.choice([None, *STOPS]),
             again=random.random() < 0.6,
             cleaned=on_rerun == "new" or random.random() < 0.3,  # else two runs would be at work
-            retries=retries,
-            limited=random.random() < (0.7 if retries else 0.1),
+            limited=random.random() < 0.1,
             on_rerun=on_rerun,
-            on_pause=on_pause,
             reader=random.choice(["file", "file", "file", "slow", *PARTLY]),
         )
 
@@ -171,9 +157,6 @@ class Soak:
         steps: list[dict[str, Any]] = [{"after": random.uniform(5, 60), "status": "streaming"}]
         for number in range(1, count + 1):
             steps += self._event(plan.name, number, random.expovariate(1 / (EVENT_SECONDS * SPEED)))
-            if plan.on_pause and number == count // 2 + 1:
-                steps += [{"event": "finished"}, {"after": 0.1, "status": "awaiting_input"}]
-                steps += [{"after": PAUSE * SPEED, "status": "streaming"}]
         end = "failed"
         payload: dict[str, object] = {"exit_code": 1, "failure_code": "rate_limited"}
         if not plan.limited:
@@ -301,12 +284,9 @@ class Soak:
         service = self.services["2026-08" if plan.old else "2026-11"]
         self._at_work.add(plan.name)
         inputs = {
-            "retries": str(plan.retries),
             "on-rerun": plan.on_rerun,
-            "on-pause": plan.on_pause or "detach",
         }
         step = Try(self._folder / plan.name, service, plan.name, inputs=inputs, reader=plan.reader)
-        self.counts["pauses"] += plan.on_pause is not None
         self.counts["slow or lost readers"] += plan.reader != "file"
         interrupted = self._interrupt(plan, step)
         killed = interrupted and plan.stop is signal.SIGKILL
@@ -419,18 +399,12 @@ class Soak:
             for run in runs[:-1]
             if plan.on_rerun == "new" or run.status in ("failed", "cancelled")
         ]
-        attaches = plan.on_rerun == "attach"
-        # A start that was never queued is repeated once, which counts as a retry; `attach` starts
-        # nothing in its place.
-        requeued = plan.never_queued and not attaches
-        may_retry = plan.limited and not (plan.never_queued and attaches)
-        retried = max(plan.retries * len(tries) - requeued, 0) * may_retry
-        most = 1 + requeued + retried + (0 if attaches else len(tries) - 1)
+        # A start that was never queued is repeated once.
+        most = 1 + plan.never_queued + len(tries) - 1
         if len(runs) > 1 + len(dead) or len(runs) > most or (whole and len(runs) < most):
             self._fail(
                 tries[-1], f"{len(runs)} runs of {most}: {', '.join(run.status for run in runs)}"
             )
-        self.counts["retries"] += max(len(runs) - 1 - plan.never_queued, 0) if whole else 0
         left = [run for run in runs if run.status not in TERMINAL]
         if left:
             self._fail(tries[-1], f"left {len(left)} runs behind")
@@ -465,8 +439,6 @@ class Soak:
         """Every event is shown once and in order, to the end unless the log was ``cut`` short."""
         shown = [int(number) for number, of in _MARKER.findall(log) if of == run.id]
         written = _numbers(run, run.written())
-        if step.attempt > 1 and shown[:1] != written[:1]:  # it found the run after its pause
-            written = _numbers(run, run.listed())
         if step.reader not in PARTLY:
             self.counts["numbered events"] += len(written)
             self.counts["numbered events shown"] += len(shown)
@@ -484,7 +456,7 @@ class Soak:
         event, and no more.
         """
         kinds = ["runs", "signals", "second signals", "kills", "re-runs", "outages", "faults armed"]
-        others = ["pauses", "retries", "slow or lost readers"]
+        others = ["slow or lost readers"]
         rows = {
             ", ".join(names): ", ".join(f"{self.counts[each]:,}" for each in names)
             for names in (kinds, others)

@@ -307,7 +307,7 @@ def play(fault: Fault, tool: str) -> Outcome:
                 tool,
                 emulator,
                 _job_folder(folder, number),
-                MOGPLEX_MATRIX=f'{{"package": {number}}}',
+                **{"INPUT_JOB-CONTEXT": f'{{"matrix": {{"package": {number}}}}}'},
             )
             for number in range(fault.jobs)
         ]

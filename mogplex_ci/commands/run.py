@@ -119,7 +119,8 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     request = start_body(_repo_id(session, options.repo), given)
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)
-    starter = Starter(session.service, request, key, "attach")
+    starter = Starter(session.service, request, key, "auto")
+    del starter.keys[1:]  # a run under the key is the one, however it ended
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except StopRequested:

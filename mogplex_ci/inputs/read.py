@@ -60,7 +60,7 @@ class ActionInputs(DeclaredInputs):
     @property
     def matrix_job(self) -> "MatrixJob":
         """Which of the jobs of a matrix this one is."""
-        return MatrixJob.of(self.job_context, self.matrix, self.strategy)
+        return MatrixJob.of(self.job_context)
 
     def start_request(self, repo_id: str, repair: Repair | None = None) -> StartRequest:
         """Return the body of the start call; of a later round, with the report behind the task, on
@@ -90,28 +90,19 @@ class MatrixJob(NamedTuple):
     """How many of them use the token at the same time, this one included."""
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], matrix: object, strategy: Mapping[str, Any]) -> Self:
-        """Return what ``job-context`` of action.yml says; what it does not, by the variables that
-        people set. On Forgejo and act it knows neither index nor total.
+    def of(cls, context: Mapping[str, Any]) -> Self:
+        """Return what ``job-context`` of action.yml says. On Forgejo and act it knows neither index
+        nor total.
         """
-        known = {
-            "index": strategy.get("job-index"),
-            "total": strategy.get("job-total"),
-            "max-parallel": strategy.get("max-parallel"),
-        }
-        known |= {name: value for name, value in context.items() if value is not None}
-        total = _at_least_one(known["total"], 1)
-        parallel = min(total, _at_least_one(known["max-parallel"], total))
-        return cls(known.get("matrix") or matrix, known["index"], total, parallel)
+        total = _at_least_one(context.get("total"), 1)
+        parallel = min(total, _at_least_one(context.get("max-parallel"), total))
+        return cls(context.get("matrix") or {}, context.get("index"), total, parallel)
 
     @classmethod
     def by_texts(cls, texts: Mapping[str, str]) -> Self:
         """Return what the texts of a step's inputs say; a wrong one counts as not given."""
-        values: dict[str, Any] = {"job-context": {}, "matrix": {}, "strategy": {}}
-        for name in values.keys() & texts.keys():
-            if not check({name: texts[name]}):
-                values[name] = json.loads(texts[name])
-        return cls.of(values["job-context"], values["matrix"], values["strategy"] or {})
+        text = texts.get("job-context", "{}")
+        return cls.of({} if check({"job-context": text}) else json.loads(text))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -29,9 +29,8 @@ class DeclaredInputs(NamedTuple):
     timeout: float
     on_timeout: Literal["detach", "cancel"]
     on_interrupt: Literal["cancel", "detach"]
-    on_pause: Literal["detach", "cancel", "wait"]
-    on_rerun: Literal["auto", "new", "attach"]
-    retries: int
+    on_pause: Literal["detach", "cancel"]
+    on_rerun: Literal["auto", "new"]
     wait: bool
     idempotency_key: str | None
     key_suffix: str
@@ -52,6 +51,4 @@ class DeclaredInputs(NamedTuple):
     comment_on: int | None
     dry_run: bool | str | Path
     job_context: Mapping[str, Any]
-    matrix: Any
-    strategy: Mapping[str, Any]
     poll_interval: float

@@ -221,14 +221,12 @@ _READERS: Final[Mapping[str, Callable[[Platform, str], object]]] = {
     "artifact": lambda _, text: artifact_path(text),
     "dry-run": _dry_run,
     "job-context": lambda _, text: json.loads(text),
-    "matrix": lambda _, text: json.loads(text),
     "output-dir": _output_dir,
     "check-names": lambda _, text: CheckPatterns.parse(text),
     "patterns": lambda _, text: Patterns.parse(text),
     "prompt-file": _read_prompt,
     "run-options": lambda _, text: _run_options(text),
     "schema-file": _read_schema,
-    "strategy": lambda _, text: json.loads(text) or {},  # GitHub may also say ``null``
 }
 """How a valid text becomes a value, by kind.
 

@@ -77,8 +77,6 @@ class RunLog:
                 self._next_key(update)
             case u.Started():
                 self._started(update)
-            case u.Retrying():
-                self._retrying(update)
             case u.EvidenceMissing(cause, remedy):
                 why = self._safe.message(f"{cause}. {remedy}".strip())
                 self._lines.say("The report to the next round is incomplete: ", why)
@@ -231,17 +229,6 @@ class RunLog:
             return
         self._lines.warn("Joined run", self._safe.line(words, run.id, run.status))
 
-    def _retrying(self, update: u.Retrying) -> None:
-        result = text.reason(self._safe, update.ending)
-        self._lines.say("Run ", Untrusted(update.run.id), ": ", result)
-        left = update.retries_left
-        retries: LiteralString = " retries left)" if left > 1 else " retry left)"
-        wait = duration(update.seconds)
-        self._lines.say(
-            "This may be temporary: starting another run in ", wait, " (", left, retries
-        )
-        self._begin_another_run()
-
     def _next_round(self, update: u.NextRound) -> None:
         from mogplex_ci.report.delivered import faults_line  # not needed at the start
 
@@ -283,15 +270,10 @@ class RunLog:
         self._lines.group(title, lines)
 
     def _paused(self, asks: Checkpoint | None) -> None:
-        """Log that the run has paused, its question, and whether the step waits for an answer."""
+        """Log that the run has paused, and its question."""
         what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
         if self._inputs.on_pause == "cancel":
             what = "[[on-pause]] cancels it"
-        if self._inputs.on_pause == "wait":
-            what = (
-                "this step waits for an answer until the timeout; only runs started from Slack can be "
-                "answered, in Slack"
-            )
         self._lines.say("The run is paused: ", what)
         if asks is None:
             return

@@ -143,7 +143,5 @@ def _by_hand(
     if is_found_again:
         finds = safe.line("Re-run the [[job]]: it finds this run.")
     else:
-        finds = safe.line(
-            "A [[job]] with [[idempotency-key]] set to it and [[on-rerun: attach]] finds this run."
-        )
+        finds = safe.line("A [[job]] with [[idempotency-key]] set to it joins this run.")
     return ["Its key: ", key, ". ", finds]

@@ -66,14 +66,11 @@ class Follower:
         service: Service,
         run: Run,
         interval: PollInterval,
-        *,
-        waits_while_paused: bool = False,
     ) -> None:
         self.run = run
         self.timeline = Timeline()
         self._service = service
         self._interval = interval
-        self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
         self.health = Health(service.now)
         self._checks = StatusChecks(service, self._feed, interval)
@@ -167,7 +164,7 @@ class Follower:
 
     @property
     def _is_over(self) -> bool:
-        return self.run.is_terminal or (self.run.is_paused and not self._waits_while_paused)
+        return self.run.is_terminal or self.run.is_paused
 
     @property
     def _is_polled(self) -> bool:

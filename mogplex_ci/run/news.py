@@ -29,8 +29,8 @@ before it: the token has 60 a minute.
 """
 _STREAM_BATCH: Final = 200
 """Items that are taken from a stream together."""
-PAUSED_SECONDS: Final = 10.0
-"""Time between two checks of a run that waits for a person's answer."""
+EXPECTED_END_SECONDS: Final = 10.0
+"""Time between two checks of a run whose end an event has announced, if its status stays."""
 _AFTER_END: Final[Sequence[float]] = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 """Pauses before the checks after an event that ends a run; the status follows within milliseconds
 to seconds.
@@ -79,7 +79,7 @@ class StatusChecks:
 
     def expect_end(self) -> None:
         """Check soon: an event says that the run is over."""
-        self._pauses = chain(self._after_end, repeat(PAUSED_SECONDS))
+        self._pauses = chain(self._after_end, repeat(EXPECTED_END_SECONDS))
         self._at = self._service.now + next(self._pauses)
 
     def ask(self) -> Run:
@@ -95,8 +95,7 @@ class StatusChecks:
             self._at = self._service.now + self._backoff.next_pause(error.retry_after)
             raise
         self._backoff.reset()
-        pause = PAUSED_SECONDS if run.is_paused else next(self._pauses)
-        self._at = self._service.now + pause
+        self._at = self._service.now + next(self._pauses)
         return run
 
     def check_now(self) -> None:

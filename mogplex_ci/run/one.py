@@ -23,7 +23,6 @@ from mogplex_ci.run.result import (
     interrupted,
     names_install,
     started_too_late,
-    starts_no_second,
     timed_out_in_outage,
     with_retry_advice,
     with_sandbox_error,
@@ -35,7 +34,6 @@ from mogplex_ci.run.updates import (
     CancelFailed,
     Cancelling,
     InstallLog,
-    Retrying,
     Started,
     Starting,
     Update,
@@ -58,8 +56,6 @@ SANDBOX_SECONDS: Final = 10.0
 """How long to look for the sandbox of a run that failed before that was ready, and for its log."""
 NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
 """Fields of a request that the service uses without an answer that repeats them."""
-SECONDS_BEFORE_RETRY: Final = 15.0
-"""Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 
 
 class Execution:
@@ -120,13 +116,13 @@ class Execution:
     def _ending_of_error(self, error: errors.MogplexError) -> Ending:
         """Return the ending that an error makes.
 
-        A failure that would have been waited out means that the deadline came first. Once a run was
-        started, that is a timeout: the codes of an outage are for steps that started nothing.
+        A failure that would have been waited out means that the deadline came first. In a later
+        round that is a timeout: the codes of an outage are for steps that started nothing.
         """
-        has_started_one = self._started is not None or self._plan.repair is not None
+        is_later_round = self._plan.repair is not None
         is_late = self._service.now >= self._service.deadline - LAST_SECONDS
         is_out_of_time = error.patience == inf or (error.patience > 0 and is_late)
-        if has_started_one and is_out_of_time:
+        if is_later_round and is_out_of_time:
             return timed_out_in_outage("another run could not be started", error)
         return ending_of_error(error)
 
@@ -193,24 +189,11 @@ class Execution:
             self._on_unanswered,
             knows_repo=self._repo is not None,
         )
-        retried = 0
-        while True:
-            started = yield from self._start(starter, repo_id)
-            ending = yield from self._follow(started)
-            result = RunResult(ending, self.details())
-            repeated = retried + int(starter.has_requeued)
-            retries_left = inputs.retries - repeated
-            if not result.may_pass or self._has_begun_cancel:
-                return ending
-            if started.joined and inputs.on_rerun == "attach":
-                return starts_no_second(ending)
-            has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
-            if retries_left <= 0 or len(starter.keys) == 1 or not has_time:
-                return with_retry_advice(ending, inputs.retries, starts=repeated + 1)
-            yield Retrying(started.run, ending, retries_left, SECONDS_BEFORE_RETRY)
-            retried += 1
-            self._service.sleep_until(self._service.now + SECONDS_BEFORE_RETRY)
-            del starter.keys[0]
+        started = yield from self._start(starter, repo_id)
+        ending = yield from self._follow(started)
+        if RunResult(ending, self.details()).may_pass:
+            return with_retry_advice(ending)
+        return ending
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs
@@ -243,13 +226,11 @@ class Execution:
             shortest=inputs.poll_interval,
             jobs_per_token=self._plan.jobs_per_token,
         )
-        waits = inputs.on_pause == "wait"
-        follower = Follower(service, started.run, interval, waits_while_paused=waits)
+        follower = Follower(service, started.run, interval)
         self._follower = follower
         commit_seconds = self._commit_seconds(interval)
         yield from follower.follow(service.deadline, commit_seconds)
-        has_paused = follower.run.is_paused and not waits
-        policy = inputs.on_pause if has_paused else inputs.on_timeout
+        policy = inputs.on_pause if follower.run.is_paused else inputs.on_timeout
         trouble = follower.health.trouble
         is_left = policy != "cancel"
         ending = ending_of_run(follower.run, follower.timeline, trouble, is_left=is_left)
@@ -327,7 +308,7 @@ class Execution:
             self._is_unread = False
             return ending_of_run(follower.run, follower.timeline)
         if ending.result is Result.PAUSED:
-            return cancelled_in_pause(ending, has_waited=self._inputs.on_pause == "wait")
+            return cancelled_in_pause(ending)
         return ending
 
     def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:

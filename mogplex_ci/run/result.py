@@ -332,7 +332,6 @@ _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run.
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).
 """
-_RETRY: Final = "Set [[retries: 2]] to retry automatically, or run the [[job]] again later."
 _LATER: Final = "Run the [[job]] again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
@@ -405,20 +404,10 @@ def ending_of_run(
     )
 
 
-def cancelled_in_pause(paused: Ending, *, has_waited: bool) -> Ending:
-    """Return the result of a run that this step has cancelled while it was paused.
-
-    ``paused`` has its question; ``has_waited``: the step has waited for an answer until the
-    deadline.
+def cancelled_in_pause(paused: Ending) -> Ending:
+    """Return the result of a run that this step has cancelled because it paused; ``paused`` has its
+    question.
     """
-    if has_waited:
-        return Ending.of(
-            Result.TIMEOUT,
-            "the timeout passed while the run waited for an answer",
-            f"Only runs started from Slack can be answered, in Slack. {_ANSWER_IN_PROMPT}",
-            paused.detail,
-            "TIMEOUT",
-        )
     return Ending.of(
         Result.CANCELLED,
         "the run paused, and [[on-pause: cancel]] cancelled it",
@@ -491,14 +480,9 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     return "the run failed", "Read the run's events."
 
 
-def with_retry_advice(failed: Ending, retries: int, *, starts: int) -> Ending:
-    """Return the ending of a run that failed for a reason that may pass, with advice: ``retries``
-    is the input, ``starts`` how often the step has started the run.
-    """
-    advice = _LATER if retries else _RETRY
-    if starts > 1:
-        advice = f"It was started {starts} times. {_LATER}"
-    return failed._replace(remedy=f"{failed.remedy} {advice}".strip())
+def with_retry_advice(failed: Ending) -> Ending:
+    """Return the ending of a run that failed for a reason that may pass, with advice."""
+    return failed._replace(remedy=f"{failed.remedy} {_LATER}".strip())
 
 
 def rejected_by(gate: Gate) -> Ending:
@@ -510,14 +494,6 @@ def rejected_by(gate: Gate) -> Ending:
         gate.items[0] if gate.items else None,
         gate.error_code,
     )
-
-
-def starts_no_second(failed: Ending) -> Ending:
-    """Return the ending of an earlier run that failed for a reason that may pass, and that the step
-    has joined with ``on-rerun: attach``, with advice.
-    """
-    remedy = "[[on-rerun: attach]] starts no second run; [[on-rerun: auto]] does."
-    return failed._replace(remedy=f"{failed.remedy} {remedy}".strip())
 
 
 def with_sandbox_error(failed: Ending, sandbox_error: Untrusted | None) -> Ending:
@@ -539,7 +515,7 @@ def names_install(failed: Ending) -> bool:
 
 def failed_install(failed: Ending) -> Ending:
     """Return the ending of a run whose installation failed, with advice."""
-    remedy = "Failed installations are not retried: fix the repository's setup, or run the [[job]] again."
+    remedy = "Fix the repository's setup, or run the [[job]] again."
     return failed._replace(remedy=remedy)
 
 

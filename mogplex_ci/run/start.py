@@ -24,11 +24,10 @@ _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
 
 
-OnRerun: TypeAlias = Literal["auto", "new", "attach"]
+OnRerun: TypeAlias = Literal["auto", "new"]
 """How a later try of the same step treats the run of an earlier one.
 
-``auto`` joins a live run, reports a success and replaces a dead one; ``new`` always starts a run;
-``attach`` never starts a second one.
+``auto`` joins a live run, reports a success and replaces a dead one; ``new`` always starts a run.
 """
 
 
@@ -105,7 +104,7 @@ class Starter:
         self._on_rerun = on_rerun
         self._on_unanswered = on_unanswered
         self._knows_repo = knows_repo
-        self.has_requeued = False
+        self._has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
@@ -135,7 +134,7 @@ class Starter:
                 started = self._started(response, key, joined=joined)
                 return started._replace(keys_used_up=reason is not None)
             if reason == "never queued":
-                self.has_requeued = True
+                self._has_requeued = True
             self.keys = others
             yield NextKey(run, others[0], never_queued=run.never_queued)
 
@@ -149,9 +148,8 @@ class Starter:
         has_died = run.status in ("failed", "cancelled")
         if joined and has_died and self._on_rerun == "auto":
             return "dead"
-        may_requeue = self._on_rerun != "attach" and not self.has_requeued
         # The service answers 500 to a start that it could not queue, and keeps its run as failed.
-        if response.replayed and run.never_queued and may_requeue:
+        if response.replayed and run.never_queued and not self._has_requeued:
             return "never queued"
         return None
 

@@ -8,7 +8,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.result import Ending, Gate
+from mogplex_ci.run.result import Gate
 from mogplex_ci.run.timeline import Entry
 from mogplex_ci.untrusted import Untrusted
 
@@ -71,17 +71,6 @@ class Started(NamedTuple):
     """
     keys_used_up: bool = False
     """It has ended without success, and so have the runs under all other keys of the step."""
-
-
-class Retrying(NamedTuple):
-    """The run failed for a reason that may pass; it is retried soon."""
-
-    run: Run
-    ending: Ending
-    retries_left: int
-    """Including this one."""
-    seconds: float
-    """Until it is started."""
 
 
 class StatusChanged(NamedTuple):
@@ -237,7 +226,7 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | Started | Retrying | EvidenceMissing | NextRound
+StartUpdate = Waiting | Starting | NextKey | Started | EvidenceMissing | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed

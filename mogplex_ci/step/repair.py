@@ -256,8 +256,6 @@ class Rounds:
             return (
                 "the pull request is closed or merged, so another round would start from the base"
             )
-        if self._is_rerun and inputs.on_rerun == "attach":
-            return "[[on-rerun: attach]] starts no run"
         return ""
 
 

@@ -244,14 +244,13 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
     mostly_slow(
         [
             ({}, 1),
-            ({"MOGPLEX_MATRIX": '{"os": "linux"}'}, 0),
             ({"INPUT_JOB-CONTEXT": "{}"}, 0),
             ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
             ({"INPUT_KEY-SUFFIX": "0"}, 0),
         ],
         every=2,
     ),
-    ids=["nothing", "matrix", "the action", "own key", "key-suffix"],
+    ids=["nothing", "the action", "own key", "key-suffix"],
 )
 def test_a_github_step_without_the_action_is_told_what_it_lacks(
     given: dict[str, str], warnings: int, tmp_path: Path

@@ -214,21 +214,6 @@ def test_each_round_of_a_repair_is_a_span_and_each_gate(
     assert all(gate.began >= runs[0].ended for gate in gates)
 
 
-@pytest.mark.slow
-def test_a_run_that_is_started_again_is_a_span_of_its_own(
-    tmp_path: Path, collector: Collector
-) -> None:
-    with Emulator("rate-limited", speed=1000) as emulator:
-        step = step_for(tmp_path, collector, emulator)
-        step.inputs["retries"] = "1"
-        assert step.run().code == 1
-        ids = [run.id for run in emulator.runs]
-    runs = parts(collector, "invoke_agent")
-    assert [run.attributes["mogplex.run.id"] for run in runs] == ids
-    errors = [run.attributes["error.type"] for run in runs]
-    assert errors == ["failed", "RUN_FAILED"]
-
-
 def test_a_cancelled_step_sends_its_trace(tmp_path: Path, collector: Collector) -> None:
     with Emulator("slow") as emulator:
         process = step_for(tmp_path, collector, emulator).start()

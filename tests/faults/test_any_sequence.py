@@ -108,7 +108,7 @@ class OneStep(RuleBasedStateMachine):
         api=st.sampled_from(["2026-11", "2026-11", "2026-08"]),
         scenario=st.sampled_from(PLAYED),
         explicit=st.booleans(),
-        on_rerun=st.sampled_from(["auto", "new", "attach", "auto", "auto", "auto"]),
+        on_rerun=st.sampled_from(["auto", "new", "auto", "auto"]),
         jobs_per_token=st.sampled_from([1, 1, 4]),
     )
     def begin(

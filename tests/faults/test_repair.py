@@ -10,7 +10,6 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
-from mogplex_ci.errors import MissingRightsError
 from mogplex_ci.gates import Inspector, Sources
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
@@ -315,16 +314,6 @@ def test_a_finished_repair_is_found_again(each_world: World, api: GitHub, requir
     assert second.details.rounds[0].commit == step.case.runs[-1].commit_sha
 
 
-def test_a_rerun_that_attaches_starts_no_round(world: World, api: GitHub) -> None:
-    """The first attempt does: it has started the run itself."""
-    step = Step(world, api, rounds(RED, LINT), repair="1", on_rerun="attach")
-    assert outcome(step.play()) == ("rejected", "CHECKS_FAILED", 2)
-    step.case.attempt = 2
-    again = step.play()
-    assert (outcome(again), step.keys) == (("rejected", "CHECKS_FAILED", 1), ["", "-r2-a1"])
-    assert again.details.rounds[0].ended == "[[on-rerun: attach]] starts no run"
-
-
 def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHub) -> None:
     """A round of the killed attempt may still be at work there."""
     works = rounds(Look([check("scenario: push-refused", "failure")]), GREEN)
@@ -463,27 +452,13 @@ def test_a_round_that_pushed_nothing_is_the_last(
     )
 
 
-def test_retries_and_rounds_count_apart(api: GitHub) -> None:
+def test_a_repeated_start_and_rounds_count_apart(api: GitHub) -> None:
     world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
     with world.emulator:
         works = rounds(Look(), RED, GREEN)
-        step = Step(world, api, works, "queue-fails-once", retries="1")
+        step = Step(world, api, works, "queue-fails-once")
         assert outcome(step.play()) == ("success", "", 2)
     assert step.keys == ["", "-g2", "-r2-a1"]
-
-
-def test_a_token_that_has_expired_by_a_retry_does_not_say_that_nothing_was_started(
-    world: World, api: GitHub
-) -> None:
-    step = Step(world, api, scenario="launch-failure", retries="1")
-
-    def refuse(_: Starting) -> None:
-        if step.case.runs:
-            raise MissingRightsError("the token has expired", remedy="Nothing was started.")
-
-    step.before_first_start = refuse
-    assert outcome(step.play()) == ("failed", "RUN_FAILED", 0)
-    assert step.keys == ["", "-g2"]
 
 
 @pytest.mark.parametrize(

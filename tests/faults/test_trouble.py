@@ -142,9 +142,6 @@ class End:
 RE_RUN: Final = "Run the job again to follow it."
 MAY_RUN: Final = "The run may still be running; this step stopped following it. " + RE_RUN
 RUNS: Final = "The run is still running; this step stopped following it. " + RE_RUN
-WAS_PAUSED: Final = (
-    "The run was paused when its status was last read; this step stopped following it. " + RE_RUN
-)
 LEFT: Final = "The run may still be running."
 LEFT_AS_SAID: Final = (
     r"The run may still be running(, because it could not be cancelled: .*)?\. A clean-up step, if the "
@@ -262,41 +259,6 @@ def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -
     assert case.run.status == "success"
     each_world.emulator.clear_faults()
     case.post(played)
-
-
-@each_trouble
-@each_policy
-def test_while_the_run_waits_for_an_answer(world: World, trouble: Trouble, policy: str) -> None:
-    case = world.new_case("paused", on_pause="wait")
-
-    def watch(update: updates.Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.is_paused:
-            begin(case, trouble)
-
-    played = case.play(timeout=TIMEOUT, on_timeout=policy, watch=watch)
-    if trouble in (AWAY_16_MINUTES, REVOKED):
-        REFUSED.check(played, world)
-    elif trouble not in (*SHORT, DROPPED):
-        state = LEFT if policy == "cancel" else WAS_PAUSED
-        unread(trouble, state, left=policy == "cancel").check(played, world)
-    elif policy == "cancel":
-        says = (
-            f"The timeout passed while the run waited for an answer: {QUESTION}. {CANCELLED} "
-            "Only runs started from Slack can be answered, in Slack. Put the answer into the prompt, and "
-            "start a new run."
-        )
-        End("timeout", 1, "TIMEOUT", says).check(played, world)
-        assert case.run.status == "cancelled"
-    else:
-        says = (
-            f"The run is paused and is waiting for an answer: {QUESTION}. The run stays paused and "
-            "keeps its sandbox until it is cancelled. Put the answer into the prompt, and start a new run."
-        )
-        End("paused", 1, "PAUSED", says).check(played, world)
-    check_log(played, world, trouble)
-    world.emulator.clear_faults()
-    case.post(played)
-    assert played.end.details.left_behind or policy == "detach" or case.live == []
 
 
 @each_service

@@ -78,7 +78,6 @@ TIMES: dict[str, tuple[float, ...]] = {
     "after N s and N s; with gates N, N, N, N, N and N s": (
         *(*follow.COMMIT_SECONDS, *follow.JUDGED_COMMIT_SECONDS),
     ),
-    "starts a failed run again under the next key, N s later": (one.SECONDS_BEFORE_RETRY,),
 }
 """Sentences of the pages on reliability and faults, with N for each number."""
 

@@ -47,7 +47,7 @@ def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -
 
 def test_a_blank_flag_of_a_command_counts_as_not_given_and_a_blank_argument_is_wrong() -> None:
     parser = Parser("runs get", "", example="runs get RUN")
-    parser.take("--limit", "how many", inputs()["retries"].kind)
+    parser.take("--limit", "how many", inputs()["repair"].kind)
     parser.take("id", "the run", inputs()["run-id"].kind, metavar="RUN")
     run_id = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
     assert parser.read([run_id, "--limit", " "]).limit == ""

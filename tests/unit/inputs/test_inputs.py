@@ -132,15 +132,6 @@ def test_a_flag_wins_over_github_over_variable_over_default(tmp_path: Path) -> N
                 '{"index": 0, "max-parallel": "4"}': (1, 1),
             }.items()
         ),
-        *(
-            ([], {"MOGPLEX_STRATEGY": strategy}, {"matrix_job": MatrixJob({}, *jobs)})
-            for strategy, jobs in {
-                "null": (None, 1, 1),
-                "{}": (None, 1, 1),
-                '{"fail-fast": true, "job-index": 0, "job-total": 8}': (0, 8, 8),
-                '{"job-total": 8, "max-parallel": 4}': (None, 8, 4),
-            }.items()
-        ),
     ],
 )
 def test_what_is_read(
@@ -232,13 +223,9 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     one, other = ('{"os": "linux", "node": 22}', '{"node": 22, "os": "linux"}')
 
     def parts(matrix: str, index: str = "null") -> tuple[str, ...]:
-        by_action = {"INPUT_JOB-CONTEXT": f'{{"matrix": {matrix}, "index": {index}}}'}
-        by_hand = {"MOGPLEX_MATRIX": matrix, "MOGPLEX_STRATEGY": f'{{"job-index": {index}}}'}
-        found = read(tmp_path, **by_action).matrix_job.parts
-        assert found == read(tmp_path, **by_hand).matrix_job.parts
-        for env in (by_action, by_hand):
-            texts = given_texts([], env)
-            assert MatrixJob.by_texts(texts).parts == found, "as the clean-up reads it"
+        env = {"INPUT_JOB-CONTEXT": f'{{"matrix": {matrix}, "index": {index}}}'}
+        found = read(tmp_path, **env).matrix_job.parts
+        assert MatrixJob.by_texts(given_texts([], env)).parts == found, "as the clean-up reads it"
         return found
 
     assert parts(one) == parts(other)
@@ -248,7 +235,7 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
 
 
 def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
-    assert MatrixJob.by_texts({"job-context": "[", "matrix": '{"os": "linux"}'}).parts
+    assert MatrixJob.by_texts({"job-context": "["}).parts == ()
 
 
 @pytest.mark.parametrize(
@@ -276,7 +263,6 @@ def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
                 "--artifact=report",
                 "--timeout=5m",
                 "--on-rerun=auto",
-                "--retries=0",
             ],
             [],
         ),

@@ -19,7 +19,7 @@ SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
 BEYOND_PATTERNS = {
     *("token", "github-token", "base-url", "prompt", "duration"),
-    *("job-context", "matrix", "strategy", "idempotency-key", "key-suffix"),
+    *("job-context", "idempotency-key", "key-suffix"),
 }
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.
@@ -75,8 +75,8 @@ OF_EACH_KIND = {
             for text in ("$(context.run)-agent", "argo-{{workflow.uid}}", "ci-${BUILD_ID}-agent")
         ),
         ("idempotency-key", "ci-7-$agent", None),
-        ("matrix", "[" * 100_000, "is not JSON"),
-        ("matrix", "9" * 5_000, "is not JSON"),
+        ("job-context", "[" * 100_000, "is not JSON"),
+        ("job-context", "9" * 5_000, "is not JSON"),
     ],
 )
 def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:

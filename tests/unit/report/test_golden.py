@@ -163,7 +163,6 @@ CASES = {
             u.NextKey(None, "k-g2", never_queued=False),
             u.NextKey(run("failed"), "k-g3", never_queued=True),
             u.NextKey(run("cancelled"), "k-g4", never_queued=False),
-            *(u.Retrying(run("failed"), BROKEN.ending, left, 10.0) for left in (2, 1)),
             u.OtherBranchUsed(Untrusted("mogplex/fix"), Untrusted("mogplex/fix-2")),
             *(
                 u.Started(

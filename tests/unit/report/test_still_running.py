@@ -98,7 +98,7 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
     )
     assert said.ending.error is not None
     assert said.ending.error.endswith(
-        "Its key: key-1. A job with idempotency-key set to it and on-rerun: attach finds this run."
+        "Its key: key-1. A job with idempotency-key set to it joins this run."
     )
 
 

@@ -415,34 +415,6 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
     assert "until it is cancelled" in world.new_case("paused").play().end.ending.remedy
 
 
-WORDING = "Is “E-mail or password is wrong” the right wording?"
-
-
-@pytest.mark.parametrize(
-    ("scenario", "result", "questions"),
-    [
-        ("resumed", "success", [WORDING]),
-        ("resumed-and-failed-at-once", "failed", [WORDING]),
-    ],
-)
-def test_every_question_is_shown_once(
-    world: World, scenario: str, result: str, questions: list[str]
-) -> None:
-    """Also of a run that is resumed and ends between two checks; its delivery and end are those
-    after the pause.
-    """
-    case = world.new_case(scenario)
-    played = case.play(on_pause="wait")
-    assert (played.result, polls(played)) == (result, False)
-    assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
-    assert result == "success" or played.end.details.timeline.outcome.changed is None
-    assert not played.end.details.timeline.is_incomplete
-    asked = [
-        update.asks.summary.text for update in played.of(StatusChanged) if update.run.is_paused
-    ]
-    assert asked == questions
-
-
 def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: World) -> None:
     case = each_world.new_case("slow")
     played = case.play(timeout=60.0, on_timeout="cancel")
@@ -504,19 +476,6 @@ def test_the_commit_is_looked_for_no_sooner_than_the_service_asks(world: World) 
     played = case.play(watch=refuse)
     assert (played.result, played.routes.count("run")) == ("success", 2)
     assert played.seconds < 5.0
-
-
-@pytest.mark.parametrize("cancels", [True, False])
-def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool) -> None:
-    case = world.new_case("paused", on_pause="wait")
-    played = case.play(timeout=120.0, on_timeout="cancel" if cancels else "detach")
-    assert (played.result, played.code) == ("timeout" if cancels else "paused", 1)
-    assert 120.0 <= played.seconds <= 120.3
-    assert case.run.status == ("cancelled" if cancels else "awaiting_input")
-    checks = [at for route, at in played.asked if route == "run" and 10.0 < at < 119.0]
-    assert [later - earlier for earlier, later in itertools.pairwise(checks)] == pytest.approx(
-        [10.0] * 10
-    )
 
 
 @pytest.mark.parametrize(
@@ -725,11 +684,8 @@ def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
     ],
     ids=lambda fault: " ".join(fault) or "no fault",
 )
-@pytest.mark.parametrize("scenario", ["slow", "paused"])
-def test_a_stop_signal_ends_any_wait(
-    world: World, scenario: str, after: float, fault: dict[str, Any]
-) -> None:
-    case = world.new_case(scenario, on_pause="wait")
+def test_a_stop_signal_ends_any_wait(world: World, after: float, fault: dict[str, Any]) -> None:
+    case = world.new_case("slow")
     if fault:
         case.inject("stream", times="always", **fault)
     played = case.play(stop_after=after, number=signal.SIGTERM)
@@ -759,9 +715,3 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
     late = world.new_case(run_id=run_id, on_interrupt="detach").play()
     assert ["no longer lists" in missing.why for missing in late.of(EventsMissing)] == [True]
     assert late.shown == ids(started.run)[-200:]
-
-
-def test_a_run_that_fails_after_an_answer_has_not_failed_before_it_started(world: World) -> None:
-    played = world.new_case("resumed-and-failed-at-once", on_pause="wait").play()
-    assert (played.result, played.end.ending.cause) == ("failed", "the run failed")
-    assert played.end.ending.remedy == "Read the agent's last actions."

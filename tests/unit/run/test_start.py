@@ -30,7 +30,7 @@ def leave_running(case: Case) -> None:
 
 GOES, DIES = {"wait": False}, {"stop_after": 20.0}
 """A try that goes away and lets its run go on, and one that is stopped and cancels it."""
-AUTO, NEW, ATTACH = "auto", "new", "attach"
+AUTO, NEW = "auto", "new"
 END: dict[str, Any] = {}
 
 
@@ -38,12 +38,9 @@ END: dict[str, Any] = {}
     ("scenario", "on_rerun", "tries", "keys", "result"),
     [
         ("success", AUTO, [(1, GOES), (2, END)], [""], "success"),
-        ("success", ATTACH, [(1, GOES), (2, END)], [""], "success"),
         ("success", AUTO, [(1, END), (2, END)], [""], "success"),
-        ("success", ATTACH, [(1, END), (2, END)], [""], "success"),
         ("failed", AUTO, [(1, END), (2, END)], ["", "-g2"], "failed"),
         ("cancelled", AUTO, [(1, END), (2, END)], ["", "-g2"], "cancelled"),
-        ("slow", ATTACH, [(1, DIES), (2, END)], [""], "cancelled"),
         (
             "failed",
             AUTO,
@@ -68,7 +65,6 @@ END: dict[str, Any] = {}
             "failed",
         ),
         ("queue-fails", AUTO, [(1, END)], ["", "-g2"], "failed"),  # it is reported as it is
-        ("queue-fails", ATTACH, [(1, END)], [""], "failed"),
         ("queue-fails-once-then-slow", AUTO, [(1, GOES), (2, GOES)], ["", "-g2"], "detached"),
     ],
 )
@@ -132,7 +128,7 @@ def test_a_success_further_down_the_chain_is_found_again() -> None:
 
 @pytest.mark.parametrize(
     ("on_rerun", "attempt", "before", "runs"),
-    [(AUTO, 1, 1, 1), (ATTACH, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)],
+    [(AUTO, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)],
 )
 def test_a_changed_request_under_the_same_key_is_a_conflict(
     world: World, on_rerun: str, attempt: int, before: int, runs: int

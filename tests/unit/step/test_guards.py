@@ -67,7 +67,7 @@ LOCAL = {"ACT": "true"}
         ("github", {}, {}, ""),
         ("github", NO_POST, {}, NO_POST_STEP),
         ("github", NO_POST, {"key_suffix": "2"}, ""),
-        ("github", NO_POST, {"matrix": ("linux",)}, ""),
+        ("github", NO_POST, {"job_context": {"matrix": ["linux"]}}, ""),
         ("github", NO_POST, {"idempotency_key": "mine"}, ""),
         ("github", NO_POST, {"run_id": RUN_ID}, ""),
         ("github", LOCAL, {}, "This is a local runner, which cannot identify attempts"),

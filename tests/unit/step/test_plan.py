@@ -20,8 +20,8 @@ from tests.typed_inputs import typed_inputs
     [
         ({}, {}, 1),
         ({"CI_NODE_TOTAL": "4"}, {}, 4),
-        ({"CI_NODE_TOTAL": "4"}, {"strategy": {"job-total": 7}}, 7),
-        ({"CI_NODE_TOTAL": "4"}, {"strategy": {"job-total": 3}}, 4),
+        ({"CI_NODE_TOTAL": "4"}, {"job_context": {"total": 7}}, 7),
+        ({"CI_NODE_TOTAL": "4"}, {"job_context": {"total": 3}}, 4),
     ],
 )
 def test_a_run_shares_the_token_with_the_jobs_beside_it(

@@ -1,0 +1,164 @@
+"""A run that is followed without being started, and the last look on a signal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mogplex_ci.run.updates import (
+    CancelAnswered,
+    CancelFailed,
+    Cancelling,
+    InstallLog,
+    Started,
+)
+from tests.faults.world import Case, World, ids
+from tests.slow import slow
+
+
+@pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
+def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(
+    each_world: World, scenario: str, waits: bool
+) -> None:
+    """Also when it has ended already."""
+    started = each_world.new_case(scenario, wait=waits)
+    run_id = started.play().of(Started)[0].run.id
+    played = each_world.new_case(run_id=run_id, on_interrupt="detach").play()
+    assert (played.result, played.shown) == (scenario, ids(started.run))
+    assert played.of(Started)[0].followed
+    assert "start" not in played.routes
+    assert played.end.details.repo is not None
+    assert played.end.details.repo.full_name.one_of("acme/web")
+
+
+def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> None:
+    played = each_world.new_case(run_id="00000000-0000-4000-8000-000000000000").play()
+    assert (played.result, played.code, played.end.ending.error_code) == ("error", 1, "NOT_FOUND")
+    assert played.end.ending.remedy
+
+
+@pytest.mark.parametrize(
+    ("scenario", "inputs", "owned", "cancelled"),
+    [
+        ("slow", {"stop_after": 20.0}, False, False),
+        ("slow", {"stop_after": 20.0, "on_interrupt": "cancel"}, True, True),
+        ("slow", {}, False, False),
+        ("slow", {"on_interrupt": "cancel"}, True, False),
+        ("slow", {"on_timeout": "cancel"}, True, True),
+        ("slow", {"on_pause": "cancel"}, True, False),
+        ("paused", {}, False, False),
+        ("paused", {"on_pause": "cancel"}, True, True),
+        ("paused", {"on_timeout": "cancel"}, True, False),
+    ],
+)
+def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
+    world: World, scenario: str, inputs: dict[str, Any], owned: bool, cancelled: bool
+) -> None:
+    case = world.new_case(scenario, wait=False)
+    run_id = case.play().of(Started)[0].run.id
+    fields = {"run_id": run_id, "on_interrupt": "detach", "timeout": 30.0} | inputs
+    played = world.new_case().play(**fields)
+    assert played.of(Started)[0].owned is owned
+    assert bool(played.of(Cancelling)) is cancelled
+    assert played.of(CancelFailed) == []
+    assert (case.run.status == "cancelled") is played.end.details.cancelled_by_step is cancelled
+
+
+def test_the_result_says_what_the_step_has_done(world: World) -> None:
+    played = world.new_case().play()
+    assert played.end.details.requests_sent == len(played.routes)
+    assert not any(
+        (
+            played.end.details.joined,
+            played.end.details.cancelled_by_step,
+            played.end.details.left_behind,
+        )
+    )
+
+
+def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(
+    world: World,
+) -> None:
+    for timeout, status in ((4.0, "cancelled"), (20.0, "success")):
+        case = world.new_case()
+        case.inject("stream", events=0, silent=True, times="always")
+        for route in ("run", "events"):
+            case.inject(route, status=502, times="always")
+        played = case.play(timeout=timeout, on_timeout="cancel")
+        assert (case.run.status, played.end.details.cancelled_by_step) == (
+            status,
+            status == "cancelled",
+        )
+
+
+def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = world.client()
+
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(client, "stream", fail)
+    played = world.new_case("slow").play(client=client)
+    assert (played.result, played.code, played.end.details.left_behind) == ("error", 1, True)
+    assert played.end.details.run is not None
+
+
+def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
+    end = world.new_case("install-failure").play().end
+    assert end.ending.remedy == "Fix the repository's setup, or run the [[job]] again."
+
+
+def test_a_failure_that_may_pass_says_to_run_the_job_again(world: World) -> None:
+    ending = world.new_case("launch-failure").play().end.ending
+    assert ending.remedy == "Run the [[job]] again later."
+
+
+def test_a_start_that_is_never_queued_is_repeated_once(world: World) -> None:
+    case = world.new_case("queue-fails")
+    assert case.play().end.ending.remedy == "Run the [[job]] again later."
+    assert len(case.runs) == 2
+
+
+def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> None:
+    case = world.new_case("success")
+    case.inject("start", when="after", drop=True, lasts=32.0)
+    played = case.play(timeout=30.0)
+    (run,) = case.runs
+    assert (run.status, played.result) == ("success", "timeout")
+    assert [(each.status, each.already_terminal) for each in played.of(CancelAnswered)] == [
+        ("success", True)
+    ]
+
+
+def own_branch(world: World) -> Case:
+    """Return a step whose install fails on a branch of its own, by which its sandbox is found."""
+    body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
+    return world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
+
+
+@pytest.mark.parametrize("route", ["sandbox-logs", *slow(["sandboxes"])])
+def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: str) -> None:
+    normal = own_branch(world).play()
+    case = own_branch(world)
+    case.inject(route, delay=3600.0, times="always")
+    played = case.play()
+    assert (played.result, played.of(InstallLog)) == ("failed", [])
+    assert len(normal.of(InstallLog)) == 1
+    assert played.seconds - normal.seconds <= 10.5
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_the_service_has_is_shown_before_the_exit(
+    each_world: World, is_answered: bool
+) -> None:
+    case = each_world.new_case("slow")
+    case.inject("stream", times="always", events=3, silent=True)
+    if not is_answered:
+        case.inject("events", times="always", status=500)
+    played = case.play(stop_after=40.0)
+    assert (played.result, played.code, case.run.status) == ("interrupted", 130, "cancelled")
+    assert not is_answered or played.shown == ids(case.run)
+    assert played.seconds <= 40.0 + 4.5
