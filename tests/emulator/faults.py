@@ -1,23 +1,15 @@
-"""Fault injection: which answers fail, and how. Tests in another process arm faults over HTTP."""
+"""Fault injection: which answers fail, and how."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
-
-from werkzeug.wrappers import Request
 
 from mogplex_ci.durations import parse_duration
 from tests.emulator.clock import Clock
-from tests.emulator.documents import DocumentError, errors_of, field_name, schema_of
-from tests.emulator.routes import Answer, encode
+from tests.emulator.routes import Answer
 
-CONTROL_PATH: Final = "/_emulator/faults"
-_MAX_CONTROL_BODY: Final = 1024 * 1024
-_MOST_FAULTS: Final = 1_000
 GARBAGE: Final = b'\x00\xff\xfe<!DOCTYPE html>\r\n{"ok": tru\x80'
 """A body that is neither JSON nor UTF-8."""
 
@@ -83,22 +75,6 @@ class Fault:
             values["close"] = seconds_of(fields["close"])
         return cls(**values)
 
-    @classmethod
-    def parse(cls, fields: object) -> "Fault":
-        """Validate fields that came over HTTP or from Python, and make a fault from them.
-
-        Raises:
-            DocumentError: naming each wrong field.
-        """
-        schema = schema_of("scenario")
-        wrong = errors_of(fields, {**schema["$defs"]["fault"], "$defs": schema["$defs"]})
-        if wrong:
-            raise DocumentError(
-                "\n".join(f"fault: {field_name(path)}: {message}" for path, message in wrong)
-            )
-        assert isinstance(fields, dict)
-        return cls.from_fields(fields)
-
     def apply(self, answer: Answer) -> Answer:
         """Return the answer to send instead of ``answer``."""
         if self.garbage:
@@ -130,11 +106,6 @@ class FaultPlan:
         """Disarm all faults."""
         with self._lock:
             self._armed.clear()
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Return every armed fault with how many requests of its route it has seen."""
-        with self._lock:
-            return [{**asdict(armed.fault), "seen": armed.seen} for armed in self._armed]
 
     def strike(self, *names: str) -> Fault | None:
         """Count a request with these route names; return the first armed fault that applies.
@@ -172,70 +143,6 @@ class _Armed:
         if fault.lasts is not None:
             return now < self.struck_at + fault.lasts
         return fault.times == "always" or seen < fault.skip + fault.times
-
-
-def control(request: Request, plan: FaultPlan) -> Answer:
-    """Arm the faults of a POST, list them on GET, disarm all on DELETE. For this machine only."""
-    reason = _refusal(request)
-    if reason is not None:
-        return _reply(403, {"error": reason})
-    match request.method:
-        case "GET":
-            return _reply(200, {"faults": plan.describe()})
-        case "DELETE":
-            plan.clear()
-            return _reply(200, {"faults": []})
-        case "POST":
-            return _arm(request, plan)
-        case _:
-            return Answer(405, {"allow": "DELETE, GET, POST"})
-
-
-def _arm(request: Request, plan: FaultPlan) -> Answer:
-    data = request.get_data()
-    if len(data) > _MAX_CONTROL_BODY:
-        return _reply(413, {"error": f"the body is longer than {_MAX_CONTROL_BODY} bytes"})
-    try:
-        fields = json.loads(data)
-    except (ValueError, RecursionError):
-        return _reply(400, {"error": "the body is not JSON: send one fault or a list of them"})
-    try:
-        new = [Fault.parse(each) for each in (fields if isinstance(fields, list) else [fields])]
-    except DocumentError as error:
-        return _reply(400, {"error": str(error)})
-    if len(plan.describe()) + len(new) > _MOST_FAULTS:
-        return _reply(400, {"error": f"more than {_MOST_FAULTS} faults"})
-    for fault in new:
-        plan.add(fault)
-    return _reply(201, {"faults": plan.describe()})
-
-
-def _refusal(request: Request) -> str | None:
-    """Return why the request is refused: it must come from this machine, and not from a page of
-    another site.
-
-    A page in a browser can reach loopback, too. The ``Origin`` header gives it away, or the
-    ``Host`` header if its own name resolves to loopback (DNS rebinding).
-    """
-    if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  (an address that is not loopback)
-        return "faults can be armed from this machine only"
-    if not _is_loopback(urlsplit(f"//{request.host}").hostname):
-        return "use the emulator's address on this machine, such as http://127.0.0.1:8787"
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != f"{request.scheme}://{request.host}":
-        return "a page of another site cannot arm faults"
-    return None
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _reply(status: int, value: object) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, encode(value))
 
 
 def seconds_of(value: float | str) -> float:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
@@ -29,9 +29,6 @@ _BOTH: Final = (
 _NEWEST_ONLY: Final = (
     ("stream", "GET", "/runs/<run_id>/events/stream"),
     ("artifact", "GET", "/runs/<run_id>/artifact"),
-    ("agents", "GET", "/agents"),
-    ("skills", "GET", "/skills"),
-    ("skill", "GET", "/skills/<slug>"),
 )
 _STATUS: Final = {
     "BAD_REQUEST": 400,
@@ -52,8 +49,6 @@ _PAGE_NOT_FOUND: Final = (
     b"<title>404: This page could not be found.</title></head>"
     b"<body><h1>404</h1><h2>This page could not be found.</h2></body></html>"
 )
-_PATH_SIGNS: Final = "/:@!$&'()*+,;="
-"""What may stand in a path as it is, beside letters and digits (RFC 3986)."""
 _NO_CACHE: Final = "private, no-cache, no-store, max-age=0, must-revalidate"
 
 
@@ -97,7 +92,7 @@ class Call:
     route: str
     """Its name, such as ``start`` or ``events``; see the tables above."""
     arguments: Mapping[str, str]
-    """The variable parts of the path: ``run_id``, ``slug`` or ``sandbox_id``."""
+    """The variable parts of the path: ``run_id`` or ``sandbox_id``."""
     request: Request
 
     @property
@@ -129,20 +124,13 @@ class Routes:
         route.
         """
         path = request.path
-        if path.endswith("/") and path != "/":
-            return _redirect(308, quote(path.rstrip("/"), safe=_PATH_SIGNS))
-        if path == "/login":
-            return Answer(200, _HTML, b"<!DOCTYPE html><title>Mogplex</title><h1>Log in</h1>\n")
         if not authorization(request).startswith("Bearer "):
-            return _redirect(307, f"/login?next={quote_plus(request.full_path.rstrip('?'))}")
+            location = f"/login?next={quote_plus(request.full_path.rstrip('?'))}"
+            return Answer(307, {"location": location}, location.encode())
         try:
             endpoint, arguments = self._map.bind("").match(path, request.method)
-        except MethodNotAllowed as error:
-            if request.method != "OPTIONS":
-                return Answer(405)
-            return Answer(
-                204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))}
-            )
+        except MethodNotAllowed:
+            return Answer(405)
         except NotFound:
             length = str(len(_PAGE_NOT_FOUND))
             return Answer(
@@ -165,10 +153,3 @@ def _map(newest: bool) -> Map:
 def authorization(request: Request) -> str:
     """Return the ``Authorization`` header without the white space that HTTP allows around it."""
     return request.headers.get("Authorization", "").strip(" \t")
-
-
-def _redirect(status: int, location: str) -> Answer:
-    headers = {"location": location}
-    if status == 308:  # Next.js sets it for old browsers
-        headers["refresh"] = f"0;url={location}"
-    return Answer(status, headers, location.encode())

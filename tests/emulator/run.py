@@ -319,8 +319,7 @@ class Run:
         step = record.step
         message = self._message_of(step)
         payload = self._render(step.payload, step)
-        if not self.scenario.is_recorded:
-            payload = sanitize_payload(payload)
+        payload = sanitize_payload(payload)
         return {
             "id": record.id,
             "type": self._render(step.event, step),
@@ -337,7 +336,7 @@ class Run:
         if step.message is None:
             return None
         message = str(self._render(step.message, step))
-        if self._newest and not self.scenario.is_recorded:
+        if self._newest:
             return redact_text(message)
         return message
 

@@ -9,32 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from mogplex_ci.yaml_lines import FieldPath
-from tests.emulator.documents import Document, DocumentError, load
+from tests.emulator.documents import DocumentError, load
 from tests.emulator.faults import Fault, seconds_of
-from tests.emulator.recording import SUFFIXES, load_recording
 
 _FOLDER: Final = Path(__file__).with_name("scenarios")
 _PARTS: Final = Path(__file__).with_name("parts")
 SHIPPED: Final = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 _PICK = re.compile(r"\bscenario:\s*([a-z0-9][a-z0-9_-]*)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{\{ *([a-z_]+) *\}\}")
-_RUN_VARIABLES: Final = frozenset(
-    {
-        "run_id",
-        "prompt",
-        "repo",
-        "branch",
-        "base_branch",
-        "working_branch",
-        "created_branch",
-        "harness",
-        "harness_package",
-        "command_id",
-        "commit_sha",
-    }
-)
-_MOST_STEPS: Final = 20_000
 _NEXT_STEP: Final = 0.001
 """Pause before a step that names none; an explicit ``after: 0`` makes two events of the same
 time.
@@ -108,11 +90,7 @@ class Scenario:
     """Whether the branch asked for has gone, so that the run works on another one."""
     install_log: str | None
     """What the installation of the repository's packages wrote."""
-    rounds: tuple[Mapping[str, list[str]], ...]
-    """The findings of a client's gates after each run of a step: nothing that the service says."""
     faults: tuple[Fault, ...]
-    is_recorded: bool
-    """Whether its events are as a service showed them once: cut and redacted already."""
 
 
 class ScenarioSet:
@@ -125,49 +103,41 @@ class ScenarioSet:
         self._by_name = {scenario.name: scenario for scenario in (*others, default)}
 
     def scenario_for(self, prompt: str, harness: str) -> Scenario:
-        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the
-        default.
+        """Return the scenario after the word ``scenario:`` in the prompt, else the default.
 
         The shipped ``success`` shows a codex run; for another harness the scenario named after it
         is played.
+
+        Raises:
+            DocumentError: there is no scenario of the name.
         """
-        name = ""
-        if match := _PICK.search(prompt):
+        match = _PICK.search(prompt)
+        scenario = self.default
+        if match:
             name = match.group(1).lower()
-        if name in SHIPPED and name not in self._by_name:
-            self._by_name[name] = load_scenario(name)
-        scenario = self._by_name.get(name, self.default)
+            scenario = self._by_name.get(name) or load_scenario(name)
         if scenario is load_scenario("success") and harness != "codex":
             return load_scenario(harness)
         return scenario
 
 
 def load_scenario(name: str | Path) -> Scenario:
-    """Read a shipped scenario by name, or a file by its path: a scenario, or the recording of a
-    run.
+    """Read a shipped scenario by name, or a file by its path.
 
     Raises:
-        DocumentError: no such scenario, or the file is wrong.
+        DocumentError: there is no such scenario.
     """
     if str(name) in SHIPPED:
         return _shipped(str(name))
     path = Path(name)
-    if not path.exists() and path.suffix not in (".yaml", ".yml", *SUFFIXES):
-        from difflib import get_close_matches  # needed only for mistakes
-
-        near = get_close_matches(str(name), SHIPPED, n=1)
-        remedy = f"use a file or one of {', '.join(SHIPPED)}"
-        if near:
-            remedy = f"did you mean {near[0]}?"
-        raise DocumentError(f"{name}: no such scenario: {remedy}")
-    if path.suffix in SUFFIXES:
-        return _compile(load_recording(path), path.stem, is_recorded=True)
-    return _compile(load(path, "scenario"), path.stem)
+    if not path.is_file():
+        raise DocumentError(f"no such scenario: {name}; use a file or one of {', '.join(SHIPPED)}")
+    return _compile(load(path), path.stem)
 
 
 @cache
 def _shipped(name: str) -> Scenario:
-    return _compile(load(_FOLDER / f"{name}.yaml", "scenario"), name)
+    return _compile(load(_FOLDER / f"{name}.yaml"), name)
 
 
 def render(value: Any, variables: Mapping[str, object]) -> Any:
@@ -187,21 +157,12 @@ def render(value: Any, variables: Mapping[str, object]) -> Any:
     return value
 
 
-def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Scenario:
-    fields = document.value
+def _compile(fields: dict[str, Any], name: str) -> Scenario:
     variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
-    known = _RUN_VARIABLES | variables.keys()
-    for part in ("steps", "artifacts", "install_log"):
-        _check_variables(document, fields.get(part), (part,), known)
-    steps = []
-    for step in _flatten(fields["steps"], start=0.0, counter=0):
-        steps.append(step)
-        if len(steps) > _MOST_STEPS:
-            raise document.error(("steps",), f"more than {_MOST_STEPS} steps")
     queue = fields.get("queue_failure")
     return Scenario(
         name=name,
-        steps=tuple(steps),
+        steps=tuple(_flatten(fields["steps"], start=0.0, counter=0)),
         variables=variables,
         queue_failure=_queue_failure(queue) if queue else None,
         kill_failures=fields.get("kill_failures", 0),
@@ -210,9 +171,7 @@ def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Sce
         artifacts=fields.get("artifacts", {}),
         falls_back=fields.get("falls_back", False),
         install_log=fields.get("install_log"),
-        rounds=tuple(fields.get("rounds", ())),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
-        is_recorded=is_recorded,
     )
 
 
@@ -276,7 +235,7 @@ def _plain_step(fields: dict[str, Any], at: float, counter: int) -> Step:
 
 def _part(name: str) -> list[dict[str, Any]]:
     """Return the steps of ``parts/<name>.yaml``, which several scenarios share."""
-    steps: list[dict[str, Any]] = load(_PARTS / f"{name}.yaml", "scenario").value["steps"]
+    steps: list[dict[str, Any]] = load(_PARTS / f"{name}.yaml")["steps"]
     return steps
 
 
@@ -306,23 +265,6 @@ def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
     return Step(
         at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter
     )
-
-
-def _check_variables(
-    document: Document, value: Any, path: FieldPath, known: frozenset[str] | set[str]
-) -> None:
-    if isinstance(value, str):
-        for name in _VARIABLE.findall(value):
-            if name not in known:
-                allowed = ", ".join(sorted(known))
-                raise document.error(path, f"unknown variable {name}; allowed: {allowed}")
-    elif isinstance(value, dict):
-        inside = known | {"i"} if "repeat" in value else known
-        for key, item in value.items():
-            _check_variables(document, item, (*path, key), inside)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_variables(document, item, (*path, index), known)
 
 
 def _variable(value: Any) -> object:

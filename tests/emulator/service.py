@@ -10,15 +10,10 @@ from typing import Final
 from werkzeug.wrappers import Request
 
 from tests.emulator.clock import Clock, Notifier
+from tests.emulator.documents import DocumentError
 from tests.emulator.faults import Fault, FaultPlan
 from tests.emulator.limits import Limits
-from tests.emulator.resources import (
-    check_artifact_path,
-    list_agents,
-    list_skills,
-    read_artifact,
-    read_skill,
-)
+from tests.emulator.resources import check_artifact_path, read_artifact
 from tests.emulator.routes import UUID, Answer, Call, Refused, authorization, ok
 from tests.emulator.run import TERMINAL, Accepted, Conditions, KillFailed, Run, Sandbox
 from tests.emulator.sandboxes import list_sandboxes, read_logs
@@ -107,9 +102,6 @@ class Service:
             "stream": self._stream,
             "cancel": self._cancel,
             "artifact": self._artifact,
-            "agents": self._agents,
-            "skills": self._skills,
-            "skill": self._skill,
             "sandboxes": self._sandboxes,
             "sandbox-logs": self._sandbox_logs,
         }
@@ -163,7 +155,7 @@ class Service:
             return ok({**existing.detail(), "replayed": True}, 202)
         if start.holds_nul():
             raise Refused("INTERNAL_ERROR", "Failed to start run")
-        if start.agent_id is not None and token.user.agent(start.agent_id) is None:
+        if start.agent_id is not None and start.agent_id not in token.user.agents:
             raise Refused("NOT_FOUND", "Agent not found")
         return self._new_run(token, repo, key, start.in_worktree(repo))
 
@@ -194,7 +186,10 @@ class Service:
         return repo
 
     def _new_run(self, token: Token, repo: Repo, key: str, start: StartRequest) -> Answer:
-        scenario = self._scenarios.scenario_for(start.prompt, start.harness)
+        try:
+            scenario = self._scenarios.scenario_for(start.prompt, start.harness)
+        except DocumentError as error:
+            raise Refused("BAD_REQUEST", str(error)) from None
         queue_failure = self._queue_failure(scenario)
         conditions = Conditions(
             scenario,
@@ -233,18 +228,6 @@ class Service:
     def _artifact(self, token: Token, call: Call) -> Answer:
         path = check_artifact_path(call.request)
         return read_artifact(self._run(token, call, "Could not read artifact"), path)
-
-    def _agents(self, token: Token, _call: Call) -> Answer:
-        _need_scope(token, "read")
-        return list_agents(token.user)
-
-    def _skills(self, token: Token, call: Call) -> Answer:
-        _need_scope(token, "read")
-        return list_skills(token.user, call.request)
-
-    def _skill(self, token: Token, call: Call) -> Answer:
-        _need_scope(token, "read")
-        return read_skill(token.user, call.arguments["slug"], call.request)
 
     def _sandboxes(self, token: Token, call: Call) -> Answer:
         return list_sandboxes(self.runs.of(token.user), call.request, _limit(call.request))

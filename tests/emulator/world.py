@@ -1,15 +1,15 @@
-"""World files: users with their tokens, repositories, agents and skills."""
+"""World files: users with their tokens, repositories and agents."""
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.emulator.documents import Document, load
+from tests.emulator.documents import load
 
 DEFAULT_WORLD: Final = Path(__file__).with_name("world.yaml")
 
@@ -60,45 +60,13 @@ class Repo:
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent of the roster, in the terms of ``GET /agents``."""
-
-    id: str
-    name: str
-    slug: str | None
-    model: str
-    description: str | None
-    category: str | None
-    preset: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Skill:
-    """A skill, in the terms of ``GET /skills``."""
-
-    slug: str
-    name: str
-    description: str | None
-    tags: tuple[str, ...]
-    source: str
-    """``library``, or ``repo`` for those of one repository."""
-    content: str
-    repo_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class User:
     """An account. Idempotency keys and runs belong to it, not to its tokens."""
 
     name: str
     repos: tuple[Repo, ...]
-    agents: tuple[Agent, ...] = ()
-    """Presets first, then the user's own by name."""
-    skills: tuple[Skill, ...] = ()
-
-    def agent(self, agent_id: str) -> Agent | None:
-        """Return the agent with this id, such as ``preset:Reviewer``."""
-        return next((agent for agent in self.agents if agent.id == agent_id), None)
+    agents: frozenset[str] = frozenset()
+    """Ids of the agents that its runs can use."""
 
     def repo(self, repo_id: str) -> Repo | None:
         """Return the repository with this id (case does not matter)."""
@@ -189,11 +157,7 @@ class World:
 
 
 def load_world(path: Path | None = None) -> World:
-    """Read a world file; without one, the default world.
-
-    Raises:
-        DocumentError: the file is wrong.
-    """
+    """Read a world file; without one, the default world."""
     if path is None:
         return _default()
     return _read(path)
@@ -205,34 +169,13 @@ def _default() -> World:
 
 
 def _read(path: Path) -> World:
-    document = load(path, "world")
+    fields = load(path)
     tokens: dict[str, Token] = {}
-    repo_ids: set[str] = set()
-    for index, entry in enumerate(document.value["users"]):
-        if any(entry["name"] == token.user.name for token in tokens.values()):
-            raise document.error(("users", index, "name"), "another user has this name")
-        repos = []
-        for position, fields in enumerate(entry["repos"]):
-            repo = _repo(fields)
-            if repo.id in repo_ids:
-                raise document.error(
-                    ("users", index, "repos", position, "id"), "another repo has this id"
-                )
-            repo_ids.add(repo.id)
-            repos.append(repo)
-        agents = sorted(
-            map(_agent, entry.get("agents", ())), key=lambda agent: (not agent.preset, agent.name)
-        )
-        skills = sorted(map(_skill, entry.get("skills", ())), key=lambda skill: skill.slug)
-        user = User(entry["name"], tuple(repos), tuple(agents), tuple(skills))
-        for position, fields in enumerate(entry["tokens"]):
-            where = ("users", index, "tokens", position)
-            if fields["token"] in tokens:
-                raise document.error((*where, "token"), "this token is given twice")
-            tokens[fields["token"]] = _token(document, where, fields, user)
-    return World(
-        tokens, document.value.get("limits", True), Api(document.value.get("api", Api.NEWEST))
-    )
+    for entry in fields["users"]:
+        agents = frozenset(agent["id"] for agent in entry.get("agents", ()))
+        user = User(entry["name"], tuple(map(_repo, entry["repos"])), agents)
+        tokens |= {each["token"]: _token(each, user) for each in entry["tokens"]}
+    return World(tokens, fields.get("limits", True), Api(fields.get("api", Api.NEWEST)))
 
 
 def _repo(fields: dict[str, Any]) -> Repo:
@@ -258,48 +201,12 @@ def _worktree(fields: dict[str, Any]) -> Worktree:
     )
 
 
-def _agent(fields: dict[str, Any]) -> Agent:
-    return Agent(
-        id=fields["id"],
-        name=fields["name"],
-        slug=fields.get("slug"),
-        model=fields.get("model", "openai/gpt-5"),
-        description=fields.get("description"),
-        category=fields.get("category"),
-        preset=fields["id"].startswith("preset:"),
-    )
-
-
-def _skill(fields: dict[str, Any]) -> Skill:
-    return Skill(
-        slug=fields["slug"],
-        name=fields["name"],
-        description=fields.get("description"),
-        tags=tuple(fields.get("tags", ())),
-        source="repo" if "repo_id" in fields else "library",
-        content=fields.get("content", ""),
-        repo_id=fields["repo_id"].lower() if "repo_id" in fields else None,
-    )
-
-
-def _token(
-    document: Document, where: tuple[str | int, ...], fields: dict[str, Any], user: User
-) -> Token:
-    expires = None
-    if fields.get("expires") is not None:
-        try:
-            expires = datetime.fromisoformat(fields["expires"])
-        except ValueError:
-            message = f"{fields['expires']!r} is not a time: write it as 2030-01-31T12:00:00Z"
-            raise document.error((*where, "expires"), message) from None
-        if expires.tzinfo is None:
-            expires = expires.replace(tzinfo=UTC)
-    scopes = frozenset(fields.get("scopes", ("read", "write")))
+def _token(fields: dict[str, Any], user: User) -> Token:
     return Token(
         fields["token"],
         user,
-        scopes,
-        expires,
+        frozenset(fields.get("scopes", ("read", "write"))),
+        fields.get("expires"),  # YAML reads a time
         revoked=fields.get("revoked", False),
         automations_only=fields.get("access") == "automations",
     )

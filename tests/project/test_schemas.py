@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 from mogplex_ci.inputs.declared import inputs, kinds, load_schema
 from mogplex_ci.problems import Problem
 from tests.e2e.golden import check_golden
-from tests.emulator.documents import errors_of
 from tests.slow import mostly_slow
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -142,7 +141,7 @@ def described(schema: dict[str, Any], example: Any) -> Iterator[str]:
     """Yield for each place of an example which other values it takes, and whether fields may be
     left out of it or added to it.
     """
-    assert errors_of(example, schema) == []
+    assert Draft202012Validator(schema).is_valid(example)
     for place, value in places(example):
         where = "/".join("*" if isinstance(part, int) else part for part in place) or "(document)"
         taken = [other for other in TRIED if fits(schema, example, place, other)]
@@ -177,13 +176,13 @@ def places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 def fits(schema: dict[str, Any], example: Any, place: Place, other: Any) -> bool:
     """Whether the example is still right with another value at this place."""
     if not place:
-        return errors_of(other, schema) == []
+        return Draft202012Validator(schema).is_valid(other)
     changed = deepcopy(example)
     owner = changed
     for part in place[:-1]:
         owner = owner[part]
     owner[place[-1]] = other
-    return errors_of(changed, schema) == []
+    return Draft202012Validator(schema).is_valid(changed)
 
 
 def without(value: dict[str, Any], key: str) -> dict[str, Any]:
