@@ -11,6 +11,7 @@ ROOM ?=
 T ?=
 MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
+EMULATOR := $(VENV)/.emulator
 UNIT := $(VENV)/.unit
 SETUP := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
@@ -44,6 +45,11 @@ $(RUNTIME): requirements/runtime.txt
 	@$(BIN)/$(PIP) check
 	@touch $@
 
+$(EMULATOR): $(RUNTIME) requirements/emulator.txt
+	@$(call install,$(VENV),emulator)
+	@$(BIN)/$(PIP) check
+	@touch $@
+
 $(UNIT): $(RUNTIME) requirements/unit.txt
 	@echo "Installing the tools of unit tests and the formatter into $(VENV): 45 MB, about 10 seconds"
 	@$(call install,$(VENV),unit)
@@ -62,7 +68,7 @@ $(COMPILED): $(SETUP)
 	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
 	@touch $@
 
-demo: $(RUNTIME) ## Play the main job on the emulator, as a GitHub step shows it
+demo: $(EMULATOR) ## Play the main job on the emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
 ifeq ($(T),)
@@ -159,6 +165,7 @@ lock: ## Resolve the locked requirements anew
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
 	$(COMPILE) --constraint requirements/dev.txt --group unit --output-file requirements/unit.txt
+	$(COMPILE) --constraint requirements/dev.txt --group emulator --output-file requirements/emulator.txt
 	$(COMPILE) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt
