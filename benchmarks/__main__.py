@@ -2,7 +2,7 @@
 kept.
 
 Names of modules, such as ``start memory``, measure only those. ``--write`` puts the figures into
-figures.json, and eight of them into docs/maintaining/performance.md; earlier figures of other
+figures.json, and six of them into docs/maintaining/performance.md; earlier figures of other
 modules stay.
 """
 
@@ -20,10 +20,7 @@ from importlib import import_module
 from benchmarks.figures import ROOT, Figures, read
 from benchmarks.table import Row, markdown
 
-NAMES = (
-    *("start", "follow", "memory", "stop", "rate_budget"),
-    *("redaction", "event_text", "image"),
-)
+NAMES = ("start", "follow", "memory", "stop", "rate_budget", "image")
 PAGE = "docs/maintaining/performance.md"
 COMMAND = "python -m benchmarks"
 ON_PAGE = (
@@ -31,9 +28,7 @@ ON_PAGE = (
     "idle stream: CPU",
     "full feed of 20 KB payloads: peak memory",
     "SIGTERM while the API hangs for good to exit",
-    "100,000 harmless lines: changed",
     "image pulled",
-    "the slowest body for `include-event`: CPU",
 )
 """Figures in the page's table. All of them are in figures.json."""
 _MADE = re.compile(rf"^`{COMMAND}` on .*$", re.MULTILINE)

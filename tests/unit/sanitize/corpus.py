@@ -5,10 +5,9 @@ their lock files.
 from __future__ import annotations
 
 import gzip
-import subprocess
 import sysconfig
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from itertools import islice
 from pathlib import Path
@@ -86,28 +85,6 @@ def lock_files() -> Iterator[str]:
     too.
     """
     return lines(path for name in _LOCKS for path in sorted(_CHECKOUT.rglob(name)))
-
-
-def logs() -> Iterator[str]:
-    """Yield the history of the checkout: messages and names of files. Its changes are about
-    secrets.
-    """
-    command = ["git", "-C", str(_CHECKOUT), "log", "--stat"]
-    log = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False
-    ).stdout
-    return filter(_is_usual, log.splitlines())
-
-
-CORPORA: dict[str, Callable[[], Iterator[str]]] = {
-    "lock files": lock_files,
-    "Python's standard library": standard_library,
-    "/usr/share/doc": lambda: lines(sorted(Path("/usr/share/doc").rglob("*"))),
-    "C headers": lambda: lines(sorted(Path("/usr/include").rglob("*.h"))),
-    "git log": logs,
-    "installed packages": packages,
-}
-"""Harmless lines by where they come from; a corpus that the machine lacks is empty."""
 
 
 def _is_usual(line: str) -> bool:
