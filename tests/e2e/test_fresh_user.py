@@ -99,7 +99,8 @@ def install_libraries(clone: Path) -> None:
     venv.create(clone / ".venv", symlinks=True)
     (site,) = clone.glob(".venv/lib/python*/site-packages")
     (site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    (clone / ".venv" / ".runtime").touch()
+    for mark in (".runtime", ".emulator"):
+        (clone / ".venv" / mark).touch()
 
 
 def explained(last: str, clone: Path) -> tuple[str, str]:

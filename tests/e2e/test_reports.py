@@ -82,6 +82,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
         "runId": result["run"]["id"],
         "status": "success",
         "terminalCommitSha": result["commit"],
+        "result": "success",
     }
     assert [event["type"] for event in events][-1] == "finished"
     assert len({event["id"] for event in events}) == len(events) == result["events"]["count"]
