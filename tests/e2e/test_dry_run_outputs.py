@@ -31,12 +31,12 @@ def test_the_outputs_lead_nowhere(tmp_path: Path, scenario: str, branch: str) ->
     assert worked_on.startswith(f"dry-run/{branch or 'mogplex/external/'}")
     assert outputs["pull-request-url"] == "https://github.com/acme/web/pull/0"
     assert outputs["commit-sha"] == NO_COMMIT
-    assert outputs["compare-url"] == f"https://github.com/acme/web/compare/main...{worked_on}"
     result = json.loads((step.workspace / "out/result.json").read_text())
     assert (result["commit"], result["pull_request_url"]) == (
         NO_COMMIT,
         outputs["pull-request-url"],
     )
+    assert result["compare_url"] == f"https://github.com/acme/web/compare/main...{worked_on}"
 
 
 @pytest.mark.slow
@@ -44,7 +44,8 @@ def test_a_preview_leads_nowhere_either(tmp_path: Path) -> None:
     step = step_of(tmp_path, "paused")
     ended = step.run()
     assert (ended.code, step.outputs["result"]) == (1, "paused")
-    assert step.outputs["preview-url"] == "https://dry-run.invalid/"
+    result = json.loads((step.workspace / "out/result.json").read_text())
+    assert result["preview_url"] == "https://dry-run.invalid/"
     assert "Preview" not in ended.out
 
 

@@ -26,6 +26,23 @@ def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:
         assert (told.base_branch, told.base_shown) == (None, shown)
 
 
+@pytest.mark.parametrize(
+    ("base", "working", "url"),
+    [
+        *(
+            (*branches, None)
+            for branches in (("main", "main"), ("main", None), (None, "fix"), ("main", "fix it"))
+        ),
+        ("main", "deps/a+b@2", "https://github.com/acme/web/compare/main...deps/a%2Bb%402"),
+    ],
+)
+def test_a_branch_of_the_runs_own_is_compared_with_its_base(
+    base: str | None, working: str | None, url: str | None
+) -> None:
+    ended = result(Result.SUCCESS, run=run("success", branch={"base": base, "working": working}))
+    assert delivered(ended).compare_url == url
+
+
 def test_an_item_of_a_gate_has_500_characters_at_most() -> None:
     items = (Untrusted("p" * 500), Untrusted("p" * 501))
     shown = gate_facts(Gate("change", False, "a", "b", items=items), Sanitizer()).items

@@ -25,7 +25,7 @@ from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import BRANCH, RUN_ID, Job, repo, result, run
+from tests.unit.report.events import BRANCH, RUN_ID, Job, result, run
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
@@ -298,7 +298,6 @@ def test_the_ids_of_the_run_are_outputs_at_once(*, joined: bool) -> None:
         "run-id": RUN_ID,
         "status": "streaming",
         "branch": BRANCH,
-        "repo-id": repo().id,
         "idempotency-key": "key-1",
     }
     assert {name: told.pop(name, None) for name in known} == known
