@@ -208,15 +208,6 @@ class RunEnd(NamedTuple):
     """Whether the agent had finished, and pushing its changes failed."""
 
 
-class FileLocation(NamedTuple):
-    """A line of a file that an event is about."""
-
-    path: Untrusted
-    line: int
-    is_problem: bool
-    """Whether the event calls it a warning or an error."""
-
-
 class Event(NamedTuple):
     """One event of a run. ``mogplex_ci.api.answers`` is the only place that reads payload keys."""
 
@@ -240,7 +231,6 @@ class Event(NamedTuple):
     tool: ToolState | None = None
     git: GitState | None = None
     end: RunEnd | None = None
-    location: FileLocation | None = None
 
     def emptied(self) -> "Event":
         """Return it without the contents that make up its size: a page of those that were seen can

@@ -223,7 +223,6 @@ def event(data: object) -> models.Event | None:
         tool=_tool(data.get("toolName"), fields) if is_tool else None,
         git=_read(models.GitState, fields) if is_git else None,
         end=_end(fields, message) if is_end else None,
-        location=_location(fields),
     )
 
 
@@ -266,15 +265,6 @@ def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
 def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:
     cause = text(payload.get("error")) or message or Untrusted("")
     return _read(models.RunEnd, payload, in_delivery=cause.text.startswith(_DELIVERY_FAILED))
-
-
-def _location(payload: Mapping[str, object]) -> models.FileLocation | None:
-    path = text(payload.get("path")) or text(payload.get("file"))
-    line = _int(payload.get("line"))
-    if path is None or line is None or line < 1:
-        return None
-    level = payload.get("level") or payload.get("severity")
-    return models.FileLocation(path, line, is_problem=level in ("warning", "error"))
 
 
 def _object(value: object) -> Mapping[str, object]:

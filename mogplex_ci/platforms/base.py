@@ -91,13 +91,6 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Place(NamedTuple):
-    """The line of a file that an annotation is about."""
-
-    file: SafeText
-    line: int
-
-
 class Platform:
     """The CI system of this job; a subclass overrides what its log and its files do differently.
 
@@ -321,11 +314,9 @@ class Platform:
         """
         return title, ""
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
         """Show ``text`` where the system lists errors and warnings, and always in the log."""
-        self._write(f"{level.value.upper()}: {annotation_text(title, text, place)}")
+        self._write(f"{level.value.upper()}: {annotation_text(title, text)}")
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link beside the job, where the system can."""
@@ -464,15 +455,12 @@ def replace_block(path: Path, old: str, new: str) -> None:
     path.write_bytes(theirs + new.encode())
 
 
-def annotation_text(title: SafeText, text: SafeText, place: Place | None) -> str:
+def annotation_text(title: SafeText, text: SafeText) -> str:
     """Return an annotation as a line of the log, for a system without fields for its parts.
 
     That it is this program's is no news there.
     """
-    said = text if title == PROGRAM else f"{title}: {text}"
-    if place is None:
-        return said
-    return f"{said} ({place.file}:{place.line})"
+    return text if title == PROGRAM else f"{title}: {text}"
 
 
 class Plain(Platform):

@@ -7,7 +7,7 @@ commands appear as they are, and no value is decoded.
 
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.github import GITHUB, GitHubActions, run_page
 from mogplex_ci.platforms.system import (
     USUAL_STOP_SECONDS,
@@ -59,11 +59,9 @@ class Forgejo(GitHubActions):
     def _group(self, title: SafeText) -> tuple[str, str]:
         return f"::group::{title}", "::endgroup::"
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
         """Print a line: the runner knows no annotations."""
-        Platform.annotate(self, level, title, text, place)
+        Platform.annotate(self, level, title, text)
 
     def _debug(self, text: SafeText) -> None:
         """Print a diagnostic line: the runner drops its own kind."""

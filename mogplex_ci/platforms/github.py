@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import (
     Cell,
     Env,
@@ -115,14 +115,9 @@ class GitHubActions(Platform):
     def _group(self, title: SafeText) -> tuple[str, str]:
         return _command("group", {}, title), _command("endgroup", {}, "")
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
-    ) -> None:
-        """Annotate the step, or a line of a file."""
-        properties: dict[str, str] = {"title": title}
-        if place is not None:
-            properties |= {"file": place.file, "line": str(place.line)}
-        self._write(_command(level.value, properties, text))
+    def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
+        """Annotate the step."""
+        self._write(_command(level.value, {"title": title}, text))
 
     def _debug(self, text: SafeText) -> None:
         """Print a line that only step debug logging shows."""
@@ -169,7 +164,7 @@ def _command(name: str, properties: Mapping[str, str], data: str) -> str:
     given = ",".join(
         f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value
     )
-    head = f"{name} {given}".rstrip()
+    head = f"{name} {given}" if given else name
     return f"::{head}::{data.translate(_IN_DATA)}"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import quote
 
-from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
+from mogplex_ci.platforms.base import Level, Platform, annotation_text
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import (
     Env,
@@ -191,11 +191,9 @@ class GitLab(Platform):
         """Print a line, in the colour of its mark if it begins with one."""
         self._write(coloured(text))
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, place: Place | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
         """Print a coloured line."""
-        shown = annotation_text(title, text, place)
+        shown = annotation_text(title, text)
         self._write(f"{_LEVEL_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
 
     def link(self, label: SafeText, url: SafeText) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import LiteralString, assert_never
 
 from mogplex_ci.models import Event
-from mogplex_ci.platforms.base import Level, Place
 from mogplex_ci.report import text
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run.timeline import (
@@ -27,8 +26,6 @@ class EventLog:
         self._lines = lines
         self._safe = lines.safe
         self._has_links = has_links
-        self.can_annotate_files = False
-        """Whether the files that events name are those of this job's repository."""
         self._finishes: dict[ToolCall, Event | None] = {}
         """The end of each call as it is in the log; None before it. The service may correct it
         later.
@@ -82,26 +79,8 @@ class EventLog:
             self._lines.details(title, details)
 
     def _note(self, entry: Note) -> None:
-        self._annotate_file(entry)
         words = text.entry_text(entry, self._safe)
         self._lines.details(self._timed(entry.at, words), self._lines.below(words))
-
-    def _annotate_file(self, entry: Note) -> None:
-        """Annotate the line of a file that an event names, if it is one of this job's
-        repository.
-        """
-        at = entry.event.location
-        message = entry.event.message
-        if at is None or not message or not self.can_annotate_files:
-            return
-        path = self._safe.path(at.path)
-        if path is None or ".." in path.split("/"):
-            return
-        level = Level.NOTICE
-        if at.is_problem:
-            level = Level.WARNING
-        said = self._safe.sentence("Agent: ", message)
-        self._lines.annotate(level, "Agent", said, Place(path, at.line))
 
     def _tool_call(self, call: ToolCall) -> None:
         """Write the line of a call that has ended."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.platforms.base import PROGRAM, Level, Place, Platform
+from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.job_log import DETAILS_END, size_in_log
 from mogplex_ci.report import text
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
@@ -18,10 +18,6 @@ from mogplex_ci.untrusted import Untrusted
 
 ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops further ones."""
-LOCATIONS_LIMIT: Final = 5
-"""Annotations from which on the agent's findings in files get none: the others say how the step
-went.
-"""
 _LEVELS: Final[dict[str, Collection[Level]]] = {
     "all": tuple(Level),
     "errors": (Level.ERROR,),
@@ -32,9 +28,6 @@ _LEVELS: Final[dict[str, Collection[Level]]] = {
 
 class LogLines(ABC):
     """Lines of a log. A subclass writes them."""
-
-    own_repository: str | None = None
-    """``owner/name`` of the repository in whose files lines can be annotated."""
 
     def __init__(self, sanitizer: Sanitizer, limit: int) -> None:
         """``limit`` is the size of the log from which on it gets no details."""
@@ -61,10 +54,8 @@ class LogLines(ABC):
         """Write ``lines`` folded under ``title``."""
 
     @abstractmethod
-    def annotate(
-        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
-    ) -> None:
-        """Annotate the step, or a ``place``."""
+    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
+        """Annotate the step."""
 
     @abstractmethod
     def link(self, label: SafeText, url: SafeText) -> None:
@@ -172,7 +163,6 @@ class JobLogLines(LogLines):
     def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
         super().__init__(sanitizer, DETAILS_END)
         self.platform = platform
-        self.own_repository = platform.repository()
         self.wanted = "all"
         """The input ``annotations``: those that are not wanted are lines."""
         self._annotated: Counter[Level] = Counter()
@@ -189,19 +179,12 @@ class JobLogLines(LogLines):
         """See ``LogLines``."""
         self.platform.fold(title, lines)
 
-    def annotate(
-        self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None
-    ) -> None:
-        """Annotate. Too much, or not wanted, it is a line of the log unless it has a place: the
-        event has a line anyway.
-        """
-        limit = ANNOTATIONS_LIMIT
-        if place is not None:
-            limit = LOCATIONS_LIMIT
-        if level in _LEVELS[self.wanted] and self._annotated[level] < limit:
+    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
+        """Annotate. Too much, or not wanted, it is a line of the log."""
+        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
             self._annotated[level] += 1
-            self.platform.annotate(level, self.safe.line(title), message, place)
-        elif place is None:
+            self.platform.annotate(level, self.safe.line(title), message)
+        else:
             self.say(*_titled(level, title), message)
 
     def is_last_annotation(self, level: Level) -> bool:

@@ -169,8 +169,6 @@ class RunLog:
         repo = Untrusted(starting.repo_id)
         if starting.repo is not None:
             repo = starting.repo.full_name
-        own = self._lines.own_repository
-        self._events.can_annotate_files = own is not None and repo.one_of(own) is not None
         title = text.first_line(self._inputs.prompt)
         if title:
             self._lines.say("Task: ", Untrusted(title))

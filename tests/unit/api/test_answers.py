@@ -198,33 +198,6 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
             "b",
         ),
         (LOG, "Delivered", {"stage": SYNC, "pull_request_url": 7}, "git.pull_request_url", None),
-        # A line of a file.
-        (LOG, "look", {"path": "a", "line": 7}, "location", (Untrusted("a"), 7, False)),
-        (
-            LOG,
-            "look",
-            {"path": "a", "line": 7, "severity": "error"},
-            "location",
-            (Untrusted("a"), 7, True),
-        ),
-        (
-            LOG,
-            "look",
-            {"path": "a", "line": 7, "severity": "info"},
-            "location",
-            (Untrusted("a"), 7, False),
-        ),
-        (LOG, "look", {"path": "a", "line": 0}, "location", None),
-        (LOG, "look", {"path": "a", "line": 10**9}, "location", None),
-        (LOG, "look", {"path": "a"}, "location", None),
-        (
-            LOG,
-            "look",
-            {"file": "a", "line": 1, "level": "warning"},
-            "location",
-            (Untrusted("a"), 1, True),
-        ),
-        (LOG, "look", {"line": 7}, "location", None),
     ],
 )
 def test_what_an_event_says(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 
 from mogplex_ci.platforms import PLATFORMS, detect
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.sanitize import Markdown, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import environment
@@ -35,7 +35,7 @@ def platform(name: str, folder: Path, **changes: str) -> tuple[Platform, io.Stri
     return detect(environment(name, folder) | changes, stream), stream
 
 
-PLAINLY = f"Agent: {TEXT} (src/a.ts:7)"
+PLAINLY = f"Agent: {TEXT}"
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,16 @@ PLAINLY = f"Agent: {TEXT} (src/a.ts:7)"
         (
             "github",
             Level.NOTICE,
-            "::notice title=Agent,file=src/a.ts,line=7::50%25 of [a]; 'b' | c, d: e",
+            "::notice title=Agent::50%25 of [a]; 'b' | c, d: e",
         ),
         ("gitlab", Level.NOTICE, f"\x1b[36mNOTICE: {PLAINLY}\x1b[0m"),
         ("gitlab", Level.WARNING, f"\x1b[33mWARNING: {PLAINLY}\x1b[0m"),
         ("gitlab", Level.ERROR, f"\x1b[31mERROR: {PLAINLY}\x1b[0m"),
     ],
 )
-def test_an_annotation_at_a_line_of_a_file(
-    name: str, level: Level, expected: str, tmp_path: Path
-) -> None:
+def test_an_annotation(name: str, level: Level, expected: str, tmp_path: Path) -> None:
     system, stream = platform(name, tmp_path)
-    system.annotate(level, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
+    system.annotate(level, safe_text("Agent"), TEXT)
     assert stream.getvalue() == f"{expected}\n"
 
 
@@ -156,8 +154,7 @@ def commands(name: str, text: str, folder: Path) -> list[str]:
     system.line(line)
     system.fold(title, SANITIZER.block(value))
     for level in Level:
-        path = SANITIZER.path(value)
-        system.annotate(level, title, line, Place(path, 7) if path else None)
+        system.annotate(level, title, line)
     system.debug(line)
     if (url := SANITIZER.url(value)) is not None:
         system.link(title, url)
@@ -185,7 +182,7 @@ import * as core from '@actions/core'
 let input = ''
 for await (const chunk of process.stdin) input += chunk
 for (const [title, message, secret] of JSON.parse(input)) {
-  core.error(message, {title, file: 'src/a.ts', startLine: 7})
+  core.error(message, {title})
   core.startGroup(title)
   core.endGroup()
   core.setSecret(secret)
@@ -208,7 +205,7 @@ def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
             SANITIZER.line("Agent {}", Untrusted(text)),
         )
         secret = f"first {text}\nsecond\r\nthird\rfourth"
-        system.annotate(Level.ERROR, title, message, Place(safe_text("src/a.ts"), 7))
+        system.annotate(Level.ERROR, title, message)
         system.fold(title, [])
         system.mask(secret)
         given_to_core.append((title, message, secret))

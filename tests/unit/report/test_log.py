@@ -50,7 +50,6 @@ from tests.unit.report.events import (
     planned,
     result,
     run,
-    starting,
 )
 
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
@@ -361,43 +360,6 @@ def test_an_option_that_the_service_does_not_repeat_is_not_called_ignored() -> N
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10
-
-
-def finding(**payload: Any) -> dict[str, Any]:
-    return event("log", "Unused variable", **payload)
-
-
-@pytest.mark.parametrize(
-    ("repo", "payload"),
-    [
-        ("acme/api", {"path": "src/a.ts", "line": 7}),
-        *(
-            ("acme/web", {"path": path, "line": 7})
-            for path in (
-                "../secret",
-                "src/../../secret",
-                "/etc/passwd",
-                "a\n::error::b",
-                ["src/a.ts"],
-            )
-        ),
-        *(("acme/web", {"path": "src/a.ts", "line": line}) for line in (None, 0, "7")),
-    ],
-)
-def test_a_finding_without_a_place_in_this_repository_is_not_annotated(
-    repo: str, payload: dict[str, Any]
-) -> None:
-    assert levels(log_of(starting(repo), Feed().arrived(finding(**payload)))) == []
-
-
-def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
-    findings = [finding(path="src/a.ts", line=line) for line in range(1, 40)]
-    arrived = Feed().arrived(finding(path="src/b.ts", line=7, level="warning"), *findings)
-    log = log_of(starting(), arrived, ended=result(Result.SUCCESS, *SUCCESSFUL))
-    assert levels(log) == ["warning", *["notice"] * 6]
-    assert log.annotations[0].text == "Agent: Unused variable"
-    assert log.annotations[0].properties == {"title": "Agent", "file": "src/b.ts", "line": "7"}
-    assert log.annotations[-1].properties["title"] == "Pull request"
 
 
 @pytest.mark.parametrize("line", ["word " * 16_000, "x" * 80_000], ids=["blanks", "none"])

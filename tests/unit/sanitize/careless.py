@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from mogplex_ci.models import Event
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count
 
 __all__ = ["careful", "careless", "constructors", "summary", "templates"]
@@ -32,7 +32,6 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.debug(str(42))  # type: ignore[arg-type]
     platform.annotate(Level.ERROR, title, "raw")  # type: ignore[arg-type]
     platform.annotate(Level.ERROR, event.type, title)  # type: ignore[arg-type]
-    platform.annotate(Level.ERROR, title, title, Place("a.py", 1))  # type: ignore[arg-type]
     platform.set_outputs({"branch": "main"})  # type: ignore[dict-item]
     sys.stdout.write(event.data)  # type: ignore[arg-type]
     event.data + "text"  # type: ignore[operator]
