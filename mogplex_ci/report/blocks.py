@@ -113,21 +113,12 @@ class Quotation(NamedTuple):
     words: CleanText
 
 
-class Section(NamedTuple):
-    """A sentence of ours under a title."""
-
-    title: LiteralString
-    words: SafeText
-
-
 class Command(NamedTuple):
     """A next step for a person, as a command for a shell beside the log."""
 
     purpose: LiteralString
     """Continues the word "To"."""
     command: SafeText
-    is_in_log: bool = False
-    """Whether the log has it, too: it ends with one or two commands."""
 
 
 class Commands(NamedTuple):
@@ -137,14 +128,12 @@ class Commands(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of cells; folded where that is possible."""
+    """Names and values; folded where that is possible."""
 
     title: LiteralString
-    head: Sequence[LiteralString]
-    """Empty for a list of names and values."""
     rows: Sequence[Sequence[CleanText | LiteralString | int]]
 
 
-TextBlock: TypeAlias = Heading | Sentence | Outcome | Failure | Link | Quotation | Section
+TextBlock: TypeAlias = Heading | Sentence | Outcome | Failure | Link | Quotation
 ListBlock: TypeAlias = Findings | RoundsTable | Commands | Table
 Block: TypeAlias = TextBlock | ListBlock

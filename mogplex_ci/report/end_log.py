@@ -29,7 +29,7 @@ def _write_text(lines: LogLines, block: b.TextBlock) -> None:
             _write_failure(lines, block)
         case b.Link(label, url):
             lines.say(label, ": ", url)
-        case b.Heading() | b.Quotation() | b.Section():
+        case b.Heading() | b.Quotation():
             _left_out(block)
         case _:
             assert_never(block)
@@ -45,8 +45,7 @@ def _write_list(lines: LogLines, block: b.ListBlock) -> None:
                 lines.say("No further round: ", ended)
         case b.Commands(steps):
             for step in steps:
-                if step.is_in_log:
-                    lines.say("To ", step.purpose, ": ", step.command)
+                lines.say("To ", step.purpose, ": ", step.command)
         case b.Table():
             _left_out(block)
         case _:

@@ -187,7 +187,7 @@ def facts_of(
         work=_work_of(details, safe, platform, inputs),
         delivered=delivered,
         times=_times_of(details.timeline),
-        next_steps=tuple(_next_steps(details, safe, delivered, inputs)),
+        next_steps=tuple(_next_steps(details, safe, inputs)),
         artifact_file=artifact_file,
     )
 
@@ -366,27 +366,11 @@ def _times_of(timeline: Timeline) -> Times:
     )
 
 
-def _next_steps(
-    details: RunDetails, safe: Sanitizer, delivered: Delivered, inputs: ActionInputs
-) -> Iterator[Command]:
-    """Yield the next steps. No service knows the run of a dry run."""
+def _next_steps(details: RunDetails, safe: Sanitizer, inputs: ActionInputs) -> Iterator[Command]:
+    """Yield how to check or cancel the run. No service knows the run of a dry run."""
     if details.run is None or inputs.dry_run:
         return
-
-    def command(arguments: LiteralString, run_id: str) -> SafeText:
-        return text.command_line(arguments, run_id, inputs.base_url, safe)
-
-    repo = safe.repo(details.repo.full_name) if details.repo is not None else None
-    if delivered.has_work and delivered.branch is not None and repo is not None:
-        branch = delivered.branch
-        # With the address: a clone of a GitLab project has another origin.
-        fetch = safe.sentence("git fetch https://github.com/", repo, " ", branch)
-        switch = safe.sentence(fetch, " && git switch -c ", branch, " FETCH_HEAD")
-        yield Command("check the work", switch)
-    run_id = details.run.id
-    yield Command("check the run", command("runs get {}", run_id), is_in_log=True)
+    run_id, url = details.run.id, inputs.base_url
+    yield Command("check the run", text.command_line("runs get {}", run_id, url, safe))
     if details.goes_on:
-        yield Command("follow the run", command(text.FOLLOW, run_id))
-        yield Command("cancel the run", command(text.CANCEL, run_id), is_in_log=True)
-    else:
-        yield Command("show the run's events", command("runs events {}", run_id))
+        yield Command("cancel the run", text.command_line(text.CANCEL, run_id, url, safe))

@@ -76,8 +76,6 @@ def _text(block: b.TextBlock, safe: Sanitizer, size: Size) -> Markdown:
         case b.Quotation(title, words):
             quoted = safe.fence(words, limit=size.text)
             return Markdown.of("### {}\n\n{}\n", Markdown.of(title), quoted)
-        case b.Section(title, words):
-            return Markdown.of("### {}\n\n{}\n", Markdown.of(title), words)
         case _:
             assert_never(block)
 
@@ -148,7 +146,7 @@ def _rounds(rounds: b.RoundsTable) -> Markdown:
 def _folded_table(table: b.Table, size: Size) -> Markdown:
     if not size.rows:
         return Markdown.of("")
-    head = [Markdown.of(name) for name in table.head] or [Markdown.of("")] * len(table.rows[0])
+    head = [Markdown.of("")] * len(table.rows[0])
     rows = [[_cell(cell) for cell in row] for row in table.rows[: size.rows]]
     written = _table([head, *rows])
     left_out = len(table.rows) - len(rows)

@@ -18,7 +18,7 @@ from mogplex_ci.report import text
 from mogplex_ci.report.delivered import ARTIFACT_LIMIT, Delivered
 from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts, Task
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer, count, duration
 
 
 class Matter(StrEnum):
@@ -33,8 +33,6 @@ class Matter(StrEnum):
     LAST_WORDS = "last words"
     ARTIFACT = "artifact"
     NEXT_STEPS = "next steps"
-    TIMES = "times"
-    TOOLS = "tools"
     IDENTIFIERS = "identifiers"
 
 
@@ -53,8 +51,6 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
         {
             Matter.TASK,
             Matter.LAST_WORDS,
-            Matter.TIMES,
-            Matter.TOOLS,
             Matter.IDENTIFIERS,
         }
     ),
@@ -65,19 +61,15 @@ LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
             Matter.TASK,
             Matter.ARTIFACT,
             Matter.NEXT_STEPS,
-            Matter.TIMES,
-            Matter.TOOLS,
             Matter.IDENTIFIERS,
         }
     ),
-    # The page has a header of its own, and draws the times and tools.
+    # The page has a header of its own.
     Reader.PAGE: frozenset(
         {
             Matter.TASK,
             Matter.OUTCOME,
             Matter.ARTIFACT,
-            Matter.TIMES,
-            Matter.TOOLS,
         }
     ),
 }
@@ -96,8 +88,6 @@ def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
         (Matter.LAST_WORDS, _last_words),
         (Matter.ARTIFACT, _artifact),
         (Matter.NEXT_STEPS, _next_steps),
-        (Matter.TIMES, _times),
-        (Matter.TOOLS, _tools),
         (Matter.IDENTIFIERS, _identifiers),
     )
     return [(matter, block) for matter, tell in matters for block in tell(run, safe)]
@@ -117,7 +107,7 @@ def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
     story += [(Matter.FAILURE, block) for block in _failure(ending)]
     rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
     if rows:
-        story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", (), rows)))
+        story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", rows)))
     return story
 
 
@@ -255,25 +245,6 @@ def _next_steps(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
         yield b.Commands(run.next_steps)
 
 
-def _times(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    took: list[Part] = []
-    for span in run.times.spans:
-        phase = safe.line(span.phase.value)
-        took.append(safe.sentence(phase, " ", duration(span.ended - span.started)))
-    if took:
-        words = safe.sentence(*text.join_present(" · ", *took))
-        yield b.Section("Where the time went", words)
-
-
-def _tools(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    rows: list[tuple[CleanText | LiteralString | int, ...]] = []
-    for use in run.times.tools:
-        name = safe.clean(use.name, limit=text.NAME_LIMIT)
-        rows.append((name, len(use.calls), use.failed, duration(use.seconds)))
-    if rows:
-        yield b.Table("Tools", ("Tool", "Calls", "Failed", "Time"), rows)
-
-
 def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
     """Yield all known short facts."""
     delivered = run.delivered
@@ -300,7 +271,7 @@ def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
         values["Requests"] = run.ending.requests
     rows = _known(values)
     if rows:
-        yield b.Table("Ids and counts", (), rows)
+        yield b.Table("Ids and counts", rows)
 
 
 def _known(

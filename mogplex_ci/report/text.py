@@ -46,9 +46,8 @@ IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 _IMAGE_PREFIX: Final = "/app"
 """The virtual environment of the image (Dockerfile)."""
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
-FOLLOW: Final = "runs events {} --follow"
 CANCEL: Final = "runs cancel {}"
-"""Arguments of commands about a run."""
+"""Arguments of a command about a run."""
 
 _NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
 NOT_STARTED: Final = "not started yet"

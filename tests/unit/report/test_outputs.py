@@ -31,9 +31,6 @@ from tests.unit.report.events import (
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COMMITS = (COMMIT, COMMIT + "f" * 24)
-CHECKPOINT = (
-    '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
-)
 ARTIFACT = Untrusted({"version": "1.4.0"})
 
 

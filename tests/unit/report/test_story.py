@@ -65,8 +65,6 @@ SAMPLES: dict[Matter, tuple[Callable[[], RunResult], str]] = {
         "longer than 50000 characters",
     ),
     Matter.NEXT_STEPS: (lambda: result(Result.TIMEOUT, cause="it took long"), " runs cancel "),
-    Matter.TIMES: (lambda: result(Result.SUCCESS, *SUCCESSFUL), "sandbox 14s · git 3s"),
-    Matter.TOOLS: (lambda: result(Result.SUCCESS, *SUCCESSFUL), "| Tool | Calls |"),
     Matter.IDENTIFIERS: (lambda: result(), "Ids and counts"),
 }
 """By matter: a run of which there is something to say, and words that only it says."""

@@ -137,9 +137,7 @@ def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
 @example("a\\")
 def test_inline_text_stays_in_its_cell(text: str) -> None:
     rows = [(SANITIZER.clean(Untrusted(f"x{text}")), "end")]
-    page = rendered(
-        markdown_of([Table("Tools", ("Tool", "Calls"), rows)], SANITIZER, limit=100_000)
-    )
+    page = rendered(markdown_of([Table("Tools", rows)], SANITIZER, limit=100_000))
     cells = [inside for inside in page.elements if inside in ("td", "th")]
     assert cells == ["th", "th", "td", "td"]
     assert "end" in [text.strip() for _, text in page.texts]
