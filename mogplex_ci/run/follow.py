@@ -26,11 +26,9 @@ LAST_CHECK_SECONDS: Final = 1.0
 """Time before the deadline for a last check of the run, so that one that ended in time is not
 reported as late.
 """
-COMMIT_SECONDS: Final = (1.0, 3.0)
-"""Times after its end at which a run that succeeded is asked for its commit."""
-JUDGED_COMMIT_SECONDS: Final = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
-"""The same for a run that gates judge: the service records its commit within ten seconds, or
-never.
+COMMIT_SECONDS: Final = 0.5
+"""Time after its end at which a run that succeeded is asked for its commit, and how long the answer
+may take: a step without gates exits within a second of its run's end.
 """
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each reading of the events that are written after the terminal status; two seconds
@@ -85,13 +83,11 @@ class Follower:
         which more is missed.
         """
 
-    def follow(
-        self, deadline: float, commit_seconds: Sequence[float] = COMMIT_SECONDS
-    ) -> Generator[Update, None, None]:
+    def follow(self, deadline: float, *, asks_commit: bool = True) -> Generator[Update, None, None]:
         """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
 
-        ``commit_seconds`` are the times after a success at which its commit is asked for. Without
-        any, the commit comes with the last reading of the events or not at all.
+        ``asks_commit``: see ``_ask_commit``. Without it, the commit comes with the last reading of
+        the events or not at all.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
@@ -119,11 +115,10 @@ class Follower:
         if self._is_over:
             ended = service.now
             yield from self._read_late_events()
-            yield from self._await_commit(ended, commit_seconds)
+            if asks_commit:
+                yield from self._ask_commit(ended)
 
-    def read_to_end(
-        self, run: Run, commit_seconds: Sequence[float]
-    ) -> Generator[Update, None, None]:
+    def read_to_end(self, run: Run, *, asks_commit: bool) -> Generator[Update, None, None]:
         """Report the news that came with the end of ``run``, which was learned by cancelling it.
         Then comes ``end``.
 
@@ -133,7 +128,8 @@ class Follower:
         ended = self._service.now
         yield from self._on_run(run)
         yield from self._read_late_events()
-        yield from self._await_commit(ended, commit_seconds)
+        if asks_commit:
+            yield from self._ask_commit(ended)
 
     def show_rest(self, seconds: float) -> Generator[Update, None, None]:
         """Report the events that the service has already, after a stop signal. Then comes ``end``.
@@ -280,29 +276,22 @@ class Follower:
         """Whether the event that ends the run was seen, or cannot be."""
         return self._feed.lists_newest is False or self._feed.end_seen
 
-    def _await_commit(
-        self, ended: float, commit_seconds: Sequence[float]
-    ) -> Generator[Update, None, None]:
-        """Ask for the run again while the commit that it pushed is not known: that follows the end,
-        or never comes.
+    def _ask_commit(self, ended: float) -> Generator[Update, None, None]:
+        """Ask once more for the run that ended at the time ``ended`` if the commit that it pushed
+        is not known: the service records it soon after the end, or never.
         """
-        service = self._service
-        last = ended + max(commit_seconds, default=0.0)
-        with suppress(MogplexError):  # without an answer in time, the commit stays unknown
-            for seconds in commit_seconds:
-                has_pushed = (
-                    self.run.status == "success"
-                    and self.run.has_own_branch
-                    and self.run.has_terminal_commit
-                )
-                is_late = ended + seconds >= service.deadline
-                if not has_pushed or self.run.terminal_commit is not None or is_late:
-                    break
-                service.sleep_until(ended + seconds)
-                run = yield from service.answer_to(
-                    lambda left: service.client.run(self.run.id, timeout=left), last
-                )
-                yield from self._on_run(run)
+        service, run = self._service, self.run
+        has_pushed = run.status == "success" and run.has_own_branch and run.has_terminal_commit
+        asks_at = ended + COMMIT_SECONDS
+        if not has_pushed or run.terminal_commit is not None or asks_at >= service.deadline:
+            return
+        service.sleep_until(asks_at)
+        try:
+            with service.stop.interrupting():
+                run = service.client.run(run.id, timeout=COMMIT_SECONDS)
+        except MogplexError:
+            return  # the commit stays unknown
+        yield from self._on_run(run)
 
     def _on_page(self, page: EventPage) -> Iterator[Update]:
         """Report the news of ``page``, in their order."""

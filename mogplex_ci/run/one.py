@@ -1,6 +1,6 @@
 """One run, from finding the repository to the result."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -228,8 +228,8 @@ class Execution:
         )
         follower = Follower(service, started.run, interval)
         self._follower = follower
-        commit_seconds = self._commit_seconds(interval)
-        yield from follower.follow(service.deadline, commit_seconds)
+        asks_commit = not inputs.gates  # they ask GitHub
+        yield from follower.follow(service.deadline, asks_commit=asks_commit)
         policy = inputs.on_pause if follower.run.is_paused else inputs.on_timeout
         trouble = follower.health.trouble
         is_left = policy != "cancel"
@@ -242,24 +242,12 @@ class Execution:
                 # The gates, too, ask for their facts until then.
                 seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
                 service.deadline = service.now + seconds
-                yield from follower.read_to_end(self._cancelled.run, commit_seconds)
+                yield from follower.read_to_end(self._cancelled.run, asks_commit=asks_commit)
             ending = self._revised(ending, follower)
         yield from follower.end()
         if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
             ending = yield from self._with_sandbox(ending, follower.run)
         return ending
-
-    def _commit_seconds(self, interval: PollInterval) -> Sequence[float]:
-        """Return the times after a success at which the run's commit is asked for."""
-        from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS
-
-        if self._inputs.gates:
-            return JUDGED_COMMIT_SECONDS
-        if interval.is_shared:
-            # Runs of a matrix often end together. To ask for a commit that no gate needs would use
-            # up the requests with which the other jobs learn that their runs have ended.
-            return ()
-        return COMMIT_SECONDS
 
     def _with_sandbox(self, failed: Ending, run: Run) -> Generator[Update, None, Ending]:
         """Return the ending of a run that failed before its sandbox was ready, with the sandbox's

@@ -75,9 +75,7 @@ TIMES: dict[str, tuple[float, ...]] = {
     "reads them | N s; N s while the API refuses": (
         *(sum(follow.LATE_EVENT_PAUSES), follow.LATE_EVENTS_SECONDS),
     ),
-    "after N s and N s; with gates N, N, N, N, N and N s": (
-        *(*follow.COMMIT_SECONDS, *follow.JUDGED_COMMIT_SECONDS),
-    ),
+    "once more, unless a gate asks GitHub | after N s": (follow.COMMIT_SECONDS,),
 }
 """Sentences of the pages on reliability and faults, with N for each number."""
 
