@@ -1,24 +1,45 @@
 #!/usr/bin/env bash
-# Commit what pin_release.py wrote, and push that commit as the tag of one exact version.
+# Commit what pin_release.py wrote, push that commit as the tag of one exact version, and move its release branch there.
 #
 #   tag_release.sh VERSION
 #
-# The release commit is on no branch: main goes on building the image from its own Dockerfile. An exact tag never moves: when
-# it is there already, it must hold the same files on the same commit of main, as when a failed job is run again.
+# The commit has two parents: the release before it on the same line, and the commit that it was made from. GitHub's workflow
+# lockfile (actions.lock) calls a locked commit an "unreachable-pin" unless it is in the history of its tag.
+# The line is releases/v1 for the newest version, and releases/v1.1 for a fix of an older minor version. An exact tag never
+# moves: if it exists, it must hold the same files, made from the same commit, as when a failed job is run again.
 set -euo pipefail
 
 version=${1:?usage: tag_release.sh VERSION}
 tag=v$version
+source=$(git rev-parse HEAD)
+
+# Print the highest released version below v$1, other than this one.
+released() {
+  local tags
+  tags=$(git tag --list "v$1.*" --sort=-version:refname | grep --extended-regexp '^v[0-9]+\.[0-9]+\.[0-9]+$' || true)
+  tags=$(grep --fixed-strings --line-regexp --invert-match "$tag" <<<"$tags" || true)
+  echo "${tags%%$'\n'*}"
+}
 
 git add action.yml Dockerfile native/wheel.txt templates/run/template.yml
-git commit --quiet --message "Release $version"
-if [ -n "$(git ls-remote --tags origin "refs/tags/$tag")" ]; then
-  git fetch --quiet --depth 2 origin "refs/tags/$tag"
-  if [ "$(git rev-parse 'FETCH_HEAD^{tree}' FETCH_HEAD^)" != "$(git rev-parse 'HEAD^{tree}' HEAD^)" ]; then
+tree=$(git write-tree)
+git fetch --quiet --tags --force origin
+if git rev-parse --quiet --verify "refs/tags/$tag" >/dev/null; then
+  read -ra parents <<<"$(git log -1 --format=%P "$tag")"
+  if [ "$(git rev-parse "$tag^{tree}") ${parents[-1]}" != "$tree $source" ]; then
     echo "error: $tag is released already with other files; an exact tag never moves" >&2
     exit 1
   fi
   exit 0
 fi
-git tag --annotate "$tag" --message "Release $version"
-git push --quiet origin "refs/tags/$tag"
+
+line=${version%%.*}
+before=$(released "$line")
+if [ -n "$before" ] && [ "$(printf '%s\n' "$before" "$tag" | sort --version-sort | tail -n 1)" != "$tag" ]; then
+  line=${version%.*} # a newer version is out
+  before=$(released "$line")
+fi
+commit=$(git commit-tree "$tree" ${before:+-p "$before^{commit}"} -p "$source" -m "Release $version")
+git tag --annotate "$tag" "$commit" --message "Release $version"
+# Not forced: the branch is only ever fast-forwarded.
+git push --quiet --atomic origin "refs/tags/$tag" "$commit:refs/heads/releases/v$line"

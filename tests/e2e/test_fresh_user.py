@@ -127,7 +127,7 @@ def test_from_the_clone_to_a_failed_run_that_is_explained(shell: Shell, tmp_path
     assert "The step ended with success, exit code 0." in shown
     tries = [line.strip() for line in shown[shown.index("Try next:") + 1 :]]
 
-    failing, _, help_ = tries
+    failing, help_ = tries
     code, shown = shell.type(failing)
     assert (code, [line for line in shown if line.startswith("✘ Run failed after ")] != []) == (
         1,

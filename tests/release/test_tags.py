@@ -69,9 +69,9 @@ class Clone:
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
         return (done.stdout + done.stderr).strip()
 
-    def release(self, version: str) -> list[str]:
-        """Release from main, as the workflow does; return the plain tags that moved."""
-        self.run("git", "checkout", "--quiet", "--detach", "origin/main")
+    def release(self, version: str, source: str = "origin/main") -> list[str]:
+        """Release from ``source``, as the workflow does; return the plain tags that moved."""
+        self.run("git", "checkout", "--quiet", "--detach", source)
         self.write(version)
         self.run(str(ROOT / "scripts/tag_release.sh"), version)
         return self.run(str(ROOT / "scripts/move_tags.sh"), version).split()
@@ -84,6 +84,16 @@ class Clone:
         (self.folder / "native/wheel.txt").write_text(f"mogplex-ci=={version}\n")
         (self.folder / "templates/run").mkdir(parents=True, exist_ok=True)
         (self.folder / "templates/run/template.yml").write_text(f"spec: {version}\n")
+
+    def commit(self, text: str, branch: str = "main") -> str:
+        """Push a change to a branch, and return its commit."""
+        self.run("git", "checkout", "--quiet", "--detach", f"origin/{branch}")
+        (self.folder / "change").write_text(text)
+        self.run("git", "add", "change")
+        self.run("git", "commit", "--quiet", "--message", text)
+        self.run("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+        self.run("git", "fetch", "--quiet", "origin")
+        return self.run("git", "rev-parse", "HEAD")
 
     def at(self, tag: str) -> str:
         """Return action.yml at the remote's ``tag``."""
@@ -105,6 +115,41 @@ def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
         "action.yml",
     ]
     assert clone.run("git", "show", "origin/main:action.yml") == "on main"
+
+
+PINNED = ["Dockerfile", "action.yml", "native/wheel.txt", "templates/run/template.yml"]
+
+
+def test_each_release_is_in_the_history_of_the_next_one_on_its_line(clone: Clone) -> None:
+    """A commit that a workflow's lockfile has for a plain tag stays in that tag's history."""
+    sources: dict[str, str] = {}
+    locked: dict[str, str] = {}
+    for version in ("1.0.0", "1.0.1", "1.1.0"):
+        sources[version] = clone.commit(f"for {version}")
+        moved = clone.release(version)
+        for tag in moved:
+            before = locked.get(tag)
+            locked[tag] = clone.run("git", "rev-parse", f"{tag}^{{commit}}")
+            assert before is None or is_ancestor(clone, before, locked[tag])
+    clone.run("git", "push", "--quiet", "origin", "v1.0.1^{commit}:refs/heads/releases/v1.0")
+    clone.run("git", "fetch", "--quiet", "origin")
+    sources["1.0.2"] = clone.commit("fix", "releases/v1.0")
+    assert clone.release("1.0.2", "origin/releases/v1.0") == ["v1.0"]
+    assert is_ancestor(clone, locked["v1.0"], "v1.0")
+    assert clone.run("git", "rev-parse", "v1^{commit}") == locked["v1"]
+    clone.run("git", "fetch", "--quiet", "origin")
+    for branch, tag in (("v1", "v1.1.0"), ("v1.0", "v1.0.2")):
+        tips = clone.run("git", "rev-parse", f"origin/releases/{branch}", f"{tag}^{{commit}}")
+        assert len(set(tips.split())) == 1
+    for version, source in sources.items():
+        changed = clone.run("git", "diff", "--name-only", source, f"v{version}").split()
+        assert set(changed) <= set(PINNED)
+        assert clone.at(f"v{version}") == f"image {version}"
+        assert is_ancestor(clone, source, f"v{version}")
+
+
+def is_ancestor(clone: Clone, older: str, newer: str) -> bool:
+    return clone.run("git", "merge-base", older, newer) == clone.run("git", "rev-parse", older)
 
 
 def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clone) -> None:

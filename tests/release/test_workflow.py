@@ -125,15 +125,20 @@ def test_a_version_that_has_a_tag_is_not_released_again(
     assert ("::error::v1.2.3 is released already" in done.stdout) is (code == 1)
 
 
-@pytest.mark.parametrize(("ref", "code"), [("main", 0), ("fix", 1)])
+@pytest.mark.parametrize(
+    ("ref", "code"), [("main", 0), ("releases/v1.2", 0), ("releases/v1.1", 1), ("fix", 1)]
+)
 def test_a_release_from_another_branch_stops_and_says_so(
     ref: str, code: int, tmp_path: Path
 ) -> None:
-    env = {"GITHUB_REF": f"refs/heads/{ref}", "GITHUB_REF_NAME": ref}
-    done = run_step(script_of("prepare", "Release only from main"), tmp_path, **env)
+    env = {"GITHUB_REF": f"refs/heads/{ref}", "GITHUB_REF_NAME": ref, "VERSION": "1.2.3"}
+    script = script_of(
+        "prepare", "Release only from main, or a fix from the branch of its minor version"
+    )
+    done = run_step(script, tmp_path, **env)
     assert done.returncode == code
     assert done.stdout.strip() == (
-        "::error::A release is made from main, not from fix" if code else ""
+        f"::error::A release is made from main or releases/v1.2, not from {ref}" if code else ""
     )
 
 
