@@ -162,11 +162,10 @@ def _follow(client: Client, clock: Clock, deadline: float) -> float:
     safe = Sanitizer({"mog_" + "x" * 32})
     log = RunLog(JobLogLines(GitHubActions(GITHUB, {}, io.StringIO()), safe), typed_inputs())
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-    service = Service(client, clock, Stop())
+    service = Service(client, clock, Stop(), say=log.on)
     follower = Follower(service, answers.run(RUN), interval)
     began = time.process_time()
-    for update in follower.follow(deadline):
-        log.on(update)
+    follower.follow(deadline)
     client.close()
     return time.process_time() - began
 

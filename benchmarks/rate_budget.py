@@ -166,10 +166,9 @@ def do_job(case: Case, emulator: Emulator, clock: VirtualClock, number: int) -> 
         jobs_per_token=case.jobs if case.known else 1,
     )
     execution = Execution(Service(client, clock, Stop(), timeout=PATIENCE), plan)
-    for _ in execution.perform():
-        pass
+    result = execution.perform()
     client.close()
-    return execution.result.ending.exit_code == 0
+    return result.ending.exit_code == 0
 
 
 def play(case: Case, seed: int) -> Round:

@@ -1,7 +1,7 @@
 """When and how a failed call is made again: the one retry policy of the program."""
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import nullcontext
 from email.utils import parsedate_to_datetime
 from math import inf
@@ -18,7 +18,6 @@ from mogplex_ci.errors import (
 from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
-Y = TypeVar("Y")
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first retry; each further failure doubles the pause."""
 LONGEST_PAUSE: Final = 10.0
@@ -141,10 +140,10 @@ def retrying(
     deadline: float,
     stop: Stop | None = None,
     backoff: Backoff | None = None,
-    longest_call: float = CALL_SECONDS,
     insists: bool = False,
-) -> Generator[Waiting, None, T]:
-    """Make ``call`` until it is answered; it is given the seconds it may take. Yields the waits.
+    say: Callable[[Waiting], None] = lambda _: None,
+) -> T:
+    """Make ``call`` until it is answered; it is given the seconds it may take.
 
     Args:
         call: raises an error with ``patience`` when it may succeed later.
@@ -152,11 +151,11 @@ def retrying(
         deadline: a time of the clock. No try starts after it.
         stop: ends the call or a wait when a stop signal comes; None lets neither be interrupted.
         backoff: the pauses; the default ones when None.
-        longest_call: seconds for one try.
         insists: try again sooner than the server asks, and also when it does not know the token.
             For cancels, which have a few seconds after a stop signal: room in the request budget
             comes free continuously, refused requests do not count, and the service knows no token
             while its database is away.
+        say: is told of each wait.
 
     Raises:
         MogplexError: an error that will not pass, or the last one when the next try would come
@@ -169,7 +168,7 @@ def retrying(
         try:
             with stop.interrupting() if stop else nullcontext():
                 return call(
-                    max(min(deadline - clock.monotonic(), longest_call), _LEAST_CALL_SECONDS)
+                    max(min(deadline - clock.monotonic(), CALL_SECONDS), _LEAST_CALL_SECONDS)
                 )
         except MogplexError as error:
             now = clock.monotonic()
@@ -184,19 +183,9 @@ def retrying(
             if comes_too_late or has_been_last:
                 raise
             seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked or 0.0, left / 2))
-            yield Waiting(error, seconds)
+            say(Waiting(error, seconds))
         with stop.interrupting() if stop else nullcontext():
             clock.sleep(seconds)
-
-
-def finish(work: Generator[Y, None, T], handle: Callable[[Y], None] = lambda _: None) -> T:
-    """Run ``work`` to its end, pass what it yields to ``handle``, and return its result."""
-    while True:
-        try:
-            handle(next(work))
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def parse_retry_after(header: str | None) -> float | None:

@@ -4,11 +4,11 @@ API.
 
 import argparse
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeVar
 
-from mogplex_ci.api.retry import Waiting, finish
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import (
     TOKENS_PAGE,
     KeyConflictError,
@@ -189,7 +189,7 @@ class Session:
         url, token = read_connection((), self.env)
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
-        return Service(Client(url, token or ""), Clock(), self.stop)
+        return Service(Client(url, token or ""), Clock(), self.stop, say=self._warn)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.
@@ -199,20 +199,14 @@ class Session:
             StopRequested: a stop signal came.
         """
         service = self.service
-        return self.finish(
-            service.answer_to(partial(request, service.client), service.now + seconds)
-        )
+        return service.answer_to(partial(request, service.client), service.now + seconds)
 
-    def finish(self, work: Generator[Update, None, T]) -> T:
-        """Run ``work`` to its end, print a warning for each wait, and return its result."""
-
-        def warn(update: Update) -> None:
-            if isinstance(update, Waiting):
-                self.console.warn(
-                    "{}; trying again in {}", update.error.cause, duration(update.seconds)
-                )
-
-        return finish(work, warn)
+    def _warn(self, update: Update) -> None:
+        """Print a warning for each wait."""
+        if isinstance(update, Waiting):
+            self.console.warn(
+                "{}; trying again in {}", update.error.cause, duration(update.seconds)
+            )
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -122,7 +122,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     starter = Starter(session.service, request, key, "auto")
     del starter.keys[1:]  # a run under the key is the one, however it ended
     try:
-        return session.finish(starter.start(session.service.now + RETRY_SECONDS))
+        return starter.start(session.service.now + RETRY_SECONDS)
     except StopRequested:
         if starter.unanswered is not None:
             session.console.fail(

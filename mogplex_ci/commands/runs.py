@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, LiteralString, TypeAlias
 
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.api.retry import finish
 from mogplex_ci.commands.common import (
     RETRY_SECONDS,
     Console,
@@ -32,6 +32,7 @@ from mogplex_ci.run.cancel import cancelling
 from mogplex_ci.run.feed import FIRST_KINDS
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import ending_of_error, ending_of_run
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -126,17 +127,14 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     run = session.call(
         lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout
     )
-    follower = Follower(
-        service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
-    )
     lines = _event_lines(session, options)
-
-    def show(update: Update) -> None:
-        _show(update, lines, console)
-
+    say = partial(_show, lines=lines, console=console)
+    service = Service(service.client, service.clock, session.stop, say=say)
+    interval = PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
+    follower = Follower(service, run, interval)
     try:
-        finish(follower.follow(deadline), show)
-        ended = finish(follower.end(), show)
+        follower.follow(deadline)
+        ended = follower.end()
     finally:
         # also when an error or a signal ends it
         console.quote(lines.end(is_complete=False))

@@ -6,7 +6,7 @@ judged. Nothing is reverted: branch and pull request stay for people to review. 
 the result's ``delivery``.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
@@ -21,24 +21,29 @@ from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_
 from mogplex_ci.run.updates import GateJudged, OtherBranchUsed, Update
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["ActionInputs", "Inspector", "Queries", "Sources", "judge_run"]
+__all__ = ["ActionInputs", "Inspector", "Queries", "Sources", "Update", "judge_run"]
 
 MAX_LISTED: Final = 20
 """Paths, checks or faults that a gate lists."""
 
 
 def judge_run(
-    result: RunResult, inspector: Inspector, failed_before: frozenset[str] = frozenset()
-) -> Generator[Update, None, RunResult]:
+    result: RunResult,
+    inspector: Inspector,
+    failed_before: frozenset[str] = frozenset(),
+    note: Callable[[Gate], None] = lambda _: None,
+) -> RunResult:
     """Judge a successful run by every gate and return its result, rejected if one does not hold.
-    ``failed_before``: names of the checks that failed in earlier rounds. Yields updates.
+
+    ``failed_before``: names of the checks that failed in earlier rounds. ``note`` gets each gate as
+    soon as it is judged.
 
     Raises:
         StopRequested: a stop signal came.
     """
     if result.ending.result is not Result.SUCCESS:
         return result
-    inspection = yield from inspector.inspect(result.details, failed_before)
+    inspection = inspector.inspect(result.details, failed_before)
     wanted = _wanted_gates(inspection)
     if inspection.queries.github is not None:
         wanted.append(BRANCH)
@@ -49,18 +54,19 @@ def judge_run(
         is_of_use = inspection.inputs.repair > 0 if kind.is_slow else kind is not BRANCH
         if has_failed and not is_of_use:
             continue
-        finding = yield from _find(kind, inspection)
+        finding = _find(kind, inspection)
         inspection = inspector.learn(inspection, finding)
         if finding.artifact is not None:  # an empty one counts
             artifact = finding.artifact
         gates.append(_gate(kind, finding, inspection))
-        yield GateJudged(gates[-1])
+        note(gates[-1])
+        inspection.sources.service.say(GateJudged(gates[-1]))
     if BRANCH in wanted and all(gate.passed for gate in gates):
-        gates = yield from _judged_with_new_base(gates, wanted, inspection)
+        gates = _judged_with_new_base(gates, wanted, inspection, note)
     details = result.details._replace(
         gates=tuple(gates), artifact=artifact, delivery=inspection.delivery
     )
-    yield from _warnings(details, inspection)
+    _warnings(details, inspection)
     first = next((gate for gate in gates if not gate.passed), None)
     if first is None:
         return RunResult(result.ending, details)
@@ -68,15 +74,18 @@ def judge_run(
 
 
 def _judged_with_new_base(
-    gates: list[Gate], wanted: list[GateKind], inspection: Inspection
-) -> Generator[Update, None, list[Gate]]:
+    gates: list[Gate],
+    wanted: list[GateKind],
+    inspection: Inspection,
+    note: Callable[[Gate], None],
+) -> list[Gate]:
     """Return the gates, all of which passed. If the base moved while they were judged, those that
     depend on it are judged again.
     """
     if not any(kind.depends_on_base for kind in wanted):
         return gates
     before = inspection.candidate
-    candidate = yield from before.with_changes(inspection.baseline, inspection.queries)
+    candidate = before.with_changes(inspection.baseline, inspection.queries)
     if candidate.base_now == before.base_now:
         return gates
     inspection = inspection._replace(candidate=candidate)
@@ -84,9 +93,10 @@ def _judged_with_new_base(
     for kind, gate in zip(wanted, gates, strict=True):
         again = gate
         if kind.depends_on_base:
-            again = _gate(kind, (yield from _find(kind, inspection)), inspection)
+            again = _gate(kind, (_find(kind, inspection)), inspection)
         if not again.passed:
-            yield GateJudged(again)
+            note(again)
+            inspection.sources.service.say(GateJudged(again))
         judged.append(again)
     return judged
 
@@ -97,10 +107,10 @@ def _wanted_gates(inspection: Inspection) -> list[GateKind]:
     return [kind for kind in judged if kind.name in inspection.inputs.gates]
 
 
-def _find(kind: GateKind, inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def _find(kind: GateKind, inspection: Inspection) -> GateFinding:
     """Return the finding of a gate's judge."""
     try:
-        return (yield from JUDGES[kind](inspection))
+        return JUDGES[kind](inspection)
     except GitHubError as error:
         return GateFinding(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)
 
@@ -133,9 +143,9 @@ def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
     )
 
 
-def _warnings(judged: RunDetails, inspection: Inspection) -> Generator[Update, None, None]:
+def _warnings(judged: RunDetails, inspection: Inspection) -> None:
     """Warn if the run used another branch than requested."""
     asked = inspection.inputs.branch
     used = judged.branch
     if asked is not None and used is not None and used.text != asked:
-        yield OtherBranchUsed(Untrusted(asked), used)
+        inspection.sources.service.say(OtherBranchUsed(Untrusted(asked), used))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from enum import unique
 from typing import Final
 
@@ -15,7 +15,6 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import NOT_JUDGED, GateFinding, GateOutcome, Passed, Rejected
-from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.redactor import MASK
 from mogplex_ci.untrusted import Untrusted
@@ -81,11 +80,11 @@ _OUTCOMES: Final = {
 """The meaning of the service's errors."""
 
 
-def judge_artifact(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_artifact(inspection: Inspection) -> GateFinding:
     """Fetch the artifact, and judge it by its schema before and after it is cleaned."""
     reads_github = inspection.inputs.repair > 0 and inspection.queries.github is not None
     read = _read_from_github if reads_github else _read_from_service
-    content = yield from read(inspection)
+    content = read(inspection)
     if isinstance(content, GateFinding):
         return content
     safe = inspection.sources.safe
@@ -129,7 +128,7 @@ def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[st
             yield f"{pointer or '/'}: it would be cut off"
 
 
-def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrusted | GateFinding]:
+def _read_from_service(inspection: Inspection) -> Untrusted | GateFinding:
     """Return the artifact as the service has it, or the verdict that there is none."""
     run = inspection.candidate.details.run
     path = inspection.inputs.artifact or ""
@@ -137,7 +136,7 @@ def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrus
     if run is None:
         return GateFinding(ArtifactIs.MISSING)
     try:
-        artifact = yield from service.answer_to(
+        artifact = service.answer_to(
             lambda left: service.client.artifact(run.id, path, timeout=left),
             service.now + FETCH_SECONDS,
         )
@@ -150,7 +149,7 @@ def _read_from_service(inspection: Inspection) -> Generator[Update, None, Untrus
     return artifact.content
 
 
-def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrusted | GateFinding]:
+def _read_from_github(inspection: Inspection) -> Untrusted | GateFinding:
     """Return the same from the judged commit: the service has artifacts only of runs that created
     their branch.
     """
@@ -159,7 +158,7 @@ def _read_from_github(inspection: Inspection) -> Generator[Update, None, Untrust
     path = inspection.inputs.artifact or ""
     if commit is None:
         return GateFinding(ArtifactIs.MISSING)
-    content = yield from inspection.queries.ask(lambda github: github.file(path, commit))
+    content = inspection.queries.ask(lambda github: github.file(path, commit))
     if content is None:
         return GateFinding(ArtifactIs.MISSING)
     try:

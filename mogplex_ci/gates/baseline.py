@@ -2,7 +2,7 @@
 both.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
@@ -14,7 +14,6 @@ from mogplex_ci.gates.queries import Queries, Sources, all_moves_shown
 from mogplex_ci.github_api import GitHubApi, PullRequest, RequiredCheck
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo, Run
-from mogplex_ci.run.updates import Update
 
 T = TypeVar("T")
 
@@ -92,9 +91,7 @@ class Notary:
         self._service = sources.service
         self._queries = queries
 
-    def before_start(
-        self, github: GitHubApi, repo: Repo | None
-    ) -> Generator[Update, None, Baseline]:
+    def before_start(self, github: GitHubApi, repo: Repo | None) -> Baseline:
         """Return branch and base as they are before the start call.
 
         Raises:
@@ -105,35 +102,31 @@ class Notary:
         if not noted.base and repo is not None and repo.default_branch is not None:
             noted = noted.with_base(repo.default_branch.text)
         if inputs.branch is not None:
-            tip = yield from self._tip_now(inputs.branch)
+            tip = self._tip_now(inputs.branch)
             noted = noted._replace(branch=inputs.branch, branch_tip=tip)
             if tip and inputs.base_branch is None:
-                noted = yield from self._with_pull_request(noted, inputs.branch)
+                noted = self._with_pull_request(noted, inputs.branch)
         if noted.base:
-            tip = yield from self._tip_now(noted.base)
+            tip = self._tip_now(noted.base)
             noted = noted._replace(base_tip=tip, since=github.time)
         if noted.base and CHECKS.name in inputs.gates:
-            required = yield from self._required(noted)
+            required = self._required(noted)
             noted = noted._replace(required=required)
         return noted
 
-    def at_start(
-        self, noted: Baseline, github: GitHubApi, run: Run
-    ) -> Generator[Update, None, Baseline]:
+    def at_start(self, noted: Baseline, github: GitHubApi, run: Run) -> Baseline:
         """Return it with the branch and base that the response of the start call has."""
         told = run.base_branch if self._inputs.base_branch is None else None
         if told is not None and told.text != noted.base and noted.pull_request is None:
-            tip = yield from self._tip_now(told.text)
+            tip = self._tip_now(told.text)
             noted = noted.with_base(told.text)._replace(base_tip=tip)
         if noted.branch is None and run.working_branch is not None:
             branch = run.working_branch.text
-            tip = "" if run.creates_branch else (yield from self._tip_now(branch))
+            tip = "" if run.creates_branch else (self._tip_now(branch))
             noted = noted._replace(branch=branch, branch_tip=tip)
         return noted._replace(since=noted.since or github.time)
 
-    def from_activity(
-        self, noted: Baseline, branch: str | None, run: Run | None
-    ) -> Generator[Update, None, Baseline]:
+    def from_activity(self, noted: Baseline, branch: str | None, run: Run | None) -> Baseline:
         """Return it with the tips that were not noted, by GitHub's activity. The branch's may stay
         unknown.
 
@@ -147,27 +140,27 @@ class Notary:
         if tip is None and (run.creates_branch or branch == run.fallback_branch):
             tip = ""
         if tip is None:
-            moves = yield from all_moves_shown(self._queries.ask, branch)
+            moves = all_moves_shown(self._queries.ask, branch)
             # Without any move it need not be where it is: GitHub may not list the run's push yet.
             tip = tip_at(moves or (), since)
         noted = noted._replace(branch=branch, branch_tip=tip)
         if noted.base_tip is None and noted.base not in ("", branch):
-            base_tip = yield from self._base_at(noted.base, since)
+            base_tip = self._base_at(noted.base, since)
             noted = noted._replace(base_tip=base_tip)
         return noted
 
-    def _tip_now(self, branch: str) -> Generator[Update, None, str | None]:
+    def _tip_now(self, branch: str) -> str | None:
         """Return the tip of a branch, empty if there is none; None if GitHub does not give it."""
         try:
-            tip = yield from self._ask_soon(lambda github: github.tip(branch))
+            tip = self._ask_soon(lambda github: github.tip(branch))
         except GitHubError:
             return None
         return tip or ""
 
-    def _with_pull_request(self, noted: Baseline, branch: str) -> Generator[Update, None, Baseline]:
+    def _with_pull_request(self, noted: Baseline, branch: str) -> Baseline:
         """Return it with the open pull request of an existing branch, and its base."""
         try:
-            found = yield from self._ask_soon(lambda github: github.pull_requests_of(branch))
+            found = self._ask_soon(lambda github: github.pull_requests_of(branch))
         except GitHubError:
             return noted  # such as without the right to read them: the inputs decide the base
         is_open = [item for item in found if item.is_open and item.head.branch == branch]
@@ -175,9 +168,7 @@ class Notary:
             return noted
         return noted.with_base(is_open[0].base)._replace(pull_request=is_open[0])
 
-    def _required(
-        self, noted: Baseline
-    ) -> Generator[Update, None, tuple[RequiredCheck, ...] | None]:
+    def _required(self, noted: Baseline) -> tuple[RequiredCheck, ...] | None:
         """Return the checks that the base requires. None if GitHub does not report them: the judge
         asks again, and says so.
 
@@ -187,25 +178,21 @@ class Notary:
         patterns = self._inputs.checks
         is_named = patterns is not None and bool(patterns.required)
         ends = self._service.now + BEFORE_SECONDS
-        return (
-            yield from required_by_base(
-                self._queries, noted.base, noted.base_tip, ends, is_named=is_named
-            )
-        )
+        return required_by_base(self._queries, noted.base, noted.base_tip, ends, is_named=is_named)
 
-    def _base_at(self, base: str, since: datetime) -> Generator[Update, None, str]:
+    def _base_at(self, base: str, since: datetime) -> str:
         """Return the base's tip at a time; its current tip if it has not moved since."""
-        moves = yield from self._queries.ask(lambda github: github.moves(base, since))
+        moves = self._queries.ask(lambda github: github.moves(base, since))
         tip = tip_at(moves, since)
         if tip is None:
-            tip = yield from self._queries.ask(lambda github: github.tip(base))
+            tip = self._queries.ask(lambda github: github.tip(base))
         return tip or ""
 
-    def _ask_soon(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
+    def _ask_soon(self, call: Callable[[GitHubApi], T]) -> T:
         """Return the result of ``call``.
 
         Raises:
             GitHubError: GitHub refuses, or gave no usable response soon.
             StopRequested: a stop signal came.
         """
-        return (yield from self._queries.ask(call, self._service.now + BEFORE_SECONDS))
+        return self._queries.ask(call, self._service.now + BEFORE_SECONDS)

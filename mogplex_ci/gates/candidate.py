@@ -2,7 +2,6 @@
 its branch.
 """
 
-from collections.abc import Generator
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -13,7 +12,6 @@ from mogplex_ci.gates.queries import Queries
 from mogplex_ci.github_api import PullRequest
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import RunDetails
-from mogplex_ci.run.updates import Update
 
 WHO_DELETED: Final = "Find out who deleted it, and run the [[job]] again."
 _NO_START: Final = "the service does not report when the run was started"
@@ -64,9 +62,7 @@ class Candidate(NamedTuple):
             for item in self.pull_requests
         )
 
-    def with_changes(
-        self, baseline: Baseline, queries: Queries
-    ) -> Generator[Update, None, "Candidate"]:
+    def with_changes(self, baseline: Baseline, queries: Queries) -> "Candidate":
         """Return it with the changes compared with the base as it is now.
 
         Raises:
@@ -86,23 +82,21 @@ class Candidate(NamedTuple):
         wait = partial(queries.wait_to_settle, self.known_at)
         history = History(queries.ask, beginning, self.commit, wait)
         try:
-            changes = yield from history.changes()
+            changes = history.changes()
         except GitHubError as error:
             return self._replace(changes=error)
         return self._replace(changes=changes)
 
-    def with_pull_requests(self, queries: Queries) -> Generator[Update, None, "Candidate"]:
+    def with_pull_requests(self, queries: Queries) -> "Candidate":
         """Return it with the pull requests of the branch as they are now."""
         try:
-            own = yield from own_pull_requests(self, queries)
+            own = own_pull_requests(self, queries)
         except GitHubError as error:
             return self._replace(pull_requests=error)
         return self._replace(pull_requests=own)
 
 
-def own_pull_requests(
-    candidate: Candidate, queries: Queries
-) -> Generator[Update, None, tuple[PullRequest, ...]]:
+def own_pull_requests(candidate: Candidate, queries: Queries) -> tuple[PullRequest, ...]:
     """Return the pull requests of the branch, the newest first.
 
     Raises:
@@ -111,17 +105,17 @@ def own_pull_requests(
     branch = candidate.branch
     if branch is None:
         return ()
-    listed = yield from queries.ask(lambda github: github.pull_requests_of(branch))
+    listed = queries.ask(lambda github: github.pull_requests_of(branch))
     place = (candidate.repository, branch)
     return tuple(item for item in listed if (item.head.repository, item.head.branch) == place)
 
 
 def with_commit(
     candidate: Candidate, inputs: ActionInputs, baseline: Baseline, queries: Queries
-) -> Generator[Update, None, Candidate]:
+) -> Candidate:
     """Return the candidate with the commit to judge, or with the reason why it is unknown."""
     try:
-        commit = yield from _judged_commit(candidate, inputs, baseline, queries)
+        commit = _judged_commit(candidate, inputs, baseline, queries)
     except GitHubError as error:
         return candidate._replace(commit_error=error)
     return candidate._replace(commit=commit)
@@ -129,7 +123,7 @@ def with_commit(
 
 def _judged_commit(
     candidate: Candidate, inputs: ActionInputs, baseline: Baseline, queries: Queries
-) -> Generator[Update, None, str | None]:
+) -> str | None:
     """Return the commit to judge: the one that the service reports of the branch worked on, else
     the tip.
 
@@ -143,10 +137,10 @@ def _judged_commit(
     told = run.commit_of(candidate.details.branch)
     if told is not None and not (inputs.repair and candidate.had_ended):
         return told
-    tip = yield from queries.ask(lambda github: github.tip(branch))
+    tip = queries.ask(lambda github: github.tip(branch))
     if tip is not None or baseline.since is None:
         return tip
-    if (yield from queries.moves_since(branch, baseline.since)):
+    if queries.moves_since(branch, baseline.since):
         # A run that merges its branch and deletes it has not done nothing.
         raise GitHubError("the branch no longer exists", remedy=WHO_DELETED)
     return None

@@ -4,14 +4,13 @@ They trust GitHub. Without a token for it they fall back to the run's ``git_deli
 the agent controls.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from enum import unique
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
-from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 READ_WHY: Final = "Read the agent's last words: the task may already be done, or be too vague."
@@ -61,9 +60,8 @@ class Paths(GateOutcome):
     TOO_MANY = Rejected(_TOO_MANY, _LOOK_BY_HAND, is_for_people=True)
 
 
-def judge_change(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_change(inspection: Inspection) -> GateFinding:
     """Judge whether the run changed the repository."""
-    yield from ()
     if inspection.queries.github is None:
         return _told_change(inspection)
     inspection.changes()
@@ -87,9 +85,8 @@ def _told_change(inspection: Inspection) -> GateFinding:
     return GateFinding(Change.TOLD)
 
 
-def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_allowed_paths(inspection: Inspection) -> GateFinding:
     """Judge whether all changed paths are inside; a renamed file counts with both names."""
-    yield from ()
     allowed = inspection.inputs.allowed_paths
     bad = [
         path
@@ -99,9 +96,8 @@ def judge_allowed_paths(inspection: Inspection) -> Generator[Update, None, GateF
     return _judged(bad, inspection, Paths.ALLOWED, Paths.NOT_ALLOWED)
 
 
-def judge_protected_paths(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_protected_paths(inspection: Inspection) -> GateFinding:
     """Judge whether no changed path is inside; a renamed file counts with both names."""
-    yield from ()
     protected = inspection.inputs.protected_paths
     bad = [
         path

@@ -3,14 +3,13 @@ nothing could be judged.
 """
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from mogplex_ci.errors import GitHubError, UsageError
 from mogplex_ci.gates.queries import Queries
 from mogplex_ci.github_api import RequiredCheck
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 MAX_SUGGESTED: Final = 10
@@ -20,7 +19,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/()-]{0,60}")
 
 def required_by_base(
     queries: Queries, base: str, tip: str | None, ends: float, *, is_named: bool
-) -> Generator[Update, None, tuple[RequiredCheck, ...] | None]:
+) -> tuple[RequiredCheck, ...] | None:
     """Return the checks that a base requires; None if GitHub does not report them.
 
     Args:
@@ -36,7 +35,7 @@ def required_by_base(
         StopRequested: a stop signal came.
     """
     try:
-        required = yield from queries.ask(lambda github: github.required_checks(base), ends)
+        required = queries.ask(lambda github: github.required_checks(base), ends)
     except GitHubError as error:
         if is_named:
             return None
@@ -44,20 +43,18 @@ def required_by_base(
         raise UsageError(Problem("checks", fault, f"{error.remedy} {_advice(())}")) from error
     if required or is_named:
         return tuple(required)
-    names = yield from _names_on(queries, tip, ends)
+    names = _names_on(queries, tip, ends)
     near = tuple(map(Untrusted, names[:MAX_SUGGESTED]))
     fault = "names no check, and the base branch requires none"
     raise UsageError(Problem("checks", fault, _advice(names), near=near))
 
 
-def _names_on(
-    queries: Queries, commit: str | None, ends: float
-) -> Generator[Update, None, Sequence[str]]:
+def _names_on(queries: Queries, commit: str | None, ends: float) -> Sequence[str]:
     """Return the names of a commit's checks; none if GitHub does not report them."""
     if not commit:
         return ()
     try:
-        checks, _ = yield from queries.ask(lambda github: github.checks(commit), ends)
+        checks, _ = queries.ask(lambda github: github.checks(commit), ends)
     except GitHubError:
         return ()
     return sorted({check.name.text for check in checks if check.kind != "suite"})

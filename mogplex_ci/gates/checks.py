@@ -3,7 +3,7 @@ every check of that commit is complete.
 """
 
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import unique
 from math import inf
 from typing import Final
@@ -26,7 +26,7 @@ from mogplex_ci.gates.queries import LOOK_SECONDS
 from mogplex_ci.github_api import NO_COMMIT, Check, RequiredCheck
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.delivery import JudgedCheck
-from mogplex_ci.run.updates import ChecksAwaited, GateWarns, Update
+from mogplex_ci.run.updates import ChecksAwaited, GateWarns
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
@@ -101,7 +101,7 @@ class Checks(GateOutcome):
     )
 
 
-def judge_checks(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_checks(inspection: Inspection) -> GateFinding:
     """Wait until every check of the judged commit is complete and the required ones exist, and
     judge whether all passed.
     """
@@ -109,20 +109,20 @@ def judge_checks(inspection: Inspection) -> Generator[Update, None, GateFinding]
     if inspection.candidate.commit is None:
         return GateFinding(Checks.NO_COMMIT)
     judge = _ChecksJudge(inspection, inspection.candidate.commit)
-    finding = yield from judge.finding()
+    finding = judge.finding()
     if finding.outcome is Checks.PASSED:
-        yield from _warn_of_workflows(inspection)
+        _warn_of_workflows(inspection)
     return finding
 
 
-def _warn_of_workflows(inspection: Inspection) -> Generator[Update, None, None]:
+def _warn_of_workflows(inspection: Inspection) -> None:
     """Warn of a run that decides its own checks."""
     with contextlib.suppress(GitHubError):
         if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
             said = "the run changed .github/workflows/, so it decides its own checks"
             if inspection.inputs.protected_paths is None:
                 said += "; [[protected-paths]] can prevent that"
-            yield GateWarns(said)
+            inspection.sources.service.say(GateWarns(said))
 
 
 class _ChecksJudge:
@@ -144,7 +144,7 @@ class _ChecksJudge:
         self._knows_runs = True
         """False once GitHub has refused to list workflow runs."""
 
-    def finding(self) -> Generator[Update, None, GateFinding]:
+    def finding(self) -> GateFinding:
         """Return the finding once it is certain, or at the deadline. After a stop signal, return
         the failures so far.
 
@@ -152,7 +152,7 @@ class _ChecksJudge:
             StopRequested: a stop signal came, and nothing has failed.
         """
         try:
-            finding = yield from self._watch()
+            finding = self._watch()
         except StopRequested:
             if self._seen is None or not self._seen.failed:
                 raise
@@ -161,15 +161,15 @@ class _ChecksJudge:
         judged = tuple(JudgedCheck(check.name, check.conclusion) for check in leaves)
         return finding._replace(judged_checks=judged, required_checks=self._by_base)
 
-    def _watch(self) -> Generator[Update, None, GateFinding]:
+    def _watch(self) -> GateFinding:
         """Read the checks until the finding is certain, or the deadline has passed."""
         service = self._service
-        self._required = yield from self._all_required()
+        self._required = self._all_required()
         if not self._required.are_named:
             return GateFinding(Checks.NONE_NAMED)
         said_at = 0.0
         while True:
-            now = yield from self._listed(self._commit)
+            now = self._listed(self._commit)
             before, self._seen = self._seen, now
             time = service.now
             has_changed = before is None or now.state != before.state
@@ -177,24 +177,24 @@ class _ChecksJudge:
                 self._complete_since = None
             elif has_changed or self._complete_since is None:
                 self._complete_since = time
-            finding = yield from self._certain(now, time)
+            finding = self._certain(now, time)
             if finding is None and time + LOOK_SECONDS >= service.deadline:
-                finding = yield from self._out_of_time(now)
+                finding = self._out_of_time(now)
             if finding is not None:
                 return finding
             if has_changed or time >= said_at + SAY_SECONDS:
-                yield self._awaited(now)
+                self._inspection.sources.service.say(self._awaited(now))
                 said_at = time
             service.sleep_until(time + LOOK_SECONDS)
 
-    def _certain(self, now: CheckList, time: float) -> Generator[Update, None, GateFinding | None]:
+    def _certain(self, now: CheckList, time: float) -> GateFinding | None:
         """Return the finding if the read at ``time`` makes it certain, otherwise None. Two
         consecutive reads must agree, unless a check has failed and no ``repair`` needs the others.
         """
         since = self._complete_since
         is_settled = since is not None and since < time
         if now.failed and (is_settled or not self._inspection.inputs.repair):
-            return (yield from self._explained(now))
+            return self._explained(now)
         if since is None or not is_settled:
             return None
         skipped = self._required.without_success(now.leaves)
@@ -202,35 +202,35 @@ class _ChecksJudge:
             return _named(Checks.SKIPPED, skipped)
         missing = self._required.missing_in(now.leaves)
         if not missing:
-            return (yield from self._passed(now))
+            return self._passed(now)
         if time < since + MISSING_SECONDS:
             return None
         return _named(Checks.MISSING, missing)
 
-    def _out_of_time(self, now: CheckList) -> Generator[Update, None, GateFinding]:
+    def _out_of_time(self, now: CheckList) -> GateFinding:
         """Return the failed or incomplete checks at the deadline."""
         if now.failed:  # with ``repair`` the others were waited for
-            return (yield from self._explained(now))
+            return self._explained(now)
         missing = self._required.missing_in(now.leaves)
         if now.is_complete and not missing:
             return GateFinding(Checks.SEEN_ONCE)
         return _named(Checks.OPEN, [*_open_names(now), *missing])
 
-    def _passed(self, now: CheckList) -> Generator[Update, None, GateFinding]:
+    def _passed(self, now: CheckList) -> GateFinding:
         """Return that the checks passed, unless nothing succeeded, or only by the pusher's word."""
         successes = [check for check in now.leaves if check.conclusion == SUCCESS]
         if not successes:
             return GateFinding(Checks.NO_SUCCESS)
-        own = yield from self._own_word(now.leaves)
+        own = self._own_word(now.leaves)
         if own:
             return _named(Checks.OWN_WORD, [check.name.text for check in own])
         return GateFinding(Checks.PASSED, number=len(successes))
 
-    def _explained(self, now: CheckList) -> Generator[Update, None, GateFinding]:
+    def _explained(self, now: CheckList) -> GateFinding:
         """Return the failed checks with annotation titles, and whether one failed on the base
         before.
         """
-        also_red = yield from self._also_red(now.failed)
+        also_red = self._also_red(now.failed)
         return self._failed(now, also_red, _titles(now.failed, self._inspection))
 
     def _failed(
@@ -261,7 +261,7 @@ class _ChecksJudge:
             also_red=bool(also_red),
         )
 
-    def _also_red(self, failed: Sequence[Check]) -> Generator[Update, None, Mapping[str, str]]:
+    def _also_red(self, failed: Sequence[Check]) -> Mapping[str, str]:
         """Return the words for each check, by its id, that had failed on the base's tip, too, when
         the run was started, and not on the branch.
         """
@@ -277,15 +277,13 @@ class _ChecksJudge:
             return {}
         ends = self._service.now + EXPLAIN_SECONDS
         try:
-            history = yield from self._inspection.queries.ask(
-                lambda github: github.check_history(tip), ends
-            )
+            history = self._inspection.queries.ask(lambda github: github.check_history(tip), ends)
         except GitHubError:
             return {}
         words = f"also red on {baseline.base} at {tip[:7]}"
         return dict.fromkeys(red_before(suspects, history, since), words)
 
-    def _all_required(self) -> Generator[Update, None, ExpectedChecks]:
+    def _all_required(self) -> ExpectedChecks:
         """Return the checks that must exist and pass.
 
         Raises:
@@ -297,62 +295,60 @@ class _ChecksJudge:
         if patterns.required:
             ends = self._service.now + RULES_SECONDS
         try:
-            self._by_base = yield from inspection.required_checks(ends)
+            self._by_base = inspection.required_checks(ends)
         except GitHubError as error:
             if not patterns.required:
                 raise
-            yield GateWarns(
-                f"could not find out which checks the base branch requires: {error.cause}"
+            self._inspection.sources.service.say(
+                GateWarns(
+                    f"could not find out which checks the base branch requires: {error.cause}"
+                )
             )
         tip = inspection.branch_tip_before
         if tip:
-            self._red_on_branch = yield from self._failed_on(tip)
-        failed_since = yield from self._failed_since_start()
+            self._red_on_branch = self._failed_on(tip)
+        failed_since = self._failed_since_start()
         failed_before = self._red_on_branch | failed_since | inspection.failed_before
         return ExpectedChecks(self._by_base or (), patterns, failed_before)
 
-    def _failed_since_start(self) -> Generator[Update, None, frozenset[str]]:
+    def _failed_since_start(self) -> frozenset[str]:
         """Return the names of the checks that failed on other commits which the branch has had
         since the run was started, such as those of an earlier attempt's rounds.
         """
         inspection = self._inspection
-        moves = yield from inspection.own_moves()
+        moves = inspection.own_moves()
         base_tip = inspection.baseline.base_tip
         others = {NO_COMMIT, self._commit, inspection.branch_tip_before, base_tip}
         failed: frozenset[str] = frozenset()
         for commit in dict.fromkeys(tip for move in moves for tip in (move.before, move.after)):
             if commit in others:
                 continue
-            names = yield from self._failed_on(commit)
+            names = self._failed_on(commit)
             # The branch may have been made at an older commit of the base.
-            if names and not (yield from self._is_in_base(commit)):
+            if names and not (self._is_in_base(commit)):
                 failed |= names
         return failed
 
-    def _failed_on(self, commit: str) -> Generator[Update, None, frozenset[str]]:
+    def _failed_on(self, commit: str) -> frozenset[str]:
         """Return the names of the checks that failed on a commit."""
-        listed = yield from self._listed(commit)
+        listed = self._listed(commit)
         return frozenset(failed_names(listed.failed))
 
-    def _is_in_base(self, commit: str) -> Generator[Update, None, bool]:
+    def _is_in_base(self, commit: str) -> bool:
         """Return whether the base had a commit before the run was started."""
         base_tip = self._inspection.baseline.base_tip
         if not base_tip:
             return False
-        compared = yield from self._inspection.queries.ask(
-            lambda github: github.compare(base_tip, commit)
-        )
+        compared = self._inspection.queries.ask(lambda github: github.compare(base_tip, commit))
         return compared.ahead_by == 0
 
-    def _listed(self, commit: str) -> Generator[Update, None, CheckList]:
+    def _listed(self, commit: str) -> CheckList:
         """Return the checks of a commit that count, as they are now."""
         inspection = self._inspection
-        checks, are_all_listed = yield from inspection.queries.ask(
-            lambda github: github.checks(commit)
-        )
+        checks, are_all_listed = inspection.queries.ask(lambda github: github.checks(commit))
         superseded: set[int] = set()
         if any(check.app == ACTIONS and check.conclusion == "cancelled" for check in checks):
-            superseded = yield from self._superseded(commit)
+            superseded = self._superseded(commit)
         return list_checks(
             checks,
             inspection.sources.own_run,
@@ -361,16 +357,14 @@ class _ChecksJudge:
             are_all_listed=are_all_listed,
         )
 
-    def _superseded(self, commit: str) -> Generator[Update, None, set[int]]:
+    def _superseded(self, commit: str) -> set[int]:
         """Return the suites that newer runs of their workflows replaced. Without the right to read
         workflow runs there are none.
         """
         if not self._knows_runs:
             return set()
         try:
-            runs = yield from self._inspection.queries.ask(
-                lambda github: github.workflow_runs(commit)
-            )
+            runs = self._inspection.queries.ask(lambda github: github.workflow_runs(commit))
         except GitHubUnavailableError:
             raise
         except GitHubError:
@@ -378,7 +372,7 @@ class _ChecksJudge:
             return set()
         return set(superseded_suites(runs))
 
-    def _own_word(self, leaves: Sequence[Check]) -> Generator[Update, None, list[Check]]:
+    def _own_word(self, leaves: Sequence[Check]) -> list[Check]:
         """Return the checks of apps that pushed the branch or opened its pull request, if the
         others do not pass: a skipped one stands in for a required check, too. A check that the base
         requires of that very app is as good as another's.
@@ -390,15 +384,13 @@ class _ChecksJudge:
         ]
         if not by_apps or self._pass_without(by_apps, leaves):
             return []
-        apps = yield from self._own_apps()
+        apps = self._own_apps()
         if not apps:
             return []
         makers: dict[str, str] = {}
         if any(check.kind == "status" for check in by_apps):
             commit = self._commit
-            makers = yield from self._inspection.queries.ask(
-                lambda github: github.status_makers(commit)
-            )
+            makers = self._inspection.queries.ask(lambda github: github.status_makers(commit))
 
         def maker(check: Check) -> str | None:
             return makers.get(check.id) if check.kind == "status" else f"{check.app}[bot]"
@@ -414,7 +406,7 @@ class _ChecksJudge:
             self._required.missing_in(rest) or self._required.without_success(rest)
         )
 
-    def _own_apps(self) -> Generator[Update, None, set[str]]:
+    def _own_apps(self) -> set[str]:
         """Return the logins of apps that pushed the branch or opened its pull request. The one
         behind GitHub Actions runs everybody's workflows.
 
@@ -422,7 +414,7 @@ class _ChecksJudge:
             GitHubError: GitHub does not show who pushed the branch.
         """
         inspection = self._inspection
-        makers = yield from inspection.pushers()
+        makers = inspection.pushers()
         makers |= {item.opened_by for item in inspection.pull_requests}
         return {login for login in makers if login.endswith("[bot]")} - {f"{ACTIONS}[bot]"}
 

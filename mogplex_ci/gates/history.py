@@ -5,14 +5,13 @@ commit, B the base's tip before the run was started, NOW its tip when the run ha
 branch's tip before the run, or an earlier one, pushed to it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.gates.queries import Ask, all_moves_shown, moves_shown
 from mogplex_ci.github_api import NO_COMMIT, ChangedFile, Comparison, Move
-from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 _NEW_BRANCH: Final = ""
@@ -94,7 +93,7 @@ class History:
         self._wait = wait
         self._comparisons: dict[tuple[str, str], Comparison] = {}
 
-    def changes(self) -> Generator[Update, None, Changes]:
+    def changes(self) -> Changes:
         """Return the run's changes.
 
         Raises:
@@ -103,41 +102,41 @@ class History:
         """
         begin = self._begin
         if begin.base in ("", begin.branch):
-            return (yield from self._changes_without_base())
-        now = yield from self._base_now()
-        tip = yield from self._tip_before_pushes()
+            return self._changes_without_base()
+        now = self._base_now()
+        tip = self._tip_before_pushes()
         is_old_commit = self._commit in (tip, begin.branch_tip)
         if tip != _NEW_BRANCH:
-            since_tip = yield from self._compare(tip, self._commit)
-            if since_tip.is_descendant and not (yield from self._brings_base(now, tip, since_tip)):
+            since_tip = self._compare(tip, self._commit)
+            if since_tip.is_descendant and not (self._brings_base(now, tip, since_tip)):
                 own = PathList(_names(since_tip.files), since_tip.is_complete)
                 return Changes(now, own, own, is_old_commit=is_old_commit)
-        since_now = yield from self._list(now, tip)
-        since_noted = yield from self._list(begin.base_tip, tip)
+        since_now = self._list(now, tip)
+        since_noted = self._list(begin.base_tip, tip)
         changes = Changes(now, since_now, since_noted, is_old_commit=is_old_commit)
         if set(since_noted.paths) <= set(since_now.paths) and since_noted.is_complete:
             return changes
-        return (yield from self._without_approved(changes))
+        return self._without_approved(changes)
 
-    def _changes_without_base(self) -> Generator[Update, None, Changes]:
+    def _changes_without_base(self) -> Changes:
         """Compare with the branch's tip before the run: the branch is its own base."""
         tip = self._begin.branch_tip
         if tip:
-            since_tip = yield from self._compare(tip, self._commit)
+            since_tip = self._compare(tip, self._commit)
             if since_tip.is_descendant:
                 own = PathList(_names(since_tip.files), since_tip.is_complete)
                 return Changes("", own, own, is_old_commit=self._commit == tip)
         raise GitHubError("no comparison shows the run's changes", remedy=_OWN_BRANCH)
 
-    def _base_now(self) -> Generator[Update, None, str]:
+    def _base_now(self) -> str:
         """Return NOW; B if the base is gone."""
         base = self._begin.base
-        tip = yield from self._ask(lambda github: github.tip(base))
+        tip = self._ask(lambda github: github.tip(base))
         if tip is None and not self._begin.base_tip:
             raise GitHubError("GitHub does not have the base branch", remedy=_NAME_BASE)
         return tip or self._begin.base_tip
 
-    def _tip_before_pushes(self) -> Generator[Update, None, str]:
+    def _tip_before_pushes(self) -> str:
         """Return T, or ``_NEW_BRANCH`` if there was no such branch or that is unknown.
 
         It is the branch's tip before the first push by an account that pushed the branch since the
@@ -146,7 +145,7 @@ class History:
         """
         if self._begin.branch_tip == _NEW_BRANCH:
             return _NEW_BRANCH
-        moves = yield from self._moves_of_branch()
+        moves = self._moves_of_branch()
         if moves is None:
             return _NEW_BRANCH
         pushers = self._pushers(moves)
@@ -158,73 +157,71 @@ class History:
         first = own[-1].before
         return _NEW_BRANCH if first == NO_COMMIT else first
 
-    def _brings_base(
-        self, now: str, tip: str, since_tip: Comparison
-    ) -> Generator[Update, None, bool]:
+    def _brings_base(self, now: str, tip: str, since_tip: Comparison) -> bool:
         """Return whether the commit holds commits of the base that T lacks."""
-        own = yield from self._compare(now, self._commit)
-        own_before = yield from self._compare(now, tip)
+        own = self._compare(now, self._commit)
+        own_before = self._compare(now, tip)
         return own.ahead_by - own_before.ahead_by != since_tip.ahead_by
 
-    def _list(self, base: str, tip: str) -> Generator[Update, None, PathList]:
+    def _list(self, base: str, tip: str) -> PathList:
         """Return the paths that are the run's, compared with one tip of the base."""
-        after = yield from self._changed_since(base, self._commit)
+        after = self._changed_since(base, self._commit)
         if tip == _NEW_BRANCH:
             return PathList(_names(after.files), after.is_complete)
-        before = yield from self._changed_since(base, tip)
+        before = self._changed_since(base, tip)
         differing, alike = _sorted_out(before.files, after.files)
         is_complete = before.is_complete and after.is_complete
         if alike and before.merge_base != after.merge_base:
             # A file may be the same, and the base's version that it replaces a different one.
-            differing += yield from self._replacing_others(alike, before, after)
+            differing += self._replacing_others(alike, before, after)
         return PathList(_names(differing), is_complete)
 
     def _replacing_others(
         self, files: list[ChangedFile], before: Comparison, after: Comparison
-    ) -> Generator[Update, None, list[ChangedFile]]:
+    ) -> list[ChangedFile]:
         """Return the files in which the merge bases of two comparisons differ."""
-        forth = yield from self._compare(before.merge_base, after.merge_base)
-        back = yield from self._compare(after.merge_base, before.merge_base)
+        forth = self._compare(before.merge_base, after.merge_base)
+        back = self._compare(after.merge_base, before.merge_base)
         if not (forth.is_complete and back.is_complete):
             return files
         moved = set(_names((*forth.files, *back.files)))
         return [file for file in files if moved & {file.path, file.previous_path}]
 
-    def _without_approved(self, changes: Changes) -> Generator[Update, None, Changes]:
+    def _without_approved(self, changes: Changes) -> Changes:
         """Return the changes, without B's list if people approved the base's new commits."""
-        if not (yield from self._requires_approval()):
+        if not (self._requires_approval()):
             return changes
         changes = changes._replace(requires_approval=True)
         now = changes.base_now
-        compared = yield from self._compare(now, self._commit)
+        compared = self._compare(now, self._commit)
         if compared.ahead_by == 0:  # the base holds the commit
             return changes
-        taken_in = yield from self._compare(self._begin.base_tip, compared.merge_base)
+        taken_in = self._compare(self._begin.base_tip, compared.merge_base)
         if taken_in.ahead_by == 0:
             return changes
-        return changes._replace(is_approved=(yield from self._is_moved_by_people(now)))
+        return changes._replace(is_approved=(self._is_moved_by_people(now)))
 
-    def _requires_approval(self) -> Generator[Update, None, bool]:
+    def _requires_approval(self) -> bool:
         """Return whether the base requires that a person approves a change."""
         base = self._begin.base
         try:
-            return (yield from self._ask(lambda github: github.requires_approval(base)))
+            return self._ask(lambda github: github.requires_approval(base))
         except GitHubUnavailableError:
             raise
         except GitHubError:
             return False
 
-    def _is_moved_by_people(self, now: str) -> Generator[Update, None, bool]:
+    def _is_moved_by_people(self, now: str) -> bool:
         """Return whether GitHub's activity leads from B to NOW without a gap, and each move is a
         person's who did not push the branch.
         """
         begin = self._begin
-        own = yield from self._moves_of_branch()
+        own = self._moves_of_branch()
         if own is None:
             return False
         pushers = self._pushers(own)
         while True:
-            listed = yield from moves_shown(self._ask, begin.base, begin.since)
+            listed = moves_shown(self._ask, begin.base, begin.since)
             if listed is None:
                 return False
             chain = _chain(listed, begin.base_tip, now)
@@ -233,12 +230,12 @@ class History:
             if not self._wait():
                 return False
 
-    def _moves_of_branch(self) -> Generator[Update, None, list[Move] | None]:
+    def _moves_of_branch(self) -> list[Move] | None:
         """Return all moves of the branch, the newest first; None if GitHub does not show who pushed
         the commit, also after some time.
         """
         while True:
-            moves = yield from all_moves_shown(self._ask, self._begin.branch)
+            moves = all_moves_shown(self._ask, self._begin.branch)
             if moves is None:
                 return None
             is_shown = any(move.after == self._commit for move in moves)
@@ -256,19 +253,19 @@ class History:
         # run's.
         return {move.actor for move in since if move.after != begin.branch_tip}
 
-    def _changed_since(self, base: str, head: str) -> Generator[Update, None, Comparison]:
+    def _changed_since(self, base: str, head: str) -> Comparison:
         """Return a comparison that lists every change that merging ``head`` into ``base`` makes.
 
         Raises:
             GitHubError: the two have several merge bases. GitHub compares with one of them, and
                 omits the differences from the others.
         """
-        compared = yield from self._compare(base, head)
+        compared = self._compare(base, head)
         merge_base = compared.merge_base
         if merge_base in (base, head):
             return compared
         # Every common ancestor is in the history of the only merge base.
-        since_merge_base = yield from self._compare(merge_base, head)
+        since_merge_base = self._compare(merge_base, head)
         if since_merge_base.ahead_by == compared.ahead_by:
             return compared
         branch = self._begin.branch
@@ -278,9 +275,9 @@ class History:
             remedy=f"Merge {name} into {branch} and re-run the [[job]].",
         )
 
-    def _compare(self, base: str, head: str) -> Generator[Update, None, Comparison]:
+    def _compare(self, base: str, head: str) -> Comparison:
         if (base, head) not in self._comparisons:
-            compared = yield from self._ask(lambda github: github.compare(base, head))
+            compared = self._ask(lambda github: github.compare(base, head))
             self._comparisons[base, head] = compared
         return self._comparisons[base, head]
 

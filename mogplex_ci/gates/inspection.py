@@ -1,6 +1,6 @@
 """The inspection of one run: the inputs of its judges, and their findings so far."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
@@ -12,7 +12,6 @@ from mogplex_ci.gates.queries import Queries, Sources
 from mogplex_ci.github_api import NO_COMMIT, Check, Move, PullRequest, RequiredCheck
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.delivery import Delivery, JudgedCheck
-from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 _BY_HAND: Final = "Check the branch by hand."
@@ -110,7 +109,7 @@ class Inspection(NamedTuple):
         best += [*with_commit, *(item for item in own if item.is_open)]
         return best[0] if best else None
 
-    def own_moves(self) -> Generator[Update, None, list[Move]]:
+    def own_moves(self) -> list[Move]:
         """Return the moves of the branch since the first run was started, the newest first; none if
         GitHub does not show them.
         """
@@ -118,9 +117,9 @@ class Inspection(NamedTuple):
         since = self.baseline.since
         if branch is None or since is None:
             return []
-        return (yield from self.queries.moves_since(branch, since))
+        return self.queries.moves_since(branch, since)
 
-    def pushers(self) -> Generator[Update, None, set[str]]:
+    def pushers(self) -> set[str]:
         """Return the accounts that pushed the branch since the first run was started. A deletion is
         not a push.
 
@@ -130,7 +129,7 @@ class Inspection(NamedTuple):
         candidate = self.candidate
         is_pushed = candidate.commit != self.branch_tip_before
         while True:
-            moves = yield from self.own_moves()
+            moves = self.own_moves()
             is_shown = not is_pushed or any(move.after == candidate.commit for move in moves)
             pushers = {move.actor for move in moves if move.after != NO_COMMIT}
             if is_shown and "" not in pushers:
@@ -138,7 +137,7 @@ class Inspection(NamedTuple):
             if not self.queries.wait_to_settle(candidate.known_at):
                 raise GitHubError("GitHub does not show who pushed the branch", remedy=_BY_HAND)
 
-    def required_checks(self, ends: float) -> Generator[Update, None, tuple[RequiredCheck, ...]]:
+    def required_checks(self, ends: float) -> tuple[RequiredCheck, ...]:
         """Return the checks that the base requires: as it did before the run was started, if they
         were read then. GitHub is queried until ``ends``, a time of the clock.
 
@@ -148,10 +147,10 @@ class Inspection(NamedTuple):
         base = self.baseline.base
         if self.baseline.required is not None or not base:
             return self.baseline.required or ()
-        found = yield from self.queries.ask(lambda github: github.required_checks(base), ends)
+        found = self.queries.ask(lambda github: github.required_checks(base), ends)
         return tuple(found)
 
-    def is_merged_well(self, item: PullRequest) -> Generator[Update, None, bool]:
+    def is_merged_well(self, item: PullRequest) -> bool:
         """Return whether a merged pull request counts as an open one: it merged the judged commit,
         and someone merged it who did not push the branch.
 
@@ -160,8 +159,8 @@ class Inspection(NamedTuple):
         """
         if item.merged_at is None or item.head.commit != self.candidate.commit:
             return False
-        merged = yield from self.queries.ask(lambda github: github.pull_request(item.number))
-        pushers = yield from self.pushers()
+        merged = self.queries.ask(lambda github: github.pull_request(item.number))
+        pushers = self.pushers()
         return bool(merged.merged_by) and bool(pushers) and merged.merged_by not in pushers
 
     @property

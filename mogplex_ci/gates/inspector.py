@@ -1,7 +1,5 @@
 """Who inspects the runs of one task, from before the first start to the last round."""
 
-from collections.abc import Generator
-
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.gates.baseline import Baseline, Notary
@@ -38,14 +36,14 @@ class Inspector:
         """Give GitHub's connections back."""
         self.queries.close()
 
-    def watch(self, update: Update) -> Generator[Update, None, None]:
+    def watch(self, update: Update) -> None:
         """Note the baseline before the first run works; that of a retry or a later round stays."""
         match update:
             case Starting():
                 self.queries.connect(update.repo)
                 github = self.queries.github
                 if github is not None and self._round == 0 and self.baseline.since is None:
-                    self.baseline = yield from self._notary.before_start(github, update.repo)
+                    self.baseline = self._notary.before_start(github, update.repo)
             case Started():
                 was_there = update.joined or update.may_be_earlier
                 self._had_ended = was_there and update.run.is_terminal
@@ -56,13 +54,9 @@ class Inspector:
                 if was_there:
                     self.baseline = self.baseline.of_joined_run(self.inputs, update.run)
                 elif github is not None:
-                    self.baseline = yield from self._notary.at_start(
-                        self.baseline, github, update.run
-                    )
+                    self.baseline = self._notary.at_start(self.baseline, github, update.run)
 
-    def inspect(
-        self, details: RunDetails, failed_before: frozenset[str]
-    ) -> Generator[Update, None, Inspection]:
+    def inspect(self, details: RunDetails, failed_before: frozenset[str]) -> Inspection:
         """Return the inspection of a run that has succeeded. ``failed_before``: names of the checks
         that failed in earlier rounds.
 
@@ -79,7 +73,7 @@ class Inspector:
         if github is None:
             candidate = candidate._replace(commit=details.commit)
         else:
-            candidate = yield from self._delivered(candidate)
+            candidate = self._delivered(candidate)
         self.inspection = Inspection(
             self.inputs,
             self.sources,
@@ -102,20 +96,20 @@ class Inspector:
         """The newest run's delivery; None before it was inspected."""
         return None if self.inspection is None else self.inspection.delivery
 
-    def _delivered(self, candidate: Candidate) -> Generator[Update, None, Candidate]:
+    def _delivered(self, candidate: Candidate) -> Candidate:
         """Return the candidate with GitHub's facts about it."""
         queries = self.queries
-        candidate = yield from with_commit(candidate, self.inputs, self.baseline, queries)
+        candidate = with_commit(candidate, self.inputs, self.baseline, queries)
         candidate = candidate._replace(known_at=self.sources.service.now)
         if candidate.commit_error is not None:
             return candidate
         if candidate.commit is not None:
             try:
-                self.baseline = yield from self._notary.from_activity(
+                self.baseline = self._notary.from_activity(
                     self.baseline, candidate.branch, candidate.details.run
                 )
             except GitHubError as error:
                 candidate = candidate._replace(changes=error)
             else:
-                candidate = yield from candidate.with_changes(self.baseline, queries)
-        return (yield from candidate.with_pull_requests(queries))
+                candidate = candidate.with_changes(self.baseline, queries)
+        return candidate.with_pull_requests(queries)

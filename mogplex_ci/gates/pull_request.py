@@ -1,6 +1,5 @@
 """The judges of ``require: pull-request`` and of the branch, which is judged last."""
 
-from collections.abc import Generator
 from enum import unique
 from typing import Final
 
@@ -11,7 +10,6 @@ from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
 from mogplex_ci.github_api import PullRequest
 from mogplex_ci.run.delivery import is_own_pull_request
-from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
 
 _WHO_PUSHED: Final = "Find out who pushed to the branch, and run the [[job]] again."
@@ -74,7 +72,7 @@ class BranchIs(GateOutcome):
     )
 
 
-def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_pull_request(inspection: Inspection) -> GateFinding:
     """Judge whether a pull request is open that would merge the judged commit into the base."""
     if inspection.queries.github is None:
         return _told_pull_request(inspection)
@@ -83,9 +81,9 @@ def judge_pull_request(inspection: Inspection) -> Generator[Update, None, GateFi
     if candidate.branch is None or candidate.commit is None:
         return GateFinding(_missing(inspection))
     while True:
-        own = yield from own_pull_requests(candidate, inspection.queries)
+        own = own_pull_requests(candidate, inspection.queries)
         for item in own:
-            outcome = yield from _fits(item, inspection)
+            outcome = _fits(item, inspection)
             if outcome is not None:
                 return GateFinding(outcome, items=(item.url,), pull_requests=own)
         is_open = [item for item in own if item.is_open]
@@ -103,16 +101,14 @@ def _missing(inspection: Inspection) -> PullRequestIs:
     return PullRequestIs.NOTHING if inspection.is_unchanged else PullRequestIs.MISSING
 
 
-def _fits(
-    item: PullRequest, inspection: Inspection
-) -> Generator[Update, None, PullRequestIs | None]:
+def _fits(item: PullRequest, inspection: Inspection) -> PullRequestIs | None:
     """Return how a pull request holds the judged commit, if it does."""
     if item.base != inspection.baseline.base:
         return None
     if item.is_open:
         has_commit = item.head.commit == inspection.candidate.commit
         return PullRequestIs.OPEN if has_commit else None
-    is_merged = yield from inspection.is_merged_well(item)
+    is_merged = inspection.is_merged_well(item)
     return PullRequestIs.MERGED if is_merged else None
 
 
@@ -129,7 +125,7 @@ def _told_pull_request(inspection: Inspection) -> GateFinding:
     return GateFinding(PullRequestIs.TOLD if is_own else PullRequestIs.FOREIGN, items=(url,))
 
 
-def judge_branch(inspection: Inspection) -> Generator[Update, None, GateFinding]:
+def judge_branch(inspection: Inspection) -> GateFinding:
     """Judge whether the judged commit is still the tip of the branch, and still that of the pull
     request if one is required.
     """
@@ -143,15 +139,15 @@ def judge_branch(inspection: Inspection) -> Generator[Update, None, GateFinding]
     pull_requests = None
     known = inspection.pull_request
     if PULL_REQUEST.name in inspection.inputs.gates and known is not None:
-        item = yield from queries.ask(lambda github: github.pull_request(known.number))
+        item = queries.ask(lambda github: github.pull_request(known.number))
         pull_requests = (item,)
-        is_merged = yield from inspection.is_merged_well(item)
+        is_merged = inspection.is_merged_well(item)
         if not item.is_open and not is_merged:
             return GateFinding(BranchIs.CLOSED, items=(item.url,), pull_requests=pull_requests)
         if item.base != inspection.baseline.base:
             items = (item.url, Untrusted(item.base))
             return GateFinding(BranchIs.RETARGETED, items=items, pull_requests=pull_requests)
-    tip = yield from queries.ask(lambda github: github.tip(branch))
+    tip = queries.ask(lambda github: github.tip(branch))
     if tip == candidate.commit:
         outcome = BranchIs.NONE if tip is None else BranchIs.UNMOVED
         return GateFinding(outcome, pull_requests=pull_requests)

@@ -1,6 +1,6 @@
 """Queries of gates to GitHub: the client of the run's repository, and the patience with it."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import inf
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -10,7 +10,6 @@ from mogplex_ci.github_api import BEGINNING_OF_TIME, GitHubApi, Move
 from mogplex_ci.models import Repo
 from mogplex_ci.run.delivery import GITHUB
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ _RAISE_TIMEOUT: Final = "Raise [[timeout]]."
 class Ask(Protocol):
     """Queries GitHub until it responds."""
 
-    def __call__(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
+    def __call__(self, call: Callable[[GitHubApi], T]) -> T:
         """Return the result of ``call``."""
         ...
 
@@ -83,7 +82,7 @@ class Queries:
         remedy = _NO_REPOSITORY if self._has_token else _NO_TOKEN
         return GitHubError("no event says so, and GitHub was not queried", remedy=remedy)
 
-    def ask(self, call: Callable[[GitHubApi], T], ends: float = inf) -> Generator[Update, None, T]:
+    def ask(self, call: Callable[[GitHubApi], T], ends: float = inf) -> T:
         """Return the result of ``call``, which is repeated until GitHub responds, or until the
         deadline or ``ends``, a time of the clock.
 
@@ -97,20 +96,20 @@ class Queries:
         service = self._sources.service
         had_time = service.deadline - service.now >= LEAST_ASKING_SECONDS
         try:
-            return (yield from service.answer_to(lambda left: call(github.within(left)), ends))
+            return service.answer_to(lambda left: call(github.within(left)), ends)
         except GitHubUnavailableError as error:
             if had_time:
                 raise
             raise GitHubUnavailableError(_NO_TIME, remedy=_RAISE_TIMEOUT) from error
 
-    def moves_since(self, branch: str, since: datetime) -> Generator[Update, None, list[Move]]:
+    def moves_since(self, branch: str, since: datetime) -> list[Move]:
         """Return the moves of a branch since a time, the newest first; none if GitHub does not show
         them.
 
         Raises:
             GitHubTooMuchError: there are more than are read.
         """
-        moves = yield from moves_shown(self.ask, branch, since)
+        moves = moves_shown(self.ask, branch, since)
         return [move for move in moves or () if move.at >= since]
 
     def wait_to_settle(self, known_at: float) -> bool:
@@ -125,9 +124,7 @@ class Queries:
         return True
 
 
-def moves_shown(
-    ask: Ask, branch: str, since: datetime
-) -> Generator[Update, None, list[Move] | None]:
+def moves_shown(ask: Ask, branch: str, since: datetime) -> list[Move] | None:
     """Return the moves of a branch since a time, and the last one before it if GitHub still lists
     that, the newest first; None if GitHub does not show them.
 
@@ -135,18 +132,18 @@ def moves_shown(
         GitHubTooMuchError: there are more than are read.
     """
     try:
-        return (yield from ask(lambda github: github.moves(branch, since)))
+        return ask(lambda github: github.moves(branch, since))
     except (GitHubUnavailableError, GitHubTooMuchError):
         raise
     except GitHubError:  # such as an older GitHub Enterprise Server
         return None
 
 
-def all_moves_shown(ask: Ask, branch: str) -> Generator[Update, None, list[Move] | None]:
+def all_moves_shown(ask: Ask, branch: str) -> list[Move] | None:
     """Return all moves of a branch, the newest first; None if GitHub does not show them, or has
     more than are read: the first ones matter.
     """
     try:
-        return (yield from moves_shown(ask, branch, BEGINNING_OF_TIME))
+        return moves_shown(ask, branch, BEGINNING_OF_TIME)
     except GitHubTooMuchError:
         return None

@@ -1,6 +1,6 @@
 """The judge of each gate."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from mogplex_ci import gate_kinds
@@ -10,11 +10,8 @@ from mogplex_ci.gates.checks import judge_checks
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.gates.outcome import GateFinding
 from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
-from mogplex_ci.run.updates import Update
 
-JUDGES: Final[
-    Mapping[gate_kinds.GateKind, Callable[[Inspection], Generator[Update, None, GateFinding]]]
-] = {
+JUDGES: Final[Mapping[gate_kinds.GateKind, Callable[[Inspection], GateFinding]]] = {
     gate_kinds.CHANGE: judge_change,
     gate_kinds.PULL_REQUEST: judge_pull_request,
     gate_kinds.ALLOWED_PATHS: judge_allowed_paths,

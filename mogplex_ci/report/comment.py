@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.api.retry import finish, retrying
+from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
@@ -102,10 +102,8 @@ class Comment:
                     self._issue, f"{_marker(self._key, run)}\n{text}", self._id
                 )
 
-        finish(
-            retrying(
-                write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop
-            )
+        retrying(
+            write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop
         )
 
     def _take_over(self, github: GitHubApi) -> None:

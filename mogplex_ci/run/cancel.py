@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
-from mogplex_ci.api.retry import Backoff, finish, retrying
+from mogplex_ci.api.retry import Backoff, retrying
 from mogplex_ci.models import Cancelled, Run, UnansweredStart
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
@@ -188,13 +188,10 @@ def _within(budget: Budget, clock: Clock, call: Callable[[float], T]) -> T:
     leaves time for a second request.
     """
     pauses = Backoff(clock, first=FIRST_CANCEL_PAUSE, longest=budget.longest_pause)
-    return finish(
-        retrying(
-            call,
-            clock=clock,
-            deadline=clock.monotonic() + budget.seconds,
-            backoff=pauses,
-            longest_call=min(budget.seconds, budget.longest_call),
-            insists=True,
-        )
+    return retrying(
+        lambda left: call(min(left, budget.longest_call)),
+        clock=clock,
+        deadline=clock.monotonic() + budget.seconds,
+        backoff=pauses,
+        insists=True,
     )

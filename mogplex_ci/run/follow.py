@@ -5,7 +5,7 @@ One loop takes the news of a source. Every event is reported once, from whatever
 are in docs/maintaining/faults.md.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -19,7 +19,6 @@ from mogplex_ci.run.feed import FIRST_KINDS, Feed
 from mogplex_ci.run.news import Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Stop
 
 LAST_CHECK_SECONDS: Final = 1.0
@@ -83,8 +82,8 @@ class Follower:
         which more is missed.
         """
 
-    def follow(self, deadline: float, *, asks_commit: bool = True) -> Generator[Update, None, None]:
-        """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
+    def follow(self, deadline: float, *, asks_commit: bool = True) -> None:
+        """Say what happens until the run has ended or paused, or ``deadline``. Then comes ``end``.
 
         ``asks_commit``: see ``_ask_commit``. Without it, the commit comes with the last reading of
         the events or not at all.
@@ -96,29 +95,27 @@ class Follower:
         service = self._service
         interval = self._interval
         service.deadline = deadline
-        yield from self._name_status()
+        self._name_status()
         if not self._is_polled:
             with closing(
                 Stream(service, self._feed, self._checks, interval.before_stream())
             ) as stream:
-                failed = yield from self._take_news(
-                    stream, self._last_check_at, lambda: self._is_over
-                )
+                failed = self._take_news(stream, self._last_check_at, lambda: self._is_over)
             if failed is not None:
                 service.client.has_no_stream = failed.reason
-                yield failed
+                self._service.say(failed)
         if self._is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
-            yield from self._take_news(polls, self._last_check_at, lambda: self._is_over)
+            self._take_news(polls, self._last_check_at, lambda: self._is_over)
         if not self._is_over:
-            yield from self._check_once_more()
+            self._check_once_more()
         if self._is_over:
             ended = service.now
-            yield from self._read_late_events()
+            self._read_late_events()
             if asks_commit:
-                yield from self._ask_commit(ended)
+                self._ask_commit(ended)
 
-    def read_to_end(self, run: Run, *, asks_commit: bool) -> Generator[Update, None, None]:
+    def read_to_end(self, run: Run, *, asks_commit: bool) -> None:
         """Report the news that came with the end of ``run``, which was learned by cancelling it.
         Then comes ``end``.
 
@@ -126,12 +123,12 @@ class Follower:
             StopRequested: a stop signal came.
         """
         ended = self._service.now
-        yield from self._on_run(run)
-        yield from self._read_late_events()
+        self._on_run(run)
+        self._read_late_events()
         if asks_commit:
-            yield from self._ask_commit(ended)
+            self._ask_commit(ended)
 
-    def show_rest(self, seconds: float) -> Generator[Update, None, None]:
+    def show_rest(self, seconds: float) -> None:
         """Report the events that the service has already, after a stop signal. Then comes ``end``.
 
         Without an answer in time, skip them.
@@ -144,18 +141,18 @@ class Follower:
             self._service.stop = Stop()
             self._service.deadline = self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
-                yield from self._note_gap()
-            yield from self._on_events(page.events)
-            yield from self._on_run(page.run)
+                self._note_gap()
+            self._on_events(page.events)
+            self._on_run(page.run)
 
-    def end(self) -> Generator[Update, None, updates.Ended]:
+    def end(self) -> updates.Ended:
         """Report the last update, and return it. A message is complete at the end of its run, but
         not of one that was cancelled.
         """
         is_complete = self.run.is_paused or self.run.status in ("success", "failed")
         last = self.timeline.end() if is_complete else []
         ended = updates.Ended(self.run, self.health.trouble, tuple(last), is_complete)
-        yield ended
+        self._service.say(ended)
         return ended
 
     @property
@@ -172,7 +169,7 @@ class Follower:
 
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
-    ) -> Generator[Update, None, updates.Polling | None]:
+    ) -> updates.Polling | None:
         """Take news until there is enough, time is up, or the stream is of no use; return why it is
         not.
         """
@@ -181,48 +178,50 @@ class Follower:
                 beat = inf if self._is_over else self._heartbeat_at
                 news = source.next(min(until, beat))
             except MogplexError as error:
-                yield from self._on_trouble(error)
+                self._on_trouble(error)
                 continue
             if isinstance(news, updates.Polling):
                 return news
             if news is not None:
-                yield from self._on_news(news)
-            yield from self._run_timers()
+                self._on_news(news)
+            self._run_timers()
         return None
 
-    def _on_news(self, news: StreamNews | Run | EventPage) -> Iterator[Update]:
+    def _on_news(self, news: StreamNews | Run | EventPage) -> None:
         match news:
             case StreamNews(
                 (), ()
             ):  # events on an open stream do not show that the API is available
-                yield from self._recover()
+                self._recover()
             case StreamNews():
                 for run in news.runs:
-                    yield from self._on_run(run)
-                yield from self._on_events(news.events)
+                    self._on_run(run)
+                self._on_events(news.events)
             case Run():
-                yield from self._recover()
-                yield from self._on_run(news)
+                self._recover()
+                self._on_run(news)
             case EventPage():
-                yield from self._recover()
-                yield from self._on_page(news)
+                self._recover()
+                self._on_page(news)
             case _:
                 assert_never(news)
 
-    def _run_timers(self) -> Iterator[Update]:
+    def _run_timers(self) -> None:
         """Send a heartbeat if one is due."""
         now = self._service.now
         if now >= self._heartbeat_at and not self._is_over:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield updates.Heartbeat(
-                self.run,
-                self._service.elapsed,
-                now - self._changed_at,
-                unread_for=self.health.troubled_for(now),
-                writing=self.timeline.writing,
+            self._service.say(
+                updates.Heartbeat(
+                    self.run,
+                    self._service.elapsed,
+                    now - self._changed_at,
+                    unread_for=self.health.troubled_for(now),
+                    writing=self.timeline.writing,
+                )
             )
 
-    def _check_once_more(self) -> Generator[Update, None, None]:
+    def _check_once_more(self) -> None:
         """Check the run just before the deadline, and ignore the result if the run continues."""
         deadline = self._service.deadline
         may_ask_at = max(self._last_check_at, self._checks.not_before)
@@ -230,13 +229,13 @@ class Follower:
         if self._service.now >= deadline:
             return
         try:
-            yield from self._on_news(self._service.run(self.run.id))
+            self._on_news(self._service.run(self.run.id))
         except MogplexError as error:
-            yield from self._on_trouble(error)
+            self._on_trouble(error)
         if not self._is_over:
             self._service.sleep_until(deadline)
 
-    def _read_late_events(self) -> Generator[Update, None, None]:
+    def _read_late_events(self) -> None:
         """Read the events that are written after the terminal status, until there are no more, for
         up to two seconds.
 
@@ -255,7 +254,7 @@ class Follower:
             if self._has_last:
                 seconds = sum(LATE_EVENT_PAUSES)
             try:
-                page = yield from service.answer_to(
+                page = service.answer_to(
                     lambda left: service.client.events(
                         self.run.id, seen=self._feed.seen, timeout=left
                     ),
@@ -263,10 +262,10 @@ class Follower:
                 )
             except MogplexError as error:
                 if not self._has_last:
-                    yield from self._note_missing(f"{_UNREAD}: {error.cause}")
+                    self._note_missing(f"{_UNREAD}: {error.cause}")
                 break
             asked_at = service.now
-            yield from self._on_page(page)
+            self._on_page(page)
             is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
             if self._changed_at < asked_at and is_quiet and self._has_last:
                 break
@@ -276,7 +275,7 @@ class Follower:
         """Whether the event that ends the run was seen, or cannot be."""
         return self._feed.lists_newest is False or self._feed.end_seen
 
-    def _ask_commit(self, ended: float) -> Generator[Update, None, None]:
+    def _ask_commit(self, ended: float) -> None:
         """Ask once more for the run that ended at the time ``ended`` if the commit that it pushed
         is not known: the service records it soon after the end, or never.
         """
@@ -291,23 +290,23 @@ class Follower:
                 run = service.client.run(run.id, timeout=COMMIT_SECONDS)
         except MogplexError:
             return  # the commit stays unknown
-        yield from self._on_run(run)
+        self._on_run(run)
 
-    def _on_page(self, page: EventPage) -> Iterator[Update]:
+    def _on_page(self, page: EventPage) -> None:
         """Report the news of ``page``, in their order."""
         self._enter_segment_of(page.run)
         if self._feed.is_gap_before(page):
-            yield from self._fill_gap_before(page)
+            self._fill_gap_before(page)
         if self._feed.is_gap_before(page):
-            yield from self._note_gap()
+            self._note_gap()
         if not page.run.is_terminal and not page.run.is_paused:
-            yield from self._on_run(page.run)
-        yield from self._on_events(page.events)
-        yield from self._on_run(page.run)  # events come before the end
+            self._on_run(page.run)
+        self._on_events(page.events)
+        self._on_run(page.run)  # events come before the end
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
-            yield from self._learn_which_are_listed(page)
+            self._learn_which_are_listed(page)
 
-    def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
+    def _fill_gap_before(self, page: EventPage) -> None:
         """Report the events between those that were seen and those of ``page``, if a stream sends
         them in time.
 
@@ -326,12 +325,10 @@ class Follower:
             suppress(MogplexError),
             closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream,
         ):
-            failed = yield from self._take_news(
-                stream, until, lambda: not self._feed.is_gap_before(page)
-            )
+            failed = self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
             self._can_fill_gaps = failed is None
 
-    def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
+    def _learn_which_are_listed(self, page: EventPage) -> None:
         """Find out which events a full page holds.
 
         Older servers return the first ones, so their pages begin with the run's acceptance; asked
@@ -346,24 +343,24 @@ class Follower:
             return  # the next full page asks again
         self._feed.lists_newest = not one or one[0].id != page.events[0].id
         if not self._feed.lists_newest:
-            yield from self._note_missing(_FIRST_ONLY)
+            self._note_missing(_FIRST_ONLY)
 
-    def _note_gap(self) -> Iterator[Update]:
+    def _note_gap(self) -> None:
         """Report that events before the next ones are missing."""
         self._miss_message()
-        yield from self._note_missing(_UNLISTED)
+        self._note_missing(_UNLISTED)
 
     def _miss_message(self) -> None:
         """Show no message of which the beginning or a part was not seen."""
         self.timeline.miss_message()
         self._is_after_gap = True
 
-    def _note_missing(self, why: str) -> Iterator[Update]:
+    def _note_missing(self, why: str) -> None:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
-            yield updates.EventsMissing(self.run, why)
+            self._service.say(updates.EventsMissing(self.run, why))
 
-    def _on_events(self, events: Iterable[Event]) -> Iterator[Update]:
+    def _on_events(self, events: Iterable[Event]) -> None:
         """Report those of ``events`` that were not seen before."""
         is_first = not self._feed.seen
         arrived = self._feed.take(events)
@@ -377,11 +374,11 @@ class Follower:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
-        yield from self._report(arrived)
+        self._report(arrived)
         if self._feed.lacks_beginning:
-            yield from self._note_missing(_UNLISTED)
+            self._note_missing(_UNLISTED)
 
-    def _report(self, events: Sequence[Event]) -> Iterator[Update]:
+    def _report(self, events: Sequence[Event]) -> None:
         """Report new events, a few at a time: however large they are, each time takes a fraction of
         a second.
 
@@ -392,7 +389,7 @@ class Follower:
             if at > 0:
                 self._service.stop.check()
             if at > 0 and self._service.now > self._service.deadline:
-                yield from self._note_missing("the timeout left no time to show the last events")
+                self._note_missing("the timeout left no time to show the last events")
                 break
             some = tuple(events[at : at + _REPORT_BATCH])
             additions = tuple(
@@ -400,12 +397,14 @@ class Follower:
                 for event in some
                 for addition in self.timeline.add(_timed(event, self.run))
             )
-            yield updates.EventsArrived(
-                self.run, some, additions, self._service.elapsed, self._is_after_gap
+            self._service.say(
+                updates.EventsArrived(
+                    self.run, some, additions, self._service.elapsed, self._is_after_gap
+                )
             )
             self._is_after_gap = False
 
-    def _on_run(self, run: Run) -> Iterator[Update]:
+    def _on_run(self, run: Run) -> None:
         """Keep ``run`` and report a change of its status."""
         self._enter_segment_of(run)
         before = self.run
@@ -418,8 +417,8 @@ class Follower:
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._changed_at = self._service.now
         self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
-        yield updates.StatusChanged(self.run, asks)
-        yield from self._name_status()
+        self._service.say(updates.StatusChanged(self.run, asks))
+        self._name_status()
 
     def _enter_segment_of(self, run: Run) -> None:
         """Start over with the events of a run that continued after a pause."""
@@ -427,14 +426,14 @@ class Follower:
             self.timeline.begin_segment()
             self._checks.check_regularly()
 
-    def _name_status(self) -> Iterator[Update]:
+    def _name_status(self) -> None:
         """Report a status that this version does not know, once."""
         is_known = self.run.is_terminal or self.run.is_paused or self.run.status in LIVE_STATUSES
         if not is_known and self.run.status not in self._named_statuses:
             self._named_statuses.add(self.run.status)
-            yield updates.UnknownStatus(self.run)
+            self._service.say(updates.UnknownStatus(self.run))
 
-    def _on_trouble(self, error: MogplexError) -> Iterator[Update]:
+    def _on_trouble(self, error: MogplexError) -> None:
         """Report trouble when it begins.
 
         Raises:
@@ -443,16 +442,16 @@ class Follower:
         now = self._service.now
         if self.health.failed(now, error):
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield updates.Trouble(error)
+            self._service.say(updates.Trouble(error))
         if error.retry_after is not None:
             self._checks.wait_for_api(error.retry_after)
 
-    def _recover(self) -> Iterator[Update]:
+    def _recover(self) -> None:
         now = self._service.now
         seconds = self.health.answered(now)
         if seconds is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
-            yield updates.Recovered(seconds)
+            self._service.say(updates.Recovered(seconds))
 
 
 def _timed(event: Event, run: Run) -> Event:

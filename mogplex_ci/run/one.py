@@ -1,6 +1,6 @@
 """One run, from finding the repository to the result."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -59,25 +59,26 @@ NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
 
 
 class Execution:
-    """Starts one run, follows it, and cancels it when asked to.
-
-    ``perform`` yields updates; afterwards ``result`` says how it ended.
-    """
-
-    result: RunResult
+    """Starts one run, follows it, and cancels it when asked to."""
 
     def __init__(
         self,
         service: Service,
         plan: Plan,
         on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
+        *,
+        before_start: Callable[[Starting], None] = lambda _: None,
+        after_start: Callable[[Started], None] = lambda _: None,
     ) -> None:
         """``service`` has the step's deadline. ``on_unanswered`` is called with a start request
         right before it is sent, and with None when it is certain that it has started nothing.
+        ``before_start`` raises if no run may be started.
         """
         self._service = service
         self._plan = plan
         self._on_unanswered = on_unanswered
+        self._before_start = before_start
+        self._after_start = after_start
         self._inputs = plan.inputs
         self._repo: Repo | None = None
         self._starter: Starter | None = None
@@ -92,15 +93,17 @@ class Execution:
         self._is_unread = False
         self._install_began = False
 
-    def perform(self) -> Iterator[Update]:
-        """Do the step's work, and leave nothing of it behind when a stop signal comes."""
+    def perform(self) -> RunResult:
+        """Do the step's work, leave nothing of it behind when a stop signal comes, and return how
+        it ended.
+        """
         try:
-            ending = yield from self._work()
+            ending = self._work()
         except errors.MogplexError as error:
             ending = self._ending_of_error(error)
             self._is_unread = self._run is not None and not self._run.is_terminal
             in_doubt = Budget.after_signal(self._service.stop_seconds.cancel)
-            was_started = yield from self._cancel_unanswered(in_doubt)
+            was_started = self._cancel_unanswered(in_doubt)
             if was_started:
                 ending = started_too_late(error)
             run = self._run
@@ -110,8 +113,8 @@ class Execution:
             if is_owned and is_live and not is_gone and self._inputs.on_interrupt == "cancel":
                 self._left_behind = True
         except StopRequested:
-            ending = yield from self._interrupted()
-        self.result = RunResult(ending, self.details())
+            ending = self._interrupted()
+        return RunResult(ending, self.details())
 
     def _ending_of_error(self, error: errors.MogplexError) -> Ending:
         """Return the ending that an error makes.
@@ -170,16 +173,16 @@ class Execution:
             return self._started.run
         return None
 
-    def _work(self) -> Generator[Update, None, Ending]:
+    def _work(self) -> Ending:
         plan = self._plan
         inputs = self._inputs
         if inputs.run_id is not None:
-            started = yield from self._attach(inputs.run_id)
-            return (yield from self._follow(started))
+            started = self._attach(inputs.run_id)
+            return self._follow(started)
         name = inputs.repo or ""
         self._repo = plan.found
         if self._repo is None:
-            self._repo = yield from look_up(self._service, name, plan.fault_of_repo)
+            self._repo = look_up(self._service, name, plan.fault_of_repo)
         repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service,
@@ -189,32 +192,31 @@ class Execution:
             self._on_unanswered,
             knows_repo=self._repo is not None,
         )
-        started = yield from self._start(starter, repo_id)
-        ending = yield from self._follow(started)
+        started = self._start(starter, repo_id)
+        ending = self._follow(started)
         if RunResult(ending, self.details()).may_pass:
             return with_retry_advice(ending)
         return ending
 
-    def _attach(self, run_id: str) -> Generator[Update, None, Started]:
+    def _attach(self, run_id: str) -> Started:
         """Return the run that something else started. This step may cancel it only if its inputs
         say so.
         """
         inputs = self._inputs
         service = self._service
-        run = yield from service.answer_to(
-            lambda timeout: service.client.run(run_id, timeout=timeout)
-        )
+        run = service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
         if run.repo_id is not None:
-            self._repo = yield from look_up(service, run.repo_id.text)
+            self._repo = look_up(service, run.repo_id.text)
         owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
-    def _follow(self, started: Started) -> Generator[Update, None, Ending]:
+    def _follow(self, started: Started) -> Ending:
         """Follow a started run and return how it ended."""
         self._started = started
         self._follower = None
         self._install_began = False
-        yield started
+        self._service.say(started)
+        self._after_start(started)
         inputs = self._inputs
         service = self._service
         if not inputs.wait:
@@ -229,7 +231,7 @@ class Execution:
         follower = Follower(service, started.run, interval)
         self._follower = follower
         asks_commit = not inputs.gates  # they ask GitHub
-        yield from follower.follow(service.deadline, asks_commit=asks_commit)
+        follower.follow(service.deadline, asks_commit=asks_commit)
         policy = inputs.on_pause if follower.run.is_paused else inputs.on_timeout
         trouble = follower.health.trouble
         is_left = policy != "cancel"
@@ -237,19 +239,19 @@ class Execution:
         self._is_unread = trouble is not None and not follower.run.is_terminal
         if policy == "cancel" and not follower.run.is_terminal:
             self._has_begun_cancel = True
-            yield from self._cancel(PATIENT)
+            self._cancel(PATIENT)
             if self._cancelled is not None and self._cancelled.run is not None:
                 # The gates, too, ask for their facts until then.
                 seconds = FACTS_SECONDS if inputs.gates else READ_TO_END_SECONDS
                 service.deadline = service.now + seconds
-                yield from follower.read_to_end(self._cancelled.run, asks_commit=asks_commit)
+                follower.read_to_end(self._cancelled.run, asks_commit=asks_commit)
             ending = self._revised(ending, follower)
-        yield from follower.end()
+        follower.end()
         if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
-            ending = yield from self._with_sandbox(ending, follower.run)
+            ending = self._with_sandbox(ending, follower.run)
         return ending
 
-    def _with_sandbox(self, failed: Ending, run: Run) -> Generator[Update, None, Ending]:
+    def _with_sandbox(self, failed: Ending, run: Run) -> Ending:
         """Return the ending of a run that failed before its sandbox was ready, with the sandbox's
         own error, and report the log of its installation. Nothing is added that cannot be read.
         """
@@ -270,7 +272,7 @@ class Execution:
             logs = self._read_once(lambda left: client.sandbox_logs(sandbox_id, timeout=left), ends)
             log = logs.install_log if logs is not None else None
             if log is not None and log.text.strip():
-                yield InstallLog(log)
+                self._service.say(InstallLog(log))
                 self._install_began = True
         if not self._install_began and not names_install(failed):
             return failed
@@ -299,9 +301,11 @@ class Execution:
             return cancelled_in_pause(ending)
         return ending
 
-    def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
-        yield Starting(repo_id, self._repo, starter.keys[0])
-        started = yield from starter.start(self._service.deadline)
+    def _start(self, starter: Starter, repo_id: str) -> Started:
+        starting = Starting(repo_id, self._repo, starter.keys[0])
+        self._before_start(starting)
+        self._service.say(starting)
+        started = starter.start(self._service.deadline)
         unused = [
             name
             for name, value in self._inputs.run_options.items()
@@ -309,7 +313,7 @@ class Execution:
         ]
         return started._replace(unused_options=tuple(map(Untrusted, unused)))
 
-    def _interrupted(self) -> Generator[Update, None, Ending]:
+    def _interrupted(self) -> Ending:
         """Cancel the runs that this step owns, then show the service's last events: the CI system
         kills a few seconds later.
         """
@@ -320,51 +324,51 @@ class Execution:
         cancel_ends = service.stopped_at + service.stop_seconds.cancel
         if self._inputs.on_interrupt == "cancel" or self._has_begun_cancel:
             budget = Budget.after_signal(cancel_ends - service.now)
-            yield from self._cancel(budget)
-            yield from self._cancel_unanswered(budget)
+            self._cancel(budget)
+            self._cancel_unanswered(budget)
         if self._follower is not None:
-            yield from self._follower.show_rest(cancel_ends - service.now)
-            yield from self._follower.end()
+            self._follower.show_rest(cancel_ends - service.now)
+            self._follower.end()
         return ending
 
-    def _cancel(self, budget: Budget) -> Iterator[Update]:
+    def _cancel(self, budget: Budget) -> None:
         """Cancel the run if it is this step's and not over. A stop signal ends a patient cancel."""
         started = self._started
         run = self._run
         if started is None or run is None or run.is_terminal:
             return
         if not started.owned:
-            yield CancelFailed(run, errors.ForeignRunError())
+            self._service.say(CancelFailed(run, errors.ForeignRunError()))
             return
-        yield Cancelling(run)
+        self._service.say(Cancelling(run))
         if budget is not PATIENT:
-            yield self._answer_of(run, budget)
+            self._service.say(self._answer_of(run, budget))
             return
         with self._service.stop.interrupting():
             answer = self._answer_of(run, budget)
-        yield answer
+        self._service.say(answer)
 
-    def _cancel_unanswered(self, budget: Budget) -> Generator[Update, None, bool]:
+    def _cancel_unanswered(self, budget: Budget) -> bool:
         """Cancel the run whose start was not answered, if there may be one: no other job could find
         it. Return whether one was found, which is the step's run from then on.
         """
         starter = self._starter
         if starter is None or starter.unanswered is None:
             return False
-        yield Cancelling(None)
+        self._service.say(Cancelling(None))
         start = starter.unanswered
         service = self._service
         try:
             run, rest = find_unanswered(service.client, start, clock=service.clock, budget=budget)
         except errors.MogplexError as error:
-            yield self._cancel_failed(None, error)
+            self._service.say(self._cancel_failed(None, error))
             return False
         starter.unanswered = None
         self._started = Started(run, start.key, joined=False, owned=True)
         self._follower = None  # it followed the run before this one, which has failed
         if run.is_terminal:  # nothing is left to cancel
-            yield CancelAnswered(run.status, already_terminal=True)
-        yield from self._cancel(rest)
+            self._service.say(CancelAnswered(run.status, already_terminal=True))
+        self._cancel(rest)
         return True
 
     def _answer_of(self, run: Run, budget: Budget) -> Update:

@@ -7,10 +7,9 @@ A repository that was taken off Mogplex's dashboard is *hidden*. Older services 
 newer ones list it with ``hidden: true``; both start runs on it.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import Repo, is_uuid
 from mogplex_ci.problems import Problem
@@ -61,9 +60,7 @@ def find_repo(
     raise UsageError(_no_such_repo(full_name, visible, fault_of, several=bool(found)))
 
 
-def look_up(
-    service: "Service", name: str, fault_of: FaultOf = no_fault
-) -> Generator[Waiting, None, Repo | None]:
+def look_up(service: "Service", name: str, fault_of: FaultOf = no_fault) -> Repo | None:
     """Return the repository of a name or an id; None for an id that the token does not list. See
     ``find_repo``.
 
@@ -74,14 +71,10 @@ def look_up(
     """
     client = service.client
     if not is_uuid(name):
-        return (
-            yield from service.answer_to(
-                lambda timeout: find_repo(client, name, timeout=timeout, fault_of=fault_of)
-            )
+        return service.answer_to(
+            lambda timeout: find_repo(client, name, timeout=timeout, fault_of=fault_of)
         )
-    listed = yield from service.answer_to(
-        lambda timeout: client.repos(repo_id=name, timeout=timeout)
-    )
+    listed = service.answer_to(lambda timeout: client.repos(repo_id=name, timeout=timeout))
     return next(iter(listed), None)
 
 

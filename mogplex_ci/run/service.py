@@ -2,15 +2,16 @@
 whether it answers.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from mogplex_ci.api.retry import Patience, Waiting, retrying
+from mogplex_ci.api.retry import Patience, retrying
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
+from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ NOT_FOUND_GRACE: Final = 10.0
 
 
 class Service:
-    """Asks the API, and waits. No call outlasts ``deadline``, a time of the clock, by much.
+    """Asks the API, waits, and says what happens. No call outlasts ``deadline``, a time of the
+    clock, by much.
 
     Everything raises ``StopRequested`` when a stop signal comes.
     """
@@ -38,11 +40,15 @@ class Service:
         began: float | None = None,
         timeout: float = inf,
         stop_seconds: StopSeconds = USUAL_STOP_SECONDS,
+        say: Callable[[Update], None] = lambda _: None,
     ) -> None:
-        """``began`` is when the step began, in the time of ``clock``; now if it is None."""
+        """``began`` is when the step began, in the time of ``clock``; now if it is None. ``say``
+        gets the updates of all who work with this service.
+        """
         self.client = client
         self.clock = clock
         self.stop = stop
+        self.say = say
         self._began = self.now if began is None else began
         self.deadline = self._began + timeout
         self.stop_seconds = stop_seconds
@@ -68,14 +74,16 @@ class Service:
         with self.stop.interrupting():
             self.clock.sleep(time - self.now)
 
-    def answer_to(
-        self, call: Callable[[float], T], deadline: float = inf
-    ) -> Generator[Waiting, None, T]:
+    def answer_to(self, call: Callable[[float], T], deadline: float = inf) -> T:
         """Make ``call`` until it is answered, or until ``deadline``, the earlier of the two; see
         ``retrying``.
         """
         return retrying(
-            call, clock=self.clock, deadline=min(deadline, self.deadline), stop=self.stop
+            call,
+            clock=self.clock,
+            deadline=min(deadline, self.deadline),
+            stop=self.stop,
+            say=self.say,
         )
 
     def run(self, run_id: str) -> Run:

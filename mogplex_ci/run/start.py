@@ -8,13 +8,13 @@ under one is dead, the next one is used.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError, ServerError, UnknownRepoError
 from mogplex_ci.models import StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextKey, Started, Update
+from mogplex_ci.run.updates import NextKey, Started
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
@@ -107,7 +107,7 @@ class Starter:
         self._has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
 
-    def start(self, deadline: float) -> Generator[Update, None, Started]:
+    def start(self, deadline: float) -> Started:
         """Start the run, or find the one that this step has started before.
 
         Raises:
@@ -120,12 +120,12 @@ class Starter:
         while True:
             key, *others = self.keys
             try:
-                response, is_first = yield from self._ask(key, deadline)
+                response, is_first = self._ask(key, deadline)
             except KeyConflictError:
                 if not others or not may_replace_request:
                     raise
                 self.keys = others
-                yield NextKey(None, others[0], never_queued=False)
+                self._service.say(NextKey(None, others[0], never_queued=False))
                 continue
             run = response.run
             joined = response.replayed and is_first
@@ -136,7 +136,7 @@ class Starter:
             if reason == "never queued":
                 self._has_requeued = True
             self.keys = others
-            yield NextKey(run, others[0], never_queued=run.never_queued)
+            self._service.say(NextKey(run, others[0], never_queued=run.never_queued))
 
     def _reason_for_next_key(
         self, response: StartedRun, *, joined: bool
@@ -165,7 +165,7 @@ class Starter:
             agent_ignored="agentId" in self.request and answer.run.agent_id is None,
         )
 
-    def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
+    def _ask(self, key: str, deadline: float) -> tuple[StartedRun, bool]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be
         this process's own.
         """
@@ -184,7 +184,7 @@ class Starter:
                     raise UnknownRepoError(error) from error
                 raise
 
-        answer = yield from self._service.answer_to(call, deadline)
+        answer = self._service.answer_to(call, deadline)
         # Only here: until now a stop signal could have discarded the answer.
         self.unanswered = None
         self._knows_repo = True

@@ -96,7 +96,7 @@ def _perform(step: Step, names: NamesHere, read: StepInputs) -> Ending:
     step.recorder.check_state(plan)
     step.recorder.begin_run(plan)
     _comment_on(step, plan)
-    return step.recorder.follow(execute(step, plan)).ending
+    return step.recorder.end_run(execute(step, plan)).ending
 
 
 def _known_outputs(step: Step, plan: Plan) -> Mapping[str, CleanText | None]:

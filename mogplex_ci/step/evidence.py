@@ -5,13 +5,13 @@ The report to the next round holds it if GitHub responds in time.
 """
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.inspection import Inspection
 from mogplex_ci.github_api import Check, GitHubApi
-from mogplex_ci.run.updates import EvidenceMissing, Update
+from mogplex_ci.run.updates import EvidenceMissing
 from mogplex_ci.sanitize import Sanitizer, cut_between_words
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from mogplex_ci.untrusted import Untrusted
@@ -68,9 +68,7 @@ class FailedCheck(NamedTuple):
         return cut_between_words(shown.text, limit)
 
 
-def evidence_of(
-    inspection: Inspection, safe: Sanitizer
-) -> Generator[Update, None, list[FailedCheck]]:
+def evidence_of(inspection: Inspection, safe: Sanitizer) -> list[FailedCheck]:
     """Return the output of the judged commit's failed checks, by name. Reports why the first part
     is missing that GitHub does not return in time.
 
@@ -80,7 +78,7 @@ def evidence_of(
     failed = [check for check in inspection.rejected_checks if check.kind == "run"]
     # In a matrix one job that fails has the others cancelled.
     failed.sort(key=lambda check: (check.conclusion == "cancelled", check.name.text, check.number))
-    return (yield from _Reader(inspection, safe).read(failed[:MAX_CHECKS]))
+    return _Reader(inspection, safe).read(failed[:MAX_CHECKS])
 
 
 def shared_out(checks: Sequence[FailedCheck], limit: int) -> str:
@@ -101,21 +99,22 @@ class _Reader:
 
     def __init__(self, inspection: Inspection, safe: Sanitizer) -> None:
         self._ask_github = inspection.queries.ask
+        self._say = inspection.sources.service.say
         self._safe = safe
         self._ends = inspection.sources.service.now + EVIDENCE_SECONDS
         self._refusal: GitHubError | None = None
         """Why the first part is missing."""
 
-    def read(self, checks: Sequence[Check]) -> Generator[Update, None, list[FailedCheck]]:
+    def read(self, checks: Sequence[Check]) -> list[FailedCheck]:
         """Return the evidence of checks. Logs come last: a blocked host would use up the time."""
         annotations = []
         for check in checks:
-            annotations.append((yield from self._annotations(check)))
+            annotations.append(self._annotations(check))
         logs = []
         for check in checks:
-            logs.append((yield from self._log(check)))
+            logs.append(self._log(check))
         if self._refusal is not None:
-            yield EvidenceMissing(self._refusal.cause, self._refusal.remedy)
+            self._say(EvidenceMissing(self._refusal.cause, self._refusal.remedy))
         return [
             FailedCheck(self._head(check), *texts)
             for check, *texts in zip(checks, annotations, logs, strict=True)
@@ -129,8 +128,8 @@ class _Reader:
             head.append(self._line(check.summary, SUMMARY_LIMIT))
         return head
 
-    def _annotations(self, check: Check) -> Generator[Update, None, list[str]]:
-        found = yield from self._ask(lambda github: github.annotations(check.number))
+    def _annotations(self, check: Check) -> list[str]:
+        found = self._ask(lambda github: github.annotations(check.number))
         ordered = sorted(
             found or (), key=lambda each: (each.path.text, each.line, each.message.text)
         )
@@ -139,7 +138,7 @@ class _Reader:
             for each in ordered[:MAX_ANNOTATIONS]
         ]
 
-    def _log(self, check: Check) -> Generator[Update, None, list[str]]:
+    def _log(self, check: Check) -> list[str]:
         """Return the last lines of a job's log up to its last error."""
         # A job that was cancelled before it began has no log.
         if not check.is_job or check.conclusion == "cancelled":
@@ -150,7 +149,7 @@ class _Reader:
             github.read_log(check.number, log.take)
             return log.end()
 
-        text = (yield from self._ask(read)) or ""
+        text = (self._ask(read)) or ""
         lines, before = self._safe.last_lines(Untrusted(text), LOG_LINES + 1)
         if not before and len(text) > _LONG_LINES:
             return []
@@ -160,10 +159,10 @@ class _Reader:
             for line in shown
         ]
 
-    def _ask(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T | None]:
+    def _ask(self, call: Callable[[GitHubApi], T]) -> T | None:
         """Return the result of ``call``; None if GitHub does not respond in time."""
         try:
-            return (yield from self._ask_github(call, self._ends))
+            return self._ask_github(call, self._ends)
         except GitHubError as error:
             self._refusal = self._refusal or error
             return None

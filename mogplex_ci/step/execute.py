@@ -20,12 +20,11 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.plan import Plan
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.step.step import Step
 
 
@@ -80,8 +79,8 @@ def _timeout(step: Step, inputs: ActionInputs, recording: Recording | None) -> f
     return min(inputs.timeout, elapsed + recording.seconds + _AFTER_LAST_EVENT)
 
 
-def execute(step: Step, plan: Plan) -> Generator[Update, None, RunResult]:
-    """Start the run, follow it, judge it, and return how it ended. Yields updates.
+def execute(step: Step, plan: Plan) -> RunResult:
+    """Start the run, follow it, judge it, and return how it ended.
 
     With ``repair``, a rejected run may be followed by others; the result is the last one's. The
     state that ``post`` needs is saved before the run continues.
@@ -101,20 +100,18 @@ def execute(step: Step, plan: Plan) -> Generator[Update, None, RunResult]:
             step.began,
             _timeout(step, inputs, recording),
             step.platform.system.stop_seconds,
+            step.recorder.on,
         )
         if inputs.gates:
             from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
 
             with rounds_of(step, plan, service) as rounds:
                 details = rounds.details
-                result = yield from rounds.perform()
+                result = rounds.perform()
         else:
             execution = Execution(service, plan, step.recorder.save_start)
             details = execution.details
-            for update in execution.perform():
-                step.recorder.save(update)
-                yield update
-            result = execution.result
+            result = execution.perform()
         end.ending, known = result
     if known is None:
         known = details()

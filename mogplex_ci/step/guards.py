@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
-from mogplex_ci.api.retry import finish, retrying
+from mogplex_ci.api.retry import retrying
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
@@ -284,11 +284,9 @@ def ask_github(
         return None
     deadline = step.clock.monotonic() + _ASK_SECONDS
     with contextlib.closing(github):
-        return finish(
-            retrying(
-                lambda left: ask(github.within(left)),
-                clock=step.clock,
-                deadline=deadline,
-                stop=step.stop,
-            )
+        return retrying(
+            lambda left: ask(github.within(left)),
+            clock=step.clock,
+            deadline=deadline,
+            stop=step.stop,
         )

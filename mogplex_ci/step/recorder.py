@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
-from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, ResourceError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import UnansweredStart
@@ -186,15 +185,6 @@ class Recorder:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
         self.log.lines.warn(title, self.safe.line(template, *values))
 
-    def follow(self, work: Generator[Update, None, RunResult]) -> RunResult:
-        """Record the updates of ``work``, which executes the run, and how it ended; return that."""
-        return self.end_run(finish(work, self.on))
-
-    def save(self, update: Update) -> None:
-        """Save an update's state for ``post``, before the run continues."""
-        if self._ledger:
-            self._ledger.on(update)
-
     def save_start(self, start: UnansweredStart | None) -> None:
         """Save a start request that is about to be sent; None when it is certain that it has
         started nothing.
@@ -203,7 +193,9 @@ class Recorder:
             self._ledger.save_unanswered(start)
 
     def on(self, update: Update) -> None:
-        """Record an update."""
+        """Record an update of the run: its state for ``post`` first."""
+        if self._ledger:
+            self._ledger.on(update)
         self._each_report(lambda report: report.on(update))
         if isinstance(update, Started):
             self._started(update)

@@ -7,7 +7,7 @@ and kept until the run's id is known. A re-run judges the branch's tip and start
 
 import contextlib
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import GateJudged, NextRound, Started, Starting, Update
+from mogplex_ci.run.updates import NextRound, Started, Starting
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import FailedCheck, evidence_of, shared_out
 from mogplex_ci.step.guards import require_rights_of_run
@@ -58,21 +58,19 @@ class Rounds:
         plan: Plan,
         inspector: Inspector,
         safe: Sanitizer,
-        save: Callable[[Update], None],
         on_unanswered: Callable[[UnansweredStart | None], None],
         before_first_start: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``plan`` is that of the first run; ``save`` gets the runs' updates; ``on_unanswered``:
-        see ``Execution``. ``before_first_start`` raises if no run may be started.
+        """``plan`` is that of the first run; ``on_unanswered``: see ``Execution``.
+        ``before_first_start`` raises if no run may be started.
         """
         self._plan = plan
         self._inspector = inspector
         self._safe = safe
-        self._save = save
         self._on_unanswered = on_unanswered
         self._before_first_start = before_first_start
         self._has_checked_rights = False
-        self._execution = Execution(inspector.sources.service, plan, on_unanswered)
+        self._execution = self._execution_of(plan)
         self._rounds: list[Round] = []
         self._last: RunDetails | None = None
         """Of the last round that was judged."""
@@ -81,7 +79,7 @@ class Rounds:
         self._is_rerun = False
         """Whether an earlier attempt of the job started the first run, or may have."""
 
-    def perform(self) -> Generator[Update, None, RunResult]:
+    def perform(self) -> RunResult:
         """Execute runs until one is not rejected, or no other round may follow; return the result
         of the last one.
 
@@ -92,7 +90,7 @@ class Rounds:
         inputs = inspector.inputs
         most = inputs.repair + 1
         while True:
-            result = yield from self._judge((yield from self._execute()))
+            result = self._judge(self._execute())
             if most == 1:
                 return result
             inspection = inspector.inspection
@@ -107,7 +105,7 @@ class Rounds:
             self._last = details
             if result.ending.result is not Result.REJECTED:
                 return RunResult(result.ending, self._with_rounds(details))
-            repair = yield from self._repair(details, inspection)
+            repair = self._repair(details, inspection)
             if repair is None:
                 why = self._rounds[-1].ended
                 cause = f"{result.ending.cause}; no further round: {why}"
@@ -115,7 +113,9 @@ class Rounds:
                 return RunResult(ending, self._with_rounds(details))
             number = len(self._rounds) + 1
             has_own_rounds = self._is_rerun and number == 2
-            yield NextRound(number, most, self._rounds[-1].faults, begins_rerun=has_own_rounds)
+            inspector.sources.service.say(
+                NextRound(number, most, self._rounds[-1].faults, begins_rerun=has_own_rounds)
+            )
             # The key is this attempt's alone: no earlier one has a run under it.
             inputs_of_round = self._plan.inputs._replace(on_rerun="auto")
             plan = self._plan._replace(
@@ -124,44 +124,54 @@ class Rounds:
                 found=details.repo or self._plan.found,
                 repair=repair,
             )
-            self._execution = Execution(inspector.sources.service, plan, self._on_unanswered)
+            self._execution = self._execution_of(plan)
             self._failed_gates = []
 
-    def _execute(self) -> Generator[Update, None, RunResult]:
+    def _execution_of(self, plan: Plan) -> Execution:
+        return Execution(
+            self._inspector.sources.service,
+            plan,
+            self._on_unanswered,
+            before_start=self._before_start,
+            after_start=self._after_start,
+        )
+
+    def _before_start(self, starting: Starting) -> None:
+        if not self._has_checked_rights:
+            self._before_first_start(starting)
+            self._has_checked_rights = True
+        self._watch(starting)
+
+    def _after_start(self, started: Started) -> None:
+        if not self._rounds:
+            self._is_rerun = started.joined or started.may_be_earlier
+        self._watch(started)
+
+    def _watch(self, update: Starting | Started) -> None:
+        # The execution notices the signal at its next wait, and cancels its run.
+        with contextlib.suppress(StopRequested):
+            self._inspector.watch(update)
+
+    def _execute(self) -> RunResult:
         """Execute one run and return its result."""
-        for update in self._execution.perform():
-            if isinstance(update, Starting) and not self._has_checked_rights:
-                self._before_first_start(update)
-                self._has_checked_rights = True
-            if isinstance(update, Started) and not self._rounds:
-                self._is_rerun = update.joined or update.may_be_earlier
-            self._save(update)
-            # The execution notices the signal at its next wait, and cancels its run.
-            with contextlib.suppress(StopRequested):
-                yield from self._inspector.watch(update)
-            yield update
-        result = self._execution.result
+        result = self._execution.perform()
         return result._replace(details=self._with_earlier_pull_request(result.details))
 
-    def _judge(self, result: RunResult) -> Generator[Update, None, RunResult]:
+    def _judge(self, result: RunResult) -> RunResult:
         """Judge a run, and note each gate that rejects it: a stop signal may end the others.
 
         Raises:
             StopRequested: a stop signal came.
         """
         failed_before = frozenset(name for this in self._rounds for name in this.failed_checks)
-        judging = judge_run(result, self._inspector, failed_before)
-        while True:
-            try:
-                update = next(judging)
-            except StopIteration as end:
-                judged: RunResult = end.value
-                if self._failed_gates:  # a stop signal may have ended the judging of the last one
-                    self._inspector.sources.service.stop.check()
-                return judged
-            if isinstance(update, GateJudged) and not update.gate.passed:
-                self._failed_gates.append(update.gate)
-            yield update
+        judged = judge_run(result, self._inspector, failed_before, self._note)
+        if self._failed_gates:  # a stop signal may have ended the judging of the last one
+            self._inspector.sources.service.stop.check()
+        return judged
+
+    def _note(self, gate: Gate) -> None:
+        if not gate.passed:
+            self._failed_gates.append(gate)
 
     def details(self) -> RunDetails:
         """Return the known facts about the newest run and the rounds so far."""
@@ -207,16 +217,14 @@ class Rounds:
         remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
         return ending._replace(remedy=remedy)
 
-    def _repair(
-        self, details: RunDetails, inspection: Inspection
-    ) -> Generator[Update, None, Repair | None]:
+    def _repair(self, details: RunDetails, inspection: Inspection) -> Repair | None:
         """Return the next round's part of the request. None if there is to be none, which the last
         round then gives the reason for.
         """
         last = self._rounds[-1]
         reason = self._reason_to_end(inspection)
         if not reason:
-            evidence = yield from evidence_of(inspection, self._safe)
+            evidence = evidence_of(inspection, self._safe)
             report = report_of(last.faults, self._safe, evidence)
             base = details.base_branch.text if details.base_branch is not None else ""
             repair = Repair(inspection.candidate.branch or "", base, report)
@@ -291,7 +299,6 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Iterator[Rounds]:
             plan,
             inspector,
             recorder.safe,
-            recorder.save,
             recorder.save_start,
             partial(_require_rights, step, plan, inspector.queries),
         )

@@ -87,7 +87,7 @@ class Step:
     def play(
         self,
         *,
-        watch: Callable[[Update], object] = lambda _: None,
+        watch: Callable[[Update], None] = lambda _: None,
         stop: Stop | None = None,
         stop_after: float | None = None,
     ) -> RunResult:
@@ -100,22 +100,15 @@ class Step:
         began = clock.monotonic()
         self.elapsed = lambda: clock.monotonic() - began
         sources = Sources(
-            Service(client, clock, stop, began, self.inputs.timeout),
+            Service(client, clock, stop, began, self.inputs.timeout, say=watch),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
             Sanitizer(self.secrets),
         )
         inspector = Inspector(self.inputs, sources)
         plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(
-            plan, inspector, sources.safe, lambda _: None, lambda _: None, self.before_first_start
-        )
-        work = rounds.perform()
+        rounds = Rounds(plan, inspector, sources.safe, lambda _: None, self.before_first_start)
         try:
-            while True:
-                watch(next(work))
-        except StopIteration as end:
-            result: RunResult = end.value
-            return result
+            return rounds.perform()
         except StopRequested:
             return RunResult(interrupted(stop), rounds.details())
         finally:

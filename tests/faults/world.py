@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,11 +60,9 @@ class Saved:
         """The run that ``post`` cancels; None when there is none."""
         self._ledger = Ledger(self._save, "https://mogplex.example")
 
-    def note(self, work: Iterable[Update]) -> Iterator[Update]:
-        """Note the updates of ``work`` and yield them."""
-        for update in work:
-            self._ledger.on(update)
-            yield update
+    def note(self, update: Update) -> None:
+        """Note an update."""
+        self._ledger.on(update)
 
     def on_unanswered(self, start: UnansweredStart | None) -> None:
         """Note a start request; see ``Execution``."""
@@ -194,16 +192,17 @@ class Case:
         updates: list[Update] = []
         plan = self.plan(**fields)
         saved = Saved()
-        service = Service(
-            client, clock, stop, began, plan.inputs.timeout, stop_seconds=stop_seconds
-        )
+
+        def say(update: Update) -> None:
+            saved.note(update)
+            updates.append(update)
+            watch(update)
+
+        service = Service(client, clock, stop, began, plan.inputs.timeout, stop_seconds, say)
         execution = Execution(service, plan, saved.on_unanswered)
         end = KILLED
         try:
-            for update in saved.note(execution.perform()):
-                updates.append(update)
-                watch(update)
-            end = execution.result
+            end = execution.perform()
         except Killed:
             pass
         except RuntimeError as error:  # a fault of ours, as the step's one boundary treats it

@@ -6,7 +6,7 @@ A test tells what the agent does (``Work``), what others do meanwhile, and how t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -95,16 +95,17 @@ class Story:
         typed = self._typed(inputs)
         self._case.attempt = attempt
         clock, client = self.world.time.clock(), self.world.client()
-        service = Service(client, clock, Stop(), clock.monotonic(), typed.timeout)
-        work, inspector = self._rounds(self._case, typed, service, own_run=own_run)
         self.said = []
+
+        def say(update: Update) -> None:
+            self.said.append(update)
+            watch(update)
+
+        began = clock.monotonic()
+        service = Service(client, clock, Stop(), began, typed.timeout, say=say)
+        rounds, inspector = self._rounds(self._case, typed, service, own_run=own_run)
         try:
-            while True:
-                self.said.append(next(work))
-                watch(self.said[-1])
-        except StopIteration as end:
-            result: RunResult = end.value
-            return result
+            return rounds.perform()
         finally:
             clock.leave()
             client.close()
@@ -127,7 +128,7 @@ class Story:
         service: Service,
         *,
         own_run: str = "",
-    ) -> tuple[Generator[Update, None, RunResult], Inspector]:
+    ) -> tuple[Rounds, Inspector]:
         """Return the runs, and what judges them."""
         safe = Sanitizer()
 
@@ -137,7 +138,7 @@ class Story:
         sources = Sources(service, connect, safe=safe, own_run=own_run)
         inspector = Inspector(typed, sources)
         plan = case.plan(inputs=typed, request=typed.start_request)
-        return Rounds(plan, inspector, safe, lambda _: None, lambda _: None).perform(), inspector
+        return Rounds(plan, inspector, safe, lambda _: None), inspector
 
     @property
     def runs(self) -> list[Any]:

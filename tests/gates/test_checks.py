@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import UsageError
+from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import JudgedCheck
-from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import GateJudged, GateWarns
 from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, outcome
@@ -60,12 +60,11 @@ def then(github: GitHub, action: Callable[[str], object], seconds: float = 0.0) 
     return Work(FILES, after=lambda: github.later(seconds, lambda: action(tip_of(github))))
 
 
-def refused(story: Story, **inputs: Any) -> UsageError:
+def refused(story: Story, **inputs: Any) -> Sequence[Problem]:
     """Play a step that must not start a run; return why it did not."""
-    with pytest.raises(UsageError) as raised:
-        story.play(Work(FILES, checks=GREEN), **({"require": "checks"} | inputs))
-    assert story.runs == []
-    return raised.value
+    ending = story.play(Work(FILES, checks=GREEN), **({"require": "checks"} | inputs)).ending
+    assert (ending.result, ending.exit_code, story.runs) == (Result.ERROR, 2, [])
+    return ending.problems
 
 
 # Attacks
@@ -89,9 +88,8 @@ def test_a_rerun_misses_the_check_that_failed_in_a_round_of_the_attempt_before(
         Work(FILES, checks=Look([check("test", "failure"), lint])),
         Work({".github/workflows/test.yml": None}, checks=Look([lint])),
     )
-    inputs: dict[str, Any] = {"checks": "lint", "repair": "1", "on_rerun": "attach"}
-    story.play(*works, **inputs)
-    again = story.play(attempt=2, **inputs)
+    story.play(*works, checks="lint", repair="1")
+    again = story.play(attempt=2, checks="lint")
     assert again.details.joined
     assert (outcome(again), items(again)) == (MISSING, ["test"])
 
@@ -412,7 +410,7 @@ def test_without_a_named_check_nothing_is_started(story: Story) -> None:
     github = story.github
     runs = [check(name, "success") for name in ("test", "[docs]", "build (20)", "test")]
     github.checks[github.branches["main"]] = Look(runs, None, [status("ci/old", "success")])
-    (problem,) = refused(story).problems
+    (problem,) = refused(story)
     assert problem.input == "checks"
     assert problem.fault == "names no check, and the base branch requires none"
     assert [name.text for name in problem.near] == ["[docs]", "build (20)", "ci/old", "test"]
@@ -424,7 +422,7 @@ def test_a_rule_without_names_and_ignored_checks_name_none(story: Story, has_rul
     """A private repository on the free plan has no rules."""
     story.github.rules["main"] = [{"type": "workflows", "parameters": {"workflows": []}}]
     story.github.has_rules = has_rules
-    (problem,) = refused(story, checks="!preview").problems
+    (problem,) = refused(story, checks="!preview")
     assert problem.fault == "names no check, and the base branch requires none"
 
 
@@ -442,7 +440,7 @@ def test_rules_that_cannot_be_read_stop_the_start_unless_a_check_is_named(
         story.github.lacks("metadata: read")
     else:
         story.github.fail(status=502, path="/rules/", times=1_000)
-    (problem,) = refused(story).problems
+    (problem,) = refused(story)
     assert problem.fault.startswith("names no check, and GitHub does not report which the base")
     assert outcome(checked(story)) == PASSED
     (warning,) = [update.words for update in story.said if isinstance(update, GateWarns)]

@@ -96,28 +96,26 @@ def judged(
     own_clock = (api.time if api else VirtualTime()).clock() if clock is None else None
     clock = clock or own_clock
     assert clock is not None
-    service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
+    said = [] if said is None else said
+    service = Service(
+        client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout, say=said.append
+    )
     inspector = Inspector(
         wanted._replace(branch=branch), Sources(service, connect, Sanitizer(), **fields)
     )
-    said = [] if said is None else said
     was_there = joined or attached
     try:
         if api is not None and was_there:
             _happens(api)
-        said += () if attached else inspector.watch(starting())
+        if not attached:
+            inspector.watch(starting())
         if success.details.run is not None:
-            said += inspector.watch(
+            inspector.watch(
                 Started(success.details.run, "key", joined=was_there, owned=not attached)
             )
         if api is not None:
             _happens(api)
-        work = judge_run(success, inspector)
-        while True:
-            said.append(next(work))
-    except StopIteration as end:
-        judgement: RunResult = end.value
-        return judgement
+        return judge_run(success, inspector)
     finally:
         inspector.close()
         if own_clock is not None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import MissingTokenError
+from mogplex_ci.report import Report
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
@@ -116,6 +116,17 @@ def test_a_fault_of_ours_leaves_the_run_that_is_known_to_post(
     assert (ended.details.run.id, ended.details.key) == (started.id, started.key)
 
 
+class Kept(Report):
+    """Keeps the events that are reported."""
+
+    def __init__(self) -> None:
+        self.updates: list[EventsArrived] = []
+
+    def on(self, update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            self.updates.append(update)
+
+
 def executed(
     job: Job, *, began: float = 0.0, **fields: Any
 ) -> tuple[RunResult, list[EventsArrived]]:
@@ -126,9 +137,9 @@ def executed(
     run = plan_of(inputs, job)
     step.recorder.begin(inputs, [])
     step.recorder.begin_run(run)
-    updates: list[Update] = []
-    ended = finish(execute(step, run), updates.append)
-    return ended, [update for update in updates if isinstance(update, EventsArrived)]
+    kept = Kept()
+    step.recorder._reports.append(kept)
+    return execute(step, run), kept.updates
 
 
 def test_the_time_of_a_run_counts_from_the_beginning_of_the_step(tmp_path: Path) -> None:

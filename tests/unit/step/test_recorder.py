@@ -170,7 +170,6 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
     recorder.begin_run(only)
     started = Started(run(), "key", joined=False, owned=True)
-    recorder.save(started)
     recorder.on(started)
     (tmp_path / ".mogplex").unlink()  # the state can be written now
     failed = recorder.end_run(result(Result.FAILED))
@@ -192,7 +191,7 @@ def test_a_state_that_cannot_be_removed_is_not_called_unsaved(tmp_path: Path) ->
     job = Broken(A_FOLDER, folder=tmp_path)
     recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
     recorder.begin_run(only)
-    recorder.save(Started(run(), "key", joined=False, owned=True))
+    recorder.on(Started(run(), "key", joined=False, owned=True))
     (file,) = (tmp_path / ".mogplex").glob("mogplex-*.json")
     file.unlink()
     file.mkdir()
@@ -260,7 +259,7 @@ def test_post_is_told_of_each_start_and_of_its_end(
     recorder.begin_run(only)
     recorder.save_start(UnansweredStart("key-1", REQUEST, may_be_foreign=False))
     states = [saved(job, fields.get("idempotency_key"))]
-    recorder.save(STARTED)
+    recorder.on(STARTED)
     states.append(saved(job, fields.get("idempotency_key")))
     recorder.end_run(result())
     assert saved(job, fields.get("idempotency_key")) == []
