@@ -13,7 +13,8 @@ MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
 EMULATOR := $(VENV)/.emulator
 UNIT := $(VENV)/.unit
-SETUP := $(VENV)/.ready
+TESTS := $(VENV)/.tests
+CHECKS := $(VENV)/.checks
 COMPILED := $(VENV)/.compiled
 LOCK := .cache/lock
 # Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
@@ -56,15 +57,21 @@ $(UNIT): $(RUNTIME) requirements/unit.txt
 	@$(BIN)/$(PIP) check
 	@touch $@
 
-$(SETUP): $(RUNTIME) requirements/dev.txt pyproject.toml
-	@echo "Installing the tools of tests and checks into $(VENV): 1.1 GB, about 2 minutes"
-	@$(call install,$(VENV),dev)
+$(TESTS): $(RUNTIME) requirements/test.txt pyproject.toml
+	@echo "Installing the tools of all tests into $(VENV): 350 MB, about a minute"
+	@$(call install,$(VENV),test)
 	@$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/$(PIP) check
 	@touch $(UNIT) $@
 
+$(CHECKS): $(TESTS) requirements/dev.txt
+	@echo "Installing the linters and type checkers into $(VENV): 500 MB more, about a minute"
+	@$(call install,$(VENV),dev)
+	@$(BIN)/$(PIP) check
+	@touch $@
+
 # In one process, before the first workers would all do it.
-$(COMPILED): $(SETUP)
+$(COMPILED): $(TESTS)
 	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
 	@touch $@
 
@@ -77,7 +84,7 @@ test: $(COMPILED) ## Run the everyday tests, in a few minutes; those of a folder
 else
 # Unit tests, and those of one whole step, need few tools. A bug that fails all is seen after three.
 FEW_TOOLS := tests/unit% tests/e2e/test_action.py%
-test: $(if $(filter $(FEW_TOOLS),$(firstword $(T))),$(UNIT),$(SETUP))
+test: $(if $(filter $(FEW_TOOLS),$(firstword $(T))),$(UNIT),$(TESTS))
 	$(if $(wildcard $(T)/.),$(PYTEST),$(PYTEST_ALONE)) $(if $(findstring ::,$(T)),,-m "not slow") --maxfail 3 '$(T)'
 endif
 
@@ -90,14 +97,14 @@ format: $(UNIT) ## Format the code, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(SETUP) ## Write the golden texts anew, what users get to see, and show how they differ
+golden: $(TESTS) ## Write the golden texts anew, what users get to see, and show how they differ
 	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/e2e/test_first_lines.py tests/unit/report/test_golden.py tests/contract/test_scenarios.py tests/project/test_schemas.py
 	@git --no-pager diff --color=auto -- $(GOLDEN)
 	@git status --short -- $(GOLDEN)
 
 check: lint types workflows documents dependencies ## Run every linter and check
 
-lint: $(SETUP)
+lint: $(CHECKS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -105,12 +112,12 @@ lint: $(SETUP)
 	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/any-ci/agent.sh examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
-types: $(SETUP)
+types: $(CHECKS)
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
-workflows: $(SETUP)
+workflows: $(CHECKS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml native/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
@@ -130,33 +137,33 @@ workflows: $(SETUP)
 	$(BIN)/zizmor --offline --persona pedantic --quiet --config examples/zizmor.yml examples/workflows/*.yml
 	$(BIN)/python -m pytest -q tests/project/test_workflows.py
 
-documents: $(SETUP)
+documents: $(TESTS)
 	$(BIN)/python -m pytest -q tests/project/test_documents.py
 
-dependencies: $(SETUP)
+dependencies: $(CHECKS)
 	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
 	$(BIN)/python -m scripts.audit
 
-docs: $(SETUP) ## Write the page of inputs and outputs, and native/action.yml
+docs: $(TESTS) ## Write the page of inputs and outputs, and native/action.yml
 	$(BIN)/python -m scripts.reference
 	$(BIN)/python -m scripts.native
 
-hooks: $(SETUP) ## Run the quick checks at each commit
+hooks: $(CHECKS) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
 
-fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
+fuzz: $(TESTS) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
 	$(call install,$(VENV),fuzz)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Apart from the other tools: some tests read what is installed beside them.
-mutants: $(SETUP) ## Change a room in SAMPLE=60 places and see whether its tests notice: ROOM=gates T=tests/unit/gates
+mutants: $(CHECKS) ## Change a room in SAMPLE=60 places and see whether its tests notice: ROOM=gates T=tests/unit/gates
 	$(call install,$(MUTANTS),mutants)
 	$(MUTANTS)/bin/python -m scripts.mutants --room "$(ROOM)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
 
-bench: $(SETUP) ## Measure what the documents claim about speed and frugality
+bench: $(TESTS) ## Measure what the documents claim about speed and frugality
 	@$(BIN)/python -m benchmarks
 
-soak: $(SETUP) ## Follow 50 runs for two hours of the service's time while everything goes wrong: SEED=1
+soak: $(TESTS) ## Follow 50 runs for two hours of the service's time while everything goes wrong: SEED=1
 	@$(BIN)/python -m benchmarks.soak --seed $(SEED)
 
 lock: ## Resolve the locked requirements anew
@@ -164,6 +171,7 @@ lock: ## Resolve the locked requirements anew
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --constraint requirements/dev.txt --group test --output-file requirements/test.txt pyproject.toml
 	$(COMPILE) --constraint requirements/dev.txt --group unit --output-file requirements/unit.txt
 	$(COMPILE) --constraint requirements/dev.txt --group emulator --output-file requirements/emulator.txt
 	$(COMPILE) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt

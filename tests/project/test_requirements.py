@@ -11,7 +11,7 @@ import pytest
 
 from tests.program import ROOT
 
-FILES = ("runtime", "build", "dev", "fuzz", "lock", "mutants", "unit")
+FILES = ("runtime", "build", "dev", "fuzz", "lock", "mutants", "test", "unit")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -44,14 +44,16 @@ def test_the_tests_run_with_the_versions_that_are_shipped() -> None:
     assert {name: version for name, version in locked("dev").items() if name in shipped} == shipped
 
 
-def test_unit_tests_run_with_the_versions_of_all_tests() -> None:
-    assert locked("unit").items() <= (locked("dev") | locked("runtime")).items()
+def test_fewer_tools_have_the_same_versions() -> None:
+    for few in ("unit", "test"):
+        assert locked(few).items() <= (locked("dev") | locked("runtime")).items()
 
 
 def test_no_dependency_is_missing_from_the_lock_files() -> None:
     assert packages(PROJECT["project"]["dependencies"]) <= set(locked("runtime"))
     assert packages(PROJECT["build-system"]["requires"]) <= set(locked("build"))
     assert packages(PROJECT["dependency-groups"]["dev"]) <= set(locked("dev"))
+    assert packages(PROJECT["dependency-groups"]["test"]) <= set(locked("test"))
     assert packages(PROJECT["dependency-groups"]["unit"]) <= set(locked("unit"))
 
 
@@ -69,6 +71,6 @@ def test_every_command_that_installs_a_lock_resolves_and_builds_nothing(path: st
 
 def test_a_lock_that_lacks_a_package_stops_the_set_up() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("$(RUNTIME)", "$(UNIT)", "$(SETUP)"):
+    for target in ("$(RUNTIME)", "$(UNIT)", "$(TESTS)", "$(CHECKS)"):
         _, _, recipe = makefile.partition(f"\n{target}: ")
         assert "$(PIP) check" in recipe.partition("\n\n")[0]
