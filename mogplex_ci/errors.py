@@ -1,7 +1,7 @@
 """The errors that users see, one type for each remedy.
 
 Each carries the exit code, the ``error-code`` output, a line with the cause and a line with the
-remedy. Both lines are our own words (``own_words.py``); words of the server or the user are in
+remedy. Both lines are our own words; words of the server or the user are in
 ``detail``. An error is not changed after it is made::
 
     MogplexError
@@ -53,7 +53,6 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.gate_kinds import BRANCH, GATES
-from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import NoThreadError
@@ -180,7 +179,7 @@ class UsageError(MogplexError):
 
     def __init__(self, *problems: Problem, output_dir: Path | None = None) -> None:
         """``output_dir`` is the value of that input, if it is right and others are wrong."""
-        cause = ", ".join(f"{named(problem.input)} {problem.fault}" for problem in problems)
+        cause = ", ".join(f"{problem.input} {problem.fault}" for problem in problems)
         if problems and all(problem.is_full_disk for problem in problems):
             super().__init__(cause, code=ResourceError.code)
         else:
@@ -213,8 +212,8 @@ class NotAuthorizedError(ApiError):
     code = "UNAUTHORIZED"
     patience = 10.0
     remedy = (
-        f"Check that [[api-key]] is a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it is, the "
-        "service may be at fault: it also rejects tokens while its database is down. Run the [[job]] again later."
+        f"Check that api-key is a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it is, the "
+        "service may be at fault: it also rejects tokens while its database is down. Run the job again later."
     )
 
 
@@ -224,9 +223,7 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = (
-        f"Run the [[job]] again later. If the token was revoked, issue a new one at {TOKENS_PAGE}."
-    )
+    remedy = f"Run the job again later. If the token was revoked, issue a new one at {TOKENS_PAGE}."
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -234,8 +231,8 @@ class MissingTokenError(NotAuthorizedError):
 
     def __init__(self, advice: str) -> None:
         """``advice`` says how the CI system hands secrets to a job."""
-        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To skip instead, set [[on-blocked: skip]]."
-        super().__init__("there is no token: [[api-key]] is not set", remedy=remedy)
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To skip instead, set on-blocked: skip."
+        super().__init__("there is no token: api-key is not set", remedy=remedy)
 
 
 class ForbiddenError(ApiError):
@@ -280,7 +277,7 @@ class ConflictError(ApiError):
 class KeyConflictError(ConflictError):
     """The idempotency key was used for a different request."""
 
-    remedy = "Give this step its own [[key-suffix]] or [[idempotency-key]]; see [[on-rerun]]."
+    remedy = "Give this step its own key-suffix or idempotency-key; see on-rerun."
 
 
 class RateLimitedError(ApiError):
@@ -289,7 +286,7 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = "Wait, start fewer runs at once ([[max-parallel]]), or use several tokens."
+    remedy = "Wait, start fewer runs at once (max-parallel), or use several tokens."
 
 
 class ServerError(ApiError):
@@ -298,7 +295,7 @@ class ServerError(ApiError):
     patience = inf
     may_have_worked = True
     code = "INTERNAL_ERROR"
-    remedy = "The service is having trouble; run the [[job]] again later."
+    remedy = "The service is having trouble; run the job again later."
 
 
 class UnavailableError(ServerError):
@@ -323,7 +320,7 @@ class UnknownRepoError(ServerError):
     patience = 90.0
     exit_code = 69
     remedy = (
-        "Check [[repo]]: the API responds like this to unknown ids. "
+        "Check repo: the API responds like this to unknown ids. "
         "'mogplex-ci repos list' shows the known ones."
     )
 
@@ -350,16 +347,14 @@ class UnreachableError(MogplexError):
     may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
-    remedy = (
-        "Check [[base-url]], the proxy settings and the network between this machine and the API."
-    )
+    remedy = "Check base-url, the proxy settings and the network between this machine and the API."
 
 
 class LostContactError(UnreachableError):
     """No usable answer came from an API that has answered before: an outage."""
 
     patience = inf
-    remedy = "The service, or the network between it and this [[job]], is having trouble; run the [[job]] again later."
+    remedy = "The service, or the network between it and this job, is having trouble; run the job again later."
 
 
 class ProxyFailedError(UnreachableError):
@@ -377,7 +372,7 @@ class WrongServiceError(UnreachableError):
     """Something else answers in the API's place: a web page, or a redirect elsewhere."""
 
     patience = 0.0
-    remedy = "Set [[base-url]] to the API's host."
+    remedy = "Set base-url to the API's host."
 
 
 class ForeignRunError(MogplexError):
@@ -387,9 +382,7 @@ class ForeignRunError(MogplexError):
     remedy = "Cancel it by hand if it is yours."
 
     def __init__(self) -> None:
-        super().__init__(
-            "your [[idempotency-key]] matched a run that someone else may have started"
-        )
+        super().__init__("your idempotency-key matched a run that someone else may have started")
 
 
 class UntrustedTriggerError(MogplexError):
@@ -398,8 +391,8 @@ class UntrustedTriggerError(MogplexError):
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
     remedy = (
-        "A prompt is code. If the person is a member with private membership, set [[github-token]] so that the step "
-        "can query GitHub, or add the person to [[allowed-users]]."
+        "A prompt is code. If the person is a member with private membership, set github-token so that the step "
+        "can query GitHub, or add the person to allowed-users."
     )
 
 
@@ -408,7 +401,7 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Remove this phrase from the prompt, or use [[include-event: true]], which passes it as a report."
+    remedy = "Remove this phrase from the prompt, or use include-event: true, which passes it as a report."
 
 
 class MissingRightsError(MogplexError):
@@ -454,8 +447,8 @@ class EventTextError(ResourceError):
 
     exit_code = 2
     remedy = (
-        "Run the [[job]] again with more memory. If it fails again, the text may be an attack: remove "
-        "[[include-event]], and put the number into the prompt."
+        "Run the job again with more memory. If it fails again, the text may be an attack: remove "
+        "include-event, and put the number into the prompt."
     )
 
     def __init__(self, how: str) -> None:
@@ -509,7 +502,7 @@ class GitHubError(MogplexError):
     """GitHub's API refused a request. Only that of the open pull requests ends a step itself."""
 
     code = "NOT_JUDGED"
-    remedy = "Check that [[github-token]] is a current token with access to this repository."
+    remedy = "Check that github-token is a current token with access to this repository."
 
 
 class GitHubTooMuchError(GitHubError):
@@ -532,4 +525,4 @@ class GitHubUnavailableError(GitHubError):
     """GitHub's API could not answer; asking again may help."""
 
     patience = inf
-    remedy = "GitHub is having trouble or limits requests; run the [[job]] again later."
+    remedy = "GitHub is having trouble or limits requests; run the job again later."

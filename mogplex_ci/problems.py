@@ -3,7 +3,6 @@
 from typing import LiteralString, NamedTuple
 
 from mogplex_ci.credentials import could_be_credential
-from mogplex_ci.own_words import named
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -35,7 +34,7 @@ class Problem(NamedTuple):
         the wrong input.
         """
         template: LiteralString = "{}"
-        values: list[str | Untrusted] = [named(self.input)]
+        values: list[str | Untrusted] = [self.input]
         if self.got is None or could_be_credential(self.got.text):
             template += " {}"
         else:

@@ -114,7 +114,7 @@ def malformed(cause: str) -> UnreachableError:
     """Return the error for an answer that came but cannot be used."""
     return UnreachableError(
         cause,
-        remedy="Check that [[base-url]] is a Mogplex service; a proxy may have responded in its place.",
+        remedy="Check that base-url is a Mogplex service; a proxy may have responded in its place.",
     )
 
 

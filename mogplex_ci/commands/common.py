@@ -20,7 +20,6 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
-from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.platforms import detect, secrets_of_job
@@ -95,9 +94,9 @@ def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
 class Console:
     """Prints results to stdout, errors and warnings to stderr; in colour on a terminal."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        """``argv`` are the arguments of the command, ``env`` is the process environment."""
-        self.safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """``env`` is the process environment."""
+        self.safe = Sanitizer(secrets_of_job(env))
         self._platform = detect(env, sys.stdout)
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
         self.terminal = self._platform.terminal
@@ -168,12 +167,10 @@ def remedy_of(error: MogplexError) -> str:
 class Session:
     """The tools of one command: the console, the stop signal, and the service."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        """``argv`` are the arguments of the command; the token and the service's address come from
-        ``env``, the process environment.
-        """
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """The token and the service's address come from ``env``, the process environment."""
         self.env = env
-        self.console = Console(argv, env)
+        self.console = Console(env)
         self.stop = stop_of_process()
 
     @cached_property
@@ -223,7 +220,7 @@ def in_session(
 
     @wraps(command)
     def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-        session = Session(argv, env)
+        session = Session(env)
         try:
             return command(session, argv)
         except MogplexError as error:

@@ -12,7 +12,6 @@ from mogplex_ci.api.retry import Backoff, ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import MatrixJob
 from mogplex_ci.inputs.sources import given_texts, has_summary
 from mogplex_ci.models import Cancelled, UnansweredStart
@@ -46,11 +45,11 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of this job is left running."""
     stop = stop_of_process()
     platform = detect(env, job_log(stop))
-    safe = Sanitizer(secrets_of_job(env), NamesHere(argv, env))
-    texts = given_texts(argv, env)
-    token = texts.get("api-key", "")
+    safe = Sanitizer(secrets_of_job(env))
     try:
         parser().read(argv)
+        texts = given_texts(argv, env)
+        token = texts.get("api-key", "")
         matrix = MatrixJob.by_texts(texts).parts
         job = platform.job_name(texts.get("idempotency-key"), matrix)
         if job is None:  # no step has saved anything
@@ -63,7 +62,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if found.unknown:
         why: LiteralString = "the state was saved with another token, or by another job"
         if not token:
-            why = "[[api-key]] is missing"
+            why = "api-key is missing"
         text = safe.line("Could not cancel {}: {}", count(found.unknown, "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line(PROGRAM), text)
     code = NotAuthorizedError.exit_code if found.unknown else 0
@@ -249,7 +248,7 @@ class CleanUp:
         """Return how a person can cancel or find a run."""
         if not run.run_id:
             key = self._safe.key(run.key)
-            return [". Its key: ", key, ". Re-run the [[job]]: it finds this run"]
+            return [". Its key: ", key, ". Re-run the job: it finds this run"]
         return [
             ". To cancel it by hand: ",
             command_line(CANCEL, run.run_id, run.base_url, self._safe),

@@ -45,7 +45,7 @@ class ArtifactIs(GateOutcome):
     )
     NO_BRANCH = Rejected(
         "the artifact cannot be read",
-        "An artifact needs a branch that the run created: set [[create-branch: true]].",
+        "An artifact needs a branch that the run created: set create-branch: true.",
         is_for_people=True,
     )
     NOT_READ = Rejected(
@@ -56,7 +56,7 @@ class ArtifactIs(GateOutcome):
     )
     OTHER_COMMIT = Rejected(
         "the artifact is from a commit other than the judged one",
-        "Find out who pushed to the branch, and run the [[job]] again.",
+        "Find out who pushed to the branch, and run the job again.",
         code=_INVALID,
     )
     CHANGED = Rejected(

@@ -13,7 +13,7 @@ from mogplex_ci.github_api import PullRequest
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import RunDetails
 
-WHO_DELETED: Final = "Find out who deleted it, and run the [[job]] again."
+WHO_DELETED: Final = "Find out who deleted it, and run the job again."
 _NO_START: Final = "the service does not report when the run was started"
 
 

@@ -64,4 +64,4 @@ def _advice(names: Sequence[str]) -> str:
     """Return an example with the first name that needs no quoting."""
     plain = [name for name in names if _PLAIN_NAME.fullmatch(name)]
     example = plain[0] if plain else "test"
-    return f"Name the checks that must pass, as in [[checks: {example}]]."
+    return f"Name the checks that must pass, as in checks: {example}."

@@ -81,21 +81,21 @@ class Checks(GateOutcome):
         code="CHECKS_MISSING",
     )
     NONE_NAMED = Rejected(
-        "neither the base branch nor [[checks]] names a check",
-        "Name the required checks in [[checks]], one per line.",
+        "neither the base branch nor checks names a check",
+        "Name the required checks in checks, one per line.",
         code="CHECKS_MISSING",
         is_for_people=True,
     )
     NO_COMMIT = Rejected("the run pushed no commit, so it has no checks", READ_WHY)
     OPEN = Rejected(
         "the checks had not finished when the timeout passed",
-        "Raise [[timeout]].",
+        "Raise timeout.",
         code="TIMEOUT",
         is_for_people=True,
     )
     SEEN_ONCE = Rejected(
         "the checks finished too close to the timeout to be read twice",
-        "Raise [[timeout]].",
+        "Raise timeout.",
         code="TIMEOUT",
         is_for_people=True,
     )
@@ -121,7 +121,7 @@ def _warn_of_workflows(inspection: Inspection) -> None:
         if any(path.text.startswith(_WORKFLOWS) for path in inspection.changes().paths):
             said = "the run changed .github/workflows/, so it decides its own checks"
             if inspection.inputs.protected_paths is None:
-                said += "; [[protected-paths]] can prevent that"
+                said += "; protected-paths can prevent that"
             inspection.sources.service.say(GateWarns(said))
 
 

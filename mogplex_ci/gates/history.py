@@ -16,8 +16,8 @@ from mogplex_ci.untrusted import Untrusted
 
 _NEW_BRANCH: Final = ""
 """The tip before the first push to a branch that did not exist."""
-_OWN_BRANCH: Final = "Give the run its own branch: set [[create-branch: true]]."
-_NAME_BASE: Final = "Set [[base-branch]] to an existing branch."
+_OWN_BRANCH: Final = "Give the run its own branch: set create-branch: true."
+_NAME_BASE: Final = "Set base-branch to an existing branch."
 
 
 class Beginning(NamedTuple):
@@ -272,7 +272,7 @@ class History:
         name = self._begin.base
         raise GitHubError(
             f"{branch} and {name} share several merge bases, so the changes cannot be determined",
-            remedy=f"Merge {name} into {branch} and re-run the [[job]].",
+            remedy=f"Merge {name} into {branch} and re-run the job.",
         )
 
     def _compare(self, base: str, head: str) -> Comparison:

@@ -12,8 +12,8 @@ from mogplex_ci.github_api import PullRequest
 from mogplex_ci.run.delivery import is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 
-_WHO_PUSHED: Final = "Find out who pushed to the branch, and run the [[job]] again."
-_WHO_CHANGED: Final = "Find out who changed it, and run the [[job]] again."
+_WHO_PUSHED: Final = "Find out who pushed to the branch, and run the job again."
+_WHO_CHANGED: Final = "Find out who changed it, and run the job again."
 
 
 @unique
@@ -38,11 +38,11 @@ class PullRequestIs(GateOutcome):
     )
     OTHER_BASE = Rejected(
         "the pull request does not target the run's base branch",
-        "Change the base of the pull request, or set [[base-branch]].",
+        "Change the base of the pull request, or set base-branch.",
     )
     FOREIGN = Rejected(
         "the delivery event names a pull request of another repository",
-        "Set [[github-token]], and read the agent's last actions.",
+        "Set github-token, and read the agent's last actions.",
         is_for_people=True,
     )
 

@@ -22,10 +22,10 @@ SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request, and in its
 activity.
 """
-_NO_TOKEN: Final = "Set [[github-token]], so that the step can query GitHub."  # noqa: S105 - a sentence
-_NO_REPOSITORY: Final = "Set [[repo]] to an owner/name that this Mogplex token lists."
+_NO_TOKEN: Final = "Set github-token, so that the step can query GitHub."  # noqa: S105 - a sentence
+_NO_REPOSITORY: Final = "Set repo to an owner/name that this Mogplex token lists."
 _NO_TIME: Final = "the timeout passed before GitHub responded"
-_RAISE_TIMEOUT: Final = "Raise [[timeout]]."
+_RAISE_TIMEOUT: Final = "Raise timeout."
 
 
 class Ask(Protocol):

@@ -497,22 +497,20 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
     if status == 403 and b"Upgrade to GitHub" in answer.body:
         return _NotInPlanError("this repository's plan has no rules for branches")
-    permission = f"Give [[github-token]] the permission {needs}, and access to this repository."
+    permission = f"Give github-token the permission {needs}, and access to this repository."
     match status:
         case 401:
             remedy = "Set it to a current token that can read this repository."
-            return errors.GitHubTokenError("GitHub does not accept [[github-token]]", remedy=remedy)
+            return errors.GitHubTokenError("GitHub does not accept github-token", remedy=remedy)
         case 403 if "X-GitHub-SSO" in headers:
-            cause = "[[github-token]] is not authorized for the organization's single sign-on"
+            cause = "github-token is not authorized for the organization's single sign-on"
             return errors.GitHubTokenError(cause, remedy=_SSO_REMEDY)
         case 403 if _LACKS_RIGHT in answer.body:
-            return errors.GitHubForbiddenError(
-                "[[github-token]] may not do this", remedy=permission
-            )
+            return errors.GitHubForbiddenError("github-token may not do this", remedy=permission)
         case 403:  # such as for an address that the organization does not allow
-            return errors.GitHubError("[[github-token]] may not do this", remedy=permission)
+            return errors.GitHubError("github-token may not do this", remedy=permission)
         case 404:
-            cause = "GitHub did not find it, or [[github-token]] may not read it"
+            cause = "GitHub did not find it, or github-token may not read it"
             return errors.GitHubNotFoundError(cause, remedy=permission)
     return errors.GitHubError(f"GitHub refused the request with status {status}")
 

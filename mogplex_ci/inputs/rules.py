@@ -13,7 +13,6 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
-from mogplex_ci.own_words import all_named, named
 from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
 from mogplex_ci.problems import Problem
@@ -51,11 +50,11 @@ def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     read: they may have what seems to be missing.
     """
     if typed.repair and not _gates(texts):
-        remedy = f"Set {enumeration(all_named(('require', *GATE_INPUTS)))}."
+        remedy = f"Set {enumeration(('require', *GATE_INPUTS))}."
         yield Problem("repair", "needs a gate that judges the run", remedy)
     if "artifact-schema" in texts and "artifact" not in texts:
-        remedy = "Set [[artifact]] to the name of the JSON that the agent commits."
-        yield Problem("artifact-schema", "is set without [[artifact]]", remedy)
+        remedy = "Set artifact to the name of the JSON that the agent commits."
+        yield Problem("artifact-schema", "is set without artifact", remedy)
     if "run-id" not in texts:
         yield from _missing_for_start(typed, texts)
 
@@ -81,10 +80,10 @@ def _run_id(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     shaping = [name for name, spec in inputs().items() if spec.shapes_start and name in texts]
     if shaping:
-        fault = f"cannot be combined with inputs for a new run: {enumeration(all_named(shaping))}"
-        yield Problem("run-id", fault, "Remove those, or remove [[run-id]].")
+        fault = f"cannot be combined with inputs for a new run: {enumeration(shaping)}"
+        yield Problem("run-id", fault, "Remove those, or remove run-id.")
     if typed.dry_run:
-        fault = "cannot be combined with [[dry-run]], which does not have that run"
+        fault = "cannot be combined with dry-run, which does not have that run"
         yield Problem("run-id", fault, "Remove one of the two.")
 
 
@@ -105,14 +104,14 @@ def _github_token(
     if typed.dry_run is not False:  # a dry run asks nothing of GitHub
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
-    needs = [named(name) for name in for_github if name in texts]
+    needs = [name for name in for_github if name in texts]
     comments = "comment-on" in texts and bool(platform.workflow_run)
     if comments:
-        needs.append("[[comment-on]]")
+        needs.append("comment-on")
     required = typed.require or ()
-    needs += [f"[[require: {name}]]" for name in for_github if name in required]
+    needs += [f"require: {name}" for name in for_github if name in required]
     if "repair" in texts and "artifact" in texts:
-        needs.append("[[repair]] with [[artifact]]")
+        needs.append("repair with artifact")
     if needs:
         fault = f"is missing, but needed for {enumeration(needs)}"
         remedy = platform.github_token_advice
@@ -135,15 +134,15 @@ def _wait(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
         return
     gates = _gates(texts)
     if gates:
-        fault = f"is false, but {enumeration(all_named(gates))} can only be judged after the run"
-        remedy = "Set [[wait: true]], or judge the run in a later step with its [[run-id]]."
+        fault = f"is false, but {enumeration(gates)} can only be judged after the run"
+        remedy = "Set wait: true, or judge the run in a later step with its run-id."
         yield Problem("wait", fault, remedy)
 
 
 def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     is_added_to = typed.repair or typed.include_event
     if is_added_to and leaves_fence_open(typed.prompt):
-        remedy = "Close it: [[repair]] and [[include-event]] add their own fences."
+        remedy = "Close it: repair and include-event add their own fences."
         yield Problem("prompt", "has an unclosed code fence", remedy)
     if typed.include_event:
         from mogplex_ci.words.github_markdown import has_parser  # few steps need it
@@ -156,7 +155,7 @@ def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
             remedy = "Use another runner, or put the number into the prompt instead."
             yield Problem("include-event", fault, remedy)
     if "prompt" in texts and "prompt-file" in texts:
-        yield Problem("prompt", "cannot be combined with [[prompt-file]]", "Remove one of the two.")
+        yield Problem("prompt", "cannot be combined with prompt-file", "Remove one of the two.")
 
 
 def _secrets_in_prompt(
@@ -190,7 +189,7 @@ def _name_of_secret(secret: str, platform: Platform) -> str:
 
 def _mode(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "mode" in texts and typed.harness == "mogplex":
-        remedy = "Remove [[mode]], or use another harness."
+        remedy = "Remove mode, or use another harness."
         yield Problem("mode", "is not available for the harness mogplex", remedy)
 
 
@@ -198,13 +197,13 @@ def _branch(typed: DeclaredInputs) -> Iterator[Problem]:
     is_base = typed.branch is not None and typed.branch == typed.base_branch
     if typed.harness == "mogplex":  # the service lets it work on a branch of its own only
         if is_base:
-            yield Problem("branch", "is the same as [[base-branch]]", "Use another branch.")
+            yield Problem("branch", "is the same as base-branch", "Use another branch.")
         if typed.create_branch is False and typed.branch is None:
             fault = "leaves the harness mogplex without a branch of its own"
-            yield Problem("create-branch", fault, "Remove it, or set [[branch]].")
+            yield Problem("create-branch", fault, "Remove it, or set branch.")
     elif typed.create_branch and is_base:
-        remedy = "Use another branch, or set [[create-branch: false]]."
-        yield Problem("branch", "is the same as [[base-branch]]", remedy)
+        remedy = "Use another branch, or set create-branch: false."
+        yield Problem("branch", "is the same as base-branch", remedy)
 
 
 def plays_own_output(typed: DeclaredInputs) -> bool:
@@ -214,14 +213,14 @@ def plays_own_output(typed: DeclaredInputs) -> bool:
 
 def _dry_run(typed: DeclaredInputs, texts: Mapping[str, str]) -> Iterator[Problem]:
     if plays_own_output(typed):
-        fault = "is in [[output-dir]], whose files are replaced"
-        yield Problem("dry-run", fault, "Use another [[output-dir]].", Untrusted(texts["dry-run"]))
+        fault = "is in output-dir, whose files are replaced"
+        yield Problem("dry-run", fault, "Use another output-dir.", Untrusted(texts["dry-run"]))
 
 
 def _worktree(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     taken = [name for name in _PLACES if name in texts]
     if taken:
-        fault = f"names a worktree, which cannot be combined with {enumeration(all_named(taken))}"
+        fault = f"names a worktree, which cannot be combined with {enumeration(taken)}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
     if typed.harness == "mogplex":
         fault = "names a worktree, which is not available for the harness mogplex"
@@ -230,13 +229,13 @@ def _worktree(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]
 
 def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if "artifact" in texts and not typed.create_branch:
-        remedy = "Set [[create-branch: true]]."
+        remedy = "Set create-branch: true."
         if names_worktree(typed):
-            remedy = "Remove worktreeId from [[run-options]], or remove [[artifact]]."
+            remedy = "Remove worktreeId from run-options, or remove artifact."
         yield Problem("artifact", "needs the run to have its own branch", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
-        remedy = "Set [[prompt]] or [[prompt-file]]."
+        remedy = "Set prompt or prompt-file."
         yield Problem("prompt", "is missing", remedy)
     if "repo" not in texts and typed.repo is None:
         allowed = inputs()["repo"].kind.allowed
-        yield Problem("repo", "is missing", f"Set [[repo]] to {allowed}.")
+        yield Problem("repo", "is missing", f"Set repo to {allowed}.")

@@ -80,29 +80,20 @@ def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[P
 
 def given_texts(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    texts = {name: text for name, (_, text) in given_places(argv, env).items()}
+    flags, _ = _flags_of(argv)
+    texts: dict[str, str] = {}
+    for name, spec in inputs().items():
+        places = [(flags or {}).get(name, "")]
+        if spec.is_for_action:
+            # GitHub's name for an input of ``with:`` keeps its hyphens.
+            places.append(env.get(f"INPUT_{name.upper()}", ""))
+        places += [env.get(variable, "") for variable in spec.variables]
+        text = next(filter(None, map(str.strip, places)), "")
+        if text:
+            texts[name] = text
     if "prompt" in texts:
         texts["prompt"] = as_utf8(texts["prompt"])
     return texts
-
-
-def given_places(argv: Sequence[str], env: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
-    """Return of each input that flags and environment set by which name they do, and its text: as
-    ``--timeout``, ``timeout`` below ``with:``, or ``MOGPLEX_TIMEOUT``.
-    """
-    flags, _ = _flags_of(argv)
-    given: dict[str, tuple[str, str]] = {}
-    for name, spec in inputs().items():
-        places = {f"--{name}": (flags or {}).get(name, "")}
-        if spec.is_for_action:
-            # GitHub's name for an input of ``with:`` keeps its hyphens.
-            places[name] = env.get(f"INPUT_{name.upper()}", "")
-        places |= {variable: env.get(variable, "") for variable in spec.variables}
-        for place, text in places.items():
-            if text.strip():
-                given[name] = (place, text.strip())
-                break
-    return given
 
 
 def asks_for_dry_run(argv: Sequence[str], env: Mapping[str, str]) -> bool:

@@ -21,7 +21,6 @@ from mogplex_ci.inputs.declared import (
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.sources import read_prompt
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
-from mogplex_ci.own_words import all_named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import is_plain_path
@@ -108,7 +107,7 @@ def _run_options(text: str) -> Mapping[str, Any]:
     taken = [name for name in options if name in owners]
     if taken:
         fault = f"sets {enumeration(taken)}, which has its own input"
-        remedy = f"Set {enumeration(all_named(owners[name] for name in taken))} instead."
+        remedy = f"Set {enumeration([owners[name] for name in taken])} instead."
         raise UsageError(Problem("run-options", fault, remedy))
     # The service stores NULL for anything else, without a word.
     for name in _TEXT_OPTIONS:
@@ -190,7 +189,7 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
             load(path)
     except RecordingError as error:
         fault = f"cannot be played: {error}"
-        remedy = "Use the events.ndjson that a step with [[output-dir]] has written."
+        remedy = "Use the events.ndjson that a step with output-dir has written."
         raise UsageError(Problem("dry-run", fault, remedy, Untrusted(text))) from error
     return path
 

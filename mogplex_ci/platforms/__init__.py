@@ -25,15 +25,6 @@ PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
 """
 
 
-def is_ci_job(env: Mapping[str, str]) -> bool:
-    """Whether ``env`` is a CI job's, of a known system or of one that sets ``CI``; else a person
-    has called the program.
-    """
-    return bool(env.get("CI")) or not all(
-        system is PLAIN for system, _ in PLATFORMS if system.matches(env)
-    )
-
-
 def secrets_of_job(env: Mapping[str, str]) -> set[str]:
     """Return the secrets in ``env``, and in the files in which the CI system keeps variables."""
     system = next(system for system, _ in PLATFORMS if system.matches(env))

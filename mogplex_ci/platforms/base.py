@@ -243,9 +243,8 @@ class Platform:
     @property
     def github_token_advice(self) -> str:
         """Advice where ``github-token`` is missing: it is kept as the token of Mogplex is."""
-        advice = self.token_advice.replace("[[api-key]]", "[[github-token]]")
+        advice = self.token_advice.replace("api-key", "github-token")
         advice = advice.replace("MOGPLEX_API_KEY", "MOGPLEX_GITHUB_TOKEN")
-        advice = advice.replace("mogplex-api-key", "mogplex-github-token")  # Jenkins' id of it
         return f"{advice} It must be a GitHub token that can read this repository."
 
     @property

@@ -163,7 +163,7 @@ class Trust(NamedTuple):
         login = _login(user)
         if not _is_app(user) or login.lower() in self.bots:
             return None
-        return f"{caused} was triggered by the app {shown_login(login)}, which [[allowed-bots]] does not name"
+        return f"{caused} was triggered by the app {shown_login(login)}, which allowed-bots does not name"
 
     def vouches(self, login: str, *, is_person: bool) -> bool:
         """Return whether the words of ``login`` are trusted: those of people who are named, or who

@@ -10,7 +10,7 @@ from typing import Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.report import text
-from mogplex_ci.run.result import Gate, RunDetails, gate_label
+from mogplex_ci.run.result import Gate, RunDetails
 from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
@@ -41,10 +41,6 @@ class GateFacts(NamedTuple):
     def mark(self) -> LiteralString:
         """One character for passed or not."""
         return text.mark(good=self.passed)
-
-    def label(self, safe: Sanitizer) -> SafeText:
-        """Return its name as this job sets it."""
-        return safe.message(gate_label(self.name))
 
     def with_items(self, safe: Sanitizer) -> SafeText:
         """Return the finding, with the first items."""

@@ -14,7 +14,6 @@ from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import gate_label
 from mogplex_ci.sanitize import Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import EventText
@@ -64,7 +63,7 @@ class Log(Report):
         )
         unjudged = inputs.gates - {kind.name for kind in JUDGED_BY_EVENT}
         if unjudged:
-            names = ", ".join(map(gate_label, sorted(unjudged)))
+            names = ", ".join(sorted(unjudged))
             self.lines.say("Not judged in a dry run: ", self._safe.message(names))
 
     def left_out(self, event: EventText) -> None:

@@ -192,11 +192,11 @@ class RunLog:
         self._say_started(started)
         run = started.run
         if started.agent_ignored:
-            message = "This service does not support agents: the [[agent]] input was not used"
+            message = "This service does not support agents: the agent input was not used"
             self._lines.warn("Agent", self._safe.line(message))
         for name in started.unused_options:
             words: LiteralString = (
-                "The run does not have {} of [[run-options]]: this service may not support it"
+                "The run does not have {} of run-options: this service may not support it"
             )
             self._lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)
@@ -210,14 +210,14 @@ class RunLog:
             self._lines.line(self._safe.line(words, run.id, run.status))
             return
         if started.unexpected:
-            words = f"{_JOINED}. Two steps may share a key: set [[key-suffix]] on each"
+            words = f"{_JOINED}. Two steps may share a key: set key-suffix on each"
         elif started.keys_used_up:
             words = (
                 "Run {} ({}) has the last key that attempts of this step may use, so nothing was "
-                "started. Start a new pipeline, or set [[on-rerun: new]]"
+                "started. Start a new pipeline, or set on-rerun: new"
             )
         elif started.joined and run.status == "success":
-            words = f"{_JOINED} (a second use in this [[job]] needs a key of its own)"
+            words = f"{_JOINED} (a second use in this job needs a key of its own)"
             self._lines.line(self._safe.line(words, run.id, run.status))
             return
         elif started.joined:
@@ -260,7 +260,7 @@ class RunLog:
         from mogplex_ci.report.delivered import gate_facts  # not needed at the start
 
         gate = gate_facts(judged, self._safe)
-        title = self._safe.sentence(gate.mark, " ", gate.label(self._safe), ": ", gate.found)
+        title = self._safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
         if gate.passed:
             self._lines.line(title)
             return
@@ -271,7 +271,7 @@ class RunLog:
         """Log that the run has paused, and its question."""
         what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
         if self._inputs.on_pause == "cancel":
-            what = "[[on-pause]] cancels it"
+            what = "on-pause cancels it"
         self._lines.say("The run is paused: ", what)
         if asks is None:
             return

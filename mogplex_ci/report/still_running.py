@@ -9,7 +9,7 @@ from mogplex_ci.report import text
 from mogplex_ci.run.result import Ending, Result, RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
-_OR_FOLLOW_IT: Final = ", or re-run the [[job]] to follow it."
+_OR_FOLLOW_IT: Final = ", or re-run the job to follow it."
 
 
 def state_and_advice(
@@ -43,7 +43,7 @@ def state_and_advice(
     parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]
     is_wanted = ending.result is Result.TIMEOUT and not details.left_behind
     if is_wanted and is_found_again:
-        parts.insert(1, "Run the [[job]] again to follow it.")
+        parts.insert(1, "Run the job again to follow it.")
     return safe.sentence(*text.join_present(" ", *parts))
 
 
@@ -105,7 +105,7 @@ def _may_be_running(
     parts: list[Part] = [state, *reason, ". "]
     if details.owned and not is_detached:
         parts += [
-            safe.line("A clean-up step, if the [[job]] has one, tries again."),
+            safe.line("A clean-up step, if the job has one, tries again."),
             " ",
         ]
     by_hand = _by_hand(details, inputs, safe, is_found_again=is_found_again)
@@ -116,7 +116,7 @@ def _reason(
     details: RunDetails, *, is_stopped: bool, is_detached: bool, safe: Sanitizer
 ) -> list[Part]:
     if is_detached:
-        return [", ", safe.line("because of [[on-interrupt: detach]]")]
+        return [", ", safe.line("because of on-interrupt: detach")]
     if not details.owned:
         return [", because it may belong to another step"]
     if details.unanswered_key:
@@ -141,7 +141,7 @@ def _by_hand(
     if details.rounds:  # a start with this key needs the report to its round
         return ["Its key: ", key, ". Cancel it in Mogplex."]
     if is_found_again:
-        finds = safe.line("Re-run the [[job]]: it finds this run.")
+        finds = safe.line("Re-run the job: it finds this run.")
     else:
-        finds = safe.line("A [[job]] with [[idempotency-key]] set to it joins this run.")
+        finds = safe.line("A job with idempotency-key set to it joins this run.")
     return ["Its key: ", key, ". ", finds]

@@ -208,7 +208,7 @@ def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
 def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     rows: list[b.Finding] = []
     for gate in run.delivered.gates:
-        label = gate.label(safe)
+        label = gate.name
         found = safe.sentence(label, ": ", gate.with_items(safe))
         said = safe.sentence(found, *text.behind(". ", gate.remedy))
         rows.append(
@@ -235,7 +235,7 @@ def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
     if run.delivered.artifact_is_long:
         words: LiteralString = (
             "The artifact is longer than {} characters: the output is empty, "
-            "and only [[output-dir]] has it"
+            "and only output-dir has it"
         )
         yield b.Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
 

@@ -6,9 +6,7 @@ from math import ceil
 from typing import Final, Literal, LiteralString, NamedTuple, Self
 
 from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UsageError
-from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
-from mogplex_ci.own_words import named
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.delivery import Delivery, is_own_pull_request
 from mogplex_ci.run.timeline import Timeline
@@ -68,14 +66,6 @@ AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may say the reason."""
 EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
-
-
-def gate_label(name: str) -> str:
-    """Return a gate's name in our words: as the input that asks for it is set, or as it is when it
-    is a word of ``require`` or nothing that a user sets.
-    """
-    is_set_alone = any(kind.name == name and kind.has_input and not kind.is_word for kind in GATES)
-    return named(name) if is_set_alone else name
 
 
 class Gate(NamedTuple):
@@ -332,19 +322,16 @@ _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run.
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).
 """
-_LATER: Final = "Run the [[job]] again later."
+_LATER: Final = "Run the job again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
-_RAISE_TIMEOUT: Final = "Raise [[timeout]] if the task needs longer."
-_COSTS: Final = (
-    "The run keeps costing money until it finishes; set [[on-timeout: cancel]] to stop it."
-)
+_RAISE_TIMEOUT: Final = "Raise timeout, and the job's own time limit, if the task needs longer."
+_COSTS: Final = "The run keeps costing money until it finishes; set on-timeout: cancel to stop it."
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).
 """
 _OUTAGE_REMEDY: Final = (
-    "The service, or the network between it and this [[job]], had trouble: check the run in "
-    "Mogplex."
+    "The service, or the network between it and this job, had trouble: check the run in Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
     "rate_limited": "The model's provider limited the agent's requests.",
@@ -369,7 +356,7 @@ def ending_of_run(
         return Ending.of(
             Result.CANCELLED,
             "the run was cancelled",
-            "Run the [[job]] again to start a new run.",
+            "Run the job again to start a new run.",
             run.error,
             "CANCELLED",
         )
@@ -394,7 +381,7 @@ def ending_of_run(
         return unknown._replace(exit_code=EXIT_UNKNOWN_STATUS)
     if run.status == "pending":
         cause = "the timeout passed before the run got a sandbox"
-        remedy = "Raise [[timeout]] to wait longer."
+        remedy = "Raise timeout, and the job's own time limit, to wait longer."
         return Ending.of(Result.TIMEOUT, cause, remedy, error_code="TIMEOUT")
     return Ending.of(
         Result.TIMEOUT,
@@ -410,7 +397,7 @@ def cancelled_in_pause(paused: Ending) -> Ending:
     """
     return Ending.of(
         Result.CANCELLED,
-        "the run paused, and [[on-pause: cancel]] cancelled it",
+        "the run paused, and on-pause: cancel cancelled it",
         _ANSWER_IN_PROMPT,
         paused.detail,
         "CANCELLED",
@@ -473,7 +460,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if timeline.sandbox_was_ready:
         return (
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run the [[job]] again.",
+            "Check the repository's branch and setup, then run the job again.",
         )
     if timeline.event_count:
         return "the run failed before its sandbox was ready", ""
@@ -515,7 +502,7 @@ def names_install(failed: Ending) -> bool:
 
 def failed_install(failed: Ending) -> Ending:
     """Return the ending of a run whose installation failed, with advice."""
-    remedy = "Fix the repository's setup, or run the [[job]] again."
+    remedy = "Fix the repository's setup, or run the job again."
     return failed._replace(remedy=remedy)
 
 
@@ -523,7 +510,7 @@ def interrupted(stop: Stop) -> Ending:
     """Return the result of a step that a stop signal ended. Signals do not distinguish a person's
     cancel from a time limit.
     """
-    cause = "the [[job]] was cancelled, or its time limit passed"
+    cause = "the job was cancelled, or its time limit passed"
     ending = Ending.of(Result.INTERRUPTED, cause, error_code="INTERRUPTED")
     return ending._replace(exit_code=stop.exit_code)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 
-from mogplex_ci.own_words import WriteInput, as_in_workflow, written
 from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.named_values import is_named
@@ -91,13 +90,8 @@ class Sanitizer:
     nothing that a later step removes can hide from an earlier one.
     """
 
-    def __init__(
-        self, secrets: Iterable[str] = (), write_input: WriteInput = as_in_workflow
-    ) -> None:
-        """Know ``secrets``, values that must never appear, and how this job writes the inputs that
-        our own words name.
-        """
-        self._write_input = write_input
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """``secrets`` are values that must never appear."""
         self.redactor = Redactor(secrets)
         """Finds the secrets."""
         self._margin = _MARGIN + 2 * self.redactor.longest_value
@@ -110,13 +104,12 @@ class Sanitizer:
             ValueError: the template begins with a placeholder for anything but ``SafeText``, with
                 white space, or like the marker of a CI system.
         """
-        template_here = written(template, self._write_input)
         if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
         if values:
-            text = template_here.format(*map(self._inline, values))
+            text = template.format(*map(self._inline, values))
             return self._own_line(text, _kind_of(values))
-        return self._own_line(template_here)
+        return self._own_line(template)
 
     def sentence(self, *parts: Part) -> SafeText:
         """Return ``parts`` as one line: literals as they are, everything else cleaned, None left
@@ -273,15 +266,14 @@ class Sanitizer:
     def _part(self, part: Value) -> str:
         """Return a part of a sentence as it is shown."""
         if _is_ours(part):
-            return part if isinstance(part, SafeText) else written(part, self._write_input)
+            return part
         return self._inline(part)
 
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
             return value
         if isinstance(value, str) and not isinstance(value, CleanText):
-            words = written(value, self._write_input)
-            return self.clean(words, limit=OWN_LIMIT).replace("\n", " ")
+            return self.clean(value, limit=OWN_LIMIT).replace("\n", " ")
         return self.clean(value, limit=INLINE_LIMIT).replace("\n", " ")
 
     def _as_text(self, value: Value) -> str:

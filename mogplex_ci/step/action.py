@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.names import NamesHere
 from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
 from mogplex_ci.platforms import detect, secrets_of_job
@@ -40,7 +39,7 @@ from mogplex_ci.waiting import Clock, stop_of_process
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
-    step, names = _begin(argv, env)
+    step = _begin(argv, env)
     recorder = step.recorder
     with ending_of_block(step) as end:
         try:
@@ -52,29 +51,28 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             raise
         recorder.begin(inputs.inputs, inputs.warnings)
         recorder.trace(step.stop)
-        end.ending = _perform(step, names, inputs)
+        end.ending = _perform(step, inputs)
     if end.ending.result is Result.INTERRUPTED:
         recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
     return recorder.finish(end.ending).exit_code
 
 
-def _begin(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Step, NamesHere]:
-    """Return a step that begins now, and the names of inputs in its messages."""
+def _begin(argv: Sequence[str], env: Mapping[str, str]) -> Step:
+    """Return a step that begins now."""
     stop = stop_of_process()
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
-    names = NamesHere(argv, env)
     recorder = Recorder(
         platform,
-        Sanitizer(secrets_of_job(env), names),
+        Sanitizer(secrets_of_job(env)),
         lambda: clock.monotonic() - began,
         has_summary=has_summary(given_texts(argv, env)),
     )
-    return Step(platform, recorder, clock, stop, began), names
+    return Step(platform, recorder, clock, stop, began)
 
 
-def _perform(step: Step, names: NamesHere, read: StepInputs) -> Ending:
+def _perform(step: Step, read: StepInputs) -> Ending:
     """Check the step's requirements, start its run and follow it into the job log, unless there is
     a reason to skip. Return the step's ending.
 
@@ -84,7 +82,6 @@ def _perform(step: Step, names: NamesHere, read: StepInputs) -> Ending:
     inputs, _, job_end = read
     if job_end is not None:
         step.recorder.log.deadline(inputs.timeout, job_end)
-        names.limit_of_job = job_end.limit
     reason = reason_to_skip(step, inputs)
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)

@@ -34,19 +34,19 @@ _ASK_SECONDS: Final = 10.0
 """How long GitHub is asked before a run is started."""
 _RANDOM_KEY: Final = (
     "Nothing here identifies this job, so its key is random and a retry starts a second run; "
-    "give all attempts the same [[idempotency-key]]"
+    "give all attempts the same idempotency-key"
 )
 _LOCAL_KEY: Final = (
     "This is a local runner, which cannot identify attempts: the idempotency key is new each time"
 )
 _WITHOUT_ACTION: Final = (
     "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
-    "matrix would share one run. Set [[key-suffix]] to {}, and run 'mogplex-ci post' in a later "
+    "matrix would share one run. Set key-suffix to {}, and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
-_NAME_USERS: Final = "A prompt is code. List who may start runs in [[allowed-users]]."
+_NAME_USERS: Final = "A prompt is code. List who may start runs in allowed-users."
 _FORKS: Final = (
-    "A prompt is code. Run it from a branch of the repository itself; [[allowed-users: *]] lets anyone's fork start "
+    "A prompt is code. Run it from a branch of the repository itself; allowed-users: * lets anyone's fork start "
     "runs."
 )
 
@@ -81,7 +81,7 @@ def _made_by_app(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
         return f"Not started: {app}."
     branch = step.platform.agents_branch()
     if inputs.run_id is None and branch and inputs.branch != branch:
-        return f"Not started: an agent created this job's branch, {branch}. To run on it, set [[branch]] to it."
+        return f"Not started: an agent created this job's branch, {branch}. To run on it, set branch to it."
     return None
 
 
@@ -100,7 +100,7 @@ def _without_token(step: Step, inputs: ActionInputs) -> str | None:
         return None
     if inputs.on_blocked != "skip":
         raise errors.MissingTokenError(step.platform.token_advice)
-    return f"There is no [[api-key]], as in a {step.platform.system.change_request} from a fork."
+    return f"There is no api-key, as in a {step.platform.system.change_request} from a fork."
 
 
 def _caused_by_outsider(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
@@ -243,8 +243,8 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
     for item, now in zip(words, live or [], strict=False):
         if now is None:
             raise errors.ContextChangedError(
-                f"GitHub does not show {item.name} to [[github-token]], so it cannot be compared with the event",
-                remedy=f"Give [[github-token]] the permission {needs}. If {item.name} was deleted, there is "
+                f"GitHub does not show {item.name} to github-token, so it cannot be compared with the event",
+                remedy=f"Give github-token the permission {needs}. If {item.name} was deleted, there is "
                 "nothing to do.",
             )
         if as_compared(item.title, item.body) != as_compared(*now):

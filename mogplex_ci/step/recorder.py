@@ -17,7 +17,6 @@ from mogplex_ci.outputs import (
     PAGE_FILE,
     RESULT_FILE,
 )
-from mogplex_ci.own_words import named
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.report import Report, text
@@ -316,7 +315,7 @@ class Recorder:
 def _why(error: OSError | UsageError) -> Untrusted | str:
     """Return why a file was not written; in our words if they are ours."""
     if isinstance(error, UsageError):
-        return f"{named(error.problems[0].input)} {error.problems[0].fault}"
+        return f"{error.problems[0].input} {error.problems[0].fault}"
     return Untrusted(error.strerror or "")
 
 

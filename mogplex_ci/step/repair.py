@@ -20,7 +20,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, UnansweredStart
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult, gate_label
+from mogplex_ci.run.result import Ending, Gate, Result, Round, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Started, Starting
 from mogplex_ci.sanitize import Sanitizer
@@ -214,7 +214,7 @@ class Rounds:
         if inspection is None or ending.result is not Result.FAILED or not is_refused:
             return ending
         branch = inspection.candidate.branch
-        remedy = f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
+        remedy = f"Another run is working on {branch}. Cancel it, then re-run the job."
         return ending._replace(remedy=remedy)
 
     def _repair(self, details: RunDetails, inspection: Inspection) -> Repair | None:
@@ -246,7 +246,7 @@ class Rounds:
         *earlier, last = self._rounds
         for gate in last.faults:
             if not gate.can_be_repaired:
-                return f"the agent cannot fix the gate {gate_label(gate.name)}"
+                return f"the agent cannot fix the gate {gate.name}"
         is_same_commit = bool(earlier) and last.commit is not None
         if inspection.is_unchanged or (is_same_commit and last.commit == earlier[-1].commit):
             return "the run pushed nothing, so another round would find the same"

@@ -38,7 +38,7 @@ _NOTHING_STARTED: Final = "Nothing was started."
 _ADD_RIGHTS: Final = (
     "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions."
 )
-_GIVE_RIGHTS: Final = "Give the token that permission, and run the [[job]] again."
+_GIVE_RIGHTS: Final = "Give the token that permission, and run the job again."
 _OTHER_REPOSITORY: Final = (
     "A workflow's own token cannot see other private repositories: use the token of a GitHub App "
     "installed there."
@@ -116,7 +116,7 @@ def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow:
             lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
             remedies.append(_ADD_RIGHTS if is_workflow else _GIVE_RIGHTS)
     if lacks:
-        raise _error(f"[[github-token]] {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
+        raise _error(f"github-token {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
 
 
 def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:

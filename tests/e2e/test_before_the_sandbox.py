@@ -90,7 +90,7 @@ def test_a_run_that_waits_at_the_deadline_is_said_to_start(step: GitHubStep, pol
         + {
             "detach": "It still waits, and will start. Cancel it with the command below, or re-run the "
             "job to follow it.",
-            "cancel": "This step has cancelled the run. Raise timeout to wait longer.",
+            "cancel": "This step has cancelled the run. Raise timeout, and the job's own time limit, to wait longer.",
         }[policy]
     )
     command = f"runs cancel {emulator.runs[0].id}"

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 import pytest
 
 from mogplex_ci.errors import ERROR_CODES
-from mogplex_ci.inputs.declared import inputs
 from tests.e2e.failing_steps import CASES, SYSTEMS, Scene
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.github_log import read_log
@@ -27,7 +26,6 @@ LAST_LINE: Final = re.compile(rf"([A-Z_]+), exit (\d+): {re.escape(PAGE)}(#[a-z_
 ANCHORS: Final = re.findall(
     r'<a id="([a-z_]+)"></a>', (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 )
-KEBAB: Final = "|".join(name for name in inputs() if "-" in name)
 
 
 class Shown(NamedTuple):
@@ -124,16 +122,11 @@ def check_words(shown: Shown, system: str) -> None:
         assert is_command or shown.first.endswith((".", "?", ")")), shown
         assert shown.anchor[1:] in ANCHORS or shown.anchor == "#error-codes", shown
         assert (shown.anchor == f"#{shown.code.lower()}") == (shown.code in ERROR_CODES)
-    assert "[[" not in shown.log, shown
     if system == "github":
         return
     assert "${{" not in shown.log, shown
     ours = re.sub("a changed workflow or a renamed job|# workflows", "", shown.first)
     assert re.search("workflow|with:|permissions:", ours) is None, shown
-    # In backticks the component has these names.
-    assert re.findall(rf"(?<![`\w/-])(?:{KEBAB})(?![\w-])", shown.first) == [], shown
-    if system == "terminal":
-        assert re.search(r"\b(?:the|this|a|later) jobs?\b", ours) is None, shown
 
 
 def test_all_codes_are_in_the_tables() -> None:

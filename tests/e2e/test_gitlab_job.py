@@ -76,7 +76,7 @@ def test_no_other_file_of_the_runner_is_sent(job: Job, emulator: Emulator) -> No
     deploy = job.set_file("DEPLOY_KEY", PASSWORD)
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE=str(deploy))
     assert (ended.code, prompts(emulator)) == (2, [])
-    assert "MOGPLEX_PROMPT_FILE is outside the workspace" in ended.out
+    assert "prompt-file is outside the workspace" in ended.out
 
 
 def test_the_file_of_the_prompt_is_not_a_link(job: Job, emulator: Emulator) -> None:
@@ -123,12 +123,13 @@ def test_the_runners_own_files_are_not_secrets(job: Job, variable: str, emulator
     assert "Task: Fix it, please" in ended.out
 
 
-@pytest.mark.parametrize("name", ["MOGPLEX_PROMPT", "MOGPLEX_API_KEY", "MOGPLEX_GITHUB_TOKEN"])
+@pytest.mark.parametrize("name", ["prompt", "api-key", "github-token"])
 def test_a_path_in_place_of_its_content_is_not_sent(
     job: Job, name: str, emulator: Emulator
 ) -> None:
-    path = job.set_file(name, "mog_00000000000000000000000000000000")
-    ended = job.run(emulator, **({"MOGPLEX_PROMPT": "Fix it"} | {name: str(path)}))
+    variable = f"MOGPLEX_{name.upper().replace('-', '_')}"
+    path = job.set_file(variable, "mog_00000000000000000000000000000000")
+    ended = job.run(emulator, **({"MOGPLEX_PROMPT": "Fix it"} | {variable: str(path)}))
     assert ended.code == 2
     assert f"{name} is a path; on GitLab set the variable's type to Variable." in ended.out
     assert emulator.requests == []
@@ -150,7 +151,7 @@ def test_a_prompt_with_a_secret_is_not_sent(
     prompt = prompt.format(token=emulator.token)
     ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
     assert ended.code == 2
-    assert f"MOGPLEX_PROMPT contains the complete value of the secret {named}. If it" in ended.out
+    assert f"prompt contains the complete value of the secret {named}. If it" in ended.out
     assert PASSWORD not in ended.out
     assert emulator.requests == []
 
@@ -159,7 +160,7 @@ def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator:
     job.set_file("DEPLOY_KEY", f"{PASSWORD}\n")
     (job.workspace / "task.md").write_text(f"Log in with {PASSWORD}.", encoding="utf-8")
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE="task.md")
-    assert "MOGPLEX_PROMPT_FILE contains the complete value of the secret DEPLOY_KEY" in ended.out
+    assert "prompt-file contains the complete value of the secret DEPLOY_KEY" in ended.out
     assert emulator.requests == []
 
 
@@ -229,8 +230,7 @@ def test_the_run_goes_on_if_the_job_ends_before_it(job: Job) -> None:
         program = start_program(env=env, cwd=job.workspace, through=MOVABLE_CLOCK)
         ended = let_an_hour_pass(program, when=asked(emulator, "stream"))
         assert (ended.code, emulator.runs[0].status) == (1, "pending"), ended.out
-    assert "Raise RUNNER_SCRIPT_TIMEOUT if the task needs longer." in ended.out
-    assert "Raise MOGPLEX_TIMEOUT" not in ended.out
+    assert "Raise timeout, and the job's own time limit, to wait longer." in ended.out
     outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
     assert "MOGPLEX_OUT_RESULT=timeout\n" in outputs
 
@@ -251,11 +251,8 @@ def test_a_report_of_an_earlier_job_is_emptied(job: Job) -> None:
     assert report.read_text(encoding="utf-8") == "{}\n"
 
 
-@pytest.mark.parametrize("given", ["group/project", "group/project acme/web"])
-def test_a_path_on_gitlab_is_not_a_repository_on_github(
-    job: Job, emulator: Emulator, given: str
-) -> None:
-    variables = {"CI_PROJECT_PATH": "group/project", "MOGPLEX_REPO": given}
+def test_a_path_on_gitlab_is_not_a_repository_on_github(job: Job, emulator: Emulator) -> None:
+    variables = {"CI_PROJECT_PATH": "group/project", "MOGPLEX_REPO": "group/project"}
     ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", **variables)
     assert ended.code == 2
     assert '"group/project" is this project\'s path on GitLab.' in ended.out
@@ -283,7 +280,7 @@ def test_the_last_of_the_keys_says_so(job: Job) -> None:
             ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", CI_JOB_ID=str(attempt))
         assert len(emulator.runs) == MAX_CHAIN
     assert ended.code == 1
-    assert "nothing was started. Start a new pipeline, or set MOGPLEX_ON_RERUN=new" in ended.out
+    assert "nothing was started. Start a new pipeline, or set on-rerun: new" in ended.out
 
 
 def test_a_fork_has_a_merge_request(job: Job, emulator: Emulator) -> None:

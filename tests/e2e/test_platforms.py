@@ -126,7 +126,7 @@ def test_a_run_that_opens_a_pull_request(
     check_golden(f"{name}/pull-request.txt", differences(shared["pull-request"], text))
 
 
-@pytest.mark.parametrize("name", mostly_slow(["github", "azure", "gitlab", "forgejo"], every=2))
+@pytest.mark.parametrize("name", mostly_slow(["github", "gitlab", "forgejo"], every=2))
 def test_a_run_that_fails_with_every_report(
     name: str, tmp_path: Path, shared: Mapping[str, str]
 ) -> None:
@@ -183,7 +183,7 @@ def test_no_run_starts_on_a_repository_that_has_the_same_name_on_github(
 ) -> None:
     log = Job(name, tmp_path).run("pull-request", **variables)
     assert log.startswith("exit code 2\n")
-    assert "MOGPLEX_REPO is missing. Set MOGPLEX_REPO to owner/name" in log
+    assert "repo is missing. Set repo to owner/name" in log
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:

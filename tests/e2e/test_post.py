@@ -126,7 +126,7 @@ def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
     why = (
         "the state was saved with another token, or by another job"
         if variables.get("MOGPLEX_API_KEY")
-        else "MOGPLEX_API_KEY is missing"
+        else "api-key is missing"
     )
     assert (f"WARNING: Could not cancel 1 run: {why}" in ended.out) == (code == 64)
     assert bool(job.files) == (not cancels and not is_detached)

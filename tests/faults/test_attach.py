@@ -108,17 +108,17 @@ def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
 
 def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
     end = world.new_case("install-failure").play().end
-    assert end.ending.remedy == "Fix the repository's setup, or run the [[job]] again."
+    assert end.ending.remedy == "Fix the repository's setup, or run the job again."
 
 
 def test_a_failure_that_may_pass_says_to_run_the_job_again(world: World) -> None:
     ending = world.new_case("launch-failure").play().end.ending
-    assert ending.remedy == "Run the [[job]] again later."
+    assert ending.remedy == "Run the job again later."
 
 
 def test_a_start_that_is_never_queued_is_repeated_once(world: World) -> None:
     case = world.new_case("queue-fails")
-    assert case.play().end.ending.remedy == "Run the [[job]] again later."
+    assert case.play().end.ending.remedy == "Run the job again later."
     assert len(case.runs) == 2
 
 

@@ -316,7 +316,7 @@ def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHu
     assert outcome(result) == ("failed", "RUN_FAILED", 1)
     assert (
         result.ending.remedy
-        == f"Another run is working on {branch}. Cancel it, then re-run the [[job]]."
+        == f"Another run is working on {branch}. Cancel it, then re-run the job."
     )
 
 

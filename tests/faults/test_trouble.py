@@ -152,7 +152,7 @@ CANCELLED: Final = "This step has cancelled the run."
 LOOK: Final = (
     "The service, or the network between it and this job, had trouble: check the run in Mogplex."
 )
-RAISE_TIMEOUT: Final = "Raise timeout if the task needs longer."
+RAISE_TIMEOUT: Final = "Raise timeout, and the job's own time limit, if the task needs longer."
 QUESTION: Final = "Is “E-mail or password is wrong” the right wording?"
 SUCCESS: Final = End("success", 0)
 REFUSED: Final = End(

@@ -50,7 +50,7 @@ def test_a_merge_of_what_the_base_merged_cannot_be_determined(story: Story) -> N
         "could not be judged: evil and main share several merge bases,"
         " so the changes cannot be determined"
     )
-    assert result.ending.remedy == "Merge main into evil and re-run the [[job]]."
+    assert result.ending.remedy == "Merge main into evil and re-run the job."
 
 
 @pytest.mark.parametrize("inputs", [PROTECTS, ALLOWS], ids=["protected", "allowed"])

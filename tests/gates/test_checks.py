@@ -414,7 +414,7 @@ def test_without_a_named_check_nothing_is_started(story: Story) -> None:
     assert problem.input == "checks"
     assert problem.fault == "names no check, and the base branch requires none"
     assert [name.text for name in problem.near] == ["[docs]", "build (20)", "ci/old", "test"]
-    assert "[[checks: build (20)]]" in problem.remedy
+    assert "checks: build (20)" in problem.remedy
 
 
 @pytest.mark.parametrize("has_rules", [True, False])

@@ -104,17 +104,17 @@ def run(program: Path, folder: Path, **variables: str) -> tuple[int, str]:
 
 def test_without_a_token_nothing_is_started(program: Path, tmp_path: Path) -> None:
     code, log = run(program, tmp_path, MOGPLEX_API_KEY="mog_EmulatorTokenOpensNothingReal000")
-    assert (code, "is missing, but needed for MOGPLEX_LICENCE." in log) == (2, True), log
+    assert (code, "is missing, but needed for licence." in log) == (2, True), log
 
 
 @pytest.mark.parametrize(
     ("rounds", "exit_code", "words"),
     [
-        ("{}", 0, "✔ MOGPLEX_LICENCE: It kept its licence"),
+        ("{}", 0, "✔ licence: It kept its licence"),
         (
             "{licence: [LICENSE]}",
             1,
-            "MOGPLEX_LICENCE: It changed 1 licence: LICENSE. Put it back.",
+            "licence: It changed 1 licence: LICENSE. Put it back.",
         ),
     ],
 )

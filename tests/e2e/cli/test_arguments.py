@@ -150,7 +150,7 @@ def test_no_arguments_on_a_terminal_are_a_question_for_help(
 ) -> None:
     shown = show(env=env, cwd=tmp_path, lines=60, columns=80)
     assert any("usage: " in line for line in shown.left) is is_help
-    assert any("MOGPLEX_PROMPT is missing" in line for line in shown.left) is not is_help
+    assert any("prompt is missing" in line for line in shown.left) is not is_help
     assert shown.code == (0 if is_help else 2)
 
 

@@ -44,7 +44,7 @@ NOT_FOUND = "the API returned 404 (NOT_FOUND): "
             {"MOGPLEX_API_KEY": "'mog_x'"},
             "repos list",
             2,
-            "MOGPLEX_API_KEY has quotation marks around it. Use ",
+            "api-key has quotation marks around it. Use ",
         ),
         (
             {"MOGPLEX_API_KEY": READER},

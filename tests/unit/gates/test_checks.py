@@ -133,9 +133,9 @@ def test_of_a_base_that_only_the_start_reports_a_missing_name_is_said_at_once(
     clock = api.time.clock()
     joined = ended(branch=OWN_BRANCH | {"base": "next"})
     judgement = judged(api, joined, requires("checks"), clock)
-    found = "neither the base branch nor [[checks]] names a check"
+    found = "neither the base branch nor checks names a check"
     assert refused(judgement) == (found, "CHECKS_MISSING")
-    assert "[[checks]]" in judgement.ending.remedy
+    assert "checks" in judgement.ending.remedy
     assert clock.monotonic() == 0
 
 

@@ -124,7 +124,7 @@ def test_without_a_token_the_delivery_event_decides_what_it_can(
     assert (said.startswith(found), error) == (True, code)
     assert (
         code != "NOT_JUDGED"
-        or judgement.ending.remedy == "Set [[github-token]], so that the step can query GitHub."
+        or judgement.ending.remedy == "Set github-token, so that the step can query GitHub."
     )
     if wanted in (CHECKS, ALLOWED, PROTECTED):
         rehearsal = judged(None, ended(*events), wanted, scenario_rounds=())
@@ -240,7 +240,7 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Virt
     ("status", "cause"),
     [
         (401, "GitHub does not accept"),
-        (403, "[[github-token]] may not"),
+        (403, "github-token may not"),
         (404, "GitHub did not find"),
     ],
 )
@@ -262,7 +262,7 @@ def test_what_github_refuses_to_tell_does_not_pass(
 @pytest.mark.parametrize(
     ("timeout", "cause", "remedy"),
     [
-        (3.0, "the timeout passed before GitHub responded", "Raise [[timeout]]."),
+        (3.0, "the timeout passed before GitHub responded", "Raise timeout."),
         (60.0, "GitHub's API sent an unusable response", "network"),
     ],
 )

@@ -21,7 +21,6 @@ from mogplex_ci.inputs.read import (
     read_step,
 )
 from mogplex_ci.inputs.sources import gather, given_texts
-from mogplex_ci.own_words import written
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from tests.emulator import Emulator
@@ -42,7 +41,7 @@ def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
 
 def warnings(folder: Path, **env: str) -> list[str]:
     found = read_step((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).warnings
-    return [written(f"{problem.input} {problem.fault} {problem.remedy}") for problem in found]
+    return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
 
 
 def problems(folder: Path, *argv: str, **env: str) -> list[Problem]:
@@ -52,9 +51,7 @@ def problems(folder: Path, *argv: str, **env: str) -> list[Problem]:
 
 
 def faults(folder: Path, *argv: str, **env: str) -> list[str]:
-    return [
-        written(f"{problem.input} {problem.fault}") for problem in problems(folder, *argv, **env)
-    ]
+    return [f"{problem.input} {problem.fault}" for problem in problems(folder, *argv, **env)]
 
 
 def test_a_flag_wins_over_github_over_variable_over_default(tmp_path: Path) -> None:

@@ -385,6 +385,6 @@ def test_a_build_that_an_app_caused_starts_nothing(
         ).cause
         for login in ("mogplex[bot]", "maria")
     )
-    app = "this job was triggered by the app @mogplex[bot], which [[allowed-bots]] does not name"
+    app = "this job was triggered by the app @mogplex[bot], which allowed-bots does not name"
     assert build.unknown_app(NOBODY) == (app if blocked else None)
     assert (build.unknown_app(BOT), persons.unknown_app(NOBODY)) == (None, None)

@@ -409,7 +409,7 @@ def test_a_paused_run_may_be_cancelled(world: World) -> None:
         1,
         "CANCELLED",
     )
-    assert "[[on-pause: cancel]] cancelled it" in played.end.ending.cause
+    assert "on-pause: cancel cancelled it" in played.end.ending.cause
     assert "until it is cancelled" not in played.end.ending.remedy
     assert (case.run.status, played.of(CancelAnswered)[0].status) == ("cancelled", "cancelled")
     assert "until it is cancelled" in world.new_case("paused").play().end.ending.remedy

@@ -50,7 +50,7 @@ EXITED = event("failed", "Harness failed", 90, exit_code=1)
         (
             (ACCEPTED, READY),
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run the [[job]] again.",
+            "Check the repository's branch and setup, then run the job again.",
         ),
         (
             (ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN),
@@ -127,7 +127,7 @@ def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
     ended = ending_of_run(run("cancelled"), timeline(*SUCCESSFUL))
     assert (ended.cause, ended.remedy) == (
         "the run was cancelled",
-        "Run the [[job]] again to start a new run.",
+        "Run the job again to start a new run.",
     )
 
 

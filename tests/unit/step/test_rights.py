@@ -54,12 +54,12 @@ def test_what_is_missing_in_several_repositories_is_one_message(api: GitHub) -> 
     for each in asked:
         each.github.close()
     expected = (
-        "[[github-token]] lacks issues: read in acme/web, does not see acme/other and lacks "
+        "github-token lacks issues: read in acme/web, does not see acme/other and lacks "
         "issues: read in acme/api"
     )
     assert caught.value.cause == expected
     assert caught.value.remedy == (
-        "Give the token that permission, and run the [[job]] again. A workflow's own token cannot "
+        "Give the token that permission, and run the job again. A workflow's own token cannot "
         "see other private repositories: use the token of a GitHub App installed there. Nothing was "
         "started."
     )
@@ -78,7 +78,7 @@ def test_a_token_that_github_does_not_know_is_said_at_once(api: GitHub) -> None:
     asked = NeededRights("acme/web", ["issues: read"], "main", github)
     with closing(github), pytest.raises(MissingRightsError) as caught:
         require_rights([asked, asked], clock=Clock(), is_workflow=True)
-    assert caught.value.cause == "GitHub does not accept [[github-token]]"
+    assert caught.value.cause == "GitHub does not accept github-token"
     assert caught.value.remedy.startswith("Set it to a current token")
     assert len(api.asked) == 1
 
