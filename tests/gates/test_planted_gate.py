@@ -42,6 +42,7 @@ WRITTEN_JUDGE = '''
 from enum import unique
 
 from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
+from mogplex_ci.untrusted import Untrusted
 
 
 @unique
@@ -51,6 +52,8 @@ class Licence(GateOutcome):
 
 
 def judge_licence(inspection):
+    if inspection.inputs.licence == "GPL":
+        return GateFinding(Licence.OTHER, (Untrusted("LICENSE"),))
     return GateFinding(Licence.GIVEN)
 '''
 OF_TABLE = "JUDGES: Final[Mapping[gate_kinds.GateKind, Callable[[Inspection], GateFinding]]] = {"
@@ -59,7 +62,8 @@ from mogplex_ci.gates.licence import Licence, judge_licence
 
 {OF_TABLE}
     gate_kinds.LICENCE: judge_licence,"""
-SCENARIO = Path("mogplex_ci/emulator/scenarios/no-change.yaml")
+BY_EVENT = "JUDGED_BY_EVENT: Final = ("
+"""A dry run judges it, too."""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     replace(folder / TABLE, "\nGATES: Final = (", ROW)
     replace(folder / TABLE, "\nclass GateKind(", FIELDS)
+    replace(folder / TABLE, BY_EVENT, f"{BY_EVENT}LICENCE, ")
     replace(folder / JUDGES, OF_TABLE, JOINED)
     (folder / JUDGE).write_text(WRITTEN_JUDGE, encoding="utf-8")
     schema = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
@@ -108,22 +113,17 @@ def test_without_a_token_nothing_is_started(program: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("rounds", "exit_code", "words"),
+    ("licence", "exit_code", "words"),
     [
-        ("{}", 0, "✔ licence: It kept its licence"),
-        (
-            "{licence: [LICENSE]}",
-            1,
-            "licence: It changed 1 licence: LICENSE. Put it back.",
-        ),
+        ("MIT", 0, "✔ licence: It kept its licence"),
+        ("GPL", 1, "licence: It changed 1 licence: LICENSE. Put it back."),
     ],
 )
-def test_a_scenario_plays_both_of_its_usual_outcomes(
-    program: Path, tmp_path: Path, rounds: str, exit_code: int, words: str
+def test_it_passes_and_rejects_in_the_words_of_its_outcomes(
+    program: Path, tmp_path: Path, licence: str, exit_code: int, words: str
 ) -> None:
-    events = (program / SCENARIO).read_text(encoding="utf-8")
-    (tmp_path / "own.yaml").write_text(f"rounds: [{rounds}]\n{events}", encoding="utf-8")
-    code, log = run(program, tmp_path, MOGPLEX_DRY_RUN="own.yaml")
+    variables = {"MOGPLEX_DRY_RUN": "no-change", "MOGPLEX_LICENCE": licence}
+    code, log = run(program, tmp_path, **variables)
     assert words in log, log
     assert ("NO_LICENCE" in log) is (exit_code == 1)
     assert ("#no_licence" in log) is (exit_code == 1)
