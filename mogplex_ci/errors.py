@@ -33,10 +33,8 @@ remedy. Both lines are our own words; words of the server or the user are in
         UntrustedTriggerError
         UntrustedPromptError
         MissingRightsError
-        ContextChangedError
         ResourceError
             StateError
-            EventTextError
         InternalError
         GitHubError
             GitHubTooMuchError
@@ -82,7 +80,6 @@ ERROR_CODES: Final = frozenset(
         "CANCELLED",
         "CHECKS_MISSING",
         "CONFLICT",
-        "CONTEXT_CHANGED",
         "FORBIDDEN",
         "FOREIGN_RUN",
         "GITHUB_RIGHTS",
@@ -401,7 +398,9 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Remove this phrase from the prompt, or use include-event: true, which passes it as a report."
+    remedy = (
+        "Remove this text from the prompt, or use include-event: true, which passes it as a report."
+    )
 
 
 class MissingRightsError(MogplexError):
@@ -409,14 +408,6 @@ class MissingRightsError(MogplexError):
 
     exit_code = 2
     code = "GITHUB_RIGHTS"
-
-
-class ContextChangedError(MogplexError):
-    """The event's words have changed since the event, or GitHub does not show them."""
-
-    exit_code = 2
-    code = "CONTEXT_CHANGED"
-    remedy = "Read the current text, then trigger the event again: set the label again, or write another comment."
 
 
 class ResourceError(MogplexError):
@@ -440,19 +431,6 @@ class StateError(ResourceError):
 
     def __init__(self, detail: Untrusted) -> None:
         super().__init__("the state for the clean-up step cannot be written", detail=detail)
-
-
-class EventTextError(ResourceError):
-    """GitHub's parser made no text of the event's words, so nothing was started."""
-
-    exit_code = 2
-    remedy = (
-        "Run the job again with more memory. If it fails again, the text may be an attack: remove "
-        "include-event, and put the number into the prompt."
-    )
-
-    def __init__(self, how: str) -> None:
-        super().__init__(f"GitHub's Markdown parser, which reads the event's words, {how}")
 
 
 class InternalError(MogplexError):

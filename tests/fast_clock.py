@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
+from mogplex_ci import waiting
 from mogplex_ci.waiting import Clock
 
 SPEED: Final = 100
@@ -38,6 +39,18 @@ class FastClock(Clock):
             FastClock.ahead += max(waited, 0.0) * (SPEED - 1)
 
 
+class UsualClock(Clock):
+    """The clock of ``bounded``: an answer over the network takes its time."""
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        return time.monotonic()
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """See ``Clock``."""
+        return _USUAL(self, queue, seconds)
+
+
 _USUAL = Clock.next_item
 
 
@@ -45,6 +58,7 @@ def main() -> None:
     """Run the program, with its own arguments."""
     Clock.monotonic = FastClock.monotonic  # type: ignore[method-assign,assignment]
     Clock.next_item = FastClock.next_item  # type: ignore[method-assign,assignment]
+    waiting.Clock = UsualClock  # type: ignore[misc]
     del sys.argv[0]
     sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -5,7 +5,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -37,11 +37,6 @@ from mogplex_ci.platforms.base import COMMENT_RIGHTS
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 30
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-_WORDS: Final = (
-    "query($ids:[ID!]!){nodes(ids:$ids){"
-    "...on Issue{title body} ...on PullRequest{title body} ...on Discussion{title body} ...on IssueComment{body} "
-    "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
-)
 _NETWORK_REMEDY: Final = (
     "Check the proxy settings and the network between this runner and GitHub's API."
 )
@@ -354,23 +349,6 @@ class GitHubApi:
             f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read"
         )
         return need(data, text, "permission").one_of("admin", "write") is not None
-
-    def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
-        """Return title and body of issues, comments and their like; None for what is not there, or
-        not shown.
-
-        In GraphQL, for REST has no discussions.
-        """
-        body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = self._send("POST", self._graphql, needs, body)
-        nodes = as_list(field_at(answer, "data", "nodes")) or []
-        found = [
-            (str(field_at(node, "title") or ""), str(field_at(node, "body") or ""))
-            if node
-            else None
-            for node in nodes
-        ]
-        return [*found, *(None for _ in node_ids)][: len(node_ids)]
 
     def find_comment(self, issue: int, marker: re.Pattern[str]) -> tuple[int, str] | None:
         """Return id and marker of an app's oldest comment on an issue or pull request that begins

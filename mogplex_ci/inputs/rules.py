@@ -144,16 +144,6 @@ def _prompt(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if is_added_to and leaves_fence_open(typed.prompt):
         remedy = "Close it: repair and include-event add their own fences."
         yield Problem("prompt", "has an unclosed code fence", remedy)
-    if typed.include_event:
-        from mogplex_ci.words.github_markdown import has_parser  # few steps need it
-
-        if not has_parser():
-            fault = (
-                "needs GitHub's Markdown parser, which is not available for Windows on Arm and Macs "
-                "with Intel processors"
-            )
-            remedy = "Use another runner, or put the number into the prompt instead."
-            yield Problem("include-event", fault, remedy)
     if "prompt" in texts and "prompt-file" in texts:
         yield Problem("prompt", "cannot be combined with prompt-file", "Remove one of the two.")
 

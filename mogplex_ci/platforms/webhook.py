@@ -8,12 +8,12 @@ and Gitea send the same events, without author associations and without the type
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.words.event_words import Words
+from mogplex_ci.words.event_words import Words, repeats
 
 Object = Mapping[str, Any]
 
@@ -89,59 +89,13 @@ _BY_PUSH: Final = (
 reviews.
 """
 
+_QUOTE: Final = 40
+"""Characters of an outsider's words that the error quotes."""
 _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 """Author associations of people who belong to the project."""
 
-_SUBJECTS: Final = ("discussion", "issue", "pull_request", "review", "comment", "answer")
-"""Parts of a payload that have an author, whether or not it says how they belong to the project."""
-_PROJECTS_OWN: Final = (
-    "answer_chosen_by",
-    "assignee",
-    "assignees",
-    "auto_merge",
-    "base",
-    "category",
-    "closed_by",
-    "enterprise",
-    "installation",
-    "label",
-    "labels",
-    "license",
-    "merged_by",
-    "milestone",
-    "organization",
-    "permissions",
-    "performed_via_github_app",
-    "repository",
-    "requested_reviewer",
-    "requested_reviewers",
-    "requested_team",
-    "requested_teams",
-    "type",
-    "workflow",
-    # files of a commit: people name files in their prompts
-    "added",
-    "modified",
-    "removed",
-)
-"""Parts that the project chose, or that GitHub made, even in an object that an outsider wrote."""
-_NO_WORDS: Final = (
-    r"(?:.*_)?(?:url|href|compare|at|id|sha|type|association|date|timestamp|event|conclusion|language|status|state"
-    r"|reason)"
-)
-"""Keys whose strings GitHub makes."""
-_PERMISSIONS: Final = {
-    "discussion": "discussions",
-    "issue": "issues",
-    "pull_request": "pull-requests",
-}
-"""Objects that have a title, and the permission to read them and their comments."""
-_NAMED_BY_WORKFLOW: Final = ("schedule", "workflow_dispatch", "repository_dispatch")
-"""Events whose runs have the workflow's name as their title, and not a pull request's or
-commit's.
-"""
-_MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
-"""Begins the message of a merge, which also holds the title of the pull request."""
+_TITLED: Final = ("discussion", "issue", "pull_request")
+"""Parts of a payload that have a title."""
 
 
 class Trust(NamedTuple):
@@ -288,20 +242,20 @@ class Webhook(NamedTuple):
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> OutsiderText | None:
         """Return a field whose words, an outsider's, are in ``prompt``, or None."""
-        texts = list(self._outsider_texts())
-        if not texts:
-            return None
-        from mogplex_ci.words.trip_wire import TripWire  # loads names of HTML, 2 ms
-
-        own_address = _object(self.payload, "repository").get("html_url")
-        wire = TripWire(prompt, str(own_address or ""))
-        for path, text, author in texts:
-            quote = wire.touched_by(text)
-            if quote is None:
+        for part in (*_TITLED, "review", "comment"):
+            subject = _object(self.payload, part)
+            author = _object(subject, "user")
+            if not subject or self._is_insiders(subject):
                 continue
-            if not trust.vouches(_login(author), is_person=self._is_person(author)):
-                return OutsiderText(path, Untrusted(f'"{quote}"'))
+            for field in ("title", "body"):
+                text = str(subject.get(field) or "")
+                if repeats(prompt, text) and not self._is_trusted(author, trust):
+                    quote = Untrusted(f'"{text[:_QUOTE].strip()}"')
+                    return OutsiderText(f"{part}.{field}", quote)
         return None
+
+    def _is_trusted(self, author: Object, trust: Trust) -> bool:
+        return trust.vouches(_login(author), is_person=self._is_person(author))
 
     def words(self) -> tuple[Words, ...]:
         """Return what people wrote that the event is about: first the issue or its like, then a
@@ -309,7 +263,7 @@ class Webhook(NamedTuple):
         """
         if self.name not in AUTHORED and self.name != "pull_request":
             return ()
-        part = next((part for part in _PERMISSIONS if _object(self.payload, part)), "issue")
+        part = next((part for part in _TITLED if _object(self.payload, part)), "issue")
         subject = _object(self.payload, part)
         # A comment on a pull request comes with an issue; on Gitea every issue has the key.
         kind = "pull_request" if subject.get("pull_request") else part
@@ -319,8 +273,7 @@ class Webhook(NamedTuple):
             f"the review on {about}": _object(self.payload, "review"),
             f"the comment on {about}": _object(self.payload, "comment"),
         }
-        permission = _PERMISSIONS[kind]
-        return tuple(_words_of(name, item, permission) for name, item in named.items() if item)
+        return tuple(_words_of(name, item) for name, item in named.items() if item)
 
     @property
     def _actor(self) -> Object:
@@ -345,7 +298,7 @@ class Webhook(NamedTuple):
             is_of_fork = "pull_request" in self.payload and not _is_same_repository(pull_request)
             others_may_push = is_of_fork and action in _BY_PUSH  # to an insider's fork
             return is_by_author or not others_may_push
-        is_triage = part in _PERMISSIONS and action in _TRIAGE and self._is_person(actor)
+        is_triage = part in _TITLED and action in _TRIAGE and self._is_person(actor)
         # An author labels an issue, too, by choosing its form.
         return is_triage and author is not None and not is_by_author
 
@@ -364,88 +317,6 @@ class Webhook(NamedTuple):
         if subject.get("author_association") in _INSIDERS:
             return not _is_app(user)
         return _is_same_repository(subject) and self._is_person(user)
-
-    def _outsider_texts(self) -> Iterator[tuple[str, str, Object]]:
-        """Yield path, text and author of every field that a person outside the project wrote.
-
-        The author is empty where the payload does not say who it is for sure.
-        """
-        parts: list[tuple[str, object, Object | None]] = [
-            (key, value, self._owner_of_part(key)) for key, value in self.payload.items()
-        ]
-        for path, value, author in parts:  # which grows meanwhile
-            key = path.rpartition(".")[2]
-            if isinstance(value, str):
-                author = self._author_of_text(path, author)
-                if author is not None and not re.fullmatch(_NO_WORDS, key):
-                    yield path, value, author
-            elif isinstance(value, list) and key not in _PROJECTS_OWN:
-                parts += ((path, item, author) for item in value)
-            elif isinstance(value, dict) and key not in _PROJECTS_OWN:
-                author = self._owner(path, value, author)
-                parts += ((f"{path}.{name}", item, author) for name, item in value.items())
-
-    def _author_of_text(self, path: str, author: Object | None) -> Object | None:
-        """Return who wrote a text, if it is not the ``author`` of the object that holds it."""
-        if path.endswith(".diff_hunk"):  # code beside a comment
-            return self._outside_author("pull_request")
-        if path == "workflow_run.display_title":
-            event = _object(self.payload, "workflow_run").get("event")
-            return author if event in _NAMED_BY_WORKFLOW else {}
-        return author
-
-    def _owner_of_part(self, key: str) -> Object | None:
-        """Return who wrote the texts of a part of the payload, as far as nothing in it says more;
-        None for insiders.
-        """
-        if self.name in AUTHORED or self.name == "pull_request":
-            if key == "changes":  # the texts as they were before
-                return self._outside_author(AUTHORED.get(self.name, "pull_request"))
-            return None
-        if self.name in WRITERS_ONLY:
-            return None
-        if self.name in _BY_PEOPLE and self._is_person(self._actor):
-            return None
-        if key == "workflow_run" and _untrusted_workflow_run(_object(self.payload, key)) is None:
-            return None
-        return {}
-
-    def _owner(self, path: str, value: Object, inherited: Object | None) -> Object | None:
-        """Return who wrote the texts of an object in the payload; None for an insider."""
-        if path in _SUBJECTS or "author_association" in value:
-            if self._is_insiders(value):
-                return None
-            return _object(value, "user")
-        if path == "release":
-            is_known = self._is_person(_object(value, "author"))
-            return None if is_known else {}
-        if isinstance(value.get("message"), str) and "author" in value:
-            return None if self._is_senders(value) else {}
-        pull_request = _object(self.payload, "pull_request")
-        is_own = _is_same_repository(pull_request)
-        if is_own and path in ("pull_request.head.repo", "pull_request.head.user"):
-            return None
-        if path == "pull_request.head" and not is_own:
-            owner = _object(value, "repo", "owner")
-            if owner.get("id") != _object(pull_request, "user").get("id"):
-                return owner
-        return inherited
-
-    def _outside_author(self, subject: str) -> Object | None:
-        """Return who wrote a part of the payload; None for an insider."""
-        return self._owner(subject, _object(self.payload, subject), None)
-
-    def _is_senders(self, commit: Object) -> bool:
-        """Return whether a commit's message is the pusher's own. Merging a pull request puts its
-        title into one.
-        """
-        merged = re.match(_MERGED, commit["message"])
-        owner = _login(_object(self.payload, "repository", "owner"))
-        if merged is not None and merged[1].lower() != owner.lower():
-            return False
-        sender = _object(self.payload, "sender")
-        author = _object(commit, "author").get("username")
-        return self._is_person(sender) and bool(author) and author == _login(sender)
 
 
 Cause: TypeAlias = Build | Webhook
@@ -482,11 +353,10 @@ def shown_login(login: str) -> str:
     return f"@{login}"
 
 
-def _words_of(name: str, item: Object, permission: str) -> Words:
+def _words_of(name: str, item: Object) -> Words:
     """Return what a person wrote in an object of the payload; ``name`` is what we call it."""
     author = shown_login(_login(_object(item, "user")))
-    text = {key: str(item.get(key) or "") for key in ("title", "body", "node_id")}
-    return Words(name, author, **text, permission=permission)
+    return Words(name, author, str(item.get("title") or ""), str(item.get("body") or ""))
 
 
 def _object(value: Object, *path: str) -> Object:

@@ -9,6 +9,7 @@ text is sanitized, and anything but a plain id, branch or URL is None.
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
 # every start.
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,7 +196,7 @@ def facts_of(
 def event_digest(inputs: ActionInputs, platform: Platform) -> str | None:
     """Return the digest of the event's words, if ``include-event`` put them into the prompt."""
     words = platform.cause.words() if inputs.include_event else ()
-    return event_text(words).sha256 if words else None
+    return hashlib.sha256(event_text(words).encode()).hexdigest() if words else None
 
 
 def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:

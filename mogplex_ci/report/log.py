@@ -14,9 +14,8 @@ from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.sanitize import Sanitizer, count, duration
+from mogplex_ci.sanitize import Sanitizer, duration
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.words.event_words import EventText
 
 if TYPE_CHECKING:
     from mogplex_ci.report.facts import RunFacts, StepFacts
@@ -65,14 +64,6 @@ class Log(Report):
         if unjudged:
             names = ", ".join(sorted(unjudged))
             self.lines.say("Not judged in a dry run: ", self._safe.message(names))
-
-    def left_out(self, event: EventText) -> None:
-        """Show which words of the event ``include-event`` has left out, if any."""
-        if event.left_out:
-            number = count(len(event.left_out), "word")
-            title = self._safe.sentence(number, " of the event's source not in the prompt")
-            words = " ".join(event.left_out)
-            self.lines.group(title, self._safe.block(Untrusted(words[:_LEFT_OUT])))
 
     def begin_run(self, plan: Plan) -> None:
         """Stream the log of the run."""

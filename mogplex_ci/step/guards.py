@@ -1,23 +1,24 @@
 """Whether a step may start a run, and with whose words.
 
 It needs a token, and an event and a prompt that do not come from an outsider. ``include-event``
-adds the event's words to the prompt, if GitHub still shows the same ones.
+adds the event's words to the prompt.
 """
 
 from __future__ import annotations
 
 import contextlib
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
 from mogplex_ci.step.rights import NeededRights, asks_at_once, in_order, rights_needed
-from mogplex_ci.words.event_words import Words, as_compared, event_text
+from mogplex_ci.waiting import bounded
+from mogplex_ci.words.event_words import Words, event_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
-    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.plan import Plan
     from mogplex_ci.step.step import Step
 
@@ -137,27 +137,21 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
 
 
 def require_rights_at_once(step: Step, inputs: ActionInputs) -> None:
-    """Query GitHub for the rights of ``github-token``: those that ``include-event`` needs in the
-    job's own repository, and gates and ``repair`` in the run's, if that is named.
+    """Query GitHub for the rights of ``github-token`` that gates and ``repair`` need in the run's
+    repository, if that is named.
 
     Raises:
-        MissingRightsError: with all missing rights in a repository.
+        MissingRightsError: with all missing rights.
     """
-    own = (step.platform.repository() or "").lower()
-    needed: dict[str, set[str]] = {}
-    if inputs.include_event and own and not inputs.dry_run:
-        needed[own] = rights_for_event(step.platform)
-    if asks_at_once(inputs):
-        needed.setdefault((inputs.repo or "").lower(), set()).update(rights_needed(inputs))
-    with contextlib.ExitStack() as connections:
-        all_needed: list[NeededRights] = []
-        for repository, rights in needed.items():
-            github = step.github(inputs, repository) if rights else None
-            if github is not None:
-                connections.callback(github.close)
-                branch = inputs.base_branch or ""
-                all_needed.append(NeededRights(repository, in_order(rights), branch, github))
-        step.require_rights(all_needed)
+    rights = rights_needed(inputs)
+    if not rights or not asks_at_once(inputs):
+        return
+    repository = (inputs.repo or "").lower()
+    github = step.github(inputs, repository)
+    if github is not None:
+        with contextlib.closing(github):
+            branch = inputs.base_branch or ""
+            step.require_rights([NeededRights(repository, in_order(rights), branch, github)])
 
 
 def require_rights_of_run(
@@ -179,28 +173,17 @@ def require_rights_of_run(
     step.require_rights([NeededRights(repo.full_name.text, rights, branch, github)])
 
 
-def rights_for_event(platform: Platform) -> set[str]:
-    """Return the rights that it takes to read the event's words at GitHub."""
-    return {f"{item.permission}: read" for item in platform.cause.words()}
-
-
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:
     """Return the inputs with the final prompt. The event's sender has been judged before.
 
     Raises:
         UsageError: the event has no words, or the prompt cannot take them.
-        EventTextError: GitHub's parser did not return their text.
-        ContextChangedError: the words on GitHub have changed, or GitHub does not show them.
         StopRequested: a stop signal came meanwhile.
     """
     words = step.platform.cause.words()
     with step.stop.interrupting():
-        included = with_event(inputs, words)
-    if inputs.include_event and not inputs.dry_run:
-        _check_unchanged(step, inputs, words)
-    if inputs.include_event:
-        step.recorder.log.left_out(event_text(words))
-    return included
+        # A hostile text takes seconds; a stop signal does not wait for it.
+        return bounded(lambda: with_event(inputs, words), inf)
 
 
 def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
@@ -209,7 +192,6 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
 
     Raises:
         UsageError: the event has no words, or the prompt cannot take them.
-        EventTextError: GitHub's parser made no text of them.
     """
     if not inputs.include_event:
         return inputs
@@ -219,36 +201,11 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
         )
         remedy = "Remove it from jobs with other events."
         raise errors.UsageError(Problem("include-event", fault, remedy))
-    prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
+    prompt = f"{inputs.prompt}\n\n{event_text(words)}"
     if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
         remedy = "Name the number in the prompt instead."
         raise errors.UsageError(Problem("include-event", f"makes a prompt that {too_long}", remedy))
     return inputs._replace(prompt=prompt)
-
-
-def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...]) -> None:
-    """Compare the event's words with the current ones on GitHub, if there is a token.
-
-    Raises:
-        ContextChangedError: they differ, or GitHub does not show them.
-    """
-    node_ids = [item.node_id for item in words]
-    needs = enumeration(sorted(rights_for_event(step.platform)))
-    try:
-        own = step.platform.repository()
-        live = ask_github(step, inputs, own, lambda github: github.words(node_ids, needs=needs))
-    except errors.GitHubError as error:
-        cause = f"the event's text could not be compared with GitHub's: {error.cause}"
-        raise errors.ContextChangedError(cause, remedy=error.remedy) from error
-    for item, now in zip(words, live or [], strict=False):
-        if now is None:
-            raise errors.ContextChangedError(
-                f"GitHub does not show {item.name} to github-token, so it cannot be compared with the event",
-                remedy=f"Give github-token the permission {needs}. If {item.name} was deleted, there is "
-                "nothing to do.",
-            )
-        if as_compared(item.title, item.body) != as_compared(*now):
-            raise errors.ContextChangedError(f"{item.name} was edited after the event")
 
 
 def trust_of(step: Step, inputs: ActionInputs) -> Trust:

@@ -132,9 +132,9 @@ def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
     assert "✔ Dry run after" in shown
 
 
-def test_githubs_parser_works_without_what_is_left_out(image: str) -> None:
-    code = "from mogplex_ci.words.github_markdown import github_texts; print(github_texts(['*a* `b`']))"
-    assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "['a `b`']"
+def test_markdown_is_read_without_what_is_left_out(image: str) -> None:
+    code = "from mogplex_ci.words.visible_text import visible_text; print(visible_text('*a* `b`'))"
+    assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "a `b`"
 
 
 def test_a_trace_can_be_sent_without_what_is_left_out(image: str) -> None:

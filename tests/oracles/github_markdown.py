@@ -7,7 +7,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import cmarkgfm
-from cmarkgfm.cmark import Options
+from cmarkgfm.cmark import Options, markdown_to_html_with_extensions
 
 
 class Page(HTMLParser):
@@ -42,3 +42,13 @@ def rendered(markdown: str) -> Page:
     return Page(
         cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE)
     )
+
+
+def github_html(body: str) -> str:
+    """Return the HTML that GitHub makes of ``body``, before its sanitizer drops tags."""
+    extensions = ("table", "strikethrough", "tasklist", "tagfilter", "autolink")
+    options = (
+        Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES | Options.CMARK_OPT_GITHUB_PRE_LANG
+    )
+    html: str = markdown_to_html_with_extensions(body, options, extensions)
+    return html

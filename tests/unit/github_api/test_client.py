@@ -146,14 +146,6 @@ def test_what_has_not_changed_is_not_sent_again(api: GitHub, github: GitHubApi) 
     assert [asked.status for asked in api.asked[6:]] == [200, 200, 304]
 
 
-@pytest.mark.parametrize("base", ["", "/api/v3"])
-def test_words_are_asked_for_beside_the_rest_api(base: str) -> None:
-    with GitHub(base) as api:
-        api.words = {"a": {"title": "Crash", "body": "It crashes."}, "b": {"body": "Me too"}}
-        found = GitHubApi(api.url, TOKEN, REPOSITORY).words(["a", "b", "c"], needs="issues: read")
-    assert found == [("Crash", "It crashes."), ("", "Me too"), None]
-
-
 def test_the_tip_of_a_branch(api: GitHub, github: GitHubApi) -> None:
     assert github.tip("mogplex/fix") == HEAD
     assert api.asked[-1].path.endswith("/git/ref/heads/mogplex/fix")

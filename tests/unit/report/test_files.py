@@ -90,7 +90,7 @@ def test_of_a_message_without_an_end_or_a_beginning_the_words_are_left_out(
     report.on(feed.arrived(BASH[0], delta("another")))
     report.on(feed.ended()._replace(message_is_complete=False))
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["message"] for line in lines[:-1]] == ["", "Bash started", ""]
+    assert [json.loads(line)["message"] for line in lines] == ["", "Bash started", ""]
 
 
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:

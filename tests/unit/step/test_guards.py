@@ -96,7 +96,7 @@ def test_a_step_says_if_a_retry_would_start_a_second_run(
     assert bool(log.getvalue()) is bool(said)
 
 
-WORDS = Words("issue #7", "@ada", "Login crashes", "At once.", "I_1", "issues")
+WORDS = Words("issue #7", "@ada", "Login crashes", "At once.")
 
 
 def test_a_prompt_that_the_events_words_make_too_long_is_not_sent() -> None:
