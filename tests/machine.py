@@ -13,16 +13,36 @@ _SAVED = "RUN_ACTION_MACHINE"
 """Holds what was cleared: worker processes inherit the environment of the first process."""
 _PROXIES = ("all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy")
 _OF_CI = (
-    *("ACT", "ACTIONS_", "FORGEJO_", "GITEA_", "GITHUB_", "RUNNER_"),
-    *("CI", "GITLAB_"),
-    *("AGENT_", "BUILD_", "SYSTEM_", "TF_BUILD"),
-    *("BASH_ENV", "BITBUCKET_", "BUILDKITE", "CIRCLE", "CODEBUILD_", "DRONE", "TEAMCITY_"),
-    *("JENKINS_", "JOB_NAME", "STAGE_NAME", "WORKSPACE"),
+    "ACT",
+    "ACTIONS_",
+    "FORGEJO_",
+    "GITEA_",
+    "GITHUB_",
+    "RUNNER_",
+    "CI",
+    "GITLAB_",
+    "AGENT_",
+    "BUILD_",
+    "SYSTEM_",
+    "TF_BUILD",
+    "BASH_ENV",
+    "BITBUCKET_",
+    "BUILDKITE",
+    "CIRCLE",
+    "CODEBUILD_",
+    "DRONE",
+    "TEAMCITY_",
+    "JENKINS_",
+    "JOB_NAME",
+    "STAGE_NAME",
+    "WORKSPACE",
 )
 """Beginnings of the variables that CI systems set, by which the program recognizes them."""
 _OTHERS = (
-    *("INPUT_", "MOGPLEX_"),  # the program's own inputs
-    *("LANG", "LC_"),  # the words of the machine's own messages, and the form of its texts
+    "INPUT_",
+    "MOGPLEX_",  # the program's own inputs
+    "LANG",
+    "LC_",  # the words of the machine's own messages, and the form of its texts
     "GIT_",  # a hook runs the tests with the variables of its repository
 )
 

@@ -7,7 +7,7 @@ Answers are given by route, in order, the last one for ever. A case follows a ru
 names one call of the API and its arguments; ``step`` are fields of the step's plan, ``body`` fields
 of the start's body. ``expect`` tells what must come of it: only what is named is compared, a list
 is complete, and a text with ``~`` in front is a regular expression. ``feeds`` are whole answers, as
-the files of that folder have them; ``elsewhere`` are sentences that another test proves.
+the files of that folder have them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from mogplex_ci.waiting import Clock
 from tests.contract.api import check
 from tests.contract.scripted import RUN_ID, TOKEN, ScriptedService, serving
 from tests.faults.world import Played, World
-from tests.program import ROOT
 
 TABLE = yaml.load(
     Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
@@ -90,13 +89,6 @@ def fields_of_plan(case: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "sentence", TABLE["elsewhere"], ids=lambda sentence: f"{sentence[0]}: {sentence[1]}"
-)
-def test_a_sentence_is_proven_elsewhere(sentence: tuple[str, str, str, str]) -> None:
-    assert f"\ndef {sentence[3]}(" in (ROOT / sentence[2]).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
     "name", sorted(TABLE["feeds"].keys() | {path.name for path in FEEDS.iterdir()})
 )
 def test_a_whole_feed_is_read(name: str) -> None:
@@ -120,13 +112,6 @@ def test_a_whole_feed_is_read(name: str) -> None:
         played = world.new_case().play()
     assert sorted(map(plain, played.shown)) == sorted(event["id"] for event in events)
     check(outcome_of(played, service, expected), expected, name)
-
-
-def test_each_section_that_the_client_relies_on_has_cases() -> None:
-    others = (*TABLE["refusals"], *TABLE["elsewhere"], *TABLE["feeds"].values())
-    says = [*(case["says"] for case in TABLE["cases"]), *(each[0] for each in others)]
-    named = {re.sub(r"-[a-z][a-z-]*$", "", each) for each in says}
-    assert named == TABLE["sections"].keys()
 
 
 def outcome_of(

@@ -4,10 +4,7 @@ promise.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,23 +14,23 @@ import yaml
 
 from tests import emulator as package
 from tests.contract.api import Api, FakeClock
-from tests.e2e.golden import check_golden, normalized
 from tests.emulator import Emulator
 from tests.emulator.scenario import SHIPPED
 
 FILES = Path(package.__file__).with_name("scenarios")
 FAILED = (
-    *(
-        "dead-worker",
-        "delivery-failure",
-        "failed",
-        "hostile",
-        "install-failure",
-        "launch-failure",
-        "leaky",
-        "model-denied",
-    ),
-    *("queue-failure", "rate-limited", "setup-failure", "stream-failure"),
+    "dead-worker",
+    "delivery-failure",
+    "failed",
+    "hostile",
+    "install-failure",
+    "launch-failure",
+    "leaky",
+    "model-denied",
+    "queue-failure",
+    "rate-limited",
+    "setup-failure",
+    "stream-failure",
 )
 ENDS = dict.fromkeys(FAILED, "failed") | {"cancelled": "cancelled", "paused": "awaiting_input"}
 """The status at the end, where it is not ``success``."""
@@ -60,14 +57,12 @@ WRITTEN = {
     ("status_changed", "Harness run streaming"): {"from", "to", "runtime_command_id"},
     ("log", "Installed .*"): {"stage", "logs"},
     ("log", "Pull request ready|No code changes to deliver"): {
-        *(
-            "stage",
-            "changed",
-            "pull_request_url",
-            "base_branch",
-            "working_branch",
-            "auto_committed_files",
-        )
+        "stage",
+        "changed",
+        "pull_request_url",
+        "base_branch",
+        "working_branch",
+        "auto_committed_files",
     },
     ("log", "(?s).* of three at the same time"): {"stage"},
     ("log", "(?s).*"): {"kind"},
@@ -125,56 +120,6 @@ def test_ends_as_it_says_with_events_in_order(name: str, api: str) -> None:
     assert {"id", "type", "toolName", "message", "payload", "createdAt"} == set().union(*events)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_plays_as_before(name: str) -> None:
-    """What a client sees of it, followed to its end and cancelled. `make golden` writes it anew."""
-    clock, lines = FakeClock(), list[str]()
-    with Emulator(name, clock=clock) as emulator:
-        client = Api(emulator)
-        for calls, times in ((client.run, (1, 3, 8, 40, 7200)), (client.cancel, (3, 4, 5))):
-            begin = clock.seconds
-            answer = client.start(key=calls.__name__, harness=HARNESSES.get(name, "codex"))
-            lines.append(f"start {answer.status_code}")
-            run_id = emulator.runs[-1].id
-            for later in times:
-                clock.seconds = begin + later
-                answer = calls(run_id)
-                status = answer.json().get("data", {}).get("run", {}).get("status")
-                lines.append(f"after {later} s {calls.__name__} {answer.status_code} {status}")
-            clock.seconds = begin + 14_400
-            lines += told(client.events(run_id).json()["data"])
-        for sandbox in client.sandboxes().json()["data"]["sandboxes"]:
-            logs = client.sandbox_logs(sandbox["id"]).json()["data"]["sandbox"]
-            lines.append(f"sandbox {sandbox['status']} {logs['install_log']!r}")
-    known = sorted(in_pieces(name).items(), key=lambda secret: -len(secret[1]))
-    text = normalized("\n".join([*lines, ""]), [(value, f"<{name}>") for name, value in known])
-    check_golden(f"scenarios/{name}.txt", text)
-
-
-def told(data: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for the run as it is at the end, and one for each event: seconds since the
-    start, type, tool, message, payload. Of long texts and lists not all is kept.
-    """
-    run = {name: data["run"][name] for name in ("status", "error", "branch", "sandboxId")}
-    yield json.dumps(run | {"has_commit": bool(data["run"]["terminalCommitSha"])})
-    began = datetime.fromisoformat(data["run"]["createdAt"])
-    lines = []
-    for event in data["events"]:
-        at = (datetime.fromisoformat(event["createdAt"]) - began).total_seconds()
-        words = [event[field] for field in ("type", "toolName", "message", "payload")]
-        lines.append(f"{at:9.3f} {json.dumps(words)}")
-    lines.sort()  # events of one time come in any order
-    for line in lines if len(lines) < 100 else [*lines[:20], f"{len(lines)} events", *lines[-20:]]:
-        yield line if len(line) < 500 else f"{line[:400]} … {len(line)} characters"
-
-
-def in_pieces(name: str) -> dict[str, str]:
-    """Return the texts that a scenario's file holds in pieces, lest scanners find secrets in it."""
-    fields = yaml.safe_load((FILES / f"{name}.yaml").read_text(encoding="utf-8"))
-    pieces = fields.get("variables", {}).items()
-    return {name: "".join(value) for name, value in pieces if isinstance(value, list)}
-
-
 @pytest.mark.parametrize("name", sorted(set(SHIPPED) - INVENTED))
 def test_says_only_what_the_newest_service_writes(name: str) -> None:
     _, events = play(name)
@@ -185,18 +130,6 @@ def test_says_only_what_the_newest_service_writes(name: str) -> None:
             if kind == event["type"] and re.fullmatch(message, event["message"])
         ]
         assert set(event["payload"]) in known, event
-
-
-@pytest.mark.parametrize("name", sorted(set(SHIPPED) - {"hostile", "leaky"}))
-def test_git_is_told_whole(name: str) -> None:
-    _, events = play(name)
-    for event in events:
-        payload = event["payload"]
-        if payload.get("stage") in ("git_sync", "git_delivery"):
-            assert payload["base_branch"] == "main"
-            assert re.fullmatch("mogplex/agent-[0-9a-f]{12}", payload["working_branch"])
-        if payload.get("stage") == "install":
-            assert re.fullmatch("Installed @.*", event["message"])
 
 
 def _padded(event: dict[str, Any]) -> dict[str, str]:
@@ -215,17 +148,26 @@ def test_hostile_tries_every_trick_that_a_log_must_survive() -> None:
     for command in commands.split():
         assert re.search(rf"^::{command}\b", texts, re.MULTILINE | re.IGNORECASE), command
     markers = (
-        *(
-            "##[error]",
-            "##[command]",
-            "##[section]",
-            "##[group]",
-            "##vso[task.",
-            "##teamcity[",
-            "section_start:",
-        ),
-        *("\n--- ", "\n+++ ", "\n~~~ ", "\n^^^ +++", "\x1b]1338;", "\x1b]1339;", "\x1b[8mha:"),
-        *("<script>", "```mermaid", "javascript:", "$(id)", "<<EOF", "@acme/"),
+        "##[error]",
+        "##[command]",
+        "##[section]",
+        "##[group]",
+        "##vso[task.",
+        "##teamcity[",
+        "section_start:",
+        "\n--- ",
+        "\n+++ ",
+        "\n~~~ ",
+        "\n^^^ +++",
+        "\x1b]1338;",
+        "\x1b]1339;",
+        "\x1b[8mha:",
+        "<script>",
+        "```mermaid",
+        "javascript:",
+        "$(id)",
+        "<<EOF",
+        "@acme/",
     )
     assert [marker for marker in markers if marker not in texts] == []
     for break_ in ("\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\x1c", "\x1d", "\x1e"):

@@ -32,3 +32,9 @@ def old_world() -> Iterator[World]:
 def each_world(request: pytest.FixtureRequest, world: World, old_world: World) -> World:
     """The newest service, then that of 2026-08."""
     return world if request.param == "2026-11" else old_world
+
+
+@pytest.fixture
+def worlds(world: World, old_world: World) -> dict[str, World]:
+    """The services by the names of their generations."""
+    return {"2026-11": world, "2026-08": old_world}

@@ -1,5 +1,7 @@
 """Every call of a step meets every fault: what the step must do is the same, whatever goes wrong on
 the way.
+
+A table has each of its values, and any two of them together, not all combinations.
 """
 
 from __future__ import annotations
@@ -22,44 +24,32 @@ from tests.faults.kinds import (
     Kind,
 )
 from tests.faults.world import Case, Played, World, ids
-from tests.slow import mostly_slow, slow
+from tests.pairs import table
 
+APIS = ["2026-11", "2026-08"]
 FOLLOWING = ("stream", "run", "events")
 """The routes that a run is followed by."""
-STREAMED = [("repos", 0), ("start", 0), ("stream", 0), ("run", 0), ("run", 1), ("events", 0)]
-"""The calls of a step whose run succeeds on the newest service."""
-POLLED = [("repos", 0), ("start", 0), *(("events", position) for position in range(8))]
-"""The same on the service of 2026-08, in about eight seconds, polled every 1.5 s."""
-
-each_final = pytest.mark.parametrize("kind", FINAL, ids=lambda kind: kind.name)
-each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind: kind.name)
-ANOTHER = Kind("another run", {"status": 200, "body": OTHER_RUN}, 0)
-each_odd = pytest.mark.parametrize("kind", [*REFUSED, ANOTHER], ids=lambda kind: kind.name)
-each_proxy = pytest.mark.parametrize(
-    "kind", mostly_slow(PROXIES, every=11), ids=lambda kind: kind.name
-)
-each_lasting = pytest.mark.parametrize(
-    "kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name
-)
-each_kind = pytest.mark.parametrize(
-    "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=9), ids=lambda kind: kind.name
-)
-each_call = pytest.mark.parametrize(
-    ("service", "route", "position"),
-    [
-        *(("world", *call) for call in STREAMED),
-        *mostly_slow([("old_world", *call) for call in POLLED], every=4),
-    ],
-    indirect=["service"],
-)
-
-
-@pytest.fixture
-def service(request: pytest.FixtureRequest) -> World:
-    """The service whose name is the parameter."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, World)
-    return found
+FOLLOWED = [
+    ("2026-11", "stream", 0),
+    ("2026-11", "run", 0),
+    ("2026-11", "run", 1),
+    ("2026-11", "events", 0),
+    ("2026-08", "events", 0),
+    ("2026-08", "events", 3),
+    ("2026-08", "events", 7),
+]
+"""The calls that follow a run: its service, the route, and how many of them came before. The
+service of 2026-08 is polled every 1.5 s, and a run takes about eight seconds.
+"""
+CALLS = [("2026-11", "repos", 0), ("2026-11", "start", 0), ("2026-08", "start", 0), *FOLLOWED]
+PAST_PROXIES = [list(both) for both in zip(PROXIES[::2], PROXIES[1::2], strict=True)]
+PASSES = [[kind] for kind in PASSING] + PAST_PROXIES
+"""What passes. A proxy answers before or after the request was carried out: a row has one of the
+two.
+"""
+LASTS = [[kind] for kind in (*FINAL, *REFUSED)] + PASSES
+SIGNAL = {"stop_after": 40.0}
+TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
 
 
 def check_success(case: Case, played: Played) -> None:
@@ -79,17 +69,15 @@ def break_following(case: Case, kind: Kind, **fields: Any) -> None:
         case.inject(route, **{"times": "always", **fields, **kind.fields})
 
 
-@each_call
-@each_lasting
-@pytest.mark.parametrize("times", mostly_slow([2, 4], every=2))
+@table(9, call=CALLS, kind=PASSES, times=[2, 4])
 def test_what_passes_changes_nothing(
-    service: World, route: str, position: int, kind: Kind, times: int
+    worlds: dict[str, World], call: tuple[str, str, int], kind: Kind, times: int
 ) -> None:
     """A proxy's answers pass once the API has answered."""
-    case = service.new_case()
-    case.inject(
-        route, skip=position + (route == "repos" and kind in PROXIES), times=times, **kind.fields
-    )
+    api, route, position = call
+    case = worlds[api].new_case()
+    skip = position + (route == "repos" and kind in PROXIES)
+    case.inject(route, skip=skip, times=times, **kind.fields)
     played = case.play(timeout=900.0)
     if len(played.shown) < len(case.run.events):
         # Refused for minutes on end: the run is over for long, and its last events are not waited
@@ -101,43 +89,36 @@ def test_what_passes_changes_nothing(
         check_success(case, played)
 
 
-@each_kind
+@table(11, kind=LASTS)
 def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind) -> None:
+    """A refused token does not poll: that would cost more."""
     case = world.new_case()
     case.inject("stream", times="always", **kind.fields)
     played = case.play(timeout=900.0)
     check_success(case, played)
     tries = 8 if "circles" in kind.name else 2  # a redirect is followed three times
     assert kind.code == 75 or played.routes.count("stream") <= tries
-    assert played.seconds < (
-        75.0 if kind.code == 75 else 25.0
-    )  # a refused token does not poll: that would cost more
+    assert played.seconds < (75.0 if kind.code == 75 else 25.0)
 
 
 def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World) -> None:
     case = world.new_case()
     played = case.play(client=Client("http://127.0.0.1:9", "mog_" + "x" * 32), timeout=900.0)
-    assert (played.result, played.code, played.end.ending.cause) == (
-        "error",
-        69,
-        "127.0.0.1:9 refused the connection",
-    )
+    assert (played.result, played.code) == ("error", 69)
+    assert played.end.ending.cause == "127.0.0.1:9 refused the connection"
     assert played.of(Waiting)[0].error.cause == played.end.ending.cause
     assert 118.0 <= played.seconds <= 120.0
 
 
 def test_a_web_page_after_a_refusal_of_the_api_is_waited_out(world: World) -> None:
     case = world.new_case()
-    case.inject(
-        "repos",
-        status=503,
-        body={"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}},
-    )
+    refusal = {"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}}
+    case.inject("repos", status=503, body=refusal)
     case.inject("repos", skip=1, times=3, status=200, body="<html>")
     check_success(case, case.play(timeout=900.0))
 
 
-@each_proxy
+@table(7, kind=PAST_PROXIES)
 def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Kind) -> None:
     """Anything else that is not the API ends it after two minutes."""
     case = world.new_case()
@@ -145,51 +126,56 @@ def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Ki
     played = case.play(timeout=900.0)
     assert (played.result, played.code, played.end.details.left_behind) == ("error", 69, False)
     is_tried_again = "bare" in kind.name or "no answer" in kind.name
-    expected = 120.0 if is_tried_again else 0.0
-    assert played.seconds == pytest.approx(expected, abs=2.0)
+    assert played.seconds == pytest.approx(120.0 if is_tried_again else 0.0, abs=2.0)
 
 
-LASTING = [
-    ("repos", kind) for kind in PASSING
-]  # before the first answer a proxy's is a wrong address
-LASTING += [(route, kind) for route in ("start", "following") for kind in PASSING + PROXIES]
-
-
-@pytest.mark.parametrize(
-    ("route", "kind"), mostly_slow(LASTING, every=11), ids=lambda each: getattr(each, "name", each)
-)
-def test_what_lasts_ends_at_the_deadline(each_world: World, route: str, kind: Kind) -> None:
-    """A start that may have worked is left to ``post``. Once a run was started, the codes of an
-    outage are over.
-    """
-    case = each_world.new_case("slow")
-    for each in FOLLOWING if route == "following" else [route]:
-        case.inject(each, times="always", **kind.fields)
+@table(11, api=APIS, kind=PASSES)
+def test_a_start_that_fails_to_the_deadline_ends_the_step(
+    worlds: dict[str, World], api: str, kind: Kind
+) -> None:
+    """One that may have worked is left to ``post``."""
+    case = worlds[api].new_case("slow")
+    case.inject("start", times="always", **kind.fields)
     played = case.play(timeout=150.0)
-    if route == "following":
-        assert (played.result, played.code, played.end.ending.error_code) == (
-            "timeout",
-            1,
-            "TIMEOUT",
-        )
-        assert "the run's status could not be read: " in played.end.ending.cause
-    else:
-        assert (played.result, played.code) == ("error", kind.code)
+    assert (played.result, played.code) == ("error", kind.code)
     assert played.seconds <= 150.0 + 4.5
     assert len(case.runs) <= 1
-    assert played.end.details.left_behind or route != "start" or kind not in PROXIES
-    if played.end.details.left_behind:
-        each_world.emulator.clear_faults()
-        case.post(played)
-        assert case.live == []
-    else:
-        assert (case.runs != []) == (route == "following")
+    assert played.end.details.left_behind or (kind not in PROXIES and case.runs == [])
+    worlds[api].emulator.clear_faults()
+    case.post(played)
+    assert case.live == []
 
 
-@pytest.mark.parametrize("position", [0, 1])
-@each_lasting
-def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind) -> None:
-    case = each_world.new_case("slow")
+@pytest.mark.parametrize("kind", PASSING, ids=lambda kind: kind.name)
+def test_repositories_that_are_not_listed_before_the_deadline_end_the_step(
+    world: World, kind: Kind
+) -> None:
+    case = world.new_case("slow")
+    case.inject("repos", times="always", **kind.fields)
+    played = case.play(timeout=150.0)
+    assert (played.result, played.code, case.runs) == ("error", kind.code, [])
+    assert (played.seconds <= 150.0 + 4.5, played.end.details.left_behind) == (True, False)
+
+
+@table(11, api=APIS, kind=PASSES)
+def test_a_run_that_cannot_be_read_to_the_deadline_is_a_timeout(
+    worlds: dict[str, World], api: str, kind: Kind
+) -> None:
+    """Once a run was started, the codes of an outage are over."""
+    case = worlds[api].new_case("slow")
+    break_following(case, kind)
+    played = case.play(timeout=150.0)
+    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
+    assert "the run's status could not be read: " in played.end.ending.cause
+    assert played.seconds <= 150.0 + 4.5
+    assert (len(case.runs), played.end.details.left_behind) == (1, False)
+
+
+@table(13, api=APIS, position=[0, 1], kind=PASSES)
+def test_a_timeout_can_still_cancel(
+    worlds: dict[str, World], api: str, position: int, kind: Kind
+) -> None:
+    case = worlds[api].new_case("slow")
     break_following(case, kind, skip=position)
     played = case.play(timeout=100.0, on_timeout="cancel")
     assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
@@ -197,40 +183,33 @@ def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind
     assert played.end.details.cancelled_by_step
 
 
-SIGNAL = {"stop_after": 40.0}
-TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
-each_end = pytest.mark.parametrize(
-    ("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")]
+@table(
+    11,
+    api=APIS,
+    kind=[*PASSES, *([kind] for kind in UNAUTHORIZED)],
+    how=[SIGNAL, TIMEOUT],
+    times=[2, "always"],
 )
-
-
-@pytest.mark.parametrize(
-    "kind", [*mostly_slow(PASSING + PROXIES, every=11), *UNAUTHORIZED], ids=lambda kind: kind.name
-)
-@each_end
-@pytest.mark.parametrize("times", [2, *slow(["always"])])
 def test_a_cancellation_is_tried_again(
-    each_world: World, kind: Kind, how: dict[str, Any], result: str, times: Any
+    worlds: dict[str, World], api: str, kind: Kind, how: dict[str, Any], times: Any
 ) -> None:
     """A run that cannot be cancelled in time is left to ``post``; a cancel without a usable answer
     may have worked, which reading the run shows.
     """
-    case = each_world.new_case("slow")
+    case = worlds[api].new_case("slow")
     case.inject("cancel", times=times, **kind.fields)
     played = case.play(**how)
     is_left = [run.status for run in case.runs] != ["cancelled"]
+    result = "interrupted" if how is SIGNAL else "timeout"
     assert (played.result, played.end.details.left_behind) == (result, is_left)
     assert times == "always" or not is_left
-    assert result == "timeout" or played.seconds <= 40.0 + 4.5
-    if is_left:
-        each_world.emulator.clear_faults()
-        case.post(played)
+    assert how is TIMEOUT or played.seconds <= 40.0 + 4.5
+    worlds[api].emulator.clear_faults()
+    case.post(played)
     assert [run.status for run in case.runs] == ["cancelled"]
 
 
-@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("lasts", ["4s", "30s"])
-@pytest.mark.parametrize("route", ["repos", "start"])
+@table(route=["repos", "start"], lasts=["4s", "30s"], kind=[[kind] for kind in UNAUTHORIZED])
 def test_a_token_that_is_not_known_is_tried_for_ten_seconds(
     world: World, route: str, lasts: str, kind: Kind
 ) -> None:
@@ -248,27 +227,30 @@ def test_a_token_that_is_not_known_is_tried_for_ten_seconds(
         assert (case.runs, played.end.details.left_behind) == ([], False)
 
 
-@pytest.mark.parametrize("position", [3, *slow([0, 6])])
-@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("lasts", ["50s", "14m"])
+@table(
+    3,
+    api=APIS,
+    position=[0, 3, 6],
+    kind=[[kind] for kind in UNAUTHORIZED],
+    lasts=["50s", "14m"],
+)
 def test_a_database_that_is_away_for_minutes_changes_nothing(
-    each_world: World, position: int, kind: Kind, lasts: str
+    worlds: dict[str, World], api: str, position: int, kind: Kind, lasts: str
 ) -> None:
     """The stream closes, and every call is answered with 401."""
-    case = each_world.new_case("steady")
+    case = worlds[api].new_case("steady")
     case.inject("stream", events=position, close=True)
     # Repository, start and stream are asked for first.
     case.inject("any", skip=3 + position, lasts=lasts, **kind.fields)
     check_success(case, case.play(timeout=1800.0))
 
 
-@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
+@table(3, api=APIS, kind=[[kind] for kind in UNAUTHORIZED])
 def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(
-    each_world: World, kind: Kind
+    worlds: dict[str, World], api: str, kind: Kind
 ) -> None:
-    case = each_world.new_case("slow")
-    for route in FOLLOWING:
-        case.inject(route, skip=1, times="always", **kind.fields)
+    case = worlds[api].new_case("slow")
+    break_following(case, kind, skip=1)
     played = case.play(timeout=1800.0)
     assert (played.result, played.code) == ("error", 64)
     assert 900.0 <= played.seconds <= 1030.0
@@ -278,12 +260,11 @@ def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(
     assert case.live == []
 
 
-@pytest.mark.parametrize("how", [SIGNAL, TIMEOUT], ids=str)
-@pytest.mark.parametrize("scenario", ["ignores-cancel-twice", "ignores-cancel"])
+@table(api=APIS, scenario=["ignores-cancel-twice", "ignores-cancel"], how=[SIGNAL, TIMEOUT])
 def test_a_cancel_that_changes_nothing_is_sent_again(
-    each_world: World, scenario: str, how: dict[str, Any]
+    worlds: dict[str, World], api: str, scenario: str, how: dict[str, Any]
 ) -> None:
-    case = each_world.new_case(scenario)
+    case = worlds[api].new_case(scenario)
     played = case.play(**how)
     is_deaf = scenario == "ignores-cancel"
     assert [run.status for run in case.runs] == ["pending" if is_deaf else "cancelled"]
@@ -295,8 +276,7 @@ def test_a_cancel_that_changes_nothing_is_sent_again(
             case.post(played)
 
 
-@pytest.mark.parametrize("route", ["repos", "start"])
-@each_refusal
+@table(route=["repos", "start"], kind=[[kind] for kind in (*FINAL, *REFUSED)])
 def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind: Kind) -> None:
     case = world.new_case()
     case.inject(route, times=5, **kind.fields)
@@ -307,16 +287,15 @@ def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind
     assert played.seconds == 0.0
 
 
-@pytest.mark.parametrize(
-    ("service", "route", "skip"),
-    [("world", "run", 1), ("old_world", "events", 5), ("old_world", "events", 7)],
-    indirect=["service"],
+@table(
+    call=[("2026-11", "run", 1), ("2026-08", "events", 5), ("2026-08", "events", 7)],
+    kind=[[kind] for kind in FINAL],
 )
-@each_final
 def test_a_refusal_while_following_ends_the_step(
-    service: World, route: str, skip: int, kind: Kind
+    worlds: dict[str, World], call: tuple[str, str, int], kind: Kind
 ) -> None:
-    case = service.new_case("slow")
+    api, route, skip = call
+    case = worlds[api].new_case("slow")
     case.inject(route, skip=skip, times="always", **kind.fields)
     played = case.play()
     assert (played.result, played.code) == ("error", kind.code)
@@ -335,20 +314,27 @@ def test_a_refused_run_is_called_left_behind_only_where_post_cancels_it(
     assert played.end.details.left_behind is (policy == "cancel")
 
 
-@each_call
-@each_odd
+@table(
+    3,
+    call=FOLLOWED,
+    kind=[
+        [kind] for kind in (*REFUSED, Kind("another run", {"status": 200, "body": OTHER_RUN}, 0))
+    ],
+)
 def test_odd_answers_while_following_pass(
-    service: World, route: str, position: int, kind: Kind
+    worlds: dict[str, World], call: tuple[str, str, int], kind: Kind
 ) -> None:
-    case = service.new_case()
-    if route in FOLLOWING:
-        case.inject(route, skip=position, **kind.fields)
+    api, route, position = call
+    case = worlds[api].new_case()
+    case.inject(route, skip=position, **kind.fields)
     check_success(case, case.play())
 
 
-@each_kind
-def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, kind: Kind) -> None:
-    case = each_world.new_case("late-finish")
+@table(13, api=APIS, kind=LASTS)
+def test_after_the_end_of_the_run_nothing_changes_its_result(
+    worlds: dict[str, World], api: str, kind: Kind
+) -> None:
+    case = worlds[api].new_case("late-finish")
 
     def break_at_the_end(update: Update) -> None:
         if isinstance(update, StatusChanged) and update.run.is_terminal:
@@ -360,13 +346,11 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, 
     assert played.shown == ids(case.run)[: len(played.shown)] != []
 
 
-@pytest.mark.parametrize(
-    "kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=17), ids=lambda kind: kind.name
-)
-@pytest.mark.parametrize("interval", [1.5, 300.0], ids=["between polls", "at the end"])
+@table(13, kind=[*([kind] for kind in STREAM_FAULTS), *PASSES], interval=[1.5, 300.0])
 def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(
     world: World, kind: Kind, interval: float
 ) -> None:
+    """Between two polls, or at the end."""
     case = world.new_case("flood", poll_interval=interval)
     case.inject("stream", times=2, status=502)
     case.inject("resume", **kind.fields)

@@ -23,7 +23,8 @@ from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started,
 from mogplex_ci.sanitize import Sanitizer
 from tests.faults.kinds import HTML, error
 from tests.faults.world import Case, Killed, Played, Trip, World
-from tests.slow import mostly_slow, slow
+from tests.pairs import table
+from tests.slow import mostly_slow
 from tests.typed_inputs import typed_inputs
 
 TIMEOUT: Final = 1800.0
@@ -81,7 +82,7 @@ each_trouble = pytest.mark.parametrize(
     "trouble", mostly_slow(ALL, every=2), ids=lambda trouble: trouble.name
 )
 each_policy = pytest.mark.parametrize("policy", ["detach", "cancel"])
-each_service = pytest.mark.parametrize("each_world", ["2026-11", *slow(["2026-08"])], indirect=True)
+APIS = ["2026-11", "2026-08"]
 
 
 def begin(case: Case, trouble: Trouble) -> None:
@@ -232,12 +233,13 @@ def test_before_the_start(world: World, trouble: Trouble, policy: str) -> None:
         assert (case.runs, played.of(Started)) == ([], [])
 
 
-@each_service
-@each_trouble
-@each_policy
-def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -> None:
+@table(3, trouble=ALL, policy=["detach", "cancel"], api=APIS)
+def test_while_the_run_works(
+    worlds: dict[str, World], trouble: Trouble, policy: str, api: str
+) -> None:
     """The run ends by itself after two and a half minutes, whatever this step can see of it."""
-    case = each_world.new_case("steady")
+    world = worlds[api]
+    case = world.new_case("steady")
     case.inject("stream", close="40s")
 
     def watch(update: updates.Update) -> None:
@@ -246,30 +248,29 @@ def test_while_the_run_works(each_world: World, trouble: Trouble, policy: str) -
 
     played = case.play(timeout=TIMEOUT, on_timeout=policy, watch=watch)
     if trouble in (*SHORT, DROPPED):
-        SUCCESS.check(played, each_world)
+        SUCCESS.check(played, world)
     elif trouble in (AWAY_16_MINUTES, REVOKED):
-        REFUSED.check(played, each_world)
+        REFUSED.check(played, world)
         assert played.seconds == pytest.approx(900.0, abs=120.0)
     else:
         state = LEFT if policy == "cancel" else MAY_RUN
-        unread(trouble, state, left=policy == "cancel").check(played, each_world)
+        unread(trouble, state, left=policy == "cancel").check(played, world)
         assert played.seconds == pytest.approx(TIMEOUT, abs=95.0)
         assert all(beat.unread_for for beat in played.of(Heartbeat) if beat.elapsed > 90.0)
-    check_log(played, each_world, trouble)
+    check_log(played, world, trouble)
     assert case.run.status == "success"
-    each_world.emulator.clear_faults()
+    world.emulator.clear_faults()
     case.post(played)
 
 
-@each_service
-@each_trouble
-@each_policy
-def test_at_the_deadline(each_world: World, trouble: Trouble, policy: str) -> None:
+@table(3, trouble=ALL, policy=["detach", "cancel"], api=APIS)
+def test_at_the_deadline(worlds: dict[str, World], trouble: Trouble, policy: str, api: str) -> None:
     """It lasts from the last look, or from the last polls, until so long after the deadline: a
     cancel may outlast it.
     """
-    case = each_world.new_case("slow")
-    before = 1.0 if each_world.emulator.api == "2026-11" else 30.0
+    world = worlds[api]
+    case = world.new_case("slow")
+    before = 1.0 if world.emulator.api == "2026-11" else 30.0
 
     def watch(update: updates.Update) -> None:
         if isinstance(update, Heartbeat) and update.elapsed < 45.0:
@@ -280,11 +281,11 @@ def test_at_the_deadline(each_world: World, trouble: Trouble, policy: str) -> No
     is_cancelled = policy == "cancel" and trouble in (*SHORT, DROPPED)
     left = policy == "cancel" and not is_cancelled
     state = CANCELLED if is_cancelled else LEFT if left else MAY_RUN
-    unread(trouble, state, left=left).check(played, each_world)
-    check_log(played, each_world, trouble)
+    unread(trouble, state, left=left).check(played, world)
+    check_log(played, world, trouble)
     assert played.end.details.cancelled_by_step == is_cancelled
     assert case.run.status == ("cancelled" if is_cancelled else "streaming")
-    each_world.emulator.clear_faults()
+    world.emulator.clear_faults()
     if left:
         case.post(played)
         assert case.live == []
@@ -294,12 +295,13 @@ SIGNAL: Final = {"stop_after": 40.0}
 DEADLINE: Final = {"timeout": 50.0, "on_timeout": "cancel"}
 
 
-@each_service
-@each_trouble
-@pytest.mark.parametrize("how", [SIGNAL, DEADLINE], ids=["signal", "deadline"])
-def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, Any]) -> None:
+@table(3, trouble=ALL, how=[SIGNAL, DEADLINE], api=APIS)
+def test_while_cancelling(
+    worlds: dict[str, World], trouble: Trouble, how: dict[str, Any], api: str
+) -> None:
     """After a signal there are 3.5 seconds, at the deadline ninety."""
-    case = each_world.new_case("slow")
+    world = worlds[api]
+    case = world.new_case("slow")
 
     def watch(update: updates.Update) -> None:
         if isinstance(update, Cancelling):
@@ -313,11 +315,11 @@ def test_while_cancelling(each_world: World, trouble: Trouble, how: dict[str, An
     if how is DEADLINE:
         says = f"The timeout passed while the run was streaming. {state} {RAISE_TIMEOUT}"
         end = End("timeout", 1, "TIMEOUT", says, not is_over_in_time)
-    end.check(played, each_world)
-    check_log(played, each_world, trouble)
+    end.check(played, world)
+    check_log(played, world, trouble)
     assert len(played.of(CancelFailed)) == (not is_over_in_time)
     assert case.run.status == ("cancelled" if is_over_in_time else "streaming")
-    each_world.emulator.clear_faults()
+    world.emulator.clear_faults()
     case.post(played)
     assert case.live == []
 

@@ -44,15 +44,13 @@ PIECES = (
     *WORDS,
     *MARKUP,
     *(make(seeded(1)) for make in STANDALONE.values()),
-    *(
-        SECRET,
-        "password=",
-        '"token": "',
-        "--secret ",
-        "Authorization: Bearer ",
-        "://a:",
-        "-----BEGIN PRIVATE KEY-----",
-    ),
+    SECRET,
+    "password=",
+    '"token": "',
+    "--secret ",
+    "Authorization: Bearer ",
+    "://a:",
+    "-----BEGIN PRIVATE KEY-----",
 )
 CORPUS = Path(__file__).parents[2] / ".cache" / "fuzz"
 

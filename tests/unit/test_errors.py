@@ -69,15 +69,20 @@ def test_a_credential_is_not_shown(kind: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("3x", "15 minutes", "1.5 sec", "Codex", "yes", "preset:docs"),
-        *(
-            "my branch",
-            "release-2026",
-            "refs/heads/main^",
-            "acme/web/docs",
-            "https://github.com/acme/web",
-        ),
-        *("../out/result.json", "docs/task-1.md", "packages/api/../web"),
+        "3x",
+        "15 minutes",
+        "1.5 sec",
+        "Codex",
+        "yes",
+        "preset:docs",
+        "my branch",
+        "release-2026",
+        "refs/heads/main^",
+        "acme/web/docs",
+        "https://github.com/acme/web",
+        "../out/result.json",
+        "docs/task-1.md",
+        "packages/api/../web",
     ],
 )
 def test_a_mistake_is_shown(text: str) -> None:

@@ -113,22 +113,16 @@ TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
         *(
             (TOOL, "done", payload, "tool.failed", failed)
             for payload, failed in [
-                *(
-                    ({"state": "done"}, False),
-                    ({"state": "error"}, True),
-                    ({"state": "denied"}, True),
-                    (NONE, False),
-                ),
-                *(
-                    ({"error": "no such file"}, True),
-                    ({"error": ""}, False),
-                    ({"exit_code": 0}, False),
-                ),
-                *(
-                    ({"exit_code": 1}, True),
-                    ({"exit_code": True}, False),
-                    ({"exit_code": "1"}, False),
-                ),
+                ({"state": "done"}, False),
+                ({"state": "error"}, True),
+                ({"state": "denied"}, True),
+                (NONE, False),
+                ({"error": "no such file"}, True),
+                ({"error": ""}, False),
+                ({"exit_code": 0}, False),
+                ({"exit_code": 1}, True),
+                ({"exit_code": True}, False),
+                ({"exit_code": "1"}, False),
             ]
         ),
         (TOOL, "done", {"state": "denied"}, "tool.denied", True),

@@ -192,17 +192,17 @@ def test_a_compressed_stream_is_read_as_it_comes() -> None:
         [chunk(CONNECTED), *[chunk(b"x" * 65536)] * 300],
     ],
     ids=[
-        *(
-            "cut between chunks",
-            "cut in a chunk",
-            "no chunk",
-            "not UTF-8",
-            "not JSON",
-            "too deep",
-            "another run",
-            "0",
-        ),
-        *("odd status", "no object", "a line without end"),
+        "cut between chunks",
+        "cut in a chunk",
+        "no chunk",
+        "not UTF-8",
+        "not JSON",
+        "too deep",
+        "another run",
+        "0",
+        "odd status",
+        "no object",
+        "a line without end",
     ],
 )
 def test_a_stream_that_breaks_ends_and_leaves_no_thread_behind(parts: list[bytes]) -> None:

@@ -97,22 +97,21 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
 @pytest.mark.parametrize(
     "location",
     [
-        *("http://{there}\\@{here}/x", "//{there}\\@{here}/x", "http://{there}\\\\@{here}/x"),
-        *(
-            "http://{here}@{there}/x",
-            "http://{there}@{here}/x",
-            "http://{there}?@{here}/x",
-            "http://{there}#@{here}/x",
-        ),
-        *(
-            "http://{here}\t@{there}/x",
-            "\\\\{there}/x",
-            "http://[",
-            "http://[::1",
-            "//[x]/",
-            "http://{here}x/",
-        ),
-        *("http://{there}99999/", "http://\xff/"),
+        "http://{there}\\@{here}/x",
+        "//{there}\\@{here}/x",
+        "http://{there}\\\\@{here}/x",
+        "http://{here}@{there}/x",
+        "http://{there}@{here}/x",
+        "http://{there}?@{here}/x",
+        "http://{there}#@{here}/x",
+        "http://{here}\t@{there}/x",
+        "\\\\{there}/x",
+        "http://[",
+        "http://[::1",
+        "//[x]/",
+        "http://{here}x/",
+        "http://{there}99999/",
+        "http://\xff/",
     ],
 )
 def test_the_token_does_not_follow_a_location_that_is_no_address_or_two(location: str) -> None:

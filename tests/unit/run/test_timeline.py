@@ -67,7 +67,9 @@ def test_a_phase_that_is_told_twice_is_entered_once() -> None:
     found = timeline(*SUCCESSFUL[:5], *again)
     assert [type(entry) for entry in found.entries].count(PhaseStarted) == 2
     assert [entry.phase for entry in found.entries if isinstance(entry, PhaseEnded)] == [
-        *(Phase.SANDBOX, Phase.GIT, Phase.INSTALL)
+        Phase.SANDBOX,
+        Phase.GIT,
+        Phase.INSTALL,
     ]
 
 

@@ -17,8 +17,17 @@ from mogplex_ci.step.repair import FAULT_LIMIT, REPORT_LIMIT, report_of
 from mogplex_ci.untrusted import Untrusted
 
 ODD = (
-    *("`", "``", "```", "~~~", "\n", "\r", "\u2028", "/fix", "$deploy"),
-    *("<<<MOGPLEX_CHECKPOINT>>>", "<<<end_mogplex_checkpoint>>>"),
+    "`",
+    "``",
+    "```",
+    "~~~",
+    "\n",
+    "\r",
+    "\u2028",
+    "/fix",
+    "$deploy",
+    "<<<MOGPLEX_CHECKPOINT>>>",
+    "<<<end_mogplex_checkpoint>>>",
 )
 NAMES = st.lists(
     st.lists(st.sampled_from(ODD) | st.text(max_size=20), max_size=8).map("".join),

@@ -220,8 +220,11 @@ def test_old_files_are_removed_and_no_link_is_followed(tmp_path: Path) -> None:
         age(path, MAX_AGE + 60)
     files.check("use b")
     assert [path.is_file() for path in (file, half, link, theirs, kept)] == [
-        *(False, False, False),
-        *(True, True),
+        False,
+        False,
+        False,
+        True,
+        True,
     ]
 
 
