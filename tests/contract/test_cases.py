@@ -1,11 +1,12 @@
 """The contract as a table: every case in ``cases/`` is played against the emulator over real HTTP.
 
-A case is a list of calls to one emulator, and holds for both generations of the service unless
-``api`` names one. ``send`` or ``start`` says what is asked, ``expect`` what must come back: a
-status, or a mapping with the status, the error's ``code`` and ``message``, ``headers``, and
-``data``, of which the named fields must match. ``each`` are values of ``{each}``, also for
-``scenario``. A text that starts with ``~`` is a regular
-expression. ``at`` sets the clock, in seconds; ``save`` keeps a field of the run for later calls.
+A case is a list of calls to one emulator. It holds for both generations of the service unless
+``api`` names one; of the values in ``each``, which are those of ``{each}``, also for ``scenario``,
+every other one is asked of one generation, the rest of the other. ``send`` or ``start`` says what
+is asked, ``expect`` what must come back: a status, or a mapping with the status, the error's
+``code`` and ``message``, ``headers``, and ``data``, of which the named fields must match. A text
+that starts with ``~`` is a regular expression. ``at`` sets the clock, in seconds; ``save`` keeps a
+field of the run for later calls.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def _cases() -> list[Any]:
         for case in yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader):
             for index, each in enumerate(case.get("each", [None])):
                 suffix = f" [{index}]" if "each" in case else ""
-                for api in (case["api"],) if "api" in case else APIS:
+                # A value of a list is asked of one generation, the next of the other.
+                both = APIS if "each" not in case else (APIS[index % 2],)
+                for api in (case["api"],) if "api" in case else both:
                     name = f"{api} {path.stem}: {case['case']}{suffix}"
                     found.append(pytest.param(case, each, api, id=name))
     return found
