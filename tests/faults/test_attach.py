@@ -92,20 +92,6 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
         )
 
 
-def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = world.client()
-
-    def fail(*_args: Any, **_options: Any) -> None:
-        raise RuntimeError("ours")
-
-    monkeypatch.setattr(client, "stream", fail)
-    played = world.new_case("slow").play(client=client)
-    assert (played.result, played.code, played.end.details.left_behind) == ("error", 1, True)
-    assert played.end.details.run is not None
-
-
 def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
     end = world.new_case("install-failure").play().end
     assert end.ending.remedy == "Fix the repository's setup, or run the job again."
