@@ -246,6 +246,22 @@ def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
     assert played.seconds <= 30.0 + 14.8
 
 
+def test_after_a_signal_a_slow_log_shows_what_it_can_in_the_time_that_is_left(
+    old_world: World,
+) -> None:
+    case = old_world.new_case()
+    feed = [event(number) for number in range(1, 40)]
+    answers(case, ("streaming", []), ("streaming", feed))
+
+    def show_slowly(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            old_world.time.sleep(2.0)
+
+    played = case.play(stop_after=0.5, watch=show_slowly)
+    assert (played.result, len(played.shown)) == ("interrupted", 15)
+    assert played.seconds <= 0.5 + 4.5 + 2.0
+
+
 def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(
     old_world: World,
 ) -> None:
