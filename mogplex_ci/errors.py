@@ -274,7 +274,7 @@ class ConflictError(ApiError):
 class KeyConflictError(ConflictError):
     """The idempotency key was used for a different request."""
 
-    remedy = "Give this step its own key-suffix or idempotency-key; see on-rerun."
+    remedy = "Give this step its own key-suffix or idempotency-key; or set on-rerun: new to start another run."
 
 
 class RateLimitedError(ApiError):
@@ -283,7 +283,7 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = "Wait, start fewer runs at once (max-parallel), or use several tokens."
+    remedy = "Run the job again later, or use several tokens."
 
 
 class ServerError(ApiError):
@@ -388,7 +388,8 @@ class UntrustedTriggerError(MogplexError):
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
     remedy = (
-        "A prompt is code. If the person is a member with private membership, set github-token so that the step "
+        "Whoever triggers a run decides what the agent does with your token. If the person is a member "
+        "with private membership, set github-token so that the step "
         "can query GitHub, or add the person to allowed-users."
     )
 

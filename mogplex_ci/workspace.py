@@ -59,7 +59,10 @@ def _resolved(workspace: Path, name: str, input_name: str) -> Path:
         raise _problem(input_name, "is a link to itself", name, "Use another path.") from error
     if not path.is_relative_to(root):
         raise _problem(
-            input_name, "is outside the workspace", name, "Use a path that is relative to it."
+            input_name,
+            "is outside the workspace",
+            name,
+            "Use a path inside it, such as ci/task.md.",
         )
     return path
 

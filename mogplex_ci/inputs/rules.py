@@ -85,6 +85,9 @@ def _run_id(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
     if typed.dry_run:
         fault = "cannot be combined with dry-run, which does not have that run"
         yield Problem("run-id", fault, "Remove one of the two.")
+    if typed.wait is False:
+        fault = "cannot be combined with wait: false, which follows no run"
+        yield Problem("run-id", fault, "Remove one of the two.")
 
 
 def _comment_on(texts: Container[str], platform: Platform) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ No other document is read, and jsonschema's own formats are asserted.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema.exceptions import SchemaError
+from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import validator_for
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
@@ -79,10 +79,28 @@ def _faults(question: Mapping[str, Any]) -> list[str]:
             steps = (
                 str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path
             )
-            found.append(f"/{'/'.join(steps)}: {error.message}")
+            found.append(_fault_of(error, f"/{'/'.join(steps)}"))
     except RecursionError:
         return ["it is nested too deeply to be checked"]
     return sorted(found)
+
+
+def _fault_of(error: ValidationError, pointer: str) -> str:
+    """Return a fault in words; jsonschema's own repeat the whole document if its type is wrong."""
+    if error.validator != "type":
+        return f"{pointer}: {error.message}"
+    types = {dict: "an object", list: "an array", str: "a string", bool: "true or false"}
+    found = "null" if error.instance is None else types.get(type(error.instance), "a number")
+    wanted: Any = error.validator_value
+    names = [wanted] if isinstance(wanted, str) else wanted
+    place = "The top level" if pointer == "/" else f"{pointer}:"
+    return f"{place} is {found} and must be {' or '.join(map(_with_article, names))}"
+
+
+def _with_article(name: str) -> str:
+    if name == "null":
+        return name
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ next.
 
 from typing import Final, LiteralString
 
+from mogplex_ci.errors import LostContactError, ServerError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
 from mogplex_ci.run.result import Ending, Result, RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
+_ONLY_LATER: Final = (ServerError.remedy, LostContactError.remedy)
+"""Remedies that only say to run the job again."""
 _OR_FOLLOW_IT: Final = ", or re-run the job to follow it."
 
 
@@ -29,6 +32,8 @@ def state_and_advice(
         left = _may_be_running(
             details, inputs, safe, is_stopped=False, is_found_again=is_found_again
         )
+        if details.unanswered_key and ending.remedy in _ONLY_LATER:
+            return left  # it says what a later job does
         return safe.sentence(*text.join_present(" ", remedy, left))
     if details.cancelled_by_step and ending.result is Result.TIMEOUT:
         said = text.join_present(" ", "This step has cancelled the run.", remedy)
@@ -101,13 +106,12 @@ def _may_be_running(
     state: LiteralString = "The run may still be running"
     if is_certain:
         state = "The run is still running"
+    elif details.unanswered_key:
+        state = "A run may be running"
     reason = _reason(details, is_stopped=is_stopped, is_detached=is_detached, safe=safe)
     parts: list[Part] = [state, *reason, ". "]
-    if details.owned and not is_detached:
-        parts += [
-            safe.line("A clean-up step, if the job has one, tries again."),
-            " ",
-        ]
+    if details.owned and not is_detached and inputs.job_context:
+        parts.append("The clean-up step tries to cancel it. ")
     by_hand = _by_hand(details, inputs, safe, is_found_again=is_found_again)
     return safe.sentence(*parts, *by_hand)
 
@@ -120,7 +124,7 @@ def _reason(
     if not details.owned:
         return [", because it may belong to another step"]
     if details.unanswered_key:
-        return [", because there was no usable response to its start"]
+        return [", because the response to its start was lost"]
     if details.not_cancelled:
         return [", because it could not be cancelled: ", safe.message(details.not_cancelled)]
     if is_stopped and details.left_behind:
@@ -141,7 +145,7 @@ def _by_hand(
     if details.rounds:  # a start with this key needs the report to its round
         return ["Its key: ", key, ". Cancel it in Mogplex."]
     if is_found_again:
-        finds = safe.line("Re-run the job: it finds this run.")
+        finds: LiteralString = "A re-run of the job follows it if it still exists."
     else:
-        finds = safe.line("A job with idempotency-key set to it joins this run.")
+        finds = "A job with idempotency-key set to it joins it."
     return ["Its key: ", key, ". ", finds]

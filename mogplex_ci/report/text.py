@@ -82,7 +82,9 @@ def our_words(words: str, safe: Sanitizer) -> SafeText | None:
 
 
 def capitalized(text: str) -> str:
-    """Return ``text`` with its first letter in upper case."""
+    """Return ``text`` with its first letter in upper case, unless an input's name begins it."""
+    if "-" in text.partition(" ")[0]:
+        return text
     return text[:1].upper() + text[1:]
 
 

@@ -522,7 +522,10 @@ def ending_of_error(error: MogplexError) -> Ending:
     is_outage = isinstance(error, ServerError)
     remedy = error.remedy
     if isinstance(error, RateLimitedError) and error.retry_after:
-        remedy = f"The next request is allowed in {ceil(error.retry_after / 60)} min. {remedy}"
+        minutes = ceil(error.retry_after / 60)
+        remedy = (
+            f"The next request is allowed in {minutes} min, later than timeout allows. {remedy}"
+        )
     return Ending(
         Result.ERROR,
         exit_code=EXIT_UNAVAILABLE if is_outage else error.exit_code,

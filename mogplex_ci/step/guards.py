@@ -44,10 +44,11 @@ _WITHOUT_ACTION: Final = (
     "matrix would share one run. Set key-suffix to {}, and run 'mogplex-ci post' in a later "
     "step with 'if: always()'"
 )
-_NAME_USERS: Final = "A prompt is code. List who may start runs in allowed-users."
+_WHY: Final = "Whoever triggers a run decides what the agent does with your token."
+_NAME_USERS: Final = f"{_WHY} List who may start runs in allowed-users."
 _FORKS: Final = (
-    "A prompt is code. Run it from a branch of the repository itself; allowed-users: * lets anyone's fork start "
-    "runs."
+    f"{_WHY} Run it from a branch of the repository itself; "
+    "allowed-users: * lets anyone's fork start runs."
 )
 
 

@@ -36,7 +36,8 @@ RIGHTS_SECONDS: Final = 2.0
 """Total seconds for queries to GitHub. The rest is found out after the run."""
 _NOTHING_STARTED: Final = "Nothing was started."
 _ADD_RIGHTS: Final = (
-    "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions."
+    "Add `{}` to the job's `permissions`, then start the workflow again: "
+    "a re-run keeps the old permissions."
 )
 _GIVE_RIGHTS: Final = "Give the token that permission, and run the job again."
 _OTHER_REPOSITORY: Final = (
@@ -114,7 +115,8 @@ def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow:
             raise _error(error.cause, error.remedy) from error
         if missing:
             lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
-            remedies.append(_ADD_RIGHTS if is_workflow else _GIVE_RIGHTS)
+            add = _ADD_RIGHTS.format("`, `".join(missing))
+            remedies.append(add if is_workflow else _GIVE_RIGHTS)
     if lacks:
         raise _error(f"github-token {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
 

@@ -4,7 +4,6 @@ one message says what is missing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.emulator import Emulator
 from tests.github import TOKEN, Fault, GitHub, Look, Work, check
 from tests.github_log import read_log
 from tests.program import Ended, GitHubStep, run_program
-from tests.unit.platforms.events import MAINTAINER, by
 
 ARTIFACT = {"artifact": "report"}
 INPUTS = {
@@ -39,11 +37,15 @@ ALL = {
     "protected-paths": ".github/",
     "repair": "2",
 }
-LABELED = by("issues labeled", "OWNER", sender=MAINTAINER)
-REMEDY = (
-    "Add that to permissions:, then start the workflow again: a re-run keeps the old permissions. "
-    "Nothing was started."
-)
+
+
+def added(*rights: str) -> str:
+    """Return the advice to add these rights."""
+    names = "`, `".join(rights)
+    return (
+        f"Add `{names}` to the job's `permissions`, then start the workflow again: a re-run keeps the "
+        "old permissions. Nothing was started."
+    )
 
 
 class Job:
@@ -91,7 +93,7 @@ def errors(ended: Ended) -> list[str]:
     return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
 
 
-def check_nothing_started(job: Job, ended: Ended, cause: str, remedy: str = REMEDY) -> None:
+def check_nothing_started(job: Job, ended: Ended, cause: str, remedy: str) -> None:
     """Assert that the step said this one sentence, and that neither it nor ``post`` has started or
     cancelled anything.
     """
@@ -113,24 +115,17 @@ def test_a_right_that_a_gate_needs_is_asked_for_before_the_start(
     job: Job, name: str, right: str
 ) -> None:
     job.api.lacks(right)
-    check_nothing_started(job, job.run(**INPUTS[name]), f"github-token lacks {right} in acme/web")
+    cause = f"github-token lacks {right} in acme/web"
+    check_nothing_started(job, job.run(**INPUTS[name]), cause, added(right))
     assert {asked.method for asked in job.api.asked} == {"GET"}
 
 
 def test_all_that_is_missing_is_one_message(job: Job) -> None:
-    job.api.lacks("pull-requests: read", "checks: read", "statuses: read")
+    rights = ("pull-requests: read", "checks: read", "statuses: read")
+    job.api.lacks(*rights)
     job.step.inputs |= ALL
     cause = "github-token lacks pull-requests: read, checks: read and statuses: read in acme/web"
-    check_nothing_started(job, job.run(), cause)
-
-
-def test_the_events_words_need_a_right_too(job: Job) -> None:
-    path = job.step.folder / "event.json"
-    path.write_text(json.dumps(LABELED.payload))
-    job.step.env |= {"GITHUB_EVENT_NAME": LABELED.name, "GITHUB_EVENT_PATH": str(path)}
-    job.api.lacks("issues: read", "checks: read")
-    cause = "github-token lacks issues: read and checks: read in acme/web"
-    check_nothing_started(job, job.run(include_event="true", require="checks"), cause)
+    check_nothing_started(job, job.run(), cause, added(*rights))
 
 
 def test_a_repository_that_the_token_does_not_see_is_no_missing_right(job: Job) -> None:
@@ -153,7 +148,8 @@ def test_a_repository_that_is_given_by_its_id_is_asked_about_before_the_start(jo
     web = next(repo.id for repo in repos if repo.full_name == "acme/web")
     job.api.lacks("checks: read")
     ended = job.run(repo=web, require="checks")
-    check_nothing_started(job, ended, "github-token lacks checks: read in acme/web")
+    cause = "github-token lacks checks: read in acme/web"
+    check_nothing_started(job, ended, cause, added("checks: read"))
 
 
 LIMITED = Fault(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"})

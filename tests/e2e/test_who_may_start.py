@@ -161,7 +161,7 @@ def test_a_token_is_advised_where_github_would_be_asked_alone(job: Job) -> None:
     unknown = COMMENT._replace(name="status")
     said = job.run(unknown).out
     assert job.outcome(job.run(unknown)) == TRIGGER
-    assert said.count("A prompt is code. List who may start runs in allowed-users.") == 1
+    assert said.count("List who may start runs in allowed-users.") == 1
     assert "github-token" not in said
 
 
@@ -175,7 +175,7 @@ def test_nothing_starts_for_who_may_only_read_and_what_github_does_not_answer_is
     ended = job.run(COMMENT, github_token=TOKEN)
     assert job.outcome(ended) == TRIGGER
     (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
-    assert error.endswith("A prompt is code. List who may start runs in allowed-users.")
+    assert error.endswith("List who may start runs in allowed-users.")
     warnings = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert [text.partition(": ")[0] for text in warnings] == [
         "Could not query GitHub for write access"

@@ -78,7 +78,7 @@ def test_links_inside_the_workspace_are_followed(workspace: Path) -> None:
 def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
     (workspace / "link").symlink_to("../outside/file")
     (workspace / "folder").symlink_to("../outside")
-    remedy = "Use a path that is relative to it."
+    remedy = "Use a path inside it, such as ci/task.md."
     for use, input_name in ((text_of, "prompt-file"), (file_for, "output-dir")):
         with pytest.raises(UsageError) as refused:
             use(workspace, name)

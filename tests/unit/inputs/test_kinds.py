@@ -74,7 +74,7 @@ OF_EACH_KIND = {
             ("idempotency-key", text, UNREPLACED.format("pipelines"))
             for text in ("$(context.run)-agent", "argo-{{workflow.uid}}", "ci-${BUILD_ID}-agent")
         ),
-        ("idempotency-key", "ci-7-$agent", None),
+        ("idempotency-key", "ci-7-agent, nightly@main", None),
         ("job-context", "[" * 100_000, "is not JSON"),
         ("job-context", "9" * 5_000, "is not JSON"),
     ],

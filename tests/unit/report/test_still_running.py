@@ -15,7 +15,8 @@ from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import RUN_ID, github, planned, result, run
 
 CAUSE = "The job was cancelled, or its time limit passed"
-NEXT = "A clean-up step, if the job has one, tries again. "
+NEXT = "The clean-up step tries to cancel it. "
+OF_ACTION: dict[str, Any] = {"job_context": {"index": 0}}
 COMMAND = f"mogplex-ci runs cancel {RUN_ID}"
 LIVE = RunDetails(run=run("streaming"), key="key-1")
 IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
@@ -29,7 +30,7 @@ IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
         (LIVE._replace(cancelled_by_step=True), {}, "The run was cancelled."),
         (
             LIVE._replace(left_behind=True, not_cancelled="the API is not available (HTTP 503)"),
-            {},
+            OF_ACTION,
             "The run may still be running, because it could not be cancelled: the API is not available "
             f"(HTTP 503). {NEXT}To cancel it by hand: {COMMAND}",
         ),
@@ -45,21 +46,21 @@ IN_DOUBT = RunDetails(key="key-1", unanswered_key="key-1", left_behind=True)
         ),
         (
             IN_DOUBT,
-            {},
-            f"The run may still be running, because there was no usable response to its start. {NEXT}Its "
-            "key: key-1. Re-run the job: it finds this run.",
+            OF_ACTION,
+            f"A run may be running, because the response to its start was lost. {NEXT}Its "
+            "key: key-1. A re-run of the job follows it if it still exists.",
         ),
         (
             IN_DOUBT._replace(not_cancelled="the connection was cut"),
             {},
-            "The run may still be running, because there was no usable response to its start. "
-            f"{NEXT}Its key: key-1. Re-run the job: it finds this run.",
+            "A run may be running, because the response to its start was lost. "
+            "Its key: key-1. A re-run of the job follows it if it still exists.",
         ),
         (
             RunDetails(left_behind=True, key="key-1"),
-            {},
+            OF_ACTION,
             f"The run may still be running, because there was no time to cancel it. {NEXT}Its "
-            "key: key-1. Re-run the job: it finds this run.",
+            "key: key-1. A re-run of the job follows it if it still exists.",
         ),
         (LIVE, {"dry_run": True}, "No run was started."),
     ],
@@ -84,7 +85,9 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     assert said.key == "key-1"
     assert said.ending.may_go_on
     assert said.ending.error is not None
-    assert said.ending.error.endswith("Its key: key-1. Re-run the job: it finds this run.")
+    assert said.ending.error.endswith(
+        "Its key: key-1. A re-run of the job follows it if it still exists."
+    )
 
 
 def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
@@ -98,7 +101,7 @@ def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
     )
     assert said.ending.error is not None
     assert said.ending.error.endswith(
-        "Its key: key-1. A job with idempotency-key set to it joins this run."
+        "Its key: key-1. A job with idempotency-key set to it joins it."
     )
 
 

@@ -119,7 +119,7 @@ def test_every_status_has_its_result(status: str, kind: Result, code: int, error
 def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None:
     unknown = ending_of_error(RateLimitedError("limited")).remedy
     known = ending_of_error(RateLimitedError("limited", retry_after=2951.0)).remedy
-    assert known == f"The next request is allowed in 50 min. {unknown}"
+    assert known == f"The next request is allowed in 50 min, later than timeout allows. {unknown}"
     assert ending_of_error(RateLimitedError("limited", retry_after=0.0)).remedy == unknown
 
 
