@@ -2,7 +2,7 @@
 
 import json
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
 from mogplex_ci.inputs.read import ActionInputs
@@ -19,9 +19,6 @@ from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from mogplex_ci.report.facts import RunFacts, StepFacts
-
-_LEFT_OUT: Final = 200
-"""Characters of the event's words that are not in the prompt."""
 
 
 class Log(Report):
