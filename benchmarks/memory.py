@@ -11,11 +11,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from zlib import crc32
 
 from benchmarks.table import Row
 from tests.emulator import Emulator
-from tests.github import TOKEN, GitHub, Look, Work, check
 from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,12 +31,11 @@ steps:
   - status: success
 """.replace("TEXT", "x" * 1990)
 _POLLER = "import requests,sys; [requests.get(sys.argv[1], timeout=30) for _ in range(3)]"
-_LINE = b"2026-01-01T00:00:15.1234567Z " + b"x" * 970 + b"\n"
 
 
 def measure() -> list[Row]:
     """Measure both."""
-    return [_full_feed(), _large_log()]
+    return [_full_feed()]
 
 
 def _full_feed() -> Row:
@@ -61,35 +58,6 @@ def _full_feed() -> Row:
         reference,
         limit=64,
     )
-
-
-def _large_log() -> Row:
-    """Compare a repair whose failed check has a log of 50 MB with one whose log is a line."""
-    return Row(
-        "repair after a check with a log of 50 MB: peak memory",
-        [_peak_of_repair(50_000_000 // len(_LINE))],
-        "MiB",
-        "a log of one line",
-        [_peak_of_repair(1)],
-        ratio_limit=1.2,
-    )
-
-
-def _peak_of_repair(lines: int) -> float:
-    """Return the MiB that a step needed whose first run's check failed, with so many lines in its
-    log.
-    """
-    works = [Work({"a": end}, checks=Look([check("test", end)])) for end in ("failure", "success")]
-    job = crc32(b"test")
-    with tempfile.TemporaryDirectory() as folder, GitHub() as github, Emulator(speed=50) as service:
-        github.works_for(service, *works)
-        github.logs[job] = _LINE * lines
-        inputs = {"prompt": "Fix it", "checks": "test", "repair": "1", "github-token": TOKEN}
-        inputs |= {"base-url": service.url, "api-key": service.token}
-        step = GitHubStep(Path(folder), inputs, {"GITHUB_API_URL": github.url})
-        used = peak([str(ROOT / "entrypoint.py")], step.environment, folder)
-        assert "The log up to its last error" in service.runs[1].request.prompt
-    return used
 
 
 def peak(arguments: list[str], env: dict[str, str], folder: str) -> float:

@@ -37,11 +37,11 @@ remedy. Both lines are our own words; words of the server or the user are in
             StateError
         InternalError
         GitHubError
-            GitHubTooMuchError
             GitHubForbiddenError
             GitHubTokenError
             GitHubNotFoundError
             GitHubUnavailableError
+            NotNotedError
 """
 
 import errno
@@ -484,10 +484,6 @@ class GitHubError(MogplexError):
     remedy = "Check that github-token is a current token with access to this repository."
 
 
-class GitHubTooMuchError(GitHubError):
-    """GitHub has more of something than is read."""
-
-
 class GitHubForbiddenError(GitHubError):
     """The token lacks the right that the call takes."""
 
@@ -505,3 +501,13 @@ class GitHubUnavailableError(GitHubError):
 
     patience = inf
     remedy = "GitHub is having trouble or limits requests; run the job again later."
+
+
+class NotNotedError(GitHubError):
+    """GitHub does not report what gates must know from before the start: nothing is started."""
+
+    exit_code = 69
+
+    def __init__(self, error: GitHubError) -> None:
+        cause = f"the gates cannot note the base and the branch before the start: {error.cause}"
+        super().__init__(cause, detail=error.detail, remedy=f"{error.remedy} Nothing was started.")

@@ -1,7 +1,7 @@
 """The gates: a row each, from which usage errors, rights, labels and error codes follow.
 
 It imports none of our modules, so any module can read a gate's row. The judges are in
-``gates/table.py``.
+``gates/__init__.py``.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,6 @@ class GateKind(NamedTuple):
     """Permissions that ``github-token`` takes for it; empty when GitHub is not queried."""
     has_input: bool = False
     """Whether the input of its name asks for it."""
-    is_word: bool = False
-    """Whether ``require`` takes its name."""
     is_for_github: bool = False
     """Whether only GitHub can judge it."""
     depends_on_base: bool = False
@@ -44,13 +42,12 @@ class GateKind(NamedTuple):
 
 _READ: Final = "contents: read"
 _PATH_NOT_ALLOWED: Final = "PATH_NOT_ALLOWED"
-CHANGE: Final = GateKind("change", "NO_CHANGE", lambda _: "a change", _READ, is_word=True)
+CHANGE: Final = GateKind("change", "NO_CHANGE", lambda _: "a change", _READ)
 PULL_REQUEST: Final = GateKind(
     "pull-request",
     "NO_PULL_REQUEST",
     lambda _: "an open pull request with the run's commit",
     f"{_READ}, pull-requests: read",
-    is_word=True,
 )
 ALLOWED_PATHS: Final = GateKind(
     "allowed-paths",
@@ -70,6 +67,15 @@ PROTECTED_PATHS: Final = GateKind(
     is_for_github=True,
     depends_on_base=True,
 )
+APPEND_ONLY_PATHS: Final = GateKind(
+    "append-only-paths",
+    _PATH_NOT_ALLOWED,
+    lambda _: "nothing taken away from the append-only paths",
+    _READ,
+    has_input=True,
+    is_for_github=True,
+    depends_on_base=True,
+)
 ARTIFACT: Final = GateKind(
     "artifact",
     "ARTIFACT_MISSING",
@@ -83,11 +89,18 @@ CHECKS: Final = GateKind(
     lambda _: "passed checks of the run's commit",
     f"{_READ}, checks: read, statuses: read",
     has_input=True,
-    is_word=True,
     is_for_github=True,
     is_slow=True,
 )
-GATES: Final = (CHANGE, PULL_REQUEST, ALLOWED_PATHS, PROTECTED_PATHS, ARTIFACT, CHECKS)
+GATES: Final = (
+    CHANGE,
+    PULL_REQUEST,
+    ALLOWED_PATHS,
+    PROTECTED_PATHS,
+    APPEND_ONLY_PATHS,
+    ARTIFACT,
+    CHECKS,
+)
 """In the order in which they are judged; checks are the last, since that waits for others."""
 JUDGED_BY_EVENT: Final = (CHANGE, PULL_REQUEST)
 """Those that the delivery event decides where GitHub cannot be queried, as in a dry run."""

@@ -206,18 +206,6 @@ class Transport:
             query = None  # the new address has its own
         raise errors.WrongServiceError("the API redirects in circles")
 
-    def ask_once(
-        self, path: str, *, headers: Mapping[str, str | None], timeout: float = CALL_SECONDS
-    ) -> Answer:
-        """Send one GET and return its answer; a redirect is not followed.
-
-        Raises:
-            UnreachableError: no connection, or no whole answer in time.
-            WrongServiceError: no file with certificates.
-        """
-        ends = time.monotonic() + timeout
-        return self._exchange("GET", self._base + path, ends, None, headers=headers)
-
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
@@ -253,34 +241,6 @@ class Transport:
                 self._diagnostics.request(
                     method, urlsplit(url).path, status=status, milliseconds=milliseconds
                 )
-
-
-def read_without_token(url: str, take: Callable[[bytes], None], timeout: float) -> int:
-    """Read a file of another host within ``timeout`` seconds and return the status. A file of any
-    size is given to ``take`` in pieces; no token is sent, and no redirect is followed.
-
-    Raises:
-        UnreachableError: no connection, or not the whole file in time.
-        WrongServiceError: no file with certificates.
-        UsageError: the environment names a proxy by an address that is none.
-    """
-    proxy = proxy_for(url)
-    ends = time.monotonic() + timeout
-
-    def exchange() -> int:
-        with _Session() as session:
-            session.auth = lambda request: request  # without it, requests would read a ``.netrc``
-            seconds = min(CONNECT_SECONDS, timeout), timeout
-            with session.get(url, timeout=seconds, allow_redirects=False, stream=True) as response:
-                if response.status_code != HTTPStatus.OK:
-                    return response.status_code
-                for piece in response.iter_content(_CHUNK_BYTES):
-                    if time.monotonic() > ends:
-                        raise TimeoutError
-                    take(piece)
-                return response.status_code
-
-    return _in_time(exchange, timeout, url, proxy)
 
 
 def _in_time(exchange: Callable[[], T], seconds: float, url: str, proxy: Proxy | None) -> T:

@@ -6,146 +6,143 @@ judged. Nothing is reverted: branch and pull request stay for people to review. 
 the result's ``delivery``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from mogplex_ci import gate_kinds
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gate_kinds import BRANCH, GATES, JUDGED_BY_EVENT, GateKind
-from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.inspector import Inspector
-from mogplex_ci.gates.outcome import GateFinding, Passed, Unknown
-from mogplex_ci.gates.queries import Queries, Sources
-from mogplex_ci.gates.table import JUDGES
-from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.run.result import Gate, Result, RunDetails, RunResult, rejected_by
-from mogplex_ci.run.updates import GateJudged, OtherBranchUsed, Update
+from mogplex_ci.gates.artifact import judge_artifact
+from mogplex_ci.gates.before_start import note
+from mogplex_ci.gates.case import Case
+from mogplex_ci.gates.checks import judge_checks
+from mogplex_ci.gates.facts import (
+    delivery_of,
+    find,
+    look_at_base,
+    read_pull_requests,
+    warn_of_history,
+)
+from mogplex_ci.gates.paths import (
+    judge_allowed_paths,
+    judge_append_only_paths,
+    judge_change,
+    judge_protected_paths,
+)
+from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
+from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
+from mogplex_ci.run.result import Gate, Result, RunResult, rejected_by
+from mogplex_ci.run.updates import GateJudged, OtherBranchUsed
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["ActionInputs", "Inspector", "Queries", "Sources", "Update", "judge_run"]
+__all__ = ["Case", "delivery_of", "judge_run", "note"]
 
 MAX_LISTED: Final = 20
 """Paths, checks or faults that a gate lists."""
+_JUDGES: Final[Mapping[GateKind, Callable[[Case], Verdict]]] = {
+    gate_kinds.CHANGE: judge_change,
+    gate_kinds.PULL_REQUEST: judge_pull_request,
+    gate_kinds.ALLOWED_PATHS: judge_allowed_paths,
+    gate_kinds.PROTECTED_PATHS: judge_protected_paths,
+    gate_kinds.APPEND_ONLY_PATHS: judge_append_only_paths,
+    gate_kinds.ARTIFACT: judge_artifact,
+    gate_kinds.CHECKS: judge_checks,
+    gate_kinds.BRANCH: judge_branch,
+}
 
 
-def judge_run(
-    result: RunResult,
-    inspector: Inspector,
-    failed_before: frozenset[str] = frozenset(),
-    note: Callable[[Gate], None] = lambda _: None,
-) -> RunResult:
+def judge_run(result: RunResult, case: Case) -> RunResult:
     """Judge a successful run by every gate and return its result, rejected if one does not hold.
 
-    ``failed_before``: names of the checks that failed in earlier rounds. ``note`` gets each gate as
-    soon as it is judged.
-
     Raises:
-        StopRequested: a stop signal came.
+        StopRequested: a stop signal came. The case has the gates that were judged before.
     """
     if result.ending.result is not Result.SUCCESS:
         return result
-    inspection = inspector.inspect(result.details, failed_before)
-    wanted = _wanted_gates(inspection)
-    if inspection.queries.github is not None:
-        wanted.append(BRANCH)
-    gates: list[Gate] = []
-    artifact = None
+    find(case, result.details)
+    wanted = _wanted_gates(case)
     for kind in wanted:
-        has_failed = any(not gate.passed for gate in gates)
-        is_of_use = inspection.inputs.repair > 0 if kind.is_slow else kind is not BRANCH
-        if has_failed and not is_of_use:
-            continue
-        finding = _find(kind, inspection)
-        inspection = inspector.learn(inspection, finding)
-        if finding.artifact is not None:  # an empty one counts
-            artifact = finding.artifact
-        gates.append(_gate(kind, finding, inspection))
-        note(gates[-1])
-        inspection.sources.service.say(GateJudged(gates[-1]))
-    if BRANCH in wanted and all(gate.passed for gate in gates):
-        gates = _judged_with_new_base(gates, wanted, inspection, note)
+        if kind.is_slow and case.has_failed and not case.inputs.repair:
+            continue  # it can take an hour, and only ``repair`` has a use for it
+        _judge(case, kind)
+    if case.github is not None and not case.has_failed:
+        _judge_with_new_base(case, wanted)
+    if case.github is not None and not case.has_failed:
+        _judge(case, BRANCH)
+    _warn(case)
     details = result.details._replace(
-        gates=tuple(gates), artifact=artifact, delivery=inspection.delivery
+        gates=tuple(case.gates), artifact=case.artifact, delivery=delivery_of(case)
     )
-    _warnings(details, inspection)
-    first = next((gate for gate in gates if not gate.passed), None)
+    first = next((gate for gate in case.gates if not gate.passed), None)
     if first is None:
         return RunResult(result.ending, details)
     return RunResult(rejected_by(first), details)
 
 
-def _judged_with_new_base(
-    gates: list[Gate],
-    wanted: list[GateKind],
-    inspection: Inspection,
-    note: Callable[[Gate], None],
-) -> list[Gate]:
-    """Return the gates, all of which passed. If the base moved while they were judged, those that
-    depend on it are judged again.
-    """
-    if not any(kind.depends_on_base for kind in wanted):
-        return gates
-    before = inspection.candidate
-    candidate = before.with_changes(inspection.baseline, inspection.queries)
-    if candidate.base_now == before.base_now:
-        return gates
-    inspection = inspection._replace(candidate=candidate)
-    judged = []
-    for kind, gate in zip(wanted, gates, strict=True):
-        again = gate
-        if kind.depends_on_base:
-            again = _gate(kind, (_find(kind, inspection)), inspection)
-        if not again.passed:
-            note(again)
-            inspection.sources.service.say(GateJudged(again))
-        judged.append(again)
-    return judged
-
-
-def _wanted_gates(inspection: Inspection) -> list[GateKind]:
+def _wanted_gates(case: Case) -> list[GateKind]:
     """Return the gates that the inputs ask for; in a dry run, those that it can judge."""
-    judged = JUDGED_BY_EVENT if inspection.inputs.dry_run else GATES
-    return [kind for kind in judged if kind.name in inspection.inputs.gates]
+    judged = JUDGED_BY_EVENT if case.inputs.dry_run else GATES
+    return [kind for kind in judged if kind.name in case.inputs.gates]
 
 
-def _find(kind: GateKind, inspection: Inspection) -> GateFinding:
-    """Return the finding of a gate's judge."""
+def _judge(case: Case, kind: GateKind) -> None:
+    """Judge one gate, and write its finding into the case."""
+    case.gates.append(_gate(case, kind))
+    case.say(GateJudged(case.gates[-1]))
+
+
+def _gate(case: Case, kind: GateKind) -> Gate:
     try:
-        return JUDGES[kind](inspection)
+        finding = _JUDGES[kind](case)
     except GitHubError as error:
-        return GateFinding(Unknown.NOT_JUDGED, cause=error.cause, remedy=error.remedy)
-
-
-def _gate(kind: GateKind, finding: GateFinding, inspection: Inspection) -> Gate:
-    """Return a finding in the words of its outcome."""
-    text = finding.outcome.value
-    number = finding.number or len(finding.items)
-    found = finding.outcome.found(number).format(
-        number=number,
-        cause=finding.cause,
-        base=inspection.baseline.base,
-        artifact=inspection.inputs.artifact,
-    )
+        found = f"could not be judged: {error.cause}"
+        finding = Verdict.rejected(found, error.remedy, code=NOT_JUDGED, is_for_people=True)
     gate = Gate(
         kind.name,
-        isinstance(text, Passed),
-        kind.expected(inspection.inputs),
-        found,
+        finding.passed,
+        kind.expected(case.inputs),
+        finding.found,
         items=finding.items[:MAX_LISTED],
         details=finding.details[:MAX_LISTED],
         also_red=finding.also_red,
     )
-    if isinstance(text, Passed):
+    if finding.passed:
         return gate
     return gate._replace(
-        remedy=text.remedy.format(remedy=finding.remedy),
-        error_code=text.code or kind.code,
-        can_be_repaired=not text.is_for_people,
+        remedy=finding.remedy,
+        error_code=finding.code or kind.code,
+        can_be_repaired=not finding.is_for_people,
     )
 
 
-def _warnings(judged: RunDetails, inspection: Inspection) -> None:
-    """Warn if the run used another branch than requested."""
-    asked = inspection.inputs.branch
-    used = judged.branch
+def _judge_with_new_base(case: Case, wanted: list[GateKind]) -> None:
+    """Judge the gates that depend on the base again if that moved while checks were waited for."""
+    if not any(kind.depends_on_base for kind in wanted):
+        return
+    before = case.base_now
+    try:
+        if case.tip(case.base) == before:
+            return
+        read_pull_requests(case)
+        look_at_base(case)
+    except GitHubError as error:
+        case.error = error
+    for place, kind in enumerate(wanted):
+        if not kind.depends_on_base:
+            continue
+        case.gates[place] = _gate(case, kind)
+        if not case.gates[place].passed:
+            case.say(GateJudged(case.gates[place]))
+
+
+def _warn(case: Case) -> None:
+    """Warn if the run used another branch than requested, and of what no gate judges."""
+    asked = case.inputs.branch
+    used = case.details.branch
     if asked is not None and used is not None and used.text != asked:
-        inspection.sources.service.say(OtherBranchUsed(Untrusted(asked), used))
+        case.say(OtherBranchUsed(Untrusted(asked), used))
+    if case.github is not None:
+        try:
+            warn_of_history(case)
+        except GitHubError:
+            return  # it is a warning only

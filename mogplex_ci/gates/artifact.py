@@ -1,9 +1,7 @@
 """The judge of ``artifact``: a JSON document that the agent commits, checked against a schema."""
 
 import json
-import re
 from collections.abc import Iterator
-from enum import unique
 from typing import Final
 
 from mogplex_ci.errors import (
@@ -13,164 +11,112 @@ from mogplex_ci.errors import (
     NotFoundError,
     OldServiceError,
 )
-from mogplex_ci.gates.inspection import Inspection
-from mogplex_ci.gates.outcome import NOT_JUDGED, GateFinding, GateOutcome, Passed, Rejected
-from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.redactor import MASK
+from mogplex_ci.gates.case import Case
+from mogplex_ci.gates.paths import no_change
+from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
+from mogplex_ci.sanitize.controls import without_invisible
 from mogplex_ci.untrusted import Untrusted
 
 FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
-_CUT: Final = re.compile(r"… [0-9,]+ more characters\Z")
-_COMMIT_IT: Final = "Ask the agent to write it and commit it with git add --force: .gitignore often lists .mogplex/."
-_ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
-_SMALLER: Final = (
-    "Ask the agent for a smaller document with plain text in keys and without secrets."
-)
 _INVALID: Final = "ARTIFACT_INVALID"
+_COMMIT_IT: Final = "Ask the agent to write it and commit it with git add --force: .gitignore often lists .mogplex/."
+_NO_JSON: Final = Verdict.rejected(
+    "the artifact is not a JSON file of up to 1 MiB",
+    "Ask the agent for one JSON document in a regular file.",
+    code=_INVALID,
+)
 
 
-@unique
-class ArtifactIs(GateOutcome):
-    """Outcomes of ``artifact``."""
-
-    VALID = Passed("the run committed the artifact")
-    MISSING = Rejected("the run did not commit {artifact}", _COMMIT_IT)
-    OLD_SERVICE = Rejected(
-        "this service has no artifacts",
-        "Ask for an update of the Mogplex server.",
-        is_for_people=True,
-    )
-    NO_BRANCH = Rejected(
-        "the artifact cannot be read",
-        "An artifact needs a branch that the run created: set create-branch: true.",
-        is_for_people=True,
-    )
-    NOT_READ = Rejected(
-        "the artifact cannot be read: {cause}", "{remedy}", code=NOT_JUDGED, is_for_people=True
-    )
-    NO_JSON = Rejected(
-        "the artifact is not a JSON file of up to 1 MiB", _ASK_FOR_JSON, code=_INVALID
-    )
-    OTHER_COMMIT = Rejected(
-        "the artifact is from a commit other than the judged one",
-        "Find out who pushed to the branch, and run the job again.",
-        code=_INVALID,
-    )
-    CHANGED = Rejected(
-        "the artifact contains something that cannot be passed on unchanged",
-        _SMALLER,
-        code=_INVALID,
-    )
-    INVALID = Rejected(
-        "the artifact does not match the schema",
-        "Give the agent the schema in its task.",
-        code=_INVALID,
-    )
-
-
-_OUTCOMES: Final = {
-    OldServiceError: ArtifactIs.OLD_SERVICE,
-    ConflictError: ArtifactIs.NO_BRANCH,
-    # The path was checked before the start, so the file itself is wrong.
-    BadRequestError: ArtifactIs.NO_JSON,
-}
-"""The meaning of the service's errors."""
-
-
-def judge_artifact(inspection: Inspection) -> GateFinding:
-    """Fetch the artifact, and judge it by its schema before and after it is cleaned."""
-    reads_github = inspection.inputs.repair > 0 and inspection.queries.github is not None
-    read = _read_from_github if reads_github else _read_from_service
-    content = read(inspection)
-    if isinstance(content, GateFinding):
+def judge_artifact(case: Case) -> Verdict:
+    """Read the artifact, clean it, and judge what is passed on by its schema. The case gets it."""
+    if case.github is not None and not case.has_commit():
+        return no_change()
+    read = _read_from_github if case.github is not None else _read_from_service
+    content = read(case)
+    if isinstance(content, Verdict):
         return content
-    safe = inspection.sources.safe
-    cleaned = Untrusted(safe.data(content))
-    spoiled = _spoiled(content, cleaned, safe)
-    if spoiled:
-        return GateFinding(ArtifactIs.CHANGED, tuple(map(Untrusted, spoiled)))
-    faults = _faults(inspection, content)
-    if not faults and cleaned != content:
-        faults = _faults(inspection, cleaned)
+    cleaned = Untrusted(case.safe.data(content))
+    changed = content.inspect(
+        lambda before: cleaned.inspect(lambda after: list(_differences(before, after, "")))
+    )
+    if changed:
+        return Verdict.rejected(
+            "the artifact contains something that cannot be passed on unchanged",
+            "Ask the agent for a smaller document with plain text in keys and without secrets.",
+            *map(Untrusted, changed),
+            code=_INVALID,
+        )
+    faults = _faults(case, cleaned)
     if faults:
-        return GateFinding(ArtifactIs.INVALID, tuple(map(Untrusted, faults)))
-    return GateFinding(ArtifactIs.VALID, artifact=cleaned)
+        return Verdict.rejected(
+            "the artifact does not match the schema",
+            "Give the agent the schema in its task.",
+            *map(Untrusted, faults),
+            code=_INVALID,
+        )
+    case.artifact = cleaned
+    return Verdict.of("the run committed the artifact")
 
 
-def _spoiled(content: Untrusted, cleaned: Untrusted, safe: Sanitizer) -> list[str]:
-    """Return the losses from cleaning an artifact: keys, parts and numbers, and strings that are
-    masked or cut. Losing invisible and control characters is fine.
+def _differences(before: object, after: object, pointer: str) -> Iterator[str]:
+    """Yield the JSON pointers of what cleaning has changed: masked, cut off, renamed or made text.
+    Losing invisible characters, and other line ends, is no change.
     """
-    pairs = content.inspect(lambda before: cleaned.inspect(lambda after: [(before, after)]))
-    strings = [words for before, after in pairs for words in _spoiled_strings(before, after, "")]
-    spoiled = [*safe.losses(content), *strings]
-    if not spoiled and safe.data(cleaned) != pairs[0][1]:
-        return ["cleaning it never finishes"]
-    return spoiled
-
-
-def _spoiled_strings(before: object, after: object, pointer: str) -> Iterator[str]:
-    """Yield the places of strings that are masked or cut, as JSON pointers."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key, old, new in zip(before, before.values(), after.values(), strict=False):
-            name = str(key).replace("~", "~0").replace("/", "~1")
-            yield from _spoiled_strings(old, new, f"{pointer}/{name}")
-    elif isinstance(before, list) and isinstance(after, list):
-        for number, (old, new) in enumerate(zip(before, after, strict=False)):
-            yield from _spoiled_strings(old, new, f"{pointer}/{number}")
+    if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
+        for (old_key, old), (key, new) in zip(before.items(), after.items(), strict=True):
+            name = old_key.replace("~", "~0").replace("/", "~1")
+            if without_invisible(old_key) != key:
+                yield f"{pointer}/{name}: the name"
+            yield from _differences(old, new, f"{pointer}/{name}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{pointer}/{number}")
     elif isinstance(before, str) and isinstance(after, str):
-        if after.count(MASK) > before.count(MASK):
-            yield f"{pointer or '/'}: a part would be masked as a secret"
-        elif _CUT.search(after) and not _CUT.search(before):
-            yield f"{pointer or '/'}: it would be cut off"
+        if without_invisible(before) != without_invisible(after):
+            yield pointer or "/"
+    elif type(before) is not type(after) or before != after:
+        yield pointer or "/"
 
 
-def _read_from_service(inspection: Inspection) -> Untrusted | GateFinding:
-    """Return the artifact as the service has it, or the verdict that there is none."""
-    run = inspection.candidate.details.run
-    path = inspection.inputs.artifact or ""
-    service = inspection.sources.service
+def _read_from_service(case: Case) -> Untrusted | Verdict:
+    """Return the artifact as the service has it, or the finding that there is none."""
+    run = case.details.run
+    path = case.inputs.artifact or ""
+    service = case.service
     if run is None:
-        return GateFinding(ArtifactIs.MISSING)
+        return _missing(case)
     try:
         artifact = service.answer_to(
             lambda left: service.client.artifact(run.id, path, timeout=left),
             service.now + FETCH_SECONDS,
         )
     except MogplexError as error:
-        return _not_read(error)
-    commit = inspection.candidate.commit
-    sha = artifact.commit_sha
-    if commit is not None and sha is not None and sha.text != commit:
-        return GateFinding(ArtifactIs.OTHER_COMMIT, items=(sha,))
+        return _not_read(case, error)
     return artifact.content
 
 
-def _read_from_github(inspection: Inspection) -> Untrusted | GateFinding:
-    """Return the same from the judged commit: the service has artifacts only of runs that created
-    their branch.
+def _read_from_github(case: Case) -> Untrusted | Verdict:
+    """Return the artifact of the judged commit. The service has artifacts only of runs that created
+    their branch, and not of each commit.
     """
-    inspection.require_commit()
-    commit = inspection.candidate.commit
-    path = inspection.inputs.artifact or ""
-    if commit is None:
-        return GateFinding(ArtifactIs.MISSING)
-    content = inspection.queries.ask(lambda github: github.file(path, commit))
+    path = case.inputs.artifact or ""
+    commit = case.commit or ""
+    content = case.ask(lambda github: github.file(path, commit))
     if content is None:
-        return GateFinding(ArtifactIs.MISSING)
+        return _missing(case)
     try:
         # ``int`` refuses NaN and the like, which are not JSON.
         return Untrusted(json.loads(content, parse_constant=int))
     except (ValueError, RecursionError):
-        return GateFinding(ArtifactIs.NO_JSON)
+        return _NO_JSON
 
 
-def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
-    schema = inspection.inputs.artifact_schema
-    service = inspection.sources.service
+def _faults(case: Case, content: Untrusted) -> list[str]:
+    schema = case.inputs.artifact_schema
+    service = case.service
     if schema is None:
         return []
     from mogplex_ci.inputs.schema import faults_in_child  # loads jsonschema
@@ -185,12 +131,28 @@ def _faults(inspection: Inspection, content: Untrusted) -> list[str]:
         return ["it is nested too deeply to be checked"]
 
 
-def _not_read(error: MogplexError) -> GateFinding:
-    """Return the finding on an artifact that could not be fetched."""
-    if isinstance(error, NotFoundError):
-        return GateFinding(ArtifactIs.MISSING)  # the service adds nothing to our words
+def _missing(case: Case) -> Verdict:
+    return Verdict.rejected(f"the run did not commit {case.inputs.artifact}", _COMMIT_IT)
+
+
+def _not_read(case: Case, error: MogplexError) -> Verdict:
+    """Return the finding on an artifact that the service did not return."""
     detail = (error.detail,) if error.detail else ()
-    for kind, outcome in _OUTCOMES.items():
-        if isinstance(error, kind):
-            return GateFinding(outcome, detail)
-    return GateFinding(ArtifactIs.NOT_READ, detail, cause=error.cause, remedy=error.remedy)
+    if isinstance(error, NotFoundError):
+        return _missing(case)  # the service adds nothing to our words
+    if isinstance(error, OldServiceError):
+        found = "this service has no artifacts"
+        remedy = "Ask for an update of the Mogplex server."
+        return Verdict.rejected(found, remedy, *detail, is_for_people=True)
+    if isinstance(error, ConflictError):
+        found = "the artifact cannot be read"
+        remedy = (
+            "Without github-token, an artifact needs a branch that the run created: set "
+            "create-branch: true."
+        )
+        return Verdict.rejected(found, remedy, *detail, is_for_people=True)
+    if isinstance(error, BadRequestError):
+        # The path was checked before the start, so the file itself is wrong.
+        return _NO_JSON._replace(items=detail)
+    found = f"the artifact cannot be read: {error.cause}"
+    return Verdict.rejected(found, error.remedy, *detail, code=NOT_JUDGED, is_for_people=True)

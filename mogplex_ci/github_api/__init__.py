@@ -7,29 +7,24 @@ docs.github.com/rest, API version 2022-11-28.
 
 from mogplex_ci.github_api.answers import (
     MAX_COMPARED_FILES,
-    NO_COMMIT,
+    MAX_LISTED_FILES,
     Annotation,
     ChangedFile,
     Check,
+    Commit,
     Comparison,
-    Move,
     PullRequest,
-    RequiredCheck,
-    WorkflowRun,
 )
-from mogplex_ci.github_api.client import BEGINNING_OF_TIME, GitHubApi
+from mogplex_ci.github_api.client import GitHubApi
 
 __all__ = [
-    "BEGINNING_OF_TIME",
     "MAX_COMPARED_FILES",
-    "NO_COMMIT",
+    "MAX_LISTED_FILES",
     "Annotation",
     "ChangedFile",
     "Check",
+    "Commit",
     "Comparison",
     "GitHubApi",
-    "Move",
     "PullRequest",
-    "RequiredCheck",
-    "WorkflowRun",
 ]

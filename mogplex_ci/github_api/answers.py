@@ -5,7 +5,7 @@ Like everything that comes from outside, it is untrusted. Facts: docs.github.com
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,63 +15,52 @@ from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
 
-NO_COMMIT: Final = "0" * 40
-"""The commit of a branch before it was created, in its activity."""
 MAX_COMPARED_FILES: Final = 300
 """Most files in GitHub's answer to a comparison; it has no further pages of them."""
+MAX_LISTED_FILES: Final = 3_000
+"""Most files that GitHub lists of a pull request."""
 
 
 class ChangedFile(NamedTuple):
-    """A file that a comparison lists."""
+    """A file of a comparison or a pull request."""
 
     path: Untrusted
     previous_path: Untrusted | None
     """Its path before it was renamed."""
     status: str
-    """GitHub's word, such as ``added``; empty if there is none."""
+    """GitHub's word, such as ``added``, ``removed`` or ``renamed``; empty if there is none."""
     content: str
     """Id of its content; empty if there is none."""
+    additions: int
+    deletions: int
+    """Lines; both are 0 if GitHub does not count them, as in a binary file."""
 
 
 class Comparison(NamedTuple):
-    """The changes of a commit compared to an earlier one, or to the point where its branch left
-    another branch.
-    """
+    """The changes of a commit since the point where its branch left another branch."""
 
     ahead_by: int
     """Commits that the later one has and the earlier one has not."""
-    is_descendant: bool
-    """Whether the later one holds every commit of the earlier one."""
+    behind_by: int
+    """Commits that the earlier one has and the later one has not."""
     merge_base: str
-    """The newest commit that is in both."""
+    """The newest commit that is in both; git chooses one of several."""
     files: tuple[ChangedFile, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether ``files`` holds every file."""
-        return len(self.files) < MAX_COMPARED_FILES
-
-
-class Move(NamedTuple):
-    """A branch was pushed, created, merged into or deleted."""
-
-    before: str
-    """Its commit before; zeros if there was none."""
-    after: str
-    at: datetime
-    actor: str
-    """Login of the account; empty if GitHub does not show it, as of a merge queue."""
-    by_person: bool
-    """Whether the account is a user, and not an app."""
+    first_parents: Mapping[str, str]
+    """First parent of each commit that the later one has and the earlier one has not; the newest
+    250.
+    """
 
 
-class Head(NamedTuple):
-    """The branch that a pull request would merge."""
+class Commit(NamedTuple):
+    """A commit."""
 
-    repository: str
-    """``owner/name`` in lower case."""
-    branch: str
-    commit: str
+    sha: str
+    parents: tuple[str, ...]
+    tree: str
+    """Id of all its files: two commits with the same files have the same."""
+    author: str
+    """Login of its author; empty if GitHub knows no account."""
 
 
 class PullRequest(NamedTuple):
@@ -80,16 +69,21 @@ class PullRequest(NamedTuple):
     number: int
     url: Untrusted
     is_open: bool
-    head: Head
+    is_own: bool
+    """Whether its branch is in the same repository, not in a fork."""
+    branch: str
+    commit: str
+    """The tip of its branch, as of its merge if it was merged."""
     base: str
     """Name of the branch that it would be merged into."""
-    created_at: datetime | None
+    opened_by: str
+    """Login of who opened it; empty if that account is gone."""
     merged_at: datetime | None
     """None unless it was merged."""
     merged_by: str
-    """Login of the user who merged it; empty if it is not merged, and in a list."""
-    opened_by: str
-    """Login of who opened it; empty if that account is gone."""
+    """Login of who merged it; empty if it is not merged, and in a list."""
+    merge_commit: str
+    """The merge, or GitHub's test of it as long as it is open; empty if there is none."""
 
 
 class Check(NamedTuple):
@@ -97,8 +91,8 @@ class Check(NamedTuple):
 
     kind: str
     """``suite``, ``run`` or ``status``."""
-    id: str
-    """Unique among all three, and another one after it ran again."""
+    number: int
+    """GitHub's id of it; a newer one of its kind has a higher one."""
     name: Untrusted
     url: Untrusted | None
     page: str
@@ -114,29 +108,9 @@ class Check(NamedTuple):
     """Id of the suite that it is, or is part of; 0 for a status."""
     runs: int
     """Check runs of a suite."""
-    app_id: int
-    """Number of the app; 0 for a status without one, and ``NO_APP`` for a person's."""
-    completed_at: datetime | None
-    """When a check run ended, or a status was made; None for a suite."""
-    title: Untrusted | None = None
+    title: Untrusted | None
     """What a check run says of itself; None for all others."""
-    summary: Untrusted | None = None
-
-    @property
-    def number(self) -> str:
-        """GitHub's id of a check run; of a job of GitHub Actions also the job's id."""
-        return self.id.removeprefix("run ")
-
-    @property
-    def is_job(self) -> bool:
-        """Whether it is a job of GitHub Actions: by the page that GitHub gives it."""
-        has_job_page = re.search(r"/actions/runs/[0-9]+/job/", self.page) is not None
-        return self.app == "github-actions" and has_job_page
-
-
-NO_APP: Final = -1
-_PICTURE: Final = re.compile(r"/(?P<owner>in|u)/(?P<number>\d{1,12})(?:[?/]|$)", re.ASCII)
-"""The path of the picture of an app or a person."""
+    summary: Untrusted | None
 
 
 class Annotation(NamedTuple):
@@ -150,46 +124,42 @@ class Annotation(NamedTuple):
     """Its title if it has no message."""
 
 
-class RequiredCheck(NamedTuple):
-    """A check that a branch's rules or protection require."""
-
-    name: str
-    app_id: int | None
-    """The only app whose word counts; None if anybody's does."""
-
-
-class WorkflowRun(NamedTuple):
-    """A run of a workflow of GitHub Actions."""
-
-    id: int
-    suite: int
-    """Id of its check suite."""
-    workflow: int
-    event: str
-    conclusion: str
-    """Empty as long as there is none."""
-
-
 def pull_request(item: object) -> PullRequest:
     """Read a pull request, of a list or alone."""
-    name = field_at(item, "head", "repo", "full_name")  # null when the fork was deleted
-    branch = need(item, text, "head", "ref")
-    commit = need(item, as_commit, "head", "sha")
+    head_repo = field_at(item, "head", "repo", "id")  # null when the fork was deleted
     return PullRequest(
         number=need(item, as_number, "number"),
         url=need(item, text, "html_url"),
         is_open=field_at(item, "state") == "open",
-        head=Head(str(name).lower(), branch.text, commit),
+        is_own=head_repo is not None and head_repo == field_at(item, "base", "repo", "id"),
+        branch=need(item, text, "head", "ref").text,
+        commit=need(item, as_commit, "head", "sha"),
         base=need(item, text, "base", "ref").text,
-        created_at=time(field_at(item, "created_at")),
+        opened_by=_login(item, "user"),
         merged_at=time(field_at(item, "merged_at")),
-        merged_by=login(field_at(item, "merged_by")),
-        opened_by=login(field_at(item, "user")),
+        merged_by=_login(item, "merged_by"),
+        merge_commit=as_commit(field_at(item, "merge_commit_sha")) or "",
+    )
+
+
+def comparison(data: object) -> Comparison:
+    """Read a comparison."""
+    first_parents = {}
+    for item in as_list(field_at(data, "commits")) or ():
+        parents = as_list(field_at(item, "parents"))
+        if parents:
+            first_parents[need(item, as_commit, "sha")] = need(parents[0], as_commit, "sha")
+    return Comparison(
+        ahead_by=need(data, as_number, "ahead_by"),
+        behind_by=need(data, as_number, "behind_by"),
+        merge_base=need(data, as_commit, "merge_base_commit", "sha"),
+        files=tuple(map(changed_file, need(data, as_list, "files"))),
+        first_parents=first_parents,
     )
 
 
 def changed_file(item: object) -> ChangedFile:
-    """Read a file of a comparison."""
+    """Read a file of a comparison or a pull request."""
     previous = None
     if field_at(item, "previous_filename"):
         previous = need(item, text, "previous_filename")
@@ -198,66 +168,44 @@ def changed_file(item: object) -> ChangedFile:
         previous_path=previous,
         status=str(field_at(item, "status") or ""),
         content=str(field_at(item, "sha") or ""),
+        additions=as_number(field_at(item, "additions")) or 0,
+        deletions=as_number(field_at(item, "deletions")) or 0,
     )
 
 
-def move(item: object) -> Move:
-    """Read a move of a branch, of its activity."""
-    return Move(
-        before=need(item, as_commit, "before"),
-        after=need(item, as_commit, "after"),
-        at=need(item, time, "timestamp"),
-        actor=login(field_at(item, "actor")),
-        by_person=field_at(item, "actor", "type") == "User",
+def commit(item: object) -> Commit:
+    """Read a commit of a list."""
+    parents = need(item, as_list, "parents")
+    return Commit(
+        sha=need(item, as_commit, "sha"),
+        parents=tuple(need(parent, as_commit, "sha") for parent in parents),
+        tree=need(item, as_commit, "commit", "tree", "sha"),
+        author=_login(item, "author"),
     )
 
 
-def login(user: object) -> str:
-    """Read the login of an account; empty if there is none."""
-    return str(field_at(user, "login") or "")
-
-
-def check_of(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
-    """Read an item of a list of checks; ``path_of_suite`` is where it has the id of its suite."""
+def check_of(kind: str, item: object) -> Check:
+    """Read an item of a list of checks."""
     state = field_at(item, "state")
+    number = as_number(field_at(item, "id")) or 0
+    name = field_at(item, "name") or field_at(item, "context") or field_at(item, "app", "name")
+    url = field_at(item, "html_url") or field_at(item, "details_url")
+    suite = number if kind == "suite" else as_number(field_at(item, "check_suite", "id"))
+    is_complete = field_at(item, "status") == "completed"
     return Check(
         kind,
-        id=f"{kind} {field_at(item, 'id')}",
-        name=Untrusted(
-            field_at(item, "name")
-            or field_at(item, "context")
-            or field_at(item, "app", "name")
-            or "checks"
-        ),
-        url=text(
-            field_at(item, "html_url")
-            or field_at(item, "details_url")
-            or field_at(item, "target_url")
-        ),
-        is_complete=field_at(item, "status") == "completed"
-        or state in ("success", "failure", "error"),
+        number,
+        name=Untrusted(name or "checks"),
+        url=text(url or field_at(item, "target_url")),
+        page=str(field_at(item, "html_url") or ""),
+        is_complete=is_complete or state in ("success", "failure", "error"),
         conclusion=str(field_at(item, "conclusion") or state or ""),
         app=str(field_at(item, "app", "slug") or ""),
-        suite=as_number(field_at(item, *path_of_suite)) or 0,
+        suite=suite or 0,
         runs=as_number(field_at(item, "latest_check_runs_count")) or 0,
-        page=str(field_at(item, "html_url") or ""),
-        app_id=as_number(field_at(item, "app", "id")) or _app_of_status(item),
-        completed_at=time(field_at(item, "created_at" if kind == "status" else "completed_at")),
         title=text(field_at(item, "output", "title")),
         summary=text(field_at(item, "output", "summary")),
     )
-
-
-def _app_of_status(item: object) -> int:
-    """Return the number of the app that made a status, if its picture shows it: GitHub lists
-    statuses without their app, and an app's picture is ``…/in/NUMBER``, a person's ``…/u/NUMBER``.
-    """
-    picture = _PICTURE.search(str(field_at(item, "avatar_url") or ""))
-    if picture is None:
-        return 0
-    if picture["owner"] == "u":
-        return NO_APP
-    return int(picture["number"])
 
 
 def annotation(item: object) -> Annotation:
@@ -272,48 +220,20 @@ def annotation(item: object) -> Annotation:
     )
 
 
-def workflow_run(item: object) -> WorkflowRun:
-    """Read a run of a workflow."""
-    return WorkflowRun(
-        id=need(item, as_number, "id"),
-        suite=as_number(field_at(item, "check_suite_id")) or 0,
-        workflow=as_number(field_at(item, "workflow_id")) or 0,
-        event=str(field_at(item, "event") or ""),
-        conclusion=str(field_at(item, "conclusion") or ""),
-    )
+def required_by_rule(rule: object) -> Iterator[str]:
+    """Yield the names of the checks that a rule requires."""
+    if field_at(rule, "type") == "required_status_checks":
+        for item in as_list(field_at(rule, "parameters", "required_status_checks")) or ():
+            yield need(item, text, "context").text
 
 
-def required_by_rule(rule: object) -> Iterator[RequiredCheck]:
-    """Yield the checks that a rule requires."""
-    if field_at(rule, "type") != "required_status_checks":
-        return
-    for item in as_list(field_at(rule, "parameters", "required_status_checks")) or ():
-        name = need(item, text, "context").text
-        yield RequiredCheck(name, as_number(field_at(item, "integration_id")))
-
-
-def approvals_by_rule(rule: object) -> int:
-    """Return how many approvals a rule requires."""
-    if field_at(rule, "type") != "pull_request":
-        return 0
-    return as_number(field_at(rule, "parameters", "required_approving_review_count")) or 0
-
-
-def required_by_protection(branch: object) -> Iterator[RequiredCheck]:
-    """Yield the checks that the classic protection of a branch requires. An app's number of -1
-    stands for any.
-    """
+def required_by_protection(branch: object) -> Iterator[str]:
+    """Yield the names of the checks that the classic protection of a branch requires."""
     required = ("protection", "required_status_checks")
-    told = as_list(field_at(branch, *required, "checks")) or []
-    for item in told:
-        app = as_number(field_at(item, "app_id"))
-        if app is not None and app <= 0:
-            app = None
-        yield RequiredCheck(need(item, text, "context").text, app)
-    names = {need(item, text, "context").text for item in told}
+    for item in as_list(field_at(branch, *required, "checks")) or ():
+        yield need(item, text, "context").text
     for name in as_list(field_at(branch, *required, "contexts")) or ():
-        if isinstance(name, str) and name not in names:
-            yield RequiredCheck(name, None)
+        yield need(name, text).text
 
 
 def field_at(data: object, *path: str) -> object:
@@ -329,7 +249,8 @@ def need(data: object, read: Callable[[object], T | None], *path: str) -> T:
     Raises:
         GitHubUnavailableError: it is missing, or something else.
     """
-    if (found := read(field_at(data, *path))) is None:
+    found = read(field_at(data, *path))
+    if found is None:
         raise unusable_answer()
     return found
 
@@ -354,3 +275,7 @@ def as_commit(value: object) -> str | None:
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
         return value
     return None
+
+
+def _login(item: object, role: str) -> str:
+    return str(field_at(item, role, "login") or "")

@@ -7,24 +7,24 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple, Self
-from urllib.parse import quote, unquote, urlsplit
+from typing import Final, Self
+from urllib.parse import quote
 
 from mogplex_ci import errors
 from mogplex_ci.api.answers import text
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
-from mogplex_ci.api.transport import Answer, RequestLog, Transport, read_without_token
+from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.github_api import answers
 from mogplex_ci.github_api.answers import (
+    MAX_LISTED_FILES,
     Annotation,
+    ChangedFile,
     Check,
+    Commit,
     Comparison,
-    Move,
     PullRequest,
-    RequiredCheck,
-    WorkflowRun,
     as_commit,
     as_list,
     as_number,
@@ -48,24 +48,15 @@ SECONDARY_LIMIT_SECONDS: Final = 60.0
 """How long to wait at a secondary limit that names no time, as GitHub asks for."""
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
-_ACTIONS: Final = "actions: read"
 _CHECKS_PERMISSION: Final = "checks: read"
 _STATUSES_PERMISSION: Final = "statuses: read"
 _PULLS: Final = "pull-requests: read"
-BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
-"""Stands for all the activity that GitHub still lists, of a year at least."""
-_APPROVALS: Final = (
-    "query($owner:String!,$name:String!,$ref:String!){repository(owner:$owner,name:$name)"
-    "{ref(qualifiedName:$ref){refUpdateRule{requiredApprovingReviewCount}}}}"
+_CHECK_LISTS: Final = (
+    ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite"),
+    ("check-runs", "check_runs", _CHECKS_PERMISSION, "run"),
+    ("status", "statuses", _STATUSES_PERMISSION, "status"),
 )
-
-
-class _Received(NamedTuple):
-    """An answer of GitHub."""
-
-    data: object
-    link: str
-    """The header ``Link``, which leads to the next page of some lists."""
+"""The lists of a commit's checks: path, field, permission, kind."""
 
 
 class GitHubApi:
@@ -84,29 +75,13 @@ class GitHubApi:
     ) -> None:
         """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
-        self._graphql = (
-            "/../graphql" if api_url.endswith("/v3") else "/graphql"
-        )  # GitHub Enterprise Server has /api/v3
+        self._owner = repository.partition("/")[0]
         self._repo = f"/repos/{quote(repository, safe='/')}"
-        self._scheme = urlsplit(api_url).scheme
         self._seconds = CALL_SECONDS
-        self._cached: dict[str, tuple[str | None, _Received]] = {}
+        self._cached: dict[str, tuple[str | None, object]] = {}
         """ETag and answer by what was read: an unchanged answer does not count against the rate
         limit.
         """
-        self._time: list[datetime] = []
-        """GitHub's time at its newest answer; shared by all views."""
-
-    @property
-    def time(self) -> datetime:
-        """GitHub's time at its newest answer, which its other times are compared with."""
-        return self._time[0] if self._time else datetime.now(UTC)
-
-    @property
-    def _names(self) -> Mapping[str, str]:
-        """Owner and name of the repository, as variables of GraphQL."""
-        _, _, owner, name = unquote(self._repo).split("/")
-        return {"owner": owner, "name": name}
 
     def within(self, seconds: float) -> Self:
         """Return the same view, with so many seconds for each request."""
@@ -128,31 +103,6 @@ class GitHubApi:
             # may read one may read this.
             self._ask(self._repo, _CONTENTS)
             return None
-
-    def moves(self, branch: str, since: datetime) -> list[Move]:
-        """Return the moves of a branch, the newest first: all since a time, and the last one before
-        it if GitHub still lists it.
-
-        Raises:
-            GitHubTooMuchError: there are more than are read.
-        """
-        query = {
-            "ref": f"refs/heads/{_branch(branch)}",
-            "time_period": _period(self.time - since),
-            "per_page": str(PAGE_SIZE),
-        }
-        found: list[Move] = []
-        for _ in range(MAX_PAGES):
-            answer = self._read(f"{self._repo}/activity", _CONTENTS, query)
-            found += [answers.move(item) for item in need(answer.data, as_list)]
-            cursor = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', answer.link)
-            if cursor is None or (found and found[-1].at < since):
-                return found
-            query = query | {"after": unquote(cursor[1])}
-        raise errors.GitHubTooMuchError(
-            f"GitHub lists more than {MAX_PAGES * PAGE_SIZE:,} pushes to a branch that it compares",
-            remedy="Start a new run on a new branch.",
-        )
 
     def try_to_read(self, path: str, right: str) -> None:
         """Read a little of what is below the repository at ``path``, which takes ``right``.
@@ -181,24 +131,34 @@ class GitHubApi:
         except ValueError as error:
             raise unusable_answer() from error
 
+    def commit(self, sha: str, until: datetime | None = None) -> Commit | None:
+        """Return a commit; with ``until`` the newest one of its history that was made by then. None
+        if there is none.
+        """
+        query = {"sha": sha, "per_page": "1"}
+        if until is not None:
+            query["until"] = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        listed = need(self._ask(f"{self._repo}/commits", _CONTENTS, query), as_list)
+        return answers.commit(listed[0]) if listed else None
+
     def compare(self, base: str, head: str) -> Comparison:
-        """Compare two branches or commits."""
-        span = f"{quote(_branch(base), safe='')}...{quote(_branch(head), safe='')}"
-        data = self._ask(f"{self._repo}/compare/{span}", _CONTENTS)
-        return Comparison(
-            ahead_by=need(data, as_number, "ahead_by"),
-            is_descendant=field_at(data, "behind_by") == 0,
-            merge_base=need(data, as_commit, "merge_base_commit", "sha"),
-            files=tuple(answers.changed_file(item) for item in need(data, as_list, "files")),
-        )
+        """Compare two commits."""
+        span = f"{quote(base, safe='')}...{quote(head, safe='')}"
+        return answers.comparison(self._ask(f"{self._repo}/compare/{span}", _CONTENTS))
+
+    def tree(self, commit: str) -> Mapping[str, str]:
+        """Return the id of each file's content by its path, up to 100,000 of them."""
+        path = f"{self._repo}/git/trees/{quote(commit, safe='')}"
+        data = self._ask(path, _CONTENTS, {"recursive": "1"})
+        entries = need(data, as_list, "tree")
+        return {str(field_at(each, "path")): str(field_at(each, "sha")) for each in entries}
 
     def pull_requests_of(self, branch: str) -> list[PullRequest]:
-        """Return the newest pull requests of this repository whose head has the name ``branch``, up
-        to a hundred.
+        """Return the newest pull requests whose head has the name ``branch`` and this repository's
+        owner, up to a hundred.
         """
-        owner = self._repo.split("/")[2]
         query = {
-            "head": f"{owner}:{_branch(branch)}",
+            "head": f"{self._owner}:{_branch(branch)}",
             "state": "all",
             "direction": "desc",
             "per_page": str(PAGE_SIZE),
@@ -210,86 +170,43 @@ class GitHubApi:
         """Return a pull request by its number."""
         return answers.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
 
+    def files_of(self, number: int) -> list[ChangedFile]:
+        """Return the files of a pull request, up to ``MAX_LISTED_FILES``."""
+        found: list[ChangedFile] = []
+        for items, _ in self._pages(f"{self._repo}/pulls/{number}/files", _PULLS):
+            found += map(answers.changed_file, items)
+        return found[:MAX_LISTED_FILES]
+
     def checks(self, sha: str) -> tuple[list[Check], bool]:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many
         as GitHub counts.
         """
         found: list[Check] = []
         are_all_listed = True
-        for path, name, needs, kind, path_of_suite in _CHECK_LISTS:
-            pages = list(
-                self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name)
-            )
-            items = [item for page, _ in pages for item in page]
-            # By id: a list that grows while it is read has an item on two pages.
-            checks = {
-                check.id: check
-                for check in (answers.check_of(kind, item, path_of_suite) for item in items)
-            }
-            found += checks.values()
-            are_all_listed &= all(
-                isinstance(total, int) and len(checks) >= total for _, total in pages
-            )
+        for path, name, needs, kind in _CHECK_LISTS:
+            pages = list(self._pages(f"{self._repo}/commits/{sha}/{path}", needs, name))
+            checks = [answers.check_of(kind, item) for items, _ in pages for item in items]
+            # By number: a list that grows while it is read has an item on two pages.
+            listed = {check.number: check for check in checks}
+            found += listed.values()
+            for _, count in pages:
+                are_all_listed &= isinstance(count, int) and len(listed) >= count
         return found, are_all_listed
 
-    def check_history(self, sha: str) -> list[Check]:
-        """Return the check runs of a commit with those of earlier attempts, and all its statuses,
-        up to 3,000 of each.
-        """
-        commit = f"{self._repo}/commits/{quote(sha, safe='')}"
-        runs = self._pages(f"{commit}/check-runs", _CHECKS_PERMISSION, "check_runs", filter="all")
-        statuses = self._pages(f"{commit}/statuses", _STATUSES_PERMISSION)
-        found = [
-            answers.check_of("run", item, ("check_suite", "id"))
-            for page, _ in runs
-            for item in page
-        ]
-        found += [answers.check_of("status", item, ()) for page, _ in statuses for item in page]
-        return found
-
-    def status_makers(self, sha: str) -> dict[str, str]:
-        """Return the login of who made each status of a commit, by the id that ``checks`` gives it;
-        empty if that account is gone. The newest statuses, which ``checks`` lists, do not name
-        their maker.
-        """
-        path = f"{self._repo}/commits/{quote(sha, safe='')}/statuses"
-        pages = self._pages(path, _STATUSES_PERMISSION)
-        return {
-            f"status {field_at(item, 'id')}": answers.login(field_at(item, "creator"))
-            for page, _ in pages
-            for item in page
-        }
-
-    def required_checks(self, branch: str) -> list[RequiredCheck]:
-        """Return the checks that rules and classic protection require of a branch, as far as there
-        are any; in a private repository on the free plan there are none.
+    def required_checks(self, branch: str) -> set[str]:
+        """Return the names of the checks that rules and classic protection require of a branch; in
+        a private repository on the free plan there are none.
         """
         try:
             rules = self._rules(branch)
         except _NotInPlanError:
-            return []
-        found = [check for rule in rules for check in answers.required_by_rule(rule)]
+            return set()
+        found = {name for rule in rules for name in answers.required_by_rule(rule)}
         with contextlib.suppress(errors.GitHubNotFoundError):  # the branch is gone
+            # Rules do not list classic protection.
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
-            found += answers.required_by_protection(protected)
-        return list(dict.fromkeys(found))
-
-    def requires_approval(self, branch: str) -> bool:
-        """Return whether rules or classic protection require that others approve what is merged
-        into a branch.
-        """
-        try:
-            rules = self._rules(branch)
-        except _NotInPlanError:
-            return False
-        if any(answers.approvals_by_rule(rule) > 0 for rule in rules):
-            return True
-        # REST has classic protection's approvals for administrators alone.
-        variables = {**self._names, "ref": f"refs/heads/{_branch(branch)}"}
-        body = {"query": _APPROVALS, "variables": variables}
-        answer = self._send("POST", self._graphql, _CONTENTS, body)
-        path = ("data", "repository", "ref", "refUpdateRule", "requiredApprovingReviewCount")
-        return (as_number(field_at(answer, *path)) or 0) > 0
+            found |= set(answers.required_by_protection(protected))
+        return found
 
     def _rules(self, branch: str) -> list[object]:
         """Return the active rules of a branch; none on an older GitHub Enterprise Server."""
@@ -299,47 +216,11 @@ class GitHubApi:
         except errors.GitHubNotFoundError:
             return []
 
-    def workflow_runs(self, sha: str) -> list[WorkflowRun]:
-        """Return the runs of workflows on a commit."""
-        query = {"head_sha": sha, "per_page": str(PAGE_SIZE)}
-        found = self._ask(f"{self._repo}/actions/runs", _ACTIONS, query)
-        return [answers.workflow_run(item) for item in need(found, as_list, "workflow_runs")]
-
-    def annotations(self, run: str, most: int = PAGE_SIZE) -> list[Annotation]:
+    def annotations(self, run: int, most: int) -> list[Annotation]:
         """Return the first annotations of a check run, up to a hundred."""
         path = f"{self._repo}/check-runs/{run}/annotations"
         found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(most)}), as_list)
         return [answers.annotation(item) for item in found]
-
-    def read_log(self, job: str, take: Callable[[bytes], None]) -> None:
-        """Give the log of a job of GitHub Actions to ``take``, in pieces.
-
-        It comes from another host, to which the token never goes.
-        """
-        ends = time.monotonic() + self._seconds
-        path = f"{self._repo}/actions/jobs/{job}/logs"
-        answer = self._sent(
-            lambda left: self._transport.ask_once(path, headers=_HEADERS, timeout=left)
-        )
-        if not 300 <= answer.status < 400:
-            raise _refusal(answer, _ACTIONS)
-        address = answer.headers.get("Location", "")
-        # Plain http is for loopback, as for the API itself.
-        if urlsplit(address).scheme not in ("https", self._scheme):
-            raise unusable_answer()
-        try:
-            status = read_without_token(address, take, max(ends - time.monotonic(), 1.0))
-        except errors.UnreachableError as error:
-            cause = "the host of GitHub's logs sent an unusable response"
-            raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-        except (errors.WrongServiceError, errors.UsageError) as error:
-            raise errors.GitHubError(
-                f"GitHub's logs cannot be read: {error.cause}", remedy=_NETWORK_REMEDY
-            ) from error
-        if status in (404, 410):
-            raise errors.GitHubNotFoundError("the log of a job no longer exists")
-        if status != 200:  # such as 403: its address is valid for a minute
-            raise errors.GitHubUnavailableError("the host of GitHub's logs refused one")
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a
@@ -371,33 +252,31 @@ class GitHubApi:
         """Comment on an issue or pull request, or replace the text of ``comment``; return the
         comment's id.
         """
-        path = f"{self._repo}/issues/" + (
-            f"{issue}/comments" if comment is None else f"comments/{comment}"
+        method, path = "POST", f"{self._repo}/issues/{issue}/comments"
+        if comment is not None:
+            method, path = "PATCH", f"{self._repo}/issues/comments/{comment}"
+        answer = self._sent(
+            lambda left: self._transport.send(
+                method, path, json={"body": body}, headers=_HEADERS, timeout=left
+            )
         )
-        method = "POST" if comment is None else "PATCH"
-        written = self._send(method, path, COMMENT_RIGHTS, {"body": body})
-        return need(written, as_number, "id")
+        return need(_data_of(answer, COMMENT_RIGHTS), as_number, "id")
 
-    def _pages(
-        self, path: str, needs: str, *name: str, **query: str
-    ) -> Iterator[tuple[list[object], object]]:
+    def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
         """Yield the items on each page, and how many there are on all; ``name`` is the field that
         has the items.
         """
         for page in range(1, MAX_PAGES + 1):
-            of_page = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
-            data = self._ask(path, needs, of_page)
+            data = self._ask(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
             items = need(data, as_list, *name)
             yield items, field_at(data, "total_count")
             if len(items) < PAGE_SIZE:
                 return
 
     def _ask(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> object:
-        """Return the data of what is at a path; ``needs`` is the permission that the call takes."""
-        return self._read(path, needs, query).data
-
-    def _read(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> _Received:
-        """Return what is at a path; the same as before if GitHub says that it is unchanged."""
+        """Return the data of what is at a path, the same as before if GitHub says that it is
+        unchanged. ``needs`` is the permission that the call takes.
+        """
         key = f"{path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
@@ -408,23 +287,14 @@ class GitHubApi:
         )
         if answer.status == 304 and cached is not None:
             return cached
-        received = _Received(_data_of(answer, needs), answer.headers.get("Link", ""))
-        self._cached[key] = answer.headers.get("ETag"), received
-        return received
-
-    def _send(self, method: str, path: str, needs: str, body: object) -> object:
-        """Send ``body`` to a path, and return the data of the answer."""
-        answer = self._sent(
-            lambda left: self._transport.send(
-                method, path, json=body, headers=_HEADERS, timeout=left
-            )
-        )
-        return _data_of(answer, needs)
+        data = _data_of(answer, needs)
+        self._cached[key] = answer.headers.get("ETag"), data
+        return data
 
     def _sent(self, send: Callable[[float], Answer]) -> Answer:
         """Return the answer to a request, which ``send`` sends within so many seconds."""
         try:
-            answer = send(self._seconds)
+            return send(self._seconds)
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(
@@ -433,10 +303,6 @@ class GitHubApi:
         except errors.UnreachableError as error:
             cause = "GitHub's API sent an unusable response"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-        told = _date_of(answer.headers)
-        if told is not None:
-            self._time[:] = [told]
-        return answer
 
 
 def _data_of(answer: Answer, needs: str) -> object:
@@ -543,21 +409,3 @@ def _branch(name: str) -> str:
 
 def _in_path(branch: str) -> str:
     return quote(_branch(branch), safe="/")
-
-
-def _period(age: timedelta) -> str:
-    """Return GitHub's word for a time that is not shorter than ``age``, and has room behind it."""
-    for days, word in ((0.5, "day"), (6, "week"), (27, "month"), (85, "quarter")):
-        if age < timedelta(days=days):
-            return word
-    return "year"
-
-
-_CHECK_LISTS: Final = (
-    ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite", ("id",)),
-    ("check-runs", "check_runs", _CHECKS_PERMISSION, "run", ("check_suite", "id")),
-    ("status", "statuses", _STATUSES_PERMISSION, "status", ()),
-)
-"""The lists of a commit's checks: path, field, permission, kind, and where an item has the id of
-its suite.
-"""

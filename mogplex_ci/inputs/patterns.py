@@ -1,4 +1,4 @@
-"""Patterns: in ``.gitignore`` style for ``allowed-paths`` and ``protected-paths``, and with ``*``
+"""Patterns: in ``.gitignore`` style for the inputs of paths, and with ``*``
 and ``?`` for ``checks``.
 """
 

@@ -37,6 +37,7 @@ class DeclaredInputs(NamedTuple):
     require: frozenset[str]
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
+    append_only_paths: Patterns | None
     checks: CheckPatterns | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None

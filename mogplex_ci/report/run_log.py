@@ -77,9 +77,6 @@ class RunLog:
                 self._next_key(update)
             case u.Started():
                 self._started(update)
-            case u.EvidenceMissing(cause, remedy):
-                why = self._safe.message(f"{cause}. {remedy}".strip())
-                self._lines.say("The report to the next round is incomplete: ", why)
             case u.NextRound():
                 self._next_round(update)
             case _:
@@ -126,8 +123,8 @@ class RunLog:
                 self._checks_awaited(update)
             case u.GateJudged(gate):
                 self._gate(gate)
-            case u.GateWarns(warning):
-                self._lines.warn("Checks", self._safe.message(text.capitalized(warning)))
+            case u.GateWarns(title, warning):
+                self._lines.warn(title, self._safe.message(text.capitalized(warning)))
             case u.OtherBranchUsed(asked, used):
                 words: LiteralString = (
                     "The run was asked to work on {}, which does not exist or whose pull request "

@@ -10,14 +10,6 @@ GITHUB: Final = "https://github.com"
 _PULL_REQUEST_PAGE: Final = r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/?"
 
 
-class JudgedCheck(NamedTuple):
-    """A check of the judged commit, as it was when that was judged."""
-
-    name: Untrusted
-    conclusion: str
-    """GitHub's word, such as ``success``; empty if it was still at work."""
-
-
 class Delivery(NamedTuple):
     """The results of a run according to GitHub, for gates and outputs."""
 
@@ -25,11 +17,6 @@ class Delivery(NamedTuple):
     """The branch that the run really used; None when it is not known."""
     base: str
     """The branch that it would be merged into; empty when it is not known."""
-    base_before: str | None = None
-    """The base's tip before the first round; None when it is not known."""
-    branch_before: str | None = None
-    """The branch's tip before the first round; empty if there was no such branch, None if unknown.
-    """
     commit: str | None = None
     """The judged commit; None when the run pushed none, or it is not known."""
     changed: bool | None = None
@@ -38,12 +25,6 @@ class Delivery(NamedTuple):
     """The address of the pull request; None if there is none, or GitHub does not report it."""
     tells_pull_request: bool = False
     """Whether GitHub reports the pull request."""
-    required_checks: tuple[Untrusted, ...] | None = None
-    """Names of the checks that the base requires, as of the first round's start if GitHub reported
-    them then; None if they were not queried, or GitHub does not report them.
-    """
-    checks: tuple[JudgedCheck, ...] = ()
-    """Those that were judged, by name; none when they were not required."""
 
 
 def is_own_pull_request(url: Untrusted, repository: str, servers: Sequence[str]) -> bool:

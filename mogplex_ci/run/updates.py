@@ -2,7 +2,7 @@
 text.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
@@ -35,13 +35,6 @@ class NextKey(NamedTuple):
     key: str
     never_queued: bool
     """The run was created, but the service could not hand it to a runtime."""
-
-
-class EvidenceMissing(NamedTuple):
-    """Part of the failed checks' output could not be read for the report to the next round."""
-
-    cause: str
-    remedy: str = ""
 
 
 class Started(NamedTuple):
@@ -173,6 +166,7 @@ class GateJudged(NamedTuple):
 class GateWarns(NamedTuple):
     """A gate has incomplete facts, or passes for a reason worth a review."""
 
+    title: LiteralString
     words: str
     """In ours, as a sentence without its full stop."""
 
@@ -226,7 +220,7 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | Started | EvidenceMissing | NextRound
+StartUpdate = Waiting | Starting | NextKey | Started | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed

@@ -308,10 +308,6 @@ def test_an_event_starts_one_run_and_is_answered(
     image: str, tmp_path: Path, api: GitHub, name: str
 ) -> None:
     case = (STARTED | SELDOM_STARTED)[name]
-    review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "/agent Handle the empty list."}}
-    api.words = {"I": ISSUE, "IC": {"body": COMMENT}, **review}
-    if name == "a comment with a line break":
-        api.words["IC"] = {"body": f"/agent\r\n{COMMENT[7:]}"}
     api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
         is_fork = "--env=IS_FORK=false"
@@ -433,7 +429,7 @@ def test_an_event_starts_nothing(
 def test_who_asked_is_answered_in_every_ending(
     image: str, tmp_path: Path, api: GitHub, started: Started, scenario: str, said: str
 ) -> None:
-    api.words, api.permissions["ada"] = {"I": ISSUE, "IC": {"body": COMMENT}}, "write"
+    api.permissions["ada"] = "write"
     with Emulator(scenario, speed=20) as emulator:
         workflow, event, payload = started.workflow, started.event, started.payload
         done = run_example(image, tmp_path, workflow, emulator, event, payload, api=api)
@@ -565,7 +561,7 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
             Work(
                 {".github/workflows/ci.yml": "on: never"}, checks=Look([check("test", "success")])
             ),
-            "The run changed a protected path: .github/workflows/ci.yml",
+            "Merging the branch would change a protected path: .github/workflows/ci.yml",
         ),
     ],
 )

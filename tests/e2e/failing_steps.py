@@ -312,10 +312,12 @@ def deliveries() -> Iterator[Case]:
     for right in ("contents: read", "pull-requests: read"):
         yield Case(f"github-token lacks {right}", gated, act=partial(lacking, right))
     yield Case("github-token is revoked", gated, act=partial(refused_by_github, 401, 0))
-    yield Case("GitHub refuses later", gated, act=partial(refused_by_github, 403, 2))
-    yield Case(
-        "GitHub is down", partial(gated, timeout="2m"), act=partial(refused_by_github, 500, 2)
-    )
+    yield Case("GitHub refuses later", gated, act=partial(refused_by_github, 403, 4))
+    short = partial(gated, timeout="2m")
+    yield Case("GitHub is down", short, act=partial(refused_by_github, 500, 4))
+    yield Case("GitHub is down before the start", short, act=partial(refused_by_github, 500, 2))
+    unopened = partial(with_work, Work(opens_pull_request=False))
+    yield Case("no pull request", partial(asking, require="pull-request"), act=unopened)
     checked = partial(asking, checks="test")
     yield Case("a check fails", checked, act=partial(with_work, Work(checks=RED)))
     named = partial(asking, checks="deploy")
@@ -337,8 +339,6 @@ def outsiders() -> Iterator[Case]:
     yield Case("a comment of an outsider", partial(with_event, comment), only=github)
     theirs = partial(with_event, labeled, prompt=f"Solve this:\n{BODY}")
     yield Case("an outsider's words", theirs, only=github)
-    including = partial(with_event, labeled, include_event="true", github_token=TOKEN)
-    yield Case("edited since", including, only=github, act=edited_since)
 
 
 def unknown_status(scene: Scene) -> Ended:
@@ -415,7 +415,8 @@ def overtaken(scene: Scene) -> Ended:
         branch = next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
         github.push(branch, {"src/more.ts": "x"}, by=ADA)
 
-    return with_work(Work(after=push), scene)
+    github.fail(status=502, path="/compare/")  # the step waits for a moment
+    return with_work(Work(after=lambda: github.later(0.2, push)), scene)
 
 
 def without_outputs(scene: Scene) -> Ended:
@@ -430,12 +431,6 @@ def without_outputs(scene: Scene) -> Ended:
         path.mkdir()
 
     return with_work(Work(before=spoil), scene)
-
-
-def edited_since(scene: Scene) -> Ended:
-    """The issue was edited after the event."""
-    scene.github.words = {"I": {"title": "Login crashes", "body": "Something else"}}
-    return scene.play()
 
 
 CASES: Final = [*mistakes(), *services(), *deliveries(), *outsiders()]

@@ -130,9 +130,11 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(
     assert outputs["pull-request-url"].endswith("/pull/42")
     first, second = errors(ended)
     assert first.startswith(
-        "allowed-paths: The run changed a path outside the allowed ones: .github/ci.yml. "
+        "allowed-paths: Merging the branch would change a path outside the allowed ones: .github/ci.yml. "
     )
-    assert second.startswith("protected-paths: The run changed a protected path: .github/ci.yml. ")
+    assert second.startswith(
+        "protected-paths: Merging the branch would change a protected path: .github/ci.yml. "
+    )
     assert "The changes are still on the branch" in second
     assert "✔ change: The run changed the repository" in ended.out
     assert "✘ Run rejected after" in ended.out
@@ -155,8 +157,8 @@ NEEDS = "Give github-token the permission contents: read"
             "no-change",
             NOTHING,
             {"require": "pull-request"},
-            "NO_PULL_REQUEST",
-            "pull-request: The run changed no files, so it opened no pull request",
+            "NO_CHANGE",
+            "pull-request: The run changed no files. ",
         ),
         (
             "no-change",
@@ -185,7 +187,7 @@ NEEDS = "Give github-token the permission contents: read"
             LINKED,
             {"protected_paths": ".ci/"},
             "PATH_NOT_ALLOWED",
-            "protected-paths: The run changed a pr",
+            "protected-paths: Merging the branch would change a pr",
         ),
         (
             "success",

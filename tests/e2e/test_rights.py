@@ -22,6 +22,7 @@ INPUTS = {
     "checks": {"checks": "test"},
     "allowed-paths": {"allowed-paths": "src/"},
     "protected-paths": {"protected-paths": ".github/"},
+    "append-only-paths": {"append-only-paths": "tests/"},
     "artifact": {**ARTIFACT, "repair": "1"},
 }
 """What asks for each gate, and with it for rights; an artifact alone needs none."""

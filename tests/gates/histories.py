@@ -1,5 +1,5 @@
-"""Random histories of a repository, written by git: branches that were merged both ways, and merges
-that put back what one side had.
+"""Random histories of a repository, written by git: files of thirty like lines that are edited,
+renamed and copied, branches that were merged both ways, and merges that put back what one side had.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from tests.github.git import Commits
 
-PATHS = ["a", "b", ".github/ci.yml"]
+PATHS = ["a", "b", "config/dev", "config/prod", ".github/ci.yml"]
+CONTENTS = [f"{number}\n" + "".join(f"line {line}\n" for line in range(29)) for number in range(4)]
+"""Contents so alike that git takes one file for another that was renamed."""
 
 
 class Step(NamedTuple):
@@ -26,8 +28,8 @@ def _number(highest: int) -> st.SearchStrategy[int]:
 
 
 def _changes() -> st.SearchStrategy[dict[str, str | None]]:
-    content = st.sampled_from(["1", "2", "3", None])
-    return st.dictionaries(st.sampled_from(PATHS), content, max_size=2)
+    content = st.sampled_from([*CONTENTS, None])
+    return st.dictionaries(st.sampled_from(PATHS), content, max_size=3)
 
 
 def _steps(count: int) -> st.SearchStrategy[list[Step]]:
@@ -39,13 +41,14 @@ def _steps(count: int) -> st.SearchStrategy[list[Step]]:
     ).map(list)
 
 
-histories = st.integers(4, 9).flatmap(_steps)
+histories = st.integers(3, 9).flatmap(_steps)
 """Steps after the first commit."""
 
 
 def written(commits: Commits, steps: list[Step]) -> list[str]:
     """Write a history; return its commits. A merge of a commit and its ancestor has one parent."""
-    start: dict[str, str | bytes | None] = dict.fromkeys(PATHS, "0")
+    start: dict[str, str | bytes | None] = {"README.md": "# web", PATHS[0]: CONTENTS[0]}
+    start |= {PATHS[2]: CONTENTS[1], PATHS[4]: CONTENTS[2]}
     made = [commits.add((), start, message="Start", author="ada")]
     for step in steps:
         parents: tuple[str, ...] = (made[step.parent],)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mogplex_ci.gates import Inspector, Sources
+from mogplex_ci.gates import Case
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs, read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -22,7 +22,7 @@ from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop
-from tests.faults.world import Case, World
+from tests.faults.world import World
 from tests.github import TOKEN, GitHub, Work
 from tests.typed_inputs import job
 
@@ -53,18 +53,14 @@ class Story:
         api: str = "2026-11",
         falls_back: bool = False,
         base_path: str = "",
-        repositories: Sequence[str] = (),
     ) -> None:
         """``ending``: how each run ends, in the words of a scenario. ``falls_back``: the runs do
         not work on the branch that they are asked to. ``base_path``: that of GitHub's API.
-        ``repositories`` are there besides ``acme/web``.
         """
         scenario = folder / "story.yaml"
         scenario.write_text(json.dumps({"falls_back": falls_back, "steps": [LAUNCHES, *ending]}))
-        self.world = World.serve(scenario, api=api, repos=repositories)
+        self.world = World.serve(scenario, api=api)
         self.github = GitHub(base_path, clock=self._now)
-        for name in repositories:
-            self.github.add_repository(name)
         self.said: list[Update] = []
         """What the newest try reported."""
         self._case = self.world.new_case("story")
@@ -101,15 +97,20 @@ class Story:
             self.said.append(update)
             watch(update)
 
+        def connect(repo: Repo) -> GitHubApi:
+            return GitHubApi(self.github.url, TOKEN, repo.full_name.text)
+
         began = clock.monotonic()
         service = Service(client, clock, Stop(), began, typed.timeout, say=say)
-        rounds, inspector = self._rounds(self._case, typed, service, own_run=own_run)
+        case = Case(typed, service, connect, Sanitizer(), own_run=own_run)
+        plan = self._case.plan(inputs=typed, request=typed.start_request)
+        rounds = Rounds(plan, case, lambda _: None)
         try:
             return rounds.perform()
         finally:
             clock.leave()
             client.close()
-            inspector.close()
+            case.close()
 
     def lose_start(self) -> None:
         """Let the next request to start a run reach the service, and its response be lost."""
@@ -120,25 +121,6 @@ class Story:
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
         return read_inputs(gather([], job(Path("/"), env)))
-
-    def _rounds(
-        self,
-        case: Case,
-        typed: ActionInputs,
-        service: Service,
-        *,
-        own_run: str = "",
-    ) -> tuple[Rounds, Inspector]:
-        """Return the runs, and what judges them."""
-        safe = Sanitizer()
-
-        def connect(repo: Repo) -> GitHubApi:
-            return GitHubApi(self.github.url, TOKEN, repo.full_name.text)
-
-        sources = Sources(service, connect, safe=safe, own_run=own_run)
-        inspector = Inspector(typed, sources)
-        plan = case.plan(inputs=typed, request=typed.start_request)
-        return Rounds(plan, inspector, safe, lambda _: None), inspector
 
     @property
     def runs(self) -> list[Any]:

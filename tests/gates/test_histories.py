@@ -2,107 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TypeVar
+import contextlib
 
-from hypothesis import assume, example, given
+import pytest
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.history import Beginning, History
+from mogplex_ci.gates.case import Case
+from mogplex_ci.gates.facts import look_at_base, read_pull_requests
+from mogplex_ci.gates.paths import _files, _names
 from mogplex_ci.github_api import GitHubApi
-from tests.gates.histories import Step, histories, written
-from tests.github import AGENT, TOKEN, GitHub
-from tests.github.git import Commits, Tree
+from mogplex_ci.run.service import Service
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.waiting import Stop
+from tests.gates.histories import CONTENTS, PATHS, Step, histories, written
+from tests.github import TOKEN, GitHub
+from tests.github.git import Commits
+from tests.typed_inputs import typed_inputs
+from tests.virtual_time import VirtualTime
 
-T = TypeVar("T")
+ONE, TWO, THREE, FOUR = CONTENTS
 CRISS_CROSS = [
-    Step(0, None, {".github/ci.yml": "1"}),
-    Step(0, None, {"a": "1"}),
+    Step(0, None, {PATHS[4]: ONE}),
+    Step(0, None, {"a": TWO}),
     Step(1, 2, {}),
-    Step(1, 2, {".github/ci.yml": "0"}),
+    Step(1, 2, {PATHS[4]: THREE}),
 ]
 """Two merges of the same two commits; the newer one keeps the old version of a file."""
 TAKEN_BACK = [
-    Step(0, None, {".github/ci.yml": "1"}),
-    Step(0, None, {"a": "1"}),
-    Step(2, 1, {".github/ci.yml": "0"}),
+    Step(0, None, {PATHS[4]: ONE}),
+    Step(0, None, {"a": TWO}),
+    Step(2, 1, {PATHS[4]: THREE}),
 ]
-"""A merge of the newer base that puts the noted version of a file back."""
-KEPT_OLD = [
-    Step(0, None, {".github/ci.yml": "1"}),
-    Step(0, None, {".github/ci.yml": "2"}),
-    Step(1, 2, {".github/ci.yml": "1"}),
+"""A merge of the newer base that puts the old version of a file back."""
+SWAPPED = [
+    Step(0, None, {"config/dev": None, "b": TWO, "config/prod": FOUR}),
+    Step(1, None, {"config/dev": TWO, "config/prod": None}),
 ]
-"""A merge of the newer base that keeps the branch's version of a file."""
-
-
-Case = tuple[list[Step], int, int, int]
-"""A history, and the numbers of three of its commits: the noted tip of the base, its tip now, and
-the branch's before the run. The judged commit is the last one.
-"""
-cases = st.tuples(histories, *(st.integers(0, 9) for _ in range(3)))
+"""A file that was renamed comes back, and a similar one goes."""
 
 
 def merge_changes(commits: Commits, base: str, head: str) -> set[str]:
-    """Return the paths that merging ``head`` into ``base`` changes."""
-    return differing(commits[base].tree, commits.merged(base, head))
-
-
-def differing(before: Tree, after: Tree) -> set[str]:
+    """Return the paths that merging ``head`` into ``base`` changes, by git."""
+    before, after = commits[base].tree, commits.merged(base, head)
     return {path for path in {*before, *after} if before.get(path) != after.get(path)}
 
 
-def play(github: GitHub, case: Case) -> tuple[str, str, str, str]:
-    """Write a history; return the noted base, the base now, the branch before, and the commit."""
-    steps, *numbers = case
+def listed(github: GitHub, base: str, head: str) -> set[str] | None:
+    """Return the paths that the gates list; None if they cannot be judged."""
+    github.branches |= {"main": base, "fix": head}
+    clock = VirtualTime().clock()
+    with contextlib.closing(Client("http://127.0.0.1:9", "")) as client:
+        service = Service(client, clock, Stop(), timeout=600.0)
+        connect = lambda _: None  # noqa: E731 - GitHub is known
+        case = Case(typed_inputs(), service, connect, Sanitizer())
+        case.github = GitHubApi(github.url, TOKEN, github.name)
+        case.base, case.branch, case.commit = "main", "fix", head
+        case.base_before = base
+        with contextlib.closing(case):
+            read_pull_requests(case)
+            look_at_base(case)
+            try:
+                return _names(_files(case))
+            except GitHubError:
+                return None
+            finally:
+                clock.leave()
+
+
+def check_history(github: GitHub, steps: list[Step], number: int) -> None:
     made = written(github.commits, steps)
-    noted, now, tip = (made[min(number, len(made) - 1)] for number in numbers)
-    github.branches |= {"main": now, "fix": tip}
-    github.activity = []
-    github.push("fix", commit=made[-1], by=AGENT)
-    return noted, now, tip, made[-1]
+    base, head = made[min(number, len(made) - 1)], made[-1]
+    assume(not github.commits.conflict(base, head))
+    found = listed(github, base, head)
+    assert found is not None, "there is a pull request, so it can be judged"
+    assert merge_changes(github.commits, base, head) <= found
 
 
-def changed(github: GitHub, noted: str, tip: str, commit: str) -> set[str] | None:
-    """Return the paths that count as the run's; None if the changes cannot be determined."""
-    api = GitHubApi(github.url, TOKEN, github.name)
-
-    def ask(call: Callable[[GitHubApi], T]) -> T:
-        return call(api)
-
-    beginning = Beginning("fix", "main", tip, noted, datetime.min.replace(tzinfo=UTC))
-    try:
-        changes = History(ask, beginning, commit, lambda: False).changes()
-    except GitHubError:
-        return None
-    finally:
-        api.close()
-    return {path.text for path in changes.paths}
+@pytest.fixture(scope="module")
+def opened(github: GitHub) -> GitHub:
+    """A GitHub with an open pull request of the branch."""
+    github.open_pull_request("fix")
+    return github
 
 
-@given(cases)
-@example((CRISS_CROSS, 3, 3, 0))
-@example((TAKEN_BACK, 0, 1, 0))
-def test_every_path_that_merging_a_new_branch_changes_counts(github: GitHub, case: Case) -> None:
-    """Into the base as it was noted, and as it is now."""
-    noted, now, _, commit = play(github, case)
-    found = changed(github, noted, "", commit)
-    if found is not None:
-        assert merge_changes(github.commits, noted, commit) <= found
-        assert merge_changes(github.commits, now, commit) <= found
+cases = given(histories, st.integers(0, 9))
 
 
-@given(cases)
-@example((KEPT_OLD, 2, 2, 1))
-def test_every_path_that_merging_an_existing_branch_now_changes_otherwise_counts(
-    github: GitHub, case: Case
+@cases
+@example(CRISS_CROSS, 3)
+@example(TAKEN_BACK, 1)
+@example(SWAPPED, 0)
+def test_every_path_that_merging_changes_is_listed(
+    opened: GitHub, steps: list[Step], number: int
 ) -> None:
-    """Than merging the branch as it was before the run would."""
-    noted, now, tip, commit = play(github, case)
-    commits = github.commits
-    assume(not commits.conflict(now, tip) and not commits.conflict(now, commit))
-    found = changed(github, noted, tip, commit)
-    if found is not None:
-        assert differing(commits.merged(now, tip), commits.merged(now, commit)) <= found
+    check_history(opened, steps, number)
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000)
+@cases
+def test_every_path_that_merging_one_of_2_000_histories_changes_is_listed(
+    opened: GitHub, steps: list[Step], number: int
+) -> None:
+    check_history(opened, steps, number)

@@ -1,14 +1,16 @@
-"""Runs that must pass, as whole steps: what happens in a busy repository while an agent works."""
+"""Runs that must pass, and honest ones that cannot, as whole steps: what happens in a busy
+repository while an agent works.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.updates import GateWarns, Started
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
 
@@ -17,6 +19,8 @@ GREEN = Look([check("test", "success")])
 RED = Look([check("test", "failure")])
 RELEASE = {".github/release.yml": "on: release", "docs/new.md": "new"}
 """What people change meanwhile."""
+MERGE_QUEUE = "github-merge-queue[bot]"
+REJECTED = ("rejected", "PATH_NOT_ALLOWED")
 
 
 def branch_of(github: GitHub) -> str:
@@ -24,144 +28,183 @@ def branch_of(github: GitHub) -> str:
     return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
 
 
-def by_person(github: GitHub) -> None:
-    github.push("main", RELEASE, by=ADA)
-
-
-def by_other_app(github: GitHub) -> None:
-    github.push("main", RELEASE, by="renovate[bot]")
-
-
-def by_pull_request(github: GitHub) -> None:
+def moves_base(github: GitHub) -> None:
     github.push("docs", RELEASE, by=ADA)
-    github.merge("docs", by=ADA)
+    github.merge("docs", by=MERGE_QUEUE)
 
 
-def by_merge_queue(github: GitHub) -> None:
-    github.push("docs", RELEASE, by=ADA)
-    github.merge("docs", by=None, kind="merge_queue_merge")
+def items(result: Any) -> list[str]:
+    gates = result.details.gates
+    return [item.text for gate in gates if not gate.passed for item in gate.items]
 
 
-each_move = pytest.mark.parametrize(
-    "move", [by_person, by_other_app, by_pull_request, by_merge_queue], ids=lambda it: it.__name__
-)
-each_persons_move = pytest.mark.parametrize(
-    "move", [by_person, by_pull_request], ids=lambda it: it.__name__
-)
-APPROVAL = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
+# Branches that were there
 
 
-def by_rule(github: GitHub) -> None:
-    github.rules["main"] = [APPROVAL]
-
-
-def by_classic_protection(github: GitHub) -> None:
-    github.approvals["main"] = 1
-
-
-each_review = pytest.mark.parametrize(
-    "review", [by_rule, by_classic_protection], ids=lambda it: it.__name__
-)
-
-
-@each_move
-def test_the_base_moves_after_the_run_has_cloned_it(
-    story: Story, move: Callable[[GitHub], None]
-) -> None:
+def test_a_colleagues_protected_file_on_the_branch_is_named_as_such(story: Story) -> None:
+    """With the way out: a branch of its own, or, if the run may change it too, ``!``."""
     github = story.github
-    tip = github.branches["main"]
-    work = Work({"src/a.ts": "a"}, after=lambda: move(github))
-    result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert result.details.delivery is not None
-    assert (result.details.delivery.base_before, result.details.delivery.branch_before) == (tip, "")
+    github.push("fix", {".github/deploy.yml": "on: push"})
+    inputs: dict[str, Any] = {"branch": "fix", "protected_paths": ".github/**"}
+    result = story.play(Work({"src/a.ts": "a"}), **inputs)
+    assert outcome(result) == REJECTED
+    assert items(result) == [".github/deploy.yml (which the branch had changed before the run)"]
+    assert "branch of its own" in result.ending.remedy
+    assert "add ! and its path to protected-paths" in result.ending.remedy
+    inputs["protected_paths"] = ".github/**\n!.github/deploy.yml"
+    assert outcome(story.play(Work({"src/a.ts": "b"}), attempt=2, **inputs)) == PASSED
+    inputs["protected_paths"] = "docs/"
+    assert outcome(story.play(Work({"src/a.ts": "c"}), attempt=3, **inputs)) == PASSED
 
 
-@each_persons_move
-@each_review
-def test_people_change_protected_files_on_a_reviewed_base_that_the_run_takes_in(
-    story: Story, move: Callable[[GitHub], None], review: Callable[[GitHub], None]
-) -> None:
-    """Between the note of its tip and the sandbox's clone."""
+def test_renovates_branch_needs_its_file_among_the_allowed_ones(story: Story) -> None:
     github = story.github
-    review(github)
-    work = Work({"src/a.ts": "a"}, before=lambda: move(github))
-    result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, True)
+    github.push("renovate/x", {"package.json": "{}"}, by="renovate[bot]")
+    result = story.play(Work({"src/a.ts": "a"}), branch="renovate/x", allowed_paths="src/")
+    assert outcome(result) == REJECTED
+    assert items(result) == ["package.json (which the branch had changed before the run)"]
+    assert "add its path to allowed-paths" in result.ending.remedy
 
 
-@pytest.mark.parametrize("is_reviewed", [True, False])
-@pytest.mark.parametrize("by", [ADA, "renovate[bot]"])
-def test_the_run_takes_in_a_base_that_changed_in_other_paths(
-    story: Story, by: str, is_reviewed: bool
-) -> None:
+def test_a_long_lived_branch_that_was_merged_last_week(story: Story) -> None:
+    """Tonight's run changes nothing."""
     github = story.github
-    if is_reviewed:
-        by_rule(github)
-    work = Work({"src/a.ts": "a"}, before=lambda: github.push("main", {"src/b.ts": "b"}, by=by))
-    result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, True)
+    github.push("nightly", {".github/a.yml": "a"}, at=github.clock() - timedelta(days=8))
+    github.merge("nightly")
+    idle = Work({}, opens_pull_request=False)
+    result = story.play(idle, branch="nightly", require="change", **PROTECTS)
+    assert outcome(result) == ("rejected", "NO_CHANGE")
+    assert [gate.passed for gate in result.details.gates[1:]] == [True, True]
 
 
-def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(tmp_path: Path) -> None:
-    """An older service does not tell the commit; the tip is the base's."""
-    with Story(tmp_path, api="2026-08") as story:
-        github = story.github
-
-        def clones() -> None:
-            github.push("main", {"src/other.ts": "other"}, by=ADA)
-            github.push("mogplex/nightly", commit=github.branches["main"], by=AGENT)
-            by_pull_request(github)
-
-        work = Work({}, opens_pull_request=False, before=clones)
-        result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, False)
-
-
-@each_persons_move
 @pytest.mark.parametrize("is_rebased", [False, True], ids=["merged", "rebased"])
-def test_a_branch_that_existed_gets_the_new_base(
-    story: Story, move: Callable[[GitHub], None], is_rebased: bool
-) -> None:
+@pytest.mark.parametrize("moves", [1, 2])
+def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, moves: int) -> None:
+    """A merge queue brings a colleague's protected file."""
     github = story.github
-    by_rule(github)
-    github.push("fix", {".github/old.yml": "somebody's", "src/b.ts": "b"})
-    github.push("main", {"README.md": "# new"})
+    github.push("fix", {"src/b.ts": "b"})
 
     def updates() -> None:
-        move(github)
-        if is_rebased:
-            own = {".github/old.yml": "somebody's", "src/b.ts": "b"}
-            github.push("fix", commit=github.commit("main", own), by=AGENT)
-        else:
-            github.merge("main", "fix", by=AGENT, kind="push")
+        for number in range(moves):
+            github.push("main", {f".github/{number}.yml": "on: push"}, by=MERGE_QUEUE)
+            if is_rebased:
+                github.push("fix", commit=github.commit("main", {"src/b.ts": "b"}, by=AGENT))
+            else:
+                github.merge("main", "fix", by=AGENT)
+        moves_base(github)
 
     result = story.play(Work({"src/a.ts": "a"}, before=updates), branch="fix", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
+    assert "Base" in [each.title for each in story.said if isinstance(each, GateWarns)]
+
+
+def test_a_new_branch_that_is_made_at_a_newer_base(story: Story) -> None:
+    github = story.github
+    work = Work({"src/a.ts": "a"}, before=lambda: moves_base(github))
+    assert outcome(story.play(work, require="change", **PROTECTS)) == PASSED
+
+
+@pytest.mark.parametrize("conflicts", [False, True])
+def test_the_base_moves_after_the_run_has_cloned_it(story: Story, conflicts: bool) -> None:
+    github = story.github
+
+    def moves() -> None:
+        moves_base(github)
+        if conflicts:
+            github.push("main", {"src/a.ts": "other"})
+
+    work = Work({"src/a.ts": "a"}, after=moves)
+    result = story.play(work, require="change", **PROTECTS)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
+    assert not [each for each in story.said if isinstance(each, GateWarns)]
+
+
+def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(story: Story) -> None:
+    """The tip of its branch is the base's, as of some minutes ago."""
+    github = story.github
+
+    def clones() -> None:
+        github.push("main", {"src/other.ts": "other"})
+        github.push("mogplex/nightly", commit=github.branches["main"])
+        moves_base(github)
+
+    work = Work({}, opens_pull_request=False, before=clones)
+    result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
+    assert (outcome(result), result.details.changed) == (PASSED, False)
+
+
+def test_no_pull_request_and_a_base_that_was_taken_in_and_moved_on(story: Story) -> None:
+    github = story.github
+    github.push("fix", {"src/b.ts": "b"})
+
+    def updates() -> None:
+        moves_base(github)
+        github.merge("main", "fix", by=AGENT)
+        github.push("main", {"README.md": "# newer"})
+
+    work = Work({"src/a.ts": "a"}, before=updates, opens_pull_request=False)
+    assert outcome(story.play(work, branch="fix", require="change", **PROTECTS)) == PASSED
+
+
+@pytest.mark.parametrize(
+    ("count", "opens", "expected"),
+    [
+        (350, True, PASSED),
+        (350, False, ("rejected", "NOT_JUDGED")),
+        (3_100, True, ("rejected", "NOT_JUDGED")),
+    ],
+)
+def test_many_files(story: Story, count: int, opens: bool, expected: tuple[str, str]) -> None:
+    files = {f"src/{number}.ts": "b" for number in range(count)}
+    work = Work(files, opens_pull_request=opens)
+    assert outcome(story.play(work, require="change", **PROTECTS)) == expected
+
+
+# Merged meanwhile
 
 
 @pytest.mark.parametrize("deletes", [False, True])
 @pytest.mark.parametrize("squash", [False, True])
-def test_a_person_lets_the_pull_request_merge_itself(
-    story: Story, squash: bool, deletes: bool
+@pytest.mark.parametrize("require", ["change", "change, pull-request"])
+@pytest.mark.parametrize("by", [ADA, MERGE_QUEUE])
+def test_it_is_merged_when_its_checks_are_green(
+    story: Story, squash: bool, deletes: bool, require: str, by: str
 ) -> None:
-    """It does so when its checks are green, which the step waits for, too."""
     github = story.github
 
     def then() -> None:
         sha = github.branches[branch_of(github)]
         github.later(30.0, lambda: github.checks.update({sha: GREEN}))
-        merge = lambda: github.merge_pull_request(squash=squash, deletes=deletes)  # noqa: E731 - said later
+        merge = lambda: github.merge_pull_request(squash=squash, deletes=deletes, by=by)  # noqa: E731 - said later
         github.later(31.0, merge)
 
     work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
-    result = story.play(work, require="change, pull-request", checks="test", **PROTECTS)
+    result = story.play(work, require=require, checks="test", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
+    assert result.details.pull_request_url(["https://github.com"]) is not None
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_it_is_merged_and_deleted_before_it_is_judged(story: Story, squash: bool) -> None:
+    github = story.github
+    merges = lambda: github.merge_pull_request(squash=squash, deletes=True)  # noqa: E731 - said later
+    work = Work({"src/a.ts": "a"}, checks=GREEN, after=merges)
+    result = story.play(work, require="change", checks="test", **PROTECTS)
+    assert (outcome(result), result.details.changed) == (PASSED, True)
+
+
+def test_a_persons_pull_request_that_an_apps_auto_merge_merges(story: Story) -> None:
+    github = story.github
+    github.push("fix", {"src/b.ts": "b"})
+    github.open_pull_request("fix", 42, by=ADA)
+    merges = lambda: github.merge_pull_request(by="renovate[bot]")  # noqa: E731 - said later
+    result = story.play(Work({"src/a.ts": "a"}, after=merges), branch="fix", require="pull-request")
+    assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
+    assert items(result) == ["renovate[bot]"]
 
 
 @pytest.mark.parametrize("deletes", [False, True])
 def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story, *, deletes: bool) -> None:
-    """GitHub may delete the branch in that person's name."""
     github = story.github
     work = Work({"src/a.ts": "a"}, checks=RED)
     inputs = {"require": "change, pull-request", "checks": "test", **PROTECTS}
@@ -175,37 +218,65 @@ def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story, *, delet
     assert started.joined
 
 
+# Other surroundings
+
+
+def test_a_formatter_pushes_while_it_is_judged_and_the_rerun_is_green(story: Story) -> None:
+    """Such as pre-commit.ci; the page says whose push it was."""
+    github = story.github
+
+    def then() -> None:
+        branch = branch_of(github)
+        sha = github.branches[branch]
+
+        def formats() -> None:
+            tip = github.push(branch, {"src/a.ts": "a\n"}, by="pre-commit-ci[bot]")
+            github.checks[tip] = GREEN
+
+        github.later(30.0, formats)
+        github.later(60.0, lambda: github.checks.update({sha: GREEN}))
+
+    work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
+    result = story.play(work, require="change", checks="test")
+    assert outcome(result) == ("rejected", "BRANCH_MOVED")
+    assert items(result)[0].endswith("by @pre-commit-ci[bot]")
+    assert outcome(story.play(attempt=2, require="change", checks="test")) == PASSED
+
+
+def test_a_repository_that_was_renamed_on_github(story: Story) -> None:
+    """Its pull requests have the new name; the ids are the same."""
+    github = story.github
+
+    def renames() -> None:
+        this = github.pull_request(42)
+        this["head"]["repo"] = this["base"]["repo"] = {"id": 5, "full_name": "acme/site"}
+
+    work = Work({"src/a.ts": "a"}, after=renames)
+    assert outcome(story.play(work, require="pull-request")) == PASSED
+
+
 def test_a_pull_request_into_a_release_branch(story: Story) -> None:
     github = story.github
     github.push("release/1.x", {"src/a.ts": "old"})
-    result = story.play(
-        Work({"src/a.ts": "new"}),
-        require="pull-request",
-        base_branch="release/1.x",
-        **PROTECTS,
-    )
+    work = Work({"src/a.ts": "new"})
+    result = story.play(work, require="pull-request", base_branch="release/1.x", **PROTECTS)
     assert outcome(result) == PASSED
     assert result.details.base_branch is not None
     assert result.details.base_branch.text == "release/1.x"
 
 
-def test_the_open_pull_request_of_a_branch_tells_its_base(story: Story) -> None:
-    github = story.github
-    github.push("release/1.x", {"src/a.ts": "old"})
-    github.push("fix", {"src/b.ts": "b"})
-    github.open_pull_request("fix", 7, base="release/1.x", by=ADA)
-    work = Work({"src/a.ts": "new"})
-    result = story.play(work, branch="fix", require="pull-request", **PROTECTS)
+def test_the_branch_is_the_base_itself(tmp_path: Path) -> None:
+    """The service works on a branch of its own then."""
+    with Story(tmp_path, falls_back=True) as story:
+        result = story.play(Work({"src/a.ts": "a"}), branch="main", require="change", **PROTECTS)
     assert outcome(result) == PASSED
-    assert result.details.delivery is not None
-    assert result.details.delivery.base == "release/1.x"
 
 
 def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) -> None:
     github = story.github
     works = (
         Work({"src/a.ts": "broken"}, checks=RED),
-        Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: by_person(github)),
+        Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: moves_base(github)),
     )
     result = story.play(*works, require="change", checks="test", repair="1", **PROTECTS)
     assert (outcome(result), len(result.details.rounds)) == (PASSED, 2)
@@ -220,40 +291,28 @@ def test_a_rerun_judges_the_tip_that_round_two_has_pushed(story: Story) -> None:
     assert [each.commit for each in second.details.rounds] == [story.runs[-1].commit_sha]
 
 
-def test_an_older_github_enterprise_server_has_neither_activity_nor_rules(tmp_path: Path) -> None:
-    """As long as nobody moves the base, nothing of it is needed."""
+@pytest.mark.parametrize("branch", ["", "fix"])
+def test_an_older_github_enterprise_server(tmp_path: Path, branch: str) -> None:
+    """It has no rules."""
     with Story(tmp_path, base_path="/api/v3") as story:
-        story.github.activity = None
+        story.github.push("fix", {"src/b.ts": "b"})
         story.github.fail(status=404, path="/rules/branches/", times=99)
         work = Work({"src/a.ts": "a"}, checks=GREEN)
-        result = story.play(work, require="change, pull-request", checks="test", **PROTECTS)
-    assert outcome(result) == PASSED
-
-
-@pytest.mark.parametrize("path", ["", "/pulls"], ids=["GitHub", "its pull requests"])
-def test_a_start_does_not_wait_for_github(story: Story, path: str) -> None:
-    """It is away for a while; what was before is found in its activity."""
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"})
-    github.fail(status=502, times=999, path=path)
-    work = Work({"src/a.ts": "a"})
-
-    def comes_back(update: object) -> None:
-        if isinstance(update, Started):
-            github.faults.clear()
-
-    result = story.play(work, watch=comes_back, branch="fix", require="change", **PROTECTS)
-    assert outcome(result) == PASSED
-    assert story.world.time.monotonic() < 120.0
-
-
-def test_base_branch_stays_the_base_where_the_service_falls_back(tmp_path: Path) -> None:
-    """On a server without activity, too, where nothing could be read again afterwards."""
-    with Story(tmp_path, falls_back=True) as story:
-        story.github.push("fix", {"src/a.ts": "b"})
-        story.github.activity = None
-        story.github.open_pull_request("fix", 7, base="main", by=ADA)
+        inputs: dict[str, Any] = {"branch": branch} if branch else {}
         result = story.play(
-            Work({"src/a.ts": "c"}), branch="fix", base_branch="main", allowed_paths="src/**"
+            work, require="change, pull-request", checks="test", **PROTECTS, **inputs
         )
     assert outcome(result) == PASSED
+
+
+@pytest.mark.parametrize("right", ["pull-requests: read"])
+def test_path_gates_can_do_without_pull_requests(story: Story, right: str) -> None:
+    story.github.lacks(right)
+    story.github.push("fix", {"src/b.ts": "b"})
+    result = story.play(Work({"src/a.ts": "a"}), branch="fix", require="change", **PROTECTS)
+    assert outcome(result) == PASSED
+
+
+def test_github_is_away_for_some_seconds_before_the_start(story: Story) -> None:
+    story.github.fail(status=502, times=2)
+    assert outcome(story.play(Work({"src/a.ts": "a"}), require="change")) == PASSED

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.ci_environments import ENVIRONMENTS
+from tests.emulator import Emulator
+from tests.github import TOKEN, GitHub
 from tests.program import ROOT, run_client
 
 TABLE = Path("mogplex_ci/gate_kinds.py")
-JUDGES = Path("mogplex_ci/gates/table.py")
+JUDGES = Path("mogplex_ci/gates/__init__.py")
 JUDGE = Path("mogplex_ci/gates/licence.py")
 INPUTS = Path("mogplex_ci/schemas/inputs.schema.json")
 ROW = """
@@ -39,31 +41,21 @@ class GateKind("""
 WRITTEN_JUDGE = '''
 """The judge of ``licence``."""
 
-from enum import unique
-
-from mogplex_ci.gates.outcome import GateFinding, GateOutcome, Passed, Rejected
+from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.untrusted import Untrusted
 
 
-@unique
-class Licence(GateOutcome):
-    GIVEN = Passed("it kept its licence")
-    OTHER = Rejected("it changed {number} licence", "Put it back.", several="it changed {number}")
-
-
-def judge_licence(inspection):
-    if inspection.inputs.licence == "GPL":
-        return GateFinding(Licence.OTHER, (Untrusted("LICENSE"),))
-    return GateFinding(Licence.GIVEN)
+def judge_licence(case):
+    if case.inputs.licence == "MIT":
+        return Verdict.of("it kept its licence")
+    return Verdict.rejected("it changed its licence", "Put it back.", Untrusted("LICENSE"))
 '''
-OF_TABLE = "JUDGES: Final[Mapping[gate_kinds.GateKind, Callable[[Inspection], GateFinding]]] = {"
+OF_TABLE = "_JUDGES: Final[Mapping[GateKind, Callable[[Case], Verdict]]] = {"
 JOINED = f"""
-from mogplex_ci.gates.licence import Licence, judge_licence
+from mogplex_ci.gates.licence import judge_licence
 
 {OF_TABLE}
     gate_kinds.LICENCE: judge_licence,"""
-BY_EVENT = "JUDGED_BY_EVENT: Final = ("
-"""A dry run judges it, too."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +68,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     replace(folder / TABLE, "\nGATES: Final = (", ROW)
     replace(folder / TABLE, "\nclass GateKind(", FIELDS)
-    replace(folder / TABLE, BY_EVENT, f"{BY_EVENT}LICENCE, ")
     replace(folder / JUDGES, OF_TABLE, JOINED)
     (folder / JUDGE).write_text(WRITTEN_JUDGE, encoding="utf-8")
     schema = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
@@ -116,14 +107,23 @@ def test_without_a_token_nothing_is_started(program: Path, tmp_path: Path) -> No
     ("licence", "exit_code", "words"),
     [
         ("MIT", 0, "✔ licence: It kept its licence"),
-        ("GPL", 1, "licence: It changed 1 licence: LICENSE. Put it back."),
+        ("GPL", 1, "licence: It changed its licence: LICENSE. Put it back."),
     ],
 )
-def test_it_passes_and_rejects_in_the_words_of_its_outcomes(
+def test_a_planted_gate_passes_and_rejects_in_its_own_words(
     program: Path, tmp_path: Path, licence: str, exit_code: int, words: str
 ) -> None:
-    variables = {"MOGPLEX_DRY_RUN": "no-change", "MOGPLEX_LICENCE": licence}
-    code, log = run(program, tmp_path, **variables)
+    with GitHub() as github, Emulator(speed=50) as emulator:
+        github.works_for(emulator)
+        code, log = run(
+            program,
+            tmp_path,
+            MOGPLEX_LICENCE=licence,
+            MOGPLEX_GITHUB_TOKEN=TOKEN,
+            MOGPLEX_API_KEY=emulator.token,
+            MOGPLEX_BASE_URL=emulator.url,
+            GITHUB_API_URL=github.url,
+        )
     assert words in log, log
     assert ("NO_LICENCE" in log) is (exit_code == 1)
     assert ("#no_licence" in log) is (exit_code == 1)

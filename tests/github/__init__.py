@@ -2,7 +2,7 @@
 to it.
 """
 
-from tests.github.checks import REPOSITORY, Look, check, status, suite, workflow_run
+from tests.github.checks import REPOSITORY, Look, check, status, suite
 from tests.github.git import blob_sha
 from tests.github.repository import ADA, AGENT, BOT, NOTHING, Repository, Work
 from tests.github.server import TOKEN, Asked, Fault, GitHub
@@ -24,5 +24,4 @@ __all__ = [
     "check",
     "status",
     "suite",
-    "workflow_run",
 ]

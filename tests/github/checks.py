@@ -1,6 +1,4 @@
-"""Checks of a commit as GitHub lists them: suites, runs, statuses, and the workflow runs behind
-them.
-"""
+"""Checks of a commit as GitHub lists them: suites, runs and statuses."""
 
 from __future__ import annotations
 
@@ -44,30 +42,13 @@ def suite(
     } | fields
 
 
-def status(context: str, state: str, *, by: str = "jenkins", **fields: Any) -> dict[str, Any]:
-    """A commit status as GitHub's history lists it, made by an account."""
+def status(context: str, state: str, **fields: Any) -> dict[str, Any]:
+    """A commit status as GitHub lists it."""
     return {
-        "id": crc32(f"{context} {state} {by}".encode()),
+        "id": crc32(f"{context} {state}".encode()),
         "context": context,
         "state": state,
-        "creator": {"login": by},
         "target_url": "https://ci.example/7",
-        "created_at": LONG_AGO,
-    } | fields
-
-
-def workflow_run(number: int, suite_id: int, **fields: Any) -> dict[str, Any]:
-    """A workflow run as GitHub lists it; it has a suite of its own."""
-    return {
-        "id": number,
-        "check_suite_id": suite_id,
-        "workflow_id": 1,
-        "path": ".github/workflows/ci.yml",
-        "event": "push",
-        "status": "completed",
-        "conclusion": "success",
-        "run_attempt": 1,
-        "run_number": number,
         "created_at": LONG_AGO,
     } | fields
 
@@ -83,9 +64,6 @@ class Look:
     """All that were made, the oldest first."""
     missing: int = 0
     """Runs that GitHub counts and does not list yet."""
-    earlier_runs: list[dict[str, Any]] = field(default_factory=list)
-    """Runs of earlier attempts, which GitHub lists if all are asked for."""
-    workflow_runs: list[dict[str, Any]] = field(default_factory=list)
 
     def all_suites(self) -> list[dict[str, Any]]:
         """The suites, with those that the runs belong to."""
@@ -95,12 +73,8 @@ class Look:
         return [self._suite_of(number) for number in numbers]
 
     def newest_statuses(self) -> list[dict[str, Any]]:
-        """The newest of each context, which GitHub lists without who made it."""
-        newest = {each["context"]: each for each in self.statuses}
-        return [
-            {name: value for name, value in each.items() if name != "creator"}
-            for each in newest.values()
-        ]
+        """The newest of each context."""
+        return list({each["context"]: each for each in self.statuses}.values())
 
     def _suite_of(self, number: int) -> dict[str, Any]:
         """Return the suite of some of the runs, which ends as the worst of them."""

@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,8 @@ class Commit:
     author: str
     git_id: str
     """The commit's id in git, which a test may have given another one."""
+    made_at: datetime | None
+    """None: long ago."""
 
 
 def blob_sha(content: bytes) -> str:
@@ -71,6 +74,8 @@ class Commits:
         """Ids by those in git."""
         self._numbers = count(1)
         self._comparisons: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self.binary_paths: set[str] = set()
+        """Files of which GitHub counts no lines, by their attributes."""
 
     def __contains__(self, sha: str) -> bool:
         """Whether there is such a commit."""
@@ -88,6 +93,7 @@ class Commits:
         message: str,
         author: str,
         sha: str | None = None,
+        at: datetime | None = None,
     ) -> str:
         """Add a commit and return its id. Its files are those of its parents, as git merges them,
         and ``changes``, in which None deletes a file.
@@ -100,7 +106,7 @@ class Commits:
                 tree[path] = content.encode() if isinstance(content, str) else content
         git_id = self._written(parents, tree, message)
         sha = sha or git_id
-        self._commits[sha] = Commit(sha, parents, tree, message, author, git_id)
+        self._commits[sha] = Commit(sha, parents, tree, message, author, git_id, at)
         self._names[git_id] = sha
         self._comparisons.clear()  # a test may give an id twice
         return sha
@@ -168,6 +174,7 @@ class Commits:
     def files_between(self, old: str, new: str) -> list[dict[str, Any]]:
         """Return the files that differ, as a comparison lists them."""
         trees = self[old].git_id, self[new].git_id
+        lines = self._lines_between(*trees)
         listed = git("diff-tree", "-r", "--raw", "-z", "-M", "--no-abbrev", *trees)
         parts = iter(listed.decode().split("\0")[:-1])
         files = []
@@ -178,8 +185,36 @@ class Commits:
                 entry["previous_filename"] = next(parts)
             entry["filename"] = next(parts)
             entry["sha"] = before if letter == "D" else after
+            added, deleted = lines[entry["filename"]]
+            if entry["filename"] in self.binary_paths:
+                added = deleted = 0
+            entry |= {"additions": added, "deletions": deleted, "changes": added + deleted}
             files.append(entry)
         return files
+
+    @staticmethod
+    def _lines_between(old: str, new: str) -> dict[str, tuple[int, int]]:
+        """Return how many lines each file gained and lost; none are counted of a binary one."""
+        parts = git("diff-tree", "-r", "--numstat", "-z", "-M", old, new).decode().split("\0")
+        lines = {}
+        rest = iter(parts[:-1])
+        for about in rest:
+            added, deleted, path = about.split("\t")
+            if not path:  # a renamed file: its old path and its new one follow
+                next(rest)
+                path = next(rest)
+            lines[path] = (0, 0) if added == "-" else (int(added), int(deleted))
+        return lines
+
+    def newest(self, sha: str, until: datetime | None) -> str | None:
+        """Return the newest commit of a history that was made by then."""
+        if until is None:
+            return sha
+        for each in self.history(sha):
+            made_at = self[each].made_at
+            if made_at is None or made_at <= until:
+                return each
+        return None
 
     def compare(self, base: str, head: str) -> dict[str, Any] | None:
         """Return GitHub's comparison with three dots; None without a common ancestor."""
@@ -187,11 +222,15 @@ class Commits:
             self._comparisons[base, head] = self._compared(base, head)
         return self._comparisons[base, head]
 
-    def _compared(self, base: str, head: str) -> dict[str, Any] | None:
+    def merge_base(self, base: str, head: str) -> str | None:
+        """Return the merge base that git chooses; None without a common ancestor."""
         found = git("merge-base", self[base].git_id, self[head].git_id, fails=1).decode().split()
-        if not found:
+        return self._names[found[0]] if found else None
+
+    def _compared(self, base: str, head: str) -> dict[str, Any] | None:
+        common = self.merge_base(base, head)
+        if common is None:
             return None
-        common = self._names[found[0]]
         ahead, behind = self.only_in(head, base), self.only_in(base, head)
         status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
         return {
@@ -210,7 +249,10 @@ class Commits:
         commit = self[sha]
         return {
             "sha": sha,
-            "commit": {"message": commit.message},
+            "commit": {
+                "message": commit.message,
+                "tree": {"sha": git("rev-parse", f"{commit.git_id}^{{tree}}").decode().strip()},
+            },
             "author": {"login": commit.author},
             "parents": [{"sha": parent} for parent in commit.parents],
         }

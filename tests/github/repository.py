@@ -11,18 +11,19 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 from zlib import crc32
 
-from tests.github.checks import ACTIONS, REPOSITORY, Look, check, suite, workflow_run
-from tests.github.git import Commits
+from tests.github.checks import ACTIONS, REPOSITORY, Look, check, suite
+from tests.github.git import Commits, blob_sha
 
 NO_COMMIT = "0" * 40
 _ACME_WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 """Id of ``acme/web`` in the emulator."""
 AGENT = "mogplex[bot]"
 """The app that pushes for the agents."""
+OWN_ID = 1296269
+"""GitHub's id of each repository: forks have others."""
 ADA = "ada"
 """A person."""
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
@@ -60,8 +61,6 @@ class Repository:
         self.commits = Commits()
         self.branches: dict[str, str] = {}
         """The tip of each."""
-        self.activity: list[dict[str, Any]] | None = []
-        """All that moved a branch, the oldest first; None: this server does not tell."""
         self.pull_requests: list[dict[str, Any]] = []
         self.checks: dict[str, Look] = {}
         """By commit."""
@@ -69,8 +68,6 @@ class Repository:
         """Rules by branch."""
         self.protection: dict[str, dict[str, Any]] = {}
         """Classic protection by branch: its ``required_status_checks``."""
-        self.approvals: dict[str, int] = {}
-        """How many approvals classic protection requires, by branch."""
         self.has_rules = True
         """False for a private repository on the free plan."""
         self.comments: list[dict[str, Any]] = []
@@ -78,13 +75,13 @@ class Repository:
         """Annotations by the name of a check run: fields, or a title alone; None is one that has
         only a message.
         """
-        self.logs: dict[int, bytes] = {}
-        """Logs of jobs of GitHub Actions, by the id of their check run."""
         self.permissions: dict[str, str] = {}
         """The permission of each user; others may read the repository."""
         self.default_branch = "main"
+        self.stale_merges: set[int] = set()
+        """Numbers of pull requests whose test merge is from before the base moved."""
+        self._test_merges: dict[tuple[str, str], str] = {}
         self._later: list[tuple[datetime, Callable[[], object]]] = []
-        self._numbers = count(1)
         self._runs: Callable[[], Sequence[Any]] = tuple
         self._works: tuple[Work, ...] = ()
         self._done: set[str] = set()
@@ -104,13 +101,15 @@ class Repository:
         message: str = "Work",
         by: str = ADA,
         sha: str | None = None,
+        at: datetime | None = None,
     ) -> str:
         """Make a commit behind the branch or commit ``on``, and ``merging`` if given; no branch has
         it yet.
         """
         parents = [self.resolve(each) for each in (on, merging) if each]
         known = tuple(parent for parent in parents if parent is not None)
-        return self.commits.add(known, files or {}, message=message, author=by, sha=sha)
+        at = at or self.clock()
+        return self.commits.add(known, files or {}, message=message, author=by, sha=sha, at=at)
 
     def push(
         self,
@@ -118,47 +117,31 @@ class Repository:
         files: Files | None = None,
         *,
         commit: str | None = None,
-        by: str | None = ADA,
+        by: str = ADA,
         at: datetime | None = None,
         message: str = "Work",
         sha: str | None = None,
     ) -> str:
         """Push a commit with ``files``, or a ``commit`` that is there; return its id."""
-        before = self.branches.get(branch, NO_COMMIT)
         start = branch if branch in self.branches else self.default_branch
-        after = commit or self.commit(start, files, message=message, by=by or "", sha=sha)
-        if before == NO_COMMIT:
-            kind = "branch_creation"
-        elif before in self.commits.history(after):
-            kind = "push"
-        else:
-            kind = "force_push"
-        self._move(branch, before, after, kind, by, at)
+        after = commit or self.commit(start, files, message=message, by=by, sha=sha, at=at)
+        self.branches[branch] = after
         return after
 
-    def delete(self, branch: str, by: str = ADA) -> None:
+    def delete(self, branch: str) -> None:
         """Delete a branch."""
-        before = self.branches.pop(branch)
-        self._note(branch, before, NO_COMMIT, "branch_deletion", by, None)
+        del self.branches[branch]
 
-    def merge(
-        self,
-        head: str,
-        into: str = "main",
-        *,
-        by: str | None = ADA,
-        kind: str = "pr_merge",
-        squash: bool = False,
-    ) -> str:
+    def merge(self, head: str, into: str = "main", *, by: str = ADA, squash: bool = False) -> str:
         """Merge a branch or commit into a branch; return the commit that the branch has then."""
         tip = self.branches[into]
         if squash:
             merged = self.commits.merged(tip, self.resolve(head) or "")
             files = {path: merged.get(path) for path in {*self.commits[tip].tree, *merged}}
-            after = self.commit(tip, files, message=f"Squash {head}", by=by or "")
+            after = self.commit(tip, files, message=f"Squash {head}", by=by)
         else:
-            after = self.commit(tip, merging=head, message=f"Merge {head}")
-        self._move(into, tip, after, kind, by, None)
+            after = self.commit(tip, merging=head, message=f"Merge {head}", by=by)
+        self.branches[into] = after
         return after
 
     def open_pull_request(
@@ -170,8 +153,8 @@ class Repository:
             "number": number,
             "html_url": address,
             "state": "open",
-            "head": {"ref": branch, "repo": {"full_name": self.name}},
-            "base": {"ref": base, "repo": {"full_name": self.name}},
+            "head": {"ref": branch, "repo": {"id": OWN_ID, "full_name": self.name}},
+            "base": {"ref": base, "repo": {"id": OWN_ID, "full_name": self.name}},
             "user": {"login": by},
             "created_at": _stamp(self.clock()),
             "merged_at": None,
@@ -193,10 +176,11 @@ class Repository:
         this = self.pull_request(number)
         self.close_pull_request(number)
         branch = this["head"]["ref"]
-        self.merge(this["head"]["sha"], this["base"]["ref"], by=by, squash=squash)
+        merge = self.merge(this["head"]["sha"], this["base"]["ref"], by=by, squash=squash)
         this |= {"merged_at": _stamp(self.clock()), "merged_by": {"login": by}}
+        this["merge_commit_sha"] = merge
         if deletes:
-            self.delete(branch, by)
+            self.delete(branch)
 
     def retarget(self, number: int, base: str) -> None:
         """Change the base of a pull request."""
@@ -216,10 +200,6 @@ class Repository:
         if number not in (each["id"] for each in look.suites):
             began = _stamp(self.clock())
             look.suites.append(suite(number, None, app=app, created_at=began))
-            if app == ACTIONS:
-                path = f".github/workflows/{workflow}.yml"
-                run = {"status": "in_progress", "conclusion": None, "created_at": began}
-                look.workflow_runs.append(workflow_run(number, number, path=path, **run))
         known = {"check_suite": {"id": number}, "app": {"slug": app, "name": app}}
         made = {"id": crc32(f"{number} {name}".encode())}
         look.runs.append(check(name, None, **known, **made, **fields))
@@ -293,30 +273,6 @@ class Repository:
             self.open_pull_request(branch, 42 + len(self.pull_requests), base=request.base_branch)
         work.after()
 
-    def _move(
-        self, branch: str, before: str, after: str, kind: str, by: str | None, at: datetime | None
-    ) -> None:
-        self.branches[branch] = after
-        if before != after:
-            self._note(branch, before, after, kind, by, at)
-
-    def _note(
-        self, branch: str, before: str, after: str, kind: str, by: str | None, at: datetime | None
-    ) -> None:
-        """Note a move of a branch; a merge queue's has nobody who did it."""
-        actor = by and {"login": by, "type": "Bot" if by.endswith("[bot]") else "User"}
-        entry = {
-            "id": next(self._numbers),
-            "ref": f"refs/heads/{branch}",
-            "before": before,
-            "after": after,
-            "timestamp": _stamp(at or self.clock()),
-            "activity_type": kind,
-            "actor": None if kind == "merge_queue_merge" else actor,
-        }
-        if self.activity is not None:
-            self.activity.append(entry)
-
     @staticmethod
     def _settle(look: Look, number: int) -> None:
         """Let a suite, and its workflow run, be as its runs are."""
@@ -327,9 +283,6 @@ class Repository:
         for this in look.suites or ():
             if this["id"] == number:
                 this |= state | {"latest_check_runs_count": len(ends)}
-        for run in look.workflow_runs:
-            if run["check_suite_id"] == number:
-                run |= state
 
     # What the API says of it
 
@@ -342,15 +295,17 @@ class Repository:
         match parts:
             case []:
                 return {"full_name": self.name, "default_branch": self.default_branch}
-            case ["git" | "activity" | "contents" | "compare" | "branches" | "rules", *_]:
+            case ["git" | "contents" | "compare" | "branches" | "rules", *_] | ["commits"]:
                 return self._of_code(parts, query)
             case ["pulls"]:
                 return self._pulls(query)
             case ["pulls", number]:
                 found = [item for item in self.pull_requests if str(item["number"]) == number]
                 return self._shown(found[0], alone=True) if found else None
-            case ["commits" | "check-runs" | "actions", *_]:
-                return self._of_commit(parts, query)
+            case ["pulls", number, "files"]:
+                return self._files_of(self.pull_request(int(number)))
+            case ["commits" | "check-runs", *_]:
+                return self._of_commit(parts)
             case ["collaborators", login, "permission"]:
                 permission = self.permissions.get(login, "read")
                 return {"permission": permission, "user": {"login": login}}
@@ -367,8 +322,12 @@ class Repository:
                 return self._ref("/".join(branch))
             case ["git", "trees", sha] if sha in self.commits:
                 return self._tree(sha)
-            case ["activity"] if self.activity is not None:
-                return self._activity(query)
+            case ["commits"]:
+                until = query.get("until")
+                moment = datetime.fromisoformat(until) if until else None
+                start = self.resolve(query["sha"])
+                found = self.commits.newest(start, moment) if start else None
+                return [self.commits.shown(found)] if found else []
             case ["contents", *path]:
                 return self._content("/".join(path), self.resolve(query["ref"]))
             case ["compare", *span]:
@@ -380,20 +339,13 @@ class Repository:
                 return self.rules.get("/".join(branch), [])
         return None
 
-    def _of_commit(self, parts: Sequence[str], query: Mapping[str, str]) -> object:
+    def _of_commit(self, parts: Sequence[str]) -> object:
         """Return what is said of a commit and its checks."""
         match parts:
-            case ["commits", name]:
-                sha = self.resolve(name)
-                return sha and self.commits.shown(sha)
-            case ["commits", sha, "check-suites" | "check-runs" | "status" | "statuses" as kind]:
-                every = query.get("filter") == "all"
-                return self._checks(self.checks.get(sha, Look()), kind, every=every)
+            case ["commits", sha, "check-suites" | "check-runs" | "status" as kind]:
+                return self._checks(self.checks.get(sha, Look()), kind)
             case ["check-runs", number, "annotations"]:
                 return self._annotations(number)
-            case ["actions", "runs"]:
-                runs = self.checks.get(query.get("head_sha", ""), Look()).workflow_runs
-                return {"total_count": len(runs), "workflow_runs": runs}
         return None
 
     def write(self, parts: Sequence[str], body: Mapping[str, Any]) -> object:
@@ -418,19 +370,11 @@ class Repository:
 
     def _tree(self, sha: str) -> object:
         tree = self.commits[sha].tree
-        entries = [{"path": path, "mode": "100644", "type": "blob"} for path in sorted(tree)]
-        return {"sha": sha, "tree": entries, "truncated": False}
-
-    def _activity(self, query: Mapping[str, str]) -> object:
-        """Return the newest first. Without ``time_period`` it is a day's, as somebody found."""
-        days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-        since = self.clock() - timedelta(days=days[query.get("time_period", "day")])
-        ref = f"refs/heads/{query['ref'].removeprefix('refs/heads/')}"
-        return [
-            entry
-            for entry in reversed(self.activity or ())
-            if entry["ref"] == ref and datetime.fromisoformat(entry["timestamp"]) >= since
+        entries = [
+            {"path": path, "mode": "100644", "type": "blob", "sha": blob_sha(tree[path])}
+            for path in sorted(tree)
         ]
+        return {"sha": sha, "tree": entries, "truncated": False}
 
     def _content(self, path: str, sha: str | None) -> object:
         content = self.commits[sha].tree.get(path) if sha else None
@@ -458,10 +402,32 @@ class Repository:
         head = {"sha": self.branches.get(item["head"]["ref"], NO_COMMIT)} | item["head"]
         base = {"sha": self.branches.get(item["base"]["ref"], NO_COMMIT)} | item["base"]
         shown = {**item, "head": head, "base": base}
+        if item["state"] == "open" and alone:
+            shown["merge_commit_sha"] = self._test_merge(item, head["sha"], base["sha"])
         if alone:
             return shown | {"merged": item["merged_at"] is not None}
         del shown["merged_by"]
         return shown
+
+    def _test_merge(self, item: dict[str, Any], head: str, base: str) -> str | None:
+        """Return the commit in which GitHub tries the merge, made once for each pair; None if it
+        has conflicts.
+        """
+        pair = base, head
+        if NO_COMMIT in pair or self.commits.conflict(*pair):
+            return None
+        made = self._test_merges
+        if item["number"] in self.stale_merges:
+            return next(iter(made.values()), None)
+        if pair not in made:
+            made[pair] = self.commit(base, merging=head, message="Merge")
+        return made[pair]
+
+    def _files_of(self, item: dict[str, Any]) -> object:
+        """Return the files of a pull request: GitHub lists up to 3,000."""
+        head, base = self._shown(item)["head"]["sha"], self._shown(item)["base"]["sha"]
+        common = self.commits.merge_base(base, head)
+        return self.commits.files_between(common, head)[:3_000] if common else []
 
     def _branch(self, branch: str) -> object:
         tip = self.branches.get(branch)
@@ -486,15 +452,12 @@ class Repository:
         ]
 
     @staticmethod
-    def _checks(look: Look, kind: str, *, every: bool) -> object:
+    def _checks(look: Look, kind: str) -> object:
         if kind == "check-suites":
             suites = look.all_suites()
             return {"total_count": len(suites), "check_suites": suites}
         if kind == "check-runs":
-            runs = look.runs + look.earlier_runs if every else look.runs
-            return {"total_count": len(runs) + look.missing, "check_runs": runs}
-        if kind == "statuses":
-            return look.statuses[::-1]
+            return {"total_count": len(look.runs) + look.missing, "check_runs": look.runs}
         newest = look.newest_statuses()
         return {"total_count": len(newest), "statuses": newest}
 

@@ -1,16 +1,15 @@
 """GitHub's REST API over real HTTP, as far as the program asks for it.
 
 Paths, status codes, headers and fields follow docs.github.com/rest (API version 2022-11-28): ETags
-and the time on every answer, pages by number or by cursors in ``Link``, 403 with what the token
-lacks, 403 or 429 with ``Retry-After`` or ``X-RateLimit-Reset`` when a limit is used up. On GitHub
-Enterprise Server the same API lives below ``/api/v3``, which ``base_path`` stands for.
+and the time on every answer, pages by number, 403 with what the token lacks, 403 or 429 with
+``Retry-After`` or ``X-RateLimit-Reset`` when a limit is used up. On GitHub Enterprise Server the
+same API lives below ``/api/v3``, which ``base_path`` stands for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,25 +17,22 @@ from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.github.repository import Repository
 
 TOKEN = "ghs_standInTokenOfTheTests0000000000"
-_LISTS = ("check_suites", "check_runs", "statuses", "workflow_runs")
+_LISTS = ("check_suites", "check_runs", "statuses")
 _NEEDS = {
     "git": "contents: read",
-    "activity": "contents: read",
     "contents": "contents: read",
     "compare": "contents: read",
     "branches": "contents: read",
     "pulls": "pull-requests: read",
     "rules": "metadata: read",
-    "actions": "actions: read",
     "check-runs": "checks: read",
     "check-suites": "checks: read",
     "status": "statuses: read",
-    "statuses": "statuses: read",
     "commits": "contents: read",
     "collaborators": "metadata: read",
     "issues": "issues: write",
@@ -93,15 +89,11 @@ class GitHub(Repository):
         self.base_path = base_path
         self.others: dict[str, Repository] = {}
         """By name in lower case."""
-        self.words: dict[str, dict[str, str] | None] = {}
-        """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.missing_permissions: set[str] = set()
         """Such as ``checks: read``: calls that need one are refused."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self.lock = threading.RLock()
-        self.log_host = LogHost(self)
-        """Serves ``logs``; it is another host."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.github = self  # type: ignore[attr-defined]  # a field of ours
 
@@ -109,14 +101,12 @@ class GitHub(Repository):
         """Start to serve."""
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(0.02,), daemon=True).start()
-        self.log_host.open()
         return self
 
     def __exit__(self, *args: object) -> None:
         """Stop."""
         self._server.shutdown()
         self._server.server_close()
-        self.log_host.close()
 
     @property
     def url(self) -> str:
@@ -151,8 +141,6 @@ class GitHub(Repository):
 
     def respond(self, method: str, path: str, query: Mapping[str, str], body: Any) -> _Answer:
         """Return the right answer to a request of somebody with the token."""
-        if path == f"{self.base_path.removesuffix('/v3')}/graphql":
-            return self._graphql(body["variables"])
         match path.removeprefix(self.base_path).split("/"):
             case ["", "repos", owner, name, *parts]:
                 full_name = f"{owner}/{name}".lower()
@@ -167,26 +155,10 @@ class GitHub(Repository):
         if body is not None:
             data = repository.write(parts, body)
             return _Answer(201 if method == "POST" else 200, data, {}) if data else _NOT_FOUND
-        match parts:
-            case ["actions", "jobs", number, "logs"] if int(number) in repository.logs:
-                return _Answer(302, {}, {"Location": f"{self.log_host.url}/{number}?sig=s"})
         data = repository.answer(parts, query)
         if data is None:
             return _NOT_FOUND
-        return self._page(data, query, path, by_cursor=parts == ["activity"])
-
-    def _graphql(self, variables: Mapping[str, Any]) -> _Answer:
-        """Return titles and bodies by node ids, or how many approvals a branch's classic protection
-        requires.
-        """
-        if "ids" in variables:
-            nodes = [self.words.get(node_id) for node_id in variables["ids"]]
-            return _Answer(200, {"data": {"nodes": nodes}}, {})
-        full_name = f"{variables['owner']}/{variables['name']}".lower()
-        repository = self if full_name == self.name else self.others[full_name]
-        approvals = repository.approvals.get(variables["ref"].removeprefix("refs/heads/"))
-        rule = None if approvals is None else {"requiredApprovingReviewCount": approvals}
-        return _Answer(200, {"data": {"repository": {"ref": {"refUpdateRule": rule}}}}, {})
+        return self._page(data, query)
 
     def _refusal(self, parts: list[str], repository: Repository) -> _Answer | None:
         """Return why the token may not do this, if it may not."""
@@ -201,87 +173,17 @@ class GitHub(Repository):
         headers = {"X-Accepted-GitHub-Permissions": accepted, "X-RateLimit-Remaining": "4000"}
         return _Answer(403, {"message": "Resource not accessible by integration"}, headers)
 
-    def _page(
-        self, data: object, query: Mapping[str, str], path: str, *, by_cursor: bool
-    ) -> _Answer:
+    @staticmethod
+    def _page(data: object, query: Mapping[str, str]) -> _Answer:
         """Return the page of a list that is asked for, and the rest of the answer as it is."""
         size = min(int(query.get("per_page", 30)), 100)
         start = size * (int(query.get("page", 1)) - 1)
-        if by_cursor:  # page numbers are ignored
-            start = int(query.get("after", "0"))
-        headers = {}
         if isinstance(data, list):
-            if start + size < len(data) and by_cursor:
-                following = urlencode({**query, "after": str(start + size)})
-                headers = {"Link": f'<{self.url}{path}?{following}>; rel="next"'}
             data = data[start : start + size]
         elif isinstance(data, dict):
             cut = {name: data[name][start : start + size] for name in _LISTS if name in data}
             data = data | cut
-        return _Answer(200, data, headers)
-
-
-class LogHost:
-    """The host of logs, to which GitHub's API redirects."""
-
-    def __init__(self, repository: Repository) -> None:
-        self.repository = repository
-        self.asked: list[Mapping[str, str]] = []
-        """Headers of the requests that came."""
-        self._server: ThreadingHTTPServer | None = None
-        self._port = 0
-        self._silent: list[socket.socket] = []
-        """Nobody accepts what is sent to them."""
-
-    @property
-    def url(self) -> str:
-        """Its address, with a name that is not the API's."""
-        return f"http://localhost:{self._port}"
-
-    def open(self) -> None:
-        """Serve."""
-        server = self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _LogHandler)
-        self._port = server.server_port
-        server.log_host = self  # type: ignore[attr-defined]  # a field of ours
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        """Refuse every connection, as a network that blocks it."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-        while self._silent:
-            self._silent.pop().close()
-
-    def drop(self) -> None:
-        """Answer no packet, as a network that drops them: its queue of connections is full."""
-        self.close()
-        listening = socket.create_server(("127.0.0.1", self._port), backlog=0)
-        self._silent.append(listening)
-        for _ in range(2):
-            waiting = socket.socket()
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", self._port))
-            self._silent.append(waiting)
-
-
-class _LogHandler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        host = self.server.log_host  # type: ignore[attr-defined]  # a field of ours
-        assert isinstance(host, LogHost)
-        host.asked.append(dict(self.headers))
-        content = host.repository.logs.get(int(urlsplit(self.path).path[1:]))
-        if content is None or "Authorization" in self.headers:  # as Azure's storage
-            self.send_error(403)
-            return
-        self.send_response_only(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
-        """Keep the output of the tests clean."""
+        return _Answer(200, data, {})
 
 
 class _Handler(BaseHTTPRequestHandler):

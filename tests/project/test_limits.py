@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci import durations, errors, github_api, models
 from mogplex_ci.api import client, stream, transport
-from mogplex_ci.gates import artifact, baseline, checks
+from mogplex_ci.gates import artifact, before_start, checks
 from mogplex_ci.inputs import declared, values
 from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
@@ -16,7 +16,7 @@ from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import evidence, guards, repair, rights
+from mogplex_ci.step import evidence, guards, rights
 from tests.program import ROOT
 
 LIMITS, RELIABILITY, FAULTS = (
@@ -33,13 +33,13 @@ ROWS: dict[str, tuple[float, ...]] = {
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
     "report of failed checks": (
-        *(repair.REPORT_LIMIT, evidence.MAX_CHECKS, evidence.MAX_ANNOTATIONS),
-        *(evidence.LOG_LINES, evidence.EVIDENCE_SECONDS),
+        *(evidence.REPORT_LIMIT, evidence.MAX_CHECKS, checks.MAX_ANNOTATIONS),
+        checks.EXPLAIN_SECONDS,
     ),
     "prompt file": (declared.PROMPT_FILE_BYTES,),
     "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
-    "changed files": (github_api.MAX_COMPARED_FILES - 1,),
-    "reading, before a start": (baseline.BEFORE_SECONDS,),
+    "changed files": (github_api.MAX_COMPARED_FILES - 1, github_api.MAX_LISTED_FILES - 1),
+    "reading, before a start": (before_start.NOTE_SECONDS,),
     "wait for a required check": (checks.MISSING_SECONDS / 60,),
     "response of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,

@@ -79,7 +79,9 @@ def test_a_row_has_the_exit_code_of_its_error() -> None:
 def test_every_title_of_a_warning_is_in_the_list() -> None:
     titles = {
         node.args[0].value
-        for node in nodes("report/*.py", "step/*.py", "platforms/*.py", "commands/*.py")
+        for node in nodes(
+            "report/*.py", "step/*.py", "platforms/*.py", "commands/*.py", "gates/*.py"
+        )
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in ("warn", "_warn", "_warn_of_file")
         and isinstance(node.args[0], ast.Constant)

@@ -34,7 +34,7 @@ from urllib3.exceptions import (
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.proxy import Proxy, proxy_for
-from mogplex_ci.api.transport import Transport, _origin, failure_of, read_without_token
+from mogplex_ci.api.transport import Transport, _origin, failure_of
 from mogplex_ci.errors import (
     CertificateError,
     MogplexError,
@@ -492,44 +492,6 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(
     with peer(talk) as url, pytest.raises(UnreachableError) as raised:
         Client(url, TOKEN).repos(timeout=0.5)
     assert raised.value.may_have_worked
-
-
-@pytest.mark.parametrize(
-    ("reply", "status", "content"),
-    [
-        (answer(200, "x" * 200_000), 200, b"x" * 200_000),
-        (answer(404, "gone"), 404, b""),
-        (answer(302, "moved", location="/elsewhere"), 302, b""),
-    ],
-)
-def test_a_file_of_another_host_is_read_without_a_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: bytes, status: int, content: bytes
-) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    seen: list[str] = []
-    pieces: list[bytes] = []
-    with peer(answering(reply), seen) as url:
-        assert read_without_token(f"{url}/log", pieces.append, LONG) == status
-    assert b"".join(pieces) == content
-    assert [request.split()[:2] for request in seen] == [["GET", "/log"]]
-    assert "authorization" not in seen[0].lower()
-    assert max(map(len, pieces), default=0) <= 65_536
-
-
-def test_a_file_of_another_host_that_does_not_come_in_time_is_given_up() -> None:
-    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-    for talk in (dribble(b"", b"H"), dribble(head, b"1\r\n \r\n"), lambda _: time.sleep(LONG)):
-        with peer(talk) as url, pytest.raises(UnreachableError, match="did not respond in time"):
-            read_without_token(url, lambda _: None, 0.3)
-
-
-def test_a_file_behind_a_proxy_that_refuses_names_the_proxy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(ProxyFailedError, match=r"127\.0\.0\.1:9 of HTTPS_PROXY could"):
-        read_without_token("https://files.example/log", lambda _: None, LONG)
 
 
 def test_a_signal_ends_the_wait_for_an_answer() -> None:

@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Inspector, Sources, judge_run
+from mogplex_ci.gates import Case, judge_run, note
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.github import AGENT, TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import result, run, starting
+from tests.unit.report.events import result, run
 from tests.virtual_time import VirtualClock, VirtualTime
 
 BASE, BRANCH = "main", "mogplex/fix"
@@ -47,10 +47,6 @@ class VirtualGitHub(GitHub):
         """Let the run push its commit: a change of ``src/a.ts``, if not other files."""
         changes = {"src/a.ts": "changed"} if files is None else files
         self.push(branch, changes, **({"by": AGENT, "sha": HEAD} | fields))
-
-    def run_will_push(self, *paths: str) -> None:
-        """Let the run change these files."""
-        self.meanwhile = lambda: self.run_pushes(dict.fromkeys(paths, "changed"))
 
 
 def requires(*words: str, allowed: str = "", protected: str = "", checks: str = "") -> ActionInputs:
@@ -86,7 +82,7 @@ def judged(
     client: Client | None = None,
     **fields: Any,
 ) -> RunResult:
-    """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work
+    """Judge a run that this process started, ``joined`` or ``attached`` to; it was asked to work
     on ``branch``.
     """
 
@@ -100,24 +96,20 @@ def judged(
     service = Service(
         client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout, say=said.append
     )
-    inspector = Inspector(
-        wanted._replace(branch=branch), Sources(service, connect, Sanitizer(), **fields)
-    )
-    was_there = joined or attached
+    case = Case(wanted._replace(branch=branch), service, connect, Sanitizer(), **fields)
+    run = success.details.run
     try:
-        if api is not None and was_there:
+        if api is not None and joined:
             _happens(api)
         if not attached:
-            inspector.watch(starting())
-        if success.details.run is not None:
-            inspector.watch(
-                Started(success.details.run, "key", joined=was_there, owned=not attached)
-            )
+            note(case, success.details.repo)
+        if run is not None and (joined or attached):
+            case.joins(run)
         if api is not None:
             _happens(api)
-        return judge_run(success, inspector)
+        return judge_run(success, case)
     finally:
-        inspector.close()
+        case.close()
         if own_clock is not None:
             own_clock.leave()
 

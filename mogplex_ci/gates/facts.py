@@ -1,0 +1,168 @@
+"""Finds what a run has delivered, according to GitHub."""
+
+from mogplex_ci.errors import GitHubError, GitHubForbiddenError
+from mogplex_ci.gate_kinds import PULL_REQUEST
+from mogplex_ci.gates.case import Case
+from mogplex_ci.gates.changes import find_changes, has_changed
+from mogplex_ci.github_api import PullRequest
+from mogplex_ci.models import Run
+from mogplex_ci.run.delivery import Delivery
+from mogplex_ci.run.result import RunDetails
+
+_MERGE_QUEUE = "github-merge-queue[bot]"
+
+
+def find(case: Case, details: RunDetails) -> None:
+    """Find the delivery of a run that has succeeded. If GitHub does not show it, the case has the
+    error.
+
+    Raises:
+        StopRequested: a stop signal came.
+    """
+    case.begin(details)
+    case.connect(details.repo)
+    run = details.run
+    branch = details.branch.text if details.branch else None
+    if case.github is None or run is None or branch is None:
+        case.branch = branch
+        case.commit = details.commit
+        return
+    try:
+        _use_branch(case, run, branch)
+        _use_base(case, run)
+        case.commit = case.tip(branch)
+        case.found_at = case.service.now
+        read_pull_requests(case)
+        if case.commit is None:
+            _find_deleted(case)
+        if case.branch_before is None:
+            # Of an existing branch, as it was before the run of an earlier attempt.
+            case.branch_before = case.newest_commit_before_run(case.commit) if case.commit else ""
+        look_at_base(case)
+    except GitHubError as error:
+        case.error = error
+
+
+def _use_branch(case: Case, run: Run, branch: str) -> None:
+    """Note which branch the run used: another one than it was asked to use is new."""
+    is_new = branch != case.inputs.branch or run.creates_branch
+    if branch != case.branch:
+        case.branch_before = None
+    if case.branch_before is None and is_new:
+        case.branch_before = ""
+    case.branch = branch
+
+
+def _use_base(case: Case, run: Run) -> None:
+    """Use the base that the service reports, unless the inputs name one; else the default branch,
+    which is already noted unless the run was not started here.
+    """
+    told = run.base_branch if case.inputs.base_branch is None else None
+    repo = case.details.repo
+    if told is None and not case.base and repo is not None:
+        told = repo.default_branch
+    if told is not None and told.text != case.base:
+        case.base = told.text
+        case.base_before = None
+        case.required = None
+
+
+def look_at_base(case: Case) -> None:
+    """Compare the commit with the base's tip as it is now."""
+    if not case.base:
+        remedy = "Set base-branch to an existing branch."
+        raise GitHubError("GitHub does not have the base branch", remedy=remedy)
+    case.base_now = case.tip(case.base) or case.base_before or ""
+    try:
+        case.changes_found = find_changes(case)
+    except GitHubError as error:
+        case.changes_found = error
+
+
+def read_pull_requests(case: Case) -> None:
+    """Read the pull requests of the branch, and choose the one to pass on."""
+    branch = case.branch or ""
+    try:
+        listed = case.ask(lambda github: github.pull_requests_of(branch))
+    except GitHubForbiddenError as error:
+        if PULL_REQUEST.name in case.inputs.gates:
+            raise
+        case.pull_requests_error = error  # the other gates can do without them
+        return
+    case.pull_requests = [item for item in listed if item.is_own and item.branch == branch]
+    _choose_pull_request(case)
+
+
+def _choose_pull_request(case: Case) -> None:
+    """Choose the pull request that would merge the commit into the base, or has well merged it."""
+    case.pull_request = None
+    case.merger = ""
+    for item in case.pull_requests:
+        if (item.base, item.commit) != (case.base, case.commit):
+            continue
+        if item.is_open or _is_merged_well(case, item):
+            case.pull_request = item
+            return
+
+
+def _is_merged_well(case: Case, item: PullRequest) -> bool:
+    """Return whether someone else merged it than who opened it, and no app but the merge queue."""
+    if item.merged_at is None:
+        return False
+    by = case.ask(lambda github: github.pull_request(item.number)).merged_by
+    is_app = by.endswith("[bot]") and by != _MERGE_QUEUE
+    if by and by != item.opened_by and not is_app:
+        return True
+    case.merger = by or "an unknown account"
+    return False
+
+
+def _find_deleted(case: Case) -> None:
+    """Find the commit of a branch that was merged and deleted since the first run was started."""
+    for item in case.pull_requests:
+        if item.merged_at is not None and item.merged_at >= case.started_at:
+            case.commit = item.commit
+            _choose_pull_request(case)
+            return
+
+
+def warn_of_history(case: Case) -> None:
+    """Warn of commits that the branch has lost, and of those of the base that were not judged.
+
+    Raises:
+        GitHubError: GitHub does not show it.
+    """
+    before = case.branch_before
+    if not case.has_commit() or case.commit is None:
+        return
+    if before and case.compare(before, case.commit).behind_by > 0:
+        case.warn("Branch", f"{case.branch} lacks commits that it had before the run")
+    start = case.base_at_start()
+    if case.base_now == start or not start:
+        return
+    with_base = case.compare(case.base_now, case.commit)
+    if with_base.ahead_by == 0 or with_base.merge_base == start:
+        return
+    if case.compare(start, with_base.merge_base).ahead_by > 0:
+        case.warn(
+            "Base",
+            f"{case.base} moved during the run, and the branch holds what came in, which was not judged",
+        )
+
+
+def delivery_of(case: Case) -> Delivery | None:
+    """Return the delivery according to GitHub; None if GitHub cannot be queried."""
+    if case.github is None:
+        return None
+    try:
+        changed: bool | None = has_changed(case)
+    except GitHubError:
+        changed = None
+    return Delivery(
+        branch=case.branch,
+        base=case.base,
+        commit=case.commit,
+        changed=changed,
+        pull_request_url=None if case.pull_request is None else case.pull_request.url,
+        tells_pull_request=case.error is None and case.pull_requests_error is None,
+    )
