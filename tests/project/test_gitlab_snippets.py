@@ -8,6 +8,7 @@ Each rule is tried on what it is for: the last test puts a fault back and reads 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -150,8 +151,13 @@ def pipelines() -> list[Block]:
 
 
 def jobs(page: str, code: str) -> Iterator[Job]:
-    """Yield the jobs of a pipeline that run the program, and those beside an include."""
-    for document in yaml.safe_load_all(code):
+    """Yield the jobs of a pipeline that run the program, and those beside an include: of a child
+    pipeline that a job writes, too.
+    """
+    for child in re.findall(r"<<EOF\n(.*?)\n *EOF\n", code, re.DOTALL):
+        for job in jobs(page, textwrap.dedent(child).replace("\\$", "$")):
+            yield Job(page, {**job.keywords, "rules": []})  # only its parent starts it
+    for document in yaml.safe_load_all(re.sub(r"<<EOF\n.*?\n *EOF\n", "\n", code, flags=re.DOTALL)):
         if not isinstance(document, dict) or "jobs" in document:
             continue
         for name, own in document.items():
