@@ -8,26 +8,16 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# What is locked, as it is: pip resolves nothing, and runs no package's own build script. What is never loaded goes: what of
-# cffi only serves to build C code, what libraries test themselves with, what guesses a charset for requests
-# (`api/transport.py` does not load it), and of OpenTelemetry and protobuf all that no trace needs: metrics, logs, profiles,
-# gRPC's messages, JSON and types for checkers.
+# What is locked, as it is: pip resolves nothing, and runs no package's own build script. What is never loaded goes: what
+# libraries test themselves with, and what guesses a charset for requests (`api/transport.py` does not load it).
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
  && pip --python /app/bin/python check \
- && pip --python /app/bin/python uninstall --quiet --yes charset-normalizer googleapis-common-protos pycparser \
+ && pip --python /app/bin/python uninstall --quiet --yes charset-normalizer \
  && packages=$(echo /app/lib/python3*/site-packages) \
- && protobuf=$packages/google/protobuf otel=$packages/opentelemetry \
- && rm -r "$packages/cffi" "$packages"/*/tests "$packages/jsonschema/benchmarks" \
-      "$protobuf/compiler" "$protobuf/json_format.py" "$protobuf/testdata" "$protobuf/util" "$protobuf"/*_pb2.py \
-      "$otel/exporter/otlp/proto/http/_log_exporter" "$otel/exporter/otlp/proto/http/metric_exporter" \
-      "$otel/proto/logs" "$otel/proto/metrics" "$otel/proto/profiles" "$otel/proto/collector/logs" \
-      "$otel/proto/collector/metrics" "$otel/proto/collector/profiles" \
-      "$otel/sdk/_configuration" "$otel/sdk/_logs" "$otel/sdk/metrics" "$otel/semconv/metrics" "$otel/semconv/trace" \
- && find "$otel/semconv/_incubating" -name '*_*.py' -not -name '__init__.py' -not -name 'otel_*' -delete \
- && find "$otel" "$packages/google" -name '*.pyi' -delete \
+ && rm -r "$packages"/*/tests "$packages/jsonschema/benchmarks" \
  && python -m compileall -q -f --invalidation-mode unchecked-hash /app/lib \
  && find /app -exec touch --no-dereference --date 2025-01-01 {} +
 

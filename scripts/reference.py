@@ -135,9 +135,9 @@ def _page() -> str:
         if name not in outputs:
             sys.exit(f"Describe the output {name} under `outputs` in action.yml, then try again.")
     return _PAGE.format(
-        early=enumeration(
-            [f"`{name}`" for name, row in OUTPUTS.items() if getattr(row, "early", False)]
-        ).replace(" or ", " and "),
+        early=enumeration([f"`{output.name}`" for output in OUTPUTS if output.early]).replace(
+            " or ", " and "
+        ),
         no_variable=enumeration(
             [f"`{name}`" for name in OUTPUT_NAMES if name not in ALSO_VARIABLES]
         ).replace(" or ", " and "),

@@ -4,12 +4,15 @@ misbehaves if a test wants that.
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
+from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.waits import LONG
@@ -159,7 +162,21 @@ class Collector:
 
     def _only(self) -> Any:
         (request,) = self.received
-        return ExportTraceServiceRequest.FromString(request.body)
+        return ParseDict(_with_base64(json.loads(request.body)), ExportTraceServiceRequest())
+
+
+def _with_base64(value: Any) -> Any:
+    """Return OTLP's JSON as protobuf's: it writes ids in base64, and OTLP in hexadecimal."""
+    if isinstance(value, list):
+        return [_with_base64(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: b64encode(bytes.fromhex(item)).decode()
+        if name in ("traceId", "spanId", "parentSpanId")
+        else _with_base64(item)
+        for name, item in value.items()
+    }
 
 
 def _plain(attributes: Any) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _load() -> None:
     for module in pkgutil.walk_packages(package.__path__, "mogplex_ci."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("jinja2", "requests", "yaml"):
+    for name in ("markdown_it", "requests", "yaml"):
         importlib.import_module(name)
     gc.freeze()
 

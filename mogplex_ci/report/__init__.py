@@ -11,7 +11,7 @@ from mogplex_ci.workspace import discard
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mogplex_ci.report.facts import RunFacts, StepFacts
+    from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.plan import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Sanitizer
@@ -32,10 +32,7 @@ class Report:
     def on(self, update: Update) -> None:
         """Report an update of the run."""
 
-    def end_run(self, run: RunFacts) -> None:
-        """Report how the run ended."""
-
-    def end(self, step: StepFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Report how the step ended; called once, also when it has no run."""
 
 

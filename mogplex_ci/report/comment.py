@@ -19,13 +19,11 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
-from mogplex_ci.report.blocks import Outcome
 from mogplex_ci.report.delivered import faults_line
-from mogplex_ci.report.facts import StepFacts
-from mogplex_ci.report.markdown import markdown_of, outcome_line
-from mogplex_ci.report.story import Reader, story_of_run, told_to
+from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.story import COMMENT, coloured_mark, outcome_words, report_of
 from mogplex_ci.run.updates import NextRound, Started, Update
-from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -129,8 +127,11 @@ class CommentReport(Report):
         platform: Platform,
         stop: Stop,
         warn: Callable[[SafeText], None],
+        task: CleanText,
     ) -> None:
+        """``task`` is the task's first line."""
         self.comment = comment
+        self.task = Markdown.code(task)
         self.safe = safe
         self.link = job_link(safe, platform.job_url)
         self.stop = stop
@@ -153,20 +154,19 @@ class CommentReport(Report):
         if isinstance(update, Started):
             self.run_id = update.run.id
             if not self.stop.requested:  # its seconds are for the cancel, and ``end`` comes soon
-                self._write(Markdown.of("{}{}\n", self.said, self.link))
+                self._write(Markdown.of("{}\n\n{}{}\n", self.task, self.said, self.link))
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Write in the comment how the run ended. Nothing is written if there was no run."""
-        run = step.run
-        if not self.run_id or run is None or run.work is None:
+        if not self.run_id or facts.work is None:
             return
-        blocks = told_to(Reader.COMMENT, story_of_run(run, self.safe))
-        parts: list[Markdown] = []
-        for block in blocks:
-            if isinstance(block, Outcome):
-                parts.append(Markdown.of("{}{}\n", outcome_line(block, self.safe), self.link))
-        rest = [block for block in blocks if not isinstance(block, Outcome)]
-        parts.append(markdown_of(rest, self.safe, limit=COMMENT_LIMIT))
+        parts = [
+            Markdown.of("{}\n", self.task),
+            Markdown.of(
+                "{} {}{}\n", coloured_mark(facts), outcome_words(facts, self.safe), self.link
+            ),
+            report_of(COMMENT, facts, self.safe, limit=COMMENT_LIMIT),
+        ]
         self._write(Markdown.joined("\n", parts))
 
     def _write(self, text: Markdown) -> None:

@@ -42,6 +42,11 @@ class GateFacts(NamedTuple):
         """One character for passed or not."""
         return text.mark(good=self.passed)
 
+    def rejection(self, safe: Sanitizer) -> SafeText:
+        """Return all of it in one line, with the first items."""
+        found = safe.sentence(self.name, ": ", self.with_items(safe))
+        return safe.sentence(found, *text.behind(". ", self.remedy))
+
     def with_items(self, safe: Sanitizer) -> SafeText:
         """Return the finding, with the first items."""
         if not self.items:

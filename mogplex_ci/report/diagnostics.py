@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from mogplex_ci.report.facts import StepFacts
+    from mogplex_ci.report.facts import Facts
 
 _SHOWN_ELSEWHERE: Final = ("events", "additions", "log", "run", "repo")
 """Fields of updates that the log and the files have."""
@@ -77,9 +77,9 @@ class Diagnostics(Report):
         self._log(type(update).__name__, **fields)
         self._tell_failure()
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Log how the step ended."""
-        self._log("end", result=step.ending.result)
+        self._log("end", result=facts.ending.result)
         self._tell_failure()
 
     def info(self, line: SafeText) -> None:

@@ -1,8 +1,8 @@
-"""The final facts of a step and of its run, assembled once: log, summary, files, HTML
-report and outputs read them.
+"""The final facts of a step and of its run, assembled once: log, summary, comment, page, files and
+outputs read them.
 
 They are in groups, each with the function that makes it: how it ended, the request, the run and its
-work, its results (``report/delivered.py``), and the times. All values may be printed or written:
+work, and its results (``report/delivered.py``). All values may be printed or written:
 text is sanitized, and anything but a plain id, branch or URL is None.
 """
 
@@ -11,7 +11,6 @@ text is sanitized, and anything but a plain id, branch or URL is None.
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
@@ -21,13 +20,11 @@ from mogplex_ci.models import Repo
 from mogplex_ci.outputs import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.report import text
-from mogplex_ci.report.blocks import Command
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.still_running import state_and_advice
-from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
-from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, timestamp
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import event_text
 
@@ -40,7 +37,7 @@ _ROOM_FOR_MARK: Final = 100
 
 
 class EndingFacts(NamedTuple):
-    """How a step or a run ended."""
+    """How a step ended."""
 
     result: Result
     exit_code: int
@@ -63,8 +60,6 @@ class EndingFacts(NamedTuple):
     """Seconds since the start of the step."""
     requests: int
     """Requests sent to the API."""
-    may_go_on: bool
-    """Whether the run may still be running."""
 
     @property
     def mark(self) -> LiteralString:
@@ -120,21 +115,8 @@ class Work(NamedTuple):
     """Digest of the event's words, if ``include-event`` put them into the prompt."""
 
 
-class Times(NamedTuple):
-    """When things happened, and how many."""
-
-    started: SafeText | None
-    """Time of the run's first event."""
-    events: int
-    events_missing: bool
-    """Whether the service has events that could not be read."""
-    spans: tuple[PhaseSpan, ...]
-    tools: tuple[ToolUse, ...]
-    timeline: Timeline
-
-
-class RunFacts(NamedTuple):
-    """A run that is over."""
+class Facts(NamedTuple):
+    """A step that is over, and its run."""
 
     ending: EndingFacts
     task: Task
@@ -143,8 +125,12 @@ class RunFacts(NamedTuple):
     work: Work | None
     """None when no run was started."""
     delivered: Delivered
-    times: Times
-    next_steps: tuple[Command, ...]
+    timeline: Timeline
+    """That of the run; empty if there was none."""
+    check_command: SafeText | None
+    """Shows the run in a shell; None if there is none, or in a dry run."""
+    cancel_command: SafeText | None
+    """Cancels it; None unless it may still be running."""
     artifact_file: SafeText | None
     """Relative to the workspace; None when no artifact was written."""
 
@@ -152,57 +138,55 @@ class RunFacts(NamedTuple):
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
         """
-        if self.task.dry_run:
-            return None
-        return url
-
-
-class StepFacts(NamedTuple):
-    """A step that is over, and its run."""
-
-    ending: EndingFacts
-    task: Task
-    run: RunFacts | None
-    """None if it ended before it had one."""
+        return None if self.task.dry_run else url
 
 
 def facts_of(
-    result: RunResult, safe: Sanitizer, platform: Platform, plan: Plan, seconds: float
-) -> RunFacts:
-    """Return the facts of a run; ``seconds`` is the time since the start of the step."""
-    inputs = plan.inputs
+    result: RunResult,
+    safe: Sanitizer,
+    platform: Platform,
+    inputs: ActionInputs | None,
+    seconds: float,
+) -> Facts:
+    """Return the facts of a step that ended after ``seconds``. ``inputs`` is None if they could not
+    be read.
+    """
     details = result.details
-    delivered = delivered_of(
-        details, safe, platform.github_servers, is_dry_run=bool(inputs.dry_run)
-    )
+    is_dry_run = inputs is not None and bool(inputs.dry_run)
     artifact_file = None
-    if inputs.output_dir is not None and details.artifact is not None:
+    if inputs is not None and inputs.output_dir is not None and details.artifact is not None:
         artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
-    is_found_again = _is_found_again(details, platform, inputs)
-    return RunFacts(
-        ending=ending_facts(
-            result.ending, details, seconds, safe, inputs, is_found_again=is_found_again
-        ),
-        task=task_of(inputs, details.repo, safe, platform),
+    check = None
+    cancel = None
+    if details.run is not None and inputs is not None and not is_dry_run:
+        check = text.command_line("runs get {}", details.run.id, inputs.base_url, safe)
+        if details.goes_on:
+            cancel = text.command_line(text.CANCEL, details.run.id, inputs.base_url, safe)
+    return Facts(
+        ending=_ending(result, seconds, safe, platform, inputs),
+        task=_task(inputs, details.repo, safe, platform),
         key=safe.key(details.last_key),
-        work=_work_of(details, safe, platform, inputs),
-        delivered=delivered,
-        times=_times_of(details.timeline),
-        next_steps=tuple(_next_steps(details, safe, inputs)),
+        work=_work(details, safe, platform, inputs),
+        delivered=delivered_of(details, safe, platform.github_servers, is_dry_run=is_dry_run),
+        timeline=details.timeline,
+        check_command=check,
+        cancel_command=cancel,
         artifact_file=artifact_file,
     )
 
 
-def event_digest(inputs: ActionInputs, platform: Platform) -> str | None:
+def _event_digest(inputs: ActionInputs | None, platform: Platform) -> str | None:
     """Return the digest of the event's words, if ``include-event`` put them into the prompt."""
-    words = platform.cause.words() if inputs.include_event else ()
+    if inputs is None or not inputs.include_event:
+        return None
+    words = platform.cause.words()
     return hashlib.sha256(event_text(words).encode()).hexdigest() if words else None
 
 
-def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:
+def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs | None) -> bool:
     """Whether a re-run of the job follows the same run."""
     has_run = details.run is not None or details.last_key
-    if not has_run or inputs.dry_run or inputs.on_rerun == "new":
+    if inputs is None or not has_run or inputs.dry_run or inputs.on_rerun == "new":
         return False
     if details.rounds:  # the key of a later round names the attempt
         return False
@@ -211,18 +195,15 @@ def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInput
     return platform.identity() is not None and not platform.own_try
 
 
-def ending_facts(
-    ending: Ending,
-    details: RunDetails,
+def _ending(
+    result: RunResult,
     seconds: float,
     safe: Sanitizer,
-    inputs: ActionInputs | None = None,
-    *,
-    is_found_again: bool = False,
+    platform: Platform,
+    inputs: ActionInputs | None,
 ) -> EndingFacts:
-    """Return how a run ended after ``seconds``, or a step, whose ``details`` have no run, without
-    ``inputs``. ``is_found_again``: a re-run of the job follows the run.
-    """
+    ending, details = result.ending, result.details
+    is_found_again = _is_found_again(details, platform, inputs)
     remedy = state_and_advice(ending, details, safe, inputs, is_found_again=is_found_again)
     return EndingFacts(
         result=ending.result,
@@ -237,7 +218,6 @@ def ending_facts(
         problems=tuple(text.problem(safe, fault) for fault in ending.problems),
         duration=round(seconds, 3),
         requests=details.requests_sent,
-        may_go_on=details.may_go_on,
     )
 
 
@@ -283,7 +263,7 @@ def _full_stop(words: str) -> LiteralString:
     return "" if words.endswith((".", "!", "?", "…")) else "."
 
 
-def task_of(
+def _task(
     inputs: ActionInputs | None, repo: Repo | None, safe: Sanitizer, platform: Platform
 ) -> Task:
     """Return the request. ``inputs`` is None if they could not be read, ``repo`` if it was not
@@ -328,8 +308,8 @@ def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
     return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 
 
-def _work_of(
-    details: RunDetails, safe: Sanitizer, platform: Platform, inputs: ActionInputs
+def _work(
+    details: RunDetails, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
 ) -> Work | None:
     """Return the known facts about the run at the service."""
     run = details.run
@@ -339,7 +319,7 @@ def _work_of(
     preview_url = None
     if run.is_paused and timeline.checkpoint is not None:
         preview_url = safe.url(timeline.checkpoint.preview_url)
-    if preview_url is not None and inputs.dry_run:
+    if preview_url is not None and inputs is not None and inputs.dry_run:
         preview_url = safe.url(_NO_PREVIEW)
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
     return Work(
@@ -352,26 +332,5 @@ def _work_of(
         cancelled_by_step=details.cancelled_by_step,
         preview_url=preview_url,
         message=said or None,
-        event_sha256=safe.identifier(event_digest(inputs, platform)),
+        event_sha256=safe.identifier(_event_digest(inputs, platform)),
     )
-
-
-def _times_of(timeline: Timeline) -> Times:
-    return Times(
-        started=timestamp(timeline.started) if timeline.started else None,
-        events=timeline.event_count,
-        events_missing=timeline.is_incomplete,
-        spans=tuple(timeline.spans()),
-        tools=tuple(timeline.tools()),
-        timeline=timeline,
-    )
-
-
-def _next_steps(details: RunDetails, safe: Sanitizer, inputs: ActionInputs) -> Iterator[Command]:
-    """Yield how to check or cancel the run. No service knows the run of a dry run."""
-    if details.run is None or inputs.dry_run:
-        return
-    run_id, url = details.run.id, inputs.base_url
-    yield Command("check the run", text.command_line("runs get {}", run_id, url, safe))
-    if details.goes_on:
-        yield Command("cancel the run", text.command_line(text.CANCEL, run_id, url, safe))

@@ -7,8 +7,8 @@ from typing import Final
 
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.report import FileReport
-from mogplex_ci.report.facts import RunFacts, StepFacts
-from mogplex_ci.report.outputs import result_of_run, result_of_step
+from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.outputs import result_of
 from mogplex_ci.run.agent_text import Message, begins_message
 from mogplex_ci.run.updates import Ended, EventsArrived, Started, Update
 from mogplex_ci.sanitize import Sanitizer
@@ -113,12 +113,12 @@ class EventsFile(FileReport):
                 self._write(self._lines.end(is_complete=update.message_is_complete))
                 self._run = update.run
 
-    def end_run(self, run: RunFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Append the rest of the run's events, and how the step ended."""
         self._write(self._lines.end(is_complete=False))
-        if self._run is not None and run.work is not None:
-            ended = {"result": run.ending.result, "errorCode": run.ending.error_code}
-            status = str(run.work.status or self._run.status)
+        if self._run is not None and facts.work is not None:
+            ended = {"result": facts.ending.result, "errorCode": facts.ending.error_code}
+            status = str(facts.work.status or self._run.status)
             self._write([self._end_of(self._run, status, ended)])
 
     def _end_of(self, run: Run, status: str, ended: Mapping[str, str | None] = {}) -> str:
@@ -139,12 +139,9 @@ class EventsFile(FileReport):
 class ResultFile(FileReport):
     """How the step ended as JSON, by ``schemas/result.schema.json``."""
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Write the file."""
-        if step.run is None:
-            write_json(self._path, result_of_step(step, self._safe))
-        else:
-            write_json(self._path, result_of_run(step.run, self._safe))
+        write_json(self._path, result_of(facts, self._safe))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -155,9 +152,10 @@ def write_json(path: Path, value: object) -> None:
 class ArtifactFile(FileReport):
     """The artifact that was asked for, as JSON."""
 
-    def end(self, step: StepFacts) -> None:
+    def end(self, facts: Facts) -> None:
         """Write the file, if there is an artifact."""
-        if step.run is None or step.run.delivered.artifact is None:
+        artifact = facts.delivered.artifact
+        if artifact is None:
             discard(self._path)
         else:
-            write_json(self._path, json.loads(step.run.delivered.artifact))
+            write_json(self._path, json.loads(artifact))

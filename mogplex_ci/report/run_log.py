@@ -1,6 +1,6 @@
 """The log of one run: lines, details folded into groups, and annotations for problems."""
 
-from typing import TYPE_CHECKING, Final, LiteralString, assert_never
+from typing import Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.inputs.read import ActionInputs
@@ -12,9 +12,6 @@ from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Part, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.facts import RunFacts
 
 INSTALL_LOG_LINES: Final = 50
 """Last lines of the log of an installation that are shown."""
@@ -54,18 +51,14 @@ class RunLog:
         else:
             assert_never(update)
 
-    def end(self, run: "RunFacts") -> None:
-        """Log how the run ended, and the next steps."""
+    def end(self) -> None:
+        """Write the calls that have not ended."""
         self._events.write_open_calls()
-        # Not before the first request.
-        from mogplex_ci.report.blocks import Link
-        from mogplex_ci.report.end_log import write_blocks
-        from mogplex_ci.report.story import Reader, story_of_run, told_to
 
-        blocks = told_to(Reader.LOG, story_of_run(run, self._safe))
-        if self._asks is not None:  # the preview was shown with the question
-            blocks = [block for block in blocks if not isinstance(block, Link)]
-        write_blocks(self._lines, blocks)
+    @property
+    def has_shown_preview(self) -> bool:
+        """Whether the preview was shown with the question of the pause that the run is in."""
+        return self._asks is not None
 
     def _on_start(self, update: u.StartUpdate) -> None:
         match update:

@@ -1,290 +1,283 @@
-"""The story of a step and of its run: a function for each matter makes blocks of the
-facts, and log, summary, comment and page render them.
+"""The parts of a report in Markdown: a function for each. The summary and the comment are tuples of
+them; the page shows each as HTML.
 
-``LEFT_OUT`` lists the matters that a report omits. A fact for all reports is a field of
-``report/facts.py`` and a line in the function of its matter here.
+Words of others stand raw in a fence or a code span: the runner masks a secret of another step in
+them, which it would not know once a character of it is written as a reference.
 """
 
-# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
-# every start.
-
+import re
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from typing import Final, LiteralString
 
-from mogplex_ci.platforms.base import PROGRAM, Level
-from mogplex_ci.report import blocks as b
-from mogplex_ci.report import text
-from mogplex_ci.report.delivered import ARTIFACT_LIMIT, Delivered
-from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts, Task
+from mogplex_ci.report.delivered import GateFacts
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, duration, timestamp
+from mogplex_ci.untrusted import Untrusted
+
+Part = Callable[[Facts, Sanitizer, int], Markdown]
+"""A part: of a step, made by a sanitizer, with so many characters for each text of others. Empty if
+there is nothing to say.
+"""
+_ROOM: Final = (20_000, 4_000, 1_000, 200)
+"""Characters for each text of others, from the most to the least: cut text says how much is
+missing.
+"""
+_CHARACTERS_OF_ITEM: Final = 100
+"""Room that one item of a gate takes."""
+_COLOURED: Final[dict[str, LiteralString]] = {"✔": "✅", "✘": "❌", "⏸": "⏸️", "→": "➡️"}
+"""Marks of a title that can be told apart from afar."""
+_NOTHING: Final = Markdown.of("")
 
 
-class Matter(StrEnum):
-    """The subject of a part of the story, in order."""
-
-    TASK = "task"
-    OUTCOME = "outcome"
-    FAILURE = "failure"
-    PREVIEW = "preview"
-    ROUNDS = "rounds"
-    GATES = "gates"
-    LAST_WORDS = "last words"
-    ARTIFACT = "artifact"
-    NEXT_STEPS = "next steps"
-    IDENTIFIERS = "identifiers"
+def report_of(parts: Sequence[Part], step: Facts, safe: Sanitizer, *, limit: int) -> Markdown:
+    """Return the parts as Markdown of up to ``limit`` bytes, or as few as there can be."""
+    report = _NOTHING
+    for room in _ROOM:
+        told = [part(step, safe, room) for part in parts]
+        report = Markdown.joined("\n", [part for part in told if part])
+        if len(report.encode()) <= limit:
+            break
+    return report
 
 
-class Reader(StrEnum):
-    """A report that renders the story."""
-
-    LOG = "log"
-    SUMMARY = "summary"
-    COMMENT = "comment"
-    PAGE = "page"
+def heading(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+    """Return the task's first line as the title."""
+    return Markdown.of("## {} {}\n", coloured_mark(step), Markdown.plain(step.task.title))
 
 
-LEFT_OUT: Final[dict[Reader, frozenset[Matter]]] = {
-    # The log already has the agent's words and actions, and every gate's finding.
-    Reader.LOG: frozenset(
-        {
-            Matter.TASK,
-            Matter.LAST_WORDS,
-            Matter.IDENTIFIERS,
-        }
-    ),
-    Reader.SUMMARY: frozenset({Matter.ARTIFACT}),
-    # People come by for the outcome; the job's log is one link away.
-    Reader.COMMENT: frozenset(
-        {
-            Matter.TASK,
-            Matter.ARTIFACT,
-            Matter.NEXT_STEPS,
-            Matter.IDENTIFIERS,
-        }
-    ),
-    # The page has a header of its own.
-    Reader.PAGE: frozenset(
-        {
-            Matter.TASK,
-            Matter.OUTCOME,
-            Matter.ARTIFACT,
-        }
-    ),
-}
-Story = Sequence[tuple[Matter, b.Block]]
+def coloured_mark(step: Facts) -> Markdown:
+    """Return a mark in colour that says how the step ended."""
+    return Markdown.of(_COLOURED[step.ending.mark])
 
 
-def story_of_run(run: RunFacts, safe: Sanitizer) -> Story:
-    """Return the story of one run."""
-    matters: tuple[tuple[Matter, Callable[[RunFacts, Sanitizer], Iterator[b.Block]]], ...] = (
-        (Matter.TASK, lambda run, _: _task(run.ending, run.task)),
-        (Matter.OUTCOME, _outcome),
-        (Matter.FAILURE, lambda run, _: _failure(run.ending)),
-        (Matter.PREVIEW, _preview),
-        (Matter.ROUNDS, _rounds),
-        (Matter.GATES, _gates),
-        (Matter.LAST_WORDS, _last_words),
-        (Matter.ARTIFACT, _artifact),
-        (Matter.NEXT_STEPS, _next_steps),
-        (Matter.IDENTIFIERS, _identifiers),
-    )
-    return [(matter, block) for matter, tell in matters for block in tell(run, safe)]
+def dry_run(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+    """Return that nothing was sent, in a dry run."""
+    return Markdown.of("{}\n", step.task.dry_run) if step.task.dry_run else _NOTHING
 
 
-def story_of_step(step: StepFacts, safe: Sanitizer) -> Story:
-    """Return the story of a step that ended before it had a run; none if it has one, whose story is
-    complete.
-    """
+def outcome(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+    """Return how the step ended, the pull request and the branch, in one line."""
+    return Markdown.joined("", [outcome_words(step, safe), Markdown.of("\n")])
+
+
+def outcome_words(step: Facts, safe: Sanitizer) -> Markdown:
+    """Return the same without a line feed."""
+    took = duration(step.ending.duration)
+    ended = Markdown.of("**{}** after {}", safe.line(step.ending.headline), took)
+    return Markdown.joined(" · ", [ended, *_delivery(step, safe)])
+
+
+def failure(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+    """Return why the step failed; of a rejected run the findings of its gates say that."""
     ending = step.ending
-    if step.run is not None:
-        return []
-    outcome = b.Outcome(ending.mark, safe.line(ending.headline), duration(ending.duration), [], [])
-    story: list[tuple[Matter, b.Block]] = []
-    story += [(Matter.TASK, block) for block in _task(ending, step.task)]
-    story.append((Matter.OUTCOME, outcome))
-    story += [(Matter.FAILURE, block) for block in _failure(ending)]
-    rows = _known({"Repository": step.task.repo, "Attempt": step.task.attempt})
-    if rows:
-        story.append((Matter.IDENTIFIERS, b.Table("Ids and counts", rows)))
-    return story
-
-
-def told_to(reader: Reader, story: Story) -> list[b.Block]:
-    """Return the blocks of a story that a report renders."""
-    return [block for matter, block in story if matter not in LEFT_OUT[reader]]
-
-
-def _task(ending: EndingFacts, task: Task) -> Iterator[b.Block]:
-    yield b.Heading(ending.mark, task.title)
-    if task.dry_run:
-        yield b.Sentence(task.dry_run)
-
-
-def _outcome(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    ending = run.ending
-    figures: list[SafeText] = []
-    if run.work is not None:
-        figures = [count(run.times.events, "event"), count(ending.requests, "request")]
-    headline = safe.line(ending.headline)
-    asides = list(_delivery(run, safe))
-    yield b.Outcome(ending.mark, headline, duration(ending.duration), figures, asides)
-
-
-def _delivery(run: RunFacts, safe: Sanitizer) -> Iterator[b.Aside]:
-    """Yield the pull request, or other knowledge of a change, and the branch."""
-    delivered = run.delivered
-    if run.work is not None:
-        yield from _change(run, delivered, safe)
-    if delivered.branch_shown:
-        yield b.Aside(delivered.branch_shown, url=run.link(delivered.branch_url))
-
-
-def _change(run: RunFacts, delivered: Delivered, safe: Sanitizer) -> Iterator[b.Aside]:
-    pull_request = delivered.pull_request_url
-    compare = run.link(delivered.compare_url)
-    if pull_request is not None:
-        number = safe.identifier(pull_request.rpartition("/pull/")[2])
-        url = run.link(pull_request)
-        said = None
-        if url is not None:
-            said = b.Sentence(url, Level.NOTICE, "Pull request")
-        yield b.Aside("Pull request", number, url, said)
-        return
-    if delivered.changed is False:
-        words = safe.line("The run changed no files")
-        yield b.Aside("no change", said=b.Sentence(words, Level.WARNING, "No change"))
-        return
-    is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
-    may_have_work = delivered.has_work or run.times.events_missing
-    if is_unknown and may_have_work:
-        why: LiteralString = "no event reports them"
-        if run.times.events_missing:
-            why = "events are missing"
-        words = safe.sentence("Pull request and change: unknown (", why, ")")
-        yield b.Aside("pull request and change unknown", url=compare, said=b.Sentence(words))
-    if compare is not None and may_have_work:
-        yield b.Aside("", url=compare, said=b.Sentence(safe.sentence("Compare: ", compare)))
-
-
-def _failure(ending: EndingFacts) -> Iterator[b.Block]:
-    """Yield why it failed. Of a rejected run the findings of its gates say that."""
     if ending.cause is None and ending.remedy is None:
-        return
+        return _NOTHING
     is_rejected = ending.result is Result.REJECTED
-    is_skipped = ending.result is Result.SKIPPED
-    annotation = ending.annotation
-    if is_rejected:
-        annotation = None
-    if is_skipped:
-        annotation = ending.remedy
-    yield b.Failure(
-        level=Level.NOTICE if is_skipped else Level.ERROR,
-        title="Skipped" if is_skipped else PROGRAM,
-        annotation=annotation,
-        problems=ending.problems,
-        cause=ending.cause if ending.says_more and not is_rejected else None,
-        code=ending.error_code,
-        help_url=ending.help_url,
-        exit_code=ending.exit_code,
-        detail=None if is_rejected else ending.detail,
-        remedy=None if is_rejected else ending.remedy,
-    )
+    said: list[Markdown] = []
+    if ending.problems:
+        faults = [Markdown.of("- {}\n", fault) for fault in ending.problems]
+        said.append(Markdown.joined("", faults))
+    elif ending.cause is not None and ending.says_more and not is_rejected:
+        said.append(Markdown.of("**{}**\n", ending.cause))
+    if ending.error_code is not None and ending.help_url is not None:
+        code = Markdown.plain(ending.error_code)
+        link = safe.link(ending.help_url, code) or code
+        said.append(Markdown.of("{}, exit {}\n", link, ending.exit_code))
+    if ending.detail and not is_rejected:
+        said.append(Markdown.of("{}\n", safe.fence(ending.detail, limit=room, wrap=True)))
+    if ending.remedy is not None and not is_rejected:
+        said.append(Markdown.of("{}\n", ending.remedy))
+    return Markdown.joined("\n", said)
 
 
-def _preview(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    url = run.link(run.work.preview_url) if run.work is not None else None
-    if url is not None:
-        yield b.Link("Preview", url)
+def preview(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+    """Return the link to the preview of a paused run."""
+    url = step.link(step.work.preview_url) if step.work is not None else None
+    link = safe.link(url, Markdown.of("Preview"))
+    return Markdown.of("{}\n", link) if link is not None else _NOTHING
 
 
-def _rounds(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    rounds = run.delivered.rounds
-    if rounds:
-        yield b.RoundsTable([(each.mark, each.found) for each in rounds], rounds[-1].ended)
+def rounds(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+    """Return the findings of each round of ``repair``, and why no further round followed."""
+    lines: list[Markdown] = []
+    for number, each in enumerate(step.delivered.rounds, 1):
+        mark = Markdown.of(each.mark)
+        lines.append(Markdown.of("- {} Round {}: {}\n", mark, number, each.found))
+    if lines and step.delivered.rounds[-1].ended is not None:
+        lines.append(Markdown.of("\nNo further round: {}\n", step.delivered.rounds[-1].ended))
+    return Markdown.joined("", lines)
 
 
-def _gates(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    rows: list[b.Finding] = []
-    for gate in run.delivered.gates:
-        label = gate.name
-        found = safe.sentence(label, ": ", gate.with_items(safe))
-        said = safe.sentence(found, *text.behind(". ", gate.remedy))
-        rows.append(
-            b.Finding(
-                gate.mark,
-                gate.passed,
-                label,
-                gate.found,
-                gate.remedy,
-                gate.items,
-                said,
-            )
-        )
-    if rows:
-        yield b.Findings(rows)
+def gates(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+    """Return the gates' findings, with the items of those that rejected the run."""
+    return Markdown.joined("", [_gate(gate, safe, room) for gate in step.delivered.gates])
 
 
-def _last_words(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    if run.work is not None and run.work.message:
-        yield b.Quotation("The agent's last words", run.work.message)
+def last_words(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+    """Return the agent's last words."""
+    if step.work is None or step.work.message is None:
+        return _NOTHING
+    quoted = safe.fence(step.work.message, limit=room, wrap=True)
+    return Markdown.of("### The agent's last words\n\n{}\n", quoted)
 
 
-def _artifact(run: RunFacts, safe: Sanitizer) -> Iterator[b.Block]:
-    if run.delivered.artifact_is_long:
-        words: LiteralString = (
-            "The artifact is longer than {} characters: the output is empty, "
-            "and only output-dir has it"
-        )
-        yield b.Sentence(safe.line(words, ARTIFACT_LIMIT), Level.WARNING, "Artifact")
+def next_step(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+    """Return the commands that check and cancel the run."""
+    if step.check_command is None:
+        return _NOTHING
+    commands = f"# check the run\n{step.check_command}"
+    if step.cancel_command is not None:
+        commands += f"\n# cancel the run\n{step.cancel_command}"
+    return Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
 
 
-def _next_steps(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    if run.next_steps:
-        yield b.Commands(run.next_steps)
+def identifiers(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+    """Return a table of all known short facts; none for a single one."""
+    rows: list[Markdown] = []
+    for name, value in _known_facts(step):
+        rows.append(Markdown.of("| {} | {} |\n", Markdown.of(name), _cell(value)))
+    if len(rows) < 2:
+        return _NOTHING
+    return Markdown.joined("", [Markdown.of("| Name | Value |\n| --- | --- |\n"), *rows])
 
 
-def _identifiers(run: RunFacts, _safe: Sanitizer) -> Iterator[b.Block]:
-    """Yield all known short facts."""
-    delivered = run.delivered
-    work = run.work
-    values: dict[LiteralString, CleanText | LiteralString | int | None] = {
-        "Repository": run.task.repo,
-        "Branch": delivered.branch_shown,
-        "Base branch": delivered.base_shown,
-        "Changed": _changed_in_a_word(delivered),
-        "Commit": delivered.commit,
-    }
-    if work is not None:
-        values["Run"] = work.run_id
-        values["Joined"] = "yes" if work.joined else None
-        values["Status"] = work.status
-        values["Harness"] = work.harness
-    values["Started"] = run.times.started
-    values["Attempt"] = run.task.attempt
-    if work is not None:
-        values["Events"] = run.times.events
-    if run.times.events_missing:
-        values["More events"] = "not shown"
-    if work is not None:
-        values["Requests"] = run.ending.requests
-    rows = _known(values)
-    if rows:
-        yield b.Table("Ids and counts", rows)
+def folded_identifiers(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+    """Return the same folded, as GitHub shows it."""
+    table = identifiers(step, safe, room)
+    if not table:
+        return _NOTHING
+    return Markdown.of("<details>\n<summary>Ids and counts</summary>\n\n{}\n</details>\n", table)
 
 
-def _known(
-    values: dict[LiteralString, CleanText | LiteralString | int | None],
-) -> list[tuple[LiteralString, CleanText | LiteralString | int]]:
-    return [(name, value) for name, value in values.items() if value is not None]
+def _delivery(step: Facts, safe: Sanitizer) -> Iterator[Markdown]:
+    """Yield the pull request, or other knowledge of a change, and the branch."""
+    delivered = step.delivered
+    if step.work is not None:
+        yield from _change(step, safe)
+    if delivered.branch_shown:
+        branch = Markdown.plain(delivered.branch_shown)
+        yield safe.link(step.link(delivered.branch_url), branch) or branch
 
 
-def _changed_in_a_word(delivered: Delivered) -> LiteralString | None:
-    if delivered.changed:
-        return "yes"
-    if delivered.changed is False:
-        return "nothing"
-    if delivered.has_work:
-        return "unknown"
+def _change(step: Facts, safe: Sanitizer) -> Iterator[Markdown]:
+    delivered = step.delivered
+    if delivered.pull_request_url is not None:
+        words = Markdown.of("Pull request")
+        number = safe.identifier(delivered.pull_request_url.rpartition("/pull/")[2])
+        if number is not None:
+            words = Markdown.of("Pull request #{}", Markdown.plain(number))
+        yield safe.link(step.link(delivered.pull_request_url), words) or words
+    elif delivered.changed is False:
+        yield Markdown.of("no change")
+    elif change_is_unknown(step):
+        words = Markdown.of("pull request and change unknown")
+        yield safe.link(step.link(delivered.compare_url), words) or words
+
+
+def change_is_unknown(step: Facts) -> bool:
+    """Whether there may be work about which neither GitHub nor an event says anything."""
+    delivered = step.delivered
+    is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
+    return is_unknown and (delivered.has_work or step.timeline.is_incomplete)
+
+
+def _gate(gate: GateFacts, safe: Sanitizer, room: int) -> Markdown:
+    mark = Markdown.of(gate.mark)
+    found = Markdown.of("- {} **{}**: {}", mark, gate.name, gate.found)
+    if gate.passed:
+        return Markdown.of("{}\n", found)
+    said = Markdown.of("{}.", found)
+    if gate.remedy is not None:
+        said = Markdown.of("{} {}", said, gate.remedy)
+    most = max(room // _CHARACTERS_OF_ITEM, 1)
+    lines = [said, *(Markdown.of("  - {}", _item(gate, item, safe)) for item in gate.items[:most])]
+    if len(gate.items) > most:
+        lines.append(Markdown.of("  - … and {} more", len(gate.items) - most))
+    return Markdown.of("{}\n", Markdown.joined("\n", lines))
+
+
+def first_failed_check(step: Facts, safe: Sanitizer) -> SafeText | None:
+    """Return the address of a check that rejected the run."""
+    for gate in step.delivered.gates:
+        for item in gate.items:
+            check = None if gate.passed else _check(gate, item)
+            if check is not None:
+                return safe.url(check[2])
     return None
+
+
+def _check(gate: GateFacts, item: CleanText) -> re.Match[str] | None:
+    """Return name, address and titles of a check that has an address. A name with one of its own is
+    no check's.
+    """
+    if gate.name != "checks" or item.count("https://") > 1:
+        return None
+    return re.fullmatch(r"(?s)(\S.*?) (https://\S+)( .*)?", item)
+
+
+def _item(gate: GateFacts, item: CleanText, safe: Sanitizer) -> Markdown:
+    """Return a path, a check or a fault as code; a check with its address as a link."""
+    check = _check(gate, item)
+    if check is None:
+        return Markdown.code(item)
+    link = safe.link(check[2], Markdown.code(safe.clean(Untrusted(check[1]))))
+    if link is None:
+        return Markdown.code(item)
+    if check[3] is None:
+        return link
+    return Markdown.of("{} {}", link, Markdown.code(safe.clean(Untrusted(check[3].strip()))))
+
+
+def _cell(value: CleanText | LiteralString | int) -> Markdown:
+    """Return the cell of a table, which has no place for a bar, even in code."""
+    if isinstance(value, int):
+        return Markdown.of("{}", value)
+    if not isinstance(value, CleanText):
+        return Markdown.of(value)
+    if "|" in value:
+        return Markdown.of("see the log")
+    return Markdown.plain(value) if isinstance(value, SafeText) else Markdown.code(value)
+
+
+def _known_facts(step: Facts) -> list[tuple[LiteralString, CleanText | LiteralString | int]]:
+    delivered, work, timeline = step.delivered, step.work, step.timeline
+    values: list[tuple[LiteralString, CleanText | LiteralString | int | None]] = [
+        ("Repository", step.task.repo),
+        ("Branch", delivered.branch_shown),
+        ("Base branch", delivered.base_shown),
+        ("Commit", delivered.commit),
+    ]
+    if work is not None:
+        values += [
+            ("Run", work.run_id),
+            ("Joined", "yes" if work.joined else None),
+            ("Status", work.status),
+            ("Harness", work.harness),
+        ]
+    if timeline.started is not None:
+        values.append(("Started", timestamp(timeline.started)))
+    values.append(("Attempt", step.task.attempt))
+    if work is not None:
+        values += [
+            ("Events", timeline.event_count),
+            ("More events", "not shown" if timeline.is_incomplete else None),
+            ("Requests", step.ending.requests),
+        ]
+    return [(name, value) for name, value in values if value is not None]
+
+
+SUMMARY: Final[tuple[Part, ...]] = (
+    heading,
+    dry_run,
+    outcome,
+    failure,
+    preview,
+    rounds,
+    gates,
+    last_words,
+    next_step,
+    folded_identifiers,
+)
+COMMENT: Final[tuple[Part, ...]] = (failure, preview, rounds, gates, last_words)
+"""Behind the task and the outcome: people come by for these; the job's log is one link away."""

@@ -7,7 +7,7 @@ from mogplex_ci.report import Report
 from mogplex_ci.sanitize import Sanitizer
 
 if TYPE_CHECKING:
-    from mogplex_ci.report.facts import StepFacts
+    from mogplex_ci.report.facts import Facts
 
 SUMMARY_LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
@@ -22,14 +22,9 @@ class Summary(Report):
         self._platform = platform
         self._safe = safe
 
-    def end(self, step: "StepFacts") -> None:
+    def end(self, facts: "Facts") -> None:
         """Write the summary."""
-        from mogplex_ci.report.markdown import markdown_of
-        from mogplex_ci.report.story import Reader, story_of_run, story_of_step, told_to
+        from mogplex_ci.report.story import SUMMARY, report_of  # not before the first request
 
-        story = story_of_step(step, self._safe)
-        if step.run is not None:
-            story = story_of_run(step.run, self._safe)
-        blocks = told_to(Reader.SUMMARY, story)
-        summary = markdown_of(blocks, self._safe, limit=SUMMARY_LIMIT)
+        summary = report_of(SUMMARY, facts, self._safe, limit=SUMMARY_LIMIT)
         self._platform.write_summary(summary)

@@ -1,238 +1,85 @@
-"""The step's trace for OpenTelemetry: a span for the step, each of its agent's runs and each gate.
+"""The step's trace for OpenTelemetry, made of its finished facts and posted as OTLP's JSON, by the
+standard variables.
 
 A trace has names and figures only: no prompt, no text of the agent or the service, no path, no
-token. ``report/otlp.py`` sends it.
+token. ``docs/traces.md`` explains each attribute. The form:
+https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
 import hashlib
 import json
 import re
+import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, LiteralString
+from urllib.parse import unquote
 
-from mogplex_ci.models import Run
+from mogplex_ci import __version__
+from mogplex_ci.api.transport import failure_of
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
-from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.log_lines import LogLines
-from mogplex_ci.report.spans import (
-    INVOKE_AGENT,
-    TASK,
-    TOOL_CALL,
-    Attribute,
-    AttributeValue,
-    Span,
-    SpanEvent,
-)
-from mogplex_ci.run.result import Gate, Result
-from mogplex_ci.run.timeline import ToolCall
-from mogplex_ci.run.updates import Ended, EventsArrived, GateJudged, Started, Update
-from mogplex_ci.sanitize import SafeText, Sanitizer
+from mogplex_ci.run.result import Result
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
-from mogplex_ci.waiting import NoThreadError, Stop, StopRequested, bounded
+from mogplex_ci.waiting import Stop, StopRequested, bounded
 
-MAX_TOOL_CALLS: Final = 100
-"""Tool calls of a run that are events of its span; all of them are counted."""
-_SEND_SECONDS: Final = 2.0
-_NOT_SAMPLED: Final = r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f][02468ace](?:-.*)?"
-"""A ``TRACEPARENT`` whose last bit says that its trace is not recorded
-(https://www.w3.org/TR/trace-context/#sampled-flag).
+import requests  # isort: skip  # the transport loads it without the parts that it can spare
+
+CONVENTIONS: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the semantic conventions: spans of pipelines (``cicd.*``), agents (``gen_ai.*``)
+and repositories (``vcs.*``).
 """
-_GRPC_PORT: Final = 4317
-"""The port on which collectors take gRPC; HTTP has 4318."""
-_OVER_HTTP: Final = ("http/protobuf", "http/json")
-"""The protocols of the variables. Collectors take protobuf and JSON on one port."""
-
-
-class _FollowedRun:
-    """The facts of one agent run, from the updates."""
-
-    def __init__(self, run: Run, began: int, *, joined: bool) -> None:
-        self.run = run
-        self.joined = joined
-        self.began = began
-        self.ended: int | None = None
-        """None while it is followed."""
-        self.events = 0
-        self.calls: dict[ToolCall, int] = {}
-        """The calls that have ended, with the time at which this step heard of that."""
+MAX_TOOL_CALLS: Final = 100
+"""Tool calls that are events of the run's span; all of them are counted."""
+_SEND_SECONDS: Final = 2.0
+_INTERNAL: Final = 1
+_CLIENT: Final = 3
+_ERROR: Final = 2
+_PARENT: Final = r"[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-.*)?"
+"""A ``TRACEPARENT`` (https://www.w3.org/TR/trace-context/#traceparent-header)."""
+Attributes = Mapping[str, str | bool | int | float | None]
+Span = dict[str, object]
 
 
 class Traces(Report):
-    """Sends a trace of the step when it has ended. The collector cannot change anything but one
-    warning: sending is bounded.
-    """
+    """Sends the trace when the step has ended. A bad collector is one warning."""
 
     title = "the trace"
 
     def __init__(
-        self,
-        endpoint: str,
-        platform: Platform,
-        matrix: Sequence[str],
-        lines: LogLines,
-        elapsed: Callable[[], float],
-        stop: Stop,
+        self, platform: Platform, matrix: Sequence[str], lines: LogLines, stop: Stop
     ) -> None:
-        """``endpoint`` is the collector's address, ``matrix`` what the jobs of a matrix differ in,
-        and ``elapsed`` returns the step's age in seconds.
-        """
-        self._host = host_of(endpoint)
+        """``matrix`` is what the jobs of a matrix differ in."""
         self._platform = platform
         self._matrix = matrix
         self._lines = lines
-        self._safe = lines.safe
-        self._elapsed = elapsed
         self._stop = stop
-        self._began = time.time_ns() - round(elapsed() * 1e9)
-        self._followed: list[_FollowedRun] = []
-        """Each retry and round of ``repair`` is an agent run."""
-        self._gates: list[Span] = []
-        self._parts: list[Span] = []
-        """The spans of the run, once it is over."""
 
-    def on(self, update: Update) -> None:
-        """Keep the facts that a run's span and the spans of its gates need."""
-        runs = self._followed
-        match update:
-            case Started():
-                self._end_last()
-                runs.append(_FollowedRun(update.run, self._now(), joined=update.joined))
-                # Loading the SDK takes 0.1 s and more: not before the run is started, and not in
-                # the last seconds of a step that was stopped.
-                import mogplex_ci.report.otlp  # noqa: F401  # loaded here, used in `end`
-            case EventsArrived():
-                runs[-1].run = update.run
-                runs[-1].events += len(update.events)
-                for addition in update.additions:
-                    if isinstance(addition, ToolCall) and addition.finish is not None:
-                        runs[-1].calls.setdefault(addition, self._now())
-            case Ended():
-                runs[-1].run = update.run
-                self._end_last()
-            case GateJudged():
-                self._gates.append(self._gate_span(update.gate))
-
-    def end_run(self, run: RunFacts) -> None:
-        """Make the spans of the run, which is over."""
-        self._end_last()
-        self._parts = [*self._run_spans(run), *self._gates]
-
-    def end(self, step: StepFacts) -> None:
-        """Send the trace, and warn if that fails."""
-        from mogplex_ci.report.otlp import Collector, send  # loads OpenTelemetry's SDK
-
-        attributes = self._step_attributes(step)
-        root = Span(TASK, self._began, self._now(), attributes, _error_of(step.ending))
-        collector = Collector()
-        if not self._was_sent(partial(send, root, self._parts, collector, self._platform.env)):
-            host = Untrusted(self._host)
-            template: LiteralString = "Could not send the trace to {}: {}"
-            self._lines.warn("Traces", self._safe.line(template, host, collector.failure))
-
-    def _was_sent(self, send: Callable[[], bool]) -> bool:
-        """Return whether a trace was sent. A collector that takes too long is left to its
+    def end(self, facts: Facts) -> None:
+        """Send the trace, and warn if that fails. A collector that takes too long is left to its
         thread.
         """
+        env = self._platform.env
+        body = trace_of(facts, self._platform, self._matrix, self._lines.safe)
+        failure = "it did not respond in time"
         try:
             if self._stop.requested:
                 left = self._stop.left(self._platform.system.stop_seconds.all)
-                return bounded(send, min(left, _SEND_SECONDS))
-            with self._stop.interrupting():
-                return bounded(send, _SEND_SECONDS)
-        except (TimeoutError, NoThreadError, StopRequested):
-            return False
-
-    def _now(self) -> int:
-        return self._began + round(self._elapsed() * 1e9)
-
-    def _end_last(self) -> None:
-        """End the newest run, unless it has ended."""
-        if self._followed and self._followed[-1].ended is None:
-            self._followed[-1].ended = self._now()
-
-    def _gate_span(self, gate: Gate) -> Span:
-        """Return the span of a gate: from the end of the run, or of the gate before, until now."""
-        judged_run = self._followed[-1]
-        began = judged_run.ended or judged_run.began
-        if self._gates:
-            began = max(began, self._gates[-1].ended)
-        attributes: dict[str, AttributeValue] = {
-            Attribute.GATE_NAME: gate.name,
-            Attribute.GATE_PASSED: gate.passed,
-            Attribute.RUN_ID: judged_run.run.id,
-        }
-        error = None if gate.passed else gate.error_code
-        return Span(f"gate {gate.name}", began, self._now(), attributes, error)
-
-    def _run_spans(self, run: RunFacts) -> Iterator[Span]:
-        """Yield the span of each agent run of a step's run."""
-        followed = self._followed
-        repository = _repository(run.task.repo)
-        for earlier in followed[:-1]:
-            error = None if earlier.run.status == "success" else earlier.run.status
-            yield self._run_span(earlier, repository, error)
-        # The agent has done its part of a run that gates rejected.
-        error = _error_of(run.ending)
-        if run.ending.result is Result.REJECTED:
-            error = None
-        result: dict[str, AttributeValue] = {Attribute.RESULT: run.ending.result.value}
-        if followed:
-            yield self._run_span(followed[-1], repository | result, error)
-        elif run.ending.result is not Result.SKIPPED:
-            attributes = _invoke_agent() | repository | result
-            yield Span(INVOKE_AGENT, self._began, self._now(), attributes, error, is_remote=True)
-
-    def _run_span(
-        self, followed: _FollowedRun, more: dict[str, AttributeValue], error: str | None
-    ) -> Span:
-        """Return the span of an agent run, with ``more`` attributes."""
-        run = followed.run
-        harness = self._safe.identifier(run.harness)
-        attributes = _invoke_agent() | _known(
-            {
-                Attribute.AGENT_NAME: harness,
-                Attribute.AGENT_ID: self._safe.identifier(run.agent_id),
-                Attribute.RUN_ID: self._safe.identifier(run.id),
-                Attribute.RUN_STATUS: self._safe.identifier(run.status),
-                Attribute.RUN_JOINED: followed.joined,
-                Attribute.RUN_EVENTS: followed.events,
-                Attribute.TOOL_CALLS: len(followed.calls),
-            }
-        )
-        calls = list(followed.calls.items())[:MAX_TOOL_CALLS]
-        return Span(
-            f"{INVOKE_AGENT} {harness}" if harness else INVOKE_AGENT,
-            followed.began,
-            followed.ended or followed.began,
-            attributes | more,
-            error,
-            tuple(_tool_event(call, at, self._safe) for call, at in calls),
-            is_remote=True,
-        )
-
-    def _step_attributes(self, step: StepFacts) -> dict[str, AttributeValue]:
-        ending = step.ending
-        run = step.run
-        attributes: dict[str, AttributeValue | None] = {
-            Attribute.TASK_NAME: TASK,
-            Attribute.TASK_RUN_ID: _task_run_id(self._platform, self._matrix),
-            Attribute.TASK_RESULT: ending.result.row.task_result,
-            Attribute.TASK_URL: self._safe.url(self._platform.job_url),
-            Attribute.EXIT_CODE: ending.exit_code,
-            Attribute.RESULT: ending.result.value,
-            Attribute.ERROR_CODE: ending.error_code,
-        }
-        if run is not None:
-            attributes |= _repository(run.task.repo)
-            attributes[Attribute.ROUNDS] = len(run.delivered.rounds) or None
-        if run is not None and run.work is not None:
-            attributes[Attribute.RUN_ID] = run.work.run_id
-            attributes[Attribute.AGENT_NAME] = run.work.harness
-        return _known(attributes)
+                failure = bounded(partial(_post, body, env), min(left, _SEND_SECONDS))
+            else:
+                with self._stop.interrupting():
+                    failure = bounded(partial(_post, body, env), _SEND_SECONDS)
+        except (TimeoutError, StopRequested):
+            pass
+        if failure:
+            template: LiteralString = "Could not send the trace to {}: {}"
+            host = Untrusted(host_of(_endpoint(env)))
+            self._lines.warn("Traces", self._lines.safe.line(template, host, failure))
 
 
 def reason_for_no_trace(env: Mapping[str, str]) -> LiteralString | None:
@@ -240,72 +87,235 @@ def reason_for_no_trace(env: Mapping[str, str]) -> LiteralString | None:
     exporters = env.get("OTEL_TRACES_EXPORTER", "")
     if exporters and "otlp" not in map(str.strip, exporters.split(",")):
         return "OTEL_TRACES_EXPORTER does not name otlp"
-    if re.fullmatch(_NOT_SAMPLED, env.get("TRACEPARENT", "").strip()):
+    parent = re.fullmatch(_PARENT, env.get("TRACEPARENT", "").strip())
+    if parent is not None and int(parent[3], 16) % 2 == 0:
         return "TRACEPARENT is not sampled"
     return None
 
 
-def fault_of(endpoint: str, env: Mapping[str, str]) -> LiteralString | None:
-    """Return why no trace can be sent to ``endpoint``, in which ``{}`` stands for the name of its
-    variable; None if one can.
+def fault_of(env: Mapping[str, str]) -> LiteralString | None:
+    """Return why no trace can be sent, in which ``{}`` stands for the variable with the address;
+    None if one can.
     """
-    if not host_of(endpoint):
+    host = host_of(_endpoint(env))
+    if not host:
         return "No trace is sent: {} is not an address such as http://collector:4318"
-    if _needs_grpc(endpoint, env):
+    protocol = _variable(env, "PROTOCOL").strip()
+    if protocol == "grpc" or (not protocol and host.endswith(":4317")):
         return (
             "No trace is sent: this step sends OTLP over HTTP only. Set OTEL_EXPORTER_OTLP_PROTOCOL "
-            "to http/protobuf, and {} to the collector's address for HTTP, often with port 4318"
+            "to http/json, and {} to the collector's address for HTTP, often with port 4318"
         )
     return None
 
 
-def _needs_grpc(endpoint: str, env: Mapping[str, str]) -> bool:
-    """Whether the variables of OpenTelemetry ask for a protocol other than HTTP."""
-    of_all = env.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or of_all
-    if protocol:
-        return protocol.strip() not in _OVER_HTTP
-    return host_of(endpoint).endswith(f":{_GRPC_PORT}")
-
-
-def _known(attributes: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:
-    """Return the attributes that have a value."""
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _invoke_agent() -> dict[str, AttributeValue]:
-    return {Attribute.OPERATION: INVOKE_AGENT, Attribute.PROVIDER: "mogplex"}
-
-
-def _repository(repo: SafeText | None) -> dict[str, AttributeValue]:
-    """Return the attributes of ``owner/name``."""
-    if repo is None:
-        return {}
-    owner, _, name = repo.partition("/")
-    return {Attribute.OWNER: owner, Attribute.REPOSITORY: name}
-
-
-def _tool_event(call: ToolCall, at: int, safe: Sanitizer) -> SpanEvent:
-    attributes: dict[str, AttributeValue | None] = {
-        Attribute.TOOL_NAME: safe.identifier(call.name) or "other",
-        Attribute.TOOL_SECONDS: call.seconds,
-        Attribute.TOOL_FAILED: call.failed,
-    }
-    return SpanEvent(TOOL_CALL, at, _known(attributes))
-
-
-def _error_of(ending: EndingFacts) -> str | None:
-    if ending.exit_code == 0:
-        return None
-    return ending.error_code or ending.result.value
-
-
-def _task_run_id(platform: Platform, matrix: Sequence[str]) -> str | None:
-    """Return an id that only this attempt of this step has, made from the names that the CI system
-    and its inputs give it; None if the system gives none.
+def trace_of(
+    step: Facts, platform: Platform, matrix: Sequence[str], safe: Sanitizer
+) -> dict[str, object]:
+    """Return the trace as OTLP's JSON: a span for the step, below it one for its run and one for
+    each gate.
     """
+    ended = time.time_ns()
+    began = ended - round(step.ending.duration * 1e9)
+    parent = re.fullmatch(_PARENT, platform.env.get("TRACEPARENT", "").strip())
+    root: Span = {"traceId": parent[1] if parent else secrets.token_hex(16)}
+    if parent is not None:
+        root |= {"parentSpanId": parent[2], "traceState": platform.env.get("TRACESTATE", "")}
+    root |= _span("mogplex", began, ended, _of_step(step, platform, matrix), _error_of(step))
+    below: Span = {"traceId": root["traceId"], "parentSpanId": root["spanId"]}
+    spans = [root]
+    run_ended = ended
+    if step.work is not None:
+        run_began = began
+        if step.timeline.started is not None:
+            run_began = max(began, round(step.timeline.started.timestamp() * 1e9))
+        run_ended = min(max(run_began, run_began + round(step.timeline.last * 1e9)), ended)
+        run_began = min(run_began, run_ended)
+        # The agent has done its part of a run that gates rejected.
+        error = None if step.ending.result is Result.REJECTED else _error_of(step)
+        name = f"invoke_agent {step.work.harness}" if step.work.harness else "invoke_agent"
+        run = _span(name, run_began, run_ended, _of_run(step), error, kind=_CLIENT)
+        events = _tool_calls(step, run_began, run_ended, safe)
+        spans.append(below | run | {"events": events})
+    for gate in step.delivered.gates:
+        attributes: Attributes = {
+            "mogplex.gate.name": gate.name,
+            "mogplex.gate.passed": gate.passed,
+            "mogplex.run.id": step.work and step.work.run_id,
+        }
+        spans.append(
+            below | _span(f"gate {gate.name}", run_ended, ended, attributes, gate.error_code)
+        )
+    scope = {"name": "mogplex_ci", "version": __version__}
+    resource = {"attributes": _resource(platform.env)}
+    of_scope = {"scope": scope, "spans": spans, "schemaUrl": CONVENTIONS}
+    return {"resourceSpans": [{"resource": resource, "scopeSpans": [of_scope]}]}
+
+
+def _span(
+    name: str,
+    began: int,
+    ended: int,
+    attributes: Attributes,
+    error: str | None,
+    kind: int = _INTERNAL,
+) -> Span:
+    """Return a span from ``began`` to ``ended``, in nanoseconds since 1970."""
+    span: Span = {
+        "spanId": secrets.token_hex(8),
+        "name": name,
+        "kind": kind,
+        "startTimeUnixNano": str(began),
+        "endTimeUnixNano": str(ended),
+        "attributes": _attributes({**attributes, "error.type": error}),
+    }
+    return span | ({"status": {"code": _ERROR}} if error is not None else {})
+
+
+def _attributes(values: Attributes) -> list[dict[str, object]]:
+    """Return the attributes that have a value, as OTLP writes them."""
+    found: list[dict[str, object]] = []
+    for name, value in values.items():
+        match value:
+            case None:
+                continue
+            case bool():
+                typed: dict[str, object] = {"boolValue": value}
+            case int():
+                typed = {"intValue": str(value)}
+            case float():
+                typed = {"doubleValue": value}
+            case _:
+                typed = {"stringValue": str(value)}
+        found.append({"key": name, "value": typed})
+    return found
+
+
+def _of_step(step: Facts, platform: Platform, matrix: Sequence[str]) -> Attributes:
     identity = platform.identity()
-    if identity is None:
+    task_run_id = None
+    if identity is not None:
+        # Only this attempt of this step has it.
+        names = json.dumps([*identity.parts, *matrix, platform.key_suffix, identity.attempt])
+        task_run_id = hashlib.sha256(names.encode()).hexdigest()[:16]
+    return {
+        "cicd.pipeline.task.name": "mogplex",
+        "cicd.pipeline.task.run.id": task_run_id,
+        "cicd.pipeline.task.run.result": step.ending.result.row.task_result,
+        "cicd.pipeline.task.run.url.full": platform.job_url,
+        "process.exit.code": step.ending.exit_code,
+        "mogplex.error_code": step.ending.error_code,
+        "mogplex.rounds": len(step.delivered.rounds) or None,
+        **_of_both(step),
+    }
+
+
+def _of_run(step: Facts) -> Attributes:
+    work = step.work
+    return {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "mogplex",
+        "mogplex.run.status": work and work.status,
+        "mogplex.run.joined": work and work.joined,
+        "mogplex.run.events": step.timeline.event_count,
+        "mogplex.run.tool_calls": len(step.timeline.calls),
+        **_of_both(step),
+    }
+
+
+def _of_both(step: Facts) -> Attributes:
+    owner, _, name = (step.task.repo or "").partition("/")
+    return {
+        "mogplex.result": step.ending.result.value,
+        "mogplex.run.id": step.work and step.work.run_id,
+        "gen_ai.agent.name": step.work and step.work.harness,
+        "vcs.owner.name": owner or None,
+        "vcs.repository.name": name or None,
+    }
+
+
+def _tool_calls(step: Facts, began: int, ended: int, safe: Sanitizer) -> list[dict[str, object]]:
+    events: list[dict[str, object]] = []
+    for call in step.timeline.calls[:MAX_TOOL_CALLS]:
+        at = began + round((call.at if call.ended is None else call.ended) * 1e9)
+        attributes = {
+            "gen_ai.tool.name": safe.identifier(call.name) or "other",
+            "mogplex.tool.duration": call.seconds,
+            "mogplex.tool.failed": call.failed,
+        }
+        events.append(
+            {
+                "name": "mogplex.tool_call",
+                "timeUnixNano": str(min(at, ended)),
+                "attributes": _attributes(attributes),
+            }
+        )
+    return events
+
+
+def _error_of(step: Facts) -> str | None:
+    if step.ending.exit_code == 0:
         return None
-    names = json.dumps([*identity.parts, *matrix, platform.key_suffix, identity.attempt])
-    return hashlib.sha256(names.encode()).hexdigest()[:16]
+    return step.ending.error_code or step.ending.result.value
+
+
+def _resource(env: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return the environment's description of this service."""
+    named = {"service.name": env.get("OTEL_SERVICE_NAME") or "mogplex-run-action"}
+    return _attributes(
+        {"service.name": "", **_pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", "")), **named}
+    )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return ``a=1,b=2`` of a variable, whose values are encoded like URLs."""
+    pairs = (item.split("=", 1) for item in text.split(",") if "=" in item)
+    return {name.strip(): unquote(value.strip()) for name, value in pairs}
+
+
+def _variable(env: Mapping[str, str], name: str) -> str:
+    """Return a variable of the exporter, first the one for traces alone."""
+    of_traces = env.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}")
+    return of_traces or env.get(f"OTEL_EXPORTER_OTLP_{name}") or ""
+
+
+def _endpoint(env: Mapping[str, str]) -> str:
+    """Return the collector's address for traces."""
+    of_traces = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return of_traces or env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/") + "/v1/traces"
+
+
+def _post(body: object, env: Mapping[str, str]) -> str:
+    """Post a trace; return why that failed, in our words, empty if it did not. No response is read:
+    a collector may send one of any size, at any pace.
+    """
+    url = _endpoint(env)
+    headers = {"Content-Type": "application/json", **_pairs(_variable(env, "HEADERS"))}
+    key = _variable(env, "CLIENT_KEY")
+    certificate = _variable(env, "CLIENT_CERTIFICATE")
+    session = requests.Session()
+    session.auth = lambda request: request  # else requests puts a `.netrc` before the headers
+    try:
+        response = session.post(
+            url,
+            json.dumps(body),
+            headers=headers,
+            verify=_variable(env, "CERTIFICATE") or None,
+            cert=(certificate, key) if certificate and key else certificate or None,
+            allow_redirects=False,
+            stream=True,
+            timeout=_SEND_SECONDS,
+        )
+    except requests.Timeout:
+        return "it did not respond in time"
+    except ValueError:  # requests has no other type for a URL or header that is malformed
+        return "the address of the collector or OTEL_EXPORTER_OTLP_HEADERS is malformed"
+    except OSError as error:
+        return failure_of(error, host_of(url), None).cause
+    response.close()
+    is_web_page = response.headers.get("Content-Type", "").lower().startswith("text/html")
+    if response.status_code >= 400:
+        return f"it responded with status {response.status_code}"
+    if response.status_code >= 300 or is_web_page:
+        return "it responded with a web page or a redirect, as no collector does"
+    return ""

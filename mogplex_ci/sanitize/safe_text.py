@@ -84,7 +84,13 @@ class Markdown(_Text):
 
     @classmethod
     def plain(cls, text: CleanText) -> "Markdown":
-        """Return ``text`` on one line: as it is, or as code if GitHub would obey anything in it."""
+        """Return ``text`` on one line: as it is, or as code if GitHub would obey anything in it. In
+        words of ours only brackets are escaped, so that advice with an example stays a sentence.
+        """
+        if type(text) is SafeText and "\\" not in text:
+            without = re.sub(r"[][]", "", text)
+            if not compiled(_MARKUP).search(without):
+                return str.__new__(cls, re.sub(r"([][])", r"\\\1", text))
         if compiled(_MARKUP).search(text) or "\n" in text:
             return cls.code(text)
         return str.__new__(cls, text)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -23,6 +24,8 @@ OWN_LIMIT: Final = 1_000
 """Characters of our own words in a line: an error's remedy has some hundred."""
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
+WRAP_AT: Final = 100
+"""Characters of a line in a fence that does not wrap."""
 LINES_LIMIT: Final = 500
 TAIL_LIMIT: Final = 16_000_000
 """Characters of a log whose last lines are shown; of a longer one the beginning is not read."""
@@ -168,12 +171,19 @@ class Sanitizer:
         return str.__new__(CleanText, _cut(text, limit, missing))
 
     def fence(
-        self, value: Value, *, language: LiteralString = "text", limit: int = BLOCK_LIMIT
+        self,
+        value: Value,
+        *,
+        language: LiteralString = "text",
+        limit: int = BLOCK_LIMIT,
+        wrap: bool = False,
     ) -> Markdown:
         """Return ``value`` as a fenced block that nothing in it can end; it has to stand on lines
-        of its own.
+        of its own. ``wrap``: long lines are wrapped, which GitHub does not do in a fence.
         """
-        text = self.clean(value, limit=limit)
+        text: str = self.clean(value, limit=limit)
+        if wrap:
+            text = "\n".join(map(_wrapped, text.split("\n")))
         bar = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
 
@@ -446,6 +456,13 @@ def _scalar_text(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
     return str(value)
+
+
+def _wrapped(line: str) -> str:
+    """Return a line as lines of up to ``WRAP_AT`` characters; a longer word stays whole."""
+    if len(line) <= WRAP_AT:
+        return line
+    return textwrap.fill(line, WRAP_AT, break_long_words=False, break_on_hyphens=False)
 
 
 def _cut(text: str, limit: int, missing: int = 0) -> str:

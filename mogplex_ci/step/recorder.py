@@ -36,7 +36,7 @@ from mogplex_ci.waiting import Stop
 if TYPE_CHECKING:
     from mogplex_ci.report.comment import Comment
     from mogplex_ci.report.diagnostics import Diagnostics
-    from mogplex_ci.report.facts import EndingFacts, RunFacts, StepFacts
+    from mogplex_ci.report.facts import Facts
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Recorder:
             self._reports.append(Summary(platform, sanitizer))
         self._traces: Report | None = None
         """Among the reports, if a trace is sent."""
-        self._ended: RunFacts | None = None
+        self._ended: Facts | None = None
         """None before the run has ended."""
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
@@ -135,23 +135,20 @@ class Recorder:
         is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         if variable is None or is_disabled or self._platform.is_dry_run:
             return
-        endpoint = env[variable]
         from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
 
         reason = reason_for_no_trace(env)
-        fault = fault_of(endpoint, env)
+        fault = fault_of(env)
         if reason is not None:
             self.log.lines.say("No trace is sent: ", reason)
         elif fault is not None:
             self.warn("Traces", fault, variable)
         else:
-            host = Untrusted(host_of(endpoint))
+            host = Untrusted(host_of(env[variable]))
             template: LiteralString = "A trace of this step goes to {} ({})"
             self.log.lines.line(self.safe.line(template, host, variable))
             matrix = self._inputs.matrix_job.parts if self._inputs is not None else ()
-            self._traces = Traces(
-                endpoint, self._platform, matrix, self.log.lines, self._elapsed, stop
-            )
+            self._traces = Traces(self._platform, matrix, self.log.lines, stop)
             self._reports.append(self._traces)
 
     def check_state(self, plan: Plan) -> None:
@@ -173,7 +170,9 @@ class Recorder:
         from mogplex_ci.report.comment import CommentReport  # few steps comment
 
         warn = partial(self.log.lines.warn, "Comment")
-        report = CommentReport(comment, self.safe, self._platform, stop, warn)
+        task = text.first_line(self._inputs.prompt if self._inputs is not None else "")
+        title = self.safe.clean(task, limit=text.TITLE_LIMIT)
+        report = CommentReport(comment, self.safe, self._platform, stop, warn, title)
         place = len(self._reports)
         if self._traces in self._reports:
             # A stopped step sends its trace in the seconds that the comment leaves.
@@ -203,12 +202,9 @@ class Recorder:
         """Write the ids of the run at once, so that later steps always have them."""
         details = RunDetails(run=started.run, key=started.key, joined=started.joined)
         known = RunResult(Ending.of(Result.DETACHED), details)
-        # Not before the first request.
-        from mogplex_ci.report.facts import facts_of
-        from mogplex_ci.report.outputs import early_outputs
+        from mogplex_ci.report.outputs import outputs_of  # not before the first request
 
-        facts = facts_of(known, self.safe, self._platform, self._plan, self._elapsed())
-        values = early_outputs(facts, self.safe)
+        values = outputs_of(self._facts_of(known), self.safe, only_early=True)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
     def end_run(self, result: RunResult) -> RunResult:
@@ -216,46 +212,33 @@ class Recorder:
         ended with them.
         """
         facts = self._facts_of(result)
-        error = self._write_outputs(self._step_facts(facts.ending, facts))
+        error = self._write_outputs(facts)
         if error is not None:
             result = RunResult(_without_outputs(result, error), result.details)
             facts = self._facts_of(result)
         self._ended = facts
         if self._ledger and not result.details.left_behind:
             self._ledger.close()
-        self._each_report(lambda report: report.end_run(facts))
         return result
 
-    def _facts_of(self, result: RunResult) -> RunFacts:
+    def _facts_of(self, result: RunResult) -> Facts:
         from mogplex_ci.report.facts import facts_of
 
-        return facts_of(result, self.safe, self._platform, self._plan, self._elapsed())
+        return facts_of(result, self.safe, self._platform, self._inputs, self._elapsed())
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
-        from mogplex_ci.report.facts import ending_facts
-
-        if self._ended is not None:
-            facts = self._ended.ending  # with its outputs
-        else:
-            seconds = self._elapsed()
-            facts = ending_facts(ending, RunDetails(), seconds, self.safe)
-            error = self._write_outputs(self._step_facts(facts, None))
+        facts = self._ended
+        if facts is None:
+            facts = self._facts_of(RunResult(ending))
+            error = self._write_outputs(facts)
             if error is not None:
                 ending = _without_outputs(RunResult(ending), error)
-                facts = ending_facts(ending, RunDetails(), seconds, self.safe)
-        step = self._step_facts(facts, self._ended)
-        self._each_report(lambda report: report.end(step))
+                facts = self._facts_of(RunResult(ending))
+        ended = facts
+        self._each_report(lambda report: report.end(ended))
         self._guarded(self._platform.close, "the reports for the CI system")
         return ending
-
-    def _step_facts(self, ending: EndingFacts, run: RunFacts | None) -> StepFacts:
-        from mogplex_ci.report.facts import StepFacts, task_of
-
-        task = task_of(self._inputs, None, self.safe, self._platform)
-        if run is not None:
-            task = run.task
-        return StepFacts(ending, task, run)
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
@@ -282,7 +265,7 @@ class Recorder:
         else:
             self.warn(title, "A report failed: {}", InternalError.of(error).cause)
 
-    def _write_outputs(self, step: StepFacts) -> Exception | None:
+    def _write_outputs(self, step: Facts) -> Exception | None:
         """Write the outputs, and return why that failed if the step must not be green for it. The
         failure of a step that has failed anyway is a warning.
         """
@@ -343,7 +326,7 @@ def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
     """Return the reports that are written into ``folder``."""
     # Only these files need what is loaded here, 2 ms.
     from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
-    from mogplex_ci.report.html import HtmlReport
+    from mogplex_ci.report.page import HtmlReport
 
     return [
         EventsFile(folder / EVENTS_FILE, safe),

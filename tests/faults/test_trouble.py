@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.gitlab import GITLAB
 from mogplex_ci.platforms.system import StopSeconds
-from mogplex_ci.report.facts import ending_facts
+from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.text import reason
 from mogplex_ci.run import updates
 from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started, StatusChanged
@@ -26,6 +26,7 @@ from tests.faults.world import Case, Killed, Played, Trip, World
 from tests.pairs import table
 from tests.slow import mostly_slow
 from tests.typed_inputs import typed_inputs
+from tests.unit.report.events import github
 
 TIMEOUT: Final = 1800.0
 """Seconds: the default of the input."""
@@ -95,10 +96,8 @@ def sentence_of(played: Played) -> str:
     when it succeeded.
     """
     ended = played.end
-    facts = ending_facts(
-        ended.ending, ended.details, 0.0, SAFE, typed_inputs(), is_found_again=True
-    )
-    remedy = facts.remedy or ""
+    facts = facts_of(ended, SAFE, github(), typed_inputs(), 0.0)
+    remedy = facts.ending.remedy or ""
     left = re.search(LEFT_AS_SAID, remedy)
     if left is not None:
         remedy = " ".join(filter(None, [LEFT, remedy.replace(left[0], "").strip()]))

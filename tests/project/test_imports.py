@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SLOW = {"jinja2", "jsonschema", "opentelemetry", "pathspec", "requests", "ssl", "structlog"}
+SLOW = {"jsonschema", "markdown_it", "pathspec", "requests", "ssl", "structlog"}
 SLOW |= {"urllib3", "yaml"}
 MODULES = [
     "step.action",

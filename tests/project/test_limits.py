@@ -13,7 +13,7 @@ from mogplex_ci.inputs import declared, values
 from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
-from mogplex_ci.report import comment, delivered, facts, files, html, log_lines, summary
+from mogplex_ci.report import comment, delivered, facts, log_lines, page, summary
 from mogplex_ci.run import follow, news, one, start
 from mogplex_ci.sanitize import sanitizer
 from mogplex_ci.step import evidence, guards, rights
@@ -28,7 +28,6 @@ ROWS: dict[str, tuple[float, ...]] = {
     "prompt |": (declared.PROMPT_LIMIT,),
     "listed events": (models.FEED_LIMIT,),
     "`timeout`": (durations.MAX_SECONDS / 86_400,),
-    "repositories that": (models.LIST_LIMIT,),
     "question before a start": (rights.RIGHTS_SECONDS,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
@@ -46,10 +45,9 @@ ROWS: dict[str, tuple[float, ...]] = {
     "the job log": (job_log.DETAILS_END / 2**20, job_log._STAMP_BYTES),
     "annotations": (log_lines.ANNOTATIONS_LIMIT,),
     "job summary": (summary.SUMMARY_LIMIT,),
-    "HTML report": (html.PAGE_LIMIT,),
+    "HTML report": (page.PAGE_LIMIT,),
     "output `message`": (facts.MESSAGE_LIMIT,),
     "output `artifact`": (delivered.ARTIFACT_LIMIT,),
-    "a piece of the agent's text": (files._TEXT_LIMIT,),
 }
 
 

@@ -15,7 +15,7 @@ from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of
+from mogplex_ci.report.facts import Facts, facts_of
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
@@ -198,13 +198,8 @@ def planned(**fields: Any) -> Plan:
     return plan_of(inputs(**fields), github())
 
 
-def step_of(run: RunFacts) -> StepFacts:
-    """A step with this run."""
-    return StepFacts(run.ending, run.task, run)
-
-
-def facts(ended: RunResult | None = None, **fields: Any) -> RunFacts:
-    return facts_of(ended or result(), Sanitizer(), github(), planned(**fields), 727.0)
+def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
+    return facts_of(ended or result(), Sanitizer(), github(), inputs(**fields), 727.0)
 
 
 SUCCESSFUL = (

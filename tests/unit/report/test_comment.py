@@ -19,7 +19,7 @@ from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.github import REPOSITORY, TOKEN, GitHub
-from tests.unit.report.events import facts, result, run, step_of
+from tests.unit.report.events import facts, result, run
 from tests.virtual_time import VirtualTime
 
 
@@ -33,8 +33,11 @@ class Commenting:
         clock = self.time.clock()
         comment = Comment(GitHubApi(api.url, TOKEN, REPOSITORY), 7, TOKEN, clock, "key")
         self.stop = Stop()
+        safe = Sanitizer()
         job = Platform(System("test"), {}, StringIO())
-        self.report = CommentReport(comment, Sanitizer(), job, self.stop, self.warned.append)
+        self.report = CommentReport(
+            comment, safe, job, self.stop, self.warned.append, safe.clean("Fix it")
+        )
 
     def start(self) -> None:
         """Write the comment of the run's start."""
@@ -42,12 +45,12 @@ class Commenting:
 
     def end(self, ending: Result) -> None:
         """Write the comment of the run's end."""
-        self.report.end(step_of(facts(result(ending))))
+        self.report.end(facts(result(ending)))
 
     @property
     def said(self) -> list[str]:
         """The first words of the comments that are there."""
-        return [comment["body"].split("\n")[1] for comment in self.api.comments]
+        return [comment["body"].split("\n")[3] for comment in self.api.comments]
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_a_comment_holds_the_step_up_for_15_s(commenting: Commenting, part: str)
         assert (commenting.said != before) == is_waited
     (warning,) = commenting.warned
     assert warning.startswith("Could not write the comment: GitHub's API is not available. ")
-    words = "**Run succeeded** after" if part == "end" else "**The Mogplex run is running**"
+    words = "✅ **Run succeeded** after" if part == "end" else "**The Mogplex run is running**"
     assert [said.startswith(words) for said in commenting.said] == [True]
 
 

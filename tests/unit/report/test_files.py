@@ -18,7 +18,7 @@ from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged, InstallLog
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import Feed, call, delta, event, facts, step_of
+from tests.unit.report.events import Feed, call, delta, event, facts
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
@@ -44,7 +44,7 @@ def test_events_are_written_as_they_come_one_a_line(path: Path, report: EventsFi
     report.on(feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
     first = path.read_text(encoding="utf-8")
     report.on(feed.arrived(event("log", "two", 2), event("log", "six", 3)))
-    report.end_run(facts())
+    report.end(facts())
     lines = path.read_text(encoding="utf-8").split("\n")
     assert first == lines[0] + "\n"
     assert [json.loads(line)["message"][:3] for line in lines[:-1]] == ["one", "two", "six"]
@@ -101,7 +101,7 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report.on(Waiting(UnreachableError("no answer"), 3.0))
     report.on(Feed().arrived(event("log", "one")))
     report.on(GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),))))
-    report.end(step_of(facts()))
+    report.end(facts())
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line) for line in shown] == entries
     times = [entry.pop("time") for entry in entries]

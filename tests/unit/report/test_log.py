@@ -398,7 +398,7 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
     log.begin_run(only)
     log.on(Feed().arrived(*flood, delivery(2)))
     log.on(Heartbeat(run(), 600.0, 60.0))
-    log.end_run(facts(result(Result.FAILED, *SUCCESSFUL, **FAILURE)))
+    log.end(facts(result(Result.FAILED, *SUCCESSFUL, **FAILURE)))
     lines = stream.getvalue().splitlines()
     assert 3_000_000 < sum(map(size_in_log, lines)) < 3_200_000
     assert sum("The log is long" in line for line in lines) == 1

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.report.facts import RunFacts
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.outputs import (
-    IN_FILE,
     OUTPUT_NAMES,
-    early_outputs,
     outputs_of,
 )
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
@@ -26,7 +23,6 @@ from tests.unit.report.events import (
     facts,
     result,
     run,
-    step_of,
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -34,8 +30,8 @@ COMMITS = (COMMIT, COMMIT + "f" * 24)
 ARTIFACT = Untrusted({"version": "1.4.0"})
 
 
-def final_outputs(run: RunFacts) -> dict[str, CleanText | None]:
-    return outputs_of(step_of(run), Sanitizer())
+def final_outputs(run: Facts) -> dict[str, CleanText | None]:
+    return outputs_of(run, Sanitizer())
 
 
 def of_branch(base: str | None, working: str | None) -> RunResult:
@@ -86,13 +82,14 @@ def test_an_output_holds_no_more_than_it_says(
 
 
 def test_later_steps_have_the_run_before_it_ends() -> None:
-    outputs = early_outputs(
+    outputs = outputs_of(
         facts(
             RunResult(
                 Ending.of(Result.DETACHED), RunDetails(run=run("pending"), key="key-1", joined=True)
             )
         ),
         Sanitizer(),
+        only_early=True,
     )
     assert outputs == {
         "status": "pending",
@@ -123,14 +120,3 @@ def test_an_output_is_described(name: str) -> None:
     assert f"| `{name}` |" in page, (
         f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
     )
-
-
-@pytest.mark.parametrize("place", IN_FILE)
-def test_what_the_result_file_has_is_in_its_schema(place: str) -> None:
-    rules = load_schema("result")
-    for name in place.split("."):
-        choices = [rules, *rules.get("oneOf", [])]
-        (rules,) = [
-            found for each in choices if (found := each.get("properties", {}).get(name))
-        ] or [None]
-        assert rules, f"describe {place} in mogplex_ci/schemas/result.schema.json"

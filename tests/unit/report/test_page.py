@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from mogplex_ci.report import blocks
-from mogplex_ci.report.html import PAGE_LIMIT, Picture, entries_of, page
+from mogplex_ci.report.page import PAGE_LIMIT, page, ticks
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result, step_of
+from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result
 
 TOOLS = [item for number in range(40) for item in call(f"tool {number}", number, number)]
 
 
 def page_of(ended: RunResult, **fields: Any) -> str:
-    safe, step = Sanitizer(), step_of(facts(ended, **fields))
-    return "".join(page(step, safe))
+    return "".join(page(facts(ended, **fields), Sanitizer()))
 
 
 @pytest.mark.parametrize(
@@ -94,17 +91,15 @@ def test_the_page_loads_nothing_sends_nothing_and_runs_nothing() -> None:
     [
         (
             [*call("Bash", 1, 2, state="denied"), *call("Edit", 3, 4)],
-            ['class="bar call bad"', ">denied, 1s<"],
+            ['class="bar call bad"', ">denied, 1s<", "2 tool calls over time, 1 of them failed"],
         ),
         ([delta("So:\n\n```\nif x:\n    y()\n```\n")], ["So:\n\n```\nif x:\n    y()\n```</span>"]),
-        (TOOLS, ['id="f11"', "other tools<b>29</b>"]),
     ],
-    ids=["a denied call", "a fence", "many tools"],
+    ids=["a denied call", "a fence"],
 )
 def test_a_part_of_the_page(items: Sequence[dict[str, Any]], shown: list[str]) -> None:
     text = page_of(result(Result.SUCCESS, *items))
     assert [text.count(part) for part in shown] == [1] * len(shown)
-    assert 'id="f12"' not in text
 
 
 def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
@@ -116,13 +111,9 @@ def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
     ]
     text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
     bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
-    assert [(x, y, width) for x, y, width in bars] == [
-        *(
-            ("0.0", "59", "50.0"),
-            ("10.0", "76", "10.0"),
-            ("15.0", "93", "85.0"),
-            ("20.0", "76", "10.0"),
-        )
+    assert bars == [
+        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0")),
+        *(("15.0", "93", "85.0"), ("20.0", "76", "10.0")),
     ]
     crowd = page_of(
         result(Result.SUCCESS, *(item for _ in range(10) for item in call("Bash", 0, 50)))
@@ -133,33 +124,21 @@ def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400, 9_999 * 366 * 86_400])
+@pytest.mark.parametrize("seconds", [1, 59, 3_599, 90_000, 30 * 86_400, 900 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
-    scale = Picture(seconds)
-    bars = [
-        scale.bar(began, ended, "k", "t")
-        for began, ended in ((0, seconds), (seconds, seconds), (-1, seconds * 2))
-    ]
-    assert all(bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001 for bar in bars)
-    ticks = scale.ticks()
-    assert ticks[0] == (0, "00:00")
-    assert len(ticks) <= 7
-    assert all(0 <= x <= 100 for x, _ in ticks)
+    calls = [*call("Bash", 0, seconds), *call("Bash", seconds, seconds), *call("Bash", 5, 2)]
+    text = page_of(result(Result.SUCCESS, event("log", "x", 0), *calls))
+    for x, width in re.findall(r'<rect [^>]*x="([-\d.]+)%" [^>]*width="([-\d.]+)%"', text):
+        assert 0 <= float(x) <= 100
+        assert 0 < float(width) <= 100.001 - float(x)
+    marks = ticks(seconds)
+    assert marks[0] == (0, "00:00")
+    assert len(marks) <= 7
+    assert all(0 <= x <= 100 for x, _ in marks)
 
 
 def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
-    events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(20)]
-    run = facts(result(Result.SUCCESS, *SUCCESSFUL, *events))
-    entries = entries_of(run, Sanitizer(), room=PAGE_LIMIT // 100)
-    assert [entry.text for entry in entries if entry.text.startswith("line")] == [
-        f"line {n}." for n in range(20)
-    ]
-    assert PAGE_LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * PAGE_LIMIT / 100
-
-
-def test_the_templates_know_each_list_by_its_name() -> None:
-    folder = Path(blocks.__file__).parent / "html"
-    templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.j2"))
-    known = set(re.findall(r'if kind == "(\w+)"', templates))
-    assert known >= {block.__name__ for block in get_args(blocks.ListBlock)}
-    assert known <= {block.__name__ for block in get_args(blocks.Block)}
+    events = [event("log", f"line {n}.", text=f"{n} " * 9_000) for n in range(300)]
+    text = page_of(result(Result.SUCCESS, *SUCCESSFUL, *events))
+    assert all(f"line {number}." in text for number in range(300))
+    assert PAGE_LIMIT < len(text) < 1.1 * PAGE_LIMIT

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.facts import ending_facts, facts_of
+from mogplex_ci.report.facts import facts_of
 from mogplex_ci.run.result import Gate, Result, Round, RunDetails, RunResult, interrupted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import RUN_ID, github, planned, result, run
+from tests.unit.report.events import RUN_ID, github, result, run
 
 CAUSE = "The job was cancelled, or its time limit passed"
 NEXT = "The clean-up step tries to cancel it. "
@@ -71,7 +71,8 @@ def test_a_stopped_step_says_one_of_three(
     stop = Stop()
     stop.request(SIGTERM)
     inputs = typed_inputs(base_url="https://mogplex.com", **fields)
-    said = ending_facts(interrupted(stop), details, 1.0, Sanitizer(), inputs, is_found_again=True)
+    ended = RunResult(interrupted(stop), details)
+    said = facts_of(ended, Sanitizer(), github(), inputs, 1.0).ending
     assert (said.cause, said.remedy) == (CAUSE, state)
     assert said.error == f"{CAUSE}. {state}"
     assert said.annotation == f"{CAUSE}. {state}"
@@ -81,9 +82,8 @@ def test_a_stopped_step_says_one_of_three(
 def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
     ended = result()
     doubt = RunResult(ended.ending._replace(cause="the API is not available"), IN_DOUBT)
-    said = facts_of(doubt, Sanitizer(), github(), planned(), 1.0)
+    said = facts_of(doubt, Sanitizer(), github(), typed_inputs(), 1.0)
     assert said.key == "key-1"
-    assert said.ending.may_go_on
     assert said.ending.error is not None
     assert said.ending.error.endswith(
         "Its key: key-1. A re-run of the job follows it if it still exists."
@@ -91,12 +91,11 @@ def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
 
 
 def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
-    plan = planned(on_rerun="new")
     said = facts_of(
         RunResult(result().ending._replace(cause="It broke"), IN_DOUBT),
         Sanitizer(),
         github(),
-        plan,
+        typed_inputs(on_rerun="new"),
         1.0,
     )
     assert said.ending.error is not None
@@ -110,8 +109,8 @@ def test_a_rerun_is_not_said_to_find_the_run_of_a_later_round() -> None:
     first = Round("run-1", None, (Gate("checks", False, "passed checks", "a check failed"),))
     details = IN_DOUBT._replace(run=run("success"), unanswered_key="key-1-r2-a1", rounds=(first,))
     ending = result().ending._replace(result=Result.TIMEOUT, cause="it took too long")
-    said = facts_of(RunResult(ending, details), Sanitizer(), github(), planned(), 1.0)
+    said = facts_of(RunResult(ending, details), Sanitizer(), github(), typed_inputs(), 1.0)
     assert (said.ending.remedy or "").endswith("Its key: key-1-r2-a1. Cancel it in Mogplex.")
     live = RunDetails(run=run("streaming"), key="key-1-r2-a1", rounds=(first,))
-    said = facts_of(RunResult(ending, live), Sanitizer(), github(), planned(), 1.0)
+    said = facts_of(RunResult(ending, live), Sanitizer(), github(), typed_inputs(), 1.0)
     assert said.ending.remedy == "The run is still running; this step stopped following it."
