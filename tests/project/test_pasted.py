@@ -45,6 +45,8 @@ SYSTEMS: dict[str, Callable[[Any], bool]] = {
 """By system: whether only a person or a schedule starts the example's pipeline. The others of
 ``examples`` define no trigger: something else starts them, and their first lines say so.
 """
+IS_BY_HAND = "github.event_name == 'workflow_dispatch'"
+"""The condition of a job that other events of the workflow skip."""
 
 
 def faults_of(page: str, text: str) -> list[str]:
@@ -77,7 +79,9 @@ def workflow_faults(workflow: Mapping[Any, Any]) -> Iterator[str]:
             yield from (
                 f"{event} starts a run"
                 for event in events
-                if event not in BY_HAND and not is_asked_for(event, events[event] or {}, conditions)
+                if event not in BY_HAND
+                and IS_BY_HAND not in job.get("if", "")
+                and not is_asked_for(event, events[event] or {}, conditions)
             )
         if "concurrency" in workflow and job.get("if") and not set(events) <= BY_HAND:
             yield "concurrency above the job's if: an event that the job skips cancels the run"
