@@ -83,7 +83,7 @@ def blocks() -> list[Block]:
         Block(path, 1, "", PurePath(path).suffix[1:], (ROOT / path).read_text())
         for path in _files("examples/*")
     ]
-    return [block for page in pages() for block in _blocks_of(page)] + files
+    return [block for page in [*pages(), "llms.txt"] for block in _blocks_of(page)] + files
 
 
 def as_workflow(code: str) -> str | None:

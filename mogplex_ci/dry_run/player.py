@@ -81,10 +81,9 @@ class Player:
         lines = self._recording.lines
         if self._position == len(lines) and not self._recording.ends_live:
             return StreamClosed()
-        wait = inf
-        if self._position < len(lines):
-            pause, line = lines[self._position]
-            wait = self._due + pause - self._clock.monotonic()
+        # A recording that ends live has nothing more to say; the step waits for its deadline.
+        pause, line = (inf, b"") if self._position == len(lines) else lines[self._position]
+        wait = self._due + pause - self._clock.monotonic()
         self._clock.sleep(max(min(wait, seconds), 0.0))
         if wait > seconds:
             return None

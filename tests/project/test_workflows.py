@@ -52,7 +52,7 @@ def test_actionlint_finds_nothing_but_the_mistakes_of_a_broken_workflow(tmp_path
         workflows[f"{path.parts[-3]}-{path.stem}"] = text.replace("- cancel: ", "- run: echo ")
     for block in blocks():
         if (
-            block.page.endswith(".md")
+            block.page.endswith((".md", ".txt"))
             and block.language == "yaml"
             and (workflow := as_workflow(block.code))
         ):

@@ -34,10 +34,6 @@ def final_outputs(run: Facts) -> dict[str, CleanText | None]:
     return outputs_of(run, Sanitizer())
 
 
-def of_branch(base: str | None, working: str | None) -> RunResult:
-    return result(Result.SUCCESS, run=run("success", branch={"base": base, "working": working}))
-
-
 @pytest.mark.parametrize(
     ("name", "ended", "value"),
     [

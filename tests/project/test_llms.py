@@ -1,0 +1,55 @@
+"""llms.txt, which programs read: it names every input and output, and its recipes run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.documents import claim_all
+from tests.program import ROOT, GitHubStep
+from tests.unit.platforms.events import MAINTAINER, by
+
+TEXT = (ROOT / "llms.txt").read_text(encoding="utf-8")
+RECIPES = [block.code for block in claim_all(lambda block: block.page == "llms.txt")]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+INTERNAL = {"job-context"}
+VALUES = {
+    "${{ secrets.MOGPLEX_API_KEY }}": "mog_0123456789abcdef0123456789abcdef",
+    "${{ github.token }}": "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    "${{ github.event.issue.number }}": "7",
+    "${{ github.head_ref }}": "fix",
+    "${{ github.base_ref }}": "main",
+}
+
+
+LABELED = by("issues labeled", "OWNER", MAINTAINER, MAINTAINER)
+
+
+def names_in(heading: str) -> set[str]:
+    """Return the words of a section that look like names."""
+    section = TEXT.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"[a-z]+(?:-[a-z]+)*", section))
+
+
+@pytest.mark.parametrize("kind", ["inputs", "outputs"])
+def test_every_name_is_listed(kind: str) -> None:
+    assert set(ACTION[kind]) - INTERNAL <= names_in(kind.capitalize())
+
+
+def test_it_is_short() -> None:
+    assert len(TEXT.splitlines()) <= 120
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_a_recipe_runs_dry(recipe: str, tmp_path: Path) -> None:
+    (step,) = (each for each in yaml.safe_load(recipe) if "mogplex/run-action@" in str(each))
+    inputs = {name: VALUES.get(str(value), str(value)) for name, value in step["with"].items()}
+    inputs |= {"dry-run": "true", "repo": "acme/web"}
+    (tmp_path / "event.json").write_text(json.dumps(LABELED.payload))
+    event = {"GITHUB_EVENT_NAME": LABELED.name, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    ended = GitHubStep(tmp_path, inputs, event).run()
+    assert ended.code == 0, ended.out
