@@ -18,6 +18,33 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     """Run the command that ``argv`` names and return its exit code. No error leaves this
     function.
     """
+    _prepare()
+    if argv is None:
+        argv = sys.argv[1:]
+    if env is None:
+        env = os.environ
+    try:
+        try:
+            return _run(argv, env)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output is gone.
+        _drop_output()
+        return EXIT_BROKEN_PIPE
+    except Exception as error:  # a user never sees a traceback
+        if isinstance(error, OSError):  # a full disk behind stdout fails again at exit
+            _drop_output()
+        # Loading it takes 7 ms, in which a step would not notice a signal.
+        from mogplex_ci.errors import InternalError
+
+        internal = InternalError.of(error)
+        sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
+        return internal.exit_code
+
+
+def _prepare() -> None:
+    """Set up what no command changes: the collector of garbage, and the standard streams."""
     # More than loading makes: to look for garbage among it takes a tenth of the start.
     gc.set_threshold(100_000)
     for name in ("stdout", "stderr"):
@@ -32,26 +59,11 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
             stream.reconfigure(errors="replace")
         else:  # for CI systems, also on Windows
             stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
-    if argv is None:
-        argv = sys.argv[1:]
-    if env is None:
-        env = os.environ
-    try:
-        try:
-            return _run(argv, env)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output is gone. Python would fail again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
-    except Exception as error:  # a user never sees a traceback
-        # Loading it takes 7 ms, in which a step would not notice a signal.
-        from mogplex_ci.errors import InternalError
 
-        internal = InternalError.of(error)
-        sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
-        return internal.exit_code
+
+def _drop_output() -> None:
+    """Discard what stdout still holds: Python would fail again when it flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:

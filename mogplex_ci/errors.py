@@ -16,6 +16,7 @@ remedy. Both lines are our own words; words of the server or the user are in
                 AutomationRequiredError
             OldServiceError
             NotFoundError
+                UnknownAgentError
             ConflictError
                 KeyConflictError
             RateLimitedError
@@ -265,6 +266,16 @@ class NotFoundError(ApiError):
     remedy = "Check the id, and that the token belongs to the user who owns it."
 
 
+class UnknownAgentError(NotFoundError):
+    """The user's roster does not have the agent."""
+
+    code = "NOT_FOUND"
+    remedy = "Take its id from the agents' page of https://mogplex.com, or use preset:NAME."
+
+    def __init__(self, agent: object) -> None:
+        super().__init__(f'agent: "{agent}" is not an agent that this token can use')
+
+
 class ConflictError(ApiError):
     """The state of the run does not allow the request."""
 
@@ -415,7 +426,7 @@ class ResourceError(MogplexError):
     """The machine or the container gives the program too little."""
 
     code = "RESOURCES"
-    remedy = "Allow it more threads (docker run --pids-limit), memory or open files."
+    remedy = "Allow it more threads (docker run --pids-limit), memory, open files or disk space."
 
 
 class NoThreadLeftError(UnreachableError):
@@ -474,6 +485,8 @@ _RESOURCES: Final = {
     errno.EMFILE: "open files",
     errno.ENFILE: "open files",
     errno.EAGAIN: "processes",
+    errno.ENOSPC: "disk space",
+    errno.EDQUOT: "disk space",
 }
 
 

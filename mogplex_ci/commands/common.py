@@ -99,7 +99,6 @@ class Console:
         self.safe = Sanitizer(secrets_of_job(env))
         self._platform = detect(env, sys.stdout)
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-        self.terminal = self._platform.terminal
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
@@ -172,6 +171,8 @@ class Session:
         self.env = env
         self.console = Console(env)
         self.stop = stop_of_process()
+        self.base_url = ""
+        """The service's address, once it is used."""
 
     @cached_property
     def service(self) -> Service:
@@ -183,10 +184,10 @@ class Session:
         """
         if "api-key" not in given_texts((), self.env):  # before the address may be found wrong
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
-        url, token = read_connection((), self.env)
+        self.base_url, token = read_connection((), self.env)
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
-        return Service(Client(url, token or ""), Clock(), self.stop, say=self._warn)
+        return Service(Client(self.base_url, token or ""), Clock(), self.stop, say=self._warn)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.

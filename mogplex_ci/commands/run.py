@@ -62,9 +62,8 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """Start a run and return the exit code: 0 once the API has it, however it may end."""
     options = parser().read(argv)
     if not options.repo:
-        raise UsageError(
-            Problem("--repo", "is required", f"Find ids with '{program()} repos list'.")
-        )
+        fault = f"is required (find IDs via `{program()} repos list`)"
+        raise UsageError(Problem("run: --repo <id>", fault))
     if options.idempotency_key == "":
         raise UsageError(Problem("--idempotency-key", "is empty", "Leave it out for a new one."))
     prompt = _prompt(options)
@@ -73,7 +72,12 @@ def main(session: Session, argv: Sequence[str]) -> int:
         session.console.json(started.run.data)
     else:
         session.console.lines(
-            started_lines(started.run, joined=started.joined, safe=session.console.safe)
+            started_lines(
+                started.run,
+                joined=started.joined,
+                safe=session.console.safe,
+                base_url=session.base_url,
+            )
         )
     if started.agent_ignored:
         session.console.warn(

@@ -1,8 +1,11 @@
 """``mogplex runs``: show a run, follow its events, cancel it."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final, LiteralString, TypeAlias
 
 from mogplex_ci.api.budget import PollInterval
@@ -25,7 +28,7 @@ from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.report.files import EventLines
-from mogplex_ci.report.text import behind
+from mogplex_ci.report.text import DEFAULT_BASE_URL, behind, command_line
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, Message, begins_message, without_checkpoint
 from mogplex_ci.run.cancel import cancelling
@@ -87,8 +90,22 @@ def _get(session: Session, options: argparse.Namespace) -> int:
     if options.json:
         session.console.json(run.data)
         return 0
-    session.console.lines(run_lines(run, session.console.safe))
+    console = session.console
+    console.lines(run_lines(run, console.safe))
+    if run.is_terminal:
+        with suppress(MogplexError):  # the run itself has been shown
+            page = session.service.client.events(run.id, limit=FEED_LIMIT)
+            for url in pull_requests(page.events, console.safe):
+                console.lines([console.safe.sentence("pull    ", url)])
     return 0
+
+
+def pull_requests(events: Iterable[Event], safe: Sanitizer) -> Iterator[SafeText]:
+    """Yield the addresses of the pull requests that the events report."""
+    for event in events:
+        url = safe.url(event.git.pull_request_url) if event.git is not None else None
+        if url is not None:
+            yield url
 
 
 def _events(session: Session, options: argparse.Namespace) -> int:
@@ -110,6 +127,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     begins_later = bool(events) and events[0].kind not in FIRST_KINDS
     session.console.quote(lines.add(events, after_gap=begins_later))
     session.console.quote(lines.end(is_complete=is_complete))
+    _tell_pull_request(lines, session.console)
     if len(events) >= FEED_LIMIT:
         which: LiteralString = "newest"
         if events[0].kind is EventKind.ACCEPTED:
@@ -151,6 +169,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     if options.json:
         console.json(Untrusted({"runId": run.id, "status": run.status}))
     else:
+        _tell_pull_request(lines, console)
         # Buildkite folds the log at a line that begins like this one: it holds nothing but two
         # checked words.
         id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
@@ -160,6 +179,12 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     if options.exit_status:
         return exit_code
     return 0
+
+
+def _tell_pull_request(lines: "EventLines | PrettyLines", console: Console) -> None:
+    """Print the address of the run's pull request behind its events, unless they are JSON."""
+    if isinstance(lines, PrettyLines) and lines.pull_request is not None:
+        console.lines([console.safe.sentence("pull request: ", lines.pull_request)])
 
 
 def _tell_pause(checkpoint: Checkpoint | None, console: Console) -> None:
@@ -206,6 +231,8 @@ class PrettyLines:
         self._message = Message()
         self._delta: Event | None = None
         """The event with the message's last words."""
+        self.pull_request: SafeText | None = None
+        """The address of the run's pull request, once an event has reported it."""
 
     def add(self, events: Iterable[Event], *, after_gap: bool = False) -> Iterator[SafeText]:
         """Yield the lines that are ready. ``after_gap``: events before these are missing."""
@@ -219,6 +246,8 @@ class PrettyLines:
                 self._delta = event
             else:
                 yield event_line(event, self._safe)
+            for url in pull_requests([event], self._safe):
+                self.pull_request = url
 
     def end(self, *, is_complete: bool) -> Iterator[SafeText]:
         """Yield the lines of the message, if it is complete."""
@@ -265,9 +294,11 @@ def _cancel_one(session: Session, run_id: str, *, as_json: bool) -> int:
     return 0
 
 
-def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeText]:
+def started_lines(
+    run: Run, *, joined: bool, safe: Sanitizer, base_url: str = DEFAULT_BASE_URL
+) -> Iterator[SafeText]:
     """Yield the lines about a run that was just started, or that the key had started before
-    (``joined``).
+    (``joined``). ``base_url`` is the address of the service.
     """
     if joined:
         yield safe.line("matched existing run {} ({})", run.id, run.status)
@@ -275,7 +306,10 @@ def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeTe
         yield safe.line("started run {} ({})", run.id, run.status)
     always: _Fields = {"repo": run.repo_id, "harness": run.harness, "branch": _branch(run)}
     yield from _fields(safe, always, {"error": run.error})  # it could not be queued
-    yield safe.line("tail events: {} runs events {} --follow", program(), run.id)
+    tail = safe.line("{} runs events {} --follow", safe.message(program()), run.id)
+    if Path(sys.argv[0]).name == "entrypoint.py":  # `mogplex` is in the image alone
+        tail = command_line("runs events {} --follow", run.id, base_url, safe)
+    yield safe.sentence("tail events: ", tail)
 
 
 def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:

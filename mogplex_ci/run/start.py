@@ -11,10 +11,18 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.errors import KeyConflictError, MogplexError, ServerError, UnknownRepoError
+from mogplex_ci.errors import (
+    KeyConflictError,
+    MogplexError,
+    NotFoundError,
+    ServerError,
+    UnknownAgentError,
+    UnknownRepoError,
+)
 from mogplex_ci.models import StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started
+from mogplex_ci.untrusted import Untrusted
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
@@ -22,6 +30,8 @@ MAX_CHAIN: Final = 10
 """Keys of a chain that are tried."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
+_NO_SUCH_AGENT: Final = Untrusted("Agent not found")
+"""The service's word for an agent that is not in the user's roster."""
 
 
 OnRerun: TypeAlias = Literal["auto", "new"]
@@ -180,6 +190,8 @@ class Starter:
                 is_first = is_first and not error.may_have_worked
                 if is_first:
                     self._doubt(None)
+                if isinstance(error, NotFoundError) and error.detail == _NO_SUCH_AGENT:
+                    raise UnknownAgentError(self.request["agentId"]) from error
                 if isinstance(error, ServerError) and not self._knows_repo:
                     raise UnknownRepoError(error) from error
                 raise

@@ -53,11 +53,6 @@ class Job:
         return any(START in line for line in self.script) and not is_rehearsal
 
     @property
-    def is_example(self) -> bool:
-        """Whether it is copied as a file. The README has what the first job needs."""
-        return self.page != "README.md"
-
-    @property
     def reads_outputs(self) -> bool:
         return "$MOGPLEX_OUT_" in "\n".join(self.script)
 
@@ -112,17 +107,14 @@ RULES: Mapping[str, Callable[[Job], bool]] = {
         job.starts_runs and job.keywords.get("before_script") != []
     ),
     "a push cancels the run": lambda job: (
-        job.starts_runs and job.is_example and job.keywords.get("interruptible") is not False
+        job.starts_runs and job.keywords.get("interruptible") is not False
     ),
     "a dotenv outranks the job's variables": lambda job: (
-        job.starts_runs
-        and job.is_example
-        and not job.reads_outputs
-        and job.keywords.get("dependencies") != []
+        job.starts_runs and not job.reads_outputs and job.keywords.get("dependencies") != []
     ),
     "a clone that nothing reads": lambda job: (
         job.starts_runs
-        and job.page.startswith("examples/")
+        and job.page != TEMPLATE
         and not job.reads_files
         and job.variables.get("GIT_STRATEGY") != "none"
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import InternalError
-from tests.program import ROOT
+from tests.program import ENTRY, ROOT, executable
 
 MAIN = "import os, sys\nfrom mogplex_ci import cli, commands\n"
 
@@ -50,6 +50,25 @@ def test_a_reader_that_has_left_ends_the_program_as_its_signal_would(words: list
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize("words", [["--version"], ["help"]])
+def test_a_full_disk_behind_the_output_is_no_mistake_of_the_program(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = program(f"sys.exit(cli.main({words}, {{}}))", stdout=full.fileno())
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the step ran out of disk space. ")
+
+
+def test_the_entry_point_becomes_the_program_that_a_runner_names(tmp_path: Path) -> None:
+    """GitLab's runner 19 starts a script so, by its helper's own path."""
+    helper = tmp_path / "gitlab-runner-helper"
+    executable(helper, '#!/bin/sh\necho "$0 $*"\n')
+    command = [*ENTRY, str(helper), "steps", "serve", "sh"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{helper} steps serve sh\n"
 
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,8 @@ EVENTS = """\
 2026-05-17T10:14:00.000Z  finished        Agent finished
 --- run run-uuid success ---
 """
+FINISHED = "2026-05-17T10:14:00.000Z  finished        Agent finished"
+"""The document leaves it out."""
 EVENTS_OF_THE_DOCUMENT = """\
 steps:
   - status: streaming
@@ -61,12 +64,31 @@ steps:
 """
 
 
+DOCUMENT = (Path(__file__).with_name("document.txt")).read_text(encoding="utf-8")
+"""Mogplex's page on headless runs."""
+REQUIRED = "error: run: --repo <id> is required (find IDs via `mogplex repos list`)"
+
+
 def as_documented(text: str, run_id: str) -> str:
     """Return ``text`` with the id and the times of the document in place of this run's."""
     text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-05-17T10:14:00.000Z", text)
     return re.sub(
         r"^sandbox \S+$", "sandbox vsb_abc", text.replace(run_id, "run-uuid"), flags=re.MULTILINE
     )
+
+
+def test_the_examples_are_the_documents() -> None:
+    """With one time and one repository, which the document has several of."""
+    page = as_documented(re.sub(r"8f3a2b1c-[-0-9a-f.]+", WEB, DOCUMENT), "run-uuid")
+    page = page.replace("bearer-token middleware\n...", f"bearer-token middleware\n{FINISHED}")
+    for example in (STARTED, STATE, EVENTS, REQUIRED, SCRIPT.read_text(encoding="utf-8")[-400:]):
+        assert example in page
+    assert "cancellation requested for run run-uuid\nstatus: " in page
+
+
+def test_the_message_without_a_repository_is_the_documents(terminal: Terminal) -> None:
+    ended = terminal.mogplex("run", "Fix it")
+    assert (ended.code, ended.err) == (2, f"{REQUIRED}\n")
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,32 @@ def test_a_start_that_may_have_worked_names_the_key_to_ask_with_again(terminal: 
     assert again.out.startswith(f"matched existing run {run.id} (")
 
 
+def test_an_agent_that_is_not_in_the_roster_is_named(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        start = ("run", "--repo", "acme/web", "--agent", "preset:Nobody", "Fix it")
+        ended = terminal.against(emulator).mogplex(*start)
+        assert emulator.runs == []
+    assert (ended.code, ended.out) == (1, "")
+    cause = 'error: agent: "preset:Nobody" is not an agent that this token can use (NOT_FOUND)'
+    hint = "hint: Take its id from the agents' page of https://mogplex.com, or use preset:NAME."
+    assert ended.err.splitlines() == [cause, hint]
+
+
+def test_a_pull_request_is_shown_with_its_run(terminal: Terminal) -> None:
+    with terminal.run("success", "--create-branch", speed=1e9) as (run_id, emulator):
+        followed = terminal.mogplex("runs", "events", run_id, "--follow")
+        listed = terminal.mogplex("runs", "events", run_id)
+        seen = terminal.mogplex("runs", "get", run_id)
+        (run,) = emulator.runs
+        (url,) = set(re.findall(r"https://github\.com/acme/web/pull/\d+", str(run.feed(200))))
+    assert followed.out.splitlines()[-2:] == [
+        f"pull request: {url}",
+        f"--- run {run_id} success ---",
+    ]
+    assert listed.out.splitlines()[-1] == f"pull request: {url}"
+    assert seen.out.splitlines()[-1] == f"pull    {url}"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_following_and_not_the_run(
     terminal: Terminal, number: signal.Signals
