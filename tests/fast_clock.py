@@ -56,9 +56,9 @@ _USUAL = Clock.next_item
 
 def main() -> None:
     """Run the program, with its own arguments."""
-    Clock.monotonic = FastClock.monotonic  # type: ignore[method-assign,assignment]
-    Clock.next_item = FastClock.next_item  # type: ignore[method-assign,assignment]
-    waiting.Clock = UsualClock  # type: ignore[misc]
+    Clock.monotonic = FastClock.monotonic  # type: ignore[method-assign,assignment]  # for a process of its own
+    Clock.next_item = FastClock.next_item  # type: ignore[method-assign,assignment]  # as above
+    waiting.Clock = UsualClock  # type: ignore[misc]  # as above
     del sys.argv[0]
     sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -69,7 +69,7 @@ def visible_text(body: str) -> str:
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_DEPTH}).enable(["table", "strikethrough"])
     parser.core.ruler.before("inline", "unseen", _skip_unseen)
     # GitHub shows the text of a link to a script, too.
-    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # its own way to change it
     page = _Page(source.split("\n"))
     for token in parser.parse(source):
         page.add(token)

@@ -71,7 +71,7 @@ def _key(kind: str) -> str:
 @cache
 def _pgp() -> str:
     """Return a key as GnuPG writes one: its body is random, since GnuPG is not everywhere."""
-    body = base64.b64encode(random.Random(1).randbytes(2_700)).decode()  # noqa: S311
+    body = base64.b64encode(random.Random(1).randbytes(2_700)).decode()  # noqa: S311  # the same in each run
     lines = "\n".join(textwrap.wrap(body, 64))
     return (
         f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{lines}\n=Zq8v\n"
@@ -151,7 +151,7 @@ _ALPHABET = string.ascii_letters * 2 + string.digits * 3 + "!#$%&'\"()*+,-./:;<=
 @st.composite
 def known(draw: st.DrawFn) -> Secret:
     size = draw(st.one_of(st.integers(8, 80), st.sampled_from([500, 2_000, 4_096])))
-    chance = random.Random(draw(st.integers(0, 10_000)))  # noqa: S311 - no real secret
+    chance = random.Random(draw(st.integers(0, 10_000)))  # noqa: S311  # the same in each run - no real secret
     letters = _ALPHABET + ("\n" if draw(st.booleans()) else "")
     value = "Z" + "".join(chance.choices(letters, k=size - 2)) + "7"
     text, secret = FORMS[draw(st.sampled_from(sorted(FORMS)))](value)

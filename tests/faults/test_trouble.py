@@ -144,8 +144,8 @@ MAY_RUN: Final = "The run may still be running; this step stopped following it. 
 RUNS: Final = "The run is still running; this step stopped following it. " + RE_RUN
 LEFT: Final = "The run may still be running."
 LEFT_AS_SAID: Final = (
-    r"The run may still be running(, because it could not be cancelled: .*)?\. A clean-up step, if the "
-    r"job has one, tries again\. To cancel it by hand: .* runs cancel \S+"
+    r"The run may still be running(, because it could not be cancelled: .*)?\."
+    r"( The clean-up step tries to cancel it\.)? To cancel it by hand: .* runs cancel \S+"
 )
 OVER: Final = "The run was cancelled."
 CANCELLED: Final = "This step has cancelled the run."
