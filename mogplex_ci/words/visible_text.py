@@ -19,9 +19,11 @@ _MARKS: Final = r"(?:[\s>]|(?:[-*+]|\d{1,9}[.)]|#{1,6})(?=\s)){0,99}"
 """The beginning of a line in quotes, lists and headings."""
 _FOOTNOTE: Final = (
     r"(?m)^((?:[ >]|[-*+] |\d{1,9}[.)] )*)\[\^[^\]\s]+\]:[^\n]*"
-    r"(?:\n(?![ >]*(?:$|```|~~~))[^\n]*|(?:\n[ >]*$)+\n[ >]* {4}[^\n]*)*"
+    r"(?:\n(?![ >]*$)[^\n]*|(?:\n[ >]*$)+\n[ >]*(?: {4}|\t)[^\n]*)*"
 )
 """A footnote, with the paragraphs that are indented below it."""
+_DEFINITION: Final = r"(?m)^([ >]*\[[^\]\n]{1,999}\]:[^\n]*)((?:\n[ \t]+[^\n]*)+)"
+"""A link's target, with indented lines below it: they are no code to GitHub."""
 _UNSEEN: Final = (
     r"(?<![\w$\\])(?:\$\$[^$]+\$\$|\$`[^`]*+`\$|\$(?=[^\s$])[^$]*(?<![\s\\])\$(?!\w))"
     r"|\[\^[^\]\s]++\]|(?<!`)(`++[^`]*+`++)"
@@ -39,6 +41,7 @@ _VOID: Final = (
     *("source", "track", "wbr"),
 )
 """Elements without an end tag."""
+_INSTEAD: Final = {"br": "\n", "img": _GAP}
 _UNSHOWN: Final = ("template", "video", "audio", "svg", "math", "rp")
 """Elements whose content is not shown, or only by browsers that cannot play them."""
 _SMALL: Final = ("sub", "sup", "rt", "code", "samp", "tt", "pre", "small", "h6")
@@ -65,7 +68,12 @@ def visible_text(body: str) -> str:
     read.
     """
     source = re.sub("\r\n?", "\n", body)
+    # A declaration in small letters is text to GitHub, and HTML to the parser.
+    source = re.sub(r"(?m)^([ >]*)<!(?=[a-z])(?!doctype)", r"\1\\<!", source)
     source = re.sub(_FOOTNOTE, rf"\1{_GAP}\n", source[:MAX_CHARACTERS])
+    source = re.sub(
+        _DEFINITION, lambda found: found[1] + re.sub(r"\n[ \t]+", "\n", found[2]), source
+    )
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_DEPTH}).enable(["table", "strikethrough"])
     parser.core.ruler.before("inline", "unseen", _skip_unseen)
     # GitHub shows the text of a link to a script, too.
@@ -133,8 +141,7 @@ class _Page:
         if language and language[0] in _DRAWN:
             self.add_gap()
         else:
-            content = block.content.removesuffix("\n")
-            self._add_text(f"~~~\n{content}\n~~~")
+            self._add_text(f"~~~\n{block.content}~~~")
 
     def add_gap(self) -> None:
         """Note that words are left out."""
@@ -170,10 +177,7 @@ class _Page:
 
     def _start(self, name: str, attributes: str) -> None:
         """Read a start tag."""
-        if name == "img":
-            self.add_gap()
-        if name == "br":
-            self._add_text("\n")
+        self._add_text(_INSTEAD.get(name, ""))
         if name in _VOID:
             return
         outside_quotes = re.sub(r"\"[^\"]*\"?|'[^']*'?", "", attributes)

@@ -173,6 +173,7 @@ def test_no_secret_that_an_agent_writes_is_shown(stage: Stage, case: Any) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7_200)
 @settings(max_examples=2_000, derandomize=False)
 @given(case=cases)
 def test_no_secret_of_many_that_an_agent_writes_is_shown(stage: Stage, case: Any) -> None:

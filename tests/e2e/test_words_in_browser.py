@@ -64,4 +64,4 @@ def test_few_words_of_many_bodies_are_handed_over_that_a_browser_does_not_show(
         body = numbered(chance.choices(PIECES, k=chance.randint(3, 20)))
         if not words(visible_text(body)) <= words(inner_text(github_html(body))):
             leaks.append(body)
-    assert len(leaks) <= BODIES / 500, leaks
+    assert len(leaks) <= BODIES / 1_000, leaks

@@ -173,6 +173,8 @@ def test_the_words_are_laid_out_by_the_lines_of_the_source(body: str, text: str)
         ("[![a](b)](c) ![d](e)\n![](f)\n\n# Title", "[…]\n\n# Title"),
         ("<sup><sub>a<small>b</small>c</sub></sup>d", "a[…]cd"),
         ("a\n\n<div title='b\n\nc", "a\n\n[…]\n\nc"),
+        ("a\n\n[b]: c\n    <!-- d -->", "a\n\n[…]"),
+        ("a[^b]\n\n[^b]: c\n```\nc\n\n    c", "a[…]"),
         ("- " * 25 + "deep", "[…]"),
         ("> " * 25 + "deep", "[…]"),
         ("a" * 60_001, "a" * 60_000 + "[…]"),
