@@ -87,7 +87,7 @@ def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) ->
         )
         (run,) = emulator.runs
         events = run.feed(200)
-    assert len(set(secrets_in(events))) > (5 if scenario == "leaky" else -1)
+    assert len(set(secrets_in(events))) > (4 if scenario == "leaky" else -1)
     for ended in (followed, seen, followed_json, seen_json):
         assert ended.code == 0
         assert not CONTROLS.search(ended.out)
