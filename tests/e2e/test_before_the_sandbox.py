@@ -48,7 +48,7 @@ def test_the_log_of_an_installation_that_failed_is_shown(step: GitHubStep, tmp_p
     assert secret not in ended.out + step.summary
     (error,) = [each.text for each in log.annotations if each.level == "error"]
     assert "Install failed (npm ci)" in error
-    assert error.endswith("fix the repository's setup, or run the job again.")
+    assert error.endswith("Fix the repository's setup, or run the job again.")
     assert (requests.count("start"), requests.count("sandboxes")) == (1, 1)
 
 
