@@ -120,16 +120,6 @@ def test_nothing_but_the_program_and_its_tools_is_installed(image: str, base_ima
     assert shell(image, "find / -xdev -type f -perm /6000") == "", "nothing gains privileges"
 
 
-@pytest.mark.slow
-def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
-    request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
-    shown = docker(
-        "run", "--rm", "--tty", "--network", "none", "--env", "TERM=xterm", image, *request
-    )
-    assert "  00:00    Starting the run  " in shown
-    assert "✔ Dry run after" in shown
-
-
 def test_markdown_is_read_without_what_is_left_out(image: str) -> None:
     code = "from mogplex_ci.words.visible_text import visible_text; print(visible_text('*a* `b`'))"
     assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "a `b`"

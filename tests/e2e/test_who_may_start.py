@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -258,12 +259,19 @@ def test_what_cannot_take_the_words_starts_nothing(
     assert says in ended.out, ended.out
 
 
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has used the processor."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_stop_signal_does_not_wait_for_a_hostile_text(including: Job) -> None:
-    hostile = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": "![" * 30_000})
+    hostile = by("issues labeled", "NONE", sender=MAINTAINER, **{"issue.body": "![[](" * 12_000})
     including.set_event(hostile)
     including.step.inputs["prompt"] = "Solve it."
     with including.step.start() as process:
-        time.sleep(1.5)
+        # To start takes a quarter of a second of the processor, to read such a text more than one.
+        wait_until(lambda: processor_seconds(process.pid) > 0.7, process)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=LONG) == 143
     assert including.emulator.runs == []
