@@ -24,7 +24,9 @@ _INTRODUCTION: Final = (
 _ALSO_RED: Final = "Fix a check that is also red on the base only if the task asks for it."
 
 
-def report_of(faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCheck] = ()) -> str:
+def report_for_agent(
+    faults: Sequence[Gate], safe: Sanitizer, checks: Sequence[FailedCheck] = ()
+) -> str:
     """Return the report about the gates that rejected a run, with what ``checks`` say. The same
     faults make the same report.
     """

@@ -20,7 +20,7 @@ from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, Round, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Started, Starting
-from mogplex_ci.step.evidence import report_of
+from mogplex_ci.step.evidence import report_for_agent
 from mogplex_ci.step.guards import require_rights_of_run
 from mogplex_ci.step.step import Step
 
@@ -187,7 +187,9 @@ class Rounds:
 
     def _repair(self, details: RunDetails) -> Repair:
         """Return the next round's part of the request."""
-        report = report_of(self._rounds[-1].faults, self._case.safe, self._case.failed_checks)
+        report = report_for_agent(
+            self._rounds[-1].faults, self._case.safe, self._case.failed_checks
+        )
         base = details.base_branch.text if details.base_branch is not None else ""
         return Repair(self._case.branch or "", base, report)
 
@@ -208,8 +210,8 @@ class Rounds:
         is_same_commit = bool(earlier) and last.commit == earlier[-1].commit
         if is_same_commit or any(gate.error_code == "NO_CHANGE" for gate in last.faults):
             return "the run pushed nothing, so another round would find the same"
-        faults = report_of(last.faults, case.safe)
-        if any(faults == report_of(other.faults, case.safe) for other in earlier):
+        faults = report_for_agent(last.faults, case.safe)
+        if any(faults == report_for_agent(other.faults, case.safe) for other in earlier):
             return "two rounds found the same faults"
         if len(self._rounds) > case.inputs.repair:
             return "all rounds are used up"

@@ -60,7 +60,6 @@ def is_workflow_without_needs(block: Block) -> bool:
 WORKFLOWS = claim_all(is_workflow_without_needs)
 COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
 CONTAINER_JOB = claim("docs/operate.md", "\n    container: ghcr.io/")
-MATRIX = claim("examples/workflows/matrix.yml")
 PROXY = claim("docs/operate.md", "HTTPS_PROXY: http://proxy.example.com:3128")
 DOCKERFILE = claim("docs/operate.md", "FROM ghcr.io/")
 IMAGE_ALONE = claim("docs/operate.md", "uses: docker://")
@@ -123,20 +122,6 @@ def test_a_command_runs_as_it_stands(
     assert done.returncode == 0, done.stdout + done.stderr
     is_start = "--dry-run" not in command
     assert len(emulator.runs) == is_start
-
-
-@pytest.mark.slow
-def test_a_matrix_of_repositories_runs_as_it_stands(
-    image: str, emulator: Emulator, tmp_path: Path
-) -> None:
-    """Its first job needs docker, which GitHub's machines have: here it is this machine's."""
-    reach = f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
-    workflow = MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)
-    engine = f"--container-options=--volume={shutil.which('docker')}:/usr/local/bin/docker:ro"
-    repository = workspace(tmp_path / "repository", workflow, image)
-    done = act(repository, engine, emulator=emulator, event="workflow_dispatch")
-    assert done.exit_code == 0, done.log
-    assert {run.repo.full_name for run in emulator.runs} == {"acme/web", "other/tools"}
 
 
 @pytest.mark.slow

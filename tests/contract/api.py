@@ -21,10 +21,6 @@ class FakeClock:
     def __call__(self) -> float:
         return self.seconds
 
-    def tick(self) -> None:
-        """Go on a little."""
-        self.seconds += 0.5
-
 
 class Api:
     """Calls of the API, as plain as can be: what the emulator answers, and nothing else."""

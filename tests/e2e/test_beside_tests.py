@@ -7,11 +7,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 
 from tests.documents import claim
@@ -96,34 +94,3 @@ def test_the_agent_is_waited_for_when_the_tests_fail(tmp_path: Path) -> None:
     assert job.failed, "the tests failed"
     address = "https://github.com/acme/web/pull/42"
     assert job.log == f"The agent's fix is {address}\n"
-
-
-@pytest.mark.slow
-def test_two_uses_in_one_job_share_the_requests_of_their_token(tmp_path: Path) -> None:
-    """Alone, the first poll comes at once; a second use waits for what both have sent so far."""
-    with Emulator("slow", speed=1) as emulator:
-        emulator.inject("stream", status=404, body="", times="always")
-        given = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
-        first, second = (
-            GitHubStep(tmp_path, given, {"GITHUB_ACTION": name}).start()
-            for name in ("first", "second")
-        )
-        with first, second:
-            wait_until(lambda: len(emulator.runs) == 2, first)
-            wait_until(lambda: len(polls_of(emulator)) == 2, second)
-            for process in (first, second):
-                process.send_signal(signal.SIGINT)
-    started, polled = (
-        [
-            datetime.fromisoformat(record.time)
-            for record in emulator.requests
-            if record.route == route
-        ]
-        for route in ("start", "events")
-    )
-    assert (polled[-1] - started[-1]).total_seconds() > 5
-
-
-def polls_of(emulator: Emulator) -> set[str]:
-    """Return the paths of the runs whose events were polled."""
-    return {record.path for record in emulator.requests if record.route == "events"}

@@ -9,7 +9,6 @@ import pty
 import re
 import select
 import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,12 +22,8 @@ SPEED = 20
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
-def on_a_screen(
-    terminal: Terminal, *argv: str, each_time: Callable[[], None] = lambda: None
-) -> str:
-    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it
-    prints, or is silent.
-    """
+def on_a_screen(terminal: Terminal, *argv: str) -> str:
+    """Return what `mogplex` prints when its output is a terminal."""
     screen, end = pty.openpty()
     with (
         os.fdopen(screen, "rb", buffering=0) as seen,
@@ -51,7 +46,6 @@ def on_a_screen(
                     if not (chunk := seen.read(65536)):
                         break
                     shown += chunk
-                each_time()
     return shown.decode()
 
 

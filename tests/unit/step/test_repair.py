@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.evidence import LINE_LIMIT, REPORT_LIMIT, report_of
+from mogplex_ci.step.evidence import LINE_LIMIT, REPORT_LIMIT, report_for_agent
 from mogplex_ci.untrusted import Untrusted
 
 ODD = (
@@ -49,7 +49,7 @@ def report(names: Sequence[str]) -> str:
         items,
         links,
     )
-    return report_of([gate], Sanitizer())
+    return report_for_agent([gate], Sanitizer())
 
 
 @given(NAMES)
@@ -84,7 +84,7 @@ def test_a_report_is_bounded() -> None:
         Gate(name, False, "a", "b", items=names)
         for name in ("checks", "allowed-paths", "protected-paths")
     ]
-    long = report_of(gates, Sanitizer())
+    long = report_for_agent(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400
     assert long.endswith("\n… and more\n```")
 
@@ -97,4 +97,4 @@ def test_a_name_has_200_characters_at_most() -> None:
 def test_the_addresses_of_pull_requests_are_not_told() -> None:
     items = (Untrusted("https://github.com/acme/web/pull/7"),)
     gate = Gate("pull-request", False, "a pull request", "it is closed", items=items)
-    assert "pull-request: it is closed.\n```" in report_of([gate], Sanitizer())
+    assert "pull-request: it is closed.\n```" in report_for_agent([gate], Sanitizer())
