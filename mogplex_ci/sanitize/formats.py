@@ -68,6 +68,12 @@ def formats() -> tuple[Format, ...]:
     return tuple(Format(*row.split("\t")) for row in rows)
 
 
+@cache
+def _by_prefix() -> tuple[tuple[str, Format], ...]:
+    """Return each prefix with its format: most texts have none of them, and are asked often."""
+    return tuple((prefix, format_) for format_ in formats() for prefix in format_.prefixes)
+
+
 def find_formats(text: str) -> Iterator[tuple[int, int]]:
     """Yield the places in ``text`` of secrets that have a known format, and of private keys."""
     yield from (place for _, place in matches(text))
@@ -77,11 +83,10 @@ def find_formats(text: str) -> Iterator[tuple[int, int]]:
 
 def matches(text: str) -> Iterator[tuple[Format, tuple[int, int]]]:
     """Yield the formats found in ``text``, with their places."""
-    for format_ in formats():
-        for prefix in format_.prefixes:
-            if prefix in text:
-                for place in _find_format(text, prefix, format_):
-                    yield format_, place
+    for prefix, format_ in _by_prefix():
+        if prefix in text:
+            for place in _find_format(text, prefix, format_):
+                yield format_, place
 
 
 def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:

@@ -170,7 +170,7 @@ def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> Non
 PULL_REQUEST = "https://github.com/acme/web/pull/7"
 DELIVERED = {"stage": "git_delivery", "changed": True, "pull_request_url": PULL_REQUEST}
 LONG_LOGS = {
-    "240,000 short lines": lambda: events(500, message="y\n" * 490 + "\n", payload=DELTA),
+    "240,000 short lines": lambda: events(500, message="y\n" * 490),
     "18,000 lines of 268 characters": lambda: events(18_000, message="x" * 268),
 }
 
