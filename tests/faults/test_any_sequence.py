@@ -249,13 +249,14 @@ def written(run: Run) -> list[Untrusted]:
 
 def until_the_end(run: Run) -> list[Untrusted]:
     """Return the ids up to the first event that ends the run: jobs that share a token may save the
-    look after it.
+    look after it. A step that joins a resumed run is listed the events since then.
     """
-    records = run.written()
+    segment = max((record.segment for record in run.written()), default=0)
+    records = [record for record in run.written() if record.segment == segment]
     end = next(
         (index for index, record in enumerate(records, start=1) if record.step.event in ENDS), None
     )
-    return written(run)[:end]
+    return [Untrusted(record.id) for record in records[:end]]
 
 
 TestAnySequence = OneStep.TestCase
