@@ -11,7 +11,7 @@ The calls of a step::
                 run.one.Execution.perform       find the repository, and start, follow, cancel
                     run.start.Starter.start
                     run.follow.Follower.follow
-                gates.judge_run                 what was delivered, by the judges of gates.table
+                gates.judge_run                 what was delivered, gate by gate
         recorder.Recorder.on, end_run           each update and ending, to outputs and reports
         recorder.Recorder.finish                the step's facts, the last outputs, the exit code
 """

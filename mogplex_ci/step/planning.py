@@ -44,7 +44,8 @@ def _derived_key(inputs: ActionInputs, platform: Platform, identity: Identity) -
     label = [identity.label]
     if name.lower() != (platform.repository() or "").lower():  # the label names the job's own
         label.append(name)
-    parts = (*identity.parts, *inputs.matrix_job.parts, name.lower(), platform.own_try)
+    run = (inputs.base_url, name.lower(), platform.own_try)
+    parts = (*identity.parts, *inputs.matrix_job.parts, *run)
     return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
 
 

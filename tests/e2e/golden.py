@@ -25,6 +25,8 @@ _CHANGING = (
     (re.compile(r"\b\d+(?:(?:\.|&#46;)\d+)?s\b"), "<seconds>"),
     (re.compile(r"(duration[-_]seconds\b[^\d\n]*\n?)\d+", re.IGNORECASE), r"\1<number>"),
     (re.compile(r"(?<=time=\")[\d.]+"), "<number>"),
+    # A key's, which names the server
+    (re.compile(r"(?<=-)[0-9a-f]{16}\b"), "<digest>"),
     (re.compile(r"\b[0-9a-f]{64}(?= \{\"base_url)"), "<mac>"),
     (re.compile(r"(?<=\"fingerprint\": \")[0-9a-f]{64}"), "<sha256>"),
 )

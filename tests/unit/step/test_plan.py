@@ -50,3 +50,11 @@ def test_the_key_of_a_round_names_the_attempt_or_has_a_random_word(tmp_path: Pat
     bases = [key_of(given, detect({}, StringIO())).of_round(2).base for _ in range(2)]
     assert all(re.fullmatch("mine-r2-a[0-9a-f]{32}", base) for base in bases)
     assert bases[0] != bases[1]
+
+
+def test_two_servers_and_two_repositories_never_share_a_key(tmp_path: Path) -> None:
+    platform = detect(environment("github", tmp_path), StringIO())
+    servers = "https://mogplex.com", "https://mogplex.example.com"
+    steps = [{"base_url": server, "repo": repo} for server in servers for repo in ("a/b", "a/c")]
+    keys = {key_of(typed_inputs(**step), platform).base for step in steps}
+    assert len(keys) == len(steps)
