@@ -189,7 +189,7 @@ SIGNALS = (None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
-    "seed", [*EVERYDAY, *slow(seed for seed in range(20) if seed not in EVERYDAY)]
+    "seed", [*EVERYDAY, *slow(seed for seed in range(40) if seed not in EVERYDAY)]
 )
 def test_whatever_breaks_no_run_is_left_behind_or_paid_twice(tmp_path: Path, seed: int) -> None:
     """A play of faults and signals: behind a proxy if the seed is even, directly if it is odd."""
