@@ -276,7 +276,6 @@ class Artifact(NamedTuple):
 
     content: Untrusted
     """The JSON value in the file."""
-    commit_sha: Annotated[Untrusted | None, "commitSha"]
 
 
 class Sandbox(NamedTuple):

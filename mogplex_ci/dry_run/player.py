@@ -32,7 +32,6 @@ class Player:
 
     has_no_stream = ""
     requests_sent = 0
-    date = ""
 
     def __init__(self, recording: Recording, clock: Clock) -> None:
         self._recording = recording

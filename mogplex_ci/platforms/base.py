@@ -131,19 +131,10 @@ class Platform:
         """Whether the step only plays a run; set once its inputs are read."""
         self.key_suffix = ""
         """The step's input ``key-suffix``; set once its inputs are read."""
-        self.terminal: TextIO | None = None
-        """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self.log_size = 0
         """Bytes of all that was written to the job log; see ``size_in_log``."""
         self._stream = stream
         self._exported = ""
-
-    @property
-    def workflow(self) -> str:
-        """The file that defines this job, with its repository and ref; empty when the system does
-        not tell.
-        """
-        return ""
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
@@ -467,8 +458,8 @@ class Plain(Platform):
 
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
-        if stream.isatty() and env.get("TERM", "dumb") != "dumb" and not env.get("CI"):
-            self.terminal = stream  # it can redraw lines
+        is_terminal = stream.isatty() and env.get("TERM", "dumb") != "dumb"
+        self._is_coloured = is_terminal and not env.get("CI") and not env.get("NO_COLOR")
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``. Without a CI system nothing asks for them: a dry run leaves no file
@@ -492,7 +483,7 @@ class Plain(Platform):
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""
-        if self.terminal is not None and not self.env.get("NO_COLOR"):
+        if self._is_coloured:
             text = coloured(text)
         super()._write(text)
 

@@ -103,11 +103,6 @@ class GitHubActions(Platform):
         return Webhook.read(self.env)
 
     @property
-    def workflow(self) -> str:
-        """``OWNER/NAME/.github/workflows/FILE@REF``."""
-        return self.env.get("GITHUB_WORKFLOW_REF", "")
-
-    @property
     def github_token_advice(self) -> str:
         """See ``Platform``: every job has a token of its own."""
         return "Set it to ${{ github.token }}, or to a token that can read this repository."

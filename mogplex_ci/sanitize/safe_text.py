@@ -96,13 +96,6 @@ class Markdown(_Text):
         return str.__new__(cls, text)
 
     @classmethod
-    def html(cls, text: CleanText) -> "Markdown":
-        """Return ``text`` for a place in HTML that cannot hold code: without the characters that
-        have a meaning there.
-        """
-        return str.__new__(cls, re.sub(r"[<>&\s]+", " ", text))
-
-    @classmethod
     def code(cls, text: CleanText) -> "Markdown":
         """Return ``text`` as code on one line; in a table it must hold no bar.
 
