@@ -8,7 +8,7 @@ from mogplex_ci.sanitize.known_values import looks_random
 
 _NAME: Final = r"(?i:password|secret|token|(?:api|secret|private|access)[_-]?key)"
 _QUOTE: Final = r"\\?[\"'`]?"
-_NAMED: Final = rf"{_NAME}{_QUOTE}[ \t]*:?[=:][ \t]*{_QUOTE}([\w+/=~-]{{12,}}+)(?![.(\[])"
+_NAMED: Final = rf"{_NAME}{_QUOTE}[ \t]*:?[=:][ \t]*{_QUOTE}([\w+/=~-]{{12,}}+)(?![(\[]|\.\w)"
 
 
 def find_named(text: str) -> Iterator[tuple[int, int]]:

@@ -88,6 +88,7 @@ HEX = "0123456789abcdef" * 2
 def test_a_random_word_behind_the_name_of_a_secret_is_hidden(form: str) -> None:
     for word in (RANDOM, HEX):
         assert SANITIZER.clean(Untrusted(form.format(word))) == form.format("***")
+        assert SANITIZER.clean(Untrusted(f"{form.format(word)}.")) == form.format("***") + "."
 
 
 @pytest.mark.parametrize(
