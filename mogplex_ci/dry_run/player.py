@@ -67,9 +67,9 @@ class Player:
             return self._run("streaming")
         return self._run(self._recording.end["status"])
 
-    def events(self, run_id: str, **_options: object) -> EventPage:
+    def events(self, run_id: str, *, limit: int = FEED_LIMIT, **_options: object) -> EventPage:
         """Return the run, and the newest of the events that were played."""
-        return EventPage(self.run(run_id), tuple(self._played))
+        return EventPage(self.run(run_id), tuple(self._played)[-limit:])
 
     def stream(self, run_id: str, **_options: object) -> "Player":
         """Continue to play."""

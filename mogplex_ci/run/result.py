@@ -307,9 +307,11 @@ class RunResult(NamedTuple):
 
 def as_recorded(played: Ending, result: str, error_code: str) -> Ending:
     """Return the ending of a dry run as that of the recorded step, whose ``result`` is empty if it
-    is unknown. One that was interrupted, or that a gate of this step rejects, stays as it is.
+    is unknown. One that was interrupted, or that a gate of this step rejects, stays as it is, and
+    a recorded success makes nothing better: the replay may have been cut off by ``timeout``.
     """
-    if played.result in (Result.INTERRUPTED, Result.ERROR, Result.REJECTED) or not result:
+    stays = played.result in (Result.INTERRUPTED, Result.ERROR, Result.REJECTED)
+    if stays or result in ("", Result.SUCCESS):
         return played
     if result == played.result:
         return played._replace(error_code=error_code or played.error_code)

@@ -184,6 +184,23 @@ def test_gates_of_the_replay_reject_by_the_delivery_event(tmp_path: Path) -> Non
     assert "Not judged in a dry run: protected-paths\n" in log
 
 
+def test_a_recorded_success_hides_no_failure_of_the_replay(tmp_path: Path) -> None:
+    """The replay is over before the recording is: no gate has judged anything."""
+    recording = shipped()["success"].read_text(encoding="utf-8")
+    step, code, log = replay(tmp_path, recording, require="change", timeout="2s")
+    assert outcome(step, code)[:2] == (1, "timeout"), log
+
+
+def test_of_a_long_recording_no_event_is_missing(tmp_path: Path) -> None:
+    """The service has pages of 200 events."""
+    accepted = json.loads(shipped()["success"].read_text(encoding="utf-8").splitlines()[0])
+    later = [{**accepted, "id": str(number), "type": "log"} for number in range(199)]
+    lines = [accepted, *later, {"runId": "run-1", "status": "success"}]
+    step, code, log = replay(tmp_path, "".join(f"{json.dumps(line)}\n" for line in lines))
+    assert outcome(step, code) == (0, "success", "success", ""), log
+    assert "missing" not in log.casefold()
+
+
 def test_whatever_agent_and_worktree_are_named_exist(tmp_path: Path) -> None:
     inputs = {"dry_run": "success", "agent": "preset:Reviewer", "run_options": "worktreeId: 'x'"}
     step, code, log = replay(tmp_path, "", **inputs)
