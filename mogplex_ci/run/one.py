@@ -12,6 +12,7 @@ from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import look_up
 from mogplex_ci.run.result import (
+    EXIT_UNAVAILABLE,
     Ending,
     Result,
     RunDetails,
@@ -120,14 +121,20 @@ class Execution:
         """Return the ending that an error makes.
 
         A failure that would have been waited out means that the deadline came first. In a later
-        round that is a timeout: the codes of an outage are for steps that started nothing.
+        round, and while a start is in doubt, that is a timeout: the codes of an outage are for
+        steps that certainly started nothing.
         """
         is_later_round = self._plan.repair is not None
         is_late = self._service.now >= self._service.deadline - LAST_SECONDS
         is_out_of_time = error.patience == inf or (error.patience > 0 and is_late)
         if is_later_round and is_out_of_time:
             return timed_out_in_outage("another run could not be started", error)
-        return ending_of_error(error)
+        if self._unanswered_key and is_out_of_time:
+            return timed_out_in_outage("the start was not answered", error)
+        ending = ending_of_error(error)
+        if self._unanswered_key and ending.exit_code == EXIT_UNAVAILABLE:
+            return ending._replace(exit_code=1)
+        return ending
 
     def details(self) -> RunDetails:
         """Return the known facts about the run so far."""

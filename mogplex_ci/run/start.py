@@ -188,7 +188,8 @@ class Starter:
                 return self._service.client.start(self.request, key, timeout=timeout)
             except MogplexError as error:
                 is_first = is_first and not error.may_have_worked
-                if is_first:
+                # Another request has this key: ours has started nothing under it.
+                if is_first or isinstance(error, KeyConflictError):
                     self._doubt(None)
                 if isinstance(error, NotFoundError) and error.detail == _NO_SUCH_AGENT:
                     raise UnknownAgentError(self.request["agentId"]) from error

@@ -148,6 +148,17 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
     assert len(case.runs) == runs
 
 
+def test_a_conflict_tells_that_a_lost_start_has_started_nothing(world: World) -> None:
+    case = world.new_case("failed")
+    case.play()
+    case.inject("start", drop=True, times=1)
+    played = case.play(request=case.other_request)
+    assert (played.end.ending.error_code, played.end.details.left_behind) == (
+        "IDEMPOTENCY_CONFLICT",
+        False,
+    )
+
+
 def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> None:
     case = world.new_case()
     leave_running(case)
