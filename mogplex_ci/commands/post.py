@@ -245,10 +245,11 @@ class CleanUp:
         return self._safe.line("run {}", run.run_id)
 
     def _by_hand(self, run: OpenRun) -> list[Part]:
-        """Return how a person can cancel or find a run."""
+        """Return how a person can cancel a run. Whether a re-run finds one without an id depends
+        on the inputs, which ``post`` does not know.
+        """
         if not run.run_id:
-            key = self._safe.key(run.key)
-            return [". Its key: ", key, ". Re-run the job: it finds this run"]
+            return [". Its key: ", self._safe.key(run.key), ". Check in Mogplex whether it exists"]
         return [
             ". To cancel it by hand: ",
             command_line(CANCEL, run.run_id, run.base_url, self._safe),

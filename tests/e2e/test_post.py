@@ -290,7 +290,7 @@ def test_a_start_that_was_never_answered_and_cannot_be_asked_for_has_a_key(
     ended = job.post()
     said = (
         "Could not cancel its run: the token may not do this. The run may still be running. "
-        f"Its key: {emulator.runs[0].key}. Re-run the job: it finds this run"
+        f"Its key: {emulator.runs[0].key}. Check in Mogplex whether it exists"
     )
     assert (ended.code, f"{said}\x1b" in ended.out) == (65, True), ended.out
 
