@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
-from mogplex_ci.step.rights import NeededRights, asks_at_once, in_order, rights_needed
+from mogplex_ci.step.rights import NeededRights, asks_at_once, rights_needed
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
 
@@ -152,7 +152,7 @@ def require_rights_at_once(step: Step, inputs: ActionInputs) -> None:
     if github is not None:
         with contextlib.closing(github):
             branch = inputs.base_branch or ""
-            step.require_rights([NeededRights(repository, in_order(rights), branch, github)])
+            step.require_rights(NeededRights(repository, rights, branch, github))
 
 
 def require_rights_of_run(
@@ -171,7 +171,7 @@ def require_rights_of_run(
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
-    step.require_rights([NeededRights(repo.full_name.text, rights, branch, github)])
+    step.require_rights(NeededRights(repo.full_name.text, rights, branch, github))
 
 
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:

@@ -14,7 +14,7 @@ from mogplex_ci.gate_kinds import GATES
 from mogplex_ci.models import is_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
@@ -60,7 +60,7 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
     for kind in GATES:
         if kind.name in inputs.gates and kind.needs:
             needed.update(kind.needs.split(", "))
-    return in_order(needed)
+    return [right for right in READ_RIGHTS if right in needed]
 
 
 def asks_at_once(inputs: ActionInputs) -> bool:
@@ -68,12 +68,6 @@ def asks_at_once(inputs: ActionInputs) -> bool:
     repository is known by its name. Else they are when a run is about to start.
     """
     return inputs.run_id is None and inputs.repo is not None and not is_uuid(inputs.repo)
-
-
-def in_order(rights: Iterable[str]) -> list[str]:
-    """Return those of ``rights`` that can be asked for, in the order of the table."""
-    wanted = set(rights)
-    return [right for right in READ_RIGHTS if right in wanted]
 
 
 class NeededRights(NamedTuple):
@@ -89,36 +83,29 @@ class NeededRights(NamedTuple):
     """GitHub's API of the repository."""
 
 
-def require_rights(wanted: Sequence[NeededRights], *, clock: Clock, is_workflow: bool) -> None:
-    """Query GitHub whether the token has all wanted rights. A right is ignored if GitHub did not
-    respond in time, limits requests, or has trouble.
+def require_rights(needed: NeededRights, *, clock: Clock, is_workflow: bool) -> None:
+    """Query GitHub whether the token has the rights. A right is ignored if GitHub did not respond
+    in time, limits requests, or has trouble.
 
     Args:
-        wanted: by repository.
+        needed: the rights, and where.
         clock: time.
         is_workflow: whether this is a job of GitHub Actions, whose workflow grants the rights.
 
     Raises:
         MissingRightsError: with all missing rights.
     """
-    ends = clock.monotonic() + RIGHTS_SECONDS
-    lacks: list[str] = []
-    remedies: list[str] = []
-    for each in wanted:
-        try:
-            missing = _missing_in(each, clock, ends)
-        except errors.GitHubNotFoundError:
-            lacks.append(f"does not see {each.repository}")
-            remedies.append(_OTHER_REPOSITORY)
-            continue
-        except errors.GitHubTokenError as error:
-            raise _error(error.cause, error.remedy) from error
-        if missing:
-            lacks.append(f"lacks {_all_of(missing)} in {each.repository}")
-            add = _ADD_RIGHTS.format("`, `".join(missing))
-            remedies.append(add if is_workflow else _GIVE_RIGHTS)
-    if lacks:
-        raise _error(f"github-token {_all_of(lacks)}", " ".join(dict.fromkeys(remedies)))
+    try:
+        missing = _missing_in(needed, clock, clock.monotonic() + RIGHTS_SECONDS)
+    except errors.GitHubNotFoundError as error:
+        cause = f"github-token does not see {needed.repository}"
+        raise _error(cause, _OTHER_REPOSITORY) from error
+    except errors.GitHubTokenError as error:
+        raise _error(error.cause, error.remedy) from error
+    if missing:
+        add = _ADD_RIGHTS.format("`, `".join(missing))
+        cause = f"github-token lacks {_all_of(missing)} in {needed.repository}"
+        raise _error(cause, add if is_workflow else _GIVE_RIGHTS)
 
 
 def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:

@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`, as in models.py.
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.inputs.read import ActionInputs
@@ -37,7 +36,7 @@ class Step(NamedTuple):
         diagnostics = self.recorder.diagnostics
         return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
 
-    def require_rights(self, needed: Sequence[NeededRights]) -> None:
+    def require_rights(self, needed: NeededRights) -> None:
         """Ask GitHub whether ``github-token`` has the rights.
 
         Raises:

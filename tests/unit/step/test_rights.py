@@ -40,36 +40,39 @@ def wanted(api: GitHub, name: str, *rights: str) -> NeededRights:
 def test_github_is_asked_for_two_seconds_and_no_longer(api: GitHub) -> None:
     each = wanted(api, "acme/web", *READ_RIGHTS)
     with closing(each.github):
-        require_rights([each], clock=TickingClock(), is_workflow=True)
+        require_rights(each, clock=TickingClock(), is_workflow=True)
     assert len(api.asked) == 2
 
 
-def test_what_is_missing_in_several_repositories_is_one_message(api: GitHub) -> None:
-    api.add_repository("acme/api")
+@pytest.mark.parametrize(
+    ("name", "cause", "remedy"),
+    [
+        (
+            "acme/web",
+            "github-token lacks issues: read in acme/web",
+            "Give the token that permission, and run the job again. Nothing was started.",
+        ),
+        (
+            "acme/other",
+            "github-token does not see acme/other",
+            "A workflow's own token cannot see other private repositories: use the token of a "
+            "GitHub App installed there. Nothing was started.",
+        ),
+    ],
+)
+def test_what_is_missing_is_one_message(api: GitHub, name: str, cause: str, remedy: str) -> None:
     api.lacks("issues: read")
-    names = {"acme/web": "issues", "acme/other": "contents", "acme/api": "issues"}
-    asked = [wanted(api, name, f"{right}: read") for name, right in names.items()]
-    with pytest.raises(MissingRightsError) as caught:
-        require_rights(asked, clock=Clock(), is_workflow=False)
-    for each in asked:
-        each.github.close()
-    expected = (
-        "github-token lacks issues: read in acme/web, does not see acme/other and lacks "
-        "issues: read in acme/api"
-    )
-    assert caught.value.cause == expected
-    assert caught.value.remedy == (
-        "Give the token that permission, and run the job again. A workflow's own token cannot "
-        "see other private repositories: use the token of a GitHub App installed there. Nothing was "
-        "started."
-    )
+    each = wanted(api, name, "issues: read")
+    with closing(each.github), pytest.raises(MissingRightsError) as caught:
+        require_rights(each, clock=Clock(), is_workflow=False)
+    assert (caught.value.cause, caught.value.remedy) == (cause, remedy)
 
 
 def test_an_outage_tells_nothing_of_a_right(api: GitHub) -> None:
     each = wanted(api, "acme/web", "pull-requests: read", "issues: read")
     api.fail(status=502)
     with closing(each.github):
-        require_rights([each], clock=Clock(), is_workflow=True)
+        require_rights(each, clock=Clock(), is_workflow=True)
     assert len(api.asked) == 2
 
 
@@ -77,7 +80,7 @@ def test_a_token_that_github_does_not_know_is_said_at_once(api: GitHub) -> None:
     github = GitHubApi(api.url, "ghs_unknownTokenOfNobody000000000000", "acme/web")
     asked = NeededRights("acme/web", ["issues: read"], "main", github)
     with closing(github), pytest.raises(MissingRightsError) as caught:
-        require_rights([asked, asked], clock=Clock(), is_workflow=True)
+        require_rights(asked, clock=Clock(), is_workflow=True)
     assert caught.value.cause == "GitHub does not accept github-token"
     assert caught.value.remedy.startswith("Set it to a current token")
     assert len(api.asked) == 1
