@@ -23,7 +23,7 @@ LIVE_STATUSES: Final = frozenset({"pending", "streaming"})
 PAUSED_STATUS: Final = "awaiting_input"
 """The run waits for a person's answer; it is neither live nor over."""
 LIST_LIMIT: Final = 200
-"""Most repositories, agents or skills in one answer."""
+"""Most repositories in one answer."""
 FEED_LIMIT: Final = 200
 """Most events in one answer of ``GET /runs/{id}/events``. Older servers return the oldest ones,
 newer the newest.

@@ -124,7 +124,7 @@ def error_code(value: object) -> str | None:
 
 
 def listed(model: Callable[..., T], data: object, name: str) -> list[T]:
-    """Read ``{name: [...]}``, a list of repositories, agents or skills."""
+    """Read ``{name: [...]}``, a list of repositories or sandboxes."""
     return [_read(model, _object(item)) for item in _list(data, name)]
 
 

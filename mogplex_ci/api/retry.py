@@ -101,9 +101,8 @@ class Patience:
 
 
 class ServiceHistory:
-    """Whether the service has ever answered, and accepted the token. The runs of one step share it.
-
-    Once it has, a failure is an outage and not a wrong setup.
+    """Whether the service has ever answered, and accepted the token. The rounds of ``repair``
+    share it. Once it has, a failure is an outage and not a wrong setup.
     """
 
     def __init__(self, *, has_answered: bool = False, accepts_token: bool = False) -> None:

@@ -18,7 +18,6 @@ from mogplex_ci.github_api import (
 )
 
 _NEW_BRANCH: Final = "Start a new run on a new branch."
-_SMALLER: Final = "Let the run open a pull request, or make the task smaller."
 
 
 def find_changes(case: Case) -> Changes:
