@@ -1,80 +1,66 @@
 """Starts the program as a fork of a process that has loaded it, which saves half a second of
 processor time each.
 
-Each run is a process of its own, with its own environment, folder, streams and signals. Only the
+Each is a process of its own, with its own environment, folder, streams and signals. Only the
 loading is shared.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
 import os
 import pkgutil
 import runpy
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Timer
+from typing import Any, Final
 
 ROOT = Path(__file__).resolve().parent.parent
 LANG = {"LANG": "C.UTF-8"}
+PR_SET_CHILD_SUBREAPER: Final = 36
+"""The caller becomes the parent of its orphaned descendants: prctl(2)."""
 
 
-def can_run(env: dict[str, str], stdin: bytes) -> bool:
+def can_run(env: Mapping[str, str]) -> bool:
     """Whether a fork does what a new process would: no variable is one for the interpreter's own
     start.
     """
-    is_usual = (
-        not any(name.startswith(("PYTHON", "LC_")) for name in env)
+    return (
+        sys.platform == "linux"
+        and not any(name.startswith(("PYTHON", "LC_")) for name in env)
         and env.get("LANG") == LANG["LANG"]
     )
-    return is_usual and len(stdin) < 4096  # what a pipe takes without a reader
 
 
-def run(
-    script: str,
-    argv: Sequence[str],
-    *,
-    env: dict[str, str],
-    cwd: Path,
-    stdin: bytes,
-    timeout: float,
-) -> tuple[int, bytes, bytes]:
-    """Run a Python script to its end; return its exit code and what it wrote to stdout and
-    stderr.
+class Forked(subprocess.Popen[Any]):
+    """A process that runs a Python script, forked by another one: ``args`` are the script and its
+    arguments.
     """
-    pipes = [os.pipe() for _ in range(3)]
-    (in_read, in_write), (out_read, out_write), (err_read, err_write) = pipes
-    with TemporaryFile("w+") as job:
-        json.dump({"script": script, "argv": list(argv), "env": env, "cwd": str(cwd)}, job)
-        job.seek(0)
+
+    def _execute_child(self, args: Sequence[str], *given: Any) -> None:
+        """Start it, in place of ``fork`` and ``exec`` of an executable file."""
+        cwd, env = given[4:6]
+        stdin, _, _, stdout, _, stderr = given[9:15]  # without the ends of the pipes that are ours
         reply, told = socket.socketpair()
-        with reply:
-            socket.send_fds(
-                _server()[1], [b"."], [job.fileno(), in_read, out_write, err_write, told.fileno()]
-            )
+        with reply, told, TemporaryFile("w+") as job:
+            json.dump({"argv": args, "env": env, "cwd": str(cwd)}, job)
+            job.seek(0)
+            given_files = [job.fileno(), stdin, stdout, stderr, told.fileno()]
+            socket.send_fds(_server()[1], [b"."], given_files)
             told.close()
-            for end in (in_read, out_write, err_write):
-                os.close(end)
-            with os.fdopen(in_write, "wb") as file:
-                file.write(stdin)
-            answer = reply.makefile("r")
-            watch = Timer(timeout, os.kill, (int(answer.readline()), signal.SIGKILL))
-            watch.start()
-            with ThreadPoolExecutor(2) as pool:
-                out, err = pool.map(_read, (out_read, err_read))
-            code = int(answer.readline())
-            watch.cancel()
-    return code, out, err
+            self.pid = int(reply.makefile().read())
+        for theirs in (stdin, stdout, stderr):
+            os.close(theirs)
+        self._child_created = self._closed_child_pipe_fds = True
 
 
 def close() -> None:
@@ -87,6 +73,7 @@ def close() -> None:
 
 @cache
 def _server() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ours, its = socket.socketpair()
     with its:
         process = subprocess.Popen(
@@ -102,40 +89,25 @@ def _server() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return process, ours
 
 
-def _read(descriptor: int) -> bytes:
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read()
-
-
 def _serve(control: socket.socket) -> str:
-    """Fork at each request; return in each fork the script to run. The parent ends with its last
-    child.
-    """
+    """Fork at each request; return in each fork the script to run."""
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 5)
         if not descriptors:
-            break
-        if os.fork() == 0:
+            sys.exit()
+        if (between := os.fork()) == 0:
             control.close()
             return _become(descriptors)
+        os.waitpid(between, 0)  # now the test is the parent of the new process
         for each in descriptors:
             os.close(each)
-    while True:
-        try:
-            os.wait()
-        except ChildProcessError:
-            sys.exit()
 
 
 def _become(descriptors: Sequence[int]) -> str:
-    """Return the script to run in a process that is as the job says; its parent reports its end."""
+    """Return the script to run in an orphan that is as the job says."""
     job, *streams, reply = descriptors
     if child := os.fork():
-        for each in streams:
-            os.close(each)
-        os.write(reply, f"{child}\n".encode())
-        _, status = os.waitpid(child, 0)
-        os.write(reply, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os.write(reply, str(child).encode())
         os._exit(0)
     os.close(reply)
     with os.fdopen(job) as file:
@@ -147,8 +119,8 @@ def _become(descriptors: Sequence[int]) -> str:
     os.environ.update(given["env"])
     time.tzset()
     os.chdir(given["cwd"])
-    sys.argv = [given["script"], *given["argv"]]
-    return str(given["script"])
+    sys.argv = given["argv"]
+    return sys.argv[0]
 
 
 def _load() -> None:

@@ -93,24 +93,13 @@ def run_script(
     cwd: Path,
     stdin: bytes = b"",
 ) -> tuple[int, bytes, bytes]:
-    """Run a Python script to its end, forked if that makes no difference; return exit code, stdout
-    and stderr.
-    """
-    if forked.can_run(env, stdin):
-        return forked.run(command[-1], argv, env=env, cwd=cwd, stdin=stdin, timeout=LONG)
-    done = subprocess.run(
-        [*command, *argv],
-        env=env,
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=LONG,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    """Run a Python script to its end; return exit code, stdout and stderr."""
+    with start_script(command, argv, env=env, cwd=cwd, text=False) as process:
+        out, err = process.communicate(stdin, timeout=LONG)
+    return process.returncode, out, err
 
 
-class Program(subprocess.Popen[str]):
+class Program(subprocess.Popen[Any]):
     """A process that does not outlive a test that fails."""
 
     def __exit__(self, error: type[BaseException] | None, *rest: Any) -> None:
@@ -119,22 +108,36 @@ class Program(subprocess.Popen[str]):
         super().__exit__(error, *rest)
 
 
+class _Forked(forked.Forked, Program):
+    """The same without the time to load the program."""
+
+
+def start_script(
+    command: Sequence[str],
+    argv: Sequence[str],
+    *,
+    env: dict[str, str],
+    cwd: Path,
+    text: bool = True,
+) -> subprocess.Popen[Any]:
+    """Start a Python script, forked if that makes no difference, with pipes as its streams."""
+    can_fork = forked.can_run(env)
+    kind, program = (_Forked, command[-1:]) if can_fork else (Program, command)
+    pipe = subprocess.PIPE
+    return kind(
+        [*program, *argv], env=env, cwd=cwd, text=text, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+
+
 def start_program(
     *argv: str, env: dict[str, str], cwd: Path, through: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
     """Start ``entrypoint.py``, if need be ``through`` another program, and leave it running; stdout
     is a pipe.
     """
-    program = [*through, ENTRY[-1]] if through else ENTRY
-    return Program(
-        [*program, *argv],
-        env=_SYSTEM | env,
-        cwd=cwd,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    if through:
+        return start_script(through, [ENTRY[-1], *argv], env=_SYSTEM | env, cwd=cwd)
+    return start_script(ENTRY, argv, env=_SYSTEM | env, cwd=cwd)
 
 
 def let_an_hour_pass(process: subprocess.Popen[str], when: Callable[[], object]) -> Ended:

@@ -21,6 +21,7 @@ from tests.program import (
     let_an_hour_pass,
     python_script,
     run_script,
+    start_script,
 )
 from tests.waits import LONG
 
@@ -74,21 +75,16 @@ class Terminal:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *argv: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start `mogplex` and leave it running; ``before`` is the program that runs it."""
-        command = [*before, str(self.folder / "bin" / "mogplex"), *argv]
-        return subprocess.Popen(
-            command,
-            env=self.env,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *argv: str, through: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start `mogplex`, if need be ``through`` another program, and leave it running."""
+        script = str(self.folder / "bin" / "mogplex")
+        if through:
+            return start_script(through, [script, *argv], env=self.env, cwd=self.folder)
+        return start_script([script], argv, env=self.env, cwd=self.folder)
 
     def run_past(self, moment: Callable[[subprocess.Popen[str]], object], *argv: str) -> Ended:
         """Run `mogplex` to its end; at ``moment`` an hour passes for it."""
-        process = self.start(*argv, before=MOVABLE_CLOCK)
+        process = self.start(*argv, through=MOVABLE_CLOCK)
         return let_an_hour_pass(process, when=lambda: moment(process))
 
     @contextmanager
