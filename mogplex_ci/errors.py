@@ -104,7 +104,7 @@ ERROR_CODES: Final = frozenset(
         "USAGE",
     }
 )
-"""The codes with which a step may end, each with a row and an anchor in docs/troubleshooting.md.
+"""The codes with which a step may end, each with a heading in docs/troubleshooting.md.
 The usual one of a gate stands in its row.
 
 A code is never given another meaning. The API may send codes that are not among them.
@@ -160,7 +160,7 @@ class AdvisedError(MogplexError):
 
 
 def help_url(code: str, version: str) -> str:
-    """Return the address that explains an error code: its row, or the table for a code of the API.
+    """Return the address that explains an error code: its heading, or the list for one of the API.
 
     ``version`` is a tag or branch of this project: a later one may have other codes.
     """

@@ -36,10 +36,6 @@ class Block:
 
 
 NOT_RUN = {
-    (
-        "docs/gitlab.md",
-        "runner_system_failure",
-    ): "gitlab-ci-local loses no job's runner",
     ("examples/zizmor.yml", ""): "settings of a linter, which reads them in `make check`",
 }
 """By page and a text in the block: why it cannot be run here."""
@@ -84,6 +80,17 @@ def blocks() -> list[Block]:
         for path in _files("examples/*")
     ]
     return [block for page in [*pages(), "llms.txt"] for block in _blocks_of(page)] + files
+
+
+def error_codes() -> dict[str, str]:
+    """Return what docs/troubleshooting.md says of each error code, below its heading.
+
+    GitHub gives the heading the code in lower case as its anchor.
+    """
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^##+ (.+)$", page, flags=re.MULTILINE)
+    sections = zip(parts[::2], parts[1::2], strict=True)
+    return {heading.strip("`"): text for heading, text in sections if heading.startswith("`")}
 
 
 def as_workflow(code: str) -> str | None:

@@ -15,17 +15,15 @@ from typing import Final, NamedTuple
 import pytest
 
 from mogplex_ci.errors import ERROR_CODES
+from tests.documents import error_codes
 from tests.e2e.failing_steps import CASES, SYSTEMS, Scene
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.github_log import read_log
-from tests.program import ROOT
 from tests.slow import slow
 
 PAGE: Final = "https://github.com/mogplex/run-action/blob/main/docs/troubleshooting.md"
 LAST_LINE: Final = re.compile(rf"([A-Z_]+), exit (\d+): {re.escape(PAGE)}(#[a-z_-]+)")
-ANCHORS: Final = re.findall(
-    r'<a id="([a-z_]+)"></a>', (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-)
+ANCHORS: Final = {code.lower() for code in error_codes()}
 
 
 class Shown(NamedTuple):

@@ -25,7 +25,7 @@ from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
-SHOWN = claim("README.md", "\n  script: mogplex-ci action || exit $?")
+SHOWN = claim("docs/gitlab.md", "\n  script: mogplex-ci action || exit $?")
 EXAMPLES = {
     name: claim(f"examples/gitlab/{name}.gitlab-ci.yml").code
     for name in ("component", "downstream", "form", "job", "matrix", "scheduled", "start-and-wait")
@@ -120,7 +120,7 @@ def test_a_second_try_at_a_desk_is_another_run(tmp_path: Path, emulator: Emulato
     assert len({one.key for one in emulator.runs}) == 2
 
 
-def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
+def test_the_job_of_the_page(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == [

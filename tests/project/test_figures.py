@@ -16,7 +16,7 @@ REPEATED = {
     "README.md": [
         (
             "python -m benchmarks.peers",
-            r"survives \[(?P<this_step>\d+) of (?P<faults>\d+) faults\]\([^)]+\)\*\*; "
+            r"survives \[(?P<this_step>\d+) of (?P<faults>\d+) faults\]\([^)]+\); "
             r"a curl loop survives (?P<curl_loop>\d+) of them",
         ),
     ],

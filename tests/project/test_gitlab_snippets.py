@@ -1,4 +1,4 @@
-"""Every GitLab pipeline that people copy, from README, pages, examples and the component, follows
+"""Every GitLab pipeline that people copy, from the pages, the examples and the component, follows
 the rules of `docs/gitlab.md`: the task arrives as it was written, a run is paid once, exit codes
 arrive, and the job's end leaves time for what comes behind it.
 
@@ -21,6 +21,7 @@ from mogplex_ci.inputs.declared import inputs
 from tests.documents import Block, blocks
 from tests.program import ROOT
 
+PAGE = "docs/gitlab.md"
 TEMPLATE = "templates/run/template.yml"
 START = "mogplex-ci action"
 FILES = {"prompt-file", "artifact-schema"}
@@ -180,7 +181,7 @@ def test_a_pipeline_follows_the_rules(block: Block) -> None:
 def test_all_pipelines_are_read() -> None:
     pages = {block.page for block in pipelines()}
     examples = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/gitlab/*.yml")}
-    assert pages >= {"README.md", TEMPLATE, *examples}
+    assert pages >= {PAGE, TEMPLATE, *examples}
 
 
 def test_one_at_a_time_is_shown_once() -> None:
@@ -193,10 +194,10 @@ DOWNSTREAM = "examples/gitlab/downstream.gitlab-ci.yml"
 PUT_BACK = {
     "a push starts a run": (TEMPLATE, '$CI_PIPELINE_SOURCE == "web"', "$CI_COMMIT_BRANCH"),
     "GitLab expands $ in the prompt": (JOB, "expand: false", "expand: true"),
-    "runners report 1 for every exit code": ("README.md", " || exit $?", ""),
+    "runners report 1 for every exit code": (PAGE, " || exit $?", ""),
     "no time for after_script and artifacts": (SCHEDULED, "TIMEOUT: 63m", "TIMEOUT: 64m"),
-    "a retry is paid": ("README.md", "retry: 0", "retry: 1"),
-    "the project's before_script runs": ("README.md", "before_script: []", "stage: test"),
+    "a retry is paid": (PAGE, "retry: 0", "retry: 1"),
+    "the project's before_script runs": (PAGE, "before_script: []", "stage: test"),
     "a push cancels the run": (TEMPLATE, "interruptible: false", "interruptible: true"),
     "a dotenv outranks the job's variables": (TEMPLATE, "dependencies: []", "needs: []"),
     "a clone that nothing reads": (JOB, "GIT_STRATEGY: none", "GIT_DEPTH: 1"),
