@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ class Commit:
     sha: str
     parents: tuple[str, ...]
     tree: Tree
+    tree_id: str
     message: str
     author: str
     git_id: str
@@ -44,25 +46,78 @@ def blob_sha(content: bytes) -> str:
 
 @cache
 def _repository() -> TemporaryDirectory[str]:
-    """Return the folder of the one repository of this process that has the objects of all tests."""
-    folder = TemporaryDirectory(prefix="stand-in-", ignore_cleanup_errors=True)
+    """Return the folder of the one repository of this process that has the objects of all tests, in
+    memory where there is such a folder.
+    """
+    memory = "/dev/shm"  # noqa: S108 - the folder in it has a random name
+    parent = memory if Path(memory).is_dir() else None
+    folder = TemporaryDirectory(prefix="stand-in-", dir=parent, ignore_cleanup_errors=True)
     subprocess.run(["git", "init", "--quiet", "--bare", folder.name], check=True)
     return folder
 
 
-def git(*arguments: str, text: bytes = b"", fails: int = 0) -> bytes:
+def git(*arguments: str, fails: int = 0) -> bytes:
     """Return the output of git in the repository of all tests; it may exit with ``fails``."""
     folder = Path(_repository().name)
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     ran = subprocess.run(
-        ["git", "--git-dir", folder, *arguments],
-        input=text,
-        capture_output=True,
-        check=False,
-        env=environment,
+        ["git", "--git-dir", folder, *arguments], capture_output=True, check=False, env=environment
     )
     assert ran.returncode in (0, fails), ran.stderr
     return ran.stdout
+
+
+def _path_of(sha: str) -> Path:
+    return Path(_repository().name, "objects", sha[:2], sha[2:])
+
+
+def _write(kind: bytes, data: bytes) -> str:
+    """Write an object where git finds it, which saves a process for each; return its id."""
+    whole = b"%s %d\0%s" % (kind, len(data), data)
+    sha = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+    path = _path_of(sha)
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(zlib.compress(whole, 1))
+    return sha
+
+
+def _read(sha: str) -> bytes:
+    """Return the content of an object, which git may have written."""
+    return zlib.decompress(_path_of(sha).read_bytes()).partition(b"\0")[2]
+
+
+def _write_tree(files: Tree) -> str:
+    """Write files and their folders; return the id of the topmost one."""
+    entries: dict[bytes, tuple[bytes, str]] = {}
+    folders: dict[str, dict[str, bytes]] = {}
+    for path, content in files.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            folders.setdefault(name, {})[rest] = content
+        else:
+            entries[name.encode()] = b"100644", _write(b"blob", content)
+    for name, inside in folders.items():
+        entries[name.encode() + b"/"] = b"40000", _write_tree(inside)
+    written = [  # git sorts a folder as if its name ended in a slash
+        b"%s %s\0%s" % (mode, name.removesuffix(b"/"), bytes.fromhex(sha))
+        for name, (mode, sha) in sorted(entries.items())
+    ]
+    return _write(b"tree", b"".join(written))
+
+
+def _read_tree(sha: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the content of each file in a folder and the folders below."""
+    rest = _read(sha)
+    while rest:
+        about, _, rest = rest.partition(b"\0")
+        mode, _, name = about.partition(b" ")
+        entry, rest = rest[:20].hex(), rest[20:]
+        path = prefix + name.decode()
+        if mode == b"40000":
+            yield from _read_tree(entry, f"{path}/")
+        else:
+            yield path, _read(entry)
 
 
 class Commits:
@@ -74,6 +129,7 @@ class Commits:
         """Ids by those in git."""
         self._numbers = count(1)
         self._comparisons: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._merges: dict[tuple[str, str], tuple[str, bool]] = {}
         self.binary_paths: set[str] = set()
         """Files of which GitHub counts no lines, by their attributes."""
 
@@ -104,9 +160,10 @@ class Commits:
                 tree.pop(path, None)
             else:
                 tree[path] = content.encode() if isinstance(content, str) else content
-        git_id = self._written(parents, tree, message)
+        tree_id = _write_tree(tree)
+        git_id = self._written(parents, tree_id, message)
         sha = sha or git_id
-        self._commits[sha] = Commit(sha, parents, tree, message, author, git_id, at)
+        self._commits[sha] = Commit(sha, parents, tree, tree_id, message, author, git_id, at)
         self._names[git_id] = sha
         self._comparisons.clear()  # a test may give an id twice
         return sha
@@ -116,43 +173,30 @@ class Commits:
             return self.merged(*parents)
         return dict(self[parents[0]].tree) if parents else {}
 
-    def _written(self, parents: tuple[str, ...], tree: Tree, message: str) -> str:
+    def _written(self, parents: tuple[str, ...], tree_id: str, message: str) -> str:
         """Write a commit into git; return its id there."""
-        stream = [
-            b"commit refs/heads/newest\nmark :1",
-            # Commits of the same content are not the same commit.
-            b"committer A <a@example.com> %d +0000" % (1_700_000_000 + next(self._numbers)),
-            b"data %d\n%s" % (len(message.encode()), message.encode()),
-        ]
-        for word, parent in zip((b"from", b"merge"), parents, strict=False):
-            stream.append(word + b" " + self[parent].git_id.encode())
-        stream.append(b"deleteall")
-        for path, content in tree.items():
-            stream.append(b"M 100644 inline " + path.encode())
-            stream.append(b"data %d\n%s" % (len(content), content))
-        stream.append(b"get-mark :1\n")
-        options = ["-c", "gc.auto=0", "fast-import", "--quiet", "--force"]
-        return git(*options, text=b"\n".join(stream)).decode().strip()
+        lines = [f"tree {tree_id}", *(f"parent {self[parent].git_id}" for parent in parents)]
+        # Commits of the same content are not the same commit.
+        made = f"A <a@example.com> {1_700_000_000 + next(self._numbers)} +0000"
+        lines += [f"author {made}", f"committer {made}", "", message]
+        return _write(b"commit", "\n".join(lines).encode())
 
     def merged(self, ours: str, theirs: str) -> dict[str, bytes]:
         """Return the files of a merge; what conflicts has git's marks."""
-        heads = self[ours].git_id, self[theirs].git_id
-        said = git("merge-tree", "--write-tree", "--allow-unrelated-histories", *heads, fails=1)
-        tree = said.decode().split("\n", 1)[0]
-        known = {**self[theirs].tree, **self[ours].tree}.values()
-        contents = {blob_sha(content): content for content in known}
-        files = {}
-        for entry in git("ls-tree", "-r", "-z", tree).decode().split("\0")[:-1]:
-            about, _, path = entry.partition("\t")
-            blob = about.split()[2]
-            files[path] = contents.get(blob) or git("cat-file", "blob", blob)
-        return files
+        return dict(_read_tree(self._merge(ours, theirs)[0]))
 
     def conflict(self, ours: str, theirs: str) -> bool:
         """Return whether a merge has conflicts."""
+        return self._merge(ours, theirs)[1]
+
+    def _merge(self, ours: str, theirs: str) -> tuple[str, bool]:
+        """Return the id of the files of a merge, and whether it has conflicts."""
         heads = self[ours].git_id, self[theirs].git_id
-        said = git("merge-tree", "--write-tree", "--name-only", "--no-messages", *heads, fails=1)
-        return len(said.splitlines()) > 1
+        if heads not in self._merges:
+            options = "--write-tree", "--name-only", "--no-messages", "--allow-unrelated-histories"
+            tree, *conflicts = git("merge-tree", *options, *heads, fails=1).decode().split()
+            self._merges[heads] = tree, bool(conflicts)
+        return self._merges[heads]
 
     def history(self, sha: str) -> Iterator[str]:
         """Yield a commit and its ancestors, the nearest ones first."""
@@ -173,38 +217,32 @@ class Commits:
 
     def files_between(self, old: str, new: str) -> list[dict[str, Any]]:
         """Return the files that differ, as a comparison lists them."""
-        trees = self[old].git_id, self[new].git_id
-        lines = self._lines_between(*trees)
-        listed = git("diff-tree", "-r", "--raw", "-z", "-M", "--no-abbrev", *trees)
-        parts = iter(listed.decode().split("\0")[:-1])
-        files = []
+        trees = self[old].tree_id, self[new].tree_id
+        options = "-r", "--raw", "--numstat", "-z", "-M", "--no-abbrev"
+        parts = iter(git("diff-tree", *options, *trees).decode().split("\0")[:-1])
+        files: dict[str, dict[str, Any]] = {}
         for about in parts:
-            _, _, before, after, letter = about.split()
-            entry: dict[str, Any] = {"status": _STATUSES[letter[0]]}
-            if letter[0] == "R":
-                entry["previous_filename"] = next(parts)
-            entry["filename"] = next(parts)
-            entry["sha"] = before if letter == "D" else after
-            added, deleted = lines[entry["filename"]]
-            if entry["filename"] in self.binary_paths:
-                added = deleted = 0
-            entry |= {"additions": added, "deletions": deleted, "changes": added + deleted}
-            files.append(entry)
-        return files
-
-    @staticmethod
-    def _lines_between(old: str, new: str) -> dict[str, tuple[int, int]]:
-        """Return how many lines each file gained and lost; none are counted of a binary one."""
-        parts = git("diff-tree", "-r", "--numstat", "-z", "-M", old, new).decode().split("\0")
-        lines = {}
-        rest = iter(parts[:-1])
-        for about in rest:
+            if about.startswith(":"):
+                entry = self._entry(about, parts)
+                files[entry["filename"]] = entry
+                continue
+            # The lines of each file follow when all are listed; "-" is a binary one.
             added, deleted, path = about.split("\t")
             if not path:  # a renamed file: its old path and its new one follow
-                next(rest)
-                path = next(rest)
-            lines[path] = (0, 0) if added == "-" else (int(added), int(deleted))
-        return lines
+                next(parts)
+                path = next(parts)
+            is_counted = added != "-" and path not in self.binary_paths
+            lines = (int(added), int(deleted)) if is_counted else (0, 0)
+            files[path] |= {"additions": lines[0], "deletions": lines[1], "changes": sum(lines)}
+        return list(files.values())
+
+    @staticmethod
+    def _entry(about: str, parts: Iterator[str]) -> dict[str, Any]:
+        _, _, before, after, letter = about.split()
+        entry: dict[str, Any] = {"status": _STATUSES[letter[0]]}
+        if letter[0] == "R":
+            entry["previous_filename"] = next(parts)
+        return entry | {"filename": next(parts), "sha": before if letter == "D" else after}
 
     def newest(self, sha: str, until: datetime | None) -> str | None:
         """Return the newest commit of a history that was made by then."""
@@ -251,7 +289,7 @@ class Commits:
             "sha": sha,
             "commit": {
                 "message": commit.message,
-                "tree": {"sha": git("rev-parse", f"{commit.git_id}^{{tree}}").decode().strip()},
+                "tree": {"sha": commit.tree_id},
             },
             "author": {"login": commit.author},
             "parents": [{"sha": parent} for parent in commit.parents],
