@@ -29,7 +29,7 @@ from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.execute import ending_of_block, execute
-from mogplex_ci.step.guards import include_event, reason_to_skip, require_rights_at_once
+from mogplex_ci.step.guards import include_event, reason_to_skip
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
@@ -85,7 +85,6 @@ def _perform(step: Step, read: StepInputs) -> Ending:
     reason = reason_to_skip(step, inputs)
     if reason is not None:
         return Ending.of(Result.SKIPPED, remedy=reason)
-    require_rights_at_once(step, inputs)
     plan = plan_of(include_event(step, inputs), step.platform)
     if plan.inputs.dry_run:
         step.recorder.log.request(plan.inputs)

@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
-from mogplex_ci.step.rights import NeededRights, asks_at_once, rights_needed
+from mogplex_ci.step.rights import NeededRights, rights_needed
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
 
@@ -137,29 +137,11 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
         step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}")
 
 
-def require_rights_at_once(step: Step, inputs: ActionInputs) -> None:
-    """Query GitHub for the rights of ``github-token`` that gates and ``repair`` need in the run's
-    repository, if that is named.
-
-    Raises:
-        MissingRightsError: with all missing rights.
-    """
-    rights = rights_needed(inputs)
-    if not rights or not asks_at_once(inputs):
-        return
-    repository = (inputs.repo or "").lower()
-    github = step.github(inputs, repository)
-    if github is not None:
-        with contextlib.closing(github):
-            branch = inputs.base_branch or ""
-            step.require_rights(NeededRights(repository, rights, branch, github))
-
-
 def require_rights_of_run(
     step: Step, plan: Plan, repo: Repo | None, github: GitHubApi | None
 ) -> None:
     """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
-    about to start, unless they were queried when the step began.
+    about to start.
 
     Raises:
         MissingRightsError: with all missing rights.
@@ -167,7 +149,7 @@ def require_rights_of_run(
     """
     inputs = plan.inputs
     rights = rights_needed(inputs)
-    if not rights or repo is None or github is None or asks_at_once(inputs):
+    if not rights or repo is None or github is None:
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default

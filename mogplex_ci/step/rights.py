@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import errors
 from mogplex_ci.gate_kinds import GATES
-from mogplex_ci.models import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,10 +46,9 @@ _OTHER_REPOSITORY: Final = (
 
 
 def rights_needed(inputs: ActionInputs) -> list[str]:
-    """Return the rights to read that gates and ``repair`` need in the
-    run's repository, such as ``checks: read``. None without ``github-token``: GitHub is not asked
-    then. A right that a gate can do without does not stand in its row, and does not keep a run from
-    starting.
+    """Return the rights to read that gates and ``repair`` need in the run's repository, such as
+    ``checks: read``. None without ``github-token``: GitHub is not asked then. A right that a gate
+    can do without does not stand in its row, and does not keep a run from starting.
     """
     if inputs.github_token is None or inputs.dry_run:
         return []
@@ -61,13 +59,6 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
         if kind.name in inputs.gates and kind.needs:
             needed.update(kind.needs.split(", "))
     return [right for right in READ_RIGHTS if right in needed]
-
-
-def asks_at_once(inputs: ActionInputs) -> bool:
-    """Whether the rights of the run's gates are asked for when the step begins, since the
-    repository is known by its name. Else they are when a run is about to start.
-    """
-    return inputs.run_id is None and inputs.repo is not None and not is_uuid(inputs.repo)
 
 
 class NeededRights(NamedTuple):

@@ -173,18 +173,20 @@ def test_an_answer_that_says_nothing_of_rights_lets_the_run_start(job: Job, faul
     assert (ended.code, len(job.emulator.runs)) == (0, 1), ended.out
 
 
-@pytest.mark.slow
 def test_a_token_with_all_rights_is_asked_before_the_start(job: Job) -> None:
+    """About the base with the read that gates begin with, too."""
     job.step.inputs |= ALL
     assert job.run().code == 0
     assert len(job.emulator.runs) == 1
     paths = [asked.path.removeprefix("/repos/acme/web/") for asked in job.api.asked]
-    assert [path for path in paths if "HEAD" in path or path == "pulls"][:4] == [
-        "git/ref/heads/HEAD",
+    assert paths[:5] == [
+        "git/ref/heads/main",
         "pulls",
         "commits/HEAD/check-suites",
         "commits/HEAD/status",
+        "git/ref/heads/main",
     ]
+    assert job.api.asked[4].status == 304
 
 
 def test_a_run_that_is_followed_is_not_asked_about(job: Job) -> None:

@@ -15,7 +15,7 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import PROMPT_LIMIT
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.guards import ask_github, reason_to_skip, require_rights_at_once, with_event
+from mogplex_ci.step.guards import ask_github, reason_to_skip, with_event
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop
@@ -112,33 +112,3 @@ def test_a_prompt_that_the_events_words_make_too_long_is_not_sent() -> None:
         "Name the number in the prompt instead.",
     )
     assert problem.fault.startswith("makes a prompt that has 100,001 characters")
-
-
-@pytest.mark.parametrize(
-    ("inputs", "asked"),
-    [
-        ({"base_branch": "release"}, ["git/ref/heads/release"]),
-        ({}, ["git/ref/heads/HEAD", "/repos/acme/web"]),
-        ({"repo": "ACME/Web", "base_branch": "release"}, ["git/ref/heads/release"]),
-        ({"dry_run": True}, []),
-        ({"github_token": None}, []),
-        ({"run_id": RUN_ID}, []),
-        ({"repo": RUN_ID}, []),
-        ({"require": frozenset()}, []),
-    ],
-)
-def test_github_is_asked_before_the_start_for_what_gates_will_read(
-    inputs: dict[str, Any], asked: list[str]
-) -> None:
-    """The tip of the run's base, if that is named: the record begins with it, too."""
-    job = Job(io.StringIO())
-    step = Step(job, Recorder(job, Sanitizer(), lambda: 0.0), Clock(), Stop(), 0.0)
-    given = {"github_token": TOKEN, "repo": "acme/web", "require": frozenset({"change"})}
-    with GitHub() as api:
-        api.branches["release"] = api.branches["main"]
-        job.env = {**job.env, "GITHUB_API_URL": api.url}
-        require_rights_at_once(step, typed_inputs(**(given | inputs)))
-    prefix = "/repos/acme/web/"
-    assert [each.path.lower().removeprefix(prefix) for each in api.asked] == [
-        path.lower() for path in asked
-    ]
