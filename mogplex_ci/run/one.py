@@ -130,7 +130,8 @@ class Execution:
         if is_later_round and is_out_of_time:
             return timed_out_in_outage("another run could not be started", error)
         if self._unanswered_key and is_out_of_time:
-            return timed_out_in_outage("the start was not answered", error)
+            ending = timed_out_in_outage("the start was not answered", error)
+            return ending._replace(remedy="")  # what to do is told with the key
         ending = ending_of_error(error)
         if self._unanswered_key and ending.exit_code == EXIT_UNAVAILABLE:
             return ending._replace(exit_code=1)

@@ -263,7 +263,9 @@ def services() -> Iterator[Case]:
         Kind(f"{status} {code}", {"status": status, "body": error(code)}, 0)
         for status, code in REFUSALS.items()
     ]
-    for kind in (*PASSING, *PROXIES[::2], *UNAUTHORIZED, *FINAL, *refused):
+    for kind in (*PASSING, *PROXIES[::6]):
+        yield Case(f"repositories answered: {kind.name}", partial(with_fault, kind, "repos"))
+    for kind in (*PASSING[::6], PROXIES[0], *UNAUTHORIZED, *FINAL, *refused):
         yield Case(f"start answered: {kind.name}", partial(with_fault, kind, "start"))
     for kind in (PASSING[0], PASSING[11], *UNAUTHORIZED, *FINAL):
         asked = partial(with_fault, kind, "run")
