@@ -101,7 +101,8 @@ def _wanted_checks(case: Case) -> WantedChecks:
 
 def _watch(case: Case, commit: str, wanted: WantedChecks) -> Verdict:
     """Read the checks until the finding is certain, or the deadline has passed. Two reads in a row
-    must agree, unless a check has failed and no ``repair`` needs the others.
+    must agree, unless a check has failed and no ``repair`` needs the others. A cancelled one has
+    not: a newer one may be listed soon.
     """
     service = case.service
     before: CheckList | None = None
@@ -117,9 +118,12 @@ def _watch(case: Case, commit: str, wanted: WantedChecks) -> Verdict:
         elif has_changed or complete_since is None:
             complete_since = time
         settled_for = time - complete_since if complete_since is not None else 0.0
-        if now.failed and (settled_for > 0 or not case.inputs.repair):
+        is_red = any(check.conclusion != "cancelled" for check in now.failed)
+        if is_red and not case.inputs.repair:
             return _failed(case, now)
         if settled_for > 0:
+            if now.failed:
+                return _failed(case, now)
             finding = _settled(now, wanted, settled_for)
             if finding is not None:
                 return finding

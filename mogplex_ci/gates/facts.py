@@ -132,8 +132,9 @@ def warn_of_history(case: Case) -> None:
     Raises:
         GitHubError: GitHub does not show it.
     """
+    case.require_facts()
     before = case.branch_before
-    if not case.has_commit() or case.commit is None:
+    if case.commit is None or case.commit == before:
         return
     if before and case.compare(before, case.commit).behind_by > 0:
         case.warn("Branch", f"{case.branch} lacks commits that it had before the run")
@@ -141,7 +142,8 @@ def warn_of_history(case: Case) -> None:
     if case.base_now == start or not start:
         return
     with_base = case.compare(case.base_now, case.commit)
-    if with_base.ahead_by == 0 or with_base.merge_base == start:
+    is_merged = with_base.ahead_by == 0 and not case.changes.is_of_base
+    if is_merged or with_base.merge_base == start:
         return
     if case.compare(start, with_base.merge_base).ahead_by > 0:
         case.warn(

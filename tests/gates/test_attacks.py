@@ -407,6 +407,15 @@ def test_what_came_into_the_base_and_was_taken_in_is_warned_of(story: Story) -> 
     assert warnings(story)["Base"].startswith("main moved during the run, and the branch holds")
 
 
+def test_a_commit_that_the_run_puts_on_the_base_itself_is_warned_of(story: Story) -> None:
+    """Then merging it changes nothing, and no pull request shows it."""
+    github = story.github
+    after = lambda: github.push("main", commit=github.branches[branch_of(github)])  # noqa: E731 - said later
+    result = story.play(Work(EVIL, after=after, opens_pull_request=False), **PROTECTS)
+    assert (outcome(result), result.details.changed) == (PASSED, False)
+    assert warnings(story)["Base"].startswith("main moved during the run, and the branch holds")
+
+
 @pytest.mark.parametrize("drops", [True, False])
 def test_commits_that_a_forced_push_drops_are_warned_of(story: Story, drops: bool) -> None:
     github = story.github

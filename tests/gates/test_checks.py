@@ -348,6 +348,20 @@ def test_a_cancelled_check_counts_unless_a_newer_one_has_its_name_and_app(
     assert outcome(result) == (FAILED if newer is None else PASSED)
 
 
+def test_a_cancelled_check_is_not_judged_before_the_newer_one_is_listed(story: Story) -> None:
+    github = story.github
+
+    def begins(sha: str) -> None:
+        runs = [check("test", "cancelled", id=1, check_suite={"id": 1})]
+        suites = [suite(1, "cancelled", runs=1), suite(2, None)]
+        github.checks[sha] = Look(runs, suites)
+        newer = [*runs, check("test", "success", id=2, check_suite={"id": 2})]
+        suites = [suites[0], suite(2, "success", runs=1)]
+        github.later(45.0, lambda: github.checks.update({sha: Look(newer, suites)}))
+
+    assert outcome(checked(story, then(github, begins))) == PASSED
+
+
 def test_a_required_check_that_ends_neutral_beside_one_that_succeeded(story: Story) -> None:
     story.github.rules["main"] = [requires("test", "scan")]
     look = Look([check("test", "success"), check("scan", "neutral")])
