@@ -28,10 +28,9 @@ PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
 
 _DESCRIPTION: Final = re.compile(
-    r"^(.*?)(?: Needs (.*?)\.)?(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
+    r"^(.*?)(?: Default: (?:none|(.*?))\.)?(?: Example: (.*)\.)?$", re.DOTALL
 )
-"""A description: its meaning, then what it needs, its default, and an example of an output."""
-_INPUT_COLUMNS: Final = ("input", "meaning", "default", "needs", "allowed")
+"""A description: its meaning, then its default, and an example of an output."""
 
 _TYPES: Final = '''\
 """The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
@@ -55,32 +54,28 @@ _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
-## How an input is given
+## Inputs
 
 The first of these places with a value wins; blank values do not count:
 
-1. a flag of `mogplex-ci` or of the image: `--on-timeout cancel`
+1. a flag of `mogplex-ci` or the image: `--on-timeout cancel`; not for tokens, since other processes see command lines
 2. `with:` on GitHub: `on-timeout: cancel`
 3. a variable, on every CI system: `MOGPLEX_ON_TIMEOUT: cancel`
 
-Tokens have no flag, because other processes can read command lines.
-
-## Inputs
-
-The permissions of `github-token` are on the [security page](security.md#permissions).
+`github-token` needs [each gate's permissions](security.md#permissions).
 
 {inputs}
 
 ## Outputs
 
-On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they read the variable `MOGPLEX_OUT_NAME` from
-a [dotenv file](platforms.md#outputs-and-reports). It omits values that a shell might execute, such as a branch name
-with a `$`. It also omits {no_variable}. Read those from `result.json`.
-
-The step sets {early}
-as soon as the run has started. With `background: true`, GitHub passes on outputs only after a `wait` for the step.
-
+On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`; those of a background step only after a `wait`.
 GitHub empties a job's output that contains a line of a secret, even a line such as `{{`: keep JSON secrets on one line.
+
+Elsewhere they read the variable `MOGPLEX_OUT_NAME` from a [dotenv file](platforms.md#outputs-and-reports). It omits
+values that a shell might execute, such as a branch name with a `$`, and
+{no_variable}: read those from `result.json`.
+
+The step sets {early} as soon as the run has started.
 
 | output | meaning | example |
 | --- | --- | --- |
@@ -174,43 +169,28 @@ def _description(spec: Input) -> str:
 
 
 def _groups() -> Iterator[str]:
-    """Yield a heading and a table for each group of inputs that people set. A column without a cell
-    is left out.
-    """
+    """Yield a heading and a table for each group of inputs that people set."""
     shown = (spec for spec in inputs().values() if spec.github_expression is None)
     for title, specs in groupby(shown, lambda spec: spec.group):
-        rows = [_input_cells(spec) for spec in specs]
-        columns = [
-            (name, *cells) for name, *cells in zip(_INPUT_COLUMNS, *rows, strict=True) if any(cells)
-        ]
-        heading, *lines = zip(*columns, strict=True)
-        table = [heading, ["---"] * len(columns), *lines]
-        yield "\n".join([f"### {title}\n", *(_row(*cells) for cells in table)])
+        heading = [f"### {title}\n", _row("input", "meaning", "default"), _row(*["---"] * 3)]
+        yield "\n".join([*heading, *map(_input_row, specs)])
 
 
-def _input_cells(spec: Input) -> Sequence[str]:
-    meaning, needs, default, _ = _parts(_description(spec))
+def _input_row(spec: Input) -> str:
+    meaning, default, _ = _parts(_description(spec))
     if spec.variables[1:]:
         others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
         meaning += f" Also the variable {others}."
-    return f"`{spec.name}`", meaning, default, needs, _allowed(spec)
-
-
-def _allowed(spec: Input) -> str:
-    """Return the allowed values, unless another cell has them: the meaning names each choice, and
-    the default is one of two. "A name such as feature/x" is an example for error messages.
-    """
-    is_said = spec.kind.choices or spec.kind.name == "boolean" or " such as " in spec.kind.allowed
-    return "" if is_said else spec.kind.allowed
+    return _row(f"`{spec.name}`", meaning, default)
 
 
 def _output_row(name: str, description: str) -> str:
-    meaning, _, _, example = _parts(description)
+    meaning, _, example = _parts(description)
     return _row(f"`{name}`", meaning, example)
 
 
 def _parts(description: str) -> Sequence[str]:
-    """Return a description's meaning, needs, default and example; empty if it has none."""
+    """Return a description's meaning, default and example; empty if it has none."""
     parts = _DESCRIPTION.findall(description.strip())
     return cast("Sequence[str]", parts[0])
 
