@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from tests import forked
+from tests.altered import HOUR_PASSES
 from tests.ci_environments import ENVIRONMENTS
 from tests.github_log import readable
-from tests.movable_clock import HOUR_PASSES
 from tests.waits import LONG, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
-MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
-"""Runs a Python program so that ``let_an_hour_pass`` works."""
-FEW_THREADS = [sys.executable, str(ROOT / "tests" / "few_threads.py")]
-"""Runs a Python program that gets no thread between two signals."""
+MOVABLE_CLOCK, FAST_CLOCK, FEW_THREADS = (
+    [sys.executable, str(ROOT / "tests" / "altered.py"), how]
+    for how in ("movable-clock", "fast-clock", "few-threads")
+)
+"""Run a Python program on a clock for ``let_an_hour_pass``, on one that waits a hundredth of the
+time, or without a thread between two signals.
+"""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(
     r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL
@@ -76,12 +79,13 @@ def run_client(
     return done.returncode, done.stdout
 
 
-def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
-    """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process
-    needs.
+def run_program(*argv: str, env: dict[str, str], cwd: Path, through: Sequence[str] = ()) -> Ended:
+    """Run ``entrypoint.py`` to its end with nothing in its environment but ``env`` and what a
+    process needs.
     """
     # Not as text, which would make line feeds of carriage returns: CI systems obey those.
-    code, out, err = run_script(ENTRY, argv, env=_SYSTEM | env, cwd=cwd)
+    command = [*through, ENTRY[-1]] if through else ENTRY
+    code, out, err = run_script(command, argv, env=_SYSTEM | env, cwd=cwd)
     return Ended(code, out.decode(), err.decode())
 
 
@@ -121,8 +125,10 @@ def start_script(
     text: bool = True,
 ) -> subprocess.Popen[Any]:
     """Start a Python script, forked if that makes no difference, with pipes as its streams."""
+    is_python = command[0] == sys.executable
     can_fork = forked.can_run(env)
-    kind, program = (_Forked, command[-1:]) if can_fork else (Program, command)
+    kind = _Forked if can_fork else Program
+    program = command[1:] if can_fork and is_python else command
     pipe = subprocess.PIPE
     return kind(
         [*program, *argv], env=env, cwd=cwd, text=text, stdin=pipe, stdout=pipe, stderr=pipe
@@ -135,9 +141,8 @@ def start_program(
     """Start ``entrypoint.py``, if need be ``through`` another program, and leave it running; stdout
     is a pipe.
     """
-    if through:
-        return start_script(through, [ENTRY[-1], *argv], env=_SYSTEM | env, cwd=cwd)
-    return start_script(ENTRY, argv, env=_SYSTEM | env, cwd=cwd)
+    command = [*through, ENTRY[-1]] if through else ENTRY
+    return start_script(command, argv, env=_SYSTEM | env, cwd=cwd)
 
 
 def let_an_hour_pass(process: subprocess.Popen[str], when: Callable[[], object]) -> Ended:
@@ -185,9 +190,11 @@ class GitHubStep:
         }
         return {**runner, **given, **self.env}
 
-    def run(self, *argv: str) -> Ended:
-        """Run the step to its end; its log is as people read it."""
-        ended = run_program(*argv, env=self.environment, cwd=self.workspace)
+    def run(self, *argv: str, through: Sequence[str] = ()) -> Ended:
+        """Run the step to its end, if need be ``through`` another program; its log is as people
+        read it.
+        """
+        ended = run_program(*argv, env=self.environment, cwd=self.workspace, through=through)
         return replace(ended, out=readable(ended.out))
 
     def run_past(self, moment: Callable[[], object]) -> Ended:

@@ -18,15 +18,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import fast_clock
+from tests.altered import SPEED
 from tests.collector import Collector
 from tests.e2e.secrets_said import Said, messages, windows
 from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import readable
-from tests.program import ENTRY, ROOT, GitHubStep, run_script
+from tests.program import ENTRY, FAST_CLOCK, GitHubStep, run_script
 
-SCRIPT = [*ENTRY[:1], str(ROOT / "tests" / "fast_clock.py")]
 SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 CALL = ({"tool_started": "Command", "call": "c1"}, {"tool_finished": "Command", "call": "c1"})
 DELIVER = (
@@ -128,7 +127,7 @@ def check(
         scenario = folder / "scenario.yaml"
         steps = list(steps_of(said, end_before))
         scenario.write_text(yaml.safe_dump({"steps": steps}, width=10**6), encoding="utf-8")
-        with Emulator(scenario, speed=fast_clock.SPEED, limits=False) as emulator:
+        with Emulator(scenario, speed=SPEED, limits=False) as emulator:
             inputs = {"prompt": "Fix it", "output-dir": "out", "comment-on": "7"}
             inputs |= {"base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
             if timeout is not None:
@@ -139,7 +138,7 @@ def check(
             }
             step = GitHubStep(folder, inputs, env)
             code, out, err = run_script(
-                SCRIPT, ENTRY[1:], env=SYSTEM | step.environment, cwd=step.workspace
+                FAST_CLOCK, ENTRY[1:], env=SYSTEM | step.environment, cwd=step.workspace
             )
             log = readable(out.decode())
             shown += [("log", log), ("stderr", err.decode())]
@@ -148,7 +147,7 @@ def check(
             client = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
             for run_id in run_ids:  # there is none where the timeout came first
                 argv = [*ENTRY[1:], "runs", "events", run_id, *flags]
-                _, out, err = run_script(SCRIPT, argv, env=SYSTEM | values | client, cwd=folder)
+                _, out, err = run_script(FAST_CLOCK, argv, env=SYSTEM | values | client, cwd=folder)
                 shown += [("runs events", out.decode()), ("its stderr", err.decode())]
         shown += texts_of(folder)
     shown += [("comment", str(comment["body"])) for comment in stage.github.comments]

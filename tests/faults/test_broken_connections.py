@@ -15,9 +15,9 @@ from typing import get_args
 
 import pytest
 
+from tests.altered import NO_THREAD, THREADS_AGAIN
 from tests.emulator import Emulator
 from tests.emulator.run import Run
-from tests.few_threads import NO_THREAD, THREADS_AGAIN
 from tests.https_proxy import Break, Front, How, HttpsProxy, Refusal, TlsFront, certificate
 from tests.program import FEW_THREADS, GitHubStep
 from tests.slow import mostly_slow, slow

@@ -77,10 +77,8 @@ class Terminal:
 
     def start(self, *argv: str, through: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Start `mogplex`, if need be ``through`` another program, and leave it running."""
-        script = str(self.folder / "bin" / "mogplex")
-        if through:
-            return start_script(through, [script, *argv], env=self.env, cwd=self.folder)
-        return start_script([script], argv, env=self.env, cwd=self.folder)
+        command = [*through, str(self.folder / "bin" / "mogplex")]
+        return start_script(command, argv, env=self.env, cwd=self.folder)
 
     def run_past(self, moment: Callable[[subprocess.Popen[str]], object], *argv: str) -> Ended:
         """Run `mogplex` to its end; at ``moment`` an hour passes for it."""
