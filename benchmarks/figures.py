@@ -1,8 +1,4 @@
-"""The figures that a command last wrote: its tables in the pages, and all of them in figures.json.
-
-``tests/project/test_figures.py`` compares the pages with figures.json, so that a figure that was
-edited by hand, or forgotten, is named.
-"""
+"""The figures that a command last wrote: its tables in pages, and all of them in figures.json."""
 
 from __future__ import annotations
 

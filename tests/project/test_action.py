@@ -4,14 +4,15 @@ visitor can read.
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from mogplex_ci.inputs.declared import load_schema
+from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.report.outputs import OUTPUT_NAMES
+from scripts import reference
 from tests.program import ROOT
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -39,17 +40,18 @@ def test_only_what_github_s_contexts_fill_has_a_default() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [name for name, field in SCHEMA.items() if "enum" in field])
-def test_a_description_names_every_choice(name: str) -> None:
-    description = ACTION["inputs"][name]["description"]
-    assert [choice for choice in SCHEMA[name]["enum"] if f"`{choice}`" not in description] == []
+def test_a_description_names_every_choice_and_the_default() -> None:
+    for name, declared in ACTION["inputs"].items():
+        text = " ".join(declared["description"].split())
+        choices = [f"`{choice}`" for choice in inputs()[name].kind.choices]
+        assert [choice for choice in choices if choice not in text] == [], name
+        default = SCHEMA[name].get("default")
+        assert not default or f"`{default}`" in text.partition("Default: ")[2], name
 
 
-@pytest.mark.parametrize("name", [name for name in ACTION["inputs"] if SCHEMA[name].get("default")])
-def test_a_description_tells_the_default(name: str) -> None:
-    default = re.search(r"Default: (.*)", " ".join(ACTION["inputs"][name]["description"].split()))
-    assert default is not None
-    assert f"`{SCHEMA[name]['default']}`" in default[1]
+@pytest.mark.parametrize("path", [reference.TYPES, reference.ACTION, reference.PAGE], ids=str)
+def test_generated_files_are_current(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
 
 
 def test_the_marketplace_takes_it() -> None:

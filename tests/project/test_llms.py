@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.documents import claim_all
-from tests.program import ROOT, GitHubStep
+from tests.program import FAST_CLOCK, ROOT, GitHubStep
 from tests.unit.platforms.events import MAINTAINER, by
 
 TEXT = (ROOT / "llms.txt").read_text(encoding="utf-8")
@@ -51,5 +51,5 @@ def test_a_recipe_runs_dry(recipe: str, tmp_path: Path) -> None:
     inputs |= {"dry-run": "true", "repo": "acme/web"}
     (tmp_path / "event.json").write_text(json.dumps(LABELED.payload))
     event = {"GITHUB_EVENT_NAME": LABELED.name, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
-    ended = GitHubStep(tmp_path, inputs, event).run()
+    ended = GitHubStep(tmp_path, inputs, event).run(through=FAST_CLOCK)
     assert ended.code == 0, ended.out

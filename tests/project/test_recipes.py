@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -16,23 +16,56 @@ from tests.documents import claim
 from tests.program import executable
 from tests.require import require
 
-STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["fix"]["steps"]
-ANSWERING_GH = """#!/bin/sh
-while [ "$1" != --jq ]; do echo "$1" >>"$ASKED"; shift; done
-[ -s "$ANSWER" ] && jq -r "$2" <"$ANSWER"
-"""
-"""Answers any question from a file, and fails without one."""
 GH = """#!/bin/sh
-[ "$1 $2 $3 $4" = "api --paginate repos/acme/web/issues/7/comments --jq" ] || exit 2
-jq -r "$5" <"$COMMENTS"
+while [ $# -gt 0 ] && [ "$1" != --jq ]; do echo "$1" >>"$ASKED"; shift; done
+[ -z "$2" ] || { [ -s "$ANSWER" ] && jq -r "$2" <"$ANSWER"; }
 """
+"""Answers any question from a file, and fails without one; what it is told to write is noted."""
 MARK = "See its log. <!-- fix-build -->"
 
 
+class Done(NamedTuple):
+    """A script that has ended."""
+
+    code: int
+    said: str
+    outputs: str
+    asked: list[str]
+    """The arguments of gh, one after the other."""
+
+
+def step(example: str, key: str) -> dict[str, Any]:
+    """Return a step of an example, which has one job, by its id or name."""
+    text = claim(f"examples/workflows/{example}.yml").code
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    steps: list[dict[str, Any]] = job["steps"]
+    return next(each for each in steps if key in (each.get("id"), each.get("name")))
+
+
+def run(folder: Path, step: dict[str, Any], answer: Any, **env: str) -> Done:
+    """Run the script of a step as the runner does; GitHub answers this, or None: not at all."""
+    for program in ("bash", "jq"):
+        require(program)
+    executable(folder / "gh", GH)
+    output, file, asked = (folder / name for name in ("output", "answer.json", "asked"))
+    file.write_text("" if answer is None else json.dumps(answer))
+    for each in (output, asked):
+        each.touch()
+    known = {"NUMBER": "12", "TESTED": "c0ffee", "GITHUB_REPOSITORY": "acme/web"}
+    files = {"GITHUB_OUTPUT": str(output), "ANSWER": str(file), "ASKED": str(asked)}
+    options = ["-e", "-o", "pipefail"] if step.get("shell") == "bash" else ["-e"]
+    done = subprocess.run(
+        ["bash", *options, "-c", step["run"]],
+        env={**step["env"], **known, **files, "PATH": f"{folder}:/usr/bin:/bin", **env},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, output.read_text(), asked.read_text().splitlines())
+
+
 def comments(*authors: tuple[str, str]) -> list[dict[str, Any]]:
-    return [
-        {"id": at, "user": {"type": kind}, "body": body} for at, (kind, body) in enumerate(authors)
-    ]
+    return [{"user": {"type": kind}, "body": body} for kind, body in authors]
 
 
 @pytest.mark.parametrize(
@@ -41,71 +74,26 @@ def comments(*authors: tuple[str, str]) -> list[dict[str, Any]]:
         ([], True),
         (comments(*[("Bot", MARK)] * 2), True),
         (comments(*[("Bot", MARK)] * 3), False),
-        (
-            comments(*[("Bot", MARK)] * 2, *[("User", MARK), ("Bot", f"{MARK} A quotation")] * 3),
-            True,
-        ),
+        (comments(*[("Bot", MARK)] * 2, *[("User", MARK), ("Bot", f"{MARK} Quoted")] * 3), True),
     ],
     ids=["the first", "the third", "the fourth", "comments of others"],
 )
 def test_a_fourth_attempt_is_not_made(
     tmp_path: Path, earlier: list[dict[str, Any]], may_try: bool
 ) -> None:
-    for program in ("bash", "jq"):
-        require(program)
-    counting, _, agent, _ = STEPS
+    agent = step("fix-build", "agent")
     assert agent["if"].startswith("steps.attempts.outputs.left == 'true' && ")
-    assert counting["shell"] == "bash"
-    output, file = tmp_path / "output", tmp_path / "comments.json"
-    executable(tmp_path / "gh", GH)
-    file.write_text(json.dumps(earlier))
-    output.touch()
-    env = {"GITHUB_REPOSITORY": "acme/web", "GITHUB_OUTPUT": str(output), "COMMENTS": str(file)}
-    env |= {"NUMBER": "7", "MOST": counting["env"]["MOST"], "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", counting["run"]],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert output.read_text() == ("left=true\n" if may_try else "")
-    assert (done.stdout.startswith("::notice::Agents have tried 3 times"), done.stderr) == (
-        not may_try,
-        "",
-    )
-
-
-def test_no_attempt_is_made_when_they_cannot_be_counted(tmp_path: Path) -> None:
-    require("bash")
-    executable(tmp_path / "gh", "#!/bin/sh\nexit 1\n")
-    (tmp_path / "output").touch()
-    env = {
-        "GITHUB_REPOSITORY": "acme/web",
-        "GITHUB_OUTPUT": str(tmp_path / "output"),
-        "NUMBER": "7",
-    }
-    env |= {"MOST": "3", "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    # as the runner starts `shell: bash`
-    shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEPS[0]["run"]]
-    done = subprocess.run(shell, env=env, check=False)
-    assert (done.returncode, (tmp_path / "output").read_text()) == (1, "")
+    done = run(tmp_path, step("fix-build", "attempts"), earlier)
+    assert (done.code, done.outputs) == (0, "left=true\n" if may_try else "")
+    assert done.said.startswith("::notice::Agents have tried 3 times") is not may_try
 
 
 @pytest.mark.parametrize(
     ("result", "changed", "said"),
     [
-        (
-            "success",
-            "true",
-            "An agent changed this branch to fix the build: please review its commits.",
-        ),
+        ("success", "true", "An agent changed this branch to fix the build: please review its"),
         ("success", "false", "An agent investigated the failing build and changed nothing."),
-        (
-            "success",
-            "",
-            "An agent worked on the failing build; it is unknown whether it changed this branch.",
-        ),
+        ("success", "", "An agent worked on the failing build; it is unknown whether it changed"),
         ("timeout", "", "An agent could not fix the build (timeout)."),
         ("paused", "", "An agent has a question about the failing build."),
     ],
@@ -113,50 +101,11 @@ def test_no_attempt_is_made_when_they_cannot_be_counted(tmp_path: Path) -> None:
 def test_the_comment_calls_no_unknown_change_none(
     tmp_path: Path, result: str, changed: str, said: str
 ) -> None:
-    require("bash")
-    executable(tmp_path / "gh", '#!/bin/sh\nprintf "%s\n" "$@"\n')
-    env = {
-        "RESULT": result,
-        "CHANGED": changed,
-        "NUMBER": "7",
-        "LOG": "https://log",
-        "GITHUB_REPOSITORY": "acme/web",
-    }
-    env |= {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    comment = STEPS[3]["run"]
-    done = subprocess.run(
-        ["bash", "-e", "-c", comment], env=env, capture_output=True, text=True, check=True
-    )
-    mark = "" if result == "paused" else "<!-- fix-build -->"  # a question is no attempt
-    assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). {mark}"
-
-
-def step(example: str, key: str) -> dict[str, Any]:
-    """Return a step of an example, which has one job, by its id."""
-    text = claim(f"examples/workflows/{example}.yml").code
-    (job,) = yaml.safe_load(text)["jobs"].values()
-    found: dict[str, Any] = next(each for each in job["steps"] if each.get("id") == key)
-    return found
-
-
-def asking(
-    folder: Path, step: dict[str, Any], answer: Any
-) -> tuple[subprocess.CompletedProcess[str], str, str]:
-    """Run a step that asks GitHub once; return how it ended, its outputs, and what it asked."""
-    for program in ("bash", "jq"):
-        require(program)
-    executable(folder / "gh", ANSWERING_GH)
-    output, file, asked = (folder / name for name in ("output", "answer.json", "asked"))
-    file.write_text("" if answer is None else json.dumps(answer))
-    for each in (output, asked):
-        each.touch()
-    env = step["env"] | {"NUMBER": "12", "TESTED": "c0ffee", "GITHUB_REPOSITORY": "acme/web"}
-    env |= {"GITHUB_OUTPUT": str(output), "ANSWER": str(file), "ASKED": str(asked)}
-    env["PATH"] = f"{folder}:/usr/bin:/bin"
-    # as the runner starts a script that names no shell
-    command = ["bash", "-e", "-c", step["run"]]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    return done, output.read_text(), asked.read_text()
+    comment = step("fix-build", "Comment on the pull request")
+    done = run(tmp_path, comment, None, RESULT=result, CHANGED=changed, LOG="https://log")
+    assert done.asked[-1].startswith(said)
+    is_attempt = result != "paused"
+    assert done.asked[-1].endswith("<!-- fix-build -->") is is_attempt
 
 
 @pytest.mark.parametrize(
@@ -172,15 +121,12 @@ def asking(
 def test_a_recipe_looks_whether_there_is_anything_to_do_before_it_pays(
     tmp_path: Path, name: str, answer: Any, starts: bool
 ) -> None:
-    look, agent = step(name, "check"), step(name, "agent")
-    done, output, _ = asking(tmp_path, look, answer)
-    assert done.stderr == ""
-    assert done.stdout.startswith("::notice::No agent is started: ") is not starts
-    outputs = dict(line.split("=") for line in output.splitlines())
-    condition = agent["if"].rpartition("steps.check.outputs.")[2]
+    done = run(tmp_path, step(name, "check"), answer)
+    assert done.said.startswith("::notice::No agent is started: ") is not starts
+    outputs = dict(line.split("=") for line in done.outputs.splitlines())
+    condition = step(name, "agent")["if"].rpartition("steps.check.outputs.")[2]
     wanted, _, value = condition.partition(" == ")
     assert (outputs.get(wanted) == value.strip("'")) is starts
-    assert len(look["run"].splitlines()) == 3
 
 
 OWN = "upkeep/99"
@@ -203,14 +149,10 @@ OTHERS = ["upkeep", "upkeeper/1", "docs/upkeep/1"]
 def test_nothing_starts_while_an_earlier_pull_request_is_open(
     tmp_path: Path, example: str, open_ones: list[tuple[str, bool]], starts: bool
 ) -> None:
-    look = step(example, "check")
-    names = {**look["env"], "FAMILY": "upkeep/", "OWN": OWN}
     answer = [{"headRefName": name, "isCrossRepository": fork} for name, fork in open_ones]
-    done, output, asked = asking(tmp_path, {**look, "env": names}, answer)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (output == "others=0\n") is starts
-    assert done.stdout.startswith("::notice::No agent is started: ") is not starts
-    assert asked.startswith("pr\nlist\n--repo\nacme/web\n")
+    done = run(tmp_path, step(example, "check"), answer, FAMILY="upkeep/", OWN=OWN)
+    assert (done.code, done.outputs == "others=0\n") == (0, starts)
+    assert done.said.startswith("::notice::No agent is started: ") is not starts
 
 
 WEB, FORK = {"id": 1}, {"id": 2}
@@ -225,16 +167,22 @@ def test_a_comment_on_a_pull_request_finds_its_branch(
     tmp_path: Path, repo: dict[str, int] | None, is_fork: str
 ) -> None:
     answer = {"head": {"ref": "feature/login", "repo": repo}, "base": {"ref": "main", "repo": WEB}}
-    done, outputs, asked = asking(tmp_path, step("comment", "head"), answer)
-    assert (done.returncode, asked) == (0, "api\nrepos/acme/web/pulls/12\n")
-    assert outputs == f"is-fork={is_fork}\nbranch=feature/login\nbase=main\n"
-    assert done.stdout.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
+    done = run(tmp_path, step("comment", "head"), answer)
+    assert (done.code, done.asked) == (0, ["api", "repos/acme/web/pulls/12"])
+    assert done.outputs == f"is-fork={is_fork}\nbranch=feature/login\nbase=main\n"
+    assert done.said.startswith("::notice::No agent is started: #12 ") is (is_fork == "true")
 
 
 @pytest.mark.parametrize(
     ("example", "key"),
-    [("comment", "head"), ("comment", "check"), ("nightly", "check"), ("label", "check")],
+    [
+        ("fix-build", "attempts"),
+        ("comment", "head"),
+        ("comment", "check"),
+        ("nightly", "check"),
+        ("label", "check"),
+    ],
 )
 def test_a_failure_of_the_api_starts_nothing(tmp_path: Path, example: str, key: str) -> None:
-    done, outputs, _ = asking(tmp_path, step(example, key), None)
-    assert (done.returncode != 0, outputs) == (True, "")
+    done = run(tmp_path, step(example, key), None)
+    assert (done.code != 0, done.outputs) == (True, "")
