@@ -8,14 +8,12 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# What is locked, as it is: pip resolves nothing, and runs no package's own build script. What is never loaded goes: what
-# libraries test themselves with, and what guesses a charset for requests (`api/transport.py` does not load it).
+# What is locked, as it is: pip resolves nothing, and runs no package's own build script. The libraries' own tests go.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
  && pip --python /app/bin/python check \
- && pip --python /app/bin/python uninstall --quiet --yes charset-normalizer \
  && packages=$(echo /app/lib/python3*/site-packages) \
  && rm -r "$packages"/*/tests "$packages/jsonschema/benchmarks" \
  && python -m compileall -q -f --invalidation-mode unchecked-hash /app/lib \

@@ -78,9 +78,9 @@ def measure() -> list[Row]:
     """
     from benchmarks.image import image  # needs the tests' modules, which the image has not
 
-    rows = _rows("start to first request", times(), limit=0.6)
+    rows = _rows("start to first request", times(), limit=1.0)
     if (tag := image()) is not None:
-        rows += _rows("start to first request, in the image", _times_in(tag), limit=0.75)
+        rows += _rows("start to first request, in the image", _times_in(tag), limit=1.0)
     return rows
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mogplex_ci.commands import COMMANDS, call
+from mogplex_ci.errors import InternalError
 from mogplex_ci.waiting import stop_of_process
 
 EXIT_BROKEN_PIPE: Final = 141
@@ -35,9 +36,6 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     except Exception as error:  # a user never sees a traceback
         if isinstance(error, OSError):  # a full disk behind stdout fails again at exit
             _drop_output()
-        # Loading it takes 7 ms, in which a step would not notice a signal.
-        from mogplex_ci.errors import InternalError
-
         internal = InternalError.of(error)
         sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
         return internal.exit_code

@@ -5,6 +5,8 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from requests.utils import get_environ_proxies, select_proxy
+
 from mogplex_ci.errors import UsageError
 from mogplex_ci.problems import Problem
 
@@ -29,8 +31,6 @@ def proxy_for(url: str) -> Proxy | None:
     Raises:
         UsageError: the variable's value is not a usable proxy address.
     """
-    from requests.utils import get_environ_proxies, select_proxy  # slow to import
-
     address = select_proxy(url, get_environ_proxies(url, no_proxy=None))
     if not address:
         return None

@@ -11,14 +11,13 @@ import functools
 import threading
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import requests
 
 from mogplex_ci.api import answers
 from mogplex_ci.models import Event, Run
 from mogplex_ci.waiting import Clock, NoThreadError, start_thread
-
-if TYPE_CHECKING:
-    import requests
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were

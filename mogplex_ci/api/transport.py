@@ -3,16 +3,15 @@
 import io
 import re
 import ssl
-import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -27,26 +26,6 @@ from mogplex_ci.api.proxy import Proxy, proxy_for
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import NoThreadError, bounded
-
-
-@contextmanager
-def _not_installed(module: str) -> Iterator[None]:
-    """Let ``import`` not find ``module`` meanwhile, unless it is loaded already."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]  # None refuses the import
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
-# requests can do without the library that guesses a text's charset, and warns that it is missing.
-# The API answers in UTF-8, and loading the library takes a quarter of the time that requests takes.
-with _not_installed("charset_normalizer"), warnings.catch_warnings(action="ignore"):
-    import requests
-    from requests.adapters import HTTPAdapter
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0

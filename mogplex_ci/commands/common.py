@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial, wraps
-from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeVar
+from typing import Final, LiteralString, TextIO, TypeVar
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import (
     TOKENS_PAGE,
@@ -31,9 +32,6 @@ from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer, Value, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
 
 T = TypeVar("T")
 RETRY_SECONDS: Final = 30.0
@@ -185,7 +183,6 @@ class Session:
         if "api-key" not in given_texts((), self.env):  # before the address may be found wrong
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
         self.base_url, token = read_connection((), self.env)
-        from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
         return Service(Client(self.base_url, token or ""), Clock(), self.stop, say=self._warn)
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, LiteralString
+from typing import Final, LiteralString
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Backoff, ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import MatrixJob
@@ -33,9 +35,6 @@ from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, count
 from mogplex_ci.step.state import OpenRun, SavedRun, StateFiles, forget
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop, StopRequested, stop_of_process
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
 
 MIN_CALL_SECONDS: Final = 0.3
 """Seconds that each run gets for a try, also when time is up."""
@@ -149,8 +148,6 @@ class CleanUp:
         return max(self._codes)
 
     def _connect(self, run: OpenRun) -> contextlib.closing[Client]:
-        from mogplex_ci.api.client import Client  # loads urllib3
-
         # The step has started a run there with this token: what fails now is an outage.
         history = ServiceHistory(has_answered=True, accepts_token=True)
         return contextlib.closing(Client(run.base_url, self._token, history=history))
@@ -293,8 +290,6 @@ class CleanUp:
             return
         if check({"comment-on": texts["comment-on"]}):  # no step that started a run had it so
             return
-        from mogplex_ci.github_api import GitHubApi  # loads urllib3
-
         text = safe.sentence(
             "The job was stopped before its Mogplex run ended; ", safe.message(said)
         )

@@ -25,6 +25,7 @@ import os
 import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -230,8 +231,6 @@ def is_true(text: str) -> bool:
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the one of the ``known`` words that looks most like ``word``, if one does."""
-    from difflib import get_close_matches  # needed only for mistakes
-
     return get_close_matches(word, list(known), n=1)
 
 

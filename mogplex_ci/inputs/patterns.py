@@ -8,10 +8,9 @@ import re
 import unicodedata
 import warnings
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from pathspec import GitIgnoreSpec
 
 _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that a reader does not see: a name with one may look like another
@@ -45,8 +44,6 @@ class Patterns(NamedTuple):
             ValueError: a line is not a pattern or matches no path, or there is none. The message
                 says so.
         """
-        from pathspec import GitIgnoreSpec  # only for steps that use it
-
         stripped = (line.strip() for line in text.split("\n"))
         given = [line for line in stripped if line and not line.startswith("#")]
         if all(line.startswith("!") for line in given):

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
+from mogplex_ci.inputs.flags import flags_of
 from mogplex_ci.outputs import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.platforms.system import JobEnd
@@ -72,9 +73,6 @@ def gather(argv: Sequence[str], platform: Platform) -> InputSources:
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
     if not argv:
         return {}, []
-    # Loads argparse: 4 ms that a step without flags saves.
-    from mogplex_ci.inputs.flags import flags_of
-
     return flags_of(tuple(argv))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from mogplex_ci.dry_run.recording import RecordingError, load, shipped
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import (
@@ -123,8 +125,6 @@ def _parsed_options(text: str) -> Mapping[str, Any]:
     Raises:
         ValueError: it is something else.
     """
-    import yaml  # few steps have options
-
     options = None
     try:
         # An anchor can stand for any amount of text.

@@ -4,17 +4,13 @@ report.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from mogplex_ci.report.facts import Facts
+from mogplex_ci.run.plan import Plan
+from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.workspace import discard
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mogplex_ci.report.facts import Facts
-    from mogplex_ci.run.plan import Plan
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Sanitizer
 
 
 class Report:

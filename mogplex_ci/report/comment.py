@@ -13,10 +13,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import GitHubError, MogplexError
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
 from mogplex_ci.report.delivered import faults_line
@@ -25,9 +26,6 @@ from mogplex_ci.report.story import COMMENT, coloured_mark, outcome_words, repor
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
-
-if TYPE_CHECKING:
-    from mogplex_ci.github_api import GitHubApi
 
 CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile. After

@@ -6,23 +6,21 @@ object a line.
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import append_text, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
-    from pathlib import Path
-
     from structlog.typing import FilteringBoundLogger
-
-    from mogplex_ci.report.facts import Facts
 
 _SHOWN_ELSEWHERE: Final = ("events", "additions", "log", "run", "repo")
 """Fields of updates that the log and the files have."""

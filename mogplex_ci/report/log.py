@@ -2,7 +2,7 @@
 
 import json
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
 
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
 from mogplex_ci.inputs.read import ActionInputs
@@ -11,16 +11,15 @@ from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.delivered import ARTIFACT_LIMIT
+from mogplex_ci.report.facts import Facts, what_is_played
 from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.report.run_log import RunLog
+from mogplex_ci.report.story import change_is_unknown
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import CleanText, Part, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.facts import Facts
 
 
 class Log(Report):
@@ -39,8 +38,6 @@ class Log(Report):
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
-        from mogplex_ci.report.facts import what_is_played  # a step that asks the API has none yet
-
         line = self._safe.line
         request = inputs.start_request(inputs.repo or "")
         body = json.dumps(request, indent=2, ensure_ascii=False)
@@ -116,8 +113,6 @@ class Log(Report):
 
     def _unknown_change(self, facts: "Facts") -> None:
         """Say what is not known of a change, and where it would be."""
-        from mogplex_ci.report.story import change_is_unknown
-
         if change_is_unknown(facts):
             why: LiteralString = "no event reports them"
             if facts.timeline.is_incomplete:

@@ -5,6 +5,7 @@ from typing import Final, LiteralString, assert_never
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.report import text
+from mogplex_ci.report.delivered import faults_line, gate_facts
 from mogplex_ci.report.event_log import EventLog
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run import updates as u
@@ -218,7 +219,6 @@ class RunLog:
         self._lines.warn("Joined run", self._safe.line(words, run.id, run.status))
 
     def _next_round(self, update: u.NextRound) -> None:
-        from mogplex_ci.report.delivered import faults_line  # not needed at the start
 
         rejected = faults_line(update.faults, self._safe)
         if update.begins_rerun:
@@ -247,8 +247,6 @@ class RunLog:
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
         not pass.
         """
-        from mogplex_ci.report.delivered import gate_facts  # not needed at the start
-
         gate = gate_facts(judged, self._safe)
         title = self._safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
         if gate.passed:

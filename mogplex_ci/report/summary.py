@@ -1,13 +1,12 @@
 """The job summary: Markdown that says how the step ended, why, and what to do next."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
+from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.story import SUMMARY, report_of
 from mogplex_ci.sanitize import Sanitizer
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.facts import Facts
 
 SUMMARY_LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
@@ -24,7 +23,5 @@ class Summary(Report):
 
     def end(self, facts: "Facts") -> None:
         """Write the summary."""
-        from mogplex_ci.report.story import SUMMARY, report_of  # not before the first request
-
         summary = report_of(SUMMARY, facts, self._safe, limit=SUMMARY_LIMIT)
         self._platform.write_summary(summary)

@@ -1,16 +1,14 @@
 """Cancels a run in time, also one whose start was never answered."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
+from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Backoff, retrying
 from mogplex_ci.models import Cancelled, Run, UnansweredStart
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
 
 T = TypeVar("T")
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
+from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import look_up
 from mogplex_ci.run.result import (
@@ -28,6 +29,7 @@ from mogplex_ci.run.result import (
     with_retry_advice,
     with_sandbox_error,
 )
+from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
 from mogplex_ci.run.start import Starter
 from mogplex_ci.run.updates import (
@@ -41,9 +43,6 @@ from mogplex_ci.run.updates import (
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
-
-if TYPE_CHECKING:
-    from mogplex_ci.run.follow import Follower
 
 T = TypeVar("T")
 
@@ -229,8 +228,6 @@ class Execution:
         service = self._service
         if not inputs.wait:
             return Ending.of(Result.DETACHED)
-        from mogplex_ci.run.follow import Follower  # not before the first request
-
         interval = PollInterval(
             service.clock,
             shortest=inputs.poll_interval,
@@ -267,8 +264,6 @@ class Execution:
         if repo_id is None or run.never_queued:
             return failed
         client = self._service.client
-        from mogplex_ci.run.sandbox import sandbox_of  # not needed at the start
-
         ends = self._service.now + SANDBOX_SECONDS
         listed = self._read_once(
             lambda left: client.sandboxes(repo_id=repo_id.text, timeout=left), ends

@@ -8,17 +8,16 @@ newer ones list it with ``hidden: true``; both start runs on it.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from difflib import SequenceMatcher
+from typing import Final
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import Repo, is_uuid
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.plan import FaultOf, no_fault
+from mogplex_ci.run.service import Service
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
-    from mogplex_ci.run.service import Service
 
 FIND_REPO: Final = (
     "Use one from 'mogplex-ci repos list'. To add one, install the Mogplex GitHub App on it: "
@@ -84,7 +83,6 @@ def _no_such_repo(
     """Return that ``name`` stands for none of the ``listed`` repositories, or for ``several``, and
     which are close.
     """
-    from difflib import SequenceMatcher  # slow to import, needed only for this message
 
     def similarity(repo: Repo) -> float:
         return SequenceMatcher(None, repo.full_name.text.lower(), name.lower()).ratio()

@@ -4,19 +4,17 @@ whether it answers.
 
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Patience, retrying
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
+from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Clock, Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
-    from mogplex_ci.run.feed import Feed
 
 T = TypeVar("T")
 LEAST_CALL_SECONDS: Final = 1.0

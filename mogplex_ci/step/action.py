@@ -25,6 +25,7 @@ from mogplex_ci.inputs.read import StepInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
+from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
@@ -110,8 +111,6 @@ def _comment_on(step: Step, plan: Plan) -> None:
     inputs = plan.inputs
     if inputs.comment_on is None or inputs.dry_run:
         return
-    from mogplex_ci.report.comment import Comment  # few steps comment
-
     github = step.github(inputs, step.platform.repository())
     own_key = None if inputs.run_id else plan.key.base
     if github is not None:

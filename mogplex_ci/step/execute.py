@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Iterator
+from typing import Final, cast
 
+from mogplex_ci.api.client import Client
 from mogplex_ci.dry_run.recording import Recording, load
 from mogplex_ci.errors import InternalError, MogplexError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.one import Execution
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import (
     Ending,
     RunDetails,
@@ -17,16 +21,9 @@ from mogplex_ci.run.result import (
     interrupted,
 )
 from mogplex_ci.run.service import Service
+from mogplex_ci.step.repair import rounds_of
+from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import StopRequested
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from mogplex_ci.api.client import Client
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.run.plan import Plan
-    from mogplex_ci.step.step import Step
-
 
 _AFTER_LAST_EVENT: Final = 3.0
 """Seconds; the follower stops reading events one second before the deadline."""
@@ -38,8 +35,6 @@ def client_of(step: Step, inputs: ActionInputs, recording: Recording | None) -> 
         from mogplex_ci.dry_run.player import Player
 
         return cast("Client", Player(recording, step.clock))  # it has the methods that are called
-    from mogplex_ci.api.client import Client  # loads urllib3
-
     diagnostics = step.recorder.diagnostics
     return Client(inputs.base_url, inputs.api_key or "", diagnostics=diagnostics)
 
@@ -103,8 +98,6 @@ def execute(step: Step, plan: Plan) -> RunResult:
             step.recorder.on,
         )
         if inputs.gates:
-            from mogplex_ci.step.repair import rounds_of  # 4 ms, and few steps have gates
-
             with rounds_of(step, plan, service) as rounds:
                 details = rounds.details
                 result = rounds.perform()

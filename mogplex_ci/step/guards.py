@@ -7,27 +7,24 @@ adds the event's words to the prompt.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import cache
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import retrying
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
+from mogplex_ci.run.plan import Plan
 from mogplex_ci.step.rights import NeededRights, rights_needed
+from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo
-    from mogplex_ci.run.plan import Plan
-    from mogplex_ci.step.step import Step
 
 T = TypeVar("T")
 _ASK_SECONDS: Final = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
+from typing import Final, LiteralString, TypeVar
 
 from mogplex_ci.errors import InternalError, ResourceError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
@@ -20,8 +20,15 @@ from mogplex_ci.outputs import (
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.report import Report, text
+from mogplex_ci.report.comment import Comment, CommentReport
+from mogplex_ci.report.diagnostics import Diagnostics
+from mogplex_ci.report.facts import Facts, facts_of
+from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
 from mogplex_ci.report.log import Log
+from mogplex_ci.report.outputs import outputs_of
+from mogplex_ci.report.page import HtmlReport
 from mogplex_ci.report.summary import Summary
+from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
 from mogplex_ci.run.updates import Started, Update
@@ -32,11 +39,6 @@ from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.report.comment import Comment
-    from mogplex_ci.report.diagnostics import Diagnostics
-    from mogplex_ci.report.facts import Facts
 
 T = TypeVar("T")
 
@@ -114,8 +116,6 @@ class Recorder:
         if folder is not None:
             self._reports += files_in(folder, self.safe)
         if folder is not None or self._platform.is_debug:
-            from mogplex_ci.report.diagnostics import Diagnostics  # few steps write them
-
             path = folder and folder / DIAGNOSTICS_FILE
             self.diagnostics = Diagnostics(
                 self.safe,
@@ -135,7 +135,6 @@ class Recorder:
         is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         if variable is None or is_disabled or self._platform.is_dry_run:
             return
-        from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
 
         reason = reason_for_no_trace(env)
         fault = fault_of(env)
@@ -167,8 +166,6 @@ class Recorder:
 
     def comment_on(self, comment: Comment, stop: Stop) -> None:
         """Keep ``comment`` up to date."""
-        from mogplex_ci.report.comment import CommentReport  # few steps comment
-
         warn = partial(self.log.lines.warn, "Comment")
         task = text.first_line(self._inputs.prompt if self._inputs is not None else "")
         title = self.safe.clean(task, limit=text.TITLE_LIMIT)
@@ -202,7 +199,6 @@ class Recorder:
         """Write the ids of the run at once, so that later steps always have them."""
         details = RunDetails(run=started.run, key=started.key, joined=started.joined)
         known = RunResult(Ending.of(Result.DETACHED), details)
-        from mogplex_ci.report.outputs import outputs_of  # not before the first request
 
         values = outputs_of(self._facts_of(known), self.safe, only_early=True)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
@@ -222,7 +218,6 @@ class Recorder:
         return result
 
     def _facts_of(self, result: RunResult) -> Facts:
-        from mogplex_ci.report.facts import facts_of
 
         return facts_of(result, self.safe, self._platform, self._inputs, self._elapsed())
 
@@ -269,8 +264,6 @@ class Recorder:
         """Write the outputs, and return why that failed if the step must not be green for it. The
         failure of a step that has failed anyway is a warning.
         """
-        from mogplex_ci.report.outputs import outputs_of
-
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:
@@ -325,8 +318,6 @@ def _without_outputs(passed: RunResult, error: Exception) -> Ending:
 def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
     """Return the reports that are written into ``folder``."""
     # Only these files need what is loaded here, 2 ms.
-    from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
-    from mogplex_ci.report.page import HtmlReport
 
     return [
         EventsFile(folder / EVENTS_FILE, safe),

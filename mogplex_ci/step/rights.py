@@ -7,17 +7,14 @@ without effect. A public repository responds without any right.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from mogplex_ci import errors
 from mogplex_ci.gate_kinds import GATES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.waiting import Clock
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.waiting import Clock
 
 _CONTENTS: Final = "contents: read"
 _PULLS: Final = "pull-requests: read"

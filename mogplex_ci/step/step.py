@@ -2,16 +2,14 @@
 
 # No `from __future__ import annotations`, as in models.py.
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.rights import NeededRights, require_rights
 from mogplex_ci.waiting import Clock, Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.github_api import GitHubApi
 
 
 class Step(NamedTuple):
@@ -30,7 +28,6 @@ class Step(NamedTuple):
         """
         if inputs.github_token is None or repository is None:
             return None
-        from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
         url = self.platform.github_api_url()
         diagnostics = self.recorder.diagnostics

@@ -7,8 +7,6 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -46,7 +44,6 @@ from mogplex_ci.errors import (
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import NoThreadError, Stop, StopRequested, bounded
 from tests.https_proxy import Break, How, HttpsProxy, Refusal, certificate
-from tests.program import ROOT
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
 
@@ -254,19 +251,6 @@ def test_only_what_may_have_arrived_counts_as_sent() -> None:
             with pytest.raises(UnreachableError):
                 client.repos()
         assert client.requests_sent == sent
-
-
-def test_nothing_guesses_the_charset_of_answers_or_warns_of_it() -> None:
-    """To load the library that does takes long; who needs it for something else still can."""
-    code = (
-        "import sys, mogplex_ci.api.transport\n"
-        "print('charset_normalizer' in sys.modules)\n"
-        "import charset_normalizer"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
 
 
 POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")

@@ -182,17 +182,17 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
         ] == ["base-url"]
 
 
-def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
+def test_right_inputs_do_not_load_jsonschema() -> None:
     code = (
         "import sys; from mogplex_ci.inputs.read import read_step; from mogplex_ci.platforms import detect;"
         "env = {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m', 'MOGPLEX_REPO': 'acme/web'};"
         "read_step([], detect(env, sys.stdout));"
-        "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
+        "print('jsonschema' in sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert (ended.stdout, ended.stderr) == ("none\n", "")
+    assert (ended.stdout, ended.stderr) == ("False\n", "")
 
 
 @pytest.mark.parametrize(("name", "successor"), load_schema("inputs")["x-instead"].items())
