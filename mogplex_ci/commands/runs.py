@@ -205,10 +205,8 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
             console.quote(lines.add(update.events, after_gap=update.after_gap))
         case updates.Ended():
             console.quote(lines.end(is_complete=update.message_is_complete))
-        case updates.EventsMissing():
-            console.warn("{}", update.why)
-        case updates.UnknownStatus():
-            console.warn("this version does not know the run's status {}", update.run.status)
+        case updates.Said() if update.warns:
+            console.warn(update.words, *update.values)
         case updates.Trouble():
             console.warn("{}; trying again", update.error.cause)
         case updates.Recovered():

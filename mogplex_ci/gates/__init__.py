@@ -7,7 +7,7 @@ the result's ``delivery``.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, LiteralString
 
 from mogplex_ci import gate_kinds
 from mogplex_ci.errors import GitHubError
@@ -32,7 +32,7 @@ from mogplex_ci.gates.paths import (
 from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
 from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
 from mogplex_ci.run.result import Gate, Result, RunResult, rejected_by
-from mogplex_ci.run.updates import GateJudged, OtherBranchUsed
+from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.untrusted import Untrusted
 
 __all__ = ["Case", "delivery_of", "judge_run", "note"]
@@ -140,7 +140,11 @@ def _warn(case: Case) -> None:
     asked = case.inputs.branch
     used = case.details.branch
     if asked is not None and used is not None and used.text != asked:
-        case.say(OtherBranchUsed(Untrusted(asked), used))
+        words: LiteralString = (
+            "The run was asked to work on {}, which does not exist or whose pull request is closed "
+            "or merged, and worked on {}"
+        )
+        case.warn("Branch", words, Untrusted(asked), used)
     if case.github is not None:
         try:
             warn_of_history(case)

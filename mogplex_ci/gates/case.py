@@ -23,8 +23,8 @@ from mogplex_ci.models import Repo, Run
 from mogplex_ci.run.delivery import GITHUB
 from mogplex_ci.run.result import Gate, RunDetails
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import GateWarns
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.run.updates import Said
+from mogplex_ci.sanitize import Sanitizer, Value
 from mogplex_ci.untrusted import Untrusted
 
 T = TypeVar("T")
@@ -155,9 +155,9 @@ class Case:
         if self.github is not None:
             self.github.close()
 
-    def warn(self, title: LiteralString, words: str) -> None:
-        """Report a warning in our words, a sentence without its full stop."""
-        self.say(GateWarns(title, words))
+    def warn(self, title: LiteralString, words: LiteralString, *values: Value) -> None:
+        """Report a warning: incomplete facts, or a gate that passes for a reason worth a review."""
+        self.say(Said(words, values, warns=title))
 
     @property
     def not_asked(self) -> GitHubError:

@@ -3,7 +3,7 @@ every check of that commit is complete.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, LiteralString
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.case import LOOK_SECONDS, Case, FailedCheck
@@ -74,7 +74,7 @@ def _warn_of_workflows(case: Case) -> None:
     except GitHubError:
         return
     if any(file.path.text.startswith(_WORKFLOWS) for file in files):
-        said = "the branch changes .github/workflows/, so it decides its own checks"
+        said: LiteralString = "The branch changes .github/workflows/, so it decides its own checks"
         if case.inputs.protected_paths is None:
             said += "; protected-paths can prevent that"
         case.warn("Checks", said)
@@ -94,8 +94,8 @@ def _wanted_checks(case: Case) -> WantedChecks:
         except GitHubError as error:
             if not patterns.required:
                 raise
-            why = f"could not find out which checks the base branch requires: {error.cause}"
-            case.warn("Checks", why)
+            words: LiteralString = "Could not find out which checks the base branch requires: {}"
+            case.warn("Checks", words, error.cause)
     return WantedChecks(case.required or (), patterns, case.failed_before)
 
 

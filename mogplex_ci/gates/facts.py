@@ -137,7 +137,9 @@ def warn_of_history(case: Case) -> None:
     if case.commit is None or case.commit == before:
         return
     if before and case.compare(before, case.commit).behind_by > 0:
-        case.warn("Branch", f"{case.branch} lacks commits that it had before the run")
+        case.warn(
+            "Branch", "The branch {} lacks commits that it had before the run", case.branch or ""
+        )
     start = case.base_at_start()
     if case.base_now == start or not start:
         return
@@ -148,7 +150,8 @@ def warn_of_history(case: Case) -> None:
     if case.compare(start, with_base.merge_base).ahead_by > 0:
         case.warn(
             "Base",
-            f"{case.base} moved during the run, and the branch holds what came in, which was not judged",
+            "The base {} moved during the run, and the branch holds what came in, which was not judged",
+            case.base,
         )
 
 

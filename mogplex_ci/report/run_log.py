@@ -67,8 +67,6 @@ class RunLog:
                 self._lines.wait(update)
             case u.Starting():
                 self._starting(update)
-            case u.NextKey():
-                self._next_key(update)
             case u.Started():
                 self._started(update)
             case u.NextRound():
@@ -83,25 +81,16 @@ class RunLog:
                 if run.is_paused:
                     self._asks = asks
                     self._paused(asks)
-            case u.UnknownStatus(run):
-                message = self._safe.line(
-                    "This version does not know the status {}; it keeps following the run",
-                    run.status,
-                )
-                self._lines.warn("Unknown status", message)
             case u.EventsArrived():
                 self._activity.on(update.additions)
                 self._events.add(update.additions)
-            case u.EventsMissing():
-                missing = self._safe.message(text.capitalized(update.why))
-                self._lines.warn("Events missing", missing)
             case _:
                 assert_never(update)
 
     def _on_service(self, update: u.ServiceUpdate) -> None:
         match update:
-            case u.Polling(why):
-                self._lines.say("Reading events by polling: ", Untrusted(why))
+            case u.Said():
+                self._said(update)
             case u.Trouble(error):
                 self._lines.say("Trouble reaching the API: ", text.reason(self._safe, error))
             case u.Recovered(after):
@@ -117,14 +106,6 @@ class RunLog:
                 self._checks_awaited(update)
             case u.GateJudged(gate):
                 self._gate(gate)
-            case u.GateWarns(title, warning):
-                self._lines.warn(title, self._safe.message(text.capitalized(warning)))
-            case u.OtherBranchUsed(asked, used):
-                words: LiteralString = (
-                    "The run was asked to work on {}, which does not exist or whose pull request "
-                    "is closed or merged, and worked on {}"
-                )
-                self._lines.warn("Branch", self._safe.line(words, asked, used))
             case _:
                 assert_never(update)
 
@@ -139,10 +120,6 @@ class RunLog:
                 self._lines.say("Fetching the run's id to cancel it")
             case u.Cancelling():
                 self._lines.say("Cancelling the run")
-            case u.CancelAnswered(status, already_terminal=True):
-                self._lines.say("The run had already ended: ", Untrusted(status))
-            case u.CancelAnswered(status):
-                self._lines.say("Run ", Untrusted(status))
             case u.CancelFailed():
                 self._cancel_failed(update)
             case _:
@@ -168,16 +145,12 @@ class RunLog:
         key = Untrusted(starting.key)
         self._lines.say("Starting a run on ", repo, ", idempotency key ", key)
 
-    def _next_key(self, update: u.NextKey) -> None:
-        run = update.run
-        if run is None:
-            found = self._safe.line("The key belongs to an earlier, different request")
-        elif update.never_queued:
-            found = self._safe.line("Run {} was never queued", run.id)
+    def _said(self, said: u.Said) -> None:
+        line = self._safe.line(said.words, *said.values)
+        if said.warns:
+            self._lines.warn(said.warns, line)
         else:
-            words: LiteralString = "Run {} of an earlier attempt has ended ({})"
-            found = self._safe.line(words, run.id, run.status)
-        self._lines.say(found, "; next idempotency key: ", Untrusted(update.key))
+            self._lines.line(line)
 
     def _started(self, started: u.Started) -> None:
         self._say_started(started)
@@ -219,7 +192,6 @@ class RunLog:
         self._lines.warn("Joined run", self._safe.line(words, run.id, run.status))
 
     def _next_round(self, update: u.NextRound) -> None:
-
         rejected = faults_line(update.faults, self._safe)
         if update.begins_rerun:
             runs = count(update.most - 1, "run")

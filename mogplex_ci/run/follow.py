@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Final, assert_never
+from typing import Final, LiteralString, assert_never
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import FIRST_KINDS, Feed
-from mogplex_ci.run.news import Polls, StatusChecks, Stream, StreamNews
+from mogplex_ci.run.news import Polling, Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.sanitize import Value
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 
 LAST_CHECK_SECONDS: Final = 1.0
@@ -44,11 +46,10 @@ LEAST_SECONDS: Final = 0.3
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
 _FIRST_ONLY: Final = (
-    f"the service lists only the first {FEED_LIMIT} events: later ones are missing here. The step "
+    f"The service lists only the first {FEED_LIMIT} events: later ones are missing here. The step "
     "follows the run's status"
 )
-_UNLISTED: Final = "the service no longer lists some events: they are missing here. The step follows the run's status"
-_UNREAD: Final = "the last events could not be read"
+_UNLISTED: Final = "The service no longer lists some events: they are missing here. The step follows the run's status"
 _REPORT_BATCH: Final = 5
 """Events that are reported together; signals and the deadline are checked in between."""
 
@@ -102,8 +103,9 @@ class Follower:
             ) as stream:
                 failed = self._take_news(stream, self._last_check_at, lambda: self._is_over)
             if failed is not None:
-                service.client.has_no_stream = failed.reason
-                self._service.say(failed)
+                service.client.has_no_stream = failed.why
+                why = Untrusted(failed.why)
+                service.say(updates.Said("Reading events by polling: {}", (why,)))
         if self._is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
             self._take_news(polls, self._last_check_at, lambda: self._is_over)
@@ -169,7 +171,7 @@ class Follower:
 
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
-    ) -> updates.Polling | None:
+    ) -> Polling | None:
         """Take news until there is enough, time is up, or the stream is of no use; return why it is
         not.
         """
@@ -180,7 +182,7 @@ class Follower:
             except MogplexError as error:
                 self._on_trouble(error)
                 continue
-            if isinstance(news, updates.Polling):
+            if isinstance(news, Polling):
                 return news
             if news is not None:
                 self._on_news(news)
@@ -262,7 +264,7 @@ class Follower:
                 )
             except MogplexError as error:
                 if not self._has_last:
-                    self._note_missing(f"{_UNREAD}: {error.cause}")
+                    self._note_missing("The last events could not be read: {}", error.cause)
                 break
             asked_at = service.now
             self._on_page(page)
@@ -355,10 +357,10 @@ class Follower:
         self.timeline.miss_message()
         self._is_after_gap = True
 
-    def _note_missing(self, why: str) -> None:
+    def _note_missing(self, why: LiteralString, *values: Value) -> None:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
-            self._service.say(updates.EventsMissing(self.run, why))
+            self._service.say(updates.Said(why, values, warns="Events missing"))
 
     def _on_events(self, events: Iterable[Event]) -> None:
         """Report those of ``events`` that were not seen before."""
@@ -389,7 +391,7 @@ class Follower:
             if at > 0:
                 self._service.stop.check()
             if at > 0 and self._service.now > self._service.deadline:
-                self._note_missing("the timeout left no time to show the last events")
+                self._note_missing("The timeout left no time to show the last events")
                 break
             some = tuple(events[at : at + _REPORT_BATCH])
             additions = tuple(
@@ -431,7 +433,11 @@ class Follower:
         is_known = self.run.is_terminal or self.run.is_paused or self.run.status in LIVE_STATUSES
         if not is_known and self.run.status not in self._named_statuses:
             self._named_statuses.add(self.run.status)
-            self._service.say(updates.UnknownStatus(self.run))
+            words: LiteralString = (
+                "This version does not know the status {}; it keeps following the run"
+            )
+            status = Untrusted(self.run.status)
+            self._service.say(updates.Said(words, (status,), warns="Unknown status"))
 
     def _on_trouble(self, error: MogplexError) -> None:
         """Report trouble when it begins.

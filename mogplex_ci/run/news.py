@@ -15,7 +15,6 @@ from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, Ra
 from mogplex_ci.models import Event, EventPage, Run
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Polling
 
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream immediately; if nothing comes, a proxy buffers it."""
@@ -46,8 +45,13 @@ class StreamNews(NamedTuple):
     events: tuple[Event, ...]
 
 
+class Polling(NamedTuple):
+    """The stream is of no use here."""
+
+    why: str
+
+
 News = StreamNews | Polling | Run | EventPage
-"""``Polling``: the stream is of no use here."""
 
 
 class StatusChecks:

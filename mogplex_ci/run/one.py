@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import Final, TypeVar
+from typing import Final, LiteralString, TypeVar
 
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval
@@ -33,13 +33,12 @@ from mogplex_ci.run.sandbox import sandbox_of
 from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
 from mogplex_ci.run.start import Starter
 from mogplex_ci.run.updates import (
-    CancelAnswered,
     CancelFailed,
     Cancelling,
     InstallLog,
+    Said,
     Started,
     Starting,
-    Update,
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
@@ -345,11 +344,10 @@ class Execution:
             return
         self._service.say(Cancelling(run))
         if budget is not PATIENT:
-            self._service.say(self._answer_of(run, budget))
+            self._cancel_run(run, budget)
             return
         with self._service.stop.interrupting():
-            answer = self._answer_of(run, budget)
-        self._service.say(answer)
+            self._cancel_run(run, budget)
 
     def _cancel_unanswered(self, budget: Budget) -> bool:
         """Cancel the run whose start was not answered, if there may be one: no other job could find
@@ -364,28 +362,34 @@ class Execution:
         try:
             run, rest = find_unanswered(service.client, start, clock=service.clock, budget=budget)
         except errors.MogplexError as error:
-            self._service.say(self._cancel_failed(None, error))
+            self._on_failed_cancel(None, error)
             return False
         starter.unanswered = None
         self._started = Started(run, start.key, joined=False, owned=True)
         self._follower = None  # it followed the run before this one, which has failed
         if run.is_terminal:  # nothing is left to cancel
-            self._service.say(CancelAnswered(run.status, already_terminal=True))
+            self._say_cancelled(run.status, already_terminal=True)
         self._cancel(rest)
         return True
 
-    def _answer_of(self, run: Run, budget: Budget) -> Update:
+    def _cancel_run(self, run: Run, budget: Budget) -> None:
         """Cancel and keep the API's answer."""
         service = self._service
         try:
             self._cancelled = cancel(service.client, run.id, clock=service.clock, budget=budget)
         except errors.MogplexError as error:
-            return self._cancel_failed(run, error)
-        return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)
+            self._on_failed_cancel(run, error)
+            return
+        answer = self._cancelled
+        self._say_cancelled(answer.status, already_terminal=answer.already_terminal)
 
-    def _cancel_failed(self, run: Run | None, error: errors.MogplexError) -> CancelFailed:
-        """Note why a run was not cancelled."""
+    def _say_cancelled(self, status: str, *, already_terminal: bool) -> None:
+        words: LiteralString = "The run had already ended: {}" if already_terminal else "Run {}"
+        self._service.say(Said(words, (Untrusted(status),)))
+
+    def _on_failed_cancel(self, run: Run | None, error: errors.MogplexError) -> None:
+        """Note and report why a run was not cancelled."""
         self._is_foreign = isinstance(error, errors.ForeignRunError)
         self._left_behind = not self._is_foreign
         self._not_cancelled = error.cause
-        return CancelFailed(run, error)
+        self._service.say(CancelFailed(run, error))

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Final, Literal, LiteralString, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import (
     KeyConflictError,
@@ -19,9 +19,9 @@ from mogplex_ci.errors import (
     UnknownAgentError,
     UnknownRepoError,
 )
-from mogplex_ci.models import StartedRun, StartRequest, UnansweredStart
+from mogplex_ci.models import Run, StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextKey, Started
+from mogplex_ci.run.updates import Said, Started
 from mogplex_ci.untrusted import Untrusted
 
 MAX_KEY_LENGTH: Final = 200
@@ -135,7 +135,10 @@ class Starter:
                 if not others or not may_replace_request:
                     raise
                 self.keys = others
-                self._service.say(NextKey(None, others[0], never_queued=False))
+                words: LiteralString = (
+                    "The key belongs to an earlier, different request; next idempotency key: {}"
+                )
+                self._service.say(Said(words, (Untrusted(others[0]),)))
                 continue
             run = response.run
             joined = response.replayed and is_first
@@ -146,7 +149,17 @@ class Starter:
             if reason == "never queued":
                 self._has_requeued = True
             self.keys = others
-            self._service.say(NextKey(run, others[0], never_queued=run.never_queued))
+            self._say_next_key(run, others[0])
+
+    def _say_next_key(self, run: Run, key: str) -> None:
+        words: LiteralString = (
+            "Run {} of an earlier attempt has ended ({}); next idempotency key: {}"
+        )
+        values = [run.id, run.status, key]
+        if run.never_queued:  # the service could not hand it to a runtime
+            words = "Run {} was never queued; next idempotency key: {}"
+            values = [run.id, key]
+        self._service.say(Said(words, tuple(map(Untrusted, values))))
 
     def _reason_for_next_key(
         self, response: StartedRun, *, joined: bool

@@ -10,12 +10,23 @@ from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.timeline import Entry
+from mogplex_ci.sanitize import Value
 from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
 """Longest silence. A log that holds a line back until the next event is silent for twice as long at
 most.
 """
+
+
+class Said(NamedTuple):
+    """What only the log says, and no other report reads."""
+
+    words: LiteralString
+    """With a ``{}`` for each value."""
+    values: tuple[Value, ...] = ()
+    warns: LiteralString = ""
+    """The title, if it is a warning."""
 
 
 class Starting(NamedTuple):
@@ -25,16 +36,6 @@ class Starting(NamedTuple):
     repo: Repo | None
     """None when the token does not list it."""
     key: str
-
-
-class NextKey(NamedTuple):
-    """The run under the key tried so far cannot be used; the next request uses ``key``."""
-
-    run: Run | None
-    """The run that was found; None when the key belongs to a different request."""
-    key: str
-    never_queued: bool
-    """The run was created, but the service could not hand it to a runtime."""
 
 
 class Started(NamedTuple):
@@ -74,18 +75,6 @@ class StatusChanged(NamedTuple):
     """The question of a paused run, if its words contain one."""
 
 
-class UnknownStatus(NamedTuple):
-    """The run has a status that this version does not know; sent once for each."""
-
-    run: Run
-
-
-class Polling(NamedTuple):
-    """Events are polled from now on, not streamed."""
-
-    reason: str
-
-
 class EventsArrived(NamedTuple):
     """Events that were not seen before, in order."""
 
@@ -97,14 +86,6 @@ class EventsArrived(NamedTuple):
     """Seconds since the step began."""
     after_gap: bool = False
     """Whether events before these are missing."""
-
-
-class EventsMissing(NamedTuple):
-    """The service has events that cannot be shown; the status is still followed."""
-
-    run: Run
-    why: str
-    """In our words."""
 
 
 class Trouble(NamedTuple):
@@ -163,21 +144,6 @@ class GateJudged(NamedTuple):
     gate: Gate
 
 
-class GateWarns(NamedTuple):
-    """A gate has incomplete facts, or passes for a reason worth a review."""
-
-    title: LiteralString
-    words: str
-    """In ours, as a sentence without its full stop."""
-
-
-class OtherBranchUsed(NamedTuple):
-    """The run worked on another branch than it was asked to."""
-
-    asked: Untrusted
-    used: Untrusted
-
-
 class NextRound(NamedTuple):
     """Gates rejected the run; another one will repair its work."""
 
@@ -205,14 +171,6 @@ class InstallLog(NamedTuple):
     """The service has neither cut nor redacted it."""
 
 
-class CancelAnswered(NamedTuple):
-    """The API answered the cancel request, and the run is over."""
-
-    status: str
-    """The run's: ``cancelled``, or the status with which it had ended before."""
-    already_terminal: bool
-
-
 class CancelFailed(NamedTuple):
     """The run was not cancelled; it may still be working."""
 
@@ -220,9 +178,9 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | Started | NextRound
-NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | EventsMissing
-ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
-JudgeUpdate = ChecksAwaited | GateJudged | GateWarns | OtherBranchUsed
-EndUpdate = Ended | InstallLog | Cancelling | CancelAnswered | CancelFailed
+StartUpdate = Waiting | Starting | Started | NextRound
+NewsUpdate = StatusChanged | EventsArrived
+ServiceUpdate = Said | Trouble | Recovered | Heartbeat
+JudgeUpdate = ChecksAwaited | GateJudged
+EndUpdate = Ended | InstallLog | Cancelling | CancelFailed
 Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate

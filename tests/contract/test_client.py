@@ -124,6 +124,16 @@ def outcome_of(
     starts = [request for request in requests if request.route == "start"]
     checkpoint = timeline.checkpoint
     events = [event for update in played.of(updates.EventsArrived) for event in update.events]
+
+    def values(words: str) -> list[str]:
+        """Return the first value of the sentences that have these words."""
+        said = [update for update in played.of(updates.Said) if words in update.words]
+        return [
+            plain(value)
+            for value, *_ in (each.values for each in said)
+            if isinstance(value, Untrusted)
+        ]
+
     pauses = {
         route: [later - at for at, later in pairwise(times_of(played, route))]
         for route in set(played.routes)
@@ -163,10 +173,10 @@ def outcome_of(
         "joined": end.details.joined,
         "agent_ignored": [update.agent_ignored for update in played.of(updates.Started)],
         "statuses": [update.run.status for update in played.of(updates.StatusChanged)],
-        "unknown": [update.run.status for update in played.of(updates.UnknownStatus)],
-        "polled": [update.reason for update in played.of(updates.Polling)],
+        "unknown": values("does not know"),
+        "polled": values("by polling"),
         "trouble": [update.error.cause for update in played.of(updates.Trouble)],
-        "cancelled": [update.status for update in played.of(updates.CancelAnswered)],
+        "cancelled": values("Run {}") + values("had already ended"),
         "not_cancelled": [update.error.cause for update in played.of(updates.CancelFailed)],
         "asked": played.routes,
         "asked_first": played.routes[: len(expected.get("asked_first", []))],

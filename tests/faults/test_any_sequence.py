@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from mogplex_ci.run.updates import NextKey, Started
+from mogplex_ci.run.updates import Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.emulator.run import Run
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED
 from tests.faults.world import Killed, Played, Trip, World
+from tests.said import said
 
 PLAYED = [
     "success",
@@ -185,7 +186,7 @@ class OneStep(RuleBasedStateMachine):
     ) -> None:
         end, runs = played.end, {run.id: run for run in self.case.runs}
         # Doubled: every run beyond the first was reported.
-        assert len(new) <= 1 + len(played.of(NextKey))
+        assert len(new) <= 1 + len(said(played.updates, "next idempotency key"))
         # Lost: a run at work is known by its id, or left to post.
         known = {end.details.run.id} if end.details.run else set()
         lost = [run.id for run in self.case.live if run.id in new - known]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.updates import (
-    CancelAnswered,
     CancelFailed,
     Cancelling,
     InstallLog,
     Started,
 )
 from tests.faults.world import Case, World, ids
+from tests.said import said
 from tests.slow import slow
 
 
@@ -114,9 +114,7 @@ def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> Non
     played = case.play(timeout=30.0)
     (run,) = case.runs
     assert (run.status, played.result) == ("success", "timeout")
-    assert [(each.status, each.already_terminal) for each in played.of(CancelAnswered)] == [
-        ("success", True)
-    ]
+    assert said(played.updates) == ["The run had already ended: success"]
 
 
 def own_branch(world: World) -> Case:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.run.updates import EventsMissing, Polling, Update
+from mogplex_ci.run.updates import Update
 from tests.faults.kinds import error
 from tests.faults.world import World
+from tests.said import said
 
 
 def test_a_stream_without_first_bytes_is_left_after_5_s(world: World) -> None:
@@ -17,7 +18,7 @@ def test_a_stream_without_first_bytes_is_left_after_5_s(world: World) -> None:
     began = world.time.monotonic()
 
     def note(update: Update) -> None:
-        if isinstance(update, Polling):
+        if said([update], "by polling"):
             polled.append(world.time.monotonic() - began)
 
     assert case.play(watch=note).result == "success"
@@ -36,7 +37,7 @@ def test_a_run_cancelled_at_the_timeout_is_read_for_so_long(
         played = case.play()
         assert (played.result, case.run.status) == ("timeout", "cancelled")
         assert played.seconds == pytest.approx(60.0 + (seconds if is_waited else 0.3), abs=0.4)
-        assert bool(played.of(EventsMissing)) != is_waited
+        assert bool(said(played.updates, "Events missing")) != is_waited
 
 
 def test_the_last_events_are_asked_for_during_90_s(world: World) -> None:
@@ -50,7 +51,7 @@ def test_the_last_events_are_asked_for_during_90_s(world: World) -> None:
         )
         played = case.play()
         assert played.result == "success"
-        assert bool(played.of(EventsMissing)) != is_waited
+        assert bool(said(played.updates, "Events missing")) != is_waited
         assert (played.seconds > 89.0) == is_waited
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import GateWarns, OtherBranchUsed, Started
+from mogplex_ci.run.updates import Started
 from tests.gates.story import PASSED, Story, outcome, says
 from tests.github import ADA, AGENT, NOTHING, GitHub, Look, Work, check
 from tests.github.repository import Files
+from tests.said import said
 
 EVIL = {".github/workflows/ci.yml": "on: never"}
 GOOD = {"src/login.tsx": "fixed"}
@@ -38,7 +39,7 @@ def items(story_result: Any) -> list[str]:
 
 
 def warnings(story: Story) -> dict[str, str]:
-    return {each.title: each.words for each in story.said if isinstance(each, GateWarns)}
+    return dict(each.split(": ", 1) for each in said(story.said))
 
 
 # What merging changes
@@ -82,7 +83,7 @@ def test_a_reset_to_a_commit_that_lacks_a_hardening_is_judged_by_what_merging_ch
     work = Work(GOOD, before=lambda: github.push("fix", commit=older))
     result = story.play(work, branch="fix", **PROTECTS)
     assert outcome(result) == REJECTED
-    assert warnings(story)["Branch"] == "fix lacks commits that it had before the run"
+    assert warnings(story)["Branch"] == "The branch fix lacks commits that it had before the run"
 
 
 def criss_cross(github: GitHub) -> Callable[[], None]:
@@ -404,7 +405,9 @@ def test_what_came_into_the_base_and_was_taken_in_is_warned_of(story: Story) -> 
     github = story.github
     work = Work(GOOD, before=lambda: github.push("main", EVIL, by=AGENT))
     assert outcome(story.play(work, **PROTECTS)) == PASSED
-    assert warnings(story)["Base"].startswith("main moved during the run, and the branch holds")
+    assert warnings(story)["Base"].startswith(
+        "The base main moved during the run, and the branch holds"
+    )
 
 
 def test_a_commit_that_the_run_puts_on_the_base_itself_is_warned_of(story: Story) -> None:
@@ -499,8 +502,7 @@ def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
     assert outcome(result) == REJECTED
     assert result.details.delivery is not None
     assert result.details.delivery.branch == fallback != "fix"
-    (said,) = [update for update in story.said if isinstance(update, OtherBranchUsed)]
-    assert (said.asked.text, said.used.text) == ("fix", fallback)
+    assert f"worked on {fallback}" in warnings(story)["Branch"]
 
 
 def test_a_run_of_an_earlier_attempt_is_judged_by_its_own_time(story: Story) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.result import Ending, RunResult
-from mogplex_ci.run.updates import GateJudged, GateWarns
+from mogplex_ci.run.updates import GateJudged
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import GitHub, Look, Work, check, status, suite
+from tests.said import said
 
 FAILED, MISSING = ("rejected", "CHECKS_FAILED"), ("rejected", "CHECKS_MISSING")
 FILES = {"src/a.ts": "a"}
@@ -175,15 +176,16 @@ def test_a_job_that_is_left_out_and_waits_for_a_person_holds_nothing_up(story: S
 def test_a_run_that_changes_workflows_is_warned_of(story: Story) -> None:
     work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
     assert outcome(checked(story, work)) == PASSED
-    (warning,) = [update.words for update in story.said if isinstance(update, GateWarns)]
+    (warning,) = said(story.said)
     assert "protected-paths" in warning
 
 
 def test_a_warning_does_not_advise_the_input_that_has_rejected_the_run(story: Story) -> None:
     work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
     checked(story, work, protected_paths=".github/", repair="1")
-    warnings = {update.words for update in story.said if isinstance(update, GateWarns)}
-    assert warnings == {"the branch changes .github/workflows/, so it decides its own checks"}
+    assert set(said(story.said)) == {
+        "Checks: The branch changes .github/workflows/, so it decides its own checks"
+    }
 
 
 # Nothing is named
@@ -212,7 +214,7 @@ def test_a_rule_without_names_and_ignored_checks_name_none(story: Story, has_rul
 def test_a_named_check_needs_no_rules(story: Story) -> None:
     story.github.has_rules = False
     assert outcome(checked(story)) == PASSED
-    assert not any(isinstance(update, GateWarns) for update in story.said)
+    assert not said(story.said)
 
 
 def test_rules_that_github_refuses_stop_the_start_unless_a_check_is_named(story: Story) -> None:
@@ -220,8 +222,8 @@ def test_rules_that_github_refuses_stop_the_start_unless_a_check_is_named(story:
     (problem,) = refused(story).problems
     assert problem.fault.startswith("names no check, and GitHub does not report which the base")
     assert outcome(checked(story)) == PASSED
-    (warning,) = [update.words for update in story.said if isinstance(update, GateWarns)]
-    assert warning.startswith("could not find out which checks the base branch requires")
+    (warning,) = said(story.said)
+    assert warning.startswith("Checks: Could not find out which checks the base branch requires")
 
 
 def test_rules_that_cannot_be_read_in_time_stop_the_start(story: Story) -> None:

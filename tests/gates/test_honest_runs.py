@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import GateWarns, Started
+from mogplex_ci.run.updates import Started
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
+from tests.said import said
 
 PROTECTS: dict[str, Any] = {"protected_paths": ".github/", "allowed_paths": "src/"}
 GREEN = Look([check("test", "success")])
@@ -95,7 +96,7 @@ def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, mov
 
     result = story.play(Work({"src/a.ts": "a"}, before=updates), branch="fix", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert "Base" in [each.title for each in story.said if isinstance(each, GateWarns)]
+    assert said(story.said, "Base: ")
 
 
 def test_a_new_branch_that_is_made_at_a_newer_base(story: Story) -> None:
@@ -116,7 +117,7 @@ def test_the_base_moves_after_the_run_has_cloned_it(story: Story, conflicts: boo
     work = Work({"src/a.ts": "a"}, after=moves)
     result = story.play(work, require="change", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert not [each for each in story.said if isinstance(each, GateWarns)]
+    assert not said(story.said)
 
 
 def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(story: Story) -> None:

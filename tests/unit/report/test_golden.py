@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -34,6 +34,7 @@ from tests.faults.world import World
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import (
     PULL_REQUEST,
+    RUN_ID,
     SUCCESSFUL,
     SUCCESSFUL_BEFORE,
     Feed,
@@ -125,6 +126,11 @@ def case(
     return OneRun(ended, updates, inputs=inputs)
 
 
+def said(words: LiteralString, *values: str, warns: LiteralString = "") -> u.Said:
+    """Return what only the log says; the values are words of others."""
+    return u.Said(words, tuple(map(Untrusted, values)), warns)
+
+
 CASES = {
     "success": case(
         Result.SUCCESS,
@@ -141,7 +147,11 @@ CASES = {
         Result.SUCCESS,
         SUCCESSFUL_BEFORE,
         started={"joined": True},
-        later=[u.Polling("this server has no event stream"), u.Trouble(TROUBLE), u.Recovered(61.0)],
+        later=[
+            said("Reading events by polling: {}", "this server has no event stream"),
+            u.Trouble(TROUBLE),
+            u.Recovered(61.0),
+        ],
         inputs={"base_url": "https://mogplex.acme.example/"},
         joined=True,
         artifact=Untrusted("-" * 60_000),
@@ -151,7 +161,12 @@ CASES = {
         OPEN_CALLS,
         started={"joined": True, "unexpected": True, "agent_ignored": True},
         later=[
-            *(u.UnknownStatus(run("dreaming")), u.EventsMissing(run(), "some are missing")),
+            said(
+                "This version does not know the status {}; it keeps following the run",
+                "dreaming",
+                warns="Unknown status",
+            ),
+            said("Some are missing", warns="Events missing"),
         ],
         cause="the timeout passed while the run was streaming",
         error_code="TIMEOUT",
@@ -160,10 +175,20 @@ CASES = {
         Result.SUCCESS,
         OPEN_CALLS,
         later=[
-            u.NextKey(None, "k-g2", never_queued=False),
-            u.NextKey(run("failed"), "k-g3", never_queued=True),
-            u.NextKey(run("cancelled"), "k-g4", never_queued=False),
-            u.OtherBranchUsed(Untrusted("mogplex/fix"), Untrusted("mogplex/fix-2")),
+            said(
+                "The key belongs to an earlier, different request; next idempotency key: {}", "k-g2"
+            ),
+            said("Run {} was never queued; next idempotency key: {}", RUN_ID, "k-g3"),
+            said(
+                "Run {} of an earlier attempt has ended ({}); next idempotency key: {}",
+                *(RUN_ID, "cancelled", "k-g4"),
+            ),
+            said(
+                "The run was asked to work on {}, which does not exist or whose pull request is "
+                "closed or merged, and worked on {}",
+                *("mogplex/fix", "mogplex/fix-2"),
+                warns="Branch",
+            ),
             *(
                 u.Started(
                     run("success", branch=it, harness=None), "key-2", joined=False, owned=True
@@ -223,12 +248,11 @@ CASES = {
         Result.INTERRUPTED,
         OPEN_CALLS,
         later=[
-            *(
-                u.Cancelling(None),
-                u.Cancelling(run()),
-                u.CancelAnswered("cancelled", already_terminal=False),
-            ),
-            *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
+            u.Cancelling(None),
+            u.Cancelling(run()),
+            said("Run {}", "cancelled"),
+            said("The run had already ended: {}", "success"),
+            u.CancelFailed(run(), TROUBLE),
         ],
         cause="the job was cancelled, or its time limit passed",
         exit_code=143,

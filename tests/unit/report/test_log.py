@@ -22,13 +22,12 @@ from mogplex_ci.report.log_lines import JobLogLines
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
-    EventsMissing,
     Heartbeat,
     Recovered,
+    Said,
     Started,
     StatusChanged,
     Trouble,
-    UnknownStatus,
     Update,
 )
 from mogplex_ci.sanitize import Sanitizer
@@ -292,7 +291,7 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
 def test_missing_events_leave_the_pull_request_unknown() -> None:
     ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
     ended.details.timeline.is_incomplete = True
-    log = log_of(EventsMissing(run(), "some are missing"), ended=ended)
+    log = log_of(Said("Some are missing", warns="Events missing"), ended=ended)
     assert levels(log) == ["warning"]
     assert "Pull request and change: unknown (events are missing)" in log.timeline
     assert f"Compare: {COMPARE}" in log.timeline
@@ -315,9 +314,13 @@ def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
 )
 def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
     ended = result(Result.TIMEOUT, cause="the timeout passed")
-    log = log_of(UnknownStatus(run("resting")), ended=ended, annotations=wanted)
+    log = log_of(
+        Said("This version does not know it", warns="Unknown status"),
+        ended=ended,
+        annotations=wanted,
+    )
     assert levels(log) == made
-    assert any("does not know the status resting" in line for line in log.timeline)
+    assert any("does not know it" in line for line in log.timeline)
     assert any("The timeout passed. The run is still running" in line for line in log.timeline)
 
 

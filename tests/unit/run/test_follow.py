@@ -14,15 +14,14 @@ from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
-    EventsMissing,
     Heartbeat,
     StatusChanged,
-    UnknownStatus,
     Update,
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.world import Case, Played, World, ids
+from tests.said import said
 
 
 def event(number: int, kind: str = "log", at: str | None = None) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> N
     case = old_world.new_case()
     answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []), run="hibernating")
     played = case.play(timeout=100.0)
-    assert [update.run.status for update in played.of(UnknownStatus)] == ["hibernating"]
+    assert len(said(played.updates, "does not know the status hibernating")) == 1
     assert (played.code, played.end.ending.error_code) == (2, "UNKNOWN_STATUS")
     assert 99.0 <= played.seconds <= 101.0
 
@@ -177,7 +176,7 @@ def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -
     assert played.end.details.left_behind
 
 
-UNREAD = "the last events could not be read: the API is not available"
+UNREAD = "Events missing: The last events could not be read: the API is not available"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +196,7 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(
 
     played = case.play(watch=fail)
     assert played.result == "success"
-    assert [each.why for each in played.of(EventsMissing)] == missing
+    assert said(played.updates, "Events missing") == missing
     assert seconds - 10.0 <= played.seconds <= seconds, "a used-up request limit is one of a minute"
 
 
@@ -207,11 +206,8 @@ def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
     case = old_world.new_case()
     answers(case, ("success", [*feed, event(12, "finished")]))
     played = case.play()
-    assert (len(played.shown), played.of(EventsMissing), len(played.of(EventsArrived))) == (
-        12,
-        [],
-        3,
-    )
+    assert (len(played.shown), len(played.of(EventsArrived))) == (12, 3)
+    assert not said(played.updates, "Events missing")
     case, stop = old_world.new_case(), Stop()
     answers(case, ("streaming", feed))
 
@@ -239,8 +235,8 @@ def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
 
     played = case.play(timeout=30.0, watch=show_slowly)
     assert played.result == "timeout"
-    assert [missing.why for missing in played.of(EventsMissing)] == [
-        "the timeout left no time to show the last events"
+    assert said(played.updates, "Events missing") == [
+        "Events missing: The timeout left no time to show the last events"
     ]
     assert len(played.shown) == 15, "the last five of them begin in time"
     assert played.seconds <= 30.0 + 14.8
@@ -280,7 +276,8 @@ def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(
     case.inject("events", skip=position, status=502)
     played = case.play()
     assert (played.result, played.shown) == ("success", ids(case.run)[:FEED_LIMIT])
-    assert ["only the first" in missing.why for missing in played.of(EventsMissing)] == [True]
+    (missing,) = said(played.updates, "Events missing")
+    assert "only the first" in missing
 
 
 def test_polls_come_more_often_again_when_the_status_changes(old_world: World) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import ForeignRunError
-from mogplex_ci.run.updates import CancelFailed, NextKey, Started
+from mogplex_ci.run.updates import CancelFailed, Started
 from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World
+from tests.said import said
 
 
 def started(played: Played) -> Started:
@@ -117,7 +118,7 @@ def test_a_success_further_down_the_chain_is_found_again() -> None:
         first = case.play()
         case.attempt = 2
         played = case.play()
-    assert [update.never_queued for update in first.of(NextKey)] == [True]
+    assert len(said(first.updates, "was never queued")) == 1
     assert [run.status for run in case.runs] == ["failed", "success"]
     assert (played.result, started(played).key, started(played).joined) == (
         "success",
@@ -164,8 +165,11 @@ def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> No
     leave_running(case)
     played = case.play(request=case.other_request)
     assert (played.result, len(case.runs)) == ("success", 2)
-    (next_key,) = played.of(NextKey)
-    assert (next_key.run, next_key.key, next_key.never_queued) == (None, f"{case.key}-g2", False)
+    (next_key,) = said(played.updates, "next idempotency key")
+    assert (
+        next_key
+        == f"The key belongs to an earlier, different request; next idempotency key: {case.key}-g2"
+    )
 
 
 @pytest.mark.parametrize("lost", [False, True])
