@@ -53,10 +53,9 @@ def folder_inside(workspace: Path, name: str, *, input_name: str) -> Path:
 
 def _resolved(workspace: Path, name: str, input_name: str) -> Path:
     root = workspace.resolve()
-    try:
-        path = (root / name).resolve()
-    except (OSError, RuntimeError) as error:
-        raise _problem(input_name, "is a link to itself", name, "Use another path.") from error
+    path = _without_links(root / name)
+    if path is None:
+        raise _problem(input_name, "is a link to itself", name, "Use another path.")
     if not path.is_relative_to(root):
         raise _problem(
             input_name,
@@ -65,6 +64,17 @@ def _resolved(workspace: Path, name: str, input_name: str) -> Path:
             "Use a path inside it, such as ci/task.md.",
         )
     return path
+
+
+def _without_links(path: Path) -> Path | None:
+    """Return the same path without links, or None if one of them leads to itself."""
+    try:
+        found = path.resolve()
+    except (OSError, RuntimeError):
+        return None
+    # Since Python 3.13 such a link raises nothing, and stays in the path.
+    is_loop = any(os.path.islink(each) for each in (found, *found.parents))  # noqa: PTH114 - as above
+    return None if is_loop else found
 
 
 def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) -> str:

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.cli.terminal import Terminal
 from tests.emulator import Emulator
 from tests.program import ROOT
+from tests.require import require
 from tests.slow import slow
 from tests.waits import LONG, asked
 
@@ -99,6 +100,7 @@ def test_the_message_without_a_repository_is_the_documents(terminal: Terminal) -
     ],
 )
 def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int) -> None:
+    require("jq")
     terminal.env["MOGPLEX_REPO"] = WEB
     with Emulator(scenario, speed=SPEED) as emulator:
         ended = terminal.against(emulator).bash(str(SCRIPT))

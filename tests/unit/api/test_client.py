@@ -6,7 +6,6 @@ import math
 import socket
 import threading
 import time
-import weakref
 from typing import Any
 from unittest.mock import Mock
 
@@ -50,31 +49,6 @@ def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
     assert 50 <= sum(each.pop("milliseconds") for each in seen) <= (time.monotonic() - began) * 1000
     assert (seen, client.requests_sent) == ([{"status": 404}, {"status": None}], 2)
     assert {call.args for call in log.request.call_args_list} == {("GET", "/api/v1/mogplex/repos")}
-
-
-def test_a_failure_does_not_keep_alive_what_its_callers_had() -> None:
-    """They had a run's events, and a fleet has many runs: circles are looked for seldom."""
-
-    class Events:
-        """Maybe megabytes."""
-
-    def ask(client: Client, _events: Events) -> None:
-        with pytest.raises(UnreachableError):
-            client.repos()
-
-    def answer_once(connection: socket.socket) -> None:
-        connection.sendall(answers.pop() if answers else b"")
-
-    for answers in ([], [answer(200, REPOS)]):
-        with peer(answer_once) as url:
-            client = Client(url, TOKEN)
-            if answers:
-                client.repos()
-            events = Events()
-            alive = weakref.ref(events)
-            ask(client, events)
-            del events
-            assert alive() is None
 
 
 def test_closing_ends_the_connections() -> None:

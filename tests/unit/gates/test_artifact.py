@@ -23,6 +23,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.emulator import Emulator
+from tests.require import require
 from tests.typed_inputs import typed_inputs
 from tests.unit.gates import judging
 from tests.unit.report.events import result
@@ -242,6 +243,7 @@ def test_a_slow_pattern_ends_with_its_time_or_a_stop_signal(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
 ) -> None:
     """The pattern is the workflow's, the text the agent's: seventy characters would take years."""
+    require("ps")
     stop, run = Stop(), ended(emulator)
     if is_stopped:
         threading.Timer(0.5, stop.request, [signal.SIGTERM]).start()
