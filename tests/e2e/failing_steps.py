@@ -1,4 +1,4 @@
-"""Steps that fail: each wrong input and each fault that the tests have, on three CI systems.
+"""Steps that fail: wrong inputs and each fault that the tests have, on three CI systems.
 
 A ``Scene`` is one of them on one system. It is played in this process, on a clock that does not
 wait, unless a signal, a resource or the installation is what fails: then in one of its own.
@@ -7,7 +7,7 @@ wait, unless a signal, a resource or the installation is what fails: then in one
 from __future__ import annotations
 
 import json
-import re
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +18,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from signal import SIGTERM
 from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from mogplex_ci.api import retry
 from mogplex_ci.cli import main
@@ -28,11 +30,10 @@ from mogplex_ci.platforms.webhook import Webhook
 from mogplex_ci.step import action
 from mogplex_ci.waiting import Clock
 from tests.ci_environments import ENVIRONMENTS
-from tests.e2e.test_mistakes import MISTAKES, step_with
 from tests.emulator import Emulator
 from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind, error
 from tests.github import ADA, TOKEN, GitHub, Look, Work, check
-from tests.program import ROOT, GitHubStep, run_script, start_program
+from tests.program import ROOT, Ended, GitHubStep, run_script, start_program
 from tests.unit.platforms.events import MAINTAINER, by
 from tests.waits import LONG, asked, wait_until
 
@@ -44,6 +45,9 @@ FAILING: Final = (
     *("setup-failure", "stream-failure"),
 )
 """The scenarios that end badly."""
+MISTAKES: Final[list[dict[str, Any]]] = yaml.load(
+    Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
+)
 REFUSALS: Final = {
     400: "BAD_REQUEST",
     402: "A_NEW_CODE",
@@ -82,13 +86,6 @@ class HurriedClock(Clock):
             return None
 
 
-class Ended(NamedTuple):
-    """What a step left behind that a reader has."""
-
-    code: int
-    log: str
-
-
 class Case(NamedTuple):
     """Something that goes wrong in a step."""
 
@@ -102,8 +99,6 @@ class Case(NamedTuple):
     """How much faster the scenario is played."""
     act: Callable[[Scene], Ended] | None = None
     """Plays it; None: as it is prepared."""
-    code: str = ""
-    """A code that is not the step's end but a warning's, and not the last line's."""
 
 
 class Scene:
@@ -160,14 +155,7 @@ class Scene:
             # The last try before a deadline is a short one, and a busy machine may be slow.
             patch.setattr(retry, "_LEAST_CALL_SECONDS", 10.0)
             code = main(argv, env)
-        return Ended(code, path.read_text(encoding="utf-8"))
-
-    def run(self, *command: str) -> Ended:
-        """Run the step as a process of its own."""
-        argv, env = self.called
-        code, out, err = run_script(command, argv, env=env, cwd=self.step.workspace)
-        assert err == b""
-        return Ended(code, out.decode())
+        return Ended(code, path.read_text(encoding="utf-8"), "")
 
     @property
     def called(self) -> tuple[list[str], dict[str, str]]:
@@ -214,11 +202,6 @@ def a_step(
     return step
 
 
-def with_mistake(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitHubStep:
-    """Return the step of one of ``mistakes.yaml``."""
-    return step_with(mistake, emulator, folder)
-
-
 def with_fault(kind: Kind, route: str, emulator: Emulator, folder: Path) -> GitHubStep:
     """Return a step whose requests to ``route`` are all answered with a fault."""
     fault = {"route": route, "times": "always", **kind.fields}
@@ -241,20 +224,39 @@ def with_event(webhook: Webhook, emulator: Emulator, folder: Path, **given: Any)
     return step
 
 
+def with_mistake(mistake: Mapping[str, Any], emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return a step that would start a run if it were not for the mistake."""
+    step = a_step(emulator, folder, mistake.get("env"), mistake.get("fault"))
+    for name in mistake.get("without", ()):
+        del step.inputs[name]
+    address = urlsplit(emulator.url).netloc
+    for name, value in mistake.get("with", {}).items():
+        step.inputs[name] = value.replace("{address}", address)
+    for name, content in mistake.get("files", {}).items():
+        path = step.workspace / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content_of(content))
+    for name, target in mistake.get("links", {}).items():
+        (step.workspace / name).symlink_to(target)
+    for name in mistake.get("pipes", ()):
+        os.mkfifo(step.workspace / name)
+    return step
+
+
+def content_of(content: str | Mapping[str, Any]) -> bytes:
+    """Return a file's bytes: text, ``hex``, or ``text`` repeated ``times``."""
+    if isinstance(content, str):
+        return content.encode()
+    if "hex" in content:
+        return bytes.fromhex(content["hex"])
+    return str(content["text"]).encode() * int(content["times"])
+
+
 def mistakes() -> Iterator[Case]:
-    """Yield those of ``mistakes.yaml`` that end a step."""
+    """Yield those of ``mistakes.yaml``."""
     for mistake in MISTAKES:
-        if mistake.get("exit", 2) != 0:
-            prepare = partial(with_mistake, mistake)
-            yield Case(_name_of(mistake), prepare, flags=mistake.get("flags", ()))
-
-
-def _name_of(mistake: Mapping[str, Any]) -> str:
-    """Return what is wrong, without the control characters and the passwords of addresses."""
-    kinds = ("with", "without", "env", "flags", "files", "links", "pipes")
-    words = [f"{kind} {mistake[kind]}" for kind in kinds if kind in mistake] or ["the service"]
-    name = re.sub(r"(?:\\+[ntr])+", " ", re.sub(r"[{}\[\]'\"\t\n]", "", "; ".join(words)))
-    return re.sub(r"://\S*@", "://…@", name)[:110]
+        name = (mistake["says"] or mistake["warns"])[0]
+        yield Case(name, partial(with_mistake, mistake), flags=mistake.get("flags", ()))
 
 
 def services() -> Iterator[Case]:
@@ -278,8 +280,6 @@ def services() -> Iterator[Case]:
     yield Case("timeout, cancel", cancels, "slow", speed=1)
     yield Case("used key", with_used_key)
     yield Case("a status of tomorrow", partial(a_step, timeout="30s"), act=unknown_status)
-    shared = partial(cancels, idempotency_key="a-key-of-several")
-    yield Case("a run of another job", shared, "slow", speed=1, act=twice, code="FOREIGN_RUN")
     yield from interrupts()
     yield Case("a broken installation", partial(a_step, api_key=""), act=damaged)
 
@@ -357,14 +357,6 @@ def unknown_status(scene: Scene) -> Ended:
     return scene.play()
 
 
-def twice(scene: Scene) -> Ended:
-    """Another step has started the run."""
-    scene.step.inputs["on-timeout"] = "detach"
-    scene.play()
-    scene.step.inputs["on-timeout"] = "cancel"
-    return scene.play()
-
-
 def in_doubt(emulator: Emulator, folder: Path) -> GitHubStep:
     """Return a step whose start has no response, and is refused when it is sent again."""
     emulator.inject("start", delay="1h", when="after")
@@ -378,8 +370,8 @@ def interrupted(route: str, scene: Scene) -> Ended:
     with start_program(*argv, env=env, cwd=scene.step.workspace) as process:
         wait_until(asked(scene.emulator, route), process)
         process.send_signal(SIGTERM)
-        log, _ = process.communicate(timeout=LONG)
-    return Ended(process.returncode, log)
+        log, err = process.communicate(timeout=LONG)
+    return Ended(process.returncode, log, err)
 
 
 def damaged(scene: Scene) -> Ended:
@@ -388,7 +380,10 @@ def damaged(scene: Scene) -> Ended:
     shutil.copytree(ROOT / "mogplex_ci", copy / "mogplex_ci", ignore=lambda *_: ["__pycache__"])
     shutil.copy(ROOT / "entrypoint.py", copy)
     (copy / "mogplex_ci" / "platforms" / "missing_token.json").unlink()
-    return scene.run(sys.executable, str(copy / "entrypoint.py"))
+    argv, env = scene.called
+    command = (sys.executable, str(copy / "entrypoint.py"))
+    code, out, err = run_script(command, argv, env=env, cwd=scene.step.workspace)
+    return Ended(code, out.decode(), err.decode())
 
 
 def lacking(right: str, scene: Scene) -> Ended:
@@ -435,4 +430,4 @@ def without_outputs(scene: Scene) -> Ended:
     return with_work(Work(before=spoil), scene)
 
 
-CASES: Final = [*mistakes(), *services(), *deliveries(), *outsiders()]
+CASES: Final = [*services(), *deliveries(), *outsiders()]

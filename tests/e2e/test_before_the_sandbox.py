@@ -9,7 +9,6 @@ import pytest
 from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import GitHubStep
-from tests.slow import slow
 
 INSTALL = """\
 install_log: |
@@ -52,46 +51,11 @@ def test_the_log_of_an_installation_that_failed_is_shown(step: GitHubStep, tmp_p
     assert (requests.count("start"), requests.count("sandboxes")) == (1, 1)
 
 
-@pytest.mark.parametrize("status", [403, *slow([404])])
-def test_nothing_is_said_of_a_sandbox_whose_log_the_token_may_not_read(
-    step: GitHubStep, status: int
-) -> None:
+def test_nothing_is_said_of_a_sandbox_whose_log_the_token_may_not_read(step: GitHubStep) -> None:
     with Emulator("install-failure", speed=50) as emulator:
         body = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
-        emulator.inject("sandbox-logs", status=status, body=body, times="always")
+        emulator.inject("sandbox-logs", status=403, body=body, times="always")
         ended = against(emulator, step).run()
-    assert ended.code == 1
+    assert (ended.code, "403" in ended.out) == (1, False)
     assert "Install failed (pnpm install)" in ended.out
     assert "The log of the installation" not in ended.out
-    assert str(status) not in ended.out
-
-
-def test_nobody_is_said_to_have_started_a_run_that_an_explicit_key_finds(step: GitHubStep) -> None:
-    step.inputs["idempotency-key"] = "shared"
-    with Emulator("success", speed=1e9) as emulator:
-        assert against(emulator, step).run().code == 0
-        ended = step.run()
-    (run,) = emulator.runs
-    assert f"Joined run {run.id} (success), started earlier with the same key" in ended.out
-    told = [ended.out, step.summary, (step.workspace / "out/report.html").read_text("utf-8")]
-    assert not [text for text in told if "earlier attempt" in text or "attempt started" in text]
-
-
-@pytest.mark.parametrize("policy", ["detach", "cancel"])
-def test_a_run_that_waits_at_the_deadline_is_said_to_start(step: GitHubStep, policy: str) -> None:
-    """No policy for the next run changes that, and it costs nothing yet."""
-    step.inputs |= {"timeout": "1s", "on-timeout": policy}
-    with Emulator("slow", speed=1) as emulator:
-        ended = against(emulator, step).run()
-    (error,) = [each.text for each in read_log(ended.out).annotations if each.level == "error"]
-    assert (
-        error
-        == "The timeout passed before the run got a sandbox. "
-        + {
-            "detach": "It still waits, and will start. Cancel it with the command below, or re-run the "
-            "job to follow it.",
-            "cancel": "This step has cancelled the run. Raise timeout, and the job's own time limit, to wait longer.",
-        }[policy]
-    )
-    command = f"runs cancel {emulator.runs[0].id}"
-    assert (command in ended.out.partition(error)[2]) is (policy == "detach"), ended.out
