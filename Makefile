@@ -1,4 +1,4 @@
-# Every target sets up what it needs. `make` alone lists them.
+# Every target installs what it needs. `make` alone lists them.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -17,14 +17,14 @@ TESTS := $(VENV)/.tests
 CHECKS := $(VENV)/.checks
 COMPILED := $(VENV)/.compiled
 LOCK := .cache/lock
-# Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
+# Byte code is kept even if the environment forbids it: otherwise each worker compiles every test.
 PYTEST_ALONE = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PYTEST = $(PYTEST_ALONE) -n auto --dist worksteal
 GOLDEN := tests/e2e/golden
 PIP = pip --disable-pip-version-check
 COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
-# The form begins with a header of inputs, which makes it two documents: tests/e2e/test_gitlab.py runs it.
+# The form has a header of inputs, so it is two documents; tests/e2e/test_gitlab.py runs it.
 ONE_DOCUMENT := $(filter-out %/form.gitlab-ci.yml,$(wildcard examples/gitlab/*.yml))
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
@@ -33,8 +33,8 @@ LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-# $(call install,FOLDER,NAME) makes a virtual environment of what requirements/NAME.txt locks. pip resolves nothing and builds
-# nothing, so that no release of anything can change what is installed.
+# $(call install,FOLDER,NAME) creates a virtual environment with the packages of requirements/NAME.txt. pip neither resolves nor
+# builds anything, so no new release can change what is installed.
 define install
 "$(PYTHON)" -m venv $(1)
 $(1)/bin/$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements/$(2).txt
@@ -70,7 +70,7 @@ $(CHECKS): $(TESTS) requirements/dev.txt
 	@$(BIN)/$(PIP) check
 	@touch $@
 
-# In one process, before the first workers would all do it.
+# In one process, before several workers would compile the same files.
 $(COMPILED): $(TESTS)
 	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
 	@touch $@
@@ -79,25 +79,25 @@ demo: $(EMULATOR) ## Play the main job on the emulator, as a GitHub step shows i
 	@$(BIN)/python -m tests.demo
 
 ifeq ($(T),)
-test: $(COMPILED) ## Run the everyday tests, in a few minutes; those of a folder, file or test: T=tests/unit/run
+test: $(COMPILED) ## Run the everyday tests, or those of a folder, file or test: T=tests/unit/run
 	$(PYTEST) -m "not slow"
 else
-# Unit tests, and those of one whole step, need few tools. A bug that fails all is seen after three.
+# Unit tests, and those of one complete step, need few tools. Stop after three failures.
 FEW_TOOLS := tests/unit% tests/e2e/test_action.py%
 test: $(if $(filter $(FEW_TOOLS),$(firstword $(T))),$(UNIT),$(TESTS))
 	$(if $(wildcard $(T)/.),$(PYTEST),$(PYTEST_ALONE)) $(if $(findstring ::,$(T)),,-m "not slow") --maxfail 3 '$(T)'
 endif
 
-test-slow: $(COMPILED) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
+test-slow: $(COMPILED) ## Run the tests that `make test` leaves out, and more examples: EXAMPLES=nightly
 	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=$(EXAMPLES)
 
 test-all: test test-slow ## Run every test: test, then test-slow
 
-format: $(UNIT) ## Format the code, and mend what ruff can mend
+format: $(UNIT) ## Format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(TESTS) ## Write the golden texts anew, what users get to see, and show how they differ
+golden: $(TESTS) ## Rewrite the golden texts, which users will read, and show how they differ
 	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/e2e/test_first_lines.py tests/unit/report/test_golden.py
 	@git --no-pager diff --color=auto -- $(GOLDEN)
 	@git status --short -- $(GOLDEN)
@@ -151,22 +151,22 @@ docs: $(TESTS) ## Write the page of inputs and outputs, and native/action.yml
 hooks: $(CHECKS) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
 
-fuzz: $(TESTS) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
+fuzz: $(TESTS) ## Fuzz the sanitizer and the reader of Markdown: SECONDS=60
 	$(call install,$(VENV),fuzz)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-# Apart from the other tools: some tests read what is installed beside them.
-mutants: $(CHECKS) ## Change a room in SAMPLE=60 places and see whether its tests notice: ROOM=gates T=tests/unit/gates
+# Separate from the other tools, because some tests read the list of installed packages.
+mutants: $(CHECKS) ## Change a package in SAMPLE=60 places and check that its tests fail: ROOM=gates T=tests/unit/gates
 	$(call install,$(MUTANTS),mutants)
 	$(MUTANTS)/bin/python -m scripts.mutants --room "$(ROOM)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
 
-bench: $(TESTS) ## Measure what the documents claim about speed and frugality
+bench: $(TESTS) ## Measure the speed and memory that the documents claim
 	@$(BIN)/python -m benchmarks
 
-soak: $(TESTS) ## Follow 50 runs for two hours of the service's time while everything goes wrong: SEED=1
+soak: $(TESTS) ## Follow 50 runs through two hours of faults, in six minutes: SEED=1
 	@$(BIN)/python -m benchmarks.soak --seed $(SEED)
 
-lock: ## Resolve the locked requirements anew
+lock: ## Resolve all requirements and lock them
 	$(call install,$(LOCK),lock)
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --group build --output-file requirements/build.txt
@@ -178,5 +178,5 @@ lock: ## Resolve the locked requirements anew
 	$(COMPILE) --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt
 
-clean: ## Remove what the other targets made
+clean: ## Remove everything that the other targets created
 	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

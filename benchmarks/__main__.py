@@ -2,7 +2,7 @@
 kept.
 
 Names of modules, such as ``start memory``, measure only those. ``--write`` puts the figures into
-figures.json, and six of them into docs/maintaining/performance.md; earlier figures of other
+figures.json, and six of them into benchmarks/figures.md; earlier figures of other
 modules stay.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.figures import ROOT, Figures, read
 from benchmarks.table import Row, markdown
 
 NAMES = ("start", "follow", "memory", "stop", "rate_budget", "image")
-PAGE = "docs/maintaining/performance.md"
+PAGE = "benchmarks/figures.md"
 COMMAND = "python -m benchmarks"
 ON_PAGE = (
     "start to first request, in the image: CPU",
@@ -38,11 +38,11 @@ def main() -> int:
     """Measure what the arguments name, or all."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what docs/maintaining/performance.md says.",
+        description="Measure what benchmarks/figures.md says.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument(
-        "--write", action="store_true", help="write the table into docs/maintaining/performance.md"
+        "--write", action="store_true", help="write the table into benchmarks/figures.md"
     )
     options = parser.parse_args()
     rows = [

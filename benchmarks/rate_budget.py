@@ -5,7 +5,7 @@ All jobs and the service live in one virtual time, over real HTTP: only waiting 
 and an hour of it passes in seconds. The hard case is measured: the jobs begin within five seconds,
 and their runs end about five minutes later, together. Each run has a branch of its own, whose
 commit the service records soon after the end. Exit 1 when a limit is not kept. ``--write`` puts the
-table into docs/maintaining/performance.md, and numbers as arguments are the numbers of jobs to try.
+table into benchmarks/figures.md, and numbers as arguments are the numbers of jobs to try.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ def main() -> int:
     print("\n".join(["", *lines]))
     if options.write:
         assert tuple(options.jobs) == JOBS, "the page has all numbers of jobs"
-        Figures(COMMAND).write(tables={"docs/maintaining/performance.md": lines})
+        Figures(COMMAND).write(tables={"benchmarks/figures.md": lines})
     return 0 if kept else 1
 
 

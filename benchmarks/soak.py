@@ -5,7 +5,7 @@ step that follows one run for the whole time, and steps that come and go. Answer
 fail, streams break, the service goes away, runs are started again, logs are read late or
 never, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all
 the while and for each step at its end. Exit 1 when something does not; the logs of such steps are
-left in ``out/soak/``. ``--write`` puts the figures into docs/maintaining/testing.md.
+left in ``out/soak/``. ``--write`` puts the figures into benchmarks/figures.md.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ silent.
 """
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
 LEFT_OUT = "lines left out here: nothing read the log"
-PAGE_OF_FIGURES = "docs/maintaining/testing.md"
+PAGE_OF_FIGURES = "benchmarks/figures.md"
 COMMAND = "python -m benchmarks.soak"
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
@@ -515,7 +515,7 @@ def main() -> int:
         "--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast"
     )
     parser.add_argument(
-        "--write", action="store_true", help="write the figures into docs/maintaining/testing.md"
+        "--write", action="store_true", help="write the figures into benchmarks/figures.md"
     )
     arguments = parser.parse_args()
     # What ignores SIGHUP hands that on to the steps that it starts: nohup does.

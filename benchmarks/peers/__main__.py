@@ -4,7 +4,7 @@ prints one table.
 Every tool is a process of its own with the environment of a GitHub job, against an emulator of its
 own. A fault strikes every tool at the same call, or at the same event of the run. Exit 1 when the
 step itself does not come through one, or the pages have other figures. Names of faults as
-arguments select them; ``--write`` puts the table into docs/maintaining/testing.md.
+arguments select them; ``--write`` puts the table into benchmarks/figures.md.
 
 ``cli-script.sh`` is the script of Mogplex's documentation of its CLI. Its ``mogplex`` is this
 project's command of that name, as in the image: how that starts and follows is ours, what the
@@ -43,7 +43,7 @@ from tests.program import ENTRY, GitHubStep
 
 HERE = Path(__file__).parent
 COMMAND = "python -m benchmarks.peers"
-PAGE = "docs/maintaining/testing.md"
+PAGE = "benchmarks/figures.md"
 AT_ONCE = 6
 PATIENCE = 240.0
 """Seconds after which a tool is taken to hang."""
