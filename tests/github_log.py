@@ -72,6 +72,10 @@ class GitHubLog:
             self.shown.append(shown)
         return shown
 
+    def texts(self, level: str) -> list[str]:
+        """Return the texts of the annotations of a level."""
+        return [found.text for found in self.annotations if found.level == level]
+
     def close(self) -> None:
         """Make sure that no group is open."""
         assert self._open is None, f"the group {self.groups[-1].title!r} is left open"

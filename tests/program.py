@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from tests import forked
 from tests.altered import HOUR_PASSES
 from tests.ci_environments import ENVIRONMENTS
+from tests.emulator import Emulator
 from tests.github_log import readable
 from tests.waits import LONG, wait_until
 
@@ -236,6 +237,17 @@ class GitHubStep:
     def summary(self) -> str:
         """The job summary."""
         return (self.folder / "summary.md").read_text(encoding="utf-8")
+
+
+def step_against(
+    emulator: Emulator, folder: Path, env: Mapping[str, str] | None = None, **inputs: str
+) -> GitHubStep:
+    """Return a step that starts a run on the emulator, with other ``inputs``, whose names have
+    underscores, besides.
+    """
+    known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+    given = {name.replace("_", "-"): value for name, value in inputs.items()}
+    return GitHubStep(folder, known | given, dict(env or {}))
 
 
 def _values(path: Path) -> dict[str, str]:
