@@ -135,7 +135,7 @@ workflows: $(CHECKS)
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout examples/workflows/*.yml
 	$(BIN)/zizmor --offline --persona pedantic --quiet .github action.yml native/action.yml
 	$(BIN)/zizmor --offline --persona pedantic --quiet --config examples/zizmor.yml examples/workflows/*.yml
-	$(BIN)/python -m pytest -q tests/project/test_workflows.py
+	$(BIN)/python -m pytest -q tests/project/test_workflows.py tests/project/test_llms.py
 
 documents: $(TESTS)
 	$(BIN)/python -m pytest -q tests/project/test_documents.py
