@@ -120,7 +120,7 @@ class Soak:
         self.plans = [self._plan(f"step-{number}") for number in range(RUNS - 1)]
         scripts = [*(self._write(plan) for plan in self.plans), self._write_long("long")]
         self.services = {
-            api: Emulator(others=scripts, api=api, repos=["acme/web"], speed=SPEED, limits=False)
+            api: Emulator(others=scripts, api=api, speed=SPEED, limits=False)
             for api in ("2026-11", "2026-08")
         }
 
@@ -173,7 +173,7 @@ class Soak:
             "ignored_cancels": random.choice([0, 0, 1, 2]),
         }
         if plan.never_queued:
-            script["queue_failure"] = {"error": "Could not queue", "times": 1}
+            script["queue_failures"] = 1
         return self._save(plan.name, script)
 
     def _write_long(self, name: str) -> Path:

@@ -83,8 +83,8 @@ description: A run that answers with a JSON document.
 artifacts:
   version: {json: {version: "1.4.0", breaking: false}}
 steps:
-  - {after: 500ms, part: launch}
-  - {after: 500ms, part: deliver}
+  - {after: 500ms, launch: true}
+  - {after: 500ms, deliver: true}
 """
 KEPT = ("diagnostics.jsonl", "events.ndjson", "report.html", "result.json")
 REVIEW = "Please review https://github.com/acme/web/pull/42"

@@ -39,8 +39,8 @@ users:
 SCENARIO = """
 description: A run that opens a pull request.
 steps:
-  - {after: 500ms, part: launch}
-  - {after: 500ms, part: deliver}
+  - {after: 500ms, launch: true}
+  - {after: 500ms, deliver: true}
 """
 
 

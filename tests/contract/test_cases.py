@@ -22,11 +22,10 @@ import yaml
 
 from tests.contract.api import FakeClock, check
 from tests.emulator import Emulator
-from tests.emulator.world import load_world
 from tests.waits import LONG
 
 HERE = Path(__file__).parent
-WORLD = load_world(HERE / "world.yaml")
+WORLD = HERE / "world.yaml"
 WEB = "10000000-0000-4000-8000-00000000000a"
 APIS = ("2026-11", "2026-08")
 _NAME = re.compile(r"\{([a-zA-Z]+)(?:\[(\d)\])?\}")
@@ -124,9 +123,8 @@ class Player:
             self.emulator.url.removeprefix("http://"), timeout=LONG
         )
         connection.putrequest(method, f"/api/v1/mogplex{path}", skip_accept_encoding=True)
-        authorization = call.get(
-            "authorization", f"Bearer mog_{call.get('token', 'ada').ljust(32, '0')}"
-        )
+        token = f"Bearer mog_{call.get('token', 'ada').ljust(32, '0')}"
+        authorization = self._fill(call.get("authorization", token))
         data = self._body(call)
         headers = [
             ("Authorization", authorization),

@@ -97,7 +97,7 @@ def test_what_variables_of_type_file_hold_is_not_shown(
     job.set_file("SETTINGS", content)
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(
-        f"steps:\n- part: launch\n- text: 'I found {secret} here.'\n- part: deliver-nothing\n",
+        f"steps:\n- launch: true\n- text: 'I found {secret} here.'\n- deliver: false\n",
         encoding="utf-8",
     )
     with Emulator(scenario, speed=1e9) as emulator:

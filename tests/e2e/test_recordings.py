@@ -6,22 +6,22 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from mogplex_ci.dry_run.recording import shipped
+from tests.contract import recorded
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
 from tests.emulator import Emulator
-from tests.program import ROOT, GitHubStep, run_program, start_program
+from tests.program import GitHubStep, run_program, start_program
 from tests.slow import mostly_slow
 from tests.waits import LONG
 
-FEEDS = ROOT / "tests" / "contract" / "feeds"
 COMMAND = claim("docs/recipes.md", "--dry-run events.ndjson").code
 SPEED = 20
 PLAIN = {"prompt": "Fix it", "output-dir": "out"}
@@ -89,33 +89,10 @@ def test_each_recording_of_the_package_is_played_as_its_golden_log(tmp_path: Pat
 
 @pytest.mark.parametrize("name", shipped())
 def test_a_recording_has_events_as_the_service_writes_them(name: str) -> None:
-    known = {shape(event) for event in events_of_the_service()}
+    known = {recorded.shape(event) for event in recorded.events()}
     lines = [json.loads(line) for line in shipped()[name].read_text().splitlines()]
-    unknown = [line for line in lines[:-1] if shape(line) not in known]
+    unknown = [line for line in lines[:-1] if recorded.shape(line) not in known]
     assert unknown == []
-
-
-def events_of_the_service() -> Iterator[dict[str, Any]]:
-    """Yield the events in the recorded answers of the service."""
-    for path in FEEDS.glob("*.json"):
-        yield from json.loads(path.read_text(encoding="utf-8"))["data"]["events"]
-    for path in FEEDS.glob("*.sse"):
-        for line in path.read_text(encoding="utf-8").split("\n"):
-            data = json.loads(line[6:]) if line.startswith("data: {") else {}
-            if "payload" in data:
-                yield data
-
-
-def shape(event: dict[str, Any]) -> tuple[object, ...]:
-    """Return the type, stage and kind of an event, and its fields and those of its payload."""
-    payload = event["payload"]
-    return (
-        event["type"],
-        payload.get("stage"),
-        payload.get("kind"),
-        *sorted(event),
-        *sorted(payload),
-    )
 
 
 @pytest.mark.parametrize("name", mostly_slow(CASES, every=3))

@@ -168,9 +168,9 @@ def test_a_hundred_tool_calls_are_events_and_a_name_that_is_a_text_is_left_out(
 ) -> None:
     call = {"after": "1ms", "tool_finished": "cat /etc/passwd", "call": "exec-{{ i }}"}
     steps = [
-        {"after": "100ms", "part": "launch"},
+        {"after": "100ms", "launch": True},
         {"repeat": 102, "steps": [call]},
-        {"after": "100ms", "part": "deliver"},
+        {"after": "100ms", "deliver": True},
     ]
     scenario = tmp_path / "calls.yaml"
     scenario.write_text(json.dumps({"steps": steps}), encoding="utf-8")

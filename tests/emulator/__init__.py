@@ -1,8 +1,6 @@
-"""A local Mogplex for dry runs, tests and demos: real HTTP on loopback, answers like the real
-service.
-"""
+"""A local Mogplex for tests and demos: real HTTP on loopback, answers like the real service."""
 
-from tests.emulator.documents import DocumentError
 from tests.emulator.emulator import Emulator
+from tests.emulator.scenario import NoSuchScenarioError
 
-__all__ = ["DocumentError", "Emulator"]
+__all__ = ["Emulator", "NoSuchScenarioError"]

@@ -18,8 +18,6 @@ class Checkout:
     """Whether the newest pull request of the branch asked for is merged or closed, or there is no
     such branch. A branch that the start creates is there.
     """
-    is_ahead: bool
-    """Whether the branch has commits of earlier runs."""
 
     @property
     def is_elsewhere(self) -> bool:
@@ -47,15 +45,10 @@ class Checkout:
             work: the commit that the agent made.
             delivered: what the run says of its delivery; None if it says nothing.
         """
-        if self.is_elsewhere:
-            return self.tip(self.request.working_branch)
-        if delivered is not False:
+        if delivered is not False and not self.is_elsewhere:
             return work
-        if self.request.create_branch:
-            return self.tip(self.request.base_branch)
-        return self.tip(self.request.working_branch)
-
-    def tip(self, branch: str) -> str:
-        """Return the commit at which a branch was before the run."""
-        text = f"{self.request.repo_id.lower()} {branch}"
+        # Where a run with an own new branch changed nothing, the branch is at its base.
+        is_at_base = self.request.create_branch and not self.is_elsewhere
+        asked_for = self.request.base_branch if is_at_base else self.request.working_branch
+        text = f"{self.request.repo_id.lower()} {asked_for}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]

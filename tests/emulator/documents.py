@@ -7,10 +7,6 @@ from typing import Any
 import yaml
 
 
-class DocumentError(ValueError):
-    """There is no such scenario."""
-
-
 def load(path: Path) -> dict[str, Any]:
     """Return the fields of the file at ``path``; tests also write JSON."""
     text = path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from tests.emulator.scenario import ScenarioSet, load_scenario
 from tests.emulator.server import Server
 from tests.emulator.service import Service
 from tests.emulator.stream import StreamAnswer
-from tests.emulator.world import Api, World, load_world
+from tests.emulator.world import load_world
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,18 @@ class Options(TypedDict, total=False):
 
     others: Iterable[str | Path]
     """Further scenario files, which prompts can name by the file's name."""
-    api: str | None
-    """The generation of the service, ``2026-11`` or ``2026-08``; the world decides without it."""
-    world: str | Path | World | None
-    """A world file, or a world that was read before; else the default world."""
-    repos: Iterable[str]
-    """Full names or ids of repositories to add to the world, unless they are there."""
+    api: str
+    """The generation of the service, ``2026-11`` or ``2026-08``."""
+    world: Path
+    """A world file."""
     speed: float
     """How much faster than the clock scripts and limits run."""
-    limits: bool | None
-    """Whether rate limits apply; the world decides without it."""
+    limits: bool
+    """Whether rate limits apply."""
     clock: Callable[[], float]
     """Monotonic seconds; with a clock of its own a test makes runs advance without waiting."""
     waiter: Callable[[], Waiter] | None
     """Makes a ``Waiter`` for each open stream, for tests in virtual time."""
-
-
-def _world(options: Options) -> World:
-    world = options.get("world")
-    if not isinstance(world, World):
-        world = load_world(Path(world) if world else None)
-    for repo in options.get("repos", ()):
-        world = world.with_repo(repo)
-    return world
 
 
 class Emulator:
@@ -80,23 +69,21 @@ class Emulator:
         names no other.
 
         Raises:
-            DocumentError: there is no such scenario.
+            NoSuchScenarioError: there is no such scenario.
         """
         self._clock = Clock(options.get("clock", time.monotonic), options.get("speed", 1.0))
         others = [load_scenario(other) for other in options.get("others", ())]
         scenarios = ScenarioSet(load_scenario(scenario), others)
-        self.world = _world(options)
-        self.api = Api(options.get("api") or self.world.api)
-        newest = self.api is Api.NEWEST
-        limited = options.get("limits")
-        if limited is None:
-            limited = self.world.limited
+        self.world = load_world(options["world"]) if "world" in options else load_world()
+        self.api = options.get("api", "2026-11")
+        newest = self.api == "2026-11"
+        limited = options.get("limits", True)
         self._service = Service(self.world, scenarios, self._clock, limited=limited, newest=newest)
         self._routes = Routes(newest=newest)
         self.requests: list[RequestRecord] = []
         """The requests served so far, oldest first."""
         waiter = options.get("waiter") or self._service.changes.waiter
-        self._server = Server("127.0.0.1", 0, self._respond, waiter)
+        self._server = Server(self._respond, waiter)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
@@ -108,7 +95,7 @@ class Emulator:
 
     @property
     def token(self) -> str:
-        """A token that may start runs."""
+        """The world's first token."""
         return self.world.default_token
 
     @property
@@ -158,10 +145,8 @@ class Emulator:
             if fault is not None:
                 answer = fault.apply(answer)
         self._record(request, found.route if isinstance(found, Call) else None, answer, fault)
-        delay = answer.delay
         if fault is not None:
-            delay += fault.delay
-        self._stopping.wait(self._clock.real_seconds(delay))
+            self._stopping.wait(self._clock.real_seconds(fault.delay))
         return answer, fault
 
     def _record(

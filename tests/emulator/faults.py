@@ -4,14 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from mogplex_ci.durations import parse_duration
 from tests.emulator.clock import Clock
 from tests.emulator.routes import Answer
-
-GARBAGE: Final = b'\x00\xff\xfe<!DOCTYPE html>\r\n{"ok": tru\x80'
-"""A body that is neither JSON nor UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +33,6 @@ class Fault:
     """Close the connection after this many bytes of the body; of a stream with ``events``, after
     those events.
     """
-    garbage: bool = False
-    interim: tuple[int, ...] = ()
-    """Statuses 1xx of answers that are sent before the real one."""
     delay: float = 0.0
     """Seconds to wait before anything is sent: real ones, also with a test's own clock."""
     events: int | None = None
@@ -56,37 +50,27 @@ class Fault:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> "Fault":
-        """Make a fault from validated fields. One that needs the real answer defaults to ``when:
-        after``.
+        """Make a fault from its fields, in which seconds may be texts such as ``200ms``. One that
+        needs the real answer defaults to ``when: after``.
         """
-        answers_instead = any(fields.get(name) for name in ("status", "drop", "garbage"))
-        when = "before" if answers_instead else "after"
-        values = {
-            **fields,
-            "when": fields.get("when", when),
-            "delay": seconds_of(fields.get("delay", 0.0)),
-        }
-        if "lasts" in fields:
-            values["lasts"] = seconds_of(fields["lasts"])
-        values["interim"] = tuple(fields.get("interim", ()))
-        if fields.get("close") is True:
-            values["close"] = 0.0
-        elif "close" in fields:
-            values["close"] = seconds_of(fields["close"])
+        answers_instead = any(fields.get(name) for name in ("status", "drop"))
+        values = {"when": "before" if answers_instead else "after", **fields}
+        for name in ("delay", "lasts", "close"):
+            if name in values:
+                values[name] = seconds_of(values[name])
         return cls(**values)
 
     def apply(self, answer: Answer) -> Answer:
         """Return the answer to send instead of ``answer``."""
-        if self.garbage:
-            return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:
             return answer
-        own = {name.lower(): value for name, value in self.headers.items()}
+        kind = "application/json"
+        body = json.dumps(self.body)
         if isinstance(self.body, str):
-            kind = {"content-type": "text/plain; charset=utf-8"}
-            return Answer(self.status, {**kind, **own}, self.body.encode())
-        kind = {"content-type": "application/json"}
-        return Answer(self.status, {**kind, **own}, json.dumps(self.body).encode())
+            kind = "text/plain; charset=utf-8"
+            body = self.body
+        own = {name.lower(): value for name, value in self.headers.items()}
+        return Answer(self.status, {"content-type": kind, **own}, body.encode())
 
 
 class FaultPlan:

@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote_plus
 
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
 
@@ -34,7 +33,6 @@ _STATUS: Final = {
     "BAD_REQUEST": 400,
     "UNAUTHORIZED": 401,
     "FORBIDDEN": 403,
-    "AUTOMATION_REQUIRED": 403,
     "NOT_FOUND": 404,
     "CONFLICT": 409,
     "IDEMPOTENCY_CONFLICT": 409,
@@ -49,7 +47,6 @@ _PAGE_NOT_FOUND: Final = (
     b"<title>404: This page could not be found.</title></head>"
     b"<body><h1>404</h1><h2>This page could not be found.</h2></body></html>"
 )
-_NO_CACHE: Final = "private, no-cache, no-store, max-age=0, must-revalidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,6 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    delay: float = 0.0
-    """Seconds until it is sent."""
 
 
 class Refused(Exception):  # noqa: N818  (it is an answer, not a malfunction)
@@ -72,9 +67,9 @@ class Refused(Exception):  # noqa: N818  (it is an answer, not a malfunction)
         self.answer = Answer(_STATUS[code], {**_JSON, **(headers or {})}, encode(envelope))
 
 
-def ok(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def ok(data: object, status: int = 200) -> Answer:
     """Wrap ``data`` in the envelope of a success."""
-    return Answer(status, {**_JSON, **(headers or {})}, encode({"ok": True, "data": data}))
+    return Answer(status, _JSON, encode({"ok": True, "data": data}))
 
 
 def encode(value: object) -> bytes:
@@ -120,24 +115,12 @@ class Routes:
         self._map = _map(newest)
 
     def find(self, request: Request) -> Call | Answer:
-        """Return the call that a request makes, or the answer that it gets without reaching a
-        route.
-        """
-        path = request.path
-        if not authorization(request).startswith("Bearer "):
-            location = f"/login?next={quote_plus(request.full_path.rstrip('?'))}"
-            return Answer(307, {"location": location}, location.encode())
+        """Return the call that a request makes, or the page that any other path gets."""
         try:
-            endpoint, arguments = self._map.bind("").match(path, request.method)
-        except MethodNotAllowed:
-            return Answer(405)
-        except NotFound:
+            endpoint, arguments = self._map.bind("").match(request.path, request.method)
+        except HTTPException:
             length = str(len(_PAGE_NOT_FOUND))
-            return Answer(
-                404,
-                {**_HTML, "cache-control": _NO_CACHE, "content-length": length},
-                _PAGE_NOT_FOUND,
-            )
+            return Answer(404, {**_HTML, "content-length": length}, _PAGE_NOT_FOUND)
         return Call(str(endpoint), {name: str(value) for name, value in arguments.items()}, request)
 
 
@@ -148,8 +131,3 @@ def _map(newest: bool) -> Map:
         routes += _NEWEST_ONLY
     rules = [Rule(BASE + path, methods=[method], endpoint=name) for name, method, path in routes]
     return Map(rules, merge_slashes=False)
-
-
-def authorization(request: Request) -> str:
-    """Return the ``Authorization`` header without the white space that HTTP allows around it."""
-    return request.headers.get("Authorization", "").strip(" \t")

@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from tests.emulator.documents import DocumentError, load
+from tests.emulator.documents import load
 from tests.emulator.faults import Fault, seconds_of
 
 _FOLDER: Final = Path(__file__).with_name("scenarios")
-_PARTS: Final = Path(__file__).with_name("parts")
 SHIPPED: Final = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 _PICK = re.compile(r"\bscenario:\s*([a-z0-9][a-z0-9_-]*)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{\{ *([a-z_]+) *\}\}")
@@ -21,12 +20,11 @@ _NEXT_STEP: Final = 0.001
 """Pause before a step that names none; an explicit ``after: 0`` makes two events of the same
 time.
 """
-_TOOL_ENDS: Final = {
-    "done": "finished",
-    "success": "finished",
-    "error": "failed",
-    "denied": "denied",
-}
+_TOOL_ENDS: Final = {"done": "finished", "error": "failed", "denied": "denied"}
+
+
+class NoSuchScenarioError(ValueError):
+    """There is no scenario of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,6 @@ class Step:
     payload: Mapping[str, object] = field(default_factory=dict)
     counter: int = 0
     """Value of ``{{ i }}``: the round of the innermost loop, from 1."""
-    sandbox: bool = False
-    """Whether the run has its sandbox from here on."""
     backdate: float = 0.0
     """How many seconds before ``at`` the event's ``createdAt`` lies."""
     commit: str | None = None
@@ -58,30 +54,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueFailure:
-    """The start call fails after the run was stored."""
-
-    error: str
-    after: float
-    """Seconds until the call answers."""
-    times: int | None
-    """How many starts fail before the others work; None for all."""
-
-
-@dataclass(frozen=True, slots=True)
 class Scenario:
     """A script and how calls about the run behave."""
 
     name: str
     steps: tuple[Step, ...]
     variables: Mapping[str, object]
-    queue_failure: QueueFailure | None
-    kill_failures: int
-    """How many cancel calls fail because the agent's command cannot be killed (2026-08 only)."""
-    cancel_conflicts: tuple[str, ...]
-    """Reasons for which the first cancel calls of a run are refused: ``changed``, ``inactive`` or
-    ``inconsistent``.
-    """
+    queue_failures: float
+    """How many start calls fail after the run was stored."""
     ignored_cancels: int
     """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]
@@ -109,7 +89,7 @@ class ScenarioSet:
         is played.
 
         Raises:
-            DocumentError: there is no scenario of the name.
+            NoSuchScenarioError: there is no scenario of the name.
         """
         match = _PICK.search(prompt)
         scenario = self.default
@@ -125,13 +105,14 @@ def load_scenario(name: str | Path) -> Scenario:
     """Read a shipped scenario by name, or a file by its path.
 
     Raises:
-        DocumentError: there is no such scenario.
+        NoSuchScenarioError: there is neither.
     """
     if str(name) in SHIPPED:
         return _shipped(str(name))
     path = Path(name)
     if not path.is_file():
-        raise DocumentError(f"no such scenario: {name}; use a file or one of {', '.join(SHIPPED)}")
+        known = ", ".join(SHIPPED)
+        raise NoSuchScenarioError(f"no such scenario: {name}; use a file or one of {known}")
     return _compile(load(path), path.stem)
 
 
@@ -158,15 +139,11 @@ def render(value: Any, variables: Mapping[str, object]) -> Any:
 
 
 def _compile(fields: dict[str, Any], name: str) -> Scenario:
-    variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
-    queue = fields.get("queue_failure")
     return Scenario(
         name=name,
         steps=tuple(_flatten(fields["steps"], start=0.0, counter=0)),
-        variables=variables,
-        queue_failure=_queue_failure(queue) if queue else None,
-        kill_failures=fields.get("kill_failures", 0),
-        cancel_conflicts=tuple(fields.get("cancel_conflicts", ())),
+        variables={key: _variable(value) for key, value in fields.get("variables", {}).items()},
+        queue_failures=float(fields.get("queue_failures", 0)),
         ignored_cancels=fields.get("ignored_cancels", 0),
         artifacts=fields.get("artifacts", {}),
         falls_back=fields.get("falls_back", False),
@@ -175,12 +152,17 @@ def _compile(fields: dict[str, Any], name: str) -> Scenario:
     )
 
 
-def _queue_failure(fields: dict[str, Any]) -> QueueFailure:
-    return QueueFailure(fields["error"], seconds_of(fields.get("after", 0)), fields.get("times"))
+def _variable(value: Any) -> object:
+    """Return a variable's value: a text, pieces joined, or a text repeated."""
+    if isinstance(value, list):
+        return "".join(value)
+    if isinstance(value, dict):
+        return value["repeat"] * value["times"]
+    return value
 
 
 def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterator[Step]:
-    """Unroll loops, insert parts, split texts, and turn pauses into seconds after the start."""
+    """Unroll loops, split texts, and turn pauses into seconds after the start."""
     at = start
     for fields in steps:
         at += seconds_of(fields.get("after", _NEXT_STEP))
@@ -196,16 +178,65 @@ def _unrolled(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]
             for step in _flatten(fields["steps"], at, round_):
                 at = step.at
                 yield step
-    elif "part" in fields:
-        yield from _flatten(_part(fields["part"]), at, counter)
+    elif "launch" in fields:
+        yield from _launch(at)
+    elif "deliver" in fields:
+        yield from _deliver(at, has_changed=fields["deliver"])
     elif "text" in fields:
         yield from _text_steps(fields, at, counter)
     elif "tool_started" in fields or "tool_finished" in fields:
         yield _tool_step(fields, at, counter)
-    elif "worker_dies" in fields:
-        yield Step(at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error"))
     else:
         yield _plain_step(fields, at, counter)
+
+
+def _plain_step(fields: dict[str, Any], at: float, counter: int) -> Step:
+    """Return a change of the status, an event as it stands, the recording of a commit, or the
+    death of the worker.
+    """
+    own = {name: value for name, value in fields.items() if name != "after"}
+    own["backdate"] = seconds_of(own.get("backdate", 0))
+    return Step(at, counter=counter, **own)
+
+
+def _launch(at: float) -> Iterator[Step]:
+    """Yield ``launch``: the sandbox is ready, the harness is installed and works."""
+    at += _NEXT_STEP
+    yield Step(at, status="streaming")
+    harness = {"harness_id": "{{ harness }}", "ai_billing_source": "[redacted]"}
+    started = "Harness run started: {{ harness }}"
+    yield Step(at + 0.04, event="started", message=started, payload=harness)
+    checkout = {
+        "stage": "git_sync",
+        "base_branch": "{{ base_branch }}",
+        "created_branch": "{{ created_branch }}",
+        "working_branch": "{{ branch }}",
+    }
+    yield Step(at + 0.34, event="log", message="Synchronized {{ branch }}", payload=checkout)
+    change = {"to": "streaming", "from": "pending", "runtime_command_id": "{{ command_id }}"}
+    yield Step(at + 0.74, event="status_changed", message="Harness run streaming", payload=change)
+    packages = {"stage": "install", "logs": "added 212 packages in 8s\n"}
+    installed = "Installed {{ harness_package }}"
+    yield Step(at + 0.742, event="log", message=installed, payload=packages)
+
+
+def _deliver(at: float, *, has_changed: bool) -> Iterator[Step]:
+    """Yield ``deliver``: the run succeeds, with a pull request if it has changed anything."""
+    at += _NEXT_STEP
+    delivery = {
+        "stage": "git_delivery",
+        "changed": has_changed,
+        "base_branch": "{{ base_branch }}",
+        "working_branch": "{{ branch }}",
+        "pull_request_url": "https://github.com/{{ repo }}/pull/42" if has_changed else None,
+        "auto_committed_files": [],
+    }
+    message = "Pull request ready" if has_changed else "No code changes to deliver"
+    yield Step(at, event="log", message=message, payload=delivery)
+    end = {"exit_code": 0, "failure_code": None}
+    yield Step(at + 0.004, event="finished", message="Harness run finished", payload=end)
+    yield Step(at + 0.024, status="success")
+    yield Step(at + 0.824, commit="{{ commit_sha }}")
 
 
 def _text_steps(fields: dict[str, Any], at: float, counter: int) -> Iterator[Step]:
@@ -216,39 +247,13 @@ def _text_steps(fields: dict[str, Any], at: float, counter: int) -> Iterator[Ste
         yield Step(at + index * every, event="log", message=delta, payload=payload, counter=counter)
 
 
-def _plain_step(fields: dict[str, Any], at: float, counter: int) -> Step:
-    """Return a change of the status, an event as it stands, or the recording of a commit."""
-    return Step(
-        at,
-        status=fields.get("status"),
-        error=fields.get("error"),
-        event=fields.get("event"),
-        tool=fields.get("tool"),
-        message=fields.get("message"),
-        payload=fields.get("payload", {}),
-        counter=counter,
-        sandbox=fields.get("status") == "streaming",
-        backdate=seconds_of(fields.get("backdate", 0)),
-        commit=fields.get("commit"),
-    )
-
-
-def _part(name: str) -> list[dict[str, Any]]:
-    """Return the steps of ``parts/<name>.yaml``, which several scenarios share."""
-    steps: list[dict[str, Any]] = load(_PARTS / f"{name}.yaml")["steps"]
-    return steps
-
-
 def _deltas(text: str | list[str], size: int | None) -> list[str]:
-    """Split the agent's text into output chunks of ``size`` characters; a variable is never
-    split.
-    """
+    """Split the agent's text into output chunks of ``size`` characters."""
     if isinstance(text, list):
         return text
     if size is None:
         return [text]
-    units = re.findall(r"\{\{ *[a-z_]+ *\}\}|.", text, re.DOTALL)
-    return ["".join(units[start : start + size]) for start in range(0, len(units), size)]
+    return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
@@ -265,12 +270,3 @@ def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
     return Step(
         at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter
     )
-
-
-def _variable(value: Any) -> object:
-    """Return a variable's value: a text, pieces joined, or a text repeated."""
-    if isinstance(value, list):
-        return "".join(value)
-    if isinstance(value, dict):
-        return value["repeat"] * value["times"]
-    return value

@@ -28,7 +28,6 @@ PLAYED = [
     "slow",
     "slow",
     "late-finish",
-    "kill-fails",
     "launch-failure",
     "setup-failure",
     "stream-failure",

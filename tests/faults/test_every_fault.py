@@ -241,7 +241,7 @@ def test_a_database_that_is_away_for_minutes_changes_nothing(
 ) -> None:
     """The stream closes, and every call is answered with 401."""
     case = worlds[api].new_case("steady")
-    case.inject("stream", events=position, close=True)
+    case.inject("stream", events=position, close=0)
     # Repository, start and stream are asked for first.
     case.inject("any", skip=3 + position, lasts=lasts, **kind.fields)
     check_success(case, case.play(timeout=1800.0))

@@ -26,8 +26,8 @@ from tests.faults.world import World
 from tests.github import TOKEN, GitHub, Work
 from tests.typed_inputs import job
 
-LAUNCHES: dict[str, object] = {"after": "1s", "part": "launch"}
-DELIVERS: dict[str, object] = {"after": "3s", "part": "deliver"}
+LAUNCHES: dict[str, object] = {"after": "1s", "launch": True}
+DELIVERS: dict[str, object] = {"after": "3s", "deliver": True}
 
 
 def says(**payload: object) -> list[dict[str, object]]:

@@ -186,6 +186,8 @@ def test_a_start_that_may_have_worked_names_the_key_to_ask_with_again(terminal: 
 
 def test_an_agent_that_is_not_in_the_roster_is_named(terminal: Terminal) -> None:
     with Emulator("success") as emulator:
+        refusal = {"ok": False, "error": {"code": "NOT_FOUND", "message": "Agent not found"}}
+        emulator.inject("start", status=404, body=refusal)
         start = ("run", "--repo", "acme/web", "--agent", "preset:Nobody", "Fix it")
         ended = terminal.against(emulator).mogplex(*start)
         assert emulator.runs == []

@@ -14,25 +14,25 @@ from tests.e2e.cli.terminal import Terminal
 
 WORDS = """\
 steps:
-  - {part: launch}
+  - {launch: true}
   - text: ["I look at the ", "failing test.\\n\\nIt is", " flaky:\\n- it sleeps\\n"]
   - {after: 300ms, tool_started: Command, call: exec-1}
   - {tool_finished: Command, call: exec-1}
   - text: "The last words, "
   - {after: 4s, text: "and the very last."}
-  - {after: 300ms, part: deliver}
+  - {after: 300ms, deliver: true}
 """
 TWO_WORDS = """\
 steps:
-  - {part: launch}
+  - {launch: true}
   - text: I look at the repository
   - {tool_started: Command, call: exec-1}
   - {after: 4s, text: " first."}
-  - {part: deliver}
+  - {deliver: true}
 """
 PAUSE = """\
 steps:
-  - {part: launch}
+  - {launch: true}
   - text: |
       Shall I go on?
       <<<MOGPLEX_CHECKPOINT>>>
@@ -64,7 +64,7 @@ def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal) -> None:
 def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
     halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\n\n"]
     scenario = (
-        f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n"
+        f"steps:\n  - {{launch: true}}\n  - text: {json.dumps(halves)}\n  - {{deliver: true}}\n"
     )
     with terminal.run(scenario, speed=10) as (run_id, emulator):
         shown = [
@@ -89,12 +89,12 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
 def test_a_list_of_events_has_the_words_around_a_call_in_their_place(terminal: Terminal) -> None:
     scenario = """\
 steps:
-  - {part: launch}
+  - {launch: true}
   - text: "This is the token:"
   - {after: 300ms, tool_started: Command, call: exec-1}
   - {after: 300ms, tool_finished: Command, call: exec-1}
   - {after: 300ms, text: " none.\\n\\nDone"}
-  - {after: 300ms, part: deliver}
+  - {after: 300ms, deliver: true}
 """
     with terminal.run(scenario) as (run_id, _):
         terminal.mogplex("runs", "events", run_id, "--follow")

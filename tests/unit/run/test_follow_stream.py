@@ -25,7 +25,7 @@ from mogplex_ci.run.updates import (
     Update,
 )
 from mogplex_ci.waiting import Stop
-from tests.faults.kinds import error
+from tests.faults.kinds import GARBAGE, error
 from tests.faults.world import Case, Played, World, ids
 from tests.said import said
 from tests.slow import mostly_slow
@@ -62,7 +62,7 @@ def test_every_event_is_reported_when_it_is_written(world: World, scenario: str)
 
 @pytest.mark.parametrize("events", [0, 1, 4, 11])
 @pytest.mark.parametrize(
-    "how", [{"cut": 0}, {"cut": 40}, {"close": True}], ids=["cut", "cut in a line", "closed"]
+    "how", [{"cut": 0}, {"cut": 40}, {"close": 0}], ids=["cut", "cut in a line", "closed"]
 )
 def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
     world: World, events: int, how: dict[str, Any]
@@ -97,7 +97,7 @@ def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
         ("steady", {"times": "always", "events": 0, "silent": True}, 2),  # it holds events back
         (
             "success",
-            {"times": "always", "events": 1, "close": True},
+            {"times": "always", "events": 1, "close": 0},
             0,
         ),  # it closes after each event
     ],
@@ -150,7 +150,7 @@ def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom
     assert last == 399.0, "the last look"
 
 
-UNREADABLE = [{"status": 502}, {"garbage": True}, {"status": 200, "body": {"ok": True, "data": {}}}]
+UNREADABLE = [{"status": 502}, GARBAGE, {"status": 200, "body": {"ok": True, "data": {}}}]
 
 
 @pytest.mark.parametrize("fault", UNREADABLE, ids=["502", "garbage", "no events"])
@@ -186,7 +186,7 @@ def test_a_run_that_ends_in_the_last_minute_ends_in_time_though_no_event_can_be_
     old_world: World,
 ) -> None:
     case = old_world.new_case("success")
-    case.inject("events", times="always", garbage=True)
+    case.inject("events", times="always", **GARBAGE)
     assert case.play(timeout=30.0).result == "success"
 
 
@@ -198,7 +198,7 @@ def test_no_request_is_sent_sooner_than_a_status_check_is_asked_to_wait(
     """Neither a poll nor a connect, also when the stream has just been given up."""
     case = each_world.new_case("slow", jobs_per_token=jobs)
     case.inject("run", status=429, headers={"Retry-After": str(wait)})
-    case.inject("stream", times="always", close=True)
+    case.inject("stream", times="always", close=0)
     played = case.play(timeout=200.0)
     (refused, *_) = [at for route, at in played.asked if route == "run"]
     following = [at for _, at in played.asked if at > refused]
@@ -551,7 +551,7 @@ def test_a_call_takes_no_longer_than_the_step_may(each_world: World) -> None:
 
     client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
     case = each_world.new_case("slow")
-    case.inject("stream", times="always", events=1, close=True)
+    case.inject("stream", times="always", events=1, close=0)
     case.play(client=client, timeout=62.0)
     for call, at, timeout in given:
         assert timeout == pytest.approx(
@@ -681,7 +681,7 @@ def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
         {"silent": True, "events": 1},
         {"buffered": True},
         {"status": 502},
-        {"close": True},
+        {"close": 0},
         {"cut": 3},
     ],
     ids=lambda fault: " ".join(fault) or "no fault",
