@@ -48,7 +48,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("case", "each", "api"), _cases())
 def test_case(case: dict[str, Any], each: object, api: str, tmp_path: Path) -> None:
-    scenario = case.get("scenario", "documented")
+    scenario: Any = case.get("scenario", "documented")
     if scenario == "{each}":
         scenario = each
     if isinstance(scenario, dict):

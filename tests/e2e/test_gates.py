@@ -202,7 +202,7 @@ def test_without_githubs_word_a_pull_request_must_be_one_of_the_runs_own_reposit
     tmp_path: Path, claimed: str, server: str, is_handed_on: bool
 ) -> None:
     scenario = tmp_path / "story.yaml"
-    steps = [{"after": "1s", "part": "launch"}, *says(pull_request_url=claimed)]
+    steps = [{"after": "1s", "launch": True}, *says(pull_request_url=claimed)]
     scenario.write_text(json.dumps({"steps": steps}))
     require = "pull-request" if is_handed_on else ""
     with beside(tmp_path, scenario=scenario) as each:

@@ -42,7 +42,7 @@ def steps_of(said: Sequence[Said], end_before: int) -> Iterator[dict[str, Any]]:
     """Yield a scenario's steps: the messages, a tool call behind each but the last, and the end,
     which may come before the last deltas.
     """
-    yield {"part": "launch"}
+    yield {"launch": True}
     for number, message in enumerate(said):
         is_last = number == len(said) - 1
         ends_at = len(message.deltas) - end_before if is_last else -1

@@ -29,7 +29,7 @@ def scenario(folder: Path) -> Path:
     """Write a run whose agent says, calls and reports all that a matcher looks for, and fails."""
     words = [f"{CLAIM}\n\n", *(f"{line}\n\n" for line in SAMPLES)]
     steps = [
-        {"part": "launch"},
+        {"launch": True},
         *(
             {"event": "log", "message": text, "payload": {"kind": "assistant_delta"}}
             for text in words
