@@ -240,7 +240,7 @@ class GitHubStep:
 
 
 def step_against(
-    emulator: Emulator, folder: Path, env: Mapping[str, str] | None = None, **inputs: str
+    emulator: Emulator, folder: Path, env: Mapping[str, str] | None = None, /, **inputs: str
 ) -> GitHubStep:
     """Return a step that starts a run on the emulator, with other ``inputs``, whose names have
     underscores, besides.

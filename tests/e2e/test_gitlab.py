@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ REMOTE = claim("docs/gitlab.md", "- remote:")
 TEMPLATE = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
 TYPED: dict[str, dict[str, Any]] = next(yaml.safe_load_all(TEMPLATE))["spec"]["inputs"]
 """The inputs of the component, with their rules."""
+OF_THE_JOB = {"job-name", "stage", "image", "base-url"}
 KILLED = r"""
 agent:
   script:
@@ -56,26 +57,6 @@ def emulator() -> Iterator[Emulator]:
 def run(project: Project, emulator: Emulator, *options: str, source: str = "web") -> Pipeline:
     options = (*options, f"--variable=CI_PIPELINE_SOURCE={source}")
     return project.run(*options, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token)
-
-
-@contextlib.contextmanager
-def served(files: Mapping[str, bytes]) -> Iterator[str]:
-    """Serve files by path over HTTP; yield the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = files.get(self.path)
-            self.send_response(404 if content is None else 200)
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def started(emulator: Emulator) -> list[dict[str, object]]:
@@ -109,17 +90,6 @@ def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, 
     assert list((project.folder / ".mogplex").glob("*.json")) == []
 
 
-@pytest.mark.slow
-def test_a_second_try_at_a_desk_is_another_run(tmp_path: Path, emulator: Emulator) -> None:
-    """gitlab-ci-local gives every clone the same project and the same pipeline."""
-    for clone in ("one", "two"):
-        pipeline = run(Project(tmp_path / clone, EXAMPLES["job"]), emulator)
-        assert pipeline.code == 0, pipeline.log
-        said = "\n".join(pipeline.lines("fix-flaky-tests"))
-        assert "This is a local runner, which cannot identify attempts" in said
-    assert len({one.key for one in emulator.runs}) == 2
-
-
 def test_the_job_of_the_page(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log
@@ -146,6 +116,7 @@ def test_two_agents_in_two_stages(tmp_path: Path, emulator: Emulator) -> None:
     assert "WARNING" not in "\n".join(pipeline.lines("document"))
 
 
+@pytest.mark.slow
 def test_no_second_agent_without_a_change(tmp_path: Path) -> None:
     with Emulator("no-change", speed=1e9) as emulator:
         pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
@@ -198,29 +169,24 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
 
 
 @pytest.mark.slow
-def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulator) -> None:
-    code = served_by(emulator, COMPONENT.code.replace("@1.2.3", "@1.0.0"))
-    pipeline = run_component(Project(tmp_path, code), emulator)
-    assert pipeline.code == 0, pipeline.log
-    assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
-
-
-@pytest.mark.slow
 def test_the_component_twice_in_a_pipeline(tmp_path: Path, emulator: Emulator) -> None:
     """The second is in a later stage, into whose jobs GitLab loads the outputs of the first."""
     first = served_by(emulator, COMPONENT.code.replace("@1.2.3", "@1.0.0"))
+    prompt = "Fix the failing test."
     second = first.removeprefix("include:\n").replace(
         "    inputs:\n", "    inputs:\n      job-name: second\n      stage: deploy\n"
     )
     pipeline = run_component(Project(tmp_path, first + second), emulator)
     assert pipeline.code == 0, pipeline.log
     assert len({one.key for one in emulator.runs}) == 2
+    assert [body["prompt"] for body in started(emulator)] == [prompt] * 2
     for job in ("mogplex", "second"):
         said = "\n".join(pipeline.lines(job))
         assert "Run succeeded" in said, said
         assert "WARNING" not in said
 
 
+@pytest.mark.slow
 def test_no_variable_sends_the_components_token_elsewhere(
     tmp_path: Path, emulator: Emulator
 ) -> None:
@@ -232,13 +198,16 @@ def test_no_variable_sends_the_components_token_elsewhere(
     assert emulator.requests == []
 
 
+@pytest.mark.slow
 def test_the_component_without_a_mirror(tmp_path: Path, emulator: Emulator) -> None:
-    template = TEMPLATE.encode()
-    digest = base64.b64encode(hashlib.sha256(template).digest()).decode()
-    with served({"/templates/run/template.yml": template}) as address:
+    digest = base64.b64encode(hashlib.sha256(TEMPLATE.encode()).digest()).decode()
+    handler = partial(SimpleHTTPRequestHandler, directory=ROOT)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
         code = re.sub(r"https://\S+/COMMIT", address, REMOTE.code).replace("DIGEST", digest)
-        project = Project(tmp_path, served_by(emulator, code))
-        pipeline = run_component(project, emulator)
+        pipeline = run_component(Project(tmp_path, served_by(emulator, code)), emulator)
+        server.shutdown()
     assert pipeline.code == 0, pipeline.log
     assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
 
@@ -253,38 +222,38 @@ def test_the_form_asks_for_the_task(tmp_path: Path, emulator: Emulator) -> None:
 
 
 def test_the_component_takes_what_the_program_takes() -> None:
-    shared = {name: rules for name, rules in TYPED.items() if name in inputs()}
-    assert len(shared) > 10
-    for name, rules in shared.items():
-        spec = inputs()[name]
-        choices = [choice for choice in rules.get("options", []) if choice]
-        expected = ["true", "false"] if spec.kind.name == "boolean" else list(spec.kind.choices)
-        assert choices == expected, name
-        assert rules.get("default", "") in ("", spec.default), name
-
-
-def test_the_component_asks_for_the_repository_and_nothing_else() -> None:
+    """And hides no variable by a default."""
     assert [name for name, rules in TYPED.items() if "default" not in rules] == ["repo"]
-    of_the_job = {"job-name", "stage", "image", "base-url", "repo"}
-    given = {name for name, rules in TYPED.items() if rules.get("default")}
-    assert given == of_the_job - {"repo"}, "the program's own defaults hold, and hide no variable"
+    assert {name for name, rules in TYPED.items() if rules.get("default")} == OF_THE_JOB
+    for name in TYPED.keys() - OF_THE_JOB:
+        kind = inputs()[name].kind
+        choices = [choice for choice in TYPED[name].get("options", []) if choice]
+        expected = ["true", "false"] if kind.name == "boolean" else list(kind.choices)
+        assert choices == expected, name
     durations = re.compile(TYPED["timeout"]["regex"])
-    assert [
-        text for text in ("900", "1h30m", "1.5h", "soon", "-5", "") if durations.search(text)
-    ] == [*("900", "1h30m", "1.5h", "")]
+    assert all(durations.search(text) for text in ("900", "1h30m", "1.5h", ""))
+    assert not any(durations.search(text) for text in ("soon", "-5"))
 
 
-def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
-    handed = job_of()["variables"]
-    of_the_job = {"job-name", "stage", "image", "base-url"}
+def test_the_component_hands_each_of_its_inputs_to_the_program_and_cleans_up() -> None:
+    filled = re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", r"<\1>", TEMPLATE)
+    _, jobs = yaml.safe_load_all(filled)
+    job = jobs["<job-name>"]
     expected: dict[str, Any] = {
         f"MOGPLEX_{name.upper().replace('-', '_')}": f"<{name}>"
-        for name in TYPED
-        if name not in of_the_job
+        for name in TYPED.keys() - OF_THE_JOB
     }
     prompt = {"value": expected["MOGPLEX_PROMPT"], "expand": False}
-    assert handed == expected | {"MOGPLEX_PROMPT": prompt, "MOGPLEX_OUTPUT_DIR": "mogplex"}
-    assert job_of()["script"] == ['mogplex-ci action --base-url "<base-url>" || exit $?']
+    assert job["variables"] == {
+        **expected,
+        "MOGPLEX_PROMPT": prompt,
+        "MOGPLEX_OUTPUT_DIR": "mogplex",
+    }
+    assert job["script"] == ['mogplex-ci action --base-url "<base-url>" || exit $?']
+    assert job["after_script"] == ["mogplex-ci post"]
+    reports = {"dotenv": "mogplex.env", "annotations": "mogplex-annotations.json"}
+    assert job["artifacts"] == {"when": "always", "paths": ["mogplex/"], "reports": reports}
+    assert TYPED["image"]["default"] == "ghcr.io/mogplex/run-action:1"
 
 
 @pytest.mark.parametrize(
@@ -301,41 +270,6 @@ def test_the_component_hands_each_of_its_inputs_to_the_program() -> None:
 )
 def test_an_address_of_the_component_is_no_code(address: str, *, is_accepted: bool) -> None:
     assert (re.search(TYPED["base-url"]["regex"], address) is not None) is is_accepted
-
-
-def test_the_job_of_the_component() -> None:
-    """It runs the program, and cancels what a killed job left; its files are kept however it
-    ends.
-    """
-    job = job_of()
-    assert (job["stage"], job["image"]) == ("<stage>", "<image>")
-    assert job["after_script"] == ["mogplex-ci post"]
-    assert job["artifacts"] == {
-        "when": "always",
-        "paths": ["mogplex/"],
-        "reports": {"dotenv": "mogplex.env", "annotations": "mogplex-annotations.json"},
-    }
-    assert (TYPED["stage"]["default"], TYPED["job-name"]["default"]) == ("test", "mogplex")
-    assert TYPED["image"]["default"] == "ghcr.io/mogplex/run-action:1"
-
-
-def jobs(**given: str) -> dict[str, Any]:
-    """The jobs of the component, with the inputs ``given`` and a mark for each other one."""
-    filled = re.sub(
-        r"\$\[\[ inputs\.([a-z-]+) \]\]",
-        lambda found: given.get(found[1], f"<{found[1]}>"),
-        TEMPLATE,
-    )
-    _, found = yaml.safe_load_all(filled)
-    assert isinstance(found, dict)
-    return found
-
-
-def job_of(**given: str) -> dict[str, Any]:
-    """The one job that the component adds to a pipeline."""
-    found = jobs(**given)["<job-name>"]
-    assert isinstance(found, dict)
-    return found
 
 
 def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

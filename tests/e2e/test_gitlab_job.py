@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from mogplex_ci.run.start import MAX_CHAIN
 from tests.ci_environments import environment
 from tests.emulator import Emulator
 from tests.program import MOVABLE_CLOCK, Ended, let_an_hour_pass, run_program, start_program
 from tests.waits import asked, wait_until
 
 PASSWORD = "qW7-kd93LmXz2"
+PROMPT = f"Fix the production database {PASSWORD} on main"
 CONNECTION = "host=db;Password=Zx81mLq9;user=ci"
 
 
@@ -42,9 +43,18 @@ class Job:
         self.env[name] = str(path)
         return path
 
-    def run(self, emulator: Emulator, **variables: str) -> Ended:
+    def _env(self, emulator: Emulator, variables: Mapping[str, str]) -> dict[str, str]:
         given = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-        return run_program(env=self.env | given | variables, cwd=self.workspace)
+        return {**self.env, **given, **variables}
+
+    def run(self, emulator: Emulator, **variables: str) -> Ended:
+        return run_program(env=self._env(emulator, variables), cwd=self.workspace)
+
+    def start(
+        self, emulator: Emulator, through: Sequence[str] = (), **variables: str
+    ) -> subprocess.Popen[str]:
+        env = self._env(emulator, {"MOGPLEX_PROMPT": "Fix it", **variables})
+        return start_program(env=env, cwd=self.workspace, through=through)
 
 
 @pytest.fixture
@@ -72,20 +82,15 @@ def test_the_prompt_is_in_a_variable_of_type_file(job: Job, emulator: Emulator) 
     assert "Task: Lower it from $5 to $HOME." in ended.out, "it is not a secret"
 
 
-def test_no_other_file_of_the_runner_is_sent(job: Job, emulator: Emulator) -> None:
-    deploy = job.set_file("DEPLOY_KEY", PASSWORD)
-    ended = job.run(emulator, MOGPLEX_PROMPT_FILE=str(deploy))
-    assert (ended.code, prompts(emulator)) == (2, [])
-    assert "prompt-file is outside the workspace" in ended.out
-
-
-def test_the_file_of_the_prompt_is_not_a_link(job: Job, emulator: Emulator) -> None:
-    deploy = job.set_file("DEPLOY_KEY", PASSWORD)
-    prompt = job.runner_files / "MOGPLEX_PROMPT_FILE"
-    prompt.symlink_to(deploy)
+@pytest.mark.parametrize("is_link", [False, True])
+def test_no_other_file_of_the_runner_is_sent(job: Job, emulator: Emulator, is_link: bool) -> None:
+    deploy = prompt = job.set_file("DEPLOY_KEY", PASSWORD)
+    if is_link:
+        prompt = job.runner_files / "MOGPLEX_PROMPT_FILE"
+        prompt.symlink_to(deploy)
     ended = job.run(emulator, MOGPLEX_PROMPT_FILE=str(prompt))
-    assert (ended.code, prompts(emulator)) == (2, [])
-    assert PASSWORD not in ended.out
+    assert (ended.code, prompts(emulator), PASSWORD in ended.out) == (2, [], False)
+    assert is_link or "prompt-file is outside the workspace" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -104,23 +109,6 @@ def test_what_variables_of_type_file_hold_is_not_shown(
         ended = job.run(emulator, MOGPLEX_PROMPT="Fix it")
     assert ended.code == 0, ended.out
     assert "I found *** here." in ended.out
-
-
-def test_a_short_word_in_a_variable_of_type_file_is_not_a_secret(
-    job: Job, emulator: Emulator
-) -> None:
-    job.set_file("DEPLOY_BRANCH", "main\n")
-    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it on main", MOGPLEX_BASE_BRANCH="main")
-    assert "Task: Fix it on main" in ended.out
-    outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
-    assert "MOGPLEX_OUT_BASE_BRANCH=main\n" in outputs
-
-
-@pytest.mark.parametrize("variable", ["CI_SERVER_TLS_CA_FILE", "GITLAB_ENV"])
-def test_the_runners_own_files_are_not_secrets(job: Job, variable: str, emulator: Emulator) -> None:
-    job.set_file(variable, "Fix it, please")
-    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it, please")
-    assert "Task: Fix it, please" in ended.out
 
 
 @pytest.mark.parametrize("name", ["prompt", "api-key", "github-token"])
@@ -165,20 +153,26 @@ def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator:
 
 
 @pytest.mark.parametrize(
-    "variables",
+    ("files", "variables"),
     [
-        {"DB_PASSWORD": "production"},  # a word
-        {"DB_PASSWORD": "the production database"},
-        {"DB_PASSWORD": f"{PASSWORD}-and-more"},
-        {"BUILD_LABEL": PASSWORD},  # not a secret, by its name
+        ({}, {"DB_PASSWORD": "production"}),  # a word
+        ({}, {"DB_PASSWORD": "the production database"}),
+        ({}, {"DB_PASSWORD": f"{PASSWORD}-and-more"}),
+        ({}, {"BUILD_LABEL": PASSWORD}),  # not a secret, by its name
+        ({"DEPLOY_BRANCH": "main\n"}, {}),
+        ({"CI_SERVER_TLS_CA_FILE": PROMPT, "GITLAB_ENV": PROMPT}, {}),  # the runner's own
     ],
 )
 def test_words_of_a_prompt_are_not_secrets(
-    job: Job, emulator: Emulator, variables: dict[str, str]
+    job: Job, emulator: Emulator, files: dict[str, str], variables: dict[str, str]
 ) -> None:
-    prompt = f"Fix the production database {PASSWORD}"
-    ended = job.run(emulator, MOGPLEX_PROMPT=prompt, **variables)
-    assert (ended.code, prompts(emulator)) == (0, [prompt]), ended.out
+    for name, content in files.items():
+        job.set_file(name, content)
+    given = {"MOGPLEX_PROMPT": PROMPT, "MOGPLEX_BASE_BRANCH": "main", **variables}
+    ended = job.run(emulator, **given)
+    assert (ended.code, prompts(emulator)) == (0, [PROMPT]), ended.out
+    outputs = (job.workspace / "mogplex.env").read_text(encoding="utf-8")
+    assert "MOGPLEX_OUT_BASE_BRANCH=main\n" in outputs
 
 
 @pytest.mark.parametrize(
@@ -192,13 +186,7 @@ def test_words_of_a_prompt_are_not_secrets(
             {"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "50m"},
             "The step ends in 49m 30s, before RUNNER_SCRIPT_TIMEOUT ends the job",
         ),
-        (
-            {"CI_JOB_TIMEOUT": "3600", "RUNNER_SCRIPT_TIMEOUT": "3000"},  # Go wants a unit
-            "The step ends in 59m 30s, before the job's timeout ends the job",
-        ),
-        ({"CI_JOB_TIMEOUT": "3h", "RUNNER_SCRIPT_TIMEOUT": "soon"}, None),
         ({"CI_JOB_TIMEOUT": "7200", "CI_JOB_STARTED_AT": "yesterday"}, None),
-        ({}, None),
     ],
 )
 def test_the_first_lines_say_that_the_job_ends_before_the_timeout(
@@ -220,14 +208,8 @@ def test_the_time_that_the_job_has_taken_counts(job: Job, emulator: Emulator) ->
 def test_the_run_goes_on_if_the_job_ends_before_it(job: Job) -> None:
     """The step ends by itself, and `on-timeout` decides, before GitLab kills the job."""
     with Emulator("slow", speed=1) as emulator:
-        env = job.env | {
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_PROMPT": "Fix it",
-            "MOGPLEX_TIMEOUT": "3h",
-            "RUNNER_SCRIPT_TIMEOUT": "1h",
-        }
-        program = start_program(env=env, cwd=job.workspace, through=MOVABLE_CLOCK)
+        limits = {"MOGPLEX_TIMEOUT": "3h", "RUNNER_SCRIPT_TIMEOUT": "1h"}
+        program = job.start(emulator, through=MOVABLE_CLOCK, **limits)
         ended = let_an_hour_pass(program, when=asked(emulator, "stream"))
         assert (ended.code, emulator.runs[0].status) == (1, "pending"), ended.out
     assert "The timeout passed before the run got a sandbox. It still waits" in ended.out
@@ -239,25 +221,10 @@ def test_a_report_of_an_earlier_job_is_emptied(job: Job) -> None:
     """With `GIT_STRATEGY: none` nothing cleans the folder, and a job that is killed uploads it."""
     report = job.workspace / "mogplex-annotations.json"
     report.write_text('{"Mogplex": [{"external_link": {"label": "old", "url": "https://a"}}]}')
-    with Emulator("slow", speed=1) as emulator:
-        env = job.env | {
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_PROMPT": "Fix it",
-        }
-        with start_program(env=env, cwd=job.workspace) as process:
-            wait_until(asked(emulator, "stream"), process)
-            process.kill()
+    with Emulator("slow", speed=1) as emulator, job.start(emulator) as process:
+        wait_until(asked(emulator, "stream"), process)
+        process.kill()
     assert report.read_text(encoding="utf-8") == "{}\n"
-
-
-def test_a_path_on_gitlab_is_not_a_repository_on_github(job: Job, emulator: Emulator) -> None:
-    variables = {"CI_PROJECT_PATH": "group/project", "MOGPLEX_REPO": "group/project"}
-    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", **variables)
-    assert ended.code == 2
-    assert '"group/project" is this project\'s path on GitLab.' in ended.out
-    assert "Name the repository on GitHub." in ended.out
-    assert "Install the Mogplex GitHub App" not in ended.out
 
 
 @pytest.mark.parametrize(("folder", "path"), [(".", ""), ("out put/mogplex", "out%20put/mogplex/")])
@@ -270,21 +237,3 @@ def test_the_report_is_a_link_beside_the_job(
     links = json.loads((job.workspace / "mogplex-annotations.json").read_text(encoding="utf-8"))
     report = {"label": "Report", "url": f"{page}/artifacts/file/{path}report.html"}
     assert {"external_link": report} in links["Mogplex"]
-
-
-@pytest.mark.slow
-def test_the_last_of_the_keys_says_so(job: Job) -> None:
-    """GitLab's retry is a new job of the same pipeline; each finds the failed run before it."""
-    with Emulator("failed", speed=1e9) as emulator:
-        for attempt in range(MAX_CHAIN + 1):
-            ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", CI_JOB_ID=str(attempt))
-        assert len(emulator.runs) == MAX_CHAIN
-    assert ended.code == 1
-    assert "nothing was started. Start a new pipeline, or set on-rerun: new" in ended.out
-
-
-def test_a_fork_has_a_merge_request(job: Job, emulator: Emulator) -> None:
-    fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1", "CI_PROJECT_ID": "2"}
-    ended = job.run(emulator, MOGPLEX_PROMPT="Fix it", **fork)
-    assert "This job builds a merge request from a fork" in ended.out
-    assert emulator.requests == []

@@ -8,9 +8,8 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -37,11 +36,12 @@ from tests.collector import (
     show_page,
 )
 from tests.documents import claim
+from tests.e2e.judged import beside
 from tests.emulator import Emulator
-from tests.github import TOKEN, GitHub, Look, Work, check
+from tests.github import Look, Work, check
 from tests.github_log import read_log
 from tests.https_proxy import HttpsProxy, certificate
-from tests.program import ROOT, GitHubStep
+from tests.program import FAST_CLOCK, ROOT, GitHubStep, step_against
 from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
@@ -62,11 +62,11 @@ def collector() -> Iterator[Collector]:
 
 
 def step_for(
-    folder: Path, collector: Collector, emulator: Emulator, env: dict[str, str] | None = None
+    folder: Path, collector: Collector, emulator: Emulator, env: Mapping[str, str] | None = None
 ) -> GitHubStep:
-    inputs = {"prompt": PROMPT, "base-url": emulator.url, "api-key": emulator.token}
-    inputs |= {"poll-interval": "100ms"}
-    return GitHubStep(folder, inputs, {ENDPOINT: collector.url} | (env or {}))
+    return step_against(
+        emulator, folder, {ENDPOINT: collector.url} | dict(env or {}), prompt=PROMPT
+    )
 
 
 def parts(collector: Collector, name: str) -> list[SpanSeen]:
@@ -76,24 +76,6 @@ def parts(collector: Collector, name: str) -> list[SpanSeen]:
     assert {span.trace for span in others} <= {step.trace}
     assert all(step.began <= span.began <= span.ended <= step.ended for span in others)
     return [span for span in others if span.name.startswith(name)]
-
-
-def warnings_of(log: str) -> list[str]:
-    return [found.text for found in read_log(log).annotations if found.level == "warning"]
-
-
-def test_each_job_of_a_matrix_and_each_use_in_a_job_has_an_id_of_its_own(tmp_path: Path) -> None:
-    """GitHub gives all jobs of a matrix the same names; several uses have their `key-suffix`."""
-    ids = set()
-    for number, (matrix, suffix) in enumerate([("linux", ""), ("windows", ""), ("linux", "2")]):
-        context = {"matrix": {"os": matrix}, "index": number, "total": 2, "max-parallel": 2}
-        given = {"job-context": json.dumps(context), "key-suffix": suffix}
-        with Collector() as collector, Emulator("success", speed=SPEED) as emulator:
-            step = step_for(tmp_path / str(number), collector, emulator)
-            step.inputs |= given
-            assert step.run().code == 0
-            ids.add(collector.spans[0].attributes["cicd.pipeline.task.run.id"])
-    assert len(ids) == 3
 
 
 def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
@@ -114,7 +96,7 @@ def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
     assert (ended.code, ended.err) == (0, ""), ended.out
     host = collector.url.removeprefix("http://")
     assert f"A trace of this step goes to {host} ({ENDPOINT})\n" in ended.out
-    assert warnings_of(ended.out) == []
+    assert read_log(ended.out).texts("warning") == []
     (request,) = collector.received
     assert request.path == "/v1/traces"
     assert request.headers["x-api-key"] == "not-for-the-log"
@@ -182,18 +164,16 @@ def test_a_hundred_tool_calls_are_events_and_a_name_that_is_a_text_is_left_out(
     assert [call["gen_ai.tool.name"] for call in of_run.events] == ["other"] * 100
 
 
-@pytest.mark.slow
 def test_the_run_of_the_last_round_of_a_repair_is_a_span_and_each_gate(
     tmp_path: Path, collector: Collector
 ) -> None:
     red = Look([check("test", "failure")])
-    with GitHub() as api, Emulator(speed=SPEED) as emulator:
-        works = [Work({"src/login.tsx": f"try {n}"}, checks=red) for n in range(2)]
-        api.works_for(emulator, *works)
-        step = step_for(tmp_path, collector, emulator, {"GITHUB_API_URL": api.url})
-        step.inputs |= {"checks": "test", "repair": "1", "github-token": TOKEN}
-        ended = step.run()
-        _, second = [run.id for run in emulator.runs]
+    works = [Work({"src/login.tsx": f"try {n}"}, checks=red) for n in range(2)]
+    with beside(tmp_path, *works, speed=100) as each:
+        ended = each.step({ENDPOINT: collector.url}, checks="test", repair="1").run(
+            through=FAST_CLOCK
+        )
+        _, second = [run.id for run in each.emulator.runs]
     assert ended.code == 1, ended.out
     assert collector.spans[0].attributes["mogplex.rounds"] == 2
     (of_run,) = parts(collector, "invoke_agent")
@@ -204,41 +184,15 @@ def test_the_run_of_the_last_round_of_a_repair_is_a_span_and_each_gate(
     assert rejected.name == "gate checks"
     assert rejected.attributes["error.type"] == "CHECKS_FAILED"
     assert rejected.attributes["mogplex.gate.passed"] is False
-    assert all(gate.began >= of_run.ended for gate in gates)
     page = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
     named = {name for span in collector.spans for name in span.attributes}
     named |= {name for call in of_run.events for name in call} - {"name"}
-    known = known_names()
-    assert {name for name in named if not name.startswith("mogplex.")} <= known
+    modules = (cicd_attributes, error_attributes, gen_ai_attributes, process_attributes)
+    known = [value for module in (*modules, vcs_attributes) for value in vars(module).values()]
+    assert all(name in known for name in named if not name.startswith("mogplex."))
     assert named <= set(re.findall(r"`([a-z_.]+)`", page))
-
-
-def test_a_cancelled_step_sends_its_trace(tmp_path: Path, collector: Collector) -> None:
-    with Emulator("slow") as emulator:
-        process = step_for(tmp_path, collector, emulator).start()
-        wait_until(asked(emulator, "stream"), process)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=LONG)
-        assert [run.status for run in emulator.runs] == ["cancelled"]
-    assert process.returncode == 130
-    of_step = collector.spans[0]
-    assert of_step.attributes["cicd.pipeline.task.run.result"] == "cancellation"
-    assert of_step.attributes["error.type"] == "INTERRUPTED"
-    assert of_step.attributes["mogplex.error_code"] == "INTERRUPTED"
-    (of_run,) = parts(collector, "invoke_agent")
-    assert (of_run.failed, of_run.attributes["mogplex.result"]) == (True, "interrupted")
-
-
-def test_a_step_with_wrong_inputs_sends_a_trace_without_runs(
-    tmp_path: Path, collector: Collector
-) -> None:
-    with Emulator("success") as emulator:
-        step = step_for(tmp_path, collector, emulator)
-        step.inputs["timeout"] = "soon"
-        assert step.run().code == 2
-    (of_step,) = collector.spans
-    assert of_step.attributes["error.type"] == "USAGE"
-    assert of_step.attributes["cicd.pipeline.task.run.result"] == "error"
+    assert list(Schemas)[-1].value == CONVENTIONS
+    assert CONVENTIONS in page
 
 
 @pytest.mark.parametrize(
@@ -267,7 +221,7 @@ def test_a_bad_collector_changes_nothing_but_one_warning(
         ended = step.run()
     assert (ended.code, ended.err, step.outputs["result"]) == (0, "", "success")
     wanted = f"Could not send the trace to {host}: {reason.format(host)}"
-    assert warnings_of(ended.out) == [wanted]
+    assert read_log(ended.out).texts("warning") == [wanted]
 
 
 @pytest.mark.parametrize(
@@ -277,88 +231,78 @@ def test_after_a_signal_a_collector_is_waited_for_in_what_the_cancel_has_left(
     tmp_path: Path, behaviour: Behaviour, *, is_sent: bool
 ) -> None:
     with Collector(behaviour) as collector, Emulator("slow") as emulator:
-        process = step_for(tmp_path, collector, emulator).start()
-        wait_until(asked(emulator, "stream"), process)
-        process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        out, _ = process.communicate(timeout=LONG)
+        with step_for(tmp_path, collector, emulator).start() as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            out, _ = process.communicate(timeout=LONG)
         seconds = time.monotonic() - began
     assert process.returncode == 143
     host = collector.url.removeprefix("http://")
     warning = f"Could not send the trace to {host}: it did not respond in time"
     assert (warning in out) != is_sent
     assert seconds < GITHUB.stop_seconds.all + 1.0, "the machine may be busy"
+    of_step = collector.spans[0].attributes
+    assert of_step["cicd.pipeline.task.run.result"] == "cancellation"
+    assert of_step["error.type"] == of_step["mogplex.error_code"] == "INTERRUPTED"
+    (of_run,) = parts(collector, "invoke_agent")
+    assert (of_run.failed, of_run.attributes["mogplex.result"]) == (True, "interrupted")
 
 
-@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
-def test_every_protocol_over_http_is_sent_as_json(
-    tmp_path: Path, collector: Collector, protocol: str
-) -> None:
-    env = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_SDK_DISABLED": "false"}
-    env |= {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
-    with Emulator("success", speed=SPEED) as emulator:
-        step = step_for(tmp_path, collector, emulator, env)
-        step.inputs["wait"] = "false"
-        assert step.run().code == 0
-    assert collector.received[0].headers["Content-Type"] == "application/json"
-    assert collector.resource["service.name"] == "mogplex-run-action"
-    assert collector.spans[0].attributes["mogplex.result"] == "detached"
+OVER_HTTP = "No trace is sent: this step sends OTLP over HTTP only."
+TRACES_PROTOCOL = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+OTLP = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
 
 
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        (
-            {"OTEL_TRACES_EXPORTER": "none"},
-            "No trace is sent: OTEL_TRACES_EXPORTER does not name otlp",
-        ),
-        (
-            {"TRACEPARENT": f"00-{TRACE}-{PARENT}-00"},
-            "No trace is sent: TRACEPARENT is not sampled",
-        ),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_SDK_DISABLED": "false"}, None),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", **OTLP}, None),
+        ({"OTEL_TRACES_EXPORTER": "none"}, "OTEL_TRACES_EXPORTER does not name otlp"),
+        ({"TRACEPARENT": f"00-{TRACE}-{PARENT}-00"}, "TRACEPARENT is not sampled"),
         ({"OTEL_SDK_DISABLED": "true"}, ""),
         ({ENDPOINT: ""}, ""),
-    ],
-)
-def test_nothing_is_sent_if_the_environment_says_so(
-    tmp_path: Path, collector: Collector, env: dict[str, str], said: str
-) -> None:
-    with Emulator("success", speed=SPEED) as emulator:
-        step = step_for(tmp_path, collector, emulator, env)
-        step.inputs["wait"] = "false"
-        ended = step.run()
-    assert (ended.code, collector.received, warnings_of(ended.out)) == (0, [], [])
-    assert [line for line in ended.out.splitlines() if "trace" in line] == [said][: len(said)]
-
-
-OVER_HTTP = "No trace is sent: this step sends OTLP over HTTP only."
-
-
-@pytest.mark.parametrize(
-    ("env", "warning"),
-    [
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, OVER_HTTP),
-        (
-            {
-                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
-                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
-            },
-            OVER_HTTP,
-        ),
+        ({TRACES_PROTOCOL: "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, OVER_HTTP),
         ({ENDPOINT: "http://127.0.0.1:4317"}, OVER_HTTP),
         ({ENDPOINT: "collector:4318"}, f"No trace is sent: {ENDPOINT} is not an address"),
     ],
 )
-def test_a_collector_that_cannot_be_used_is_one_warning_and_no_trace(
-    tmp_path: Path, collector: Collector, env: dict[str, str], warning: str
+def test_the_environment_says_whether_a_trace_is_sent_over_http(
+    tmp_path: Path, collector: Collector, env: dict[str, str], said: str | None
 ) -> None:
+    """In the log if it does not want one, in a warning if the collector cannot be used."""
     with Emulator("success", speed=SPEED) as emulator:
         step = step_for(tmp_path, collector, emulator, env)
         step.inputs["wait"] = "false"
         ended = step.run()
-    assert (ended.code, collector.received) == (0, [])
-    (shown,) = warnings_of(ended.out)
-    assert shown.startswith(warning)
+    assert ended.code == 0, ended.out
+    if said is None:
+        assert collector.received[0].headers["Content-Type"] == "application/json"
+        assert collector.resource["service.name"] == "mogplex-run-action"
+        assert collector.spans[0].attributes["mogplex.result"] == "detached"
+        return
+    assert collector.received == []
+    told = [line for line in ended.out.splitlines() if "trace" in line]
+    assert len(told) == bool(said)
+    assert all(said in line for line in told)
+    is_warning = said.startswith("No trace")
+    assert len(read_log(ended.out).texts("warning")) == is_warning
+
+
+def test_wrong_inputs_are_a_trace_and_a_dry_run_is_none(
+    tmp_path: Path, collector: Collector
+) -> None:
+    env = {ENDPOINT: collector.url}
+    for inputs in ({"dry-run": "success"}, {"dry-run": "true", "timeout": "soon"}):
+        step = GitHubStep(tmp_path, {"prompt": PROMPT, **inputs}, env)
+        assert "trace" not in step.run(through=FAST_CLOCK).out
+    assert collector.received == []
+    assert GitHubStep(tmp_path, {"timeout": "soon"}, env).run().code == 2
+    (of_step,) = collector.spans
+    assert of_step.attributes["error.type"] == "USAGE"
+    assert of_step.attributes["cicd.pipeline.task.run.result"] == "error"
 
 
 def test_a_collector_is_reached_through_the_proxy_by_the_certificate_of_its_variable(
@@ -374,34 +318,6 @@ def test_a_collector_is_reached_through_the_proxy_by_the_certificate_of_its_vari
         step = step_for(tmp_path, collector, emulator, env)
         step.inputs["wait"] = "false"
         ended = step.run()
-    assert (ended.code, warnings_of(ended.out)) == (0, [])
+    assert (ended.code, read_log(ended.out).texts("warning")) == (0, [])
     assert proxy.connected == ["otel.example.com:443"]
     assert collector.spans[0].attributes["mogplex.result"] == "detached"
-
-
-@pytest.mark.slow
-def test_a_dry_run_sends_nothing(tmp_path: Path, collector: Collector) -> None:
-    env = {ENDPOINT: collector.url}
-    for inputs in ({"dry-run": "success"}, {"dry-run": "true", "timeout": "soon"}):
-        step = GitHubStep(tmp_path, {"prompt": PROMPT, **inputs}, env)
-        assert "trace" not in step.run().out
-    assert collector.received == []
-
-
-def known_names() -> set[str]:
-    """Return the names that the conventions know."""
-    modules: list[Any] = [
-        cicd_attributes,
-        error_attributes,
-        gen_ai_attributes,
-        process_attributes,
-        vcs_attributes,
-    ]
-    return {
-        value for module in modules for value in vars(module).values() if isinstance(value, str)
-    }
-
-
-def test_the_page_names_the_version_of_the_conventions() -> None:
-    assert list(Schemas)[-1].value == CONVENTIONS
-    assert CONVENTIONS in (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")

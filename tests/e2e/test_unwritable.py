@@ -13,7 +13,7 @@ import pytest
 
 from tests.ci_environments import environment
 from tests.emulator import Emulator
-from tests.program import ENTRY, GitHubStep, run_program, run_script
+from tests.program import ENTRY, run_program, run_script, step_against
 from tests.waits import LONG, asked, wait_until
 
 NOBODY = 65534
@@ -23,13 +23,6 @@ REFUSED = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 can_refuse = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which(REFUSED[0]) is None, reason="needs root and setpriv"
 )
-
-
-def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubStep:
-    return GitHubStep(
-        tmp_path,
-        inputs={"base-url": emulator.url, "api-key": emulator.token, "prompt": "x", **inputs},
-    )
 
 
 def run_refused(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -57,20 +50,6 @@ def test_no_run_is_started_when_its_ids_could_not_be_told(tmp_path: Path) -> Non
         f"cannot be written (Permission denied): this step runs as user 0, {file.name} belongs to {NOBODY}"
         in (ended.stdout)
     )
-
-
-def test_a_dotenv_file_that_is_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "mogplex.env").mkdir()
-    with Emulator("success") as emulator:
-        env = {
-            "CI": "true",
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_PROMPT": "x",
-        }
-        ended = run_program("--repo", "acme/web", env=env, cwd=tmp_path)
-        assert (ended.code, emulator.runs) == (2, [])
-    assert 'MOGPLEX_DOTENV: "mogplex.env" is a folder' in ended.out
 
 
 def test_a_report_that_fails_names_its_file_and_costs_nothing_else(tmp_path: Path) -> None:
