@@ -147,18 +147,6 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
     assert result_of(step)["result"] == "interrupted"
 
 
-@pytest.mark.parametrize(("wanted", "is_written"), [("", True), ("false", False)])
-def test_wrong_inputs_are_in_the_summary_unless_it_is_not_wanted(
-    step: GitHubStep, wanted: str, is_written: bool
-) -> None:
-    step.inputs |= {"timeout": "3x", "summary": wanted}
-    assert step.run().code == 2
-    assert ('- timeout: "3x" is not a duration' in step.summary, bool(step.summary)) == (
-        is_written,
-        is_written,
-    )
-
-
 def on_a_terminal(step: GitHubStep, **variables: str) -> Shown:
     """Run the step with a terminal as its standard output and return what the terminal shows."""
     with Emulator("success", speed=SPEED) as emulator:

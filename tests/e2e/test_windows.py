@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.program import ROOT, GitHubStep
-from tests.slow import mostly_slow
 from tests.waits import LONG
 
 # What Windows has not, of all that the program or a library it uses may look for.
@@ -35,12 +34,14 @@ runpy.run_module("mogplex_ci", run_name="__main__")
 
 @pytest.fixture
 def step(tmp_path: Path) -> GitHubStep:
-    return GitHubStep(
-        tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "no-change", "output-dir": "out"}
-    )
+    """A step whose run has already ended."""
+    inputs = {"prompt": "Fix it … 🚀", "dry-run": "./run.ndjson", "output-dir": "out"}
+    step = GitHubStep(tmp_path, inputs)
+    (step.workspace / "run.ndjson").write_text('{"runId": "run-1", "status": "success"}\n')
+    return step
 
 
-@pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_the_log_is_utf_8_whatever_the_console_s_encoding(encoding: str, step: GitHubStep) -> None:
     step.env |= {"PYTHONIOENCODING": encoding}
     ended = step.run()
@@ -62,11 +63,5 @@ def test_a_step_works_without_the_calls_that_windows_lacks(step: GitHubStep) -> 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "Could not" not in done.stdout
     assert step.outputs["result"] == "success"
-    names = {path.name for path in (step.workspace / "out").iterdir()}
-    assert names == {
-        "diagnostics.jsonl",
-        "events.ndjson",
-        "report.html",
-        "result.json",
-    }
-    assert all(path.stat().st_size for path in (step.workspace / "out").iterdir())
+    names = {path.name for path in (step.workspace / "out").iterdir() if path.stat().st_size}
+    assert names == {"diagnostics.jsonl", "events.ndjson", "report.html", "result.json"}
