@@ -87,12 +87,12 @@ def test_the_demo_needs_only_what_it_installs_and_names_what_it_leaves(
 def test_the_demo_makes_a_program_that_runs_where_none_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    python = tmp_path / "python"
-    python.symlink_to(sys.executable)
+    python, installed = tmp_path / "python", sys.executable
+    python.symlink_to(installed)
     with monkeypatch.context() as patch:
         patch.setattr("sys.executable", str(python))
         program = leave_program()
-        program.write_text(program.read_text().replace(str(python), sys.executable))
+        program.write_text(program.read_text().replace(str(python), installed))
         assert leave_program() == program, "it stays"
     asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert asked.stdout.startswith("mogplex-ci ")
