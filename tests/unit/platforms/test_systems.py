@@ -99,7 +99,7 @@ def test_nothing_is_left_of_a_platform_that_is_gone() -> None:
     names = {kind.name for kind in defined()}
     assert set(ENVIRONMENTS) - names == set()
     folders = {path.name for path in (ROOT / "tests" / "e2e" / "golden").iterdir()}
-    assert folders - names == {"first_lines", "recordings", "reports", "schemas"}, (
+    assert folders - names == {"first_lines", "recordings", "reports"}, (
         "remove the folders of tests/e2e/golden that belong to no system"
     )
 
