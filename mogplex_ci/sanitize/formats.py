@@ -103,10 +103,18 @@ def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int,
 
 
 def _starts_a_word(prefix: str) -> str:
-    """Return an expression for the end of ``prefix``, which must begin a word. The last letter of
-    JSON's escaped line feed or a URL's ``%20`` is not a part of that word.
+    r"""Return an expression for the end of ``prefix``, which must begin a word. What ends an escape
+    is not a part of that word: ``\n``, ``\x3d``, ``\u0026``, ``%20``, ``\u001b[31m``.
     """
-    return rf"(?:(?<![A-Za-z0-9]{prefix})|(?<=\\[nrt]{prefix})|(?<=%[0-9A-Fa-f]{{2}}{prefix}))"
+    escapes = (
+        r"\\[nrt]",
+        r"\\x[0-9A-Fa-f]{2}",
+        r"\\u[0-9A-Fa-f]{4}",
+        "%[0-9A-Fa-f]{2}",
+        r"[\[\d;]m",
+    )
+    ends = "|".join(f"(?<={escape}{prefix})" for escape in escapes)
+    return f"(?:(?<![A-Za-z0-9]{prefix})|{ends})"
 
 
 def _word_start(text: str, at: int, most: int) -> int:

@@ -56,6 +56,30 @@ def test_a_literal_sample_is_hidden_by_its_format_and_by_no_other(sample: Sample
         assert known or (ROOT / source).is_file()
 
 
+FRAMES = [
+    *("`{}`", '"{}"', "'{}'", "({})", "[{}]", "<{}>", "**{}**", "a|{}|b", "{}.", "{},", "{}:"),
+    *("TOKEN={}", "key: {}", "a,{},b", "a;{};", '{{"a":"{}"}}', "https://x.io/?t={}&b", "x={}/y"),
+    *("+{}", "-{}", "> {}", "a\\n{}\\n", "a\\r\\n{}", "a\\t{}", "a%20{}", "a%3D{}&b", "a%0A{}%0A"),
+    *("\\u003c{}\\u003e", "\\x3d{}\\x00", '\\"{}\\"', "\\u001b[31m{}\\u001b[0m", "\\x1b[m{}"),
+]
+"""Where secrets stand in diffs, code, JSON, URLs and coloured logs."""
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_sample_is_hidden_wherever_it_stands(frame: str) -> None:
+    safe = Sanitizer()
+    shown = {
+        f"{sample.secret}, {sample.prefix}": safe.clean(
+            Untrusted(frame.replace("{}", sample.begin + sample.rest))
+        )
+        for sample in SAMPLES
+    }
+    rests = [sample.rest[-6:] for sample in SAMPLES]
+    assert {
+        name: text for (name, text), rest in zip(shown.items(), rests, strict=True) if rest in text
+    } == {}
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda one: f"{one.secret}, {one.prefix}")
 def test_no_half_of_a_sample_is_a_secret(sample: Sample) -> None:
     for half in (sample.begin, sample.rest):
