@@ -163,9 +163,10 @@ def _follow(client: Client, clock: Clock, deadline: float) -> float:
     log = RunLog(JobLogLines(GitHubActions(GITHUB, {}, io.StringIO()), safe), typed_inputs())
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop(), say=log.on)
-    follower = Follower(service, answers.run(RUN), interval)
+    service.deadline = deadline
+    follower = Follower(service, answers.run(RUN), interval, asks_commit=False)
     began = time.process_time()
-    follower.follow(deadline)
+    follower.follow()
     client.close()
     return time.process_time() - began
 

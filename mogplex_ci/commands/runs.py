@@ -32,9 +32,9 @@ from mogplex_ci.report.text import DEFAULT_BASE_URL, behind, command_line
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import Checkpoint, Message, begins_message, without_checkpoint
 from mogplex_ci.run.cancel import cancelling
+from mogplex_ci.run.endings import ending_of_error, ending_of_run
 from mogplex_ci.run.feed import FIRST_KINDS
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.result import ending_of_error, ending_of_run
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
@@ -148,10 +148,11 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     lines = _event_lines(session, options)
     say = partial(_show, lines=lines, console=console)
     service = Service(service.client, service.clock, session.stop, say=say)
+    service.deadline = deadline
     interval = PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
-    follower = Follower(service, run, interval)
+    follower = Follower(service, run, interval, asks_commit=False)
     try:
-        follower.follow(deadline)
+        follower.follow()
         ended = follower.end()
     finally:
         # also when an error or a signal ends it

@@ -31,7 +31,8 @@ from mogplex_ci.gates.paths import (
 )
 from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
 from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
-from mogplex_ci.run.result import Gate, Result, RunResult, rejected_by
+from mogplex_ci.run.endings import rejected_by
+from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.untrusted import Untrusted
 

@@ -64,12 +64,12 @@ class EndingFacts(NamedTuple):
     @property
     def mark(self) -> LiteralString:
         """One character for good, bad or neither."""
-        return self.result.row.mark
+        return self.result.mark
 
     @property
     def headline(self) -> LiteralString:
         """How it ended, in a few words."""
-        return self.result.row.headline
+        return self.result.headline
 
     @property
     def says_more(self) -> bool:

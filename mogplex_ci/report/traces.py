@@ -201,7 +201,7 @@ def _of_step(step: Facts, platform: Platform, matrix: Sequence[str]) -> Attribut
     return {
         "cicd.pipeline.task.name": "mogplex",
         "cicd.pipeline.task.run.id": task_run_id,
-        "cicd.pipeline.task.run.result": step.ending.result.row.task_result,
+        "cicd.pipeline.task.run.result": step.ending.result.task_result,
         "cicd.pipeline.task.run.url.full": platform.job_url,
         "process.exit.code": step.ending.exit_code,
         "mogplex.error_code": step.ending.error_code,

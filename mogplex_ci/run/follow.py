@@ -46,8 +46,8 @@ LEAST_SECONDS: Final = 0.3
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
 _FIRST_ONLY: Final = (
-    f"The service lists only the first {FEED_LIMIT} events: later ones are missing here. The step "
-    "follows the run's status"
+    "The service lists only the first {} events: later ones are missing here. The step follows the "
+    "run's status"
 )
 _UNLISTED: Final = "The service no longer lists some events: they are missing here. The step follows the run's status"
 _REPORT_BATCH: Final = 5
@@ -64,11 +64,17 @@ class Follower:
         service: Service,
         run: Run,
         interval: PollInterval,
+        *,
+        asks_commit: bool,
     ) -> None:
+        """``asks_commit``: see ``_ask_commit``. Without it, the commit comes with the last reading
+        of the events or not at all.
+        """
         self.run = run
         self.timeline = Timeline()
         self._service = service
         self._interval = interval
+        self._asks_commit = asks_commit
         self._feed = Feed(run)
         self.health = Health(service.now)
         self._checks = StatusChecks(service, self._feed, interval)
@@ -83,11 +89,9 @@ class Follower:
         which more is missed.
         """
 
-    def follow(self, deadline: float, *, asks_commit: bool = True) -> None:
-        """Say what happens until the run has ended or paused, or ``deadline``. Then comes ``end``.
-
-        ``asks_commit``: see ``_ask_commit``. Without it, the commit comes with the last reading of
-        the events or not at all.
+    def follow(self) -> None:
+        """Say what happens until the run has ended or paused, or the service's deadline. Then comes
+        ``end``.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
@@ -95,7 +99,6 @@ class Follower:
         """
         service = self._service
         interval = self._interval
-        service.deadline = deadline
         self._name_status()
         if not self._is_polled:
             with closing(
@@ -112,23 +115,17 @@ class Follower:
         if not self._is_over:
             self._check_once_more()
         if self._is_over:
-            ended = service.now
-            self._read_late_events()
-            if asks_commit:
-                self._ask_commit(ended)
+            self._read_rest()
 
-    def read_to_end(self, run: Run, *, asks_commit: bool) -> None:
+    def read_to_end(self, run: Run) -> None:
         """Report the news that came with the end of ``run``, which was learned by cancelling it.
         Then comes ``end``.
 
         Raises:
             StopRequested: a stop signal came.
         """
-        ended = self._service.now
         self._on_run(run)
-        self._read_late_events()
-        if asks_commit:
-            self._ask_commit(ended)
+        self._read_rest()
 
     def show_rest(self, seconds: float) -> None:
         """Report the events that the service has already, after a stop signal. Then comes ``end``.
@@ -236,6 +233,13 @@ class Follower:
             self._on_trouble(error)
         if not self._is_over:
             self._service.sleep_until(deadline)
+
+    def _read_rest(self) -> None:
+        """Read what the service writes after the end."""
+        ended = self._service.now
+        self._read_late_events()
+        if self._asks_commit:
+            self._ask_commit(ended)
 
     def _read_late_events(self) -> None:
         """Read the events that are written after the terminal status, until there are no more, for
@@ -345,7 +349,7 @@ class Follower:
             return  # the next full page asks again
         self._feed.lists_newest = not one or one[0].id != page.events[0].id
         if not self._feed.lists_newest:
-            self._note_missing(_FIRST_ONLY)
+            self._note_missing(_FIRST_ONLY, FEED_LIMIT)
 
     def _note_gap(self) -> None:
         """Report that events before the next ones are missing."""

@@ -137,16 +137,16 @@ class Health:
             MogplexError: ``error``, if a retry is useless. Other odd responses may come from a
                 proxy in trouble.
         """
+        is_first = self.trouble is None
+        if is_first:
+            self._trouble_since = now
+        self.trouble = error
         if isinstance(error, NotFoundError) and now - self._began > NOT_FOUND_GRACE:
             raise error
         if not isinstance(error, NotAuthorizedError | ForbiddenError):
             self._patience.reset()
         elif self._patience.left(error, now) <= 0:
             raise error
-        is_first = self.trouble is None
-        if is_first:
-            self._trouble_since = now
-        self.trouble = error
         return is_first
 
     def troubled_for(self, now: float) -> float:

@@ -26,6 +26,7 @@ from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment
+from mogplex_ci.run.endings import skipped
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result
 from mogplex_ci.sanitize import CleanText, Sanitizer
@@ -85,7 +86,7 @@ def _perform(step: Step, read: StepInputs) -> Ending:
         step.recorder.log.deadline(inputs.timeout, job_end)
     reason = reason_to_skip(step, inputs)
     if reason is not None:
-        return Ending.of(Result.SKIPPED, remedy=reason)
+        return skipped(reason)
     plan = plan_of(include_event(step, inputs), step.platform)
     if plan.inputs.dry_run:
         step.recorder.log.request(plan.inputs)

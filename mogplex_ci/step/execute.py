@@ -10,16 +10,10 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.dry_run.recording import Recording, load
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.run.endings import as_dry_run, as_recorded, ending_of_error, interrupted
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import (
-    Ending,
-    RunDetails,
-    RunResult,
-    as_recorded,
-    ending_of_error,
-    interrupted,
-)
+from mogplex_ci.run.result import Ending, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.step.repair import rounds_of
 from mogplex_ci.step.step import Step
@@ -113,7 +107,7 @@ def execute(step: Step, plan: Plan) -> RunResult:
     if recording is None:
         return RunResult(end.ending, known)
     if inputs.dry_run is True:
-        return RunResult(end.ending.as_dry_run(), known)
+        return RunResult(as_dry_run(end.ending), known)
     # Later steps are rehearsed with the result of the recorded step.
     recorded = recording.end
     return RunResult(as_recorded(end.ending, recorded["result"], recorded["errorCode"]), known)

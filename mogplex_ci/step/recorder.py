@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString, TypeVar
 
-from mogplex_ci.errors import InternalError, ResourceError, UsageError
+from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import UnansweredStart
 from mogplex_ci.outputs import (
@@ -29,8 +29,9 @@ from mogplex_ci.report.outputs import outputs_of
 from mogplex_ci.report.page import HtmlReport
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
+from mogplex_ci.run.endings import detached, without_outputs
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
+from mogplex_ci.run.result import Ending, RunDetails, RunResult
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import Sanitizer, Value, is_maskable
 from mogplex_ci.step.ledger import Ledger
@@ -198,7 +199,7 @@ class Recorder:
     def _started(self, started: Started) -> None:
         """Write the ids of the run at once, so that later steps always have them."""
         details = RunDetails(run=started.run, key=started.key, joined=started.joined)
-        known = RunResult(Ending.of(Result.DETACHED), details)
+        known = RunResult(detached(), details)
 
         values = outputs_of(self._facts_of(known), self.safe, only_early=True)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
@@ -210,7 +211,7 @@ class Recorder:
         facts = self._facts_of(result)
         error = self._write_outputs(facts)
         if error is not None:
-            result = RunResult(_without_outputs(result, error), result.details)
+            result = result._replace(ending=without_outputs(result.ending, error))
             facts = self._facts_of(result)
         self._ended = facts
         if self._ledger and not result.details.left_behind:
@@ -228,7 +229,7 @@ class Recorder:
             facts = self._facts_of(RunResult(ending))
             error = self._write_outputs(facts)
             if error is not None:
-                ending = _without_outputs(RunResult(ending), error)
+                ending = without_outputs(ending, error)
                 facts = self._facts_of(RunResult(ending))
         ended = facts
         self._each_report(lambda report: report.end(ended))
@@ -293,26 +294,6 @@ def _why(error: OSError | UsageError) -> Untrusted | str:
     if isinstance(error, UsageError):
         return f"{error.problems[0].input} {error.problems[0].fault}"
     return Untrusted(error.strerror or "")
-
-
-def _without_outputs(passed: RunResult, error: Exception) -> Ending:
-    """Return how a step ends that would be green, and whose outputs cannot be written."""
-    if not isinstance(error, OSError | UsageError):
-        return ending_of_error(InternalError.of(error))
-    why = _why(error)
-    remedy = "Later steps would act on missing outputs, so the step fails."
-    if isinstance(error, UsageError):
-        remedy = f"{error.problems[0].remedy} {remedy}"
-    if passed.ending.result is Result.SUCCESS and passed.details.run is not None:
-        remedy += " The run itself has succeeded."
-    return Ending(
-        Result.ERROR,
-        ResourceError.exit_code,
-        "the outputs could not be written",
-        remedy,
-        Untrusted(why) if isinstance(why, str) else why,
-        ResourceError.code,
-    )
 
 
 def files_in(folder: Path, safe: Sanitizer) -> list[Report]:

@@ -15,6 +15,7 @@ from mogplex_ci.gates.checks import failed_names
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair, Repo, UnansweredStart
+from mogplex_ci.run.endings import with_refused_push, without_further_round
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, Round, RunDetails, RunResult
@@ -82,8 +83,7 @@ class Rounds:
                 reason = "the prompt leaves no room for the report"
             if reason:
                 self._rounds[-1] = self._rounds[-1]._replace(ended=reason)
-                cause = f"{result.ending.cause}; no further round: {reason}"
-                ending = result.ending._replace(cause=cause)
+                ending = without_further_round(result.ending, reason)
                 return RunResult(ending, self._with_rounds(details))
             self._begin_round(details, repair)
 
@@ -181,9 +181,7 @@ class Rounds:
         is_refused = error is not None and re.search(_PUSH_REFUSED, error.text) is not None
         if not self._rounds or ending.result is not Result.FAILED or not is_refused:
             return ending
-        branch = self._case.branch
-        remedy = f"Another run is working on {branch}. Cancel it, then re-run the job."
-        return ending._replace(remedy=remedy)
+        return with_refused_push(ending, self._case.branch)
 
     def _repair(self, details: RunDetails) -> Repair:
         """Return the next round's part of the request."""

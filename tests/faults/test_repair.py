@@ -14,7 +14,8 @@ from mogplex_ci.gates import Case
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
-from mogplex_ci.run.result import RunResult, interrupted
+from mogplex_ci.run.endings import interrupted
+from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import (
     Cancelling,

@@ -16,9 +16,10 @@ from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import Repair, StartRequest, UnansweredStart
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.cancel import PATIENT, cancel, find_unanswered
+from mogplex_ci.run.endings import ending_of_error
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult, ending_of_error
+from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import EventsArrived, Update

@@ -416,7 +416,9 @@ def test_a_commit_that_the_run_puts_on_the_base_itself_is_warned_of(story: Story
     after = lambda: github.push("main", commit=github.branches[branch_of(github)])  # noqa: E731 - said later
     result = story.play(Work(EVIL, after=after, opens_pull_request=False), **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, False)
-    assert warnings(story)["Base"].startswith("main moved during the run, and the branch holds")
+    assert warnings(story)["Base"].startswith(
+        "The base main moved during the run, and the branch holds"
+    )
 
 
 @pytest.mark.parametrize("drops", [True, False])

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.run.result import Result, RunDetails, RunResult, ending_of_run
+from mogplex_ci.run.endings import ending_of_run
+from mogplex_ci.run.result import Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from tests.github_log import read_log
@@ -167,9 +168,9 @@ def test_every_report_says_how_the_run_ended(
             (workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html")
         )
         check_files(workspace, result)
-    log, said = read_log(text), f"{result.row.mark} {result.row.headline}"
+    log, said = read_log(text), f"{result.mark} {result.headline}"
     assert len([line for line in log.timeline if re.match(rf"{said}\b", line)]) == 1
-    assert f"**{result.row.headline}** after " in summary
+    assert f"**{result.headline}** after " in summary
     errors = [
         annotation
         for annotation in log.annotations
@@ -178,7 +179,7 @@ def test_every_report_says_how_the_run_ended(
     assert len(errors) == (result is not Result.SUCCESS)
     times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
     assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
-    assert f"<h1>{result.row.headline}</h1>" in page
+    assert f"<h1>{result.headline}</h1>" in page
     assert outputs["result"] == result.value
 
 

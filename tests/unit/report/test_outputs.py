@@ -10,7 +10,8 @@ from mogplex_ci.report.outputs import (
     OUTPUT_NAMES,
     outputs_of,
 )
-from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
+from mogplex_ci.run.endings import detached
+from mogplex_ci.run.result import Result, RunDetails, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
@@ -79,11 +80,7 @@ def test_an_output_holds_no_more_than_it_says(
 
 def test_later_steps_have_the_run_before_it_ends() -> None:
     outputs = outputs_of(
-        facts(
-            RunResult(
-                Ending.of(Result.DETACHED), RunDetails(run=run("pending"), key="key-1", joined=True)
-            )
-        ),
+        facts(RunResult(detached(), RunDetails(run=run("pending"), key="key-1", joined=True))),
         Sanitizer(),
         only_early=True,
     )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mogplex_ci.report.facts import facts_of
-from mogplex_ci.run.result import Gate, Result, Round, RunDetails, RunResult, interrupted
+from mogplex_ci.run.endings import interrupted
+from mogplex_ci.run.result import Gate, Result, Round, RunDetails, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import RateLimitedError, UnreachableError
-from mogplex_ci.run.result import (
-    Result,
-    RunDetails,
-    RunResult,
+from mogplex_ci.run.endings import (
+    as_dry_run,
     ending_of_error,
     ending_of_run,
+    with_retry_advice,
 )
+from mogplex_ci.run.result import Result, RunDetails
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -27,6 +27,7 @@ from tests.unit.report.events import (
     timeline,
 )
 
+LATER = "Run the job again later."
 ACCEPTED, READY = SUCCESSFUL[:2]
 SYNCHRONIZED, INSTALLED = SUCCESSFUL[2], SUCCESSFUL[4]
 LIMITED = event(
@@ -190,13 +191,12 @@ def test_only_what_may_pass_is_worth_a_retry(
     events: tuple[dict[str, Any], ...], fields: dict[str, Any], passes: bool
 ) -> None:
     failed, told = run("failed", **fields), timeline(*events)
-    details = RunDetails(run=failed, followed=told)
-    assert RunResult(ending_of_run(failed, told), details).may_pass is passes
-
-
-def test_no_other_result_is_worth_a_retry() -> None:
-    for kind in (Result.SUCCESS, Result.CANCELLED, Result.TIMEOUT, Result.REJECTED):
-        assert not result(kind, ACCEPTED).may_pass
+    ending = ending_of_run(failed, told)
+    advised = with_retry_advice(ending, failed, told, install_failed=False)
+    assert advised.remedy == (f"{ending.remedy} {LATER}".strip() if passes else ending.remedy)
+    assert with_retry_advice(ending, failed, told, install_failed=True).remedy == (
+        advised.remedy if LIMITED in events else ending.remedy
+    ), "an install that failed is the repository's"
 
 
 def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallback() -> None:
@@ -241,6 +241,6 @@ def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: 
 
 def test_a_dry_run_that_was_interrupted_stays_so() -> None:
     for kind in (Result.INTERRUPTED, Result.ERROR):
-        assert result(kind).ending.as_dry_run().result is kind
-    played = result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending.as_dry_run()
+        assert as_dry_run(result(kind).ending).result is kind
+    played = as_dry_run(result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending)
     assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api import answers
-from mogplex_ci.run.result import ending_of_run
+from mogplex_ci.run.endings import ending_of_run
 from mogplex_ci.run.timeline import (
     AgentText,
     Note,
