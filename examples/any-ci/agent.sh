@@ -1,16 +1,16 @@
 #!/bin/bash
-# Any other CI system whose jobs can run a container. The job's secret variable MOGPLEX_API_KEY holds the token.
-# Let a job that somebody starts by hand, or a schedule, call this: a job of every push would start a run, which costs money, each time.
+# For any other CI system whose jobs can run a container. The job's secret variable MOGPLEX_API_KEY holds the token.
+# Call it from a job that is started by hand or on a schedule: otherwise every push starts a run, which costs money.
 set -euo pipefail
 
-# In the container nothing tells which job this is, so it needs a key from outside. BUILD_ID stands for what your system calls the
-# build: the same when this step is tried again, so that the second try finds the run of the first. No other step has this key.
+# Nothing in the container identifies the job, so it needs a key of its own. Replace BUILD_ID with your system's name for the build's id,
+# which must stay the same if this step is retried: the retry then finds the run of the first attempt. No other step has this key.
 export MOGPLEX_IDEMPOTENCY_KEY="ci-$BUILD_ID-agent"
 export MOGPLEX_REPO=acme/web # on GitHub
 
-# By name only, so that no value stands in a command line.
+# By name only, so that no value appears in a command line.
 mapfile -t variables < <(compgen -e MOGPLEX_)
-# The signal of a stopped job reaches this shell alone: it passes it on, and waits until the container has cancelled its run.
+# Only this shell gets the signal of a stopped job: forward it, and wait until the container has cancelled its run.
 trap 'kill -TERM $!' INT TERM
 docker run --rm "${variables[@]/#/--env=}" --volume "$PWD:/work" --workdir /work \
   ghcr.io/mogplex/run-action:1 --prompt "Fix the failing test." &

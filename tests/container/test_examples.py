@@ -252,7 +252,7 @@ OWN_PROMPT = CALLER.format(
     inputs="{name: tests, prompt: Run the tests., checks: test}",
 )
 STARTED = {
-    "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Bring the dependencies up to date"]),
+    "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Update the dependencies"]),
     "a failing build": Started(
         *(FAILED_BUILD, "pull_request", pushed(PERSON)),
         request={**ON_FEATURE, "base_branch": "main"},
