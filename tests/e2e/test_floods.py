@@ -18,7 +18,7 @@ from mogplex_ci.api.client import Client
 from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import ENTRY, GitHubStep
-from tests.slow import mostly_slow
+from tests.slow import mostly_slow, slow
 
 MOST_MIB = 250
 """The largest flood takes 220: events of a stream, all of which a page has once more when the run
@@ -42,10 +42,8 @@ def events(count: int, **fields: Any) -> list[dict[str, Any]]:
 DELTA = {"kind": "assistant_delta"}
 FLOODS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "empty lists": lambda: events(1, payload={"value": [[]] * 490_000}),
-    "small objects": lambda: events(1, payload={"value": [{"a": 1}] * 330_000}),
     "keys": lambda: events(1, payload={f"key-{number}": number for number in range(400_000)}),
-    "texts with an emoji": lambda: events(150, message="\U0001f600" + "text " * 19_000),
-    "one text with an emoji": lambda: events(1, message="\U0001f600" + "text " * 1_500_000),
+    "texts with an emoji": lambda: events(50, message="\U0001f600" + "text " * 19_000),
     "the agent's words": lambda: events(1, message="\U0001f600\n```\n" * 500_000, payload=DELTA),
 }
 
@@ -62,75 +60,60 @@ def attached(emulator: Emulator, folder: Path) -> tuple[str, GitHubStep]:
 def followed(step: GitHubStep) -> tuple[int, str, float]:
     """Run the step; return its exit code, its log and the MiB that it needed at most."""
     log, peak = step.folder / "log", 0.0
+    env = {"PATH": "/usr/bin:/bin", **step.environment}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            ENTRY, env={"PATH": "/usr/bin:/bin", **step.environment}, cwd=step.workspace, stdout=out
-        )
+        process = subprocess.Popen(ENTRY, env=env, cwd=step.workspace, stdout=out)
         while process.poll() is None:
+            # Not wait4's: that begins with the parent's size.
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-            found = re.search(
-                r"VmHWM:\s+(\d+) kB", status
-            )  # not wait4's: that begins with the parent's size
+            found = re.search(r"VmHWM:\s+(\d+) kB", status)
             peak = max(peak, int(found[1]) / 1024) if found else peak
             time.sleep(0.01)
     return process.returncode, log.read_text(encoding="utf-8"), peak
 
 
+def inject(emulator: Emulator, route: str, kind: str, body: str, status: int = 200) -> None:
+    headers = {"Content-Type": kind}
+    emulator.inject(route, status=status, headers=headers, body=body, times="always")
+
+
 def inject_page(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
     run = {"runId": run_id, "status": "success"}
     page = json.dumps({"ok": True, "data": {"run": run, "events": flood}}, ensure_ascii=False)
-    emulator.inject(
-        "events",
-        status=200,
-        headers={"Content-Type": "application/json"},
-        body=page,
-        times="always",
-    )
+    inject(emulator, "events", "application/json", page)
 
 
 def inject_stream(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
-    records = [
-        ("run", {"runId": run_id, "status": "streaming"}),
-        *(("event", event) for event in flood),
-    ]
+    records = [("run", {"runId": run_id, "status": "streaming"})]
+    records += [("event", event) for event in flood]
     text = "".join(
         f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n" for kind, data in records
     )
-    emulator.inject(
-        "stream",
-        status=200,
-        headers={"Content-Type": "text/event-stream"},
-        body=text,
-        times="always",
-    )
+    inject(emulator, "stream", "text/event-stream", text)
 
 
 def inject_no_stream(emulator: Emulator) -> None:
-    emulator.inject(
-        "stream", status=404, headers={"Content-Type": "text/html"}, body="<html>", times="always"
-    )
+    inject(emulator, "stream", "text/html", "<html>", status=404)
 
 
 def check_success(step: GitHubStep) -> int:
     """Run the step, and return how many events it has seen."""
     code, log, peak = followed(step)
     assert code == 0, log[-5_000:]
-    assert [line for line in read_log(log).timeline if line.startswith("✔ Run succeeded")]
+    assert any(line.startswith("✔ Run succeeded") for line in read_log(log).timeline)
     result = json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))
-    assert result["result"] == "success"
-    assert peak < MOST_MIB
+    assert (result["result"], peak < MOST_MIB) == ("success", True), peak
     return int(result["events"]["count"])
 
 
-@pytest.mark.parametrize("streams", [False, True], ids=["polled", "streamed"])
-@pytest.mark.parametrize("name", mostly_slow(FLOODS, every=7))
+@pytest.mark.parametrize("streams", [False, *slow([True])], ids=["polled", "streamed"])
+@pytest.mark.parametrize("name", mostly_slow(FLOODS, every=4))
 def test_a_flood_costs_bounded_memory_and_hides_no_end(
     name: str, streams: bool, tmp_path: Path
 ) -> None:
     flood = FLOODS[name]()
-    with Emulator(
-        "success", speed=1 if streams else 50
-    ) as emulator:  # only a run that works has a stream
+    # Only a run that works has a stream.
+    with Emulator("success", speed=1 if streams else 50) as emulator:
         run_id, step = attached(emulator, tmp_path)
         inject_page(emulator, run_id, flood)
         inject_stream(emulator, run_id, flood) if streams else inject_no_stream(emulator)
@@ -138,19 +121,18 @@ def test_a_flood_costs_bounded_memory_and_hides_no_end(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["at the `tests` ", "at the `tests`\n\n"])
-def test_a_flood_of_words_holds_no_step_past_its_deadline(words: str, tmp_path: Path) -> None:
+def test_a_flood_of_words_holds_no_step_past_its_deadline(tmp_path: Path) -> None:
     """300,000 pieces of the agent's words: the step ends, with all its files, ten seconds after its
     deadline.
     """
-    flood = events(300_000, message=words, payload=DELTA)
+    flood = events(300_000, message="at the `tests`\n\n", payload=DELTA)
     with Emulator("slow") as emulator:
         run_id, step = attached(emulator, tmp_path)
-        step.inputs["timeout"] = "60s"
+        step.inputs["timeout"] = "20s"
         inject_stream(emulator, run_id, flood[:-1])
         began = time.monotonic()
         code, log, peak = followed(step)
-        assert time.monotonic() - began < 70
+        assert time.monotonic() - began < 30
     assert (code, "Timed out" in log, peak < MOST_MIB) == (1, True, True)
     found = json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))
     assert found["events"]["count"] > 1_000, "the machine may be busy"
@@ -161,25 +143,20 @@ def test_a_flood_of_words_holds_no_step_past_its_deadline(words: str, tmp_path: 
 def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         run_id, step = attached(emulator, tmp_path)
-        step.inputs["timeout"] = "20s"  # else it is asked for the page again for 90 s
         inject_page(emulator, run_id, events(199, message="text " * 40_000))
         inject_no_stream(emulator)
+        step.inputs["timeout"] = "8s"  # else it is asked for the page again for 90 s
         check_success(step)
 
 
 PULL_REQUEST = "https://github.com/acme/web/pull/7"
 DELIVERED = {"stage": "git_delivery", "changed": True, "pull_request_url": PULL_REQUEST}
-LONG_LOGS = {
-    "240,000 short lines": lambda: events(500, message="y\n" * 490),
-    "18,000 lines of 268 characters": lambda: events(18_000, message="x" * 268),
-}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LONG_LOGS)
-def test_a_long_log_keeps_its_ending(name: str, tmp_path: Path) -> None:
+def test_a_long_log_keeps_its_ending(tmp_path: Path) -> None:
     """GitLab's runner cuts a log at 4 MiB, and counts 32 bytes for the time stamp of each line."""
-    *flood, finished = LONG_LOGS[name]()
+    *flood, finished = events(500, message="y\n" * 490)
     delivered = {**finished, "id": "delivered", "type": "log", "payload": DELIVERED}
     with Emulator("success", speed=50) as emulator:
         run_id, step = attached(emulator, tmp_path)
@@ -189,6 +166,5 @@ def test_a_long_log_keeps_its_ending(name: str, tmp_path: Path) -> None:
     assert code == 0, log[-5_000:]
     assert 3_000_000 < len(log.encode()) + 32 * log.count("\n") < 3_300_000
     ending = log[-3_000:]
-    assert "The log is long and continues without details" in ending
-    assert "✔ Run succeeded" in ending
-    assert PULL_REQUEST in ending
+    for said in ("log is long and continues without", "✔ Run succeeded", PULL_REQUEST):
+        assert said in ending
