@@ -35,9 +35,6 @@ class Api:
             if repo.full_name == "acme/web"
         )
 
-    def repos(self) -> requests.Response:
-        return self._send("GET", "/repos")
-
     def start(self, prompt: str = "Fix it", key: str = "key", **fields: Any) -> requests.Response:
         body = {"repoId": self.repo_id, "prompt": prompt, **fields}
         return self._send("POST", "/runs", json=body, headers={"Idempotency-Key": key})
@@ -47,15 +44,6 @@ class Api:
 
     def events(self, run_id: str) -> requests.Response:
         return self._send("GET", f"/runs/{run_id}/events?limit=200")
-
-    def cancel(self, run_id: str) -> requests.Response:
-        return self._send("POST", f"/runs/{run_id}/cancel")
-
-    def sandboxes(self) -> requests.Response:
-        return self._send("GET", "/sandboxes")
-
-    def sandbox_logs(self, sandbox: str) -> requests.Response:
-        return self._send("GET", f"/sandboxes/{sandbox}/logs")
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.session.request(

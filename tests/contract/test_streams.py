@@ -1,119 +1,94 @@
-"""The event stream: a table of what it brings, and its bytes."""
+"""The event stream: its bytes are those of recorded streams, and a table of what it brings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
-from tests.contract.api import Api
-from tests.contract.sse import Stream
+from tests.contract import recorded
+from tests.contract.api import Api, FakeClock
 from tests.emulator import Emulator
-from tests.virtual_time import VirtualClock, VirtualTime
-from tests.waits import LONG
 
-CASES = yaml.load(
-    Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
-)
+CASES = yaml.safe_load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"))
+SILENCE = 0.3
+"""Seconds after which a stream that says nothing is left."""
+RECORD = rb"id: [0-9a-f-]{36}\nevent: [^\n]+\ndata: [^\n]*\n\n"
+STREAM = re.compile(rb": connected\n\n(?:event: run\ndata: \{[^\n]*\}\n\n)?(?:%s)*" % RECORD)
 
 
-@contextmanager
-def serving(
-    scenario: Any, folder: Path, **options: Any
-) -> Iterator[tuple[Emulator, VirtualClock, str]]:
-    """An emulator with one run, and a clock of the time in which it advances."""
-    if isinstance(scenario, dict):
-        file = folder / "scenario.yaml"
-        file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
-        scenario = file
-    time = VirtualTime()
-    clock = time.clock()
-    options = {"limits": False, "clock": time.monotonic, "waiter": time.waiter, **options}
-    with Emulator(scenario, **options) as emulator:
-        Api(emulator).start(createBranch=True, workingBranch="agent/x", mode="auto")
-        yield emulator, clock, emulator.runs[0].id
-        clock.leave()
+class Connection:
+    """What one connection brings until it ends, or says nothing for a while."""
+
+    def __init__(self, api: Api, path: str, headers: dict[str, str]) -> None:
+        self.body = b""
+        self.end = "closed"
+        self.response = api.session.get(
+            api.base + path, headers=headers, stream=True, timeout=SILENCE
+        )
+        try:
+            for piece in self.response.iter_content(None):
+                self.body += piece
+        except requests.ConnectionError:
+            self.end = "open"
+        except requests.exceptions.ChunkedEncodingError:
+            self.end = "broken"
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The run, and then the events."""
+        return [json.loads(data) for data in re.findall(rb"(?m)^data: (.*)\n\n", self.body)]
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """All that the table can name."""
+        if self.response.status_code != 200:
+            code = json.loads(self.body)["error"]["code"]
+            return {"status": self.response.status_code, "code": code}
+        run, *events = self.records or [{"status": None}]
+        messages = [event["message"] for event in events]
+        return {
+            "run": run["status"],
+            "messages": messages,
+            "count": len({event["id"] for event in events}),
+            "end": self.end,
+        }
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
-def test_stream(case: dict[str, Any], tmp_path: Path) -> None:
-    with serving(case["scenario"], tmp_path) as (emulator, clock, run_id):
-        streams: dict[str, Stream] = {}
+def test_a_stream_brings_what_the_services_brings(case: dict[str, Any], tmp_path: Path) -> None:
+    scenario: Any = case["scenario"]
+    if isinstance(scenario, dict):
+        scenario = tmp_path / "scenario.yaml"
+        scenario.write_text(json.dumps(case["scenario"]), encoding="utf-8")
+    clock = FakeClock()
+    with Emulator(scenario, limits=False, clock=clock) as emulator:
+        api = Api(emulator)
+        api.start()
+        (run,) = emulator.runs
         for call in case["calls"]:
-            clock.sleep(call.get("at", 0.0) - clock.monotonic())
+            clock.seconds = call.get("at", clock.seconds)
             if "fault" in call:
                 emulator.inject(**{"route": "stream", **call["fault"]})
-            if "connect" in call:
-                headers = _id_headers(call, streams)
-                streams[call["connect"]] = Stream(
-                    emulator, clock, run_id, *headers, query=call.get("query", "")
-                )
-            if "send" in call:
-                method, _, path = call["send"].partition(" ")
-                api = Api(emulator)
-                assert (
-                    api.session.request(
-                        method, f"{api.base}/runs/{run_id}{path}", timeout=LONG
-                    ).status_code
-                    == 200
-                )
-            for stream in streams.values():
-                stream.settle()
-            for name, expected in call.get("see", {}).items():
-                assert {each: OUTCOMES[each](streams[name]) for each in expected} == expected
-        for stream in streams.values():
-            stream.close()
+            known = {event["message"]: event["id"] for event in map(run.present, run.written())}
+            last = known.get(call.get("after"), call.get("id"))
+            path = f"/runs/{run.id}/events/stream{call.get('query', '')}"
+            brought = Connection(api, path, {"Last-Event-ID": last} if last else {})
+            assert {name: brought.seen[name] for name in call["see"]} == call["see"], call
 
 
-def _id_headers(call: dict[str, Any], streams: dict[str, Stream]) -> list[str]:
-    if "id" in call:
-        return [f"Last-Event-ID: {call['id']}"]
-    if not call.get("after"):
-        return []
-    known = [event for stream in streams.values() for event in stream.records()[1:]]
-    event_id = next(event["id"] for event in known if event["message"] == call["after"])
-    return [f"Last-Event-ID: {event_id}"]
-
-
-def _count(stream: Stream) -> int:
-    return len({event["id"] for event in stream.records()[1:]})
-
-
-def _are_by_id(stream: Stream) -> bool:
-    ids = [(event["createdAt"], event["id"]) for event in stream.records()[2:]]
-    return ids == sorted(ids) and len({time for time, _ in ids}) == 1
-
-
-OUTCOMES: dict[str, Callable[[Stream], object]] = {
-    "end": lambda stream: stream.end,
-    "status": lambda stream: stream.status,
-    "code": lambda stream: json.loads(stream.body)["error"]["code"],
-    "message": lambda stream: json.loads(stream.body)["error"]["message"],
-    "body": lambda stream: stream.body.decode(),
-    "torn": lambda stream: len(stream.chunks[-1].removesuffix(b"\n\n")),
-    "run": lambda stream: stream.run["status"],
-    "messages": lambda stream: stream.messages,
-    "count": lambda stream: (
-        _count(stream) if _count(stream) == len(stream.messages) else stream.messages
-    ),
-    "by_id": _are_by_id,
-}
-"""The values that ``see`` names, and how each is read."""
-
-
-def test_every_connect_counts_as_one_request_and_open_streams_go_on(tmp_path: Path) -> None:
-    with serving("slow", tmp_path, limits=True) as (emulator, clock, run_id):
-        streams = [Stream(emulator, clock, run_id).settle() for _ in range(3)]
-        refused = Stream(emulator, clock, run_id, "Last-Event-ID: 42").settle()
+def test_its_bytes_have_the_form_of_recorded_streams() -> None:
+    clock = FakeClock()
+    with Emulator("success", clock=clock) as emulator:
         api = Api(emulator)
-        assert [api.run(run_id).status_code for _ in range(56)] == [200] * 55 + [429]
-        assert (refused.status, Stream(emulator, clock, run_id).settle().status) == (400, 429)
-        clock.sleep(40)
-        assert [stream.settle().messages[-1] for stream in streams] == ["Synchronized agent/x"] * 3
-        for stream in (*streams, refused):
-            stream.close()
+        api.start()
+        clock.seconds = 60.0
+        ours = Connection(api, f"/runs/{emulator.runs[0].id}/events/stream", {}).body
+    for body in (ours, *(path.read_bytes() for path in recorded.FEEDS.glob("*.sse"))):
+        assert STREAM.fullmatch(body), body[:200]
+    assert len(re.findall(RECORD, ours)) > 10
