@@ -9,6 +9,7 @@ which have visible controls, no secrets, no CI system's markers, and a bounded l
 """
 
 from mogplex_ci.sanitize.controls import INVISIBLE, without_invisible
+from mogplex_ci.sanitize.cutting import cut_between_words
 from mogplex_ci.sanitize.environment import secrets_of
 from mogplex_ci.sanitize.known_values import is_maskable, looks_random
 from mogplex_ci.sanitize.redactor import MASK, Redactor
@@ -28,7 +29,6 @@ from mogplex_ci.sanitize.sanitizer import (
     Part,
     Sanitizer,
     Value,
-    cut_between_words,
     is_plain_path,
 )
 

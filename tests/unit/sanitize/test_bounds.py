@@ -184,7 +184,6 @@ def test_lists_and_objects_are_shown_to_the_same_depth(depth: int, is_shown: boo
         shown = SANITIZER.json(value)
         assert ("inside" in shown) is is_shown
         assert ("…" in shown) is not is_shown
-        assert SANITIZER.losses(value) == ([] if is_shown else ["a part would be cut off"])
 
 
 def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
@@ -194,51 +193,38 @@ def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
 
 
 TOKENS = ["ghp_" + letter * 36 for letter in "abc"]
-KEY, NUMBER = "a key would change", "a number would be masked or become text"
 
 
 @pytest.mark.parametrize(
-    ("value", "shown", "losses"),
+    ("value", "shown"),
     [
         # Two keys never become one.
         (
             {"ver\u200bsion": "evil", "version": "1.2.3"},
             {"version (2)": "evil", "version": "1.2.3"},
-            [KEY],
         ),
         (
             {"version": "1.2.3", "ver\u200bsion": "evil"},
             {"version": "1.2.3", "version (2)": "evil"},
-            [KEY],
         ),
-        ({"a\u200b": 1, "\u200ba": 2, "a (2)": 3}, {"a": 1, "a (3)": 2, "a (2)": 3}, [KEY]),
+        ({"a\u200b": 1, "\u200ba": 2, "a (2)": 3}, {"a": 1, "a (3)": 2, "a (2)": 3}),
         (
             {token: n for n, token in enumerate(TOKENS)},
             {"***": 0, "*** (2)": 1, "*** (3)": 2},
-            [KEY],
         ),
-        ({"in": [{"x\x1b[0m": 1, "x": 2}]}, {"in": [{"x (2)": 1, "x": 2}]}, [KEY]),
-        ({"a\u200b": 1}, {"a": 1}, [KEY]),
-        (
-            ["x " * 50_000 + "x"],
-            ["x " * 50_000 + "… 1 more characters"],
-            ["a part would be cut off"],
-        ),
-        # What is masked or dropped in a string is no loss.
-        ({"a": "a secret: known-value-1234, and \x1b[1mred"}, {"a": "a secret: ***, and red"}, []),
-        ({"a": ["text", 1, 2.5, None, True, {}]}, {"a": ["text", 1, 2.5, None, True, {}]}, []),
+        ({"in": [{"x\x1b[0m": 1, "x": 2}]}, {"in": [{"x (2)": 1, "x": 2}]}),
+        (["x " * 50_000 + "x"], ["x " * 50_000 + "… 1 more characters"]),
+        ({"a": "a secret: known-value-1234, and \x1b[1mred"}, {"a": "a secret: ***, and red"}),
+        ({"a": ["text", 1, 2.5, None, True, {}]}, {"a": ["text", 1, 2.5, None, True, {}]}),
         # Numbers stay numbers unless they are too long, a secret, or JSON has none.
-        *(([number], [number], []) for number in (1.5, -0.25, 2**10_000 - 1)),
-        ([2**10_000], ["… a number of about 3,011 digits"], [NUMBER]),
-        ([8675309123, float("nan")], ["***", "nan"], [NUMBER]),
-        ([float("-inf"), {"a\u200b": 1}], ["-inf", {"a": 1}], [KEY, NUMBER]),
+        *(([number], [number]) for number in (1.5, -0.25, 2**10_000 - 1)),
+        ([2**10_000], ["… a number of about 3,011 digits"]),
+        ([8675309123, float("nan")], ["***", "nan"]),
+        ([float("-inf"), {"a\u200b": 1}], ["-inf", {"a": 1}]),
     ],
 )
-def test_what_a_value_loses_when_it_is_cleaned_can_be_asked_for(
-    value: object, shown: object, losses: list[str]
-) -> None:
+def test_a_value_is_cleaned_and_keeps_its_shape(value: object, shown: object) -> None:
     assert SANITIZER.data(Untrusted(value)) == shown
-    assert SANITIZER.losses(Untrusted(value)) == losses
 
 
 def test_many_keys_that_become_one_take_no_quadratic_time() -> None:
