@@ -202,12 +202,6 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
     if outcome is None:
         raise TimeoutError
     value, error = cast("tuple[T, BaseException | None]", outcome)
-    try:
-        if error is not None:
-            raise error
-        return value
-    finally:
-        del (
-            outcome,
-            error,
-        )  # the error knows this frame: in a circle all that the callers hold would be kept, too
+    if error is not None:
+        raise error
+    return value

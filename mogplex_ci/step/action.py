@@ -16,12 +16,10 @@ The calls of a step::
         recorder.Recorder.finish                the step's facts, the last outputs, the exit code
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.read import StepInputs, read_step
+from mogplex_ci.inputs.read import ActionInputs, read_step
 from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
@@ -42,21 +40,27 @@ from mogplex_ci.waiting import Clock, stop_of_process
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
     step = _begin(argv, env)
-    recorder = step.recorder
     with ending_of_block(step) as end:
-        try:
-            inputs = read_step(argv, step.platform)
-        except UsageError as error:
-            step.platform.is_dry_run = asks_for_dry_run(argv, env)
-            recorder.open_files(error.output_dir)
-            recorder.trace(step.stop)
-            raise
-        recorder.begin(inputs.inputs, inputs.warnings)
-        recorder.trace(step.stop)
-        end.ending = _perform(step, inputs)
+        end.ending = _perform(step, argv, env)
     if end.ending.result is Result.INTERRUPTED:
-        recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
-    return recorder.finish(end.ending).exit_code
+        step.recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
+    return step.recorder.finish(end.ending).exit_code
+
+
+def _perform(step: Step, argv: Sequence[str], env: Mapping[str, str]) -> Ending:
+    """Do the step, and return how it ended.
+
+    Raises:
+        MogplexError: the step cannot start.
+    """
+    inputs = _read(step, argv, env)
+    reason = reason_to_skip(step, inputs)
+    if reason is not None:
+        return skipped(reason)
+    plan = plan_of(include_event(step, inputs), step.platform)
+    _begin_run(step, plan)
+    result = execute(step, plan)  # with gates, they judge each run
+    return step.recorder.end_run(result)
 
 
 def _begin(argv: Sequence[str], env: Mapping[str, str]) -> Step:
@@ -74,27 +78,30 @@ def _begin(argv: Sequence[str], env: Mapping[str, str]) -> Step:
     return Step(platform, recorder, clock, stop, began)
 
 
-def _perform(step: Step, read: StepInputs) -> Ending:
-    """Check the step's requirements, start its run and follow it into the job log, unless there is
-    a reason to skip. Return the step's ending.
-
-    Raises:
-        MogplexError: the step cannot start.
-    """
-    inputs, _, job_end = read
+def _read(step: Step, argv: Sequence[str], env: Mapping[str, str]) -> ActionInputs:
+    """Read the inputs, and open the reports that they ask for, as far as they are right."""
+    recorder = step.recorder
+    try:
+        inputs, warnings, job_end = read_step(argv, step.platform)
+    except UsageError as error:
+        step.platform.is_dry_run = asks_for_dry_run(argv, env)
+        recorder.open_files(error.output_dir)
+        recorder.trace(step.stop)
+        raise
+    recorder.begin(inputs, warnings)
+    recorder.trace(step.stop)
     if job_end is not None:
-        step.recorder.log.deadline(inputs.timeout, job_end)
-    reason = reason_to_skip(step, inputs)
-    if reason is not None:
-        return skipped(reason)
-    plan = plan_of(include_event(step, inputs), step.platform)
+        recorder.log.deadline(inputs.timeout, job_end)
+    return inputs
+
+
+def _begin_run(step: Step, plan: Plan) -> None:
+    """Find out whether outputs and state can be written, and record the run from now on."""
     if plan.inputs.dry_run:
         step.recorder.log.request(plan.inputs)
     step.platform.check_files(_known_outputs(step, plan))
-    step.recorder.check_state(plan)
     step.recorder.begin_run(plan)
     _comment_on(step, plan)
-    return step.recorder.end_run(execute(step, plan)).ending
 
 
 def _known_outputs(step: Step, plan: Plan) -> Mapping[str, CleanText | None]:

@@ -1,7 +1,5 @@
 """Executes the run of a step, which a dry run takes from a recording, and judges the result."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final, cast

@@ -4,8 +4,6 @@ It needs a token, and an event and a prompt that do not come from an outsider. `
 adds the event's words to the prompt.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from functools import cache
@@ -21,7 +19,7 @@ from mogplex_ci.models import Repo
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.step.rights import NeededRights, rights_needed
+from mogplex_ci.step.rights import NeededRights, require_rights, rights_needed
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
@@ -150,7 +148,9 @@ def require_rights_of_run(
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
-    step.require_rights(NeededRights(repo.full_name.text, rights, branch, github))
+    needed = NeededRights(repo.full_name.text, rights, branch, github)
+    with step.stop.interrupting():
+        require_rights(needed, clock=step.clock, is_workflow=bool(step.platform.workflow_run))
 
 
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:

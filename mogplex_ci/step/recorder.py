@@ -1,11 +1,9 @@
 """Forwards the updates of a step to the log, reports and outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, LiteralString, TypeVar
+from typing import Final, LiteralString
 
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
@@ -41,8 +39,6 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
 
-T = TypeVar("T")
-
 _COLLECTORS: Final = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -56,9 +52,6 @@ class Recorder:
     A report that fails does not change the step's result; a warning says so instead. Outputs are
     different: without them the step fails, because a later job would act on missing values.
     """
-
-    _plan: Plan
-    """The step's run, once it has begun."""
 
     def __init__(
         self,
@@ -77,8 +70,9 @@ class Recorder:
         self._elapsed = elapsed
         self._inputs: ActionInputs | None = None
         self._state: StateFiles | None = None
+        """None before ``begin`` and in a dry run, which leaves nothing to cancel."""
         self._ledger: Ledger | None = None
-        """Both None before ``begin`` and in a dry run, which leaves nothing to cancel."""
+        """None before ``begin_run``, and without state."""
         self.log = Log(platform, sanitizer)
         self._reports: list[Report] = [self.log]
         if has_summary:
@@ -97,9 +91,6 @@ class Recorder:
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
-        if not inputs.dry_run:
-            cancels = inputs.on_interrupt == "cancel"
-            self._ledger = Ledger(self._save_state, inputs.base_url, cancels_if_killed=cancels)
         self._reports = [self.log]
         if inputs.summary:
             self._reports.append(Summary(self._platform, self.safe))
@@ -136,7 +127,6 @@ class Recorder:
         is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         if variable is None or is_disabled or self._platform.is_dry_run:
             return
-
         reason = reason_for_no_trace(env)
         fault = fault_of(env)
         if reason is not None:
@@ -151,18 +141,19 @@ class Recorder:
             self._traces = Traces(self._platform, matrix, self.log.lines, stop)
             self._reports.append(self._traces)
 
-    def check_state(self, plan: Plan) -> None:
-        """Find out whether the state for ``post`` can be written.
+    def begin_run(self, plan: Plan) -> None:
+        """Record this run from now on.
 
         Raises:
-            StateError: it cannot.
+            StateError: the state for ``post`` cannot be written.
         """
         if self._state is not None:
             self._state.check(run_name(plan))
-
-    def begin_run(self, plan: Plan) -> None:
-        """Record this run from now on."""
-        self._plan = plan
+            self._ledger = Ledger(
+                partial(self._save_state, self._state, run_name(plan)),
+                plan.inputs.base_url,
+                cancels_if_killed=plan.inputs.on_interrupt == "cancel",
+            )
         self._each_report(lambda report: report.begin_run(plan))
 
     def comment_on(self, comment: Comment, stop: Stop) -> None:
@@ -200,37 +191,35 @@ class Recorder:
         """Write the ids of the run at once, so that later steps always have them."""
         details = RunDetails(run=started.run, key=started.key, joined=started.joined)
         known = RunResult(detached(), details)
-
         values = outputs_of(self._facts_of(known), self.safe, only_early=True)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
-    def end_run(self, result: RunResult) -> RunResult:
+    def end_run(self, result: RunResult) -> Ending:
         """Record how the run ended, in the outputs first, for a report may fail; return how it
         ended with them.
         """
-        facts = self._facts_of(result)
-        error = self._write_outputs(facts)
-        if error is not None:
-            result = result._replace(ending=without_outputs(result.ending, error))
-            facts = self._facts_of(result)
-        self._ended = facts
+        ending, self._ended = self._with_outputs(result)
         if self._ledger and not result.details.left_behind:
             self._ledger.close()
-        return result
+        return ending
+
+    def _with_outputs(self, result: RunResult) -> tuple[Ending, Facts]:
+        """Write the outputs, and return how the step ended with them, and its facts."""
+        facts = self._facts_of(result)
+        error = self._write_outputs(facts)
+        if error is None:
+            return result.ending, facts
+        ending = without_outputs(result.ending, error)
+        return ending, self._facts_of(result._replace(ending=ending))
 
     def _facts_of(self, result: RunResult) -> Facts:
-
         return facts_of(result, self.safe, self._platform, self._inputs, self._elapsed())
 
     def finish(self, ending: Ending) -> Ending:
         """Record how the step ended, and return how it did with its outputs."""
         facts = self._ended
         if facts is None:
-            facts = self._facts_of(RunResult(ending))
-            error = self._write_outputs(facts)
-            if error is not None:
-                ending = without_outputs(ending, error)
-                facts = self._facts_of(RunResult(ending))
+            ending, facts = self._with_outputs(RunResult(ending))
         ended = facts
         self._each_report(lambda report: report.end(ended))
         self._guarded(self._platform.close, "the reports for the CI system")
@@ -273,18 +262,15 @@ class Recorder:
             self._warn_of_failure("the outputs", error, "Outputs")
         return None
 
-    def _save_state(self, state: OpenRun | None) -> None:
-        if self._state is None:
-            return
-        run = run_name(self._plan)
+    def _save_state(self, files: StateFiles, run: str, state: OpenRun | None) -> None:
         fault: LiteralString = "Could not save state: the clean-up step cannot cancel this run ({})"
         if state is None:
             fault = "Could not remove the saved state: the clean-up step may cancel this run ({})"
         try:
             if state is None:
-                self._state.remove(run)
+                files.remove(run)
             else:
-                self._state.save(run, state)
+                files.save(run, state)
         except OSError as error:
             self.warn("State", fault, _why(error))
 
@@ -298,8 +284,6 @@ def _why(error: OSError | UsageError) -> Untrusted | str:
 
 def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
     """Return the reports that are written into ``folder``."""
-    # Only these files need what is loaded here, 2 ms.
-
     return [
         EventsFile(folder / EVENTS_FILE, safe),
         ResultFile(folder / RESULT_FILE, safe),

@@ -5,8 +5,6 @@ No call lists a token's rights, so each is tried with a small read. Write access
 without effect. A public repository responds without any right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -17,10 +15,9 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.waiting import Clock
 
 _CONTENTS: Final = "contents: read"
-_PULLS: Final = "pull-requests: read"
 READ_RIGHTS: Final[Mapping[str, str]] = {
     _CONTENTS: "git/ref/heads/HEAD",
-    _PULLS: "pulls",
+    "pull-requests: read": "pulls",
     "issues: read": "issues",
     "checks: read": "commits/HEAD/check-suites",
     "statuses: read": "commits/HEAD/status",

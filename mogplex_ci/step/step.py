@@ -8,7 +8,6 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.recorder import Recorder
-from mogplex_ci.step.rights import NeededRights, require_rights
 from mogplex_ci.waiting import Clock, Stop
 
 
@@ -22,24 +21,12 @@ class Step(NamedTuple):
     began: float
     """A time of the clock."""
 
-    def github(self, inputs: ActionInputs, repository: str | None) -> "GitHubApi | None":
+    def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
         """Return GitHub's API of a repository; None without a token for it, or without the
         repository's name.
         """
         if inputs.github_token is None or repository is None:
             return None
-
         url = self.platform.github_api_url()
         diagnostics = self.recorder.diagnostics
         return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
-
-    def require_rights(self, needed: NeededRights) -> None:
-        """Ask GitHub whether ``github-token`` has the rights.
-
-        Raises:
-            MissingRightsError: with all missing rights.
-            StopRequested: a stop signal came.
-        """
-        is_workflow = bool(self.platform.workflow_run)
-        with self.stop.interrupting():
-            require_rights(needed, clock=self.clock, is_workflow=is_workflow)

@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
@@ -496,18 +495,3 @@ def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
         bounded(lambda: 1 // 0, LONG)
     with pytest.raises(TimeoutError):
         bounded(lambda: time.sleep(LONG), 0.01)
-
-
-def test_an_error_does_not_keep_alive_what_its_callers_had() -> None:
-    class Page:
-        """Maybe megabytes."""
-
-    def read(_page: Page) -> None:
-        with contextlib.suppress(ZeroDivisionError):
-            bounded(lambda: 1 // 0, LONG)
-
-    page = Page()
-    alive = weakref.ref(page)
-    read(page)
-    del page
-    assert alive() is None

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -83,9 +84,9 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> Ending:
     recorder = recorder_of(job, **inputs)
     only = plan_of(typed_inputs(), job)
     recorder.begin_run(only)
-    result = recorder.end_run(end)
-    recorder.finish(result.ending)
-    return result.ending
+    ending = recorder.end_run(end)
+    recorder.finish(ending)
+    return ending
 
 
 @pytest.mark.parametrize("has_run", [True, False])
@@ -167,14 +168,15 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
 ) -> None:
     """The ids of a run, the state for ``post``, and what the CI system reads in the end."""
     job = Broken(A_FOLDER, "outputs", "summary", "files of the CI system", folder=tmp_path)
-    (tmp_path / ".mogplex").touch()
     recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
     recorder.begin_run(only)
+    shutil.rmtree(tmp_path / ".mogplex")
+    (tmp_path / ".mogplex").touch()
     started = Started(run(), "key", joined=False, owned=True)
     recorder.on(started)
     (tmp_path / ".mogplex").unlink()  # the state can be written now
     failed = recorder.end_run(result(Result.FAILED))
-    recorder.finish(failed.ending)
+    recorder.finish(failed)
     why = "GITHUB_OUTPUT is a folder"
     assert job.warnings == [
         (
@@ -254,9 +256,8 @@ def test_post_is_told_of_each_start_and_of_its_end(
     fields: dict[str, Any], tmp_path: Path, *, is_saved: bool
 ) -> None:
     job = Job(io.StringIO(), tmp_path)
-    recorder = recorder_of(job, base_url=BASE, api_key="mog_1", **fields)
-    only = plan_of(typed_inputs(), job)
-    recorder.check_state(only)
+    fields = {"base_url": BASE, "api_key": "mog_1"} | fields
+    recorder, only = recorder_of(job, **fields), plan_of(typed_inputs(**fields), job)
     recorder.begin_run(only)
     recorder.save_start(UnansweredStart("key-1", REQUEST, may_be_foreign=False))
     states = [saved(job, fields.get("idempotency_key"))]
