@@ -20,14 +20,12 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.log_lines import JobLogLines
-from mogplex_ci.report.run_log import RunLog
+from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
-from tests.typed_inputs import typed_inputs
 
 POLLS = 100
 IDLE_SECONDS = 10.0
@@ -160,7 +158,7 @@ def _idle_stream(url: str) -> float:
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
     safe = Sanitizer({"mog_" + "x" * 32})
-    log = RunLog(JobLogLines(GitHubActions(GITHUB, {}, io.StringIO()), safe), typed_inputs())
+    log = Log(GitHubActions(GITHUB, {}, io.StringIO()), safe)
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop(), say=log.on)
     service.deadline = deadline

@@ -21,7 +21,7 @@ from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
-from mogplex_ci.report.log_lines import JobLogLines
+from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.text import CANCEL, command_line, join_present, problem
 from mogplex_ci.run.cancel import (
     FIRST_CANCEL_PAUSE,
@@ -264,7 +264,7 @@ class CleanUp:
         if not parts:
             return
         said = safe.sentence(*parts)
-        lines = JobLogLines(self._platform, safe)
+        lines = LogLines(self._platform, safe)
         lines.wanted = self._texts.get("annotations", "all").lower()
         lines.annotate(Level.NOTICE, PROGRAM, said)
         if not has_summary(self._texts):

@@ -284,23 +284,13 @@ def _task(
     if inputs is None:
         return task
     folder = inputs.output_dir
-    played = what_is_played(inputs, platform, safe)
+    played = text.what_is_played(inputs, platform, safe)
     return task._replace(
         title=safe.clean(text.first_line(inputs.prompt) or "Mogplex", limit=text.TITLE_LIMIT),
         words=safe.clean(inputs.prompt, limit=MESSAGE_LIMIT),
         dry_run=played and safe.sentence("Dry run of ", played, ": nothing was sent."),
         output_dir=_path(folder, platform, safe) if folder else None,
     )
-
-
-def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return the recording that a dry run plays; None for a real run."""
-    if not inputs.dry_run:
-        return None
-    if isinstance(inputs.played, Path):
-        name = inputs.played.relative_to(platform.workspace.resolve()).as_posix()
-        return safe.line("file {}", Untrusted(name))
-    return safe.line('recording "{}"', inputs.played)
 
 
 def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:

@@ -1,49 +1,69 @@
-"""The job log of a step."""
+"""The job log of a step: a writer for each update, the lines for a run's events, and the end."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
-from typing import LiteralString
+from typing import Any, Final, LiteralString, assert_never
 
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Event
 from mogplex_ci.outputs import PAGE_FILE
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
-from mogplex_ci.report.delivered import ARTIFACT_LIMIT
-from mogplex_ci.report.facts import Facts, what_is_played
-from mogplex_ci.report.log_lines import JobLogLines
-from mogplex_ci.report.run_log import RunLog
+from mogplex_ci.report.delivered import ARTIFACT_LIMIT, faults_line, gate_facts
+from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.story import change_is_unknown
 from mogplex_ci.run import updates as u
+from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import CleanText, Part, Sanitizer, count, duration
+from mogplex_ci.run.timeline import AgentText, Entry, Note, PhaseEnded, PhaseStarted, ToolCall
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
+
+INSTALL_LOG_LINES: Final = 50
+"""Last lines of the log of an installation that are shown."""
+_JOINED: Final = "Joined run {} ({}), started earlier with the same key"
 
 
 class Log(Report):
-    """Writes the job log."""
+    """Writes the job log.
+
+    Times in brackets count from the run's first event and never go backwards: a tool call gets its
+    line when it ends, or when the run does. Times in sentences count from the start of the step.
+    """
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
-        self.lines = JobLogLines(platform, sanitizer)
-        self._safe = sanitizer
-        self._run: RunLog | None = None
-        """None before the step has a run."""
+        self.lines = LogLines(platform, sanitizer)
+        self._plan: Plan | None = None
+        """The step's run; None before the step has one."""
+        self._asks: Checkpoint | None = None
+        """The question of the pause that the run is in, once it is in the log."""
+        self._activity = text.Activity()
+        self._finishes: dict[ToolCall, Event | None] = {}
+        """The end of each call as it is in the log; None before it. The service may correct it
+        later.
+        """
+        self._at = 0.0
+        """Time of the last line of an event, in seconds since the run's first event."""
 
     def deadline(self, seconds: float, job_end: JobEnd) -> None:
         """Log that the step ends in this many ``seconds``, because the CI system ends the job."""
-        limit = self._safe.message(job_end.limit)
+        limit = self.lines.safe.message(job_end.limit)
         self.lines.say("The step ends in ", duration(seconds), ", before ", limit, " ends the job")
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
-        line = self._safe.line
+        line = self.lines.safe.line
         request = inputs.start_request(inputs.repo or "")
         body = json.dumps(request, indent=2, ensure_ascii=False)
-        played = what_is_played(inputs, self.lines.platform, self._safe)
+        played = text.what_is_played(inputs, self.lines.platform, self.lines.safe)
         self.lines.group(
-            self._safe.sentence(
+            self.lines.safe.sentence(
                 "Dry run of ",
                 played,
                 ": nothing is sent to ",
@@ -53,27 +73,25 @@ class Log(Report):
             [
                 line("POST /api/v1/mogplex/runs"),
                 line("Authorization: Bearer ***"),
-                *self._safe.block(Untrusted(body)),
+                *self.lines.safe.block(Untrusted(body)),
             ],
         )
         unjudged = inputs.gates - {kind.name for kind in JUDGED_BY_EVENT}
         if unjudged:
             names = ", ".join(sorted(unjudged))
-            self.lines.say("Not judged in a dry run: ", self._safe.message(names))
+            self.lines.say("Not judged in a dry run: ", self.lines.safe.message(names))
 
     def begin_run(self, plan: Plan) -> None:
-        """Stream the log of the run."""
-        self._run = RunLog(self.lines, plan.inputs)
+        """Take note of the run."""
+        self._plan = plan
 
     def on(self, update: u.Update) -> None:
-        """Log an update of the run."""
-        if self._run is not None:
-            self._run.on(update)
+        """Log an update."""
+        _WRITERS[type(update)](self, update)
 
-    def end(self, facts: "Facts") -> None:
+    def end(self, facts: Facts) -> None:
         """Write how the step ended, and what to do next."""
-        if self._run is not None:
-            self._run.end()
+        self._write_open_calls()
         self._outcome(facts)
         self._failure(facts)
         self._delivery(facts)
@@ -83,16 +101,16 @@ class Log(Report):
             self.lines.say("To cancel the run: ", facts.cancel_command)
         if facts.task.output_dir is not None:
             path = PurePosixPath(facts.task.output_dir) / PAGE_FILE
-            url = self._safe.url(self.lines.platform.file_url(str(path)))
+            url = self.lines.safe.url(self.lines.platform.file_url(str(path)))
             if url is not None:
-                self.lines.link(self._safe.line("Report"), url)
+                self.lines.link(self.lines.safe.line("Report"), url)
         # Last come the code, the exit code, and where the code is explained.
         ending = facts.ending
         if ending.exit_code != 0 and ending.error_code and ending.help_url:
-            exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
+            exits = self.lines.safe.sentence(ending.error_code, ", exit ", ending.exit_code)
             self.lines.say(exits, ": ", ending.help_url)
 
-    def _outcome(self, facts: "Facts") -> None:
+    def _outcome(self, facts: Facts) -> None:
         """Write the result, and the pull request or what else is known of a change."""
         ending = facts.ending
         said: list[Part] = [ending.mark, " ", ending.headline, " after ", duration(ending.duration)]
@@ -105,13 +123,13 @@ class Log(Report):
         pull_request = facts.link(delivered.pull_request_url)
         if pull_request is not None:
             self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
-            self.lines.link(self._safe.line("Pull request"), pull_request)
+            self.lines.link(self.lines.safe.line("Pull request"), pull_request)
         elif delivered.pull_request_url is None and delivered.changed is False:
-            self.lines.warn("No change", self._safe.line("The run changed no files"))
+            self.lines.warn("No change", self.lines.safe.line("The run changed no files"))
         elif delivered.pull_request_url is None:
             self._unknown_change(facts)
 
-    def _unknown_change(self, facts: "Facts") -> None:
+    def _unknown_change(self, facts: Facts) -> None:
         """Say what is not known of a change, and where it would be."""
         if change_is_unknown(facts):
             why: LiteralString = "no event reports them"
@@ -122,7 +140,7 @@ class Log(Report):
         if compare is not None and (facts.delivered.has_work or facts.timeline.is_incomplete):
             self.lines.say("Compare: ", compare)
 
-    def _failure(self, facts: "Facts") -> None:
+    def _failure(self, facts: Facts) -> None:
         """Annotate each wrong input, or the one failure; of a rejected run its gates say why."""
         ending = facts.ending
         if ending.result is Result.SKIPPED:
@@ -137,26 +155,307 @@ class Log(Report):
     def _detail(self, detail: CleanText | None) -> None:
         """Write the text of others about the failure, if it is longer than its annotation."""
         if detail and not text.says_nothing(detail):
-            lines = text.beyond_title(Untrusted(detail), self._safe.block)
+            lines = text.beyond_title(Untrusted(detail), self.lines.safe.block)
             if lines:
-                self.lines.details(self._safe.line("The full message"), lines)
+                self.lines.details(self.lines.safe.line("The full message"), lines)
 
-    def _delivery(self, facts: "Facts") -> None:
+    def _delivery(self, facts: Facts) -> None:
         """Write the preview, why no further round followed, each gate that rejected the run, and
         whether the artifact is too long for its output.
         """
         preview = facts.link(facts.work.preview_url) if facts.work is not None else None
-        was_shown = self._run is not None and self._run.has_shown_preview
-        if preview is not None and not was_shown:
+        if preview is not None and self._asks is None:  # else the question has shown it
             self.lines.say("Preview: ", preview)
         delivered = facts.delivered
         if delivered.rounds and delivered.rounds[-1].ended is not None:
             self.lines.say("No further round: ", delivered.rounds[-1].ended)
-        rejections = [gate.rejection(self._safe) for gate in delivered.gates if not gate.passed]
+        rejections = [
+            gate.rejection(self.lines.safe) for gate in delivered.gates if not gate.passed
+        ]
         self.lines.annotate_each(Level.ERROR, PROGRAM, rejections, "more finding")
         if delivered.artifact_is_long:
             words: LiteralString = (
                 "The artifact is longer than {} characters: the output is empty, "
                 "and only output-dir has it"
             )
-            self.lines.warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
+            self.lines.warn("Artifact", self.lines.safe.line(words, ARTIFACT_LIMIT))
+
+    def _has_service(self) -> bool:
+        """Whether a service knows the run, which none does in a dry run."""
+        return self._plan is not None and not self._plan.inputs.dry_run
+
+    def _starting(self, starting: u.Starting) -> None:
+        repo = Untrusted(starting.repo_id)
+        if starting.repo is not None:
+            repo = starting.repo.full_name
+        title = text.first_line(self._plan.inputs.prompt) if self._plan is not None else ""
+        if title:
+            self.lines.say("Task: ", Untrusted(title))
+        if starting.repo and starting.repo.hidden:
+            self.lines.line(text.hidden_repo(starting.repo, self.lines.safe))
+        key = Untrusted(starting.key)
+        self.lines.say("Starting a run on ", repo, ", idempotency key ", key)
+
+    def _said(self, said: u.Said) -> None:
+        line = self.lines.safe.line(said.words, *said.values)
+        if said.warns:
+            self.lines.warn(said.warns, line)
+        else:
+            self.lines.line(line)
+
+    def _started(self, started: u.Started) -> None:
+        self._say_started(started)
+        run = started.run
+        if started.agent_ignored:
+            message = "This service does not support agents: the agent input was not used"
+            self.lines.warn("Agent", self.lines.safe.line(message))
+        for name in started.unused_options:
+            words: LiteralString = (
+                "The run does not have {} of run-options: this service may not support it"
+            )
+            self.lines.warn("Options", self.lines.safe.line(words, name))
+        harness = text.behind(", harness: ", run.harness)
+        self.lines.say("Branch: ", *text.branch_words(run), *harness)
+
+    def _say_started(self, started: u.Started) -> None:
+        """Say which run this is, and warn of one that this step was not asked to follow."""
+        run = started.run
+        if started.followed:
+            words: LiteralString = "Following existing run {} ({})"
+            self.lines.line(self.lines.safe.line(words, run.id, run.status))
+            return
+        if started.unexpected:
+            words = f"{_JOINED}. Two steps may share a key: set key-suffix on each"
+        elif started.keys_used_up:
+            words = (
+                "Run {} ({}) has the last key that attempts of this step may use, so nothing was "
+                "started. Start a new pipeline, or set on-rerun: new"
+            )
+        elif started.joined and run.status == "success":
+            words = f"{_JOINED} (a second use in this job needs a key of its own)"
+            self.lines.line(self.lines.safe.line(words, run.id, run.status))
+            return
+        elif started.joined:
+            words = _JOINED
+        else:
+            self.lines.line(self.lines.safe.line("Started run {} ({})", run.id, run.status))
+            return
+        self.lines.warn("Joined run", self.lines.safe.line(words, run.id, run.status))
+
+    def _next_round(self, update: u.NextRound) -> None:
+        """Log the next round, and forget the previous run: times start from zero."""
+        rejected = faults_line(update.faults, self.lines.safe)
+        if update.begins_rerun:
+            runs = count(update.most - 1, "run")
+            self.lines.say("This re-run continues on the branch with up to ", runs, " of its own")
+        self.lines.say("Round ", update.number, " of ", update.most, ": ", rejected)
+        self._write_open_calls()
+        self._at = 0.0
+        self._asks = None
+        self._activity = text.Activity()
+
+    def _status_changed(self, update: u.StatusChanged) -> None:
+        self._asks = None
+        if update.run.is_paused:
+            self._asks = update.asks
+            self._paused(update.asks)
+
+    def _checks_awaited(self, update: u.ChecksAwaited) -> None:
+        done = self.lines.safe.line(
+            "Checks of {}: {} of {} complete", update.commit[:7], update.complete, update.total
+        )
+        waits_for = text.first_of(update.names)
+        if waits_for:
+            self.lines.say(done, ", waiting for ", *waits_for)
+        else:
+            self.lines.line(done)
+
+    def _gate(self, judged: u.GateJudged) -> None:
+        """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
+        not pass.
+        """
+        gate = gate_facts(judged.gate, self.lines.safe)
+        title = self.lines.safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
+        if gate.passed:
+            self.lines.line(title)
+            return
+        lines = [line for item in gate.items for line in self.lines.safe.block(Untrusted(item))]
+        self.lines.group(title, lines)
+
+    def _paused(self, asks: Checkpoint | None) -> None:
+        """Log that the run has paused, and its question."""
+        what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
+        if self._plan is not None and self._plan.inputs.on_pause == "cancel":
+            what = "on-pause cancels it"
+        self.lines.say("The run is paused: ", what)
+        if asks is None:
+            return
+        if asks.summary:
+            self.lines.say("It asks: ", asks.summary)
+        preview = self.lines.safe.url(asks.preview_url)
+        if preview and self._has_service():
+            self.lines.say("Preview: ", preview)
+
+    def _heartbeat(self, beat: u.Heartbeat) -> None:
+        state = self._activity.state(beat.run)
+        if beat.unread_for:
+            self.lines.say(
+                "No usable response from the API for ",
+                duration(beat.unread_for),
+                "; the run's last known state: ",
+                state,
+            )
+            return
+        what: LiteralString = f"Still {state}"
+        if state == text.NOT_STARTED:
+            what = "Not started yet"
+        still = self.lines.safe.sentence(what, " after ", duration(beat.elapsed))
+        if beat.writing:
+            so_far = count(beat.writing, "character")
+            self.lines.say(still, ", writing a message (", so_far, " so far)")
+            return
+        silent = self.lines.safe.sentence(
+            still, ", ", duration(beat.silence), " since the last event"
+        )
+        call = self._activity.call
+        if call:
+            self.lines.say(silent, " (", *call, ")")
+        else:
+            self.lines.line(silent)
+
+    def _install_log(self, update: u.InstallLog) -> None:
+        """Write the last lines of the installation's log, folded."""
+        lines, left_out = self.lines.safe.last_lines(update.log, INSTALL_LOG_LINES)
+        title = self.lines.safe.line("The log of the installation in the sandbox")
+        if left_out:
+            title = self.lines.safe.sentence(title, ", the last ", len(lines), " lines")
+        self.lines.details(title, lines)
+
+    def _cancel_failed(self, failed: u.CancelFailed) -> None:
+        by_hand: list[Part] = []
+        if failed.run and self._plan is not None and self._has_service():
+            server = self._plan.inputs.base_url
+            command = text.command_line(text.CANCEL, failed.run.id, server, self.lines.safe)
+            by_hand = [". To cancel it by hand: ", command]
+        why = text.reason(self.lines.safe, failed.error)
+        code = self.lines.safe.identifier(failed.error.code) or ""
+        message = self.lines.safe.sentence(
+            "The run may still be running. ", why, " (", code, ")", *by_hand
+        )
+        self.lines.warn("Run not cancelled", message)
+
+    def _cancelling(self, update: u.Cancelling) -> None:
+        if update.run is None:
+            self.lines.say("Fetching the run's id to cancel it")
+        else:
+            self.lines.say("Cancelling the run")
+
+    def _arrived(self, update: u.EventsArrived) -> None:
+        self._activity.on(update.additions)
+        self._add(update.additions)
+
+    def _ended(self, update: u.Ended) -> None:
+        self._add(update.additions)
+        self._write_open_calls()
+
+    def _add(self, additions: Iterable[Entry]) -> None:
+        """Write new entries of the timeline. One that cannot be shown must not hide others."""
+        for addition in additions:
+            try:
+                self._write(addition)
+            except Exception:
+                words = "An event cannot be shown here; the events file would have it"
+                self.lines.details(self.lines.safe.line(words))
+
+    def _write_open_calls(self) -> None:
+        """Write the calls whose ends are not expected any more."""
+        unfinished = [call for call, finish in self._finishes.items() if finish is None]
+        for call in unfinished:
+            words = text.tool_call(call, call.start, None)
+            self.lines.details(self._timed(call.at, words), self.lines.below(words))
+        self._finishes.clear()
+
+    def _write(self, addition: Entry) -> None:
+        match addition:
+            case ToolCall():
+                self._tool_call(addition)
+            case AgentText():
+                self._agent_text(addition)
+            case PhaseStarted() | PhaseEnded():
+                self._phase(addition)
+            case Note():
+                self._note(addition)
+            case _:
+                assert_never(addition)
+
+    def _phase(self, entry: PhaseStarted | PhaseEnded) -> None:
+        if isinstance(entry, PhaseEnded):
+            self._write_open_calls()
+        words = text.entry_text(entry, self.lines.safe, links=self._has_service())
+        self.lines.line(self._timed(entry.at, words, mark="●"))
+        details = self.lines.below(words)
+        if len(details) == 1:  # it says whose it is
+            self.lines.details(details[0])
+        elif details:
+            title = self.lines.safe.sentence("Details of ", entry.phase.value)
+            self.lines.details(title, details)
+
+    def _note(self, entry: Note) -> None:
+        words = text.entry_text(entry, self.lines.safe)
+        self.lines.details(self._timed(entry.at, words), self.lines.below(words))
+
+    def _tool_call(self, call: ToolCall) -> None:
+        """Write the line of a call that has ended."""
+        is_start = call.start is not None and call not in self._finishes
+        if is_start:
+            self._finishes[call] = None
+            return
+        written = self._finishes.get(call)
+        if call.finish is None or written is call.finish:
+            return
+        start = call.start if written is None else None
+        self._finishes[call] = call.finish
+        words = text.tool_call(call, start, call.finish)
+        at = call.at if call.ended is None else call.ended
+        self.lines.details(self._timed(at, words), self.lines.below(words))
+
+    def _agent_text(self, message: AgentText) -> None:
+        """Write the agent's words: short ones behind their time, longer ones below it."""
+        said = Untrusted(message.text.text.rstrip())
+        lines = self.lines.block(said)
+        is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
+        if is_short or not self.lines.has_room_for(lines):
+            self.lines.details(self._timed(message.at, text.EntryText("agent", [said])))
+            return
+        for line in (self._timed(message.at, text.EntryText("agent:", [])), *lines):
+            self.lines.line(line)
+
+    def _timed(self, at: float, words: text.EntryText, *, mark: LiteralString = " ") -> SafeText:
+        """Return the line for an entry of the timeline."""
+        self._at = max(self._at, at)
+        if words.is_bad:
+            mark = "✘"
+        return self.lines.safe.sentence("[", clock(self._at), "] ", mark, " ", *words.parts())
+
+
+_WRITERS: Final[dict[type, Callable[[Log, Any], None]]] = {
+    u.Said: Log._said,
+    Waiting: lambda log, wait: log.lines.wait(wait),
+    u.Starting: Log._starting,
+    u.Started: Log._started,
+    u.NextRound: Log._next_round,
+    u.StatusChanged: Log._status_changed,
+    u.EventsArrived: Log._arrived,
+    u.Trouble: lambda log, it: log.lines.say(
+        "Trouble reaching the API: ", text.reason(log.lines.safe, it.error)
+    ),
+    u.Recovered: lambda log, it: log.lines.say("The API responds again after ", duration(it.after)),
+    u.Heartbeat: Log._heartbeat,
+    u.ChecksAwaited: Log._checks_awaited,
+    u.GateJudged: Log._gate,
+    u.Ended: Log._ended,
+    u.InstallLog: Log._install_log,
+    u.Cancelling: Log._cancelling,
+    u.CancelFailed: Log._cancel_failed,
+}
+"""By the type of an update: what writes it."""

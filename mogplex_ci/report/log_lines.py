@@ -4,7 +4,6 @@ They are limited: CI systems cut a long log, and show a limited number of annota
 continues without details, which are the events of a run except its phases, and all folded groups.
 """
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
@@ -26,13 +25,15 @@ _LEVELS: Final[dict[str, Collection[Level]]] = {
 """By value of the input ``annotations``: the levels that it allows."""
 
 
-class LogLines(ABC):
-    """Lines of a log. A subclass writes them."""
+class LogLines:
+    """Lines of the job log, which a CI system shows as they come."""
 
-    def __init__(self, sanitizer: Sanitizer, limit: int) -> None:
-        """``limit`` is the size of the log from which on it gets no details."""
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        self.platform = platform
         self.safe = sanitizer
-        self._limit = limit
+        self.wanted = "all"
+        """The input ``annotations``: those that are not wanted are lines."""
+        self._annotated: Counter[Level] = Counter()
         self._read_only = 0
         """Characters that were read, and are not shown."""
         self._is_full = False
@@ -40,26 +41,27 @@ class LogLines(ABC):
         self._why_waiting: SafeText | None = None
         """The reason that the last line about a wait gave."""
 
-    @property
-    @abstractmethod
-    def _size(self) -> int:
-        """Bytes written so far; see ``size_in_log``."""
-
-    @abstractmethod
     def line(self, text: SafeText) -> None:
         """Write a finished line."""
+        self.platform.line(text)
 
-    @abstractmethod
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Write ``lines`` folded under ``title``."""
+        self.platform.fold(title, lines)
 
-    @abstractmethod
     def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
-        """Annotate the step."""
+        """Annotate the step. Too much, or not wanted, it is a line of the log."""
+        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line(title), message)
+        elif title == PROGRAM:
+            self.say(level.value.capitalize(), ": ", message)
+        else:
+            self.say(level.value.capitalize(), ": ", title, ": ", message)
 
-    @abstractmethod
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link beside the job, where that is possible."""
+        self.platform.link(label, url)
 
     def say(self, *parts: Part) -> None:
         """Write one line."""
@@ -84,7 +86,7 @@ class LogLines(ABC):
 
     def is_last_annotation(self, level: Level) -> bool:
         """Whether one more annotation of ``level`` is shown, and none after it."""
-        return False
+        return level in _LEVELS[self.wanted] and self._annotated[level] == ANNOTATIONS_LIMIT - 1
 
     def wait(self, wait: Waiting) -> None:
         """Log how long a request waits, and why if the reason has changed."""
@@ -140,7 +142,7 @@ class LogLines(ABC):
 
     @property
     def _has_room(self) -> bool:
-        return not self._is_full and self._size + self._read_only < self._limit
+        return not self._is_full and self.platform.log_size + self._read_only < DETAILS_END
 
     def has_room_for(self, lines: Sequence[SafeText]) -> bool:
         """Whether the log is short enough for more details. Once it is not, it takes none at all,
@@ -148,57 +150,10 @@ class LogLines(ABC):
         """
         if self._is_full:
             return False
-        end = self._size + self._read_only + size_in_log(*lines)
-        if end >= self._limit:
+        end = self.platform.log_size + self._read_only + size_in_log(*lines)
+        if end >= DETAILS_END:
             self._is_full = True
             self.say(
                 "The log is long and continues without details; the events file and the report can contain them"
             )
         return not self._is_full
-
-
-class JobLogLines(LogLines):
-    """Lines of the job log, which a CI system shows as they come."""
-
-    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
-        super().__init__(sanitizer, DETAILS_END)
-        self.platform = platform
-        self.wanted = "all"
-        """The input ``annotations``: those that are not wanted are lines."""
-        self._annotated: Counter[Level] = Counter()
-
-    @property
-    def _size(self) -> int:
-        return self.platform.log_size
-
-    def line(self, text: SafeText) -> None:
-        """See ``LogLines``."""
-        self.platform.line(text)
-
-    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
-        """See ``LogLines``."""
-        self.platform.fold(title, lines)
-
-    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
-        """Annotate. Too much, or not wanted, it is a line of the log."""
-        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
-            self._annotated[level] += 1
-            self.platform.annotate(level, self.safe.line(title), message)
-        else:
-            self.say(*_titled(level, title), message)
-
-    def is_last_annotation(self, level: Level) -> bool:
-        """See ``LogLines``."""
-        return level in _LEVELS[self.wanted] and self._annotated[level] == ANNOTATIONS_LIMIT - 1
-
-    def link(self, label: SafeText, url: SafeText) -> None:
-        """See ``LogLines``."""
-        self.platform.link(label, url)
-
-
-def _titled(level: Level, title: LiteralString) -> list[Part]:
-    """Return how a line begins that stands in place of an annotation."""
-    kind = level.value.capitalize()
-    if title == PROGRAM:
-        return [kind, ": "]
-    return [kind, ": ", title, ": "]

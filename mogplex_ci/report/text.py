@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, assert_never
 
 from mogplex_ci.errors import MogplexError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
-from mogplex_ci.platforms.base import image_of
+from mogplex_ci.platforms.base import Platform, image_of
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.result import Ending
 from mogplex_ci.run.timeline import (
@@ -158,6 +159,16 @@ def last_line(words: Untrusted | None) -> str:
         return ""
     lines = reversed(words.text.splitlines())
     return next((line.strip() for line in lines if re.search(r"\w", line)), "")
+
+
+def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    """Return the recording that a dry run plays; None for a real run."""
+    if not inputs.dry_run:
+        return None
+    if isinstance(inputs.played, Path):
+        name = inputs.played.relative_to(platform.workspace.resolve()).as_posix()
+        return safe.line("file {}", Untrusted(name))
+    return safe.line('recording "{}"', inputs.played)
 
 
 def hidden_repo(repo: Repo, safe: Sanitizer) -> SafeText:

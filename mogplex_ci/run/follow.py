@@ -18,7 +18,7 @@ from mogplex_ci.run import updates
 from mogplex_ci.run.feed import FIRST_KINDS, Feed
 from mogplex_ci.run.news import Polling, Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
-from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.timeline import Entry, Timeline, ToolCall
 from mogplex_ci.sanitize import Value
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -376,8 +376,6 @@ class Follower:
             self._miss_message()
         now = self._service.now
         self._event_at = self._changed_at = now
-        if any(event.kind is not EventKind.TEXT_DELTA for event in arrived):
-            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
         self._report(arrived)
@@ -403,6 +401,8 @@ class Follower:
                 for event in some
                 for addition in self.timeline.add(_timed(event, self.run))
             )
+            if any(map(_has_line, additions)):
+                self._heartbeat_at = self._service.now + updates.HEARTBEAT_SECONDS
             self._service.say(
                 updates.EventsArrived(
                     self.run, some, additions, self._service.elapsed, self._is_after_gap
@@ -422,7 +422,8 @@ class Follower:
             return
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._changed_at = self._service.now
-        self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
+        if self.run.is_paused:  # any other status has no line in the log
+            self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
         self._service.say(updates.StatusChanged(self.run, asks))
         self._name_status()
 
@@ -462,6 +463,11 @@ class Follower:
         if seconds is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             self._service.say(updates.Recovered(seconds))
+
+
+def _has_line(entry: Entry) -> bool:
+    """Whether the log gets a line for an entry: a tool call has one when it ends."""
+    return not isinstance(entry, ToolCall) or entry.finish is not None
 
 
 def _timed(event: Event, run: Run) -> Event:

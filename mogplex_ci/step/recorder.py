@@ -26,7 +26,7 @@ from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import outputs_of
 from mogplex_ci.report.page import HtmlReport
 from mogplex_ci.report.summary import Summary
-from mogplex_ci.report.traces import Traces, fault_of, reason_for_no_trace
+from mogplex_ci.report.traces import is_wanted, send
 from mogplex_ci.run.endings import detached, without_outputs
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, RunDetails, RunResult
@@ -36,14 +36,13 @@ from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.planning import run_name
 from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
 
 _COLLECTORS: Final = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 )
-"""Variables of OpenTelemetry with the collector's address; the first one that is set counts."""
+"""Variables of OpenTelemetry with the collector's address: without one nothing is loaded."""
 
 
 class Recorder:
@@ -77,8 +76,8 @@ class Recorder:
         self._reports: list[Report] = [self.log]
         if has_summary:
             self._reports.append(Summary(platform, sanitizer))
-        self._traces: Report | None = None
-        """Among the reports, if a trace is sent."""
+        self._stop_of_trace: Stop | None = None
+        """None if no trace is sent."""
         self._ended: Facts | None = None
         """None before the run has ended."""
 
@@ -122,24 +121,10 @@ class Recorder:
         """Send a trace when the step has ended, if the environment names a collector. A dry run
         sends nothing.
         """
-        env = self._platform.env
-        variable = next((name for name in _COLLECTORS if env.get(name)), None)
-        is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-        if variable is None or is_disabled or self._platform.is_dry_run:
+        if self._platform.is_dry_run or not any(map(self._platform.env.get, _COLLECTORS)):
             return
-        reason = reason_for_no_trace(env)
-        fault = fault_of(env)
-        if reason is not None:
-            self.log.lines.say("No trace is sent: ", reason)
-        elif fault is not None:
-            self.warn("Traces", fault, variable)
-        else:
-            host = Untrusted(host_of(env[variable]))
-            template: LiteralString = "A trace of this step goes to {} ({})"
-            self.log.lines.line(self.safe.line(template, host, variable))
-            matrix = self._inputs.matrix_job.parts if self._inputs is not None else ()
-            self._traces = Traces(self._platform, matrix, self.log.lines, stop)
-            self._reports.append(self._traces)
+        if is_wanted(self.log.lines):
+            self._stop_of_trace = stop
 
     def begin_run(self, plan: Plan) -> None:
         """Record this run from now on.
@@ -161,12 +146,7 @@ class Recorder:
         warn = partial(self.log.lines.warn, "Comment")
         task = text.first_line(self._inputs.prompt if self._inputs is not None else "")
         title = self.safe.clean(task, limit=text.TITLE_LIMIT)
-        report = CommentReport(comment, self.safe, self._platform, stop, warn, title)
-        place = len(self._reports)
-        if self._traces in self._reports:
-            # A stopped step sends its trace in the seconds that the comment leaves.
-            place = self._reports.index(self._traces)
-        self._reports.insert(place, report)
+        self._reports.append(CommentReport(comment, self.safe, self._platform, stop, warn, title))
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
@@ -222,6 +202,10 @@ class Recorder:
             ending, facts = self._with_outputs(RunResult(ending))
         ended = facts
         self._each_report(lambda report: report.end(ended))
+        if self._stop_of_trace is not None:
+            matrix = self._inputs.matrix_job.parts if self._inputs is not None else ()
+            trace = partial(send, ended, matrix, self.log.lines, self._stop_of_trace)
+            self._guarded(trace, "the trace")
         self._guarded(self._platform.close, "the reports for the CI system")
         return ending
 

@@ -21,9 +21,8 @@ from mogplex_ci.errors import UnreachableError
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.problems import Problem
-from mogplex_ci.report.log_lines import JobLogLines
+from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import OUTPUT_NAMES
-from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
@@ -31,7 +30,6 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.e2e.golden import GOLDEN, check_golden, normalized
 from tests.faults.world import World
-from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import (
     PULL_REQUEST,
     RUN_ID,
@@ -43,6 +41,7 @@ from tests.unit.report.events import (
     delivery,
     delta,
     event,
+    planned,
     result,
     run,
     starting,
@@ -369,8 +368,8 @@ def test_bare_tool_calls_are_shown_as_they_happen() -> None:
     """
     world, lines = World.serve(BARE_CALLS), list[str]()
     stream = io.StringIO()
-    job_log = JobLogLines(Plain(PLAIN, {}, stream), Sanitizer())
-    log = RunLog(job_log, typed_inputs(dry_run=True, prompt=""))
+    log = Log(Plain(PLAIN, {}, stream), Sanitizer())
+    log.begin_run(planned(dry_run=True, prompt=""))
 
     def write(update: u.Update) -> None:
         log.on(update)

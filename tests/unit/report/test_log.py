@@ -18,7 +18,7 @@ from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.job_log import size_in_log
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.log_lines import JobLogLines
+from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
@@ -445,7 +445,7 @@ def test_diagnostics_stop_before_they_drown_the_result() -> None:
 
 def test_a_line_about_a_wait_gives_the_reason_when_it_changes() -> None:
     stream = io.StringIO()
-    lines = JobLogLines(Plain(PLAIN, {}, stream), Sanitizer())
+    lines = LogLines(Plain(PLAIN, {}, stream), Sanitizer())
     refused, cut = (UnreachableError(cause) for cause in ("it refuses", "it was cut"))
     for error in (refused, refused, cut, cut, refused):
         lines.wait(Waiting(error, 3.0))

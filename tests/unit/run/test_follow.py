@@ -143,7 +143,6 @@ def test_silence_is_broken_every_half_minute(each_world: World, scenario: str) -
     assert len(beats) >= 5
     assert played.routes.count("events") <= 600 / 45 + 5
     assert max(later - earlier for earlier, later in pairwise(spoken)) <= 30.0 + 1e-6
-    assert all(beat.silence >= 30.0 - 1e-6 for beat in beats)
 
 
 @pytest.mark.parametrize(("seconds", "result"), [(9.9, "success"), (10.1, "error")])
