@@ -80,15 +80,11 @@ _NOT_FOUND = _Answer(404, {"message": "Not Found"}, {})
 
 
 class GitHub(Repository):
-    """A GitHub that serves one repository, ``acme/web``, whose stories a test tells, and others
-    beside it.
-    """
+    """A GitHub that serves one repository, ``acme/web``, whose stories a test tells."""
 
     def __init__(self, base_path: str = "", clock: Callable[[], datetime] | None = None) -> None:
         super().__init__(clock=clock)
         self.base_path = base_path
-        self.others: dict[str, Repository] = {}
-        """By name in lower case."""
         self.missing_permissions: set[str] = set()
         """Such as ``checks: read``: calls that need one are refused."""
         self.faults: list[Fault] = []
@@ -112,11 +108,6 @@ class GitHub(Repository):
     def url(self) -> str:
         """The value of ``GITHUB_API_URL``."""
         return f"http://127.0.0.1:{self._server.server_port}{self.base_path}"
-
-    def add_repository(self, name: str) -> Repository:
-        """Add a repository to those that the token sees."""
-        self.others[name.lower()] = Repository(name, self.clock)
-        return self.others[name.lower()]
 
     def lacks(self, *permissions: str) -> None:
         """Take permissions such as ``checks: read`` from the token."""
@@ -143,26 +134,25 @@ class GitHub(Repository):
         """Return the right answer to a request of somebody with the token."""
         match path.removeprefix(self.base_path).split("/"):
             case ["", "repos", owner, name, *parts]:
-                full_name = f"{owner}/{name}".lower()
-                repository = self if full_name == self.name else self.others.get(full_name)
+                is_known = f"{owner}/{name}".lower() == self.name
             case _:
                 return _NOT_FOUND
-        if repository is None:
+        if not is_known:
             return _NOT_FOUND
-        repository.catch_up()
-        if refusal := self._refusal(parts, repository):
+        self.catch_up()
+        if refusal := self._refusal(parts):
             return refusal
         if body is not None:
-            data = repository.write(parts, body)
+            data = self.write(parts, body)
             return _Answer(201 if method == "POST" else 200, data, {}) if data else _NOT_FOUND
-        data = repository.answer(parts, query)
+        data = self.answer(parts, query)
         if data is None:
             return _NOT_FOUND
         return self._page(data, query)
 
-    def _refusal(self, parts: list[str], repository: Repository) -> _Answer | None:
+    def _refusal(self, parts: list[str]) -> _Answer | None:
         """Return why the token may not do this, if it may not."""
-        if parts[:1] == ["rules"] and not repository.has_rules:
+        if parts[:1] == ["rules"] and not self.has_rules:
             upgrade = "Upgrade to GitHub Pro or make this repository public to enable this feature."
             return _Answer(403, {"message": upgrade}, {"X-RateLimit-Remaining": "4000"})
         first = parts[-1] if parts[:1] == ["commits"] and len(parts) == 3 else "".join(parts[:1])
