@@ -38,7 +38,6 @@ RULES_SECONDS: Final = 20.0
 """How long GitHub is asked which checks the base requires, if ``checks`` names some anyway."""
 _RED: Final = ("failure", "timed_out")
 """Conclusions that say that the checked code is at fault."""
-_WORKFLOWS: Final = ".github/workflows/"
 _RAISE_TIMEOUT: Final = "Raise timeout."
 _WHY_MISSING: Final = (
     "Usual causes: a path filter, [skip ci] in the commit's message, a conflict with the base, or a "
@@ -61,23 +60,7 @@ def judge_checks(case: Case) -> Verdict:
             code="CHECKS_MISSING",
             is_for_people=True,
         )
-    finding = _watch(case, commit, wanted)
-    if finding.passed:
-        _warn_of_workflows(case)
-    return finding
-
-
-def _warn_of_workflows(case: Case) -> None:
-    """Warn of a run that decides its own checks."""
-    try:
-        files = case.changes.files
-    except GitHubError:
-        return
-    if any(file.path.text.startswith(_WORKFLOWS) for file in files):
-        said: LiteralString = "The branch changes .github/workflows/, so it decides its own checks"
-        if case.inputs.protected_paths is None:
-            said += "; protected-paths can prevent that"
-        case.warn("Checks", said)
+    return _watch(case, commit, wanted)
 
 
 def _wanted_checks(case: Case) -> WantedChecks:

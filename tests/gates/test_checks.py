@@ -173,21 +173,6 @@ def test_a_job_that_is_left_out_and_waits_for_a_person_holds_nothing_up(story: S
     assert outcome(result) == PASSED
 
 
-def test_a_run_that_changes_workflows_is_warned_of(story: Story) -> None:
-    work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
-    assert outcome(checked(story, work)) == PASSED
-    (warning,) = said(story.said)
-    assert "protected-paths" in warning
-
-
-def test_a_warning_does_not_advise_the_input_that_has_rejected_the_run(story: Story) -> None:
-    work = Work({".github/workflows/ci.yml": "on: push"}, checks=GREEN)
-    checked(story, work, protected_paths=".github/", repair="1")
-    assert set(said(story.said)) == {
-        "Checks: The branch changes .github/workflows/, so it decides its own checks"
-    }
-
-
 # Nothing is named
 
 
