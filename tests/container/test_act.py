@@ -62,6 +62,7 @@ def test_each_job_of_a_matrix_has_its_own_run(
     assert [run.status for run in emulator.runs] == ["success", "success"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("emulator", ["slow"], indirect=True)
 def test_post_cancels_what_a_killed_container_left_running(
     image: str, emulator: Emulator, tmp_path: Path

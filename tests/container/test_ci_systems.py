@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.container.images import docker
+from tests.ci_environments import environment
+from tests.container.images import ROOT, docker
 from tests.documents import claim
 from tests.npm import node_modules
 from tests.slow import mostly_slow
@@ -25,6 +26,7 @@ from tests.waits import wait_until
 pytestmark = pytest.mark.container
 
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
+MAIN = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["entrypoint"]
 PROMPT = "Fix the build"
 STEP = f"mogplex-ci --dry-run no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"
 """A short run: what a container costs is not measured here."""
@@ -91,7 +93,7 @@ def processes(container: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("system", mostly_slow(PLAYED, every=4))
+@pytest.mark.parametrize("system", mostly_slow(PLAYED, every=len(PLAYED)))
 def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: str) -> None:
     command, options = PLAYED[system]
     (tmp_path / "script.sh").write_text(f"#!/bin/sh\n{STEP}\n")
@@ -119,6 +121,7 @@ def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
         assert PROMPT in docker("exec", container, "sh", "-c", script)
 
 
+@pytest.mark.slow
 def test_bitbucket(image: str, tmp_path: Path) -> None:
     """Bitbucket's `bash` takes the entry point's place and runs the lines of script and
     after-script, one by one.
@@ -241,6 +244,38 @@ def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     assert PROMPT in log
 
 
+@pytest.mark.slow
+def test_kubernetes_hooks_of_githubs_runner(image: str, tmp_path: Path) -> None:
+    """actions/runner-container-hooks, packages/k8s: `tail` holds the pod. Files go in and out as
+    tar streams, are listed with `find` and `stat`, and a script, which is executed, starts the
+    path that action.yml names.
+    """
+    options = ["--entrypoint=tail", "--volume=/__w", "--volume=/github", "--workdir=/__w"]
+    (tmp_path / "event.json").write_text("{}")
+    packed = subprocess.run(
+        ["tar", "cf", "-", "-C", tmp_path, "."], capture_output=True, check=True
+    )
+    unpack = (
+        "tar xf - --no-same-owner -C /__w && find /__w -type f -exec chmod u+rw {} \\; && "
+        "find /__w -type f -exec stat -c '%s %n' {} \\;"
+    )
+    variables = environment("github", Path("/github")) | {
+        "GITHUB_OUTPUT": "/__w/output",
+        "GITHUB_WORKSPACE": "/__w",
+        "INPUT_PROMPT": PROMPT,
+        "INPUT_DRY-RUN": "no-change",
+    }
+    step = shlex.join(["env", *(f"{name}={value}" for name, value in variables.items()), MAIN])
+    with job_container(image, "-f", "/dev/null", options=options) as container:
+        command = ["docker", "exec", "--interactive", container, "sh", "-c", unpack]
+        listed = subprocess.run(command, input=packed.stdout, capture_output=True, check=True)
+        assert b"2 /__w/event.json" in listed.stdout
+        assert PROMPT in docker("exec", container, "sh", "-l", "-c", f"touch output && exec {step}")
+        docker("exec", container, "tar", "cf", "/dev/null", "-C", "/__w", "output")
+        assert "result" in docker("exec", container, "cat", "/__w/output")
+
+
+@pytest.mark.slow
 def test_github_container_job(image: str, tmp_path: Path) -> None:
     """actions/runner, ContainerOperationProvider.cs: `tail` holds the container; its node runs
     JavaScript actions.

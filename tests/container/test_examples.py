@@ -20,7 +20,7 @@ from tests.documents import as_workflow, claim
 from tests.emulator import Emulator
 from tests.github import NOTHING, GitHub, Look, Work, check
 from tests.program import executable
-from tests.slow import slow
+from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.container
 
@@ -252,6 +252,7 @@ OWN_PROMPT = CALLER.format(
     inputs="{name: tests, prompt: Run the tests., checks: test}",
 )
 STARTED = {
+    "a label": LABELED,
     "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Update the dependencies"]),
     "a failing build": Started(
         *(FAILED_BUILD, "pull_request", pushed(PERSON)),
@@ -259,10 +260,7 @@ STARTED = {
         answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch",
         job_fails=True,
     ),
-    "a label": LABELED,
     "a member's comment": COMMENTED,
-}
-SELDOM_STARTED = {
     "nightly, the caller's prompt": Started(OWN_PROMPT, "schedule", {}, ["Run the tests."]),
     "the caller's label": Started(
         CHOSEN_LABEL, "issues", labeled("robot", PERSON), comment=LABELED.comment
@@ -303,11 +301,11 @@ SELDOM_STARTED = {
 }
 
 
-@pytest.mark.parametrize("name", [*STARTED, *slow(SELDOM_STARTED)])
+@pytest.mark.parametrize("name", mostly_slow(STARTED, every=len(STARTED)))
 def test_an_event_starts_one_run_and_is_answered(
     image: str, tmp_path: Path, api: GitHub, name: str
 ) -> None:
-    case = (STARTED | SELDOM_STARTED)[name]
+    case = STARTED[name]
     api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
         is_fork = "--env=IS_FORK=false"
@@ -439,22 +437,12 @@ def test_who_asked_is_answered_in_every_ending(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "event", "payload"),
-    [
-        ("merge", "workflow_dispatch", {"inputs": {"task": "Fix it"}}),
-    ],
-)
-def test_a_rehearsal_does_nothing_outside(
-    image: str, tmp_path: Path, api: GitHub, name: str, event: str, payload: dict[str, object]
-) -> None:
+def test_a_rehearsal_does_nothing_outside(image: str, tmp_path: Path, api: GitHub) -> None:
     key = "          api-key: ${{ secrets.MOGPLEX_API_KEY }}\n"
-    workflow = EXAMPLES[name]
+    workflow = EXAMPLES["merge"].replace(key, f"{key}          dry-run: true\n")
+    task = {"inputs": {"task": "Fix it"}}
     with Emulator("success", speed=20) as emulator:
-        dry = f"{key}          dry-run: true\n"
-        done = run_example(
-            image, tmp_path, workflow.replace(key, dry), emulator, event, payload, api=api
-        )
+        done = run_example(image, tmp_path, workflow, emulator, payload=task, api=api)
         assert emulator.requests == []
     assert not any(line.startswith("gh: ") for line in done.lines()), done.log
     assert "pull/" not in "".join(line for line in done.lines() if line.startswith("acme/web "))
@@ -483,33 +471,21 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
     assert REVIEW in done.lines()
 
 
-@pytest.mark.parametrize(
-    ("name", "inputs", "runs"),
-    [
-        *slow([("monorepo", {}, [("acme/web", "packages/api"), ("acme/web", "packages/web")])]),
-    ],
-)
-def test_each_repository_or_folder_has_its_own_run(
-    image: str,
-    tmp_path: Path,
-    name: str,
-    inputs: dict[str, str],
-    runs: list[tuple[str, str | None]],
-) -> None:
+@pytest.mark.slow
+def test_each_folder_has_its_own_run(image: str, tmp_path: Path) -> None:
     has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
-    payload = {"inputs": {"prompt": "Tidy up", **inputs}}
+    payload = {"inputs": {"prompt": "Tidy up"}}
     with Emulator("success", speed=10) as emulator:
         done = run_example(
-            image, tmp_path, EXAMPLES[name], emulator, "workflow_dispatch", payload, has_jq
+            image, tmp_path, EXAMPLES["monorepo"], emulator, "workflow_dispatch", payload, has_jq
         )
-        started = [(run.repo.full_name, run.request.root_directory) for run in emulator.runs]
         assert {(run.prompt, run.status) for run in emulator.runs} == {("Tidy up", "success")}
+        folders = sorted(str(run.request.root_directory) for run in emulator.runs)
     assert done.exit_code == 0, done.log
-    assert sorted(started) == runs
+    assert folders == ["packages/api", "packages/web"]
 
 
 TOLD: dict[str, tuple[str, str, list[str]]] = {
-    "report": (EXAMPLES["report"], "failed", [f"mogplex/{name}" for name in KEPT]),
     "outputs": (
         EXAMPLES["outputs"],
         "success",
@@ -519,8 +495,7 @@ TOLD: dict[str, tuple[str, str, list[str]]] = {
             rf"{REVIEW} \(branch mogplex/.*",
         ],
     ),
-}
-SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {
+    "report": (EXAMPLES["report"], "failed", [f"mogplex/{name}" for name in KEPT]),
     "answer": (EXAMPLES["artifact"], ANSWERS, ["The next version is 1.4.0, breaking false"]),
     "start and wait": (
         EXAMPLES["start-and-wait"],
@@ -534,9 +509,9 @@ print.
 """
 
 
-@pytest.mark.parametrize("name", [*TOLD, *slow(SELDOM_TOLD)])
+@pytest.mark.parametrize("name", mostly_slow(TOLD, every=len(TOLD)))
 def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path, name: str) -> None:
-    workflow, scenario, told = (TOLD | SELDOM_TOLD)[name]
+    workflow, scenario, told = TOLD[name]
     (tmp_path / "scenario.yaml").write_text(scenario)
     event = "push" if "on: push" in workflow else "workflow_dispatch"
     with Emulator(

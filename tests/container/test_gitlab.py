@@ -12,7 +12,7 @@ from tests.documents import claim
 from tests.emulator import Emulator
 from tests.gitlab import Project
 
-pytestmark = [pytest.mark.container, pytest.mark.node]
+pytestmark = [pytest.mark.container, pytest.mark.node, pytest.mark.slow]
 DOWNSTREAM = claim("examples/gitlab/downstream.gitlab-ci.yml").code
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
 

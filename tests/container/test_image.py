@@ -37,6 +37,7 @@ def commands_of(image: str) -> set[str]:
     return set(listing.split())
 
 
+@pytest.mark.slow
 def test_a_code_change_pulls_the_program_alone(image: str, tmp_path: Path) -> None:
     """The program is the last layer, and its compressed size is what a pull transfers."""
     docker("save", "--output", str(tmp_path / "image.tar"), image)

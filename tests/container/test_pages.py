@@ -86,6 +86,7 @@ def test_a_workflow_runs_as_it_stands(
     assert {run.status for run in emulator.runs} == {"success"}
 
 
+@pytest.mark.slow
 def test_the_job_in_a_container_runs_as_it_stands(
     image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -96,7 +97,7 @@ def test_the_job_in_a_container_runs_as_it_stands(
     assert "Please review https://github.com/acme/web/pull/42" in done.lines()
 
 
-@pytest.mark.parametrize("block", mostly_slow(COMMANDS, every=3), ids=str)
+@pytest.mark.parametrize("block", mostly_slow(COMMANDS, every=len(COMMANDS)), ids=str)
 def test_a_command_runs_as_it_stands(
     image: str, emulator: Emulator, tmp_path: Path, block: Block
 ) -> None:

@@ -14,6 +14,7 @@ from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
 from tests.emulator import Emulator
 from tests.program import GitHubStep
+from tests.slow import slow
 from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
@@ -89,7 +90,7 @@ def step(image: str, emulator: Emulator, tmp_path: Path) -> Step:
 
 
 @pytest.mark.parametrize(
-    ("signal", "exit_code"), [("INT", "130"), ("QUIT", "131"), ("TERM", "143")]
+    ("signal", "exit_code"), [("TERM", "143"), *slow([("INT", "130"), ("QUIT", "131")])]
 )
 def test_a_signal_cancels_the_run(
     step: Step, emulator: Emulator, signal: str, exit_code: str

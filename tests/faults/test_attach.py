@@ -14,7 +14,6 @@ from mogplex_ci.run.updates import (
 )
 from tests.faults.world import Case, World, ids
 from tests.said import said
-from tests.slow import slow
 
 
 @pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
@@ -123,7 +122,8 @@ def own_branch(world: World) -> Case:
     return world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
 
 
-@pytest.mark.parametrize("route", ["sandbox-logs", *slow(["sandboxes"])])
+@pytest.mark.slow  # the ten seconds are real ones
+@pytest.mark.parametrize("route", ["sandbox-logs", "sandboxes"])
 def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: str) -> None:
     normal = own_branch(world).play()
     case = own_branch(world)

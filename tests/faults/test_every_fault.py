@@ -19,7 +19,6 @@ from tests.faults.kinds import (
     PASSING,
     PROXIES,
     REFUSED,
-    STREAM_FAULTS,
     UNAUTHORIZED,
     Kind,
 )
@@ -111,14 +110,6 @@ def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World
     assert 118.0 <= played.seconds <= 120.0
 
 
-def test_a_web_page_after_a_refusal_of_the_api_is_waited_out(world: World) -> None:
-    case = world.new_case()
-    refusal = {"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}}
-    case.inject("repos", status=503, body=refusal)
-    case.inject("repos", skip=1, times=3, status=200, body="<html>")
-    check_success(case, case.play(timeout=900.0))
-
-
 @table(7, kind=PAST_PROXIES)
 def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Kind) -> None:
     """Anything else that is not the API ends it after two minutes."""
@@ -173,18 +164,6 @@ def test_a_run_that_cannot_be_read_to_the_deadline_is_a_timeout(
     assert (len(case.runs), played.end.details.left_behind) == (1, False)
 
 
-@table(13, api=APIS, position=[0, 1], kind=PASSES)
-def test_a_timeout_can_still_cancel(
-    worlds: dict[str, World], api: str, position: int, kind: Kind
-) -> None:
-    case = worlds[api].new_case("slow")
-    break_following(case, kind, skip=position)
-    played = case.play(timeout=100.0, on_timeout="cancel")
-    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
-    assert [run.status for run in case.runs] == ["cancelled"]
-    assert played.end.details.cancelled_by_step
-
-
 @table(
     11,
     api=APIS,
@@ -209,57 +188,6 @@ def test_a_cancellation_is_tried_again(
     worlds[api].emulator.clear_faults()
     case.post(played)
     assert [run.status for run in case.runs] == ["cancelled"]
-
-
-@table(route=["repos", "start"], lasts=["4s", "30s"], kind=[[kind] for kind in UNAUTHORIZED])
-def test_a_token_that_is_not_known_is_tried_for_ten_seconds(
-    world: World, route: str, lasts: str, kind: Kind
-) -> None:
-    """The repositories are asked for first: once they were listed, the token is tried for fifteen
-    minutes.
-    """
-    case = world.new_case()
-    case.inject(route, lasts=lasts, **kind.fields)
-    played = case.play()
-    if lasts == "4s" or route == "start":
-        check_success(case, played)
-    else:
-        assert (played.result, played.code) == ("error", 64)
-        assert 9.0 <= played.seconds <= 11.0
-        assert (case.runs, played.end.details.left_behind) == ([], False)
-
-
-@table(
-    3,
-    api=APIS,
-    position=[0, 3, 6],
-    kind=[[kind] for kind in UNAUTHORIZED],
-    lasts=["50s", "14m"],
-)
-def test_a_database_that_is_away_for_minutes_changes_nothing(
-    worlds: dict[str, World], api: str, position: int, kind: Kind, lasts: str
-) -> None:
-    """The stream closes, and every call is answered with 401."""
-    case = worlds[api].new_case("steady")
-    case.inject("stream", events=position, close=0)
-    # Repository, start and stream are asked for first.
-    case.inject("any", skip=3 + position, lasts=lasts, **kind.fields)
-    check_success(case, case.play(timeout=1800.0))
-
-
-@table(3, api=APIS, kind=[[kind] for kind in UNAUTHORIZED])
-def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(
-    worlds: dict[str, World], api: str, kind: Kind
-) -> None:
-    case = worlds[api].new_case("slow")
-    break_following(case, kind, skip=1)
-    played = case.play(timeout=1800.0)
-    assert (played.result, played.code) == ("error", 64)
-    assert 900.0 <= played.seconds <= 1030.0
-    assert played.end.details.left_behind
-    case.inject("cancel", lasts="60s", **kind.fields)
-    case.post(played)
-    assert case.live == []
 
 
 @table(api=APIS, scenario=["ignores-cancel-twice", "ignores-cancel"], how=[SIGNAL, TIMEOUT])
@@ -346,18 +274,3 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(
     assert (played.result, played.code) == ("success", 0)
     assert played.end.details.run is not None
     assert played.shown == ids(case.run)[: len(played.shown)] != []
-
-
-@table(13, kind=[*([kind] for kind in STREAM_FAULTS), *PASSES], interval=[1.5, 300.0])
-def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(
-    world: World, kind: Kind, interval: float
-) -> None:
-    """Between two polls, or at the end."""
-    case = world.new_case("flood", poll_interval=interval)
-    case.inject("stream", times=2, status=502)
-    case.inject("resume", **kind.fields)
-    played = case.play()
-    if kind.fields.get("replay"):
-        assert (played.result, len(said(played.updates, "Events missing"))) == ("success", 1)
-    else:
-        check_success(case, played)

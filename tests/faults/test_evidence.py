@@ -117,11 +117,3 @@ def test_of_many_failed_checks_all_are_named_and_ten_are_explained(
         "a 01",
     ]
     assert len(told(step)) <= REPORT_LIMIT
-
-
-def test_a_prompt_without_room_for_the_report_has_no_next_round(world: World, api: GitHub) -> None:
-    long_prompt = "scenario: brief\n".ljust(99_800, "x")
-    step = Step(world, api, rounds(red(), GREEN), prompt=long_prompt)
-    result = step.play()
-    assert outcome(result) == ("rejected", "CHECKS_FAILED", 1)
-    assert result.details.rounds[0].ended == "the prompt leaves no room for the report"

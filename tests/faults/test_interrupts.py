@@ -86,9 +86,8 @@ def statuses(emulator: Emulator) -> list[str]:
     ("number", "route", "fault", "runs"),
     [
         (signal.SIGHUP, "repos", {"delay": HANGS}, []),
-        (signal.SIGINT, "start", {"delay": HANGS}, ["cancelled"]),
+        *slow([(signal.SIGINT, "start", {"delay": HANGS}, ["cancelled"])]),
         (signal.SIGTERM, "start", {"delay": HANGS, "when": "after"}, ["cancelled"]),
-        (signal.SIGHUP, "start", {"delay": HANGS, "when": "after"}, ["cancelled"]),
     ],
 )
 def test_before_the_start_is_answered(
@@ -103,34 +102,6 @@ def test_before_the_start_is_answered(
     with stopped(step, asked(emulator, route), number):
         pass
     assert statuses(emulator) == runs
-
-
-@pytest.mark.slow
-def test_a_start_in_doubt_is_told_and_the_clean_up_names_its_run(
-    step: GitHubStep, emulator: Emulator
-) -> None:
-    emulator.inject("start", delay=HANGS, when="after", times="always")
-    process = step.start()
-    try:
-        wait_until(lambda: emulator.runs, process)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=LONG)
-    finally:
-        process.kill()
-    (run,) = emulator.runs
-    outputs = step.outputs
-    assert (process.returncode, outputs["run-id"]) == (130, "")
-    assert outputs["idempotency-key"] == run.key
-    ends = f"Its key: {run.key}. A re-run of the job follows it if it still exists."
-    assert outputs["error"].startswith(
-        "The job was cancelled, or its time limit passed. A run may be running"
-    )
-    assert outputs["error"].endswith(ends)
-    assert (f"{ends}\n" in step.summary, "Stopped by SIGINT" in out) == (True, True)
-    emulator.clear_faults()
-    ended = run_program("post", env=step.environment, cwd=step.workspace)
-    assert (ended.code, f"Its run is {run.id}" in ended.out) == (0, True), ended.out
-    assert statuses(emulator) == ["cancelled"]
 
 
 def test_a_cancel_whose_response_takes_twenty_seconds_has_cancelled(
@@ -220,14 +191,6 @@ def test_while_a_call_hangs(step: GitHubStep, emulator: Emulator) -> None:
     assert statuses(emulator) == ["cancelled"]
 
 
-def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator) -> None:
-    emulator.inject("cancel", delay=1)
-    with stopped(step, followed(emulator), signal.SIGINT) as process:
-        wait_until(asked(emulator, "cancel"), process)
-        process.send_signal(signal.SIGTERM)
-    assert statuses(emulator) == ["cancelled"]
-
-
 @pytest.mark.parametrize(("number", "pause"), [(signal.SIGINT, 0.002), (signal.SIGHUP, 0.05)])
 def test_signals_until_the_end(
     step: GitHubStep, emulator: Emulator, number: signal.Signals, pause: float
@@ -276,16 +239,6 @@ def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
         assert saved["key"] == f"{first.outputs['idempotency-key']}-g2"
         assert post(again) == 0
         assert len(emulator.runs) == 2
-
-
-def test_post_after_a_step_that_its_timeout_ended_sends_nothing(
-    step: GitHubStep, emulator: Emulator
-) -> None:
-    step.run_past(followed(emulator))
-    assert step.outputs["result"] == "timeout"
-    sent = len(emulator.requests)
-    assert post(step) == 0
-    assert len(emulator.requests) == sent
 
 
 @pytest.mark.parametrize("is_attached", [False, True], ids=["own run", "run-id"])

@@ -120,6 +120,7 @@ def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
 PINNED = ["Dockerfile", "action.yml", "native/wheel.txt", "templates/run/template.yml"]
 
 
+@pytest.mark.slow
 def test_each_release_is_in_the_history_of_the_next_one_on_its_line(clone: Clone) -> None:
     """A commit that a workflow's lockfile has for a plain tag stays in that tag's history."""
     sources: dict[str, str] = {}
@@ -152,6 +153,7 @@ def is_ancestor(clone: Clone, older: str, newer: str) -> bool:
     return clone.run("git", "merge-base", older, newer) == clone.run("git", "rev-parse", older)
 
 
+@pytest.mark.slow
 def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clone) -> None:
     clone.release("1.9.0")
     assert clone.release("1.10.0") == ["v1.10", "v1"]
@@ -167,6 +169,7 @@ def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clo
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_new_commit", [False, True])
 def test_an_exact_tag_never_moves(clone: Clone, is_new_commit: bool) -> None:
     """Neither to other files, nor to the same files on another commit."""
@@ -180,6 +183,7 @@ def test_an_exact_tag_never_moves(clone: Clone, is_new_commit: bool) -> None:
     assert clone.at("v1.0.0") == "image 1.0.0"
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_after_the_tag_can_run_again(clone: Clone) -> None:
     """In a new checkout, as deep as the workflow's."""
     clone.release("1.0.0")
