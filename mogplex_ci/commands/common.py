@@ -25,7 +25,7 @@ from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import printable
-from mogplex_ci.platforms.job_log import coloured
+from mogplex_ci.platforms.job_log import for_terminal
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
@@ -131,7 +131,7 @@ class Console:
 
     def _write(self, stream: TextIO, text: str) -> None:
         if self._colours and stream.isatty():
-            text = coloured(text)
+            text = for_terminal(text)
         stream.write(text + "\n")
         stream.flush()
 

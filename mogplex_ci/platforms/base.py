@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
-from mogplex_ci.platforms.job_log import DETAILS_END, coloured, size_in_log, without_matches
+from mogplex_ci.platforms.job_log import DETAILS_END, for_terminal, size_in_log, without_matches
 from mogplex_ci.platforms.system import (
     Identity,
     System,
@@ -484,7 +484,7 @@ class Plain(Platform):
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""
         if self._is_coloured:
-            text = coloured(text)
+            text = for_terminal(text)
         super()._write(text)
 
 

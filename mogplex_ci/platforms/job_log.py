@@ -44,6 +44,8 @@ _LINE_COLOURS: Final = {
 
 A time or a run's name in brackets may stand before a mark.
 """
+_IDS: Final = re.compile(r"https?://\S+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+"""Links and ids, which are dim on a terminal: few people read them."""
 
 _MATCHED_BLANKS: Final = re.compile(r"([:(]\d++(?:[:,]\d++)*+:?|:)([ \t]*+)", re.ASCII)
 """A colon, numbers behind one, or numbers behind a bracket, and the blanks behind that, if any: a
@@ -78,6 +80,11 @@ def coloured(line: str) -> str:
         if re.match(beginning, line, re.IGNORECASE):
             return f"\x1b[{colour}m{line}\x1b[0m"
     return line
+
+
+def for_terminal(line: str) -> str:
+    """Return a line as a terminal shows it: in colour, with dim ids and links."""
+    return coloured(_IDS.sub("\x1b[2m\\g<0>\x1b[22m", line))
 
 
 class JobLog:

@@ -6,7 +6,7 @@ import pytest
 
 from mogplex_ci.api import answers
 from mogplex_ci.commands import runs
-from mogplex_ci.platforms.job_log import coloured
+from mogplex_ci.platforms.job_log import coloured, for_terminal
 from mogplex_ci.sanitize import Sanitizer
 
 SAFE = Sanitizer()
@@ -130,3 +130,12 @@ def test_a_line_has_the_colour_of_what_it_begins_with(colour: str, line: str) ->
 )
 def test_other_lines_have_none(line: str) -> None:
     assert coloured(line) == line
+
+
+def test_ids_and_links_are_dim_on_a_terminal() -> None:
+    run = "99999999-8888-4777-8666-555555555555"
+    shown = for_terminal(f"✔ {run}: https://github.com/acme/web/pull/7 (new)")
+    assert shown == (
+        f"\x1b[32m✔ \x1b[2m{run}\x1b[22m: \x1b[2mhttps://github.com/acme/web/pull/7\x1b[22m "
+        "(new)\x1b[0m"
+    )
