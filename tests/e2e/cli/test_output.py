@@ -148,7 +148,7 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     assert len(events) == 200
     assert ("pull request: " in listed.out) == (which == "newest"), "an event at the end reports it"
     end = "are missing here. The step follows the run's status"
-    assert followed.err == f"warning: the service {warning} {end}\n"
+    assert followed.err == f"warning: The service {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
 
 
