@@ -213,7 +213,6 @@ class Starter:
         answer = self._service.answer_to(call, deadline)
         # Only here: until now a stop signal could have discarded the answer.
         self.unanswered = None
-        self._knows_repo = True
         return answer, is_first
 
     def _doubt(self, key: str | None) -> None:

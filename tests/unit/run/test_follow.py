@@ -15,7 +15,9 @@ from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
     Heartbeat,
+    Recovered,
     StatusChanged,
+    Trouble,
     Update,
 )
 from mogplex_ci.untrusted import Untrusted
@@ -143,6 +145,70 @@ def test_silence_is_broken_every_half_minute(each_world: World, scenario: str) -
     assert len(beats) >= 5
     assert played.routes.count("events") <= 600 / 45 + 5
     assert max(later - earlier for earlier, later in pairwise(spoken)) <= 30.0 + 1e-6
+
+
+def test_a_heartbeat_comes_half_a_minute_after_the_last_line_also_of_trouble(
+    each_world: World,
+) -> None:
+    case = each_world.new_case("quiet", poll_interval=7.0)
+    lines: list[tuple[type[Update], float]] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, Heartbeat):
+            beats = sum(kind is Heartbeat for kind, _ in lines)
+            if beats == 1:
+                case.inject("any", drop=True, times="always")
+            elif beats == 4:
+                each_world.emulator.clear_faults()
+        if isinstance(update, Heartbeat | EventsArrived | StatusChanged | Trouble | Recovered):
+            lines.append((type(update), each_world.time.monotonic()))
+
+    case.play(timeout=600.0, watch=note)
+    pauses = [
+        (earlier, later_at - at)
+        for (earlier, at), (later, later_at) in pairwise(lines)
+        if later is Heartbeat
+    ]
+    assert {Heartbeat, Trouble, Recovered} <= {earlier for earlier, _ in pauses}
+    assert [pause for _, pause in pauses] == pytest.approx([30.0] * len(pauses), abs=1e-6)
+
+
+def test_a_run_that_ends_right_before_the_timeout_is_read_until_then_and_no_longer(
+    old_world: World,
+) -> None:
+    case = old_world.new_case()
+    answers(case, ("streaming", [event(1)]), run="success")
+    late: list[float] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.is_terminal:
+            late.append(old_world.time.monotonic())
+
+    played = case.play(timeout=30.0, watch=note)
+    assert (played.result, len(late)) == ("success", 1)
+    assert played.seconds == pytest.approx(30.0 - 0.15), "after two readings of the last events"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_events_that_come_with_a_signal_or_the_timeout_are_shown(
+    old_world: World, *, late: bool
+) -> None:
+    case, stop = old_world.new_case(), Stop()
+    answers(case, ("pending", []), ("streaming", [event(number) for number in range(1, 4)]))
+
+    def end(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.status == "streaming":
+            if late:
+                old_world.time.sleep(40.0)
+            else:
+                stop.request(signal.SIGTERM)
+
+    played = case.play(timeout=30.0, stop=stop, watch=end)
+    assert (played.result, shown(played)) == (
+        "timeout" if late else "interrupted",
+        ["e1", "e2", "e3"],
+    )
+    assert not said(played.updates, "Events missing")
 
 
 @pytest.mark.parametrize(("seconds", "result"), [(9.9, "success"), (10.1, "error")])
