@@ -44,25 +44,21 @@ def folder_inside(workspace: Path, name: str, *, input_name: str) -> Path:
     Raises:
         UsageError: the path leads out of the workspace, or a file is in its place.
     """
-    path = _resolved(workspace, name, input_name)
+    path = _resolved(workspace, name, input_name, "mogplex")
     existing = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - as above
     if not os.path.isdir(existing):  # noqa: PTH112 - as above
         raise _problem(input_name, "is not a folder", name, "Use the path of a folder.")
     return path
 
 
-def _resolved(workspace: Path, name: str, input_name: str) -> Path:
+def _resolved(workspace: Path, name: str, input_name: str, example: str = "ci/task.md") -> Path:
     root = workspace.resolve()
     path = _without_links(root / name)
     if path is None:
         raise _problem(input_name, "is a link to itself", name, "Use another path.")
     if not path.is_relative_to(root):
-        raise _problem(
-            input_name,
-            "is outside the workspace",
-            name,
-            "Use a path inside it, such as ci/task.md.",
-        )
+        remedy = f"Use a path inside it, such as {example}."
+        raise _problem(input_name, "is outside the workspace", name, remedy)
     return path
 
 

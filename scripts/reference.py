@@ -106,9 +106,8 @@ def _types() -> str:
 
 
 def _type(spec: Input) -> str:
-    kind, is_upper = spec.kind, spec.is_upper
-    choices = ", ".join(f'"{choice.upper() if is_upper else choice}"' for choice in kind.choices)
-    name = f"Literal[{choices}]" if choices else str(kind.rules["x-type"])
+    choices = ", ".join(f'"{choice}"' for choice in spec.kind.choices)
+    name = f"Literal[{choices}]" if choices else str(spec.kind.rules["x-type"])
     return name if spec.default is not None else f"{name} | None"
 
 

@@ -5,8 +5,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from mogplex_ci.inputs.read import ActionInputs, read_inputs
-from mogplex_ci.inputs.sources import gather
+from mogplex_ci.inputs.read import ActionInputs, read_step
+from mogplex_ci.inputs.sources import collect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import System
 
@@ -17,7 +17,12 @@ def job(folder: Path, env: Mapping[str, str], repository: str = "acme/web") -> P
     return Platform(system, {"FOLDER": str(folder), **env}, StringIO())
 
 
-_USUAL: Final = read_inputs(gather([], job(Path("/"), {"MOGPLEX_PROMPT": "Fix it"})))
+def inputs_of(env: Mapping[str, str], folder: Path = Path("/")) -> ActionInputs:
+    """Return the inputs of a step with the variables ``env``."""
+    return read_step(collect([], env), job(folder, env)).inputs
+
+
+_USUAL: Final = inputs_of({"MOGPLEX_PROMPT": "Fix it"})
 
 
 def typed_inputs(**fields: Any) -> ActionInputs:

@@ -22,7 +22,6 @@ from mogplex_ci.errors import (
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
-from mogplex_ci.inputs.sources import given_texts
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import printable
 from mogplex_ci.platforms.job_log import for_terminal
@@ -72,21 +71,6 @@ def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
     return (
         f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\nSee '{prog} COMMAND --help'.\n\n{end}\n"
     )
-
-
-def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
-    """Return an argparse type for the argument ``name`` that accepts whole numbers from ``least``
-    to ``most``.
-    """
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise UsageError(
-                Problem(name, f"is not a whole number from {least} to {most}", got=Untrusted(text))
-            )
-        return int(text)
-
-    return read
 
 
 class Console:
@@ -180,11 +164,11 @@ class Session:
             NotAuthorizedError: there is no token.
             UsageError: the token or the address is malformed.
         """
-        if "api-key" not in given_texts((), self.env):  # before the address may be found wrong
+        self.base_url, token = read_connection(self.env)
+        if token is None:
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
-        self.base_url, token = read_connection((), self.env)
 
-        return Service(Client(self.base_url, token or ""), Clock(), self.stop, say=self._warn)
+        return Service(Client(self.base_url, token), Clock(), self.stop, say=self._warn)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.

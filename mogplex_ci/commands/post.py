@@ -12,10 +12,9 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Backoff, ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import MatrixJob
-from mogplex_ci.inputs.sources import given_texts, has_summary
+from mogplex_ci.inputs.sources import Given, collect
 from mogplex_ci.models import Cancelled, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
@@ -47,10 +46,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     safe = Sanitizer(secrets_of_job(env))
     try:
         parser().read(argv)
-        texts = given_texts(argv, env)
-        token = texts.get("api-key", "")
-        matrix = MatrixJob.by_texts(texts).parts
-        job = platform.job_name(texts.get("idempotency-key"), matrix)
+        given = collect(argv, env)
+        token = given.texts.get("api-key", "")
+        matrix = MatrixJob.of(given.value("job-context")).parts
+        job = platform.job_name(given.texts.get("idempotency-key"), matrix)
         if job is None:  # no step has saved anything
             return 0
         found = StateFiles(platform, job, token).find()
@@ -67,7 +66,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     code = NotAuthorizedError.exit_code if found.unknown else 0
     if not found.runs:
         return code
-    clean_up = CleanUp(platform, safe, texts, token, stop, Clock())
+    clean_up = CleanUp(platform, safe, given, token, stop, Clock())
     return max(code, clean_up.perform(found.runs))
 
 
@@ -109,15 +108,15 @@ class CleanUp:
         self,
         platform: Platform,
         safe: Sanitizer,
-        texts: Mapping[str, str],
+        given: Given,
         token: str,
         stop: Stop,
         clock: Clock,
     ) -> None:
-        """``texts`` are those of the inputs that are given."""
+        """``given`` are the inputs of the step."""
         self._platform = platform
         self._safe = safe
-        self._texts = texts
+        self._given = given
         self._token = token
         self._stop = stop
         self._clock = clock
@@ -265,9 +264,9 @@ class CleanUp:
             return
         said = safe.sentence(*parts)
         lines = LogLines(self._platform, safe)
-        lines.wanted = self._texts.get("annotations", "all").lower()
+        lines.wanted = self._given.value("annotations")
         lines.annotate(Level.NOTICE, PROGRAM, said)
-        if not has_summary(self._texts):
+        if not self._given.value("summary"):
             return
         try:
             self._platform.add_to_summary(Markdown.of("{}\n", said))
@@ -283,21 +282,20 @@ class CleanUp:
         """Say in the comment of ``comment-on``, if there is one, that the step ended before its
         run.
         """
-        platform, safe, texts = self._platform, self._safe, self._texts
+        platform, safe = self._platform, self._safe
         repository = platform.repository()
-        is_wanted = {"comment-on", "github-token"} <= texts.keys()
-        if not run.run_id or repository is None or not is_wanted:
-            return
-        if check({"comment-on": texts["comment-on"]}):  # no step that started a run had it so
+        issue = self._given.value("comment-on")
+        token = self._given.value("github-token")
+        if not run.run_id or repository is None or issue is None or token is None:
             return
         text = safe.sentence(
             "The job was stopped before its Mogplex run ended; ", safe.message(said)
         )
         shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
         try:
-            github = GitHubApi(platform.github_api_url(), texts["github-token"], repository)
+            github = GitHubApi(platform.github_api_url(), token, repository)
             with contextlib.closing(github):
-                comment = Comment(github, int(texts["comment-on"]), self._token, self._clock)
+                comment = Comment(github, issue, self._token, self._clock)
                 seconds = CALLS_SECONDS
                 if self._stop.requested:
                     seconds = self._stop.left(platform.system.stop_seconds.all)
@@ -314,6 +312,8 @@ class CleanUp:
 
 def parser() -> Parser:
     """Return the parser of the command: the flags of the step that it cleans up after."""
-    description = "Cancel runs that the job's steps left behind, from their saved state."
-    shown = ("api-key", "idempotency-key", "github-token", "comment-on", "annotations", "summary")
-    return flag_parser("post", description, example="post", shown=shown)
+    description = (
+        "Cancel runs that the job's steps left behind, from their saved state.\n"
+        "It takes the flags of a step."
+    )
+    return flag_parser("post", description, example="post")

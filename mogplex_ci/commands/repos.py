@@ -19,9 +19,8 @@ def parsers() -> Mapping[str, Parser]:
     listed = Parser(
         "repos list",
         "List the repositories that the token can see.",
-        example="repos list --q acme/",
+        example="repos list --matrix",
     )
-    listed.take("--q", "only those whose full name contains TEXT", metavar="TEXT")
     shape = listed.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON, one repository a line")
     matrix = "print the full names as one line of JSON, for strategy.matrix on GitHub"
@@ -34,8 +33,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """Print the repositories, and return the exit code."""
     _, options = choose("repos", parsers(), argv)
     console = session.console
-    query = options.q.strip()
-    repos = session.call(lambda client, timeout: client.repos(query=query, timeout=timeout))
+    repos = session.call(lambda client, timeout: client.repos(timeout=timeout))
     if options.json:
         for repo in repos:
             console.json(repo.data)
@@ -46,7 +44,9 @@ def main(session: Session, argv: Sequence[str]) -> int:
     if not repos:
         console.warn("nothing found")
     elif len(repos) >= LIST_LIMIT:
-        console.warn("only the first {} are listed; narrow them with --q", LIST_LIMIT)
+        console.warn(
+            "only the first {} are listed; owner/name is enough to use any other", LIST_LIMIT
+        )
     return 0
 
 

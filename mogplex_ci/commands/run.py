@@ -16,7 +16,6 @@ from mogplex_ci.errors import (
 from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import start_body
-from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.repositories import find_repo
@@ -31,13 +30,9 @@ def parser() -> Parser:
         "run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"'
     )
     kind = {name: spec.kind for name, spec in inputs().items()}
-    parser.take("prompt", "the task; - reads standard input", nargs="?", metavar="PROMPT")
-    parser.take("--prompt-file", "file with the task, in UTF-8", metavar="FILE")
+    parser.take("prompt", "the task", nargs="?", metavar="PROMPT")
     parser.take("--repo", "repository: its id, or owner/name", kinds()["repo"], metavar="ID|NAME")
     parser.take("--harness", "what runs the agent (default: the service chooses)", kind["harness"])
-    parser.take("--mode", "what the agent may do (default: the service chooses)", kind["mode"])
-    agent = "agent to run as: its id, or preset:NAME"
-    parser.take("--agent", agent, kind["agent"], metavar="ID")
     base = "branch to start from (default: the repository's default branch)"
     parser.take("--base-branch", base, kind["branch"], metavar="NAME")
     parser.take(
@@ -66,8 +61,12 @@ def main(session: Session, argv: Sequence[str]) -> int:
         raise UsageError(Problem("run: --repo <id>", fault))
     if options.idempotency_key == "":
         raise UsageError(Problem("--idempotency-key", "is empty", "Leave it out for a new one."))
-    prompt = _prompt(options)
-    started = _start(session, options, prompt)
+    if not options.prompt:
+        raise UsageError(Problem("run", "needs a prompt", "Give it as the last argument."))
+    problem = inputs()["prompt"].kind.problem("the prompt", options.prompt)
+    if problem is not None:
+        raise UsageError(problem)
+    started = _start(session, options)
     if options.json:
         session.console.json(started.run.data)
     else:
@@ -79,38 +78,10 @@ def main(session: Session, argv: Sequence[str]) -> int:
                 base_url=session.base_url,
             )
         )
-    if started.agent_ignored:
-        session.console.warn(
-            "this service did not use the agent {}: it is an older Mogplex server", options.agent
-        )
     return 0
 
 
-def _prompt(options: argparse.Namespace) -> str:
-    """Return the prompt: the argument, or the content of a file or of standard input.
-
-    Raises:
-        UsageError: there is none, there are two, or the API would not accept it.
-    """
-    if options.prompt and options.prompt_file:
-        raise UsageError(Problem("run", "has two prompts", "Remove the argument or --prompt-file."))
-    name = options.prompt_file
-    if options.prompt == STANDARD_INPUT:
-        name = STANDARD_INPUT
-    if name:
-        text = read_prompt(name, input_name="--prompt-file")
-    else:
-        text = as_utf8(options.prompt)
-    if not text:
-        remedy = "Give it as argument, with - on standard input, or with --prompt-file."
-        raise UsageError(Problem("run", "needs a prompt", remedy))
-    problem = inputs()["prompt"].kind.problem("prompt", text)
-    if problem is not None:
-        raise UsageError(Problem("the prompt", problem.fault, problem.remedy))
-    return text
-
-
-def _start(session: Session, options: argparse.Namespace, prompt: str) -> Started:
+def _start(session: Session, options: argparse.Namespace) -> Started:
     """Start the run. A lost answer is asked for again under the same key, so that one run is
     started.
 
@@ -119,7 +90,6 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         StopRequested: a stop signal came.
     """
     given = {name: value or None for name, value in vars(options).items()}
-    given |= {"prompt": prompt, "mode": options.mode.upper() or None}
     request = start_body(_repo_id(session, options.repo), given)
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)

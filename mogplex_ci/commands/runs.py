@@ -9,14 +9,7 @@ from pathlib import Path
 from typing import Final, LiteralString, TypeAlias
 
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.commands.common import (
-    RETRY_SECONDS,
-    Console,
-    Session,
-    choose,
-    in_session,
-    whole_number,
-)
+from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session
 from mogplex_ci.errors import (
     ForbiddenError,
     MogplexError,
@@ -70,9 +63,6 @@ def parsers() -> Mapping[str, Parser]:
     events.switch("--exit-status", "with --follow: exit with 1 unless the run succeeds")
     timeout = "maximum time to wait, in seconds or such as 15m (default 1800)"
     events.take("--timeout", timeout, inputs()["timeout"].kind, default="1800", metavar="S")
-    limit = whole_number("--limit", 1, FEED_LIMIT)
-    least = f"without --follow: at most N, 1 to {FEED_LIMIT}"
-    events.take("--limit", least, type=limit, default=FEED_LIMIT, metavar="N")
     return {"get": get, "events": events, "cancel": cancel}
 
 
@@ -118,7 +108,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     if options.exit_status:
         raise UsageError(Problem("--exit-status", "is set without --follow", "Add --follow."))
     page = session.call(
-        lambda client, timeout: client.events(options.run_id, limit=options.limit, timeout=timeout),
+        lambda client, timeout: client.events(options.run_id, limit=FEED_LIMIT, timeout=timeout),
         seconds=min(RETRY_SECONDS, options.timeout),
     )
     events = list({event.id: event for event in page.events}.values())

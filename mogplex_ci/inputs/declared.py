@@ -76,16 +76,12 @@ class Kind(NamedTuple):
         """
         if self.ignores_case:
             text = text.lower()
-        return _VALUES.get(self.rules.get("x-type", ""), str)(text)
+        return _VALUES.get(self.name, str)(text)
 
-    def problem(self, name: str, text: str, *, token: str = "") -> Problem | None:
-        """Return what is wrong with ``text`` as the value of ``name``, or None. Arguments as for
-        ``fault``.
-        """
-        fault = self.fault(text, token=token)
-        if fault is None:
-            return None
-        return self.refused(name, text, fault)
+    def problem(self, name: str, text: str) -> Problem | None:
+        """Return what is wrong with ``text`` as the value of ``name``, or None."""
+        fault = self.fault(text)
+        return None if fault is None else self.refused(name, text, fault)
 
     def refused(self, name: str, text: str, fault: str) -> Problem:
         """Return the problem that ``text`` as the value of ``name`` has this ``fault``."""
@@ -97,42 +93,26 @@ class Kind(NamedTuple):
             remedy = ""  # the suggestion says it
         return Problem(name, fault, remedy, Untrusted(text), near)
 
-    def fault(self, text: str, *, token: str = "") -> str | None:
+    def fault(self, text: str) -> str | None:
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
         None for valid text.
-
-        ``token`` is the ``api-key`` given beside it: the emulator's may be sent to any host over
-        plain http, because it opens nothing.
         """
         if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
         if self.ignores_case:
             text = text.lower()
-        if text in self.choices:
-            return None
         if self.choices:
-            return "is not one of the choices"
-        return self._fault_by_rules(text) or self._fault_by_code(text, token=token)
-
-    def _fault_by_rules(self, text: str) -> str | None:
-        """Return which of the schema's rules ``text`` breaks, or None."""
+            return None if text in self.choices else "is not one of the choices"
         for wrong, fault in self.rules.get("x-refused", {}).items():
             if re.search(wrong, text):
                 return str(fault)
-        most = self.rules.get("maxLength", len(text))
-        if len(text) > most:
-            return f"has {len(text):,} characters; the limit is {most:,}"
+        limit = self.rules.get("maxLength", len(text))
+        if len(text) > limit:
+            return f"has {len(text):,} characters; the limit is {limit:,}"
         if not re.fullmatch(self.rules.get("pattern", "(?s:.*)"), text):
             return str(self.rules["x-fault"])
-        return None
-
-    def _fault_by_code(self, text: str, *, token: str) -> str | None:
-        """Return what is wrong with ``text`` by the rules that no pattern can express, or None."""
-        if self.name == "base-url":
-            return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
-        if self.name in _MORE_RULES:
-            return _MORE_RULES[self.name](text)
-        return None
+        has_more_rules = self.name in _MORE_RULES
+        return _MORE_RULES[self.name](text) if has_more_rules else None
 
     def _suggested(self, text: str) -> tuple[Untrusted, ...]:
         """Return a valid value that the user may have meant by ``text``, if there is one."""
@@ -164,8 +144,6 @@ class Input(NamedTuple):
     """
     api_field: str | None = None
     """Field of the start request that it sets."""
-    is_upper: bool = False
-    """Whether the API writes its value in upper case."""
     is_typed: bool = True
     """Whether ``ActionInputs`` has a field for it."""
     shapes_start: bool = False
@@ -180,12 +158,6 @@ class Input(NamedTuple):
     def field(self) -> str:
         """The name of its field in ``ActionInputs``."""
         return self.name.replace("-", "_")
-
-    def value(self, text: str) -> object:
-        """Return the value of a valid ``text``, as ``Kind.value`` does."""
-        if self.is_upper:
-            return text.upper()
-        return self.kind.value(text)
 
 
 @cache
@@ -212,16 +184,18 @@ def inputs() -> Mapping[str, Input]:
     }
 
 
-def check(values: Mapping[str, str]) -> list[Problem]:
-    """Return all that is wrong with ``values``: the text of each input by name. Defaults are not
-    checked.
-    """
-    token = values.get("api-key", "")
-    changed = (
-        (inputs()[name], text) for name, text in values.items() if text != inputs()[name].default
-    )
-    found = (spec.kind.problem(spec.name, text, token=token) for spec, text in changed)
-    return [problem for problem in found if problem is not None]
+def check(texts: Mapping[str, str]) -> list[Problem]:
+    """Return all that is wrong with the text of each input, by name. Defaults are not checked."""
+    found = []
+    for name, text in texts.items():
+        spec = inputs()[name]
+        is_for_emulator = name == "base-url" and texts.get("api-key") == EMULATOR_TOKEN
+        if text == spec.default or (is_for_emulator and not base_url_fault(text, allow_http=True)):
+            continue
+        problem = spec.kind.problem(name, text)
+        if problem is not None:
+            found.append(problem)
+    return found
 
 
 def is_true(text: str) -> bool:
@@ -305,16 +279,25 @@ def _json_object_fault(text: str) -> str | None:
     return "is not a JSON object"
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.lower().replace(",", " ").split())
+
+
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "base-url": base_url_fault,
     "prompt": _prompt_fault,
     "duration": _duration_fault,
     "job-context": _json_object_fault,
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
-    "bool": is_true,
-    "float": parse_duration,
-    "int": int,
-    "frozenset[str]": lambda text: frozenset(text.lower().replace(",", " ").split()),
+    "boolean": is_true,
+    "duration": parse_duration,
+    "number": int,
+    "repairs": int,
+    "requirements": _names,
+    "users": _names,
+    "bots": _names,
+    "job-context": json.loads,
 }
-"""How a text becomes a value, by its type in the schema."""
+"""How a text becomes a value, by kind."""

@@ -5,8 +5,7 @@ them.
 import argparse
 import re
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from textwrap import fill
@@ -57,17 +56,14 @@ class Parser(argparse.ArgumentParser):
         A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more``
         is what argparse shall know besides.
         """
-        is_needed = not name.startswith("-") and more.get("nargs") != "?"
+        is_flag = name.startswith("-")
         default = more.get("default") or ""
-        shown_name = metavar if is_needed else name
 
         def read(given: str) -> object:
             given = given.strip() or default
-            if kind is None:
+            if kind is None or (is_flag and not given):
                 return given
-            if not given and not is_needed:
-                return given
-            problem = kind.problem(shown_name, given)
+            problem = kind.problem(name if is_flag else metavar, given)
             if problem is not None:
                 raise UsageError(problem)
             return kind.value(given)
@@ -139,37 +135,37 @@ def flag_parser(
     description: str = _OF_STEP,
     *,
     example: str = "--repo acme/web --prompt 'Fix the test'",
-    shown: Container[str] | None = None,
 ) -> Parser:
-    """Return a parser of a step's flags in the groups of the schema; its help has the inputs in
-    ``shown`` only.
+    """Return a parser of a step's flags in the groups of the schema.
 
     ``command`` is another one than ``action``, ``description`` and ``example`` are its.
     """
     usage = f"{program()} {command}".rstrip() + " [--NAME VALUE ...]"
     parser = Parser(command, description, example=example, usage=usage)
     for title, specs in groupby(inputs().values(), lambda spec: spec.group):
-        in_help: list[str] = []
+        secrets: list[str] = []
         group = parser.add_argument_group(title)
         for spec in specs:
-            is_shown = not spec.github_expression and (shown is None or spec.name in shown)
-            if not spec.is_secret:
-                _add_flag(group, spec, is_shown=is_shown)
-            elif is_shown:  # it has a variable only
-                in_help.append(_wrapped(f"{spec.variables[0]}: {_help(spec)}"))
-        group.description = "\n".join(in_help) or None
+            if spec.is_secret:  # it has a variable only
+                secrets.append(_wrapped(f"{spec.variables[0]}: {_help(spec)}"))
+            else:
+                _add_flag(group, spec)
+        group.description = "\n".join(secrets) or None
     return parser
 
 
-def _add_flag(group: argparse._ArgumentGroup, spec: Input, *, is_shown: bool) -> None:
-    """Add the flag of an input; the help leaves it out unless ``is_shown``."""
-    settings: dict[str, Any] = {"help": argparse.SUPPRESS}
-    if is_shown:
-        settings["help"] = _help(spec).replace("%", "%%")
+def _add_flag(group: argparse._ArgumentGroup, spec: Input) -> None:
+    """Add the flag of an input; the help leaves out an internal one."""
+    settings: dict[str, Any] = {"default": argparse.SUPPRESS}
+    settings["metavar"] = "|".join(spec.kind.choices) or spec.kind.rules.get(
+        "x-placeholder", "VALUE"
+    )
+    settings["help"] = _help(spec).replace("%", "%%")
+    if spec.github_expression:
+        settings["help"] = argparse.SUPPRESS
     if spec.kind.name in ("boolean", "dry-run"):  # ``--wait`` is ``--wait true``
         settings |= {"nargs": "?", "const": "true"}
-    values = "|".join(spec.kind.choices) or spec.kind.rules.get("x-placeholder", "VALUE")
-    group.add_argument(f"--{spec.name}", metavar=values, **settings)
+    group.add_argument(f"--{spec.name}", **settings)
 
 
 def _wrapped(line: str) -> str:
@@ -184,17 +180,12 @@ def _help(spec: Input) -> str:
     return text.replace("`", "")
 
 
-@cache
-def flags_of(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
-    """Return the flags' values by input, None if they are unclear, and the faults of the command
-    line.
-    """
+def read_flags(argv: Sequence[str]) -> tuple[Mapping[str, str], list[Problem]]:
+    """Return the flags' values by input, and the faults of the command line."""
     parser = flag_parser()
     try:
         known, left_over = parser.parse_known_args(argv)
     except UsageError as error:  # a flag without a value; nothing else can be wrong
-        return None, error.problems
-    values = {
-        name.replace("_", "-"): value for name, value in vars(known).items() if value is not None
-    }
-    return values, list(parser.unexpected(left_over))
+        return {}, list(error.problems)
+    given = {name.replace("_", "-"): text for name, text in vars(known).items()}
+    return given, list(parser.unexpected(left_over))

@@ -29,11 +29,9 @@ class Patterns(NamedTuple):
     """Patterns, a later one of which decides; ``!`` takes a path out again."""
 
     spec: "GitIgnoreSpec"
-    strict: "GitIgnoreSpec"
-    """The same, in which a folder's pattern also stands for a link or a submodule of its name."""
     folded: "GitIgnoreSpec"
-    """The strict ones in one form of Unicode and without case, as file systems on macOS and Windows
-    compare names.
+    """The same in one form of Unicode and without case, as file systems on macOS and Windows
+    compare names; a folder's pattern also stands for a link or a submodule of its name.
     """
 
     @classmethod
@@ -52,15 +50,11 @@ class Patterns(NamedTuple):
             for fault, words in _FAULTS.items():
                 if re.search(fault, line.removeprefix("!")):
                     raise ValueError(words)
-        strict = [line if line.startswith("!") else line.rstrip("/") for line in given]
+        folded = [_fold(line if line.startswith("!") else line.rstrip("/")) for line in given]
         try:
             # The warnings are about regular expressions that pathspec makes.
             with warnings.catch_warnings(action="ignore"):
-                return cls(
-                    GitIgnoreSpec.from_lines(given),
-                    GitIgnoreSpec.from_lines(strict),
-                    GitIgnoreSpec.from_lines(map(_fold, strict)),
-                )
+                return cls(GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(folded))
         except (ValueError, re.error) as error:
             raise ValueError("contains an invalid pattern") from error
 
@@ -72,11 +66,7 @@ class Patterns(NamedTuple):
         """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a
         link or a submodule.
         """
-        return (
-            _is_deceptive(path)
-            or self.strict.match_file(path)
-            or self.folded.match_file(_fold(path))
-        )
+        return _is_deceptive(path) or self.folded.match_file(_fold(path))
 
 
 def _fold(text: str) -> str:

@@ -17,7 +17,7 @@ from mogplex_ci.inputs.rules import (
     plays_own_output,
     with_advice,
 )
-from mogplex_ci.inputs.sources import InputSources, gather, given_texts
+from mogplex_ci.inputs.sources import Given, collect
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.inputs.values import read_values
 from mogplex_ci.models import Repair, StartRequest
@@ -84,8 +84,6 @@ class MatrixJob(NamedTuple):
     """Empty without a matrix."""
     number: object
     """None where it is not known. Two jobs of a matrix may have the same values."""
-    total: int
-    """How many jobs there are."""
     parallel: int
     """How many of them use the token at the same time, this one included."""
 
@@ -96,13 +94,7 @@ class MatrixJob(NamedTuple):
         """
         total = _at_least_one(context.get("total"), 1)
         parallel = min(total, _at_least_one(context.get("max-parallel"), total))
-        return cls(context.get("matrix") or {}, context.get("index"), total, parallel)
-
-    @classmethod
-    def by_texts(cls, texts: Mapping[str, str]) -> Self:
-        """Return what the texts of a step's inputs say; a wrong one counts as not given."""
-        text = texts.get("job-context", "{}")
-        return cls.of({} if check({"job-context": text}) else json.loads(text))
+        return cls(context.get("matrix") or {}, context.get("index"), parallel)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -123,51 +115,34 @@ class StepInputs(NamedTuple):
     """When the CI system ends the job, if that is why the step ends before its own timeout."""
 
 
-def read_step(argv: Sequence[str], platform: Platform) -> StepInputs:
-    """Return the inputs of a step. The folder that ``output-dir`` names is made.
+def read_step(given: Given, platform: Platform) -> StepInputs:
+    """Return the inputs of a step, typed. The CI system's own repository is the default for
+    ``repo``; the folder that ``output-dir`` names is made.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
     """
-    sources = gather(argv, platform)
-    job_end = sources.job_end
-    problems = list(_no_time_left(job_end))
-    try:
-        typed = read_inputs(sources)
-    except UsageError as error:
-        # A misspelt name may be why an input is missing.
-        found = dict.fromkeys([*error.problems, *problems, *sources.warnings])
-        raise UsageError(*found, output_dir=error.output_dir) from error
-    if problems:
-        raise UsageError(*problems, *sources.warnings, output_dir=typed.output_dir)
-    if job_end is None or typed.timeout < _seconds_for_step(job_end):
-        return StepInputs(typed, sources.warnings, None)
-    in_time = typed._replace(timeout=_seconds_for_step(job_end))
-    return StepInputs(in_time, sources.warnings, job_end)
-
-
-def read_inputs(sources: InputSources) -> ActionInputs:
-    """Return the inputs. The CI system's own repository is the default for ``repo``.
-
-    Raises:
-        UsageError: with everything that is wrong, not only the first.
-    """
-    platform = sources.platform
-    texts = sources.texts
-    given = {name: text for name, text in texts.items() if text != inputs()[name].default}
-    values, problems = read_values(texts, platform)
-    problems = [
-        with_advice(problem, texts.get(problem.input, ""), platform) for problem in problems
-    ]
-    typed = _typed(values, given, platform)
-    problems += conflicts(typed, given, platform)
-    problems = [*sources.problems, *problems]
-    if sources.is_complete:
-        problems += missing(typed, given)
+    texts = given.texts
+    if "run-id" in texts:
+        texts = {"on-interrupt": "detach", **texts}  # the run is not this step's own
+    values, faults = read_values(texts, platform)
+    problems = [*given.problems]
+    problems += [with_advice(fault, platform) for fault in faults]
+    changed = {name: text for name, text in texts.items() if text != inputs()[name].default}
+    typed = _typed(values, changed, platform)
+    problems += conflicts(typed, changed, platform)
+    if not given.problems:
+        problems += missing(typed, changed)
+    job_end = platform.system.job_end(platform.env)
+    problems += _no_time_left(job_end)
     if problems:
         output_dir = None if plays_own_output(typed) else typed.output_dir
-        raise UsageError(*problems, output_dir=output_dir)
-    return typed
+        # A misspelt name may be why an input is missing.
+        raise UsageError(*dict.fromkeys([*problems, *given.warnings]), output_dir=output_dir)
+    if job_end is None or typed.timeout < _seconds_for_step(job_end):
+        return StepInputs(typed, given.warnings, None)
+    in_time = typed._replace(timeout=_seconds_for_step(job_end))
+    return StepInputs(in_time, given.warnings, job_end)
 
 
 def _typed(values: Mapping[str, Any], given: Container[str], platform: Platform) -> ActionInputs:
@@ -212,19 +187,18 @@ def start_body(repo_id: str, values: Mapping[str, object]) -> StartRequest:
     return body
 
 
-def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
+def read_connection(env: Mapping[str, str]) -> tuple[str, str | None]:
     """Return ``base-url`` and ``api-key`` for a command that needs no other input.
 
     Raises:
         UsageError: one of the two is wrong.
     """
-    texts = given_texts(argv, env)
-    connection = {name: text for name, text in texts.items() if name in ("base-url", "api-key")}
-    problems = check(connection)
+    given = collect((), env)
+    names = given.texts.keys() & {"base-url", "api-key"}
+    problems = check({name: given.texts[name] for name in sorted(names)})
     if problems:
         raise UsageError(*problems)
-    default_url = inputs()["base-url"].default or ""
-    return connection.get("base-url", default_url), connection.get("api-key")
+    return given.value("base-url"), given.value("api-key")
 
 
 def _at_least_one(value: object, otherwise: int) -> int:

@@ -14,7 +14,7 @@ from mogplex_ci.gate_kinds import GATE_INPUTS, GATES
 from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.platforms import secrets_of_job
-from mogplex_ci.platforms.base import COMMENT_RIGHTS, Platform
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import looks_random, secrets_of
 from mogplex_ci.untrusted import Untrusted
@@ -31,23 +31,21 @@ _PROMPTS: Final = ("INPUT_PROMPT", "MOGPLEX_PROMPT")
 def conflicts(
     typed: DeclaredInputs, texts: Mapping[str, str], platform: Platform
 ) -> Iterator[Problem]:
-    """Yield which inputs do not go together. The API would refuse such a run, or ignore one."""
+    """Yield which inputs do not go together, but for those that the API refuses itself."""
     yield from _run_id(typed, texts)
     yield from _comment_on(texts, platform)
     yield from _github_token(typed, texts, platform)
     yield from _wait(typed, texts)
     yield from _prompt(typed, texts)
     yield from _secrets_in_prompt(typed, texts, platform)
-    yield from _mode(typed, texts)
-    yield from _branch(typed)
     yield from _dry_run(typed, texts)
     if names_worktree(typed):
         yield from _worktree(typed, texts)
 
 
 def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    """Yield what a run, or another input, needs besides. Not to be asked if the flags cannot be
-    read: they may have what seems to be missing.
+    """Yield what a run, or another input, needs besides. Not to be asked if a flag is wrong: it may
+    be what seems to be missing.
     """
     if typed.repair and not _gates(texts):
         remedy = f"Set {enumeration(('require', *GATE_INPUTS))}."
@@ -108,8 +106,7 @@ def _github_token(
         return
     for_github = [kind.name for kind in GATES if kind.is_for_github]
     needs = [name for name in for_github if name in texts]
-    comments = "comment-on" in texts and bool(platform.workflow_run)
-    if comments:
+    if "comment-on" in texts and platform.workflow_run:
         needs.append("comment-on")
     required = typed.require or ()
     needs += [f"require: {name}" for name in for_github if name in required]
@@ -117,18 +114,15 @@ def _github_token(
         needs.append("repair with artifact")
     if needs:
         fault = f"is missing, but needed for {enumeration(needs)}"
-        remedy = platform.github_token_advice
-        if comments:
-            remedy += f" Comments need the permission {COMMENT_RIGHTS}."
-        yield Problem("github-token", fault, remedy)
+        yield Problem("github-token", fault, platform.github_token_advice)
 
 
-def with_advice(problem: Problem, text: str, platform: Platform) -> Problem:
+def with_advice(problem: Problem, platform: Platform) -> Problem:
     """Return a problem of a text by itself, with advice that depends on the CI system."""
     if problem.input == "github-token":
         return problem._replace(remedy=platform.github_token_advice)
-    if problem.input == "api-key" and text.startswith(("$", "%")):  # a variable was not replaced
-        return problem._replace(remedy=platform.unreplaced_token_advice)
+    if problem.input == "api-key" and "instead of its value" in problem.fault:
+        return problem._replace(remedy=platform.token_advice)  # a variable was not replaced
     return problem
 
 
@@ -171,32 +165,13 @@ def _secrets_in_prompt(
 
 def _name_of_secret(secret: str, platform: Platform) -> str:
     """Return the variable that makes ``secret`` one: others may hold the same word."""
-    for variable, value in platform.env.items():
-        if variable not in _PROMPTS and secret in secrets_of({variable: value}):
-            return variable
-    for variable, content in platform.system.file_variables(platform.env).items():
-        if content == secret:
-            return variable
-    return "in a URL"  # of the prompt itself
-
-
-def _mode(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
-    if "mode" in texts and typed.harness == "mogplex":
-        remedy = "Remove mode, or use another harness."
-        yield Problem("mode", "is not available for the harness mogplex", remedy)
-
-
-def _branch(typed: DeclaredInputs) -> Iterator[Problem]:
-    is_base = typed.branch is not None and typed.branch == typed.base_branch
-    if typed.harness == "mogplex":  # the service lets it work on a branch of its own only
-        if is_base:
-            yield Problem("branch", "is the same as base-branch", "Use another branch.")
-        if typed.create_branch is False and typed.branch is None:
-            fault = "leaves the harness mogplex without a branch of its own"
-            yield Problem("create-branch", fault, "Remove it, or set branch.")
-    elif typed.create_branch and is_base:
-        remedy = "Use another branch, or set create-branch: false."
-        yield Problem("branch", "is the same as base-branch", remedy)
+    env = platform.env
+    names = [
+        name for name in env if name not in _PROMPTS and secret in secrets_of({name: env[name]})
+    ]
+    files = platform.system.file_variables(env)
+    names += [name for name, content in files.items() if content == secret]
+    return next(iter(names), "in a URL")  # of the prompt itself
 
 
 def plays_own_output(typed: DeclaredInputs) -> bool:
@@ -215,9 +190,6 @@ def _worktree(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]
     if taken:
         fault = f"names a worktree, which cannot be combined with {enumeration(taken)}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
-    if typed.harness == "mogplex":
-        fault = "names a worktree, which is not available for the harness mogplex"
-        yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
 def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ class DeclaredInputs(NamedTuple):
     create_branch: bool | None
     root_directory: str | None
     harness: Literal["codex", "claude-code", "mogplex"] | None
-    mode: Literal["SAFE", "AUTO", "YOLO"] | None
+    mode: Literal["safe", "auto", "yolo"] | None
     agent: str | None
     run_options: Mapping[str, Any]
     run_id: str | None

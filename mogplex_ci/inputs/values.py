@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import yaml
 
+from mogplex_ci.credentials import could_be_credential
 from mogplex_ci.dry_run.recording import RecordingError, load, shipped
+from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import (
     PROMPT_FILE_BYTES,
@@ -17,20 +19,28 @@ from mogplex_ci.inputs.declared import (
     enumeration,
     inputs,
     is_true,
-    kinds,
     nearest,
 )
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
-from mogplex_ci.inputs.sources import read_prompt
-from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
+from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
-from mogplex_ci.sanitize import is_plain_path
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import folder_inside, inside, read_file, read_text, usable, writable
+from mogplex_ci.waiting import bounded, stop_of_process
+from mogplex_ci.workspace import (
+    decode,
+    folder_inside,
+    inside,
+    read_file,
+    read_text,
+    usable,
+    writable,
+)
 
 _SCHEMA_BYTES: Final = 1_000_000
 _ARTIFACT_FOLDER: Final = ".mogplex/artifacts/"
+_STANDARD_INPUT: Final = "-"
+"""As ``prompt-file``."""
 
 
 def read_values(
@@ -50,7 +60,7 @@ def read_values(
             continue
         try:
             reader = _READERS.get(spec.kind.name)
-            values[name] = spec.value(text) if reader is None else reader(platform, text)
+            values[name] = spec.kind.value(text) if reader is None else reader(platform, text)
         except UsageError as error:
             problems += error.problems
         except ValueError as error:
@@ -74,13 +84,7 @@ def _read_prompt(platform: Platform, name: str) -> str:
         UsageError: it cannot be read, or is not a prompt.
         StopRequested: a stop signal came while standard input was read.
     """
-    variable = platform.prompt_variable(name)
-    if variable is None:
-        text = read_prompt(name, input_name="prompt-file", workspace=platform.workspace)
-    else:
-        text = read_file(
-            variable, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES
-        ).strip()
+    text = _prompt_text(platform, name).strip()
     if not text:
         remedy = "Write the agent's task into it."
         raise UsageError(Problem("prompt-file", "is empty", remedy, Untrusted(name)))
@@ -88,6 +92,38 @@ def _read_prompt(platform: Platform, name: str) -> str:
     if problem is not None:
         raise UsageError(problem._replace(got=Untrusted(name)))
     return text
+
+
+def _prompt_text(platform: Platform, name: str) -> str:
+    if name == _STANDARD_INPUT:
+        content = _standard_input()
+        return decode(content, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
+    path = platform.prompt_variable(name)
+    if path is None:
+        path = inside(platform.workspace, name, input_name="prompt-file")
+    return read_file(path, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
+
+
+def _standard_input() -> bytes:
+    """Return as much as a prompt may be long.
+
+    Raises:
+        UsageError: it cannot be read.
+        StopRequested: a stop signal came: a person may be typing.
+    """
+
+    def read() -> bytes:
+        # Not sys.stdin: while another thread reads that, Python cannot end.
+        with open(0, "rb", closefd=False) as file:
+            return file.read(PROMPT_FILE_BYTES + 1)
+
+    try:
+        with stop_of_process().interrupting():
+            return bounded(read, MAX_SECONDS)
+    except OSError as error:  # closed
+        fault = f"cannot be read ({error.strerror})"
+        problem = Problem("prompt-file", fault, "Name a file.", Untrusted(_STANDARD_INPUT))
+        raise UsageError(problem) from error
 
 
 _TEXT_OPTIONS: Final = ("conversationId", "workspaceSessionId", "worktreeId")
@@ -111,12 +147,21 @@ def _run_options(text: str) -> Mapping[str, Any]:
         fault = f"sets {enumeration(taken)}, which has its own input"
         remedy = f"Set {enumeration([owners[name] for name in taken])} instead."
         raise UsageError(Problem("run-options", fault, remedy))
-    # The service stores NULL for anything else, without a word.
     for name in _TEXT_OPTIONS:
         if options.get(name) is not None and not isinstance(options[name], str):
-            remedy = f'Put quotes around it: {name}: "ID".'
-            raise UsageError(Problem("run-options", f"has a {name} that is not a string", remedy))
+            raise UsageError(_not_text(name, text))
     return options
+
+
+def _not_text(name: str, text: str) -> Problem:
+    """Return the problem of an id that YAML does not take for text: the service would store NULL,
+    without a word.
+    """
+    written = yaml.load(text, Loader=yaml.BaseLoader)[name]
+    if not isinstance(written, str) or could_be_credential(written):
+        written = "ID"
+    fault = f"has a {name} that is not a string"
+    return Problem("run-options", fault, near=(Untrusted(f'{name}: "{written}"'),))
 
 
 def _parsed_options(text: str) -> Mapping[str, Any]:
@@ -180,8 +225,7 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
         return text
     if "/" not in text and not Path(text).suffix:
         near = tuple(map(Untrusted, nearest(text, shipped())))
-        near = near or kinds()["boolean"].refused("dry-run", text, "").near
-        remedy = f"Use {enumeration(list(shipped()))}, or an events.ndjson in the workspace."
+        remedy = f"Use true, {enumeration(list(shipped()))}, or an events.ndjson in the workspace."
         raise UsageError(Problem("dry-run", "is not a recording", remedy, Untrusted(text), near))
     path = inside(platform.workspace, text, input_name="dry-run")
     try:
@@ -199,16 +243,9 @@ def _output_dir(platform: Platform, name: str) -> Path:
     appear when whole.
 
     Raises:
-        UsageError: it is not in the workspace, cannot be written, or has a name that no output can
-            hold.
+        UsageError: it is not in the workspace, or cannot be written.
     """
-    folder = folder_inside(platform.workspace, name, input_name="output-dir")
-    if not is_plain_path(
-        (folder / EVENTS_FILE).relative_to(platform.workspace.resolve()).as_posix()
-    ):
-        remedy = "Use letters, digits and hyphens, starting with a letter, and not a symbolic link."
-        fault = "is a path that does not fit into an output"
-        raise UsageError(Problem("output-dir", fault, remedy, Untrusted(name)))
+    folder_inside(platform.workspace, name, input_name="output-dir")
     files = [
         writable(platform.workspace, f"{name}/{file}", input_name="output-dir")
         for file in WRITTEN_BIT_BY_BIT
@@ -219,7 +256,6 @@ def _output_dir(platform: Platform, name: str) -> Path:
 _READERS: Final[Mapping[str, Callable[[Platform, str], object]]] = {
     "artifact": lambda _, text: artifact_path(text),
     "dry-run": _dry_run,
-    "job-context": lambda _, text: json.loads(text),
     "output-dir": _output_dir,
     "check-names": lambda _, text: CheckPatterns.parse(text),
     "patterns": lambda _, text: Patterns.parse(text),

@@ -227,11 +227,6 @@ class Platform:
         return advice.get(self.name, advice["default"])
 
     @property
-    def unreplaced_token_advice(self) -> str:
-        """Advice if the token is the name of a variable, such as ``$MOGPLEX_API_KEY``."""
-        return self.token_advice
-
-    @property
     def github_token_advice(self) -> str:
         """Advice where ``github-token`` is missing: it is kept as the token of Mogplex is."""
         advice = self.token_advice.replace("api-key", "github-token")

@@ -164,12 +164,6 @@ class GitLab(Platform):
             return None
         return "is this project's path on GitLab"
 
-    @property
-    def unreplaced_token_advice(self) -> str:
-        """See ``Platform``: `MOGPLEX_API_KEY: $MOGPLEX_API_KEY` refers to itself."""
-        line = "remove the line that sets it: CI/CD variables reach jobs by themselves."
-        return f"{self.token_advice} And {line}"
-
     def prompt_variable(self, name: str) -> Path | None:
         """Return the file of ``MOGPLEX_PROMPT_FILE``, a variable of type File, if ``name`` is its
         path. The folder also holds secrets, so it is that very file, and not a link.

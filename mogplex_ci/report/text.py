@@ -84,7 +84,8 @@ def our_words(words: str, safe: Sanitizer) -> SafeText | None:
 
 def capitalized(text: str) -> str:
     """Return ``text`` with its first letter in upper case, unless an input's name begins it."""
-    if "-" in text.partition(" ")[0]:
+    first = text.partition(" ")[0]
+    if "-" in first or first.endswith(":"):
         return text
     return text[:1].upper() + text[1:]
 

@@ -29,7 +29,6 @@ from mogplex_ci.sanitize.sanitizer import (
     Part,
     Sanitizer,
     Value,
-    is_plain_path,
 )
 
 __all__ = [
@@ -50,7 +49,6 @@ __all__ = [
     "cut_between_words",
     "duration",
     "is_maskable",
-    "is_plain_path",
     "looks_random",
     "secrets_of",
     "timestamp",

@@ -265,11 +265,6 @@ class Sanitizer:
         return break_markers(head), unread + len(clean) - len(head)
 
 
-def is_plain_path(text: str) -> bool:
-    """Whether ``text`` is a relative path of a strict character set, which an output can hold."""
-    return compiled(_FILE_PATH).fullmatch(text) is not None
-
-
 def _shown_start(text: str, end: int) -> tuple[str, int]:
     """Return the start of ``text`` with visible controls, and how many characters are missing."""
     shown = show_controls(text[:end])

@@ -3,7 +3,8 @@
 The calls of a step::
 
     action.main
-        inputs.read.read_step                   the inputs
+        inputs.sources.collect                  the texts of the inputs
+        inputs.read.read_step                   the inputs, checked and typed
         guards.reason_to_skip, include_event    whether it may start, and the event's words
         planning.plan_of                        the run, and the key under which it is started
         execute.execute
@@ -20,7 +21,7 @@ from collections.abc import Mapping, Sequence
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs, read_step
-from mogplex_ci.inputs.sources import asks_for_dry_run, given_texts, has_summary
+from mogplex_ci.inputs.sources import Given, collect
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment
@@ -39,21 +40,22 @@ from mogplex_ci.waiting import Clock, stop_of_process
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
-    step = _begin(argv, env)
+    given = collect(argv, env)
+    step = _begin(given, env)
     with ending_of_block(step) as end:
-        end.ending = _perform(step, argv, env)
+        end.ending = _perform(step, given)
     if end.ending.result is Result.INTERRUPTED:
         step.recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
     return step.recorder.finish(end.ending).exit_code
 
 
-def _perform(step: Step, argv: Sequence[str], env: Mapping[str, str]) -> Ending:
+def _perform(step: Step, given: Given) -> Ending:
     """Do the step, and return how it ended.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    inputs = _read(step, argv, env)
+    inputs = _read(step, given)
     reason = reason_to_skip(step, inputs)
     if reason is not None:
         return skipped(reason)
@@ -63,7 +65,7 @@ def _perform(step: Step, argv: Sequence[str], env: Mapping[str, str]) -> Ending:
     return step.recorder.end_run(result)
 
 
-def _begin(argv: Sequence[str], env: Mapping[str, str]) -> Step:
+def _begin(given: Given, env: Mapping[str, str]) -> Step:
     """Return a step that begins now."""
     stop = stop_of_process()
     clock = Clock()
@@ -73,18 +75,18 @@ def _begin(argv: Sequence[str], env: Mapping[str, str]) -> Step:
         platform,
         Sanitizer(secrets_of_job(env)),
         lambda: clock.monotonic() - began,
-        has_summary=has_summary(given_texts(argv, env)),
+        has_summary=given.value("summary"),
     )
     return Step(platform, recorder, clock, stop, began)
 
 
-def _read(step: Step, argv: Sequence[str], env: Mapping[str, str]) -> ActionInputs:
+def _read(step: Step, given: Given) -> ActionInputs:
     """Read the inputs, and open the reports that they ask for, as far as they are right."""
     recorder = step.recorder
     try:
-        inputs, warnings, job_end = read_step(argv, step.platform)
+        inputs, warnings, job_end = read_step(given, step.platform)
     except UsageError as error:
-        step.platform.is_dry_run = asks_for_dry_run(argv, env)
+        step.platform.is_dry_run = given.asks_for_dry_run
         recorder.open_files(error.output_dir)
         recorder.trace(step.stop)
         raise

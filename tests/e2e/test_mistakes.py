@@ -16,7 +16,12 @@ from tests.oracles.github_markdown import rendered
 CASES = [
     pytest.param(*each, id=each[1].name[:60]) for each in zip(MISTAKES, mistakes(), strict=True)
 ]
-OUTCOMES = {0: ("skipped", ""), 2: ("error", "USAGE"), 64: ("error", "UNAUTHORIZED")}
+OUTCOMES = {
+    0: ("skipped", ""),
+    1: ("error", "NOT_FOUND"),
+    2: ("error", "USAGE"),
+    64: ("error", "UNAUTHORIZED"),
+}
 OUTCOMES |= {69: ("error", "UNREACHABLE")}
 """Result and error code by exit code."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.commands.post import CleanUp
+from mogplex_ci.inputs.sources import Given
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.state import OpenRun, SavedRun
@@ -40,7 +41,7 @@ def clean_up(world: World, saved: list[SavedRun]) -> tuple[int, float, str]:
     began = clock.monotonic()
     platform = detect({}, log)
     token = world.emulator.token
-    code = CleanUp(platform, Sanitizer(()), {}, token, Stop(), clock).perform(saved)
+    code = CleanUp(platform, Sanitizer(()), Given({}), token, Stop(), clock).perform(saved)
     seconds = clock.monotonic() - began
     clock.leave()
     return code, seconds, log.getvalue()

@@ -5,15 +5,12 @@ how it ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 import pytest
 
 from mogplex_ci.gates import Case
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.read import read_inputs
-from mogplex_ci.inputs.sources import gather
 from mogplex_ci.run.endings import interrupted
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
@@ -33,7 +30,7 @@ from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
 from tests.github import NOTHING, TOKEN, GitHub, Look, Work, check
 from tests.slow import mostly_slow
-from tests.typed_inputs import job
+from tests.typed_inputs import inputs_of
 
 RED = Look([check("test", "failure")])
 GREEN = Look([check("lint", "success"), check("test", "success")])
@@ -76,7 +73,7 @@ class Step:
         } | inputs
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
-        self.inputs = read_inputs(gather([], job(Path("/"), env)))
+        self.inputs = inputs_of(env)
         self.secrets: Sequence[str] = ()
         """Values that the step masks."""
         self.before_first_start: Callable[[Starting], None] = lambda _: None

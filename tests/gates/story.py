@@ -13,8 +13,7 @@ from typing import Any
 
 from mogplex_ci.gates import Case
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.read import ActionInputs, read_inputs
-from mogplex_ci.inputs.sources import gather
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
@@ -24,7 +23,7 @@ from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop
 from tests.faults.world import World
 from tests.github import TOKEN, GitHub, Work
-from tests.typed_inputs import job
+from tests.typed_inputs import inputs_of
 
 LAUNCHES: dict[str, object] = {"after": "1s", "launch": True}
 DELIVERS: dict[str, object] = {"after": "3s", "deliver": True}
@@ -120,7 +119,7 @@ class Story:
         given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
-        return read_inputs(gather([], job(Path("/"), env)))
+        return inputs_of(env)
 
     @property
     def runs(self) -> list[Any]:

@@ -184,19 +184,6 @@ def test_a_start_that_may_have_worked_names_the_key_to_ask_with_again(terminal: 
     assert again.out.startswith(f"matched existing run {run.id} (")
 
 
-def test_an_agent_that_is_not_in_the_roster_is_named(terminal: Terminal) -> None:
-    with Emulator("success") as emulator:
-        refusal = {"ok": False, "error": {"code": "NOT_FOUND", "message": "Agent not found"}}
-        emulator.inject("start", status=404, body=refusal)
-        start = ("run", "--repo", "acme/web", "--agent", "preset:Nobody", "Fix it")
-        ended = terminal.against(emulator).mogplex(*start)
-        assert emulator.runs == []
-    assert (ended.code, ended.out) == (1, "")
-    cause = 'error: agent: "preset:Nobody" is not an agent that this token can use (NOT_FOUND)'
-    hint = "hint: Take its id from the agents' page of https://mogplex.com, or use preset:NAME."
-    assert ended.err.splitlines() == [cause, hint]
-
-
 def test_a_pull_request_is_shown_with_its_run(terminal: Terminal) -> None:
     with terminal.run("success", "--create-branch", speed=1e9) as (run_id, emulator):
         followed = terminal.mogplex("runs", "events", run_id, "--follow")

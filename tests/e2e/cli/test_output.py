@@ -150,15 +150,3 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     end = "are missing here. The step follows the run's status"
     assert followed.err == f"warning: The service {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
-
-
-@pytest.mark.parametrize(("api", "lines"), [("2026-08", slice(0, 3)), ("2026-11", slice(-3, None))])
-def test_fewer_events_may_be_asked_for(terminal: Terminal, api: str, lines: slice) -> None:
-    """Older services list the first ones, today's the newest."""
-    with terminal.run("success", speed=100, api=api) as (run_id, emulator):
-        wait_until(lambda: emulator.runs[0].status == "success")
-        whole = terminal.mogplex("runs", "events", run_id, "--json").out.splitlines()
-        few = terminal.mogplex("runs", "events", run_id, "--json", "--limit", "3")
-    assert (few.code, few.err) == (0, "")
-    ids = [[json.loads(line)["id"] for line in shown] for shown in (few.out.splitlines(), whole)]
-    assert ids[0] == ids[1][lines]

@@ -5,27 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci import errors
-from mogplex_ci.commands.common import error_lines, overview, remedy_of, whole_number
+from mogplex_ci.commands.common import error_lines, overview, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("5", 5), ("200", 200), ("007", 7)]
-    + [(odd, None) for odd in ("4", "201", "", "-5", "+5", "5.0", "5 ", "\u0665", "\u00b2", "x")],
-)
-def test_a_whole_number_is_written_in_digits_and_has_bounds(text: str, number: int | None) -> None:
-    read = whole_number("--limit", 5, 200)
-    if number is not None:
-        assert read(text) == number
-        return
-    with pytest.raises(UsageError) as refused:
-        read(text)
-    fault = "is not a whole number from 5 to 200"
-    assert list(refused.value.problems) == [Problem("--limit", fault, got=Untrusted(text))]
 
 
 def test_the_commands_of_an_overview_are_in_columns() -> None:

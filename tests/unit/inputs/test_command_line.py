@@ -11,7 +11,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import read_step
-from mogplex_ci.inputs.sources import gather, given_texts
+from mogplex_ci.inputs.sources import collect
 from mogplex_ci.outputs import OUTPUT_VARIABLES
 from tests.typed_inputs import job
 
@@ -101,17 +101,15 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         ({"INPUT_PROTECTED_PATHS": "a", "INPUT_PROTECTED-PATHS": "a"}, []),
     ],
 )
-def test_which_variables_are_warned_of(
-    env: dict[str, str], warned: list[str], tmp_path: Path
-) -> None:
-    found = gather((), job(tmp_path, env)).warnings
+def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str]) -> None:
+    found = collect((), env).warnings
     assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
 
 
 def test_no_output_has_the_name_of_an_input() -> None:
     of_inputs = {variable for spec in inputs().values() for variable in spec.variables}
     assert OUTPUT_VARIABLES.isdisjoint(of_inputs)
-    assert given_texts((), dict.fromkeys(OUTPUT_VARIABLES, "theirs")) == {}
+    assert collect((), dict.fromkeys(OUTPUT_VARIABLES, "theirs")).texts == {}
 
 
 @pytest.mark.parametrize("blank", [["--run-id="], ["--run-id", " "]])
@@ -119,10 +117,10 @@ def test_a_blank_run_id_starts_no_run(blank: list[str], tmp_path: Path) -> None:
     """The job that should have started the run did not; the project has a prompt for all jobs."""
     platform = job(tmp_path, {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_REPO": "acme/web"})
     with pytest.raises(UsageError) as caught:
-        read_step(blank, platform)
+        read_step(collect(blank, platform.env), platform)
     (problem,) = caught.value.problems
     assert (problem.input, problem.fault) == ("run-id", "is blank")
 
 
 def test_a_blank_variable_for_the_run_id_counts_as_not_given() -> None:
-    assert "run-id" not in given_texts((), {"MOGPLEX_RUN_ID": " "})
+    assert "run-id" not in collect((), {"MOGPLEX_RUN_ID": " "}).texts

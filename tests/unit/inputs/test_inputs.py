@@ -16,11 +16,11 @@ from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import (
     ActionInputs,
     MatrixJob,
+    StepInputs,
     read_connection,
-    read_inputs,
     read_step,
 )
-from mogplex_ci.inputs.sources import gather, given_texts
+from mogplex_ci.inputs.sources import Given, collect
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from tests.emulator import Emulator
@@ -36,11 +36,16 @@ OUTPUTS = {
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_step(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).inputs
+    return step(folder, *argv, **env).inputs
+
+
+def step(folder: Path, *argv: str, **env: str) -> StepInputs:
+    platform = job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)
+    return read_step(collect(argv, platform.env), platform)
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
-    found = read_step((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env)).warnings
+    found = step(folder, **env).warnings
     return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
 
 
@@ -78,7 +83,7 @@ def test_a_flag_wins_over_github_over_variable_over_default(tmp_path: Path) -> N
             {"INPUT_ANNOTATIONS": "NONE"},
             {"harness": "codex", "annotations": "none"},
         ),
-        (["--mode=Yolo"], {}, {"mode": "YOLO"}),
+        (["--mode=Yolo"], {}, {"mode": "yolo"}),
         (["--wait=True", "--create-branch=TRUE"], {}, {"wait": True, "create_branch": True}),
         (["--dry-run"], {}, {"dry_run": True}),
         (["--dry-run=false"], {"MOGPLEX_DRY_RUN": "true"}, {"dry_run": False}),
@@ -120,13 +125,13 @@ def test_a_flag_wins_over_github_over_variable_over_default(tmp_path: Path) -> N
             {"on_interrupt": "cancel"},
         ),
         *(
-            ([], {"INPUT_JOB-CONTEXT": context}, {"matrix_job": MatrixJob({}, 0, *jobs)})
-            for context, jobs in {
-                '{"matrix": null, "index": 0, "total": 8, "max-parallel": 4}': (8, 4),
-                '{"index": 0, "total": 2, "max-parallel": 4}': (2, 2),
-                '{"index": 0, "total": null, "max-parallel": 4}': (1, 1),
-                '{"index": 0, "total": 0, "max-parallel": 0}': (1, 1),
-                '{"index": 0, "max-parallel": "4"}': (1, 1),
+            ([], {"INPUT_JOB-CONTEXT": context}, {"matrix_job": MatrixJob({}, 0, parallel)})
+            for context, parallel in {
+                '{"matrix": null, "index": 0, "total": 8, "max-parallel": 4}': 4,
+                '{"index": 0, "total": 2, "max-parallel": 4}': 2,
+                '{"index": 0, "total": null, "max-parallel": 4}': 1,
+                '{"index": 0, "total": 0, "max-parallel": 0}': 1,
+                '{"index": 0, "max-parallel": "4"}': 1,
             }.items()
         ),
     ],
@@ -151,7 +156,7 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str) -> Non
     prompt = {"MOGPLEX_PROMPT": ""} if name == "prompt" else {}
     sent = read(tmp_path, f"--{name}={text}", **prompt).start_request("r")
     own_branch = {} if name == "branch" else {"createBranch": True}
-    value = False if text == "false" else text.upper() if spec.is_upper else text
+    value = False if text == "false" else text
     expected: dict[str, object] = {"repoId": "r", "prompt": "Fix it", **own_branch}
     assert sent == expected | {str(spec.api_field): value}
 
@@ -184,9 +189,10 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 def test_right_inputs_do_not_load_jsonschema() -> None:
     code = (
-        "import sys; from mogplex_ci.inputs.read import read_step; from mogplex_ci.platforms import detect;"
+        "import sys; from mogplex_ci.inputs.read import read_step; from mogplex_ci.inputs.sources import collect;"
+        "from mogplex_ci.platforms import detect;"
         "env = {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m', 'MOGPLEX_REPO': 'acme/web'};"
-        "read_step([], detect(env, sys.stdout));"
+        "read_step(collect([], env), detect(env, sys.stdout));"
         "print('jsonschema' in sys.modules)"
     )
     ended = subprocess.run(
@@ -222,7 +228,8 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     def parts(matrix: str, index: str = "null") -> tuple[str, ...]:
         env = {"INPUT_JOB-CONTEXT": f'{{"matrix": {matrix}, "index": {index}}}'}
         found = read(tmp_path, **env).matrix_job.parts
-        assert MatrixJob.by_texts(given_texts([], env)).parts == found, "as the clean-up reads it"
+        by_clean_up = MatrixJob.of(collect([], env).value("job-context"))
+        assert by_clean_up.parts == found
         return found
 
     assert parts(one) == parts(other)
@@ -232,7 +239,8 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
 
 
 def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
-    assert MatrixJob.by_texts({"job-context": "["}).parts == ()
+    wrong = Given({"job-context": "[", "comment-on": "0", "summary": "perhaps"})
+    assert [wrong.value(name) for name in wrong.texts] == [{}, None, True]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +321,9 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
 
 
 def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
-    assert read_inputs(gather([f"--run-id={RUN_ID}"], job(tmp_path, {}, ""))).repo is None
+    platform = job(tmp_path, {}, "")
+    given = collect([f"--run-id={RUN_ID}"], platform.env)
+    assert read_step(given, platform).inputs.repo is None
 
 
 @pytest.mark.parametrize(
@@ -350,27 +360,19 @@ def test_what_a_file_may_hold(flags: str, content: str, fault: str | None, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("argv", "env", "connection"),
+    ("env", "connection"),
     [
-        ([], {}, ("https://mogplex.com", None)),
+        ({}, ("https://mogplex.com", None)),
         (
-            [],
             {"MOGPLEX_API_KEY": "mog_a", "MOGPLEX_TIMEOUT": "wrong"},
             ("https://mogplex.com", "mog_a"),
         ),
-        (
-            ["--base-url=https://a.example"],
-            {"MOGPLEX_URL": "https://b.example"},
-            ("https://a.example", None),
-        ),
-        (["--base-url=mogplex.com"], {"MOGPLEX_API_KEY": "a b"}, ["api-key", "base-url"]),
+        ({"MOGPLEX_URL": "mogplex.com", "MOGPLEX_API_KEY": "a b"}, ["api-key", "base-url"]),
     ],
 )
-def test_the_connection_needs_no_other_input(
-    argv: list[str], env: dict[str, str], connection: object
-) -> None:
+def test_the_connection_needs_no_other_input(env: dict[str, str], connection: object) -> None:
     try:
-        found: object = read_connection(argv, env)
+        found: object = read_connection(env)
     except UsageError as error:
         found = [problem.input for problem in error.problems]
     assert found == connection
