@@ -137,3 +137,14 @@ def outcome(result: RunResult) -> tuple[str, str]:
 
 
 PASSED = ("success", "")
+
+
+def branch_of(github: GitHub) -> str:
+    """The branch that the newest run has pushed."""
+    return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
+
+
+def items(result: RunResult) -> list[str]:
+    """What the gates that reject a run name."""
+    gates = result.details.gates
+    return [item.text for gate in gates if not gate.passed for item in gate.items]

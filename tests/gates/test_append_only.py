@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.gates.story import PASSED, Story, outcome
+from tests.gates.story import PASSED, Story, items, outcome
 from tests.github import Work
 from tests.github.repository import Files
 
@@ -32,10 +32,6 @@ def judged(story: Story, files: Files) -> Any:
     return story.play(
         Work({"src/f.py": "def f(x): return 1\n", **files}), append_only_paths="tests/**"
     )
-
-
-def items(result: Any) -> list[str]:
-    return [item.text for item in result.details.gates[0].items]
 
 
 CHEATS: dict[str, tuple[Files, list[str]]] = {

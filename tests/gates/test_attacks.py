@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.updates import Started
-from tests.gates.story import PASSED, Story, outcome, says
+from tests.gates.story import PASSED, Story, branch_of, items, outcome, says
 from tests.github import ADA, AGENT, NOTHING, GitHub, Look, Work, check
 from tests.github.repository import Files
 from tests.said import said
@@ -25,17 +25,6 @@ NOT_JUDGED = ("rejected", "NOT_JUDGED")
 GREEN = Look([check("test", "success")])
 RED = Look([check("test", "failure")])
 HOUR = timedelta(hours=1)
-
-
-def branch_of(github: GitHub) -> str:
-    """The branch that the newest run has pushed."""
-    return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
-
-
-def items(story_result: Any) -> list[str]:
-    """What the gates that reject a run name."""
-    gates = story_result.details.gates
-    return [item.text for gate in gates if not gate.passed for item in gate.items]
 
 
 def warnings(story: Story) -> dict[str, str]:
@@ -157,13 +146,6 @@ def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
     ]
 
 
-def test_a_branch_that_is_merged_before_the_gates_look_is_judged(story: Story) -> None:
-    """Its base then has all that it has, and a comparison with that shows nothing."""
-    github = story.github
-    work = Work(EVIL, after=lambda: github.merge_pull_request(by=AGENT))
-    assert outcome(story.play(work, **PROTECTS)) == REJECTED
-
-
 def test_a_branch_that_is_merged_without_a_pull_request_cannot_be_judged(story: Story) -> None:
     github = story.github
     after = lambda: github.merge(branch_of(github), by=AGENT)  # noqa: E731 - said later
@@ -171,9 +153,13 @@ def test_a_branch_that_is_merged_without_a_pull_request_cannot_be_judged(story: 
     assert outcome(story.play(work, **PROTECTS)) == NOT_JUDGED
 
 
-def test_a_branch_that_is_merged_and_deleted_has_not_changed_nothing(story: Story) -> None:
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_branch_that_is_merged_before_the_gates_look_is_judged(
+    story: Story, deletes: bool
+) -> None:
+    """Its base then has all that it has, and a comparison with that shows nothing."""
     github = story.github
-    work = Work(EVIL, after=lambda: github.merge_pull_request(by=AGENT, deletes=True))
+    work = Work(EVIL, after=lambda: github.merge_pull_request(by=AGENT, deletes=deletes))
     assert outcome(story.play(work, **PROTECTS)) == REJECTED
 
 
@@ -421,16 +407,6 @@ def test_a_commit_that_the_run_puts_on_the_base_itself_is_warned_of(story: Story
     )
 
 
-@pytest.mark.parametrize("drops", [True, False])
-def test_commits_that_a_forced_push_drops_are_warned_of(story: Story, drops: bool) -> None:
-    github = story.github
-    github.push("fix", {"src/a.ts": "a"})
-    forced = lambda: github.push("fix", commit=github.commit("main", GOOD))  # noqa: E731 - said later
-    work = Work({"src/c.ts": "c"}, before=forced if drops else lambda: None)
-    assert outcome(story.play(work, branch="fix", require="change", **PROTECTS)) == PASSED
-    assert ("Branch" in warnings(story)) is drops
-
-
 # Whose word counts
 
 
@@ -450,15 +426,6 @@ def test_a_branch_that_an_event_names_is_neither_judged_nor_handed_on(
     assert result.details.delivery.branch == story.runs[0].request.working_branch
     assert all(path.startswith("/repos/acme/web/") for path in asked)
     assert not any("harmless" in path or "agent-" in path for path in asked)
-
-
-def test_the_next_round_does_not_work_on_a_branch_that_an_event_names(tmp_path: Path) -> None:
-    with Story(tmp_path, says(working_branch="main-2")) as story:
-        works = Work(GOOD, checks=RED), Work({"src/a.ts": "b"}, checks=GREEN)
-        result = story.play(*works, checks="test", repair="1")
-        first, second = story.runs
-    assert outcome(result) == PASSED
-    assert second.request.working_branch == first.request.working_branch
 
 
 def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Path) -> None:

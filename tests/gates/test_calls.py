@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.gates.story import PASSED, Story, outcome
-from tests.github import AGENT, Look, Work, check
+from tests.github import Look, Work, check
 from tests.program import ROOT
 
 GREEN = Look([check("test", "success")])
@@ -55,25 +54,6 @@ def test_an_existing_branch_takes_three_calls_more(story: Story) -> None:
     story.github.push("fix", {"src/b.ts": "b"})
     assert outcome(story.play(Work(checks=GREEN), branch="fix", **ALL)) == PASSED
     assert counted(story) == told("on a branch that existed") <= 12
-
-
-def test_a_base_that_moves_every_minute_takes_few_calls(story: Story) -> None:
-    """The branch has taken it in."""
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"})
-
-    def moves() -> None:
-        github.push("main", {"src/new.ts": "new"})
-        github.merge("main", "fix", by=AGENT)
-        for minute in range(1, 10):
-            newer = {"src/new.ts": f"newer {minute}"}
-            github.later(60.0 * minute, partial(github.push, "main", newer))
-        sha = github.branches["fix"]
-        github.later(500.0, lambda: github.checks.update({sha: GREEN}))
-
-    work = Work({}, before=moves, checks=Look([check("test", None)]))
-    assert outcome(story.play(work, branch="fix", **ALL)) == PASSED
-    assert counted(story) <= 18 + 3  # and three changed answers about checks
 
 
 def test_waiting_for_checks_costs_nothing_while_nothing_changes(story: Story) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.updates import Started
-from tests.gates.story import PASSED, Story, outcome
+from tests.gates.story import PASSED, Story, branch_of, items, outcome
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
+from tests.pairs import table
 from tests.said import said
 
 PROTECTS: dict[str, Any] = {"protected_paths": ".github/", "allowed_paths": "src/"}
@@ -24,19 +25,9 @@ MERGE_QUEUE = "github-merge-queue[bot]"
 REJECTED = ("rejected", "PATH_NOT_ALLOWED")
 
 
-def branch_of(github: GitHub) -> str:
-    """The branch that the newest run has pushed."""
-    return next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
-
-
 def moves_base(github: GitHub) -> None:
     github.push("docs", RELEASE, by=ADA)
     github.merge("docs", by=MERGE_QUEUE)
-
-
-def items(result: Any) -> list[str]:
-    gates = result.details.gates
-    return [item.text for gate in gates if not gate.passed for item in gate.items]
 
 
 # Branches that were there
@@ -99,12 +90,6 @@ def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, mov
     assert said(story.said, "Base: ")
 
 
-def test_a_new_branch_that_is_made_at_a_newer_base(story: Story) -> None:
-    github = story.github
-    work = Work({"src/a.ts": "a"}, before=lambda: moves_base(github))
-    assert outcome(story.play(work, require="change", **PROTECTS)) == PASSED
-
-
 @pytest.mark.parametrize("conflicts", [False, True])
 def test_the_base_moves_after_the_run_has_cloned_it(story: Story, conflicts: bool) -> None:
     github = story.github
@@ -118,33 +103,6 @@ def test_the_base_moves_after_the_run_has_cloned_it(story: Story, conflicts: boo
     result = story.play(work, require="change", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
     assert not said(story.said)
-
-
-def test_a_nightly_run_that_changes_nothing_beside_a_busy_base(story: Story) -> None:
-    """The tip of its branch is the base's, as of some minutes ago."""
-    github = story.github
-
-    def clones() -> None:
-        github.push("main", {"src/other.ts": "other"})
-        github.push("mogplex/nightly", commit=github.branches["main"])
-        moves_base(github)
-
-    work = Work({}, opens_pull_request=False, before=clones)
-    result = story.play(work, branch="mogplex/nightly", create_branch="true", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, False)
-
-
-def test_no_pull_request_and_a_base_that_was_taken_in_and_moved_on(story: Story) -> None:
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"})
-
-    def updates() -> None:
-        moves_base(github)
-        github.merge("main", "fix", by=AGENT)
-        github.push("main", {"README.md": "# newer"})
-
-    work = Work({"src/a.ts": "a"}, before=updates, opens_pull_request=False)
-    assert outcome(story.play(work, branch="fix", require="change", **PROTECTS)) == PASSED
 
 
 @pytest.mark.parametrize(
@@ -164,10 +122,12 @@ def test_many_files(story: Story, count: int, opens: bool, expected: tuple[str, 
 # Merged meanwhile
 
 
-@pytest.mark.parametrize("deletes", [False, True])
-@pytest.mark.parametrize("squash", [False, True])
-@pytest.mark.parametrize("require", ["change", "change, pull-request"])
-@pytest.mark.parametrize("by", [ADA, MERGE_QUEUE])
+@table(
+    squash=[False, True],
+    deletes=[False, True],
+    require=["change", "change, pull-request"],
+    by=[ADA, MERGE_QUEUE],
+)
 def test_it_is_merged_when_its_checks_are_green(
     story: Story, squash: bool, deletes: bool, require: str, by: str
 ) -> None:
@@ -183,25 +143,6 @@ def test_it_is_merged_when_its_checks_are_green(
     result = story.play(work, require=require, checks="test", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
     assert result.details.pull_request_url(["https://github.com"]) is not None
-
-
-@pytest.mark.parametrize("squash", [False, True])
-def test_it_is_merged_and_deleted_before_it_is_judged(story: Story, squash: bool) -> None:
-    github = story.github
-    merges = lambda: github.merge_pull_request(squash=squash, deletes=True)  # noqa: E731 - said later
-    work = Work({"src/a.ts": "a"}, checks=GREEN, after=merges)
-    result = story.play(work, require="change", checks="test", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, True)
-
-
-def test_a_persons_pull_request_that_an_apps_auto_merge_merges(story: Story) -> None:
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"})
-    github.open_pull_request("fix", 42, by=ADA)
-    merges = lambda: github.merge_pull_request(by="renovate[bot]")  # noqa: E731 - said later
-    result = story.play(Work({"src/a.ts": "a"}, after=merges), branch="fix", require="pull-request")
-    assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
-    assert items(result) == ["renovate[bot]"]
 
 
 @pytest.mark.parametrize("deletes", [False, True])
@@ -306,14 +247,8 @@ def test_an_older_github_enterprise_server(tmp_path: Path, branch: str) -> None:
     assert outcome(result) == PASSED
 
 
-@pytest.mark.parametrize("right", ["pull-requests: read"])
-def test_path_gates_can_do_without_pull_requests(story: Story, right: str) -> None:
-    story.github.lacks(right)
+def test_path_gates_can_do_without_pull_requests(story: Story) -> None:
+    story.github.lacks("pull-requests: read")
     story.github.push("fix", {"src/b.ts": "b"})
     result = story.play(Work({"src/a.ts": "a"}), branch="fix", require="change", **PROTECTS)
     assert outcome(result) == PASSED
-
-
-def test_github_is_away_for_some_seconds_before_the_start(story: Story) -> None:
-    story.github.fail(status=502, times=2)
-    assert outcome(story.play(Work({"src/a.ts": "a"}), require="change")) == PASSED

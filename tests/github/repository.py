@@ -1,7 +1,7 @@
 """A repository on GitHub, and the stories that happen to it.
 
-A test tells what people, apps and agents do (``push``, ``open_pull_request``, ``merge``,
-``finish_check``); what the API answers about it is computed.
+A test tells what people, apps and agents do (``push``, ``open_pull_request``, ``merge``);
+what the API answers about it is computed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from tests.github.checks import ACTIONS, REPOSITORY, Look, check, suite
+from tests.github.checks import REPOSITORY, Look
 from tests.github.git import Commits, blob_sha
 
 NO_COMMIT = "0" * 40
@@ -190,44 +190,6 @@ class Repository:
         """Return a pull request, to change what GitHub says of it."""
         return next(item for item in self.pull_requests if item["number"] == number)
 
-    def start_check(
-        self, commit: str, name: str, *, app: str = ACTIONS, workflow: str = "ci", **fields: Any
-    ) -> None:
-        """Begin a check of a commit, in a suite that is as old as its first check."""
-        look = self.checks.setdefault(commit, Look(suites=[]))
-        look.suites = look.suites or []
-        number = crc32(f"{commit} {app} {workflow}".encode())
-        if number not in (each["id"] for each in look.suites):
-            began = _stamp(self.clock())
-            look.suites.append(suite(number, None, app=app, created_at=began))
-        known = {"check_suite": {"id": number}, "app": {"slug": app, "name": app}}
-        made = {"id": crc32(f"{number} {name}".encode())}
-        look.runs.append(check(name, None, **known, **made, **fields))
-        self._settle(look, number)
-
-    def finish_check(
-        self,
-        commit: str,
-        name: str,
-        conclusion: str = "success",
-        *,
-        app: str = ACTIONS,
-        **options: Any,
-    ) -> None:
-        """End a check of a commit; begin it before that if need be."""
-        look = self.checks.setdefault(commit, Look(suites=[]))
-        known = [
-            run
-            for run in look.runs
-            if (run["name"], run["app"]["slug"], run["status"]) == (name, app, "in_progress")
-        ]
-        if not known:
-            self.start_check(commit, name, app=app, **options)
-            known = look.runs[-1:]
-        end = {"conclusion": conclusion, "completed_at": _stamp(self.clock())}
-        known[-1] |= {"status": "completed", **end}
-        self._settle(look, known[-1]["check_suite"]["id"])
-
     def later(self, seconds: float, action: Callable[[], object]) -> None:
         """Let something happen when so many seconds have passed."""
         self._later.append((self.clock() + timedelta(seconds=seconds), action))
@@ -272,17 +234,6 @@ class Repository:
         if work.opens_pull_request and not is_open:
             self.open_pull_request(branch, 42 + len(self.pull_requests), base=request.base_branch)
         work.after()
-
-    @staticmethod
-    def _settle(look: Look, number: int) -> None:
-        """Let a suite, and its workflow run, be as its runs are."""
-        ends = [run["conclusion"] for run in look.runs if run["check_suite"]["id"] == number]
-        bad = [end for end in ends if end not in ("success", "neutral", "skipped")]
-        end = None if None in ends else (bad or ends)[0]
-        state = {"status": "completed" if end else "in_progress", "conclusion": end}
-        for this in look.suites or ():
-            if this["id"] == number:
-                this |= state | {"latest_check_runs_count": len(ends)}
 
     # What the API says of it
 
