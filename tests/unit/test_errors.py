@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 
-from mogplex_ci import errors
 from mogplex_ci.credentials import could_be_credential
-from mogplex_ci.errors import InternalError, MissingTokenError, MogplexError, UsageError
+from mogplex_ci.errors import InternalError, MissingTokenError
 from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
@@ -36,21 +34,6 @@ PASSWORDS = {
     "letters": of((ALPHABET + ALPHABET.upper(), 40)),
     "in a URL": of("https://user:", (ALPHABET, 6), "@example.com"),
 }
-
-
-def tree_of(error: type[MogplexError], depth: int = 1) -> Iterator[str]:
-    """Yield the lines of an error and of those below it, as the module's first words show them."""
-    yield "    " * depth + error.__name__
-    for below in error.__subclasses__():
-        if below.__module__ == errors.__name__:
-            yield from tree_of(below, depth + 1)
-
-
-def test_the_module_begins_with_the_tree_of_its_errors() -> None:
-    shown = (errors.__doc__ or "").partition("::\n\n")[2].rstrip()
-    assert shown.splitlines() == list(tree_of(MogplexError)), (
-        "draw the new tree at the top of mogplex_ci/errors.py"
-    )
 
 
 def message(problem: Problem) -> str:
@@ -103,14 +86,6 @@ def test_the_parts_of_a_message() -> None:
     )
     assert message(Problem("prompt", "is missing", "Set it.")) == "> prompt is missing. Set it."
     assert message(Problem("--repo", "is required")) == "> --repo is required"
-
-
-def test_a_usage_error_names_the_inputs_and_no_value() -> None:
-    error = UsageError(
-        Problem("wait", "is wrong", got=Untrusted("maybe")),
-        Problem("prompt", "is missing", "Set it."),
-    )
-    assert error.cause == "wrong inputs: wait is wrong, prompt is missing"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import (
     append_text,
     check_room,
-    decode,
     discard,
     read_text,
     usable,
@@ -204,16 +203,6 @@ def test_a_text_is_read_whole_or_refused(workspace: Path, content: bytes, read: 
     assert found == read
 
 
-def test_many_bytes_are_told_in_groups_of_three() -> None:
-    for content, fault in (
-        (b"x" * 12_346, "has more than 12,345 bytes"),
-        (b"x" * 1_234 + b"\xff", "is not UTF-8 text, see byte 1,234"),
-    ):
-        with pytest.raises(UsageError) as refused:
-            decode(content, "task", input_name="prompt-file", max_bytes=12_345)
-        assert [problem.fault for problem in refused.value.problems] == [fault]
-
-
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond ``size`` bytes."""
@@ -235,14 +224,6 @@ def test_what_has_no_room_leaves_a_file_as_it_was(workspace: Path) -> None:
     with room_for(100_000):
         check_room(path)
     assert path.read_text() == "earlier\n"
-
-
-def test_there_is_room_if_the_outputs_of_many_runs_fit(workspace: Path) -> None:
-    path = file_for(workspace, "events")
-    with room_for(65_536):
-        check_room(path)
-    with room_for(65_535), pytest.raises(OSError, match="too large"):
-        check_room(path)
 
 
 def test_a_whole_file_that_has_no_room_is_none(workspace: Path) -> None:
@@ -306,22 +287,3 @@ def test_why_a_file_cannot_be_used_and_what_helps(
         assert problem.fault == fault.format(user=os.geteuid(), owner=owner)
         assert (problem.input, problem.remedy) == ("output-dir", remedy)
         assert problem.got == Untrusted(shown)
-
-
-def test_no_file_or_folder_stays_open(workspace: Path, system: str) -> None:
-    """A fleet writes the files of many runs."""
-    before = sorted(Path("/dev/fd").iterdir())
-    path = file_for(workspace, "a/b/file")
-    append_text(path, "x")
-    check_room(path)
-    write_whole(path, "y")
-    assert text_of(workspace, "a/b/file") == "y"
-    discard(path)
-    path.symlink_to("elsewhere")
-    with pytest.raises(OSError, match="symbolic link"):
-        append_text(path, "x")
-    if system != "as on Windows":  # it has no pipes with a path
-        os.mkfifo(workspace / "pipe")
-        with pytest.raises(UsageError):
-            text_of(workspace, "pipe")
-    assert sorted(Path("/dev/fd").iterdir()) == before

@@ -11,14 +11,13 @@ from mogplex_ci.run.result import Result
 from tests.unit.gates.judging import (
     BRANCH,
     SAME_BRANCH,
-    VirtualGitHub,
     ended,
     granted,
     judged,
     refused,
     requires,
 )
-from tests.unit.report.events import SUCCESSFUL, delivery, event, result
+from tests.unit.report.events import SUCCESSFUL, delivery, event
 
 UNTOLD = SUCCESSFUL[:5]
 """Events without a delivery."""
@@ -85,35 +84,3 @@ def test_a_pull_request_of_another_repository_is_not_the_runs() -> None:
     told = ended(delivery(changed=True, pull_request_url="https://github.com/evil/web/pull/42"))
     foreign = "the delivery event names a pull request of another repository"
     assert refused(judged(None, told, PULL)) == (foreign, "NO_PULL_REQUEST")
-
-
-@pytest.mark.parametrize(
-    ("timeout", "cause", "remedy"),
-    [
-        (3.0, "the timeout passed before GitHub responded", "Raise timeout."),
-        (60.0, "GitHub's API sent an unusable response", "network"),
-    ],
-)
-def test_a_run_that_ends_right_before_the_timeout_is_not_said_to_have_met_an_outage(
-    timeout: float, cause: str, remedy: str
-) -> None:
-    with VirtualGitHub() as api:
-        away = lambda: api.fail(drop=True, times=99)  # noqa: E731 - happens later
-        api.meanwhile = away
-        judgement = judged(api, ended(), CHANGE, timeout=timeout)
-    assert refused(judgement) == (f"could not be judged: {cause}", "NOT_JUDGED")
-    assert remedy in judgement.ending.remedy
-
-
-def test_a_run_that_did_not_succeed_is_not_judged() -> None:
-    with VirtualGitHub() as api:
-        failed = result(Result.FAILED)
-        assert judged(api, failed, CHANGE) == failed
-
-
-def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too() -> None:
-    """Nothing was noted before its start."""
-    branch = {"base": "main", "working": BRANCH, "createBranch": True}
-    with VirtualGitHub() as api:
-        judgement = judged(api, ended(branch=branch), CHANGE, attached=True)
-    assert granted(judgement) == "the run changed the repository"

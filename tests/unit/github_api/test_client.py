@@ -14,7 +14,6 @@ import pytest
 
 from mogplex_ci.errors import (
     GitHubError,
-    GitHubForbiddenError,
     GitHubNotFoundError,
     GitHubUnavailableError,
     UsageError,
@@ -24,7 +23,7 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.sanitize import Markdown
 from mogplex_ci.waiting import Clock
-from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, blob_sha, check, status
+from tests.github import BOT, REPOSITORY, TOKEN, GitHub, Look, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
 HEAD = "0" * 39 + "1"
@@ -58,20 +57,6 @@ def github(api: GitHub) -> Iterator[GitHubApi]:
     github = GitHubApi(api.url, TOKEN, REPOSITORY)
     yield github
     github.close()
-
-
-def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHub, github: GitHubApi) -> None:
-    api.push("release/1.0", {})
-    moved = {"new.py": "on: push", ".github/ci.yml": None, "a b.py": ""}
-    api.push("feature/#1", moved)
-    comparison = github.compare(api.branches["release/1.0"], api.branches["feature/#1"])
-    names = [name for file in comparison.files for name in (file.path, file.previous_path)]
-    paths = [name for name in names if name is not None]
-    assert sorted(path.text for path in paths) == [".github/ci.yml", "a b.py", "new.py"]
-    api.push("fix", {f"{number}.py": "" for number in range(310)})
-    assert len(github.compare(api.branches["main"], api.branches["fix"]).files) == 300
-    api.open_pull_request("fix", 7)
-    assert len(github.files_of(7)) == 310
 
 
 def test_every_page_is_read(api: GitHub, github: GitHubApi) -> None:
@@ -173,12 +158,6 @@ def test_no_usable_answer_may_pass(
     with pytest.raises(GitHubUnavailableError):
         call(github)
     call(github)
-
-
-@pytest.mark.parametrize("status", [200, 203, 299])
-def test_every_success_is_one(api: GitHub, github: GitHubApi, status: int) -> None:
-    api.fail(status=status, body=b"[]")
-    assert github.pull_requests_of(FIX) == []
 
 
 @pytest.mark.parametrize(
@@ -376,12 +355,6 @@ def test_a_branch_that_git_does_not_accept_is_not_asked_for(
     assert api.asked == []
 
 
-@pytest.mark.parametrize("name", ["a", "a-b", "a/b.c", "@a", "a@b", "a{b}", "lock", "a.locks", "é"])
-def test_a_branch_that_git_accepts_is_asked_for(api: GitHub, github: GitHubApi, name: str) -> None:
-    assert github.tip(name) is None
-    assert len(api.asked) == 2
-
-
 def test_a_file_of_a_commit(api: GitHub, github: GitHubApi) -> None:
     api.push(FIX, {"a b/c.json": "{}", "empty": ""})
     assert github.file("a b/c.json", FIX) == b"{}"
@@ -424,30 +397,3 @@ def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: 
     assert required() == ["a", "b", "c"], "the branch is gone"
     api.has_rules = False
     assert required() == [], "the plan has none"
-
-
-def test_the_newest_commit_of_a_history_from_before_a_time(api: GitHub, github: GitHubApi) -> None:
-    older = api.branches["main"]
-    newest = github.commit(HEAD)
-    assert newest is not None
-    assert (newest.sha, newest.parents, newest.author) == (HEAD, (older,), "ada")
-    before = github.commit(HEAD, NOW - timedelta(hours=2))
-    assert before is not None
-    assert before.sha == older
-    assert github.commit(HEAD, NOW - timedelta(days=99)) is None
-    assert api.asked[-1].query["until"] == "2026-08-17T13:45:40Z"
-    assert github.tree(HEAD)["src/a.ts"] == blob_sha(b"changed")
-
-
-def test_a_right_is_tried_with_little_and_in_an_empty_repository_too(
-    api: GitHub, github: GitHubApi
-) -> None:
-    github.try_to_read("pulls", "pull-requests: read")
-    assert dict(api.asked[-1].query) == {"per_page": "1"}
-    api.fail(status=404)
-    github.try_to_read("pulls", "pull-requests: read")
-    assert api.asked[-1].path == "/api/v3/repos/acme/web"
-    api.lacks("pull-requests: read")
-    with pytest.raises(GitHubForbiddenError) as caught:
-        github.try_to_read("pulls", "pull-requests: read")
-    assert "the permission pull-requests: read," in caught.value.remedy

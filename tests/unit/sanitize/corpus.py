@@ -4,53 +4,54 @@ their lock files.
 
 from __future__ import annotations
 
-import gzip
 import sysconfig
-import zlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
-from itertools import islice
 from pathlib import Path
 
 from mogplex_ci.sanitize import Sanitizer
 
-CHUNK = 400
-"""Lines that are read at once, as those of an event."""
-_SUFFIXES = (
-    *(
-        ".c",
-        ".cfg",
-        ".css",
-        ".go",
-        ".h",
-        ".html",
-        ".ini",
-        ".js",
-        ".json",
-        ".md",
-        ".mjs",
-        ".php",
-        ".py",
-        ".pyi",
-        ".rb",
-    ),
-    *(".rs", ".rst", ".sh", ".toml", ".ts", ".txt", ".xml", ".yaml", ".yml"),
-)
+_SUFFIXES = {
+    ".c",
+    ".cfg",
+    ".css",
+    ".go",
+    ".h",
+    ".html",
+    ".ini",
+    ".js",
+    ".json",
+    ".md",
+    ".mjs",
+    ".php",
+    ".py",
+    ".pyi",
+    ".rb",
+    ".rs",
+    ".rst",
+    ".sh",
+    ".toml",
+    ".ts",
+    ".txt",
+    ".xml",
+    ".yaml",
+    ".yml",
+}
 _LONGEST = 1_000
 """Characters; longer lines are data or minified."""
 _ABOUT_SECRETS = ("betterleaks", "detect_secrets", "test", "certifi")
-_LOCKS = (
-    *(
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "Cargo.lock",
-        "go.sum",
-        "composer.lock",
-        "poetry.lock",
-    ),
-    *("uv.lock", "requirements/*.txt", ".package-lock.json"),
-)
+_LOCKS = [
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "Cargo.lock",
+    "go.sum",
+    "composer.lock",
+    "poetry.lock",
+    "uv.lock",
+    "requirements/*.txt",
+    ".package-lock.json",
+]
 _CHECKOUT = Path(__file__).parents[3]
 
 
@@ -95,22 +96,13 @@ def lines(paths: Iterable[Path]) -> Iterator[str]:
     """Yield the lines of those of ``paths`` that are text."""
     for path in paths:
         try:
-            raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            text = raw.decode(errors="replace" if path.suffix == ".log" else "strict")
-        except (OSError, UnicodeDecodeError, EOFError, zlib.error):
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
             continue
         yield from filter(_is_usual, text.splitlines())
 
 
 def changed(sanitizer: Sanitizer, harmless: Iterable[str]) -> list[tuple[str, str]]:
     """Return the lines in which something was masked, as they were and as they are shown."""
-    found: list[tuple[str, str]] = []
-    rest = iter(harmless)
-    while chunk := list(islice(rest, CHUNK)):
-        shown = sanitizer.clean("\n".join(chunk), limit=CHUNK * (_LONGEST + 1))
-        if "***" in shown:
-            alone = [(one, other) for one in chunk if "***" in (other := sanitizer.clean(one))]
-            found += alone or [
-                each for each in zip(chunk, shown.splitlines(), strict=False) if "***" in each[1]
-            ]
-    return found
+    shown = ((line, sanitizer.clean(line)) for line in harmless)
+    return [each for each in shown if "***" in each[1]]

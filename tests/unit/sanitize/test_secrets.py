@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.sanitize import Sanitizer, is_maskable, looks_random
+from mogplex_ci.sanitize import Sanitizer, is_maskable
 from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
 from tests.slow import mostly_slow
@@ -21,7 +21,6 @@ from tests.unit.sanitize.secret_samples import (
     STANDALONE,
     of,
     seeded,
-    telling_parts,
 )
 
 SANITIZER = Sanitizer()
@@ -47,7 +46,7 @@ def test_harmless_text_stays_whole_in_json() -> None:
 
 @pytest.mark.parametrize("source", mostly_slow([lock_files, standard_library, packages], every=3))
 def test_harmless_lines_stay_as_they_are(source: Callable[[], Iterator[str]]) -> None:
-    harmless = list(islice(source(), 40_000))
+    harmless = list(islice(source(), 10_000))
     assert len(harmless) > 1_000
     found = changed(SANITIZER, harmless)
     assert len(found) <= MOST_CHANGED * len(harmless) / 1_000_000, found
@@ -62,15 +61,6 @@ def test_another_scanner_finds_nothing_in_the_logs_of_a_whole_step() -> None:
     for log in logs:
         found = betterleaks.scan_string(log.read_text(encoding="utf-8"))
         assert [one for one in found if one.confidence != "low"] == [], log
-
-
-@pytest.mark.parametrize("kind", STANDALONE)
-def test_a_secret_of_a_shape_that_a_vendor_documents_is_hidden(kind: str) -> None:
-    for seed in range(3):
-        secret = STANDALONE[kind](seeded(seed))
-        shown = SANITIZER.clean(Untrusted(f"The agent read {secret} there."))
-        assert shown.endswith("*** there.")
-        assert [part for part in telling_parts(secret) if part in shown] == []
 
 
 RANDOM = "Zq8vXr2LmN5t"
@@ -111,23 +101,6 @@ def test_other_names_and_values_stay(text: str) -> None:
 def test_a_field_of_json_is_hidden_by_its_name() -> None:
     value = {"dbPassword": RANDOM, "sort_key": RANDOM, "token": 12, "secret": [RANDOM]}
     assert SANITIZER.data(Untrusted(value)) == value | {"dbPassword": "***"}
-
-
-@pytest.mark.parametrize(
-    ("word", "is_random"),
-    [
-        *(
-            (RANDOM, True),
-            (HEX, True),
-            (HEX.upper(), True),
-            (RANDOM[:-1], False),
-            (HEX[:-1], False),
-        ),
-        *(("production-database-17", False), ("https://example.com", False), ("Z" * 40, False)),
-    ],
-)
-def test_which_words_look_random(word: str, *, is_random: bool) -> None:
-    assert looks_random(word) == is_random
 
 
 @pytest.mark.parametrize(

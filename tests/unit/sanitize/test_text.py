@@ -4,14 +4,12 @@ else becomes it.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, timestamp
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
 
@@ -65,37 +63,18 @@ def test_markdown_is_put_together_from_literals_and_text_that_means_nothing() ->
         assert safe.fence(text, language="sh") == f"{'`' * bar}sh\n{text}\n{'`' * bar}"
 
 
-def test_numbers_are_safe_text() -> None:
-    assert [count(1, "event"), count(1200, "event")] == ["1 event", "1,200 events"]
-    assert timestamp(datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)) == "2026-01-02T03:04:05.678Z"
-    assert timestamp(None) == "unknown"
-    assert Sanitizer().clean("ab").padded(4) == "ab  "
-    assert type(Sanitizer().line("ab").padded(4)) is SafeText
-
-
 def test_the_package_that_sanitizes_is_the_only_door() -> None:
     """Nothing else makes safe text, or opens what is untrusted. `careless.py` says what does not
     type-check.
     """
-    made = {"SafeText", "CleanText", "Markdown"}
-    offenders = []
-    for path in sorted((ROOT / "mogplex_ci").rglob("*.py")):
-        name = path.relative_to(ROOT / "mogplex_ci").as_posix()
-        if name.startswith("sanitize/") or name == "untrusted.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in made:
-                offenders.append(f"{name}:{node.lineno} makes {ast.unparse(node.func)}")
-            if (
-                isinstance(node, ast.Call)
-                and ast.unparse(node.func).endswith("cast")
-                and made & set(re.findall(r"\w+", ast.unparse(node)))
-            ):
-                offenders.append(f"{name}:{node.lineno} casts to it")
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr == "_value"
-                and ast.unparse(node.value) != "self"
-            ):
-                offenders.append(f"{name}:{node.lineno} opens {ast.unparse(node.value)}")
+    makes = r"\b(SafeText|CleanText|Markdown)\("
+    casts = r"\bcast\([^)]*(SafeText|CleanText|Markdown)"
+    opens = r"(?<!self)\._value\b"
+    offenders = [
+        f"{path}: {line}"
+        for path in sorted((ROOT / "mogplex_ci").rglob("*.py"))
+        if path.parent.name != "sanitize" and path.name != "untrusted.py"
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(f"{makes}|{casts}|{opens}", line)
+    ]
     assert offenders == []
