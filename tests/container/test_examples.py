@@ -509,7 +509,8 @@ print.
 """
 
 
-@pytest.mark.parametrize("name", mostly_slow(TOLD, every=len(TOLD)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TOLD)
 def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path, name: str) -> None:
     workflow, scenario, told = TOLD[name]
     (tmp_path / "scenario.yaml").write_text(scenario)
@@ -527,10 +528,11 @@ def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path,
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "work", "said"),
     [
-        pytest.param("no-change", NOTHING, "The run changed no files", marks=pytest.mark.slow),
+        ("no-change", NOTHING, "The run changed no files"),
         (
             "success",
             Work(

@@ -146,6 +146,7 @@ def test_the_step_behind_a_proxy_reaches_mogplex_com(
     assert set(proxy.connected) == {"mogplex.com:443"}
 
 
+@pytest.mark.slow
 def test_an_image_with_an_authority_of_its_own_trusts_it(
     image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
