@@ -419,24 +419,6 @@ def test_an_event_starts_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("started", "scenario", "said"),
-    [(LABELED, "paused", "**Run paused**"), (COMMENTED, "failed", "**Run failed**")],
-    ids=["a label", "a comment"],
-)
-def test_who_asked_is_answered_in_every_ending(
-    image: str, tmp_path: Path, api: GitHub, started: Started, scenario: str, said: str
-) -> None:
-    api.permissions["ada"] = "write"
-    with Emulator(scenario, speed=20) as emulator:
-        workflow, event, payload = started.workflow, started.event, started.payload
-        done = run_example(image, tmp_path, workflow, emulator, event, payload, api=api)
-    assert done.exit_code == 1
-    (comment,) = api.comments
-    assert said in str(comment["body"])
-
-
-@pytest.mark.slow
 def test_a_rehearsal_does_nothing_outside(image: str, tmp_path: Path, api: GitHub) -> None:
     key = "          api-key: ${{ secrets.MOGPLEX_API_KEY }}\n"
     workflow = EXAMPLES["merge"].replace(key, f"{key}          dry-run: true\n")

@@ -132,40 +132,6 @@ def test_every_program_finds_its_libraries(image: str) -> None:
     assert shell(image, missing) == ""
 
 
-def test_scanners_find_the_list_of_installed_packages(image: str) -> None:
-    """Trivy, Grype and Docker Scout read os-release and dpkg's status file; Syft reads the
-    packages' checksums too.
-    """
-    assert "ID=debian" in shell(image, "cat /etc/os-release")
-    status = shell(image, "cat /var/lib/dpkg/status").split("\n\n")
-    installed = {
-        fields["Package"]
-        for fields in (
-            dict(re.findall(r"^(\S+): (.*)$", paragraph, re.MULTILINE)) for paragraph in status
-        )
-        if fields["Status"] == "install ok installed" and fields["Version"]
-    }
-    assert {
-        "bash",
-        "ca-certificates",
-        "coreutils",
-        "jq",
-        "libc6",
-        "libstdc++6",
-        "openssl",
-        "tar",
-    } <= installed
-    assert not {"apt", "dpkg", "perl-base"} & installed
-    for name in ("bash", "jq", "openssl"):
-        assert (
-            shell(
-                image,
-                f"cd / && md5sum --check --quiet --ignore-missing /var/lib/dpkg/info/{name}.md5sums",
-            )
-            == ""
-        )
-
-
 @pytest.mark.slow
 def test_its_bill_of_materials_has_the_locked_packages_and_no_others(
     image: str, tmp_path: Path
@@ -191,7 +157,9 @@ def test_its_bill_of_materials_has_the_locked_packages_and_no_others(
         if not one.marker or one.marker.evaluate(python)
     }
     assert found == wanted | {"mogplex-ci": __version__}
-    assert any(url.startswith("pkg:deb/debian/jq@") for url in urls)
+    debian = set(re.findall(r"^pkg:deb/debian/([^@]+)@", "\n".join(urls), re.MULTILINE))
+    assert {"bash", "ca-certificates", "coreutils", "jq", "libc6", "openssl", "tar"} <= debian
+    assert not {"apt", "dpkg", "perl-base"} & debian
 
 
 @pytest.mark.parametrize("name", ["mogplex", "mogplex-ci"])

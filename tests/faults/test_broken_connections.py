@@ -97,7 +97,8 @@ def test_without_a_connection_to_the_service_nothing_was_started(
         assert at.step.saved == []
 
 
-@pytest.mark.parametrize("ends_in_cancel", [False, *slow([True])])
+@pytest.mark.slow
+@pytest.mark.parametrize("ends_in_cancel", [False, True])
 def test_a_step_outlives_a_time_without_threads(tmp_path: Path, ends_in_cancel: bool) -> None:
     with Emulator("slow" if ends_in_cancel else "success", limits=False) as emulator:
         inputs = {"prompt": "Fix it", "api-key": emulator.token, "base-url": emulator.url}

@@ -110,17 +110,6 @@ def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World
     assert 118.0 <= played.seconds <= 120.0
 
 
-@table(7, kind=PAST_PROXIES)
-def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Kind) -> None:
-    """Anything else that is not the API ends it after two minutes."""
-    case = world.new_case()
-    case.inject("repos", times="always", **kind.fields)
-    played = case.play(timeout=900.0)
-    assert (played.result, played.code, played.end.details.left_behind) == ("error", 69, False)
-    is_tried_again = "bare" in kind.name or "no answer" in kind.name
-    assert played.seconds == pytest.approx(120.0 if is_tried_again else 0.0, abs=2.0)
-
-
 @table(11, api=APIS, kind=PASSES)
 def test_a_start_that_fails_to_the_deadline_ends_the_step(
     worlds: dict[str, World], api: str, kind: Kind
@@ -137,31 +126,6 @@ def test_a_start_that_fails_to_the_deadline_ends_the_step(
     worlds[api].emulator.clear_faults()
     case.post(played)
     assert case.live == []
-
-
-@pytest.mark.parametrize("kind", PASSING, ids=lambda kind: kind.name)
-def test_repositories_that_are_not_listed_before_the_deadline_end_the_step(
-    world: World, kind: Kind
-) -> None:
-    case = world.new_case("slow")
-    case.inject("repos", times="always", **kind.fields)
-    played = case.play(timeout=150.0)
-    assert (played.result, played.code, case.runs) == ("error", kind.code, [])
-    assert (played.seconds <= 150.0 + 4.5, played.end.details.left_behind) == (True, False)
-
-
-@table(11, api=APIS, kind=PASSES)
-def test_a_run_that_cannot_be_read_to_the_deadline_is_a_timeout(
-    worlds: dict[str, World], api: str, kind: Kind
-) -> None:
-    """Once a run was started, the codes of an outage are over."""
-    case = worlds[api].new_case("slow")
-    break_following(case, kind)
-    played = case.play(timeout=150.0)
-    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
-    assert "the run's status could not be read: " in played.end.ending.cause
-    assert played.seconds <= 150.0 + 4.5
-    assert (len(case.runs), played.end.details.left_behind) == (1, False)
 
 
 @table(

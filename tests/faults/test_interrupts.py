@@ -124,7 +124,8 @@ def test_a_cancel_whose_response_takes_twenty_seconds_has_cancelled(
     assert not asked(emulator, "cancel", 2)(), "nothing is left to clean up"
 
 
-@pytest.mark.parametrize("is_github", [True, *slow([False])])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_github", [True, False])
 def test_the_service_is_down_for_five_of_the_seconds_that_a_stopped_step_has(
     tmp_path: Path, emulator: Emulator, *, is_github: bool
 ) -> None:
@@ -149,21 +150,6 @@ def test_the_service_is_down_for_five_of_the_seconds_that_a_stopped_step_has(
     emulator.clear_faults()
     assert post(step) == 0
     assert statuses(emulator) == ["cancelled"]
-
-
-def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> None:
-    emulator.inject("start", status=429, headers={"Retry-After": "60"}, times="always")
-    process = step.start()
-    assert process.stdout is not None
-    while (
-        "rate limit" not in process.stdout.readline()
-    ):  # not before: the start would still be in flight
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=LONG)
-    assert (process.returncode, step.outputs["result"]) == (143, "interrupted")
-    assert emulator.runs == []
-    assert not asked(emulator, "start", 2)()
 
 
 @pytest.mark.parametrize(

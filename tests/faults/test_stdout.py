@@ -134,6 +134,7 @@ def test_a_step_without_stdout(tmp_path: Path) -> None:
     assert all(line.startswith("{") for line in lines)
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_told_once_the_log_is_read(tmp_path: Path) -> None:
     with Emulator("slow", speed=1) as emulator, pipe(is_full=True) as (reader, writer):
         step = step_against(emulator, tmp_path)
