@@ -213,7 +213,10 @@ def messages(draw: st.DrawFn, number: int) -> Said:
     cuts = draw(st.lists(st.one_of(inside, st.integers(1, len(text) - 1)), max_size=6))
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(text)}), len(text)]
     deltas = tuple(text[one:other] for one, other in pairwise(edges))
-    pauses = draw(st.tuples(*(st.sampled_from([0.01, 0.01, 0.5, 3.0, 35.0]) for _ in deltas)))
+    count = len(deltas)
+    pauses = draw(st.lists(st.sampled_from([0.01, 0.01, 0.5, 3.0]), min_size=count, max_size=count))
+    if draw(st.booleans()):
+        pauses[draw(st.integers(0, count - 1))] = 35.0  # in which a heartbeat comes
     notes = draw(st.tuples(*(st.sampled_from([False, False, False, True]) for _ in deltas)))
     words = (first, last) if secret.ends else (first,)
-    return Said(secret, deltas, pauses, notes, words)
+    return Said(secret, deltas, tuple(pauses), notes, words)
