@@ -34,14 +34,17 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
 
 
 @pytest.mark.slow
-def test_a_second_try_is_another_run(image: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_each_job_of_a_matrix_and_each_try_has_its_own_run(
+    image: str, emulator: Emulator, tmp_path: Path
+) -> None:
     """For act the id of every workflow run is 1."""
-    repository = workspace(tmp_path, WORKFLOW, image)
+    repository = workspace(tmp_path, MATRIX, image)
     for _ in range(2):
         result = run(repository, emulator)
         assert result.exit_code == 0, result.log
         assert "This is a local runner, which cannot identify attempts" in result.log
-    assert len({run.key for run in emulator.runs}) == len(emulator.runs) == 2
+    assert len({run.key for run in emulator.runs}) == len(emulator.runs) == 4
+    assert {run.status for run in emulator.runs} == {"success"}
 
 
 @pytest.mark.parametrize("emulator", ["failed"], indirect=True)
@@ -51,15 +54,6 @@ def test_a_failed_run_fails_the_job_and_still_has_outputs(
     result = run(workspace(tmp_path, WORKFLOW, image), emulator)
     assert result.exit_code == 1
     assert "later step has <failed> <>" in result.lines()
-
-
-@pytest.mark.slow
-def test_each_job_of_a_matrix_has_its_own_run(
-    image: str, emulator: Emulator, tmp_path: Path
-) -> None:
-    result = run(workspace(tmp_path, MATRIX, image), emulator)
-    assert result.exit_code == 0, result.log
-    assert [run.status for run in emulator.runs] == ["success", "success"]
 
 
 @pytest.mark.slow

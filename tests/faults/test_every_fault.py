@@ -110,6 +110,15 @@ def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World
     assert 118.0 <= played.seconds <= 120.0
 
 
+def test_a_start_in_doubt_has_no_code_of_an_outage(world: World) -> None:
+    """The service refuses a repository that it does not know; a proxy has lost its first word."""
+    for is_lost, code in ((False, 69), (True, 1)):
+        case = world.new_case("slow", repo="1c1b4f6e-3d59-4b0e-9d8e-1a2b3c4d5e6f")
+        case.inject("start", drop=True, times=int(is_lost))
+        played = case.play()
+        assert (played.result, played.code, case.runs) == ("error", code, [])
+
+
 @table(11, api=APIS, kind=PASSES)
 def test_a_start_that_fails_to_the_deadline_ends_the_step(
     worlds: dict[str, World], api: str, kind: Kind
