@@ -74,24 +74,9 @@ def show_page(handler: Handler) -> None:
     handler.wfile.write(page)
 
 
-def redirect(handler: Handler) -> None:
-    """Answer with a redirect, which the SDK takes for success."""
-    handler.send_response(302)
-    handler.send_header("Location", "https://login.example.com/")
-    handler.send_header("Content-Length", "0")
-    handler.end_headers()
-
-
 def hang(handler: Handler) -> None:
     """Take the connection, and answer nothing before the test has given up."""
     time.sleep(2 * LONG)
-
-
-def drip(handler: Handler) -> None:
-    """Answer with a byte now and then: no read takes long, and there is no end."""
-    for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000:
-        handler.wfile.write(bytes([byte]))
-        time.sleep(0.05)
 
 
 class Collector:

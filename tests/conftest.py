@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,23 +67,6 @@ def pytest_xdist_auto_num_workers() -> int:
     Each collects all.
     """
     return (os.cpu_count() or 1) + 3
-
-
-_MOST_SECONDS = {"unit": 60, "faults": 120}
-"""Seconds after which an everyday test of these folders hangs: each takes three at most where the
-tests have the machine to themselves. The others start processes, whose waits are bounded.
-"""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let a test that hangs fail soon, and by its name."""
-    if config.getoption("--hypothesis-profile"):  # more examples take more time
-        return
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        is_everyday = item.get_closest_marker("slow") is None
-        if folder in _MOST_SECONDS and is_everyday:
-            item.add_marker(pytest.mark.timeout(_MOST_SECONDS[folder]))
 
 
 def pytest_collection_finish() -> None:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from mogplex_ci.platforms.job_log import coloured
@@ -37,8 +35,6 @@ from mogplex_ci.cli import main
 
 sys.exit(main())
 """
-SHOTS = {"report-desktop.png": ("1200,2100", "light"), "report-phone.png": ("390,3000", "dark")}
-"""Screenshots of the report: width and height in pixels, and which colours the reader prefers."""
 
 
 def main() -> int:
@@ -67,7 +63,6 @@ def main() -> int:
     print(f"Pull request: {outputs['pull-request-url'] or 'none'}\n")
     for name, what in FILES.items():
         print(f"{shown_path(out / name)}: {what}")
-    print("\n".join(screenshots(out)), flush=True)
     program = shown_path(leave_program())
     print("\nTry next:")
     print(f"  {program} --dry-run failed --repo acme/web --prompt 'Fix it'")
@@ -98,43 +93,6 @@ def play(step: GitHubStep, log_file: Path) -> int:
             if shown is not None and not shown.startswith("To "):
                 print(coloured(shown) if sys.stdout.isatty() else shown, flush=True)
     return process.returncode
-
-
-def screenshots(out: Path) -> Iterator[str]:
-    """Take them, and yield a line about each."""
-    if shutil.which("chromium") is None:
-        yield "No screenshots of the report: there is no `chromium` on PATH."
-        return
-    for name, (size, scheme) in SHOTS.items():
-        if take_screenshot(out / "report.html", out / name, size, scheme):
-            yield f"{shown_path(out / name)}: the report, {size.split(',')[0]} pixels wide"
-        else:
-            yield f"No {name}: `chromium` took no screenshot."
-
-
-def take_screenshot(page: Path, picture: Path, size: str, scheme: str) -> bool:
-    """Let Chromium take a picture of a page, and return whether it did. It needs no other package
-    for that.
-    """
-    picture.unlink(missing_ok=True)
-    # As root, as in a container, Chromium has no sandbox of its own; what it opens is ours.
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        "--no-first-run",
-    ]
-    with tempfile.TemporaryDirectory() as profile:
-        command += [
-            f"--user-data-dir={profile}",
-            f"--window-size={size}",
-            f"--screenshot={picture.resolve()}",
-        ]
-        command += [f"--blink-settings=preferredColorScheme={('dark', 'light').index(scheme)}"]
-        subprocess.run([*command, page.resolve().as_uri()], capture_output=True, check=False)
-    return picture.exists()
 
 
 def shown_path(path: Path) -> str:

@@ -5,6 +5,7 @@ outputs.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -78,6 +79,23 @@ def run_client(
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def bash(script: str, folder: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """Run a script as a runner does that is told no shell, with the programs of ``folder / "bin"``
+    and this work tree's ``mogplex-ci``.
+    """
+    program = f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n'
+    executable(folder / "bin" / "mogplex-ci", program)
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=folder,
+        env={"HOME": str(folder), **(env or {}), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def run_program(*argv: str, env: dict[str, str], cwd: Path, through: Sequence[str] = ()) -> Ended:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator import Emulator
-from tests.program import GitHubStep, run_program, step_against
+from tests.program import GitHubStep, step_against
 from tests.waits import LONG, wait_until
 
 PAGE = "https://github.com/acme/web/pull"
@@ -46,19 +46,6 @@ def test_a_plain_run_makes_a_handful_of_requests(tmp_path: Path, scenario: str) 
     assert ended.code == 0, ended.out
     assert 5 <= len(routes) <= 7, routes
     assert f" {len(routes)} requests\n" in ended.out
-
-
-@pytest.mark.parametrize("env", [{}, {"CI": "true"}])
-def test_only_an_unknown_ci_system_is_warned_of_retries(
-    tmp_path: Path, env: dict[str, str]
-) -> None:
-    with Emulator("success", speed=50) as emulator:
-        env = env | {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
-        ended = run_program(
-            "--repo", "acme/web", "--prompt", "Fix it", "--wait", "false", env=env, cwd=tmp_path
-        )
-    assert ended.code == 0
-    assert ("a retry starts a second run" in ended.out) == ("CI" in env)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import re
 import shlex
 import struct
 import subprocess
-import sysconfig
 import termios
 import venv
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
@@ -95,12 +95,16 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def install_libraries(clone: Path) -> None:
-    """Do what `make` would do first, without the download: the libraries of this environment."""
+    """Do what `make` would do first, without the download: no other libraries than it installs."""
     venv.create(clone / ".venv", symlinks=True)
     (site,) = clone.glob(".venv/lib/python*/site-packages")
-    (site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    for mark in (".runtime", ".emulator"):
-        (clone / ".venv" / mark).touch()
+    for mark in ("runtime", "emulator"):
+        (clone / ".venv" / f".{mark}").touch()
+        lock = (ROOT / "requirements" / f"{mark}.txt").read_text(encoding="utf-8")
+        for name in re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE):
+            files = distribution(name).files or []
+            for part in {file.parts[0] for file in files} - {".."}:
+                (site / part).symlink_to(Path(str(distribution(name).locate_file(part))))
 
 
 def explained(last: str) -> tuple[str, str]:

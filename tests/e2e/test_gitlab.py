@@ -117,15 +117,6 @@ def test_two_agents_in_two_stages(tmp_path: Path, emulator: Emulator) -> None:
 
 
 @pytest.mark.slow
-def test_no_second_agent_without_a_change(tmp_path: Path) -> None:
-    with Emulator("no-change", speed=1e9) as emulator:
-        pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
-        (only,) = emulator.runs
-    assert pipeline.code == 0, pipeline.log
-    assert pipeline.lines("announce") == [f"Run {only.id} changed nothing"]
-
-
-@pytest.mark.slow
 def test_one_job_starts_a_run_and_a_later_one_waits_for_it(
     tmp_path: Path, emulator: Emulator
 ) -> None:

@@ -144,14 +144,6 @@ def test_a_prompt_with_a_secret_is_not_sent(
     assert emulator.requests == []
 
 
-def test_a_prompt_file_with_the_secret_of_a_file_is_not_sent(job: Job, emulator: Emulator) -> None:
-    job.set_file("DEPLOY_KEY", f"{PASSWORD}\n")
-    (job.workspace / "task.md").write_text(f"Log in with {PASSWORD}.", encoding="utf-8")
-    ended = job.run(emulator, MOGPLEX_PROMPT_FILE="task.md")
-    assert "prompt-file contains the complete value of the secret DEPLOY_KEY" in ended.out
-    assert emulator.requests == []
-
-
 @pytest.mark.parametrize(
     ("files", "variables"),
     [

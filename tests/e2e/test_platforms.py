@@ -6,9 +6,7 @@ Where a job reaches the program in another way than by its environment, the way 
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (
     ROOT,
     GitHubStep,
+    bash,
     executable,
     python_script,
     run_program,
@@ -153,49 +152,6 @@ def test_on_forgejo_a_gate_is_judged_by_github_and_not_by_the_forge(tmp_path: Pa
     check_golden("forgejo/gate.txt", re.sub(r"\b[0-9a-f]{40}\b", "<sha>", log))
 
 
-def test_a_token_of_the_forge_is_refused_before_it_is_sent_anywhere(tmp_path: Path) -> None:
-    token = "6f1de86ab1b4a3b3f4b93f4a3e9a5b1c2d3e4f50"
-    log = Job("forgejo", tmp_path).run(
-        "pull-request", MOGPLEX_REQUIRE="pull-request", MOGPLEX_GITHUB_TOKEN=token
-    )
-    assert log.startswith("exit code 2\n")
-    assert "does not begin like a GitHub token (ghp_, gho_, ghu_, ghs_, github_pat_)" in log
-    assert "Starting a run" not in log
-
-
-def test_on_forgejo_nothing_is_said_of_asking_github_who_acted(tmp_path: Path) -> None:
-    log = Job("forgejo", tmp_path).run("pull-request", GITHUB_EVENT_NAME="issues")
-    assert log.startswith("exit code 2\n")
-    assert "List who may start runs in allowed-users." in log
-    assert "github-token" not in log
-
-
-@pytest.mark.parametrize(
-    ("name", "variables"),
-    [
-        ("buildkite", {"BUILDKITE_REPO": "git@gitlab.com:acme/web.git"}),
-        ("woodpecker", {"CI_REPO_CLONE_URL": "https://codeberg.org/acme/web.git"}),
-        ("drone", {"DRONE_GIT_HTTP_URL": "https://git.example.com/acme/web.git"}),
-    ],
-)
-def test_no_run_starts_on_a_repository_that_has_the_same_name_on_github(
-    name: str, variables: dict[str, str], tmp_path: Path
-) -> None:
-    log = Job(name, tmp_path).run("pull-request", **variables)
-    assert log.startswith("exit code 2\n")
-    assert "repo is missing. Set repo to owner/name" in log
-
-
-def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
-    job = Job("plain", tmp_path)
-    assert "WARNING: Idempotency key: Nothing here identifies this job" in job.run(
-        "pull-request", CI="true"
-    )
-    log = job.run("pull-request", CI="true", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
-    assert "idempotency key nightly-2026-11-24" in log
-    assert "WARNING" not in log
-
-
 @pytest.mark.parametrize(
     ("given", "result"),
     mostly_slow(
@@ -224,19 +180,6 @@ def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
     assert ("Starting a run" in log) is (result == "success")
     notice = "Not started: an agent created this job's branch, mogplex/agent-<branch>."
     assert (notice in log) is (result == "skipped")
-
-
-def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a shell's command where `docker` is ours."""
-    path = {"PATH": f"{folder / 'bin'}:{folder.parent / 'bin'}:{os.environ['PATH']}"}
-    return subprocess.run(
-        ["bash", "-c", command],
-        env=env | path,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -272,7 +215,7 @@ def test_a_github_step_without_the_action_is_told_what_it_lacks(
 def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    executable(tmp_path / "bin" / "docker", DOCKER)
+    executable(workspace / "bin" / "docker", DOCKER)
     # The host's folder is not in the container, and a command may have several lines.
     job = environment("buildkite", tmp_path) | {
         "BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"
@@ -286,12 +229,10 @@ def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) 
             wait_until(asked(emulator, "stream"), process)
             process.kill()
         hook = HOOK.code.replace("--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL")
-        done = shell(hook, workspace, job)
-        assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), (
-            done.stdout
-        )
-        again = shell(hook, workspace, job)
-        assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+        done = bash(hook, workspace, job)
+        assert (done.code, done.err, emulator.runs[0].status) == (0, "", "cancelled"), done.out
+        again = bash(hook, workspace, job)
+        assert (again.code, again.out, again.err) == (0, "", "")
 
 
 def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_hand(
@@ -305,7 +246,7 @@ def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_han
             "MOGPLEX_REPO": "acme/web",
             "BUILD_MESSAGE": "Fix it\nMOGPLEX_REPO=acme/other\n'; exit 1 #",
         }
-        done = shell(BY_HAND.code, tmp_path, env)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        done = bash(BY_HAND.code, tmp_path, env)
+        assert (done.code, done.err) == (0, ""), done.out
         assert emulator.runs[0].key.startswith("jenkins-")
     assert "MOGPLEX_OUT_REPO=acme/web\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")

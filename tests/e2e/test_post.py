@@ -202,28 +202,6 @@ def test_one_refused_cancel_stops_no_other(tmp_path: Path, emulator: Emulator) -
     assert (job.post().code, left.status, job.files) == (0, "cancelled", set())
 
 
-def test_a_valid_state_of_another_job_cancels_nothing_and_that_job_still_finds_its_run(
-    tmp_path: Path, emulator: Emulator
-) -> None:
-    """Its file was written with the same token, and stands where this job's own would."""
-    other = Job("gitlab", tmp_path, emulator)
-    other.stopped_when(asked(emulator, "stream"))
-    (run,) = emulator.runs
-    (file,) = other.files
-    ours = {"CI_JOB_NAME": "deploy", "CI_JOB_ID": "1001"}
-    other.env |= ours
-    other.stopped_when(lambda: len(emulator.runs) == 2)
-    (own,) = other.files - {file}
-    own.write_bytes(file.read_bytes())
-    ended = other.post()
-    assert (ended.code, run.status == "cancelled") == (64, False), ended.out
-    assert "the state was saved with another token, or by another job" in ended.out
-    for name in ours:
-        other.env[name] = environment("gitlab", tmp_path)[name]
-    ended = other.post()
-    assert (ended.code, run.status) == (0, "cancelled"), ended.out
-
-
 @pytest.mark.parametrize(
     ("key", "answer", "code", "told"),
     [
@@ -253,16 +231,6 @@ def test_a_start_that_was_never_answered_is_asked_for_again(
     assert (ended.code, told in ended.out) == (code, True), ended.out
     assert (run.status == "cancelled") == (not key and not answer)
     assert not answer or f"Its key: {run.key}. Check in Mogplex whether it exists" in ended.out
-
-
-def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
-    with Emulator("success", speed=1e9) as emulator:
-        job = Job("gitlab", tmp_path, emulator)
-        assert run_program("--prompt", PROMPT, env=job.env, cwd=job.workspace).code == 0
-        before = len(emulator.requests)
-        assert job.post().code == 0
-        assert len(emulator.requests) == before
-    assert job.files == set()
 
 
 @pytest.mark.parametrize("refused", [False, True])

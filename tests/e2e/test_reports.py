@@ -140,13 +140,29 @@ def test_a_terminal_shows_in_colour_how_the_run_ended(tmp_path: Path) -> None:
     assert re.search(r"\x1b\[32m✔ Run succeeded after .*\x1b\[0m\r?\n", raw)
 
 
-def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
-    with Emulator("success") as emulator:
-        env = {"PYTHONPROFILEIMPORTTIME": "1"}
-        step = step_against(emulator, tmp_path, env, wait="false")
-        loaded = step.run().err
-        step.inputs["output-dir"] = "."
-        loaded_for_a_report = step.run().err
-    assert "mogplex_ci.report.log" in loaded
-    assert not [name for name in ("markdown_it", "tests.emulator") if name in loaded]
-    assert "markdown_it" in loaded_for_a_report
+INSTALL = """\
+install_log: |
+{log}
+steps:
+  - {{after: 100ms, status: failed, error: Install failed (npm ci)}}
+"""
+
+
+def test_the_log_of_an_installation_that_failed_is_shown(tmp_path: Path) -> None:
+    """The service neither cuts nor redacts it."""
+    secret = "npm_" + "aB3" * 12
+    lines = [f"  line {number}" for number in range(1, 100)]
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(INSTALL.format(log="\n".join([*lines, f"  ::error::{secret}"])))
+    with Emulator(scenario, speed=50) as emulator:
+        step = step_against(emulator, tmp_path, harness="mogplex", output_dir="out")
+        ended = step.run()
+    assert ended.code == 1
+    log = read_log(ended.out)
+    (group,) = [each for each in log.groups if "installation" in each.title]
+    assert group.title == "The log of the installation in the sandbox, the last 50 lines"
+    assert (len(group.lines), group.lines[0][-7:]) == (50, "line 51")
+    assert secret not in ended.out + step.summary
+    (error,) = log.texts("error")
+    assert "Install failed (npm ci)" in error
+    assert error.endswith("Fix the repository's setup, or run the job again.")

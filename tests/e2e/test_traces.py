@@ -4,7 +4,6 @@ messages.
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import time
@@ -29,10 +28,8 @@ from tests.collector import (
     Collector,
     SpanSeen,
     accept_late,
-    drip,
     fail,
     hang,
-    redirect,
     show_page,
 )
 from tests.documents import claim
@@ -145,25 +142,6 @@ def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
         assert private.encode() not in request.body
 
 
-def test_a_hundred_tool_calls_are_events_and_a_name_that_is_a_text_is_left_out(
-    tmp_path: Path, collector: Collector
-) -> None:
-    call = {"after": "1ms", "tool_finished": "cat /etc/passwd", "call": "exec-{{ i }}"}
-    steps = [
-        {"after": "100ms", "launch": True},
-        {"repeat": 102, "steps": [call]},
-        {"after": "100ms", "deliver": True},
-    ]
-    scenario = tmp_path / "calls.yaml"
-    scenario.write_text(json.dumps({"steps": steps}), encoding="utf-8")
-    with Emulator(scenario) as emulator:
-        ended = step_for(tmp_path, collector, emulator).run()
-    assert ended.code == 0, ended.out
-    (of_run,) = parts(collector, "invoke_agent")
-    assert of_run.attributes["mogplex.run.tool_calls"] == 102
-    assert [call["gen_ai.tool.name"] for call in of_run.events] == ["other"] * 100
-
-
 def test_the_run_of_the_last_round_of_a_repair_is_a_span_and_each_gate(
     tmp_path: Path, collector: Collector
 ) -> None:
@@ -200,10 +178,8 @@ def test_the_run_of_the_last_round_of_a_repair_is_a_span_and_each_gate(
     mostly_slow(
         [
             (hang, "it did not respond in time"),
-            (drip, "it did not respond in time"),
             (fail, "it responded with 500 text/html;charset=utf-8"),
             (show_page, "it responded with 200 text/html; charset=utf-8"),
-            (redirect, "it responded with 302"),
             (None, "{} refused the connection"),
         ],
         every=3,

@@ -11,16 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.browser import chromium
-from tests.documents import blocks, claim_all, pages, without_runner
-from tests.npm import node_modules
+from tests.documents import blocks, pages, without_runner
 from tests.program import ROOT
-
-DRAWINGS = claim_all(lambda block: block.language == "mermaid")
 
 
 def test_every_block_of_code_is_run_by_a_test() -> None:
@@ -34,16 +29,6 @@ def test_every_block_of_code_is_run_by_a_test() -> None:
 def test_local_links_lead_somewhere() -> None:
     found = {page: broken_links(ROOT / page) for page in pages()}
     assert {page: links for page, links in found.items() if links} == {}
-
-
-@pytest.mark.browser
-def test_drawings_are_what_mermaid_understands() -> None:
-    assert DRAWINGS
-    with chromium() as browser:
-        tab = browser.new_page()
-        tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
-        for drawing in DRAWINGS:
-            tab.evaluate("drawing => mermaid.parse(drawing)", drawing.code)
 
 
 def broken_links(page: Path) -> list[str]:

@@ -25,22 +25,6 @@ jobs:
 """
 
 
-def test_every_place_uses_the_same_commit_of_an_action() -> None:
-    """One that is forgotten stays behind, and the stand-ins of the tests are of another."""
-    files = [
-        *ROOT.glob(".github/workflows/*.yml"),
-        *ROOT.glob("examples/workflows/*.yml"),
-        ROOT / "native" / "action.yml",
-    ]
-    commits: dict[str, set[str]] = {}
-    for path in files:
-        text = path.read_text(encoding="utf-8")
-        for action, commit in re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40})", text):
-            commits.setdefault(action, set()).add(commit)
-    assert len(commits) > 5
-    assert {action: found for action, found in commits.items() if len(found) > 1} == {}
-
-
 @pytest.mark.slow  # `make check` runs it, too
 def test_actionlint_finds_nothing_but_the_mistakes_of_a_broken_workflow(tmp_path: Path) -> None:
     """In one go: to start actionlint takes longer than to read all workflows."""

@@ -52,9 +52,9 @@ class Terminal:
         self.env |= {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
         return self
 
-    def mogplex(self, *argv: str, stdin: str = "") -> Ended:
-        """Run `mogplex` with these arguments to its end."""
-        command = [str(self.folder / "bin" / "mogplex")]
+    def mogplex(self, *argv: str, stdin: str = "", through: Sequence[str] = ()) -> Ended:
+        """Run `mogplex` with these arguments to its end, if need be ``through`` another program."""
+        command = [*through, str(self.folder / "bin" / "mogplex")]
         code, out, err = run_script(
             command, argv, env=self.env, cwd=self.folder, stdin=stdin.encode()
         )

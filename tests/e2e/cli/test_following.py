@@ -86,29 +86,6 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
         assert [event["id"] for event in events if "id" in event] == ids
 
 
-def test_a_list_of_events_has_the_words_around_a_call_in_their_place(terminal: Terminal) -> None:
-    scenario = """\
-steps:
-  - {launch: true}
-  - text: "This is the token:"
-  - {after: 300ms, tool_started: Command, call: exec-1}
-  - {after: 300ms, tool_finished: Command, call: exec-1}
-  - {after: 300ms, text: " none.\\n\\nDone"}
-  - {after: 300ms, deliver: true}
-"""
-    with terminal.run(scenario) as (run_id, _):
-        terminal.mogplex("runs", "events", run_id, "--follow")
-        listed = terminal.mogplex("runs", "events", run_id).out.splitlines()
-    lines = [re.sub(r"^\S+Z  ", "", line) for line in listed]
-    start = lines.index(f"log             {PREFIX}This is the token:")
-    words = [line.partition(PREFIX)[2] for line in lines[start:] if PREFIX in line]
-    assert words == ["This is the token:", " none.", "", "Done"]
-    assert lines[start + 1 : start + 3] == [
-        "tool_started    tool=Command  Command started",
-        "tool_finished   tool=Command  Command finished",
-    ]
-
-
 def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal) -> None:
     with terminal.run(TWO_WORDS) as (run_id, emulator):
         ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")

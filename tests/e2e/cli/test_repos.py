@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.cli.terminal import Terminal
 from tests.emulator import Emulator
+from tests.program import Ended
 
 REPOS = """\
 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002  acme/api   main
@@ -27,22 +28,13 @@ MANY = [{"id": f"id-{number}", "full_name": f"acme/r{number}"} for number in ran
 MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
 
 
-@pytest.mark.parametrize(
-    ("command", "out", "err"),
-    [
-        ("repos list", REPOS, ""),
-        ("repos list --matrix", '["acme/api","acme/mono","acme/web"]\n', ""),
-    ],
-)
-def test_what_is_listed(terminal: Terminal, command: str, out: str, err: str) -> None:
+def test_what_is_listed(terminal: Terminal) -> None:
     with Emulator("success") as emulator:
-        ended = terminal.against(emulator).mogplex(*command.split())
-    assert (ended.code, ended.out, ended.err) == (0, out, err)
-
-
-def test_json_is_one_object_a_line(terminal: Terminal) -> None:
-    with Emulator("success") as emulator:
-        ended = terminal.against(emulator).mogplex("repos", "list", "--json")
+        terminal.against(emulator)
+        assert terminal.mogplex("repos", "list") == Ended(0, REPOS, "")
+        matrix = '["acme/api","acme/mono","acme/web"]\n'
+        assert terminal.mogplex("repos", "list", "--matrix") == Ended(0, matrix, "")
+        ended = terminal.mogplex("repos", "list", "--json")
     names = [json.loads(line)["full_name"] for line in ended.out.splitlines()]
     assert (names, ended.err) == (["acme/api", "acme/mono", "acme/web"], "")
 
