@@ -47,12 +47,6 @@ CANNOT: list[tuple[dict[str, str], str, int, str]] = [
     ({}, f"runs events {UNKNOWN}", 1, NOT_FOUND),
     ({}, f"runs cancel {UNKNOWN}", 1, NOT_FOUND),
     ({}, f"run --repo {UNKNOWN} Fix", 69, "the API cannot start a run for this repo id, and this"),
-    (
-        {},
-        "run --repo acme/web --agent preset:Nobody Fix",
-        1,
-        'agent: "preset:Nobody" is not an agent',
-    ),
 ]
 """Variables of ours, a command, its exit code, and what it says."""
 
