@@ -5,7 +5,6 @@ the drawings of the pages.
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from mogplex_ci.words.visible_text import visible_text
+from tests.browser import chromium
 from tests.documents import claim_all
 from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.oracles.github_markdown import github_html
 from tests.program import ROOT, step_against
-from tests.require import require
 from tests.slow import mostly_slow
 from tests.unit.words.markup import PIECES
 from tests.unit.words.test_visible_text import HIDDEN, SHOWN
@@ -47,17 +46,8 @@ SCENARIOS = ("success", "failed", "hostile", "paused", "documented", "many-event
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
-    require("chromium")
-    # It takes a quarter of a second, and each worker collects all tests.
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # As root, as in a container, it has no sandbox of its own; what it opens is ours.
-        path, options = shutil.which("chromium"), ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def report_of(scenario: str, folder: Path) -> Path:
