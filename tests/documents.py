@@ -113,7 +113,7 @@ def _blocks_of(page: str) -> list[Block]:
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             heading = tokens[number + 1].content
-        elif token.type == "fence":
+        elif token.type == "fence" and token.info != "mermaid":  # GitHub draws it
             line = token.map[0] + 1 if token.map else 0
             found.append(Block(page, line, heading, token.info.strip(), token.content))
     return found

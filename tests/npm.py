@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from importlib.metadata import distribution
 from pathlib import Path
 
 from tests import machine
@@ -13,6 +14,8 @@ from tests.require import require, unavailable
 
 _LOCK = Path(__file__).parent / "node" / "package-lock.json"
 _CACHE = Path(__file__).parents[1] / ".cache" / "npm"
+NODE = Path(str(distribution("playwright").locate_file("playwright/driver/node")))
+"""The one that Playwright brings: a second one would be half of all that the tests install."""
 
 
 @functools.cache
@@ -41,12 +44,9 @@ def node_environment() -> dict[str, str]:
     """Return the environment in which `node` is the locked version and the packages' commands are
     on PATH.
     """
-    packages = node_modules()
-    node = next(packages.glob("node-linux-*/bin"))
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([str(node), str(packages / ".bin"), os.environ["PATH"]]),
-    }
+    commands = node_modules() / ".bin"
+    path = os.pathsep.join([str(NODE.parent), str(commands), os.environ["PATH"]])
+    return {**os.environ, "PATH": path}
 
 
 def _install(folder: Path) -> None:

@@ -19,7 +19,7 @@ import yaml
 from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
 from tests.documents import claim
-from tests.npm import node_modules
+from tests.npm import NODE
 from tests.slow import mostly_slow
 from tests.waits import wait_until
 
@@ -221,9 +221,8 @@ def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     """
     (tmp_path / "script.sh").write_text(STEP + "\n")
     tmp_path.chmod(0o777)
-    node = next(node_modules().glob("node-linux-*"))
     hold = "'/__a/externals/node20_1/bin/node' -e 'setInterval(function(){}, 24 * 60 * 60 * 1000);'"
-    options = [f"--volume={node}:/__a/externals/node20_1:ro", f"--volume={tmp_path}:/__w"]
+    options = [f"--volume={NODE}:/__a/externals/node20_1/bin/node:ro", f"--volume={tmp_path}:/__w"]
     with job_container(image, "bash", "-c", hold, options=options) as container:
         docker("exec", container, "sh", "-c", "command -v bash")
         assert (
@@ -281,10 +280,9 @@ def test_github_container_job(image: str, tmp_path: Path) -> None:
     JavaScript actions.
     """
     (tmp_path / "step.sh").write_text(STEP + "\n")
-    node = next(node_modules().glob("node-linux-*"))
     options = [
         "--entrypoint=tail",
-        f"--volume={node}:/__e/node24:ro",
+        f"--volume={NODE}:/__e/node24/bin/node:ro",
         f"--volume={tmp_path}:/__w/_temp",
         "--workdir=/",
     ]

@@ -1,6 +1,4 @@
-"""In a real browser: the HTML report of real processes, the words that ``include-event`` adds, and
-the drawings of the pages.
-"""
+"""In a real browser: the HTML report of processes, and the words that ``include-event`` adds."""
 
 from __future__ import annotations
 
@@ -15,7 +13,6 @@ import pytest
 
 from mogplex_ci.words.visible_text import visible_text
 from tests.browser import chromium
-from tests.documents import claim_all
 from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.oracles.github_markdown import github_html
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser]
-DRAWINGS = claim_all(lambda block: block.language == "mermaid")
 BODIES = 3_000
 _INNER_TEXT = """html => {
   document.body.innerHTML = html;
@@ -124,13 +120,6 @@ def test_it_answers_at_a_glance_and_paper_shows_what_is_folded(
     assert page.locator("h1").inner_text() == "Run failed"
     assert page.locator("section pre").first.inner_text() == "Agent run exited with code 1.\n"
     assert page.locator("li.bad").last.inner_text().startswith("00:")
-
-
-def test_drawings_are_what_mermaid_understands(browser: Browser) -> None:
-    page = browser.new_page()
-    page.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
-    for drawing in DRAWINGS:
-        page.evaluate("drawing => mermaid.parse(drawing)", drawing.code)
 
 
 def words(text: str) -> Counter[str]:
