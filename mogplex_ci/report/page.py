@@ -233,14 +233,16 @@ def _picture(timeline: Timeline, safe: Sanitizer) -> str:
         ends[lane : lane + 1] = [ended]
         title = _text(safe, *entry_text(call, safe).parts())
         y = height + _LANE_HEIGHT * lane
-        shapes.append(_bar(call.at, ended, whole, y, "call bad" if call.failed else "call", title))
-        if call.failed:
+        shapes.append(
+            _bar(call.at, ended, whole, y, "call bad" if call.state.failed else "call", title)
+        )
+        if call.state.failed:
             x = _percent(call.at, whole)
             shapes.append(
                 f'<text class="cross" x="{x}%" y="{y + 12}" aria-hidden="true">✘</text>\n'
             )
     height += _LANE_HEIGHT * len(ends)
-    failed = sum(call.failed for call in calls)
+    failed = sum(call.state.failed for call in calls)
     label = f"Phases and {len(calls)} tool calls over time, {failed} of them failed"
     return (
         f'<svg role="img" aria-label="{label}" height="{height + 24}">\n'

@@ -337,20 +337,20 @@ def tool_call(call: ToolCall, start: Event | None, finish: Event | None) -> Entr
     events = [event for event in (start, finish) if event is not None]
     messages = [_message(call, event) for event in events]
     if finish is not None:
-        messages.append(call.note)
+        messages.append(call.state.note)
     said = join_present(" → ", *messages)
     details = _details(*events)
     if finish is None:
         return EntryText(call.name, said, ["unfinished"], details=details)
     ended: list[Part] = []
-    if call.failed:
-        ended.append("denied" if call.denied else "failed")
-    if call.exit_code:
-        ended.append(Untrusted(f"exit code {call.exit_code}"))
+    if call.state.failed:
+        ended.append("denied" if call.state.denied else "failed")
+    if call.state.exit_code:
+        ended.append(Untrusted(f"exit code {call.state.exit_code}"))
     if call.seconds is not None:
         ended.append(duration(call.seconds))
     extra = join_present(", ", *ended)
-    return EntryText(call.name, said, extra, is_bad=call.failed, details=details)
+    return EntryText(call.name, said, extra, is_bad=call.state.failed, details=details)
 
 
 def _details(*events: Event | None) -> list[Untrusted]:

@@ -222,7 +222,7 @@ def _tool_call(call: ToolCall, began: int, ended: int, safe: Sanitizer) -> _Json
     attributes: _Attributes = {
         "gen_ai.tool.name": safe.identifier(call.name) or "other",
         "mogplex.tool.duration": call.seconds,
-        "mogplex.tool.failed": call.failed,
+        "mogplex.tool.failed": call.state.failed,
     }
     at = min(began + round(seconds * 1e9), ended)
     return {

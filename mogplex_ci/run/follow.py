@@ -82,7 +82,8 @@ class Follower:
         """Whether events before the next ones are missing."""
         self._event_at = self._changed_at = service.now
         """When the last event came, and when the last event or change of status."""
-        self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
+        self._line_at = service.now
+        """When the log got its last line."""
         self._named_statuses: set[str] = set()
         self._can_fill_gaps = True
         """Whether a stream can be resumed, if known: each failed attempt takes seconds, during
@@ -174,7 +175,7 @@ class Follower:
         """
         while not is_enough() and self._service.now < until:
             try:
-                beat = inf if self._is_over else self._heartbeat_at
+                beat = inf if self._is_over else self._line_at + updates.HEARTBEAT_SECONDS
                 news = source.next(min(until, beat))
             except MogplexError as error:
                 self._on_trouble(error)
@@ -208,8 +209,9 @@ class Follower:
     def _run_timers(self) -> None:
         """Send a heartbeat if one is due."""
         now = self._service.now
-        if now >= self._heartbeat_at and not self._is_over:
-            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
+        is_silent = now >= self._line_at + updates.HEARTBEAT_SECONDS
+        if is_silent and not self._is_over:
+            self._line_at = now
             self._service.say(
                 updates.Heartbeat(
                     self.run,
@@ -402,7 +404,7 @@ class Follower:
                 for addition in self.timeline.add(_timed(event, self.run))
             )
             if any(map(_has_line, additions)):
-                self._heartbeat_at = self._service.now + updates.HEARTBEAT_SECONDS
+                self._line_at = self._service.now
             self._service.say(
                 updates.EventsArrived(
                     self.run, some, additions, self._service.elapsed, self._is_after_gap
@@ -423,7 +425,7 @@ class Follower:
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._changed_at = self._service.now
         if self.run.is_paused:  # any other status has no line in the log
-            self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
+            self._line_at = self._changed_at
         self._service.say(updates.StatusChanged(self.run, asks))
         self._name_status()
 
@@ -452,7 +454,7 @@ class Follower:
         """
         now = self._service.now
         if self.health.failed(now, error):
-            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
+            self._line_at = now
             self._service.say(updates.Trouble(error))
         if error.retry_after is not None:
             self._checks.wait_for_api(error.retry_after)
@@ -461,7 +463,7 @@ class Follower:
         now = self._service.now
         seconds = self.health.answered(now)
         if seconds is not None:
-            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
+            self._line_at = now
             self._service.say(updates.Recovered(seconds))
 
 

@@ -73,24 +73,15 @@ class ToolCall:
         """How long it took: as the service measured it, else between its two events; None when
         unknown.
         """
-        self.failed = False
-        """Whether it ended with an error, or the agent was not allowed to make it."""
-        self.denied = False
-        """Whether the agent was not allowed to make it."""
-        self.exit_code: int | None = None
-        """That of the command, if it is known."""
-        self.note: Untrusted | None = None
-        """Why a command was refused, or is taken to have failed."""
+        self.state = tool
+        """As its newest event reports it."""
 
     def end(self, tool: ToolState, at: float, finish: Event) -> None:
         """Note its end, or another end than before."""
         self.finish = finish
         self.ended = at
         self.seconds = tool.seconds
-        self.failed = tool.failed
-        self.denied = tool.denied
-        self.exit_code = tool.exit_code
-        self.note = tool.note
+        self.state = tool
         if self.start is None:
             self.at = max(at - (self.seconds or 0.0), 0.0)
         elif self.seconds is None:
@@ -150,7 +141,7 @@ class ToolUse(NamedTuple):
     @property
     def failed(self) -> int:
         """Calls that failed or were denied."""
-        return sum(call.failed for call in self.calls)
+        return sum(call.state.failed for call in self.calls)
 
 
 class RunOutcome:

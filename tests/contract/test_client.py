@@ -204,9 +204,9 @@ def outcome_of_tool(call: ToolCall) -> str:
         "open"
         if call.finish is None
         else "denied"
-        if call.denied
+        if call.state.denied
         else "failed"
-        if call.failed
+        if call.state.failed
         else "done"
     )
 

@@ -184,7 +184,7 @@ def test_a_call_is_one_entry_from_its_start_to_its_end(
     found = timeline(ACCEPTED, *events)
     first = found.calls[0]
     assert [entry for entry in found.entries if isinstance(entry, ToolCall)] == found.calls
-    assert ((first.at, first.ended, first.seconds), first.failed, first.denied) == (
+    assert ((first.at, first.ended, first.seconds), first.state.failed, first.state.denied) == (
         times,
         failed,
         denied,
