@@ -269,7 +269,7 @@ class CleanUp:
         if not self._given.value("summary"):
             return
         try:
-            self._platform.add_to_summary(Markdown.of("{}\n", said))
+            self._platform.write_summary(Markdown.of("{}\n", said))
         except (OSError, UsageError):
             self._line("Could not write the summary")
 

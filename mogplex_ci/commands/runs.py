@@ -119,10 +119,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     session.console.quote(lines.end(is_complete=is_complete))
     _tell_pull_request(lines, session.console)
     if len(events) >= FEED_LIMIT:
-        which: LiteralString = "newest"
-        if events[0].kind is EventKind.ACCEPTED:
-            which = "first"
-        session.console.warn("only the " + which + " {} events of a run can be read", FEED_LIMIT)
+        session.console.warn("only {} events of a run can be read", FEED_LIMIT)
     return 0
 
 
@@ -157,19 +154,24 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         if ended.trouble is not None:
             return ending_of_error(ended.trouble).exit_code
         return exit_code
-    if options.json:
-        console.json(Untrusted({"runId": run.id, "status": run.status}))
-    else:
-        _tell_pull_request(lines, console)
-        # Buildkite folds the log at a line that begins like this one: it holds nothing but two
-        # checked words.
-        id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
-        console.lines([" ".join(["--- run", *id_and_status, "---"])])
+    _tell_end(run, lines, console)
     if run.is_paused:
         _tell_pause(follower.timeline.checkpoint, console)
     if options.exit_status:
         return exit_code
     return 0
+
+
+def _tell_end(run: Run, lines: "EventLines | PrettyLines", console: Console) -> None:
+    """Print the last line: how the run ended."""
+    if isinstance(lines, EventLines):
+        console.json(Untrusted({"runId": run.id, "status": run.status}))
+        return
+    _tell_pull_request(lines, console)
+    # Buildkite folds the log at a line that begins like this one: it holds nothing but two checked
+    # words.
+    id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
+    console.lines([" ".join(["--- run", *id_and_status, "---"])])
 
 
 def _tell_pull_request(lines: "EventLines | PrettyLines", console: Console) -> None:

@@ -198,11 +198,6 @@ def check(texts: Mapping[str, str]) -> list[Problem]:
     return found
 
 
-def is_true(text: str) -> bool:
-    """Whether a valid boolean is true."""
-    return text.lower() == "true"
-
-
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the one of the ``known`` words that looks most like ``word``, if one does."""
     return get_close_matches(word, list(known), n=1)
@@ -291,7 +286,7 @@ _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
-    "boolean": is_true,
+    "boolean": lambda text: text.lower() == "true",
     "duration": parse_duration,
     "number": int,
     "repairs": int,

@@ -199,8 +199,7 @@ def _missing_for_start(typed: DeclaredInputs, texts: Container[str]) -> Iterator
             remedy = "Remove worktreeId from run-options, or remove artifact."
         yield Problem("artifact", "needs the run to have its own branch", remedy)
     if "prompt" not in texts and "prompt-file" not in texts:
-        remedy = "Set prompt or prompt-file."
-        yield Problem("prompt", "is missing", remedy)
+        yield Problem("prompt", "is missing", "Set prompt or prompt-file.")
     if "repo" not in texts and typed.repo is None:
         allowed = inputs()["repo"].kind.allowed
         yield Problem("repo", "is missing", f"Set repo to {allowed}.")

@@ -18,7 +18,6 @@ from mogplex_ci.inputs.declared import (
     check,
     enumeration,
     inputs,
-    is_true,
     nearest,
 )
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
@@ -220,7 +219,7 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
         UsageError: there is no such recording, or the file cannot be played.
     """
     if text.lower() in ("true", "false"):
-        return is_true(text)
+        return text.lower() == "true"
     if text in shipped():
         return text
     if "/" not in text and not Path(text).suffix:

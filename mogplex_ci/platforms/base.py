@@ -213,12 +213,6 @@ class Platform:
         """
         return None
 
-    def fault_of_repo(self, name: str) -> str | None:
-        """Return what is wrong with a ``repo`` that Mogplex does not know, if the environment tells
-        more than that; as the rest of a sentence about it.
-        """
-        return None
-
     @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""
@@ -334,14 +328,7 @@ class Platform:
             self._exported = exported
 
     def write_summary(self, markdown: Markdown) -> None:
-        """Show the finished summary beside the job, where the system can.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-
-    def add_to_summary(self, markdown: Markdown) -> None:
-        """Show a line of the clean-up below the summary of the step, where the system can.
+        """Show a summary beside the job, below an earlier one, where the system can.
 
         Raises:
             OSError: it cannot be written.

@@ -74,6 +74,3 @@ class Forgejo(GitHubActions):
 
     def write_summary(self, markdown: Markdown) -> None:
         """Write none: old runners print it into the log, which has all of it."""
-
-    def add_to_summary(self, markdown: Markdown) -> None:
-        """Write none, as above."""

@@ -132,10 +132,6 @@ class GitHubActions(Platform):
         """Append to the job's summary."""
         self._append("GITHUB_STEP_SUMMARY", markdown)
 
-    def add_to_summary(self, markdown: Markdown) -> None:
-        """Append to the job's summary."""
-        self._append("GITHUB_STEP_SUMMARY", markdown)
-
     def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:
         if self.env.get("GITHUB_OUTPUT"):
             yield "GITHUB_OUTPUT", Path(self.env["GITHUB_OUTPUT"])

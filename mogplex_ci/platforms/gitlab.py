@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import quote
 
-from mogplex_ci.platforms.base import Level, Platform, annotation_text
+from mogplex_ci.durations import parse_duration
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import (
     Env,
@@ -25,17 +26,11 @@ from mogplex_ci.platforms.system import (
     by_name,
     differs,
     equals,
-    has_all,
+    has,
 )
 from mogplex_ci.sanitize import CleanText, SafeText
 from mogplex_ci.workspace import read_head
 
-_LEVEL_COLOURS: Final = {
-    Level.NOTICE: "\x1b[36m",
-    Level.WARNING: "\x1b[33m",
-    Level.ERROR: "\x1b[31m",
-}
-_COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
 
@@ -72,24 +67,14 @@ def _job_end(env: Env) -> JobEnd | None:
     timeout = env.get("CI_JOB_TIMEOUT", "")
     if re.fullmatch(r"[1-9]\d{0,8}", timeout, re.ASCII):
         limits.append(JobEnd(float(timeout), "the job's timeout"))
-    script = _go_seconds(env.get("RUNNER_SCRIPT_TIMEOUT", ""))
-    if script > 0:
-        limits.append(JobEnd(script, "RUNNER_SCRIPT_TIMEOUT"))
+    with suppress(ValueError):
+        script = parse_duration(env.get("RUNNER_SCRIPT_TIMEOUT", ""))
+        if script > 0:  # the runner ignores it
+            limits.append(JobEnd(script, "RUNNER_SCRIPT_TIMEOUT"))
     if not limits:
         return None
     end = min(limits)
     return end._replace(seconds_left=end.seconds_left - _seconds_since(env))
-
-
-def _go_seconds(text: str) -> float:
-    """Return a duration that Go's ``time.ParseDuration`` reads, as the runner does; 0 for any other
-    text, which the runner ignores.
-    """
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    number_and_unit = r"(\d{1,9}(?:\.\d{0,9})?)(h|ms|m|s)"
-    if not re.fullmatch(rf"\+?(?:{number_and_unit})+", text, re.ASCII):
-        return 0.0
-    return sum(float(number) * units[unit] for number, unit in re.findall(number_and_unit, text))
 
 
 def _seconds_since(env: Env) -> float:
@@ -108,8 +93,7 @@ def _seconds_since(env: Env) -> float:
 # GitLab, and Mogplex works on GitHub repositories.
 GITLAB: Final = System(
     "gitlab",
-    # gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does.
-    any_of(equals("GITLAB_CI", "true"), has_all("CI_PIPELINE_ID", "CI_SERVER_URL")),
+    has("GITLAB_CI"),  # gitlab-ci-local sets it to false
     parts=("CI_PIPELINE_ID", "CI_SERVER_URL", "CI_PROJECT_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
     label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
     # A retry has the same name and a new id, and nothing tells which is first.
@@ -158,12 +142,6 @@ class GitLab(Platform):
             return None
         return f"{self.job_url}/artifacts/file/{quote(path)}"
 
-    def fault_of_repo(self, name: str) -> str | None:
-        """See ``Platform``: projects of GitLab have paths that look like GitHub's."""
-        if name.lower() != self.env.get("CI_PROJECT_PATH", "").lower():
-            return None
-        return "is this project's path on GitLab"
-
     def prompt_variable(self, name: str) -> Path | None:
         """Return the file of ``MOGPLEX_PROMPT_FILE``, a variable of type File, if ``name`` is its
         path. The folder also holds secrets, so it is that very file, and not a link.
@@ -181,14 +159,9 @@ class GitLab(Platform):
         start = f"{_ERASE}section_start:{section}[{options}]\r{_ERASE}{title}"
         return start, f"{_ERASE}section_end:{section}\r{_ERASE}"
 
-    def line(self, text: SafeText) -> None:
-        """Print a line, in the colour of its mark if it begins with one."""
-        self._write(coloured(text))
-
-    def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
-        """Print a coloured line."""
-        shown = annotation_text(title, text)
-        self._write(f"{_LEVEL_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
+    def _write(self, text: str) -> None:
+        """Write a line, in the colour of the mark or level that it begins with."""
+        super()._write(coloured(text))
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link on the job's page, from the annotations report."""

@@ -36,11 +36,12 @@ _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
 _POLL_SECONDS: Final = 0.1
 _LINE_COLOURS: Final = {
+    r"notice: ": "36",
     r"(\[[^]]*\] )?✔|v |(status  |--- run \S+ )success": "32",
     r"(\[[^]]*\] )?✘|x |error: |(status  |--- run \S+ )failed": "31",
     r"(\[[^]]*\] )?→|! |warning: |(status  |--- run \S+ )(cancelled|awaiting_input)": "33",
 }
-"""Green, red and yellow, as ANSI's SGR sequence has them, by how a line begins, in any case.
+"""Cyan, green, red and yellow, as ANSI's SGR sequence has them, by how a line begins, in any case.
 
 A time or a run's name in brackets may stand before a mark.
 """
@@ -112,10 +113,6 @@ class JobLog:
     def isatty(self) -> bool:
         """Return whether a person watches."""
         return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """Return the stream's descriptor."""
-        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         """Write lines, as far as the reader takes them."""

@@ -54,11 +54,6 @@ class StopSeconds(NamedTuple):
     all: float
     """Seconds within which it ends: outputs, comment and trace have what the runs leave."""
 
-    @property
-    def runs(self) -> float:
-        """Seconds within which runs must have ended that are cancelled side by side."""
-        return (self.cancel + self.all) / 2
-
 
 USUAL_STOP_SECONDS: Final = StopSeconds(cancel=3.5, all=4.5)
 """Measured from SIGTERM to the kill: GitLab's Docker executor 5.9 s, its newer runners 20, its step
@@ -112,11 +107,6 @@ def has(*variables: str) -> Condition:
     return lambda env: any(env.get(variable) for variable in variables)
 
 
-def has_all(*variables: str) -> Condition:
-    """Return the condition that each of the variables has a value."""
-    return lambda env: all(env.get(variable) for variable in variables)
-
-
 def equals(variable: str, *words: str) -> Condition:
     """Return the condition that a variable is one of the words, in any case."""
     return lambda env: env.get(variable, "").lower() in words
@@ -155,11 +145,6 @@ def once(env: Env) -> Attempt:
     return Attempt("1", may_be_later=False)
 
 
-def not_told(env: Env) -> Attempt:
-    """Return that nothing tells the tries apart."""
-    return Attempt(None, may_be_later=True)
-
-
 def counted(variable: str, first: str = "1") -> Callable[[Env], Attempt]:
     """Return what tells the try on a system that counts tries in ``variable``, from ``first``."""
 
@@ -195,7 +180,8 @@ class System(NamedTuple):
     """Parts that only some of the system's jobs have."""
     label: tuple[Cell, ...] = ()
     """Parts of the readable part of the key."""
-    attempt: Callable[[Env], Attempt] = not_told
+    attempt: Callable[[Env], Attempt] = lambda env: Attempt(None, may_be_later=True)
+    """What tells the tries of a step apart, if something does."""
     repository: Cell = ""
     """``owner/name`` of the job's repository."""
     repository_address: Cell = ""

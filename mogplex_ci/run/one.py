@@ -156,7 +156,7 @@ class Execution:
         name = self._inputs.repo or ""
         self._repo = plan.found
         if self._repo is None:
-            self._repo = look_up(self._service, name, plan.fault_of_repo)
+            self._repo = look_up(self._service, name)
         repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service,

@@ -1,18 +1,11 @@
 """The plan of a run, made before anything is started."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, Repo, StartRequest
 from mogplex_ci.run.start import Key
-
-FaultOf: TypeAlias = Callable[[str], str | None]
-"""Returns the environment's hint about a repository that Mogplex does not know."""
-
-
-def no_fault(name: str) -> None:
-    """Know nothing about the repository ``name``."""
 
 
 class Plan(NamedTuple):
@@ -29,4 +22,3 @@ class Plan(NamedTuple):
     repair: Repair | None = None
     """In a later round of ``repair``: the part of the request that does not come from the inputs.
     """
-    fault_of_repo: FaultOf = no_fault

@@ -15,7 +15,6 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import Repo, is_uuid
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.plan import FaultOf, no_fault
 from mogplex_ci.run.service import Service
 from mogplex_ci.untrusted import Untrusted
 
@@ -41,11 +40,8 @@ def repos_named(full_name: str, repos: Sequence[Repo]) -> list[Repo]:
     return visible or found
 
 
-def find_repo(
-    client: "Client", full_name: str, *, timeout: float, fault_of: FaultOf = no_fault
-) -> Repo:
-    """Return the repository whose full name is ``full_name``; see ``repos_named``. ``fault_of``
-    returns more about a name that is unknown.
+def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
+    """Return the repository whose full name is ``full_name``; see ``repos_named``.
 
     Raises:
         UsageError: this token sees no such repository; the error lists the closest names it does
@@ -56,10 +52,10 @@ def find_repo(
     if len(found) == 1:
         return found[0]
     visible = client.repos(timeout=timeout)
-    raise UsageError(_no_such_repo(full_name, visible, fault_of, several=bool(found)))
+    raise UsageError(_no_such_repo(full_name, visible, several=bool(found)))
 
 
-def look_up(service: "Service", name: str, fault_of: FaultOf = no_fault) -> Repo | None:
+def look_up(service: "Service", name: str) -> Repo | None:
     """Return the repository of a name or an id; None for an id that the token does not list. See
     ``find_repo``.
 
@@ -70,16 +66,12 @@ def look_up(service: "Service", name: str, fault_of: FaultOf = no_fault) -> Repo
     """
     client = service.client
     if not is_uuid(name):
-        return service.answer_to(
-            lambda timeout: find_repo(client, name, timeout=timeout, fault_of=fault_of)
-        )
+        return service.answer_to(lambda timeout: find_repo(client, name, timeout=timeout))
     listed = service.answer_to(lambda timeout: client.repos(repo_id=name, timeout=timeout))
     return next(iter(listed), None)
 
 
-def _no_such_repo(
-    name: str, listed: Sequence[Repo], fault_of: FaultOf, *, several: bool
-) -> Problem:
+def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Problem:
     """Return that ``name`` stands for none of the ``listed`` repositories, or for ``several``, and
     which are close.
     """
@@ -91,9 +83,6 @@ def _no_such_repo(
     names = tuple(repo.full_name for repo in near)
     fault = "is not a repository that this token can see"
     remedy = f"{FIND_REPO} {_GIVE_ID}"
-    told = fault_of(name)
-    if told is not None:
-        fault, remedy = told, "Name the repository on GitHub."
     if several:
         fault = "is the name of several repositories"
         remedy = "Give the id of the one, from 'mogplex-ci repos list'."

@@ -17,7 +17,6 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
         inputs.start_request,
         key_of(inputs, platform),
         jobs,
-        fault_of_repo=platform.fault_of_repo,
     )
 
 
