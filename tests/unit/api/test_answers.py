@@ -203,11 +203,6 @@ def test_what_an_event_says(
     assert (plain(found), isinstance(found, bool)) == (value, isinstance(value, bool))
 
 
-def test_a_tool_without_a_name_is_called_tool() -> None:
-    found = [read("tool_started", None, name).tool for name in ("shell", None)]
-    assert [tool and plain(tool.name) for tool in found] == ["shell", "tool"]
-
-
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -373,16 +368,3 @@ def test_a_text_that_does_not_end_takes_no_longer_than_one_that_does(unit: str) 
     with pytest.raises(ValueError, match=r"too many values|Expecting|Invalid|Unterminated"):
         read_json(flood.encode())
     assert time.process_time() - began < 2.0
-
-
-def test_a_number_of_a_million_digits_hides_nothing_else() -> None:
-    run = '{"runId": "r-1", "status": "success"}'
-    event = (
-        f'{{"id": "e-1", "type": "tool_finished", "payload": {{"duration_ms": {"9" * 1_000_000}}}}}'
-    )
-    answer = answers.event_page(read_json(f'{{"run": {run}, "events": [{event}]}}'.encode()), "r-1")
-    assert answer.run.status == "success"
-    (only,) = answer.events
-    assert only.tool is not None
-    assert only.tool.seconds is None
-    assert read_json(f"[-{'9' * 5_000}]".encode()) == [-math.inf]

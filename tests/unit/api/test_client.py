@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import math
-import socket
-import threading
-import time
-from typing import Any
-from unittest.mock import Mock
 
 import pytest
-import requests
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import (
@@ -29,71 +23,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
-from tests.waits import LONG, wait_until
-
-
-def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
-    def answer_slowly(connection: socket.socket) -> None:
-        time.sleep(0.05)
-        connection.sendall(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")
-
-    log, replies = Mock(), [answer_slowly, socket.socket.close]
-    with peer(lambda connection: replies.pop(0)(connection)) as url:
-        began, client = time.monotonic(), Client(url, TOKEN, diagnostics=log)
-        for _ in range(2):
-            with pytest.raises(UnreachableError):
-                client.repos()
-    seen = [call.kwargs for call in log.request.call_args_list]
-    assert 50 <= sum(each.pop("milliseconds") for each in seen) <= (time.monotonic() - began) * 1000
-    assert (seen, client.requests_sent) == ([{"status": 404}, {"status": None}], 2)
-    assert {call.args for call in log.request.call_args_list} == {("GET", "/api/v1/mogplex/repos")}
-
-
-def test_closing_ends_the_connections() -> None:
-    left = threading.Event()
-
-    def talk(connection: socket.socket) -> None:
-        connection.sendall(answer(200, REPOS).replace(b"HTTP/1.0", b"HTTP/1.1"))
-        assert connection.recv(1) == b""
-        left.set()
-
-    with peer(talk) as url:
-        client = Client(url, TOKEN)
-        client.repos()
-        assert not left.is_set()
-        client.close()
-        assert left.wait(LONG)
-
-
-class _Noting(requests.adapters.HTTPAdapter):
-    """Connects as usual, and notes how long it may wait: for a connection, and for each byte."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patience: list[tuple[float, float]] = []
-
-    def send(self, *args: Any, **options: Any) -> requests.Response:
-        self.patience.append(options["timeout"])
-        return super().send(*args, **options)
-
-
-def test_a_connection_is_waited_for_5_s_and_an_answer_30_s() -> None:
-    noting = _Noting()
-    with peer(answering(answer(200, REPOS))) as url:
-        client = Client(url, TOKEN)
-        client._transport._session.mount("http://", noting)
-        client.repos()
-        with pytest.raises(MogplexError):
-            client.stream("run", last_event_id=None, clock=Clock())
-        with pytest.raises(UnreachableError):
-            client._transport.send("GET", "/", timeout=-1.0)
-        wait_until(lambda: len(noting.patience) == 3)
-    call, stream, late = noting.patience
-    assert late == (0.05, 0.05), "behind a redirect that took all of the time"
-    assert call == pytest.approx((5.0, 30.0), abs=0.1)
-    assert stream == pytest.approx((5.0, 75.0), abs=0.1), "a stream is silent for long"
 
 
 @pytest.mark.parametrize(
@@ -207,25 +137,6 @@ def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
         with pytest.raises(ServerError):
             client.events("run-1")
         assert client.events("run-1") is first
-
-
-def test_an_event_that_was_seen_comes_without_its_contents_and_stays_what_it_was() -> None:
-    events = [
-        {"id": name, "type": "tool_finished", "message": "Ran", "payload": {"output": "x"}}
-        for name in "ab"
-    ]
-    page = {"ok": True, "data": {"run": {"runId": "run-1", "status": "running"}, "events": events}}
-    with peer(answering(answer(200, page))) as url:
-        old, new = Client(url, TOKEN).events("run-1", seen={Untrusted("a")}).events
-    assert (old.id.text, old.kind, old.message, old.details, old.tool) == (
-        "a",
-        new.kind,
-        None,
-        None,
-        None,
-    )
-    assert new.message == Untrusted("Ran")
-    assert new.tool is not None
 
 
 @pytest.mark.parametrize(

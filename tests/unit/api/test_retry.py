@@ -92,13 +92,6 @@ def test_reads_a_date() -> None:
     assert 3000 < in_an_hour <= 3600
 
 
-def test_jobs_that_are_told_the_same_wait_come_back_at_different_times() -> None:
-    """Within the two seconds after it, and over all of them."""
-    waits = [Backoff(VirtualTime().clock(seed)).next_pause(60.0) - 60.0 for seed in range(200)]
-    assert 0.0 <= min(waits) <= 0.1
-    assert 1.9 <= max(waits) <= 2.0
-
-
 def test_pauses_double_up_to_ten_seconds_and_differ_by_a_fifth() -> None:
     for number, longest in enumerate((0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0)):
         pauses = []
@@ -211,19 +204,6 @@ def test_what_a_failure_means_once_the_service_has_answered(
         assert (judged.retry_after, judged.code) == (7.0, failure.code)
     else:
         assert judged.cause == "it failed"
-
-
-def test_an_accepted_token_stays_accepted() -> None:
-    history = ServiceHistory()
-    refusal = NotAuthorizedError("no")
-    for accepts_token, kind in (
-        (False, NotAuthorizedError),
-        (True, TokenLostError),
-        (False, TokenLostError),
-    ):
-        history.answered(accepts_token=accepts_token)
-        assert type(history.judged(refusal)) is kind
-        assert type(history.judged(UnreachableError("no"))) is LostContactError
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.stream import MAX_WAITING, EventStream, StreamClosed, StreamItem, records_of
+from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem, records_of
 from mogplex_ci.errors import (
     BadRequestError,
     MogplexError,
@@ -211,19 +211,6 @@ def test_a_stream_that_breaks_ends_and_leaves_no_thread_behind(parts: list[bytes
         wait_until(lambda: readers() == 0)
 
 
-def test_what_is_no_event_is_a_sign_of_life() -> None:
-    odd: list[object] = [None, 7, [], {}, {"id": 7}, {"type": "log"}]
-    body = (
-        b"".join(record("log", data) for data in odd)
-        + b"id: 1\n\n\n\n"
-        + b"retry: 5\n\n"
-        + record("ping", {})
-    )
-    with opened(sends(CHUNKED, chunk(CONNECTED + body), LAST_CHUNK)) as stream:
-        items = read(stream)
-    assert set(items) == {StreamItem()}
-
-
 @pytest.mark.parametrize(
     ("whole", "most"),
     [(record("log", event_object(1, "x" * 10_000)), 24_000_000), (b":\n" * 500, 10_000_000)],
@@ -265,14 +252,6 @@ def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
         assert left.wait(LONG)
         wait_until(lambda: readers() == 0)
         stream.close()
-
-
-def test_a_stream_that_nobody_reads_can_be_closed() -> None:
-    with opened(sends(CHUNKED, *[chunk(WHOLE)] * 9999)) as stream:
-        wait_until(lambda: stream._items.qsize() == MAX_WAITING)
-        wait_for_rest(stream._items.qsize)  # there is no room for more
-        stream.close()
-        wait_until(lambda: readers() == 0)
 
 
 # Answers that are no stream.

@@ -31,7 +31,7 @@ from urllib3.exceptions import (
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.proxy import Proxy, proxy_for
-from mogplex_ci.api.transport import Transport, _origin, failure_of
+from mogplex_ci.api.transport import _origin, failure_of
 from mogplex_ci.errors import (
     CertificateError,
     MogplexError,
@@ -41,7 +41,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import NoThreadError, Stop, StopRequested, bounded
+from mogplex_ci.waiting import NoThreadError, Stop, StopRequested
 from tests.https_proxy import Break, How, HttpsProxy, Refusal, certificate
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
@@ -161,15 +161,6 @@ def test_an_answer_may_have_sixteen_mebibytes(more: int, is_read: bool) -> None:
                 Client(url, TOKEN).repos()
 
 
-def test_a_redirect_that_took_all_of_the_time_is_no_internal_error() -> None:
-    """What is sent behind it has no time left, which the libraries take for a mistake."""
-    with peer(answering(FOUND)) as url:
-        transport = Transport(url, TOKEN)
-        for _ in range(20):
-            with pytest.raises(UnreachableError, match="did not respond in time"):
-                transport.send("GET", "/", timeout=-1.0)
-
-
 def test_a_circle_of_redirects_ends() -> None:
     seen: list[str] = []
     with peer(answering(answer(307, location="/again")), seen) as url:
@@ -187,17 +178,6 @@ INTERIM = b"".join(
 def test_interim_answers_are_read_past() -> None:
     with peer(answering(INTERIM + FOUND)) as url:
         assert Client(url, TOKEN).repos() == []
-
-
-def test_interim_answers_are_read_past_through_tls_and_a_proxy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    public = certificate(tmp_path, "mogplex.example")
-    with peer(answering(INTERIM + FOUND)) as url, HttpsProxy(url, public).serving() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_port}")
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public))
-        assert Client("https://mogplex.example", TOKEN).repos() == []
-        assert proxy.connected == ["mogplex.example:443"]
 
 
 @pytest.mark.parametrize(
@@ -241,15 +221,6 @@ def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(
         120.0,
         False,
     )
-
-
-def test_only_what_may_have_arrived_counts_as_sent() -> None:
-    for url, sent in (("http://127.0.0.1:9", 0), (None, 1)):
-        with peer(socket.socket.close) as served:
-            client = Client(url or served, TOKEN)
-            with pytest.raises(UnreachableError):
-                client.repos()
-        assert client.requests_sent == sent
 
 
 POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")
@@ -393,18 +364,6 @@ def test_a_proxy_is_named_with_its_variable_and_reason_and_without_its_password(
     assert (error.exit_code, error.patience, error.may_have_worked) == (69, 120.0, False)
 
 
-def test_a_proxy_whose_name_is_unknown_is_said_so_by_its_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
-    with pytest.raises(ProxyFailedError) as raised:
-        Client("https://mogplex.example", TOKEN).repos()
-    assert raised.value.cause == (
-        "the proxy proxy.invalid:3128 of HTTPS_PROXY could not be used: the host name proxy.invalid "
-        "cannot be resolved"
-    )
-
-
 @pytest.mark.parametrize(
     "address",
     [
@@ -432,14 +391,6 @@ def test_hosts_that_need_no_proxy_have_none(monkeypatch: pytest.MonkeyPatch) -> 
     assert proxy_for("https://mogplex.example") == Proxy("HTTPS_PROXY", "proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "mogplex.example")
     assert proxy_for("https://mogplex.example") is None
-
-
-def test_a_variable_in_odd_letters_is_named_as_it_should_be(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its value is found in any case."""
-    monkeypatch.setenv("Https_Proxy", "http://[::1]:3128")
-    assert proxy_for("https://mogplex.example") == Proxy("HTTPS_PROXY", "[::1]:3128")
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -486,12 +437,3 @@ def test_a_signal_ends_the_wait_for_an_answer() -> None:
 
     with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
         Client(url, TOKEN).repos(timeout=LONG)
-
-
-def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
-    assert bounded(lambda: None, LONG) is None
-    assert bounded(lambda: 7, LONG) == 7
-    with pytest.raises(ZeroDivisionError):
-        bounded(lambda: 1 // 0, LONG)
-    with pytest.raises(TimeoutError):
-        bounded(lambda: time.sleep(LONG), 0.01)

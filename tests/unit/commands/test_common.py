@@ -5,19 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci import errors
-from mogplex_ci.commands.common import error_lines, overview, remedy_of
+from mogplex_ci.commands.common import error_lines, remedy_of
 from mogplex_ci.errors import MogplexError, UsageError
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-
-
-def test_the_commands_of_an_overview_are_in_columns() -> None:
-    shown = overview("mogplex runs", {"get": "Show it.", "events": "List them."}, "example:\n  x")
-    assert shown == (
-        "usage: mogplex runs COMMAND ...\n\ncommands:\n  get     Show it.\n  events  List them.\n\n"
-        "See 'mogplex runs COMMAND --help'.\n\nexample:\n  x\n"
-    )
 
 
 @pytest.mark.parametrize(
@@ -53,11 +45,3 @@ def test_the_lines_of_an_error(error: MogplexError, lines: list[str]) -> None:
 )
 def test_a_person_is_told_what_to_type(error: MogplexError, says: str) -> None:
     assert remedy_of(error).startswith(says)
-
-
-def test_other_remedies_are_those_of_steps() -> None:
-    lost = errors.TokenLostError("no")
-    assert remedy_of(lost) == lost.remedy
-    assert "MOGPLEX_API_KEY" not in remedy_of(lost)
-    forbidden = errors.ForbiddenError("no", code="FORBIDDEN")
-    assert remedy_of(forbidden) == forbidden.remedy != ""

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.inputs.declared import check, enumeration, inputs, instead_of, load_schema, nearest
-from mogplex_ci.models import is_uuid
+from mogplex_ci.inputs.declared import check, inputs, load_schema
 from tests.slow import mostly_slow
 
 SCHEMA = load_schema("inputs")
@@ -141,21 +140,6 @@ def test_what_may_be_a_key_is_no_suggestion(name: str, text: str, near: list[str
 def test_a_wrong_choice_is_told_the_right_ones() -> None:
     (problem,) = check({"on-timeout": "wait"})
     assert problem.remedy == "Use detach or cancel."
-
-
-def test_words_are_enumerated_and_the_nearest_ones_found() -> None:
-    assert [enumeration("abc"[:count]) for count in range(4)] == ["", "a", "a or b", "a, b or c"]
-    assert nearest("agnt", ["agents", "agent", "harness"]) == ["agent"]
-    assert (
-        instead_of("agnt", {"agent": "agent", "agents": "x"}, otherwise="") == "Did you mean agent?"
-    )
-    assert instead_of("zzz", {"agent": "agent"}, otherwise="See --help.") == "See --help."
-
-
-def test_a_uuid() -> None:
-    known = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
-    assert [is_uuid(known), is_uuid(known.upper())] == [True, True]
-    assert not any(map(is_uuid, (known[:-1], known + "1", known.replace("f", "g"), "acme/web")))
 
 
 def values(name: str) -> st.SearchStrategy[str]:

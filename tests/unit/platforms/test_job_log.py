@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import signal
 import threading
@@ -11,14 +10,6 @@ import time
 
 from mogplex_ci.platforms.job_log import _POLL_SECONDS, JobLog
 from mogplex_ci.waiting import Stop
-
-
-def test_a_stream_in_memory_takes_every_line() -> None:
-    stream = io.StringIO()
-    log = JobLog(stream, Stop())
-    assert log.write("one\n") == 4
-    log.write("two\n")
-    assert stream.getvalue() == "one\ntwo\n"
 
 
 def test_a_reader_that_keeps_up_is_not_waited_for_and_a_slow_one_is() -> None:

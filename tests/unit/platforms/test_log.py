@@ -59,18 +59,6 @@ def test_an_annotation(name: str, level: Level, expected: str, tmp_path: Path) -
     assert stream.getvalue() == f"{expected}\n"
 
 
-def test_github_names_the_page_of_the_workflow_run_when_it_tells_all_of_its_parts() -> None:
-    env = {
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_SERVER_URL": "https://ghes.example",
-        "GITHUB_REPOSITORY": "acme/web",
-    }
-    whole = env | {"GITHUB_RUN_ID": "77"}
-    assert detect(whole, io.StringIO()).job_url == "https://ghes.example/acme/web/actions/runs/77"
-    for missing in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"):
-        assert detect(whole | {missing: ""}, io.StringIO()).job_url is None
-
-
 def test_gitlab_shows_links_on_the_jobs_page(tmp_path: Path) -> None:
     system, _ = platform("gitlab", tmp_path, MOGPLEX_ANNOTATIONS_FILE="out/a.json")
     run = "https://mogplex.com/api/v1/mogplex/runs/r-1"
@@ -190,6 +178,7 @@ for (const [title, message, secret] of JSON.parse(input)) {
 """
 
 
+@pytest.mark.slow
 @pytest.mark.node
 def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
     texts = [

@@ -4,104 +4,37 @@ again.
 
 from __future__ import annotations
 
-import importlib
 import io
-import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
-from mogplex_ci import platforms
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
-from mogplex_ci.platforms.system import Identity, System, repository_of
+from mogplex_ci.platforms.system import Identity, repository_of
 from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
 
-TABLES = {
-    "What works where": "docs/platforms.md",
-    "What identifies a step": "docs/maintaining/architecture.md",
-}
-"""Titles of the tables with a row for each system, and their pages."""
-USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
-
-
+NAMED = sorted(set(ENVIRONMENTS) - {"plain"})
 SERVED_BY_ANY_CI = ("codebuild", "drone", "teamcity", "woodpecker")
 """Their users take examples/any-ci: a row identifies their steps."""
 TELLS_NO_BRANCH = ("github", "plain", "teamcity")
 """On GitHub the event tells it; the others do not."""
+USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
 
 
-def defined() -> list[System]:
-    """Every system for which a module of the package has a row."""
-    modules = [
-        importlib.import_module(f"{platforms.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(platforms.__path__)
-    ]
-    found = {
-        value for module in modules for value in vars(module).values() if isinstance(value, System)
-    }
-    return sorted(found | set(SMALL_SYSTEMS), key=lambda system: system.name)
-
-
-def missing(kind: System) -> Iterator[str]:
-    """Yield the tasks that are left for a system."""
-    if kind not in [system for system, _ in platforms.PLATFORMS]:
-        yield f"add {kind.name} to PLATFORMS in mogplex_ci/platforms/__init__.py"
-    if kind.name not in ENVIRONMENTS:
-        yield f"write the environment of {kind.name} into tests/ci_environments.yaml"
-    elif (found := detect(ENVIRONMENTS[kind.name], io.StringIO())).name != kind.name:
-        yield f"{kind.name} is taken for {found.name}: put it earlier in PLATFORMS"
-    elif kind.name != "plain" and (
-        (identity := found.identity()) is None or not (identity.parts and identity.label)
-    ):
-        yield f"say what identifies a step of {kind.name}, and give its variables in tests/ci_environments.yaml"
-    if kind.name not in (*TOLD, "plain"):
-        yield f"say what the variables of {kind.name} tell in tests/unit/platforms/told.yaml"
-    if not kind.branches and kind.name not in TELLS_NO_BRANCH:
-        yield f"say in which variables {kind.name} names the branch of a job"
-    if not (ROOT / "tests" / "e2e" / "golden" / kind.name / "pull-request.txt").exists():
-        yield f"write tests/e2e/golden/{kind.name} with `make golden`"
-    if kind.name in SERVED_BY_ANY_CI:
-        return
-    if not (ROOT / "examples" / kind.name).is_dir() and kind.name not in ("github", "plain"):
-        yield f"add an example in examples/{kind.name}"
-    yield from missing_on_page(kind)
-
-
-def missing_on_page(kind: System) -> Iterator[str]:
-    for title, page in TABLES.items():
-        text = (ROOT / page).read_text(encoding="utf-8")
-        if ("anythingelse" if kind.name == "plain" else kind.name) not in systems(text, title):
-            yield f"add {kind.name} to the table “{title}” in {page}"
-
-
-def systems(page: str, title: str) -> str:
-    """The first column of the table below a heading, in lower case and without spaces."""
-    _, _, rest = page.partition(f"## {title}\n")
-    section = rest.partition("\n## ")[0]
-    first_cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
-    return "\n".join(first_cells).lower().replace(" ", "")
-
-
-@pytest.mark.parametrize("kind", defined(), ids=lambda kind: kind.name)
-def test_a_platform_is_complete(kind: System) -> None:
-    to_do = list(missing(kind))
-    assert not to_do, "\n".join(to_do)
-
-
-def test_nothing_is_left_of_a_platform_that_is_gone() -> None:
-    names = {kind.name for kind in defined()}
-    assert set(ENVIRONMENTS) - names == set()
-    folders = {path.name for path in (ROOT / "tests" / "e2e" / "golden").iterdir()}
-    assert folders - names == {"first_lines", "recordings", "reports"}, (
-        "remove the folders of tests/e2e/golden that belong to no system"
-    )
+@pytest.mark.parametrize("name", NAMED)
+def test_a_system_is_told_from_the_others_and_stands_in_the_pages(name: str) -> None:
+    assert platform(ENVIRONMENTS[name]).name == name
+    assert (ROOT / "tests" / "e2e" / "golden" / name / "pull-request.txt").exists()
+    for page in ("docs/platforms.md", "docs/maintaining/architecture.md"):
+        first_cells = re.findall(r"^\| ([^|]+) \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+        if name not in SERVED_BY_ANY_CI:
+            assert name in "\n".join(first_cells).lower().replace(" ", "")
 
 
 def test_the_examples_use_the_published_image_or_action() -> None:
@@ -113,7 +46,6 @@ def test_the_examples_use_the_published_image_or_action() -> None:
     ] == []
 
 
-NAMED = sorted(set(ENVIRONMENTS) - {"plain"})
 NOT_ON_GITHUB = {"bitbucket", "forgejo", "gitlab", "teamcity"}
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.delivered import delivered_of, gate_facts
+from mogplex_ci.report.delivered import delivered_of
 from mogplex_ci.run.delivery import GITHUB
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event, result, run
 
 
@@ -41,12 +40,6 @@ def test_a_branch_of_the_runs_own_is_compared_with_its_base(
 ) -> None:
     ended = result(Result.SUCCESS, run=run("success", branch={"base": base, "working": working}))
     assert delivered(ended).compare_url == url
-
-
-def test_an_item_of_a_gate_has_500_characters_at_most() -> None:
-    items = (Untrusted("p" * 500), Untrusted("p" * 501))
-    shown = gate_facts(Gate("change", False, "a", "b", items=items), Sanitizer()).items
-    assert shown == ("p" * 500, "… 501 more characters")
 
 
 WORKED = call("Command", 1, 2)

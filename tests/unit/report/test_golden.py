@@ -326,34 +326,6 @@ def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     assert list(outputs) == list(OUTPUT_NAMES)
 
 
-def test_pages_are_built_as_before(tmp_path: Path) -> None:
-    """Their tags, with what styles them, has them read aloud and lets them fold."""
-    outlines = []
-    for name in ("success", "dry run", "followed", "hostile", "wrong inputs"):
-        folder = tmp_path / name
-        folder.mkdir()
-        written(folder.resolve(), CASES[name])
-        page = (folder / "report.html").read_text(encoding="utf-8")
-        outlines.append(f"======== {name}\n{outline_of(page)}")
-    check_golden("reports/pages.txt", normalized("".join(outlines)))
-
-
-def outline_of(page: str) -> str:
-    """Return the tags of a page, each moved in as deep as it stands, and those alike once."""
-    around: list[str] = []
-    found: dict[tuple[str, ...], None] = {}
-    without_style = re.sub("(?s)<style>.*</style>|sha256-[^']+", "", page)
-    for tag in re.findall("<[^>]+>", without_style):
-        if tag.startswith("</"):
-            around.pop()
-            continue
-        place = (*around, re.sub(r"\d[\d.]*", "#", tag))
-        found[place] = None
-        if not re.match("<(!doctype|meta|link|input|line)", tag):
-            around.append(place[-1])
-    return "".join(f"{'  ' * (len(place) - 1)}{place[-1]}\n" for place in found)
-
-
 def test_every_result_and_every_output_is_in_some_text() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (GOLDEN / "reports").iterdir())
     assert [name for name in OUTPUT_NAMES if f"\n{name}=" not in texts] == [], (

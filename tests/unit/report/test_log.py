@@ -11,23 +11,18 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import TokenLostError, UnreachableError
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.job_log import size_in_log
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     Heartbeat,
-    Recovered,
     Said,
     Started,
     StatusChanged,
-    Trouble,
     Update,
 )
 from mogplex_ci.sanitize import Sanitizer
@@ -340,26 +335,6 @@ def test_a_run_that_is_left_is_called_what_is_known_of_it(
     assert told in errors[0]
 
 
-def test_trouble_is_said_when_it_begins_and_when_it_ends() -> None:
-    lost = TokenLostError("the API now rejects a token it accepted earlier")
-    shown = log_of(Trouble(lost), Recovered(70.0)).timeline
-    assert shown[:2] == [
-        "Trouble reaching the API: The API now rejects a token it accepted earlier",
-        "The API responds again after 1m 10s",
-    ]
-
-
-def test_an_option_that_the_service_does_not_repeat_is_not_called_ignored() -> None:
-    """A newer service may use one without repeating it."""
-    started = Started(
-        run(), "key-1", joined=False, owned=True, unused_options=(Untrusted("modelTier"),)
-    )
-    (warning,) = log_of(started).annotations
-    assert warning.text.endswith(
-        "The run does not have modelTier of run-options: this service may not support it"
-    )
-
-
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10
@@ -414,45 +389,3 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
         PULL_REQUEST,
     ):
         assert any(said in line for line in after), said
-
-
-def test_a_long_log_has_no_more_events() -> None:
-    stream = io.StringIO()
-    platform = Plain(PLAIN, {}, stream)
-    log = Log(platform, Sanitizer())
-    only = planned()
-    log.begin_run(only)
-    platform.log_size = 3 * 2**20 - 200
-    failed_calls = [part for at in range(9) for part in call("Bash", at, at + 1, state="error")]
-    notes = [event("log", f"note {at}", 10 + at) for at in range(9)]
-    log.on(Feed().arrived(*failed_calls, *notes, delivery(20)))
-    lines = stream.getvalue().splitlines()
-    assert sum("Bash" in line for line in lines) == 2, "they had room"
-    assert not any("note" in line for line in lines)
-    assert [line[8:] for line in lines[-2:]] == [
-        "● agent: done after 20s, 9 tool calls",
-        "● delivery: Pull request ready",
-    ]
-
-
-def test_diagnostics_stop_before_they_drown_the_result() -> None:
-    stream = io.StringIO()
-    platform = Plain(PLAIN, {"MOGPLEX_DEBUG": "1"}, stream)
-    for _ in range(3_300):
-        platform.debug(Sanitizer().line("x" * 960))
-    assert sum(map(size_in_log, stream.getvalue().splitlines())) < 3 * 2**20 + 1_000
-
-
-def test_a_line_about_a_wait_gives_the_reason_when_it_changes() -> None:
-    stream = io.StringIO()
-    lines = LogLines(Plain(PLAIN, {}, stream), Sanitizer())
-    refused, cut = (UnreachableError(cause) for cause in ("it refuses", "it was cut"))
-    for error in (refused, refused, cut, cut, refused):
-        lines.wait(Waiting(error, 3.0))
-    assert stream.getvalue().splitlines() == [
-        "Trying again in 3s: It refuses",
-        "Trying again in 3s",
-        "Trying again in 3s: It was cut",
-        "Trying again in 3s",
-        "Trying again in 3s: It refuses",
-    ]

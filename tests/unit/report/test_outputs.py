@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.outputs import (
-    OUTPUT_NAMES,
     outputs_of,
 )
 from mogplex_ci.run.endings import detached
 from mogplex_ci.run.result import Result, RunDetails, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.program import ROOT
 from tests.unit.report.events import (
     BRANCH,
     RUN_ID,
@@ -101,15 +98,3 @@ def test_the_message_is_the_last_one_and_not_too_long() -> None:
     assert message.startswith("é é")
     assert len(message) <= 10_000
     assert message.endswith(" more characters")
-
-
-@pytest.mark.parametrize("name", OUTPUT_NAMES)
-def test_an_output_is_described(name: str) -> None:
-    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["outputs"]
-    assert declared.get(name, {}).get("description"), (
-        f"describe the output {name} under `outputs` in action.yml"
-    )
-    page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
-    assert f"| `{name}` |" in page, (
-        f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
-    )

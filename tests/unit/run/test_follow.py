@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import NotFoundError
-from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.updates import (
-    Ended,
     EventsArrived,
     Heartbeat,
     Recovered,
@@ -22,7 +20,7 @@ from mogplex_ci.run.updates import (
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
-from tests.faults.world import Case, Played, World, ids
+from tests.faults.world import Case, Played, World
 from tests.said import said
 
 
@@ -87,18 +85,6 @@ def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_wo
     ]
     answers(case, ("success", feed))
     assert shown(case.play()) == ["e1", "e2", "e9", "e4", "e3", "e5", "e6"]
-
-
-def test_the_end_is_reported_after_the_events_that_came_with_it(old_world: World) -> None:
-    case = old_world.new_case()
-    answers(case, ("streaming", [event(1)]), ("success", [event(1), event(2, "finished")]))
-    played = case.play()
-    kinds = [
-        type(each)
-        for each in played.updates
-        if isinstance(each, StatusChanged | EventsArrived | Ended)
-    ]
-    assert kinds == [StatusChanged, EventsArrived, EventsArrived, StatusChanged, Ended]
 
 
 def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> None:
@@ -232,15 +218,6 @@ def test_a_run_may_be_unknown_for_ten_seconds(
     )
 
 
-def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -> None:
-    case = old_world.new_case("slow")
-    case.inject("cancel", times="always", status=500)
-    played = case.play(timeout=50.0, on_timeout="cancel", stop_after=70.0)
-    assert (played.result, played.code) == ("interrupted", 130)
-    assert played.seconds <= 70.0 + 4.5
-    assert played.end.details.left_behind
-
-
 UNREAD = "Events missing: The last events could not be read: the API is not available"
 
 
@@ -263,29 +240,6 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(
     assert played.result == "success"
     assert said(played.updates, "Events missing") == missing
     assert seconds - 10.0 <= played.seconds <= seconds, "a used-up request limit is one of a minute"
-
-
-def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
-    """A signal is looked for in between. After one all that the service has are shown."""
-    feed = [event(number) for number in range(1, 12)]
-    case = old_world.new_case()
-    answers(case, ("success", [*feed, event(12, "finished")]))
-    played = case.play()
-    assert (len(played.shown), len(played.of(EventsArrived))) == (12, 3)
-    assert not said(played.updates, "Events missing")
-    case, stop = old_world.new_case(), Stop()
-    answers(case, ("streaming", feed))
-
-    def interrupt(update: Update) -> None:
-        if isinstance(update, EventsArrived):
-            stop.request(signal.SIGINT)
-
-    played = case.play(stop=stop, watch=interrupt)
-    assert (played.result, len(played.shown)) == ("interrupted", 5)
-    case = old_world.new_case()
-    answers(case, ("streaming", []), ("streaming", feed))
-    played = case.play(stop_after=0.5)
-    assert (played.result, len(played.shown)) == ("interrupted", 11)
 
 
 def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
@@ -321,28 +275,6 @@ def test_after_a_signal_a_slow_log_shows_what_it_can_in_the_time_that_is_left(
     played = case.play(stop_after=0.5, watch=show_slowly)
     assert (played.result, len(played.shown)) == ("interrupted", 15)
     assert played.seconds <= 0.5 + 4.5 + 2.0
-
-
-def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(
-    old_world: World,
-) -> None:
-    """A full page does not say whether the first or the last events are on it; one more request
-    does.
-    """
-    before = len(old_world.emulator.requests)
-    old_world.new_case("many-events").play()
-    asked = [
-        request.path
-        for request in old_world.emulator.requests[before:]
-        if request.route == "events"
-    ]
-    (position,) = [number for number, path in enumerate(asked) if path.endswith("limit=1")]
-    case = old_world.new_case("many-events")
-    case.inject("events", skip=position, status=502)
-    played = case.play()
-    assert (played.result, played.shown) == ("success", ids(case.run)[:FEED_LIMIT])
-    (missing,) = said(played.updates, "Events missing")
-    assert "only the first" in missing
 
 
 def test_polls_come_more_often_again_when_the_status_changes(old_world: World) -> None:

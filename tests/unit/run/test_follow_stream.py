@@ -15,7 +15,6 @@ import pytest
 from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.news import MIN_CONNECT_SECONDS
 from mogplex_ci.run.updates import (
-    Cancelling,
     EventsArrived,
     Heartbeat,
     Recovered,
@@ -24,7 +23,6 @@ from mogplex_ci.run.updates import (
     Trouble,
     Update,
 )
-from mogplex_ci.waiting import Stop
 from tests.faults.kinds import GARBAGE, error
 from tests.faults.world import Case, Played, World, ids
 from tests.said import said
@@ -165,23 +163,6 @@ def test_events_that_cannot_be_read_do_not_delay_the_end(
     assert played.seconds < case.run.written()[-1].step.at + 4.0
 
 
-@pytest.mark.parametrize("fault", UNREADABLE, ids=["502", "garbage", "no events"])
-def test_a_run_whose_events_cannot_be_polled_ends_when_its_status_says_so(
-    old_world: World, fault: dict[str, Any]
-) -> None:
-    case = old_world.new_case("success")
-    case.inject("events", times="always", **fault)
-    noted: list[float] = []
-
-    def note(update: Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.is_terminal:
-            noted.append(old_world.time.monotonic())
-
-    began = old_world.time.monotonic()
-    assert case.play(watch=note).result == "success"
-    assert noted[0] - began < 61.0
-
-
 def test_a_run_that_ends_in_the_last_minute_ends_in_time_though_no_event_can_be_read(
     old_world: World,
 ) -> None:
@@ -234,21 +215,6 @@ def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World)
         request for request in old_world.emulator.requests[before:] if "/stream" in request.path
     ]
     assert len(asked) == 1
-
-
-def test_a_stream_that_asks_for_a_pause_each_time_is_replaced_by_polls(world: World) -> None:
-    case = world.new_case()
-    case.inject("stream", times="always", status=503, headers={"Retry-After": "7"})
-    check_complete(case, case.play(timeout=100.0))
-
-
-def test_an_outage_of_the_whole_service_does_not_count_against_its_streams(world: World) -> None:
-    case = world.new_case("steady")
-    case.inject("any", skip=2, drop=True, lasts="4s")
-    case.inject("stream", skip=4, events=0, silent=True)
-    played = case.play()
-    check_complete(case, played)
-    assert not polls(played), "only one stream held events back"
 
 
 # More events than a page holds.
@@ -321,28 +287,6 @@ def test_a_stream_that_cannot_be_resumed_is_not_tried_at_each_gap(world: World) 
     played = case.play()
     assert (played.result, len(said(played.updates, "Events missing"))) == ("success", 1)
     assert played.routes.count("stream") == 4
-
-
-@pytest.mark.parametrize("timeout", [11.0, 13.0, 15.5])
-def test_a_run_that_ends_while_a_gap_is_filled_has_ended_in_time(
-    world: World, timeout: float
-) -> None:
-    case = world.new_case("flood")
-    case.inject(**BROKEN, times=2)
-    case.inject("resume", times="always", silent=True)
-    played = case.play(timeout=timeout)
-    assert (played.result, played.shown[-1]) == ("success", ids(case.run)[-1])
-
-
-def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
-    case = world.new_case("flood", poll_interval=300.0)
-    case.inject(**BROKEN, times=2)
-    played = case.play(stop_after=7.0)
-    assert (played.result, len(played.shown), len(said(played.updates, "Events missing"))) == (
-        "interrupted",
-        205,
-        1,
-    )
 
 
 def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World) -> None:
@@ -517,49 +461,6 @@ def test_a_status_check_that_fails_is_repeated_soon_and_after_a_success_as_soon_
     assert pauses == pytest.approx([0.45, 0.9, 1.8, 3.6, 60.0, 0.45], rel=0.12)
 
 
-@pytest.mark.parametrize(("jobs", "requests"), [(1, 1), (5, 0)])
-def test_after_the_last_event_a_shared_token_is_spared(
-    world: World, jobs: int, requests: int
-) -> None:
-    case = world.new_case(jobs_per_token=jobs)
-    case.inject("stream", times="always", status=502)
-    ended: list[int] = []
-
-    def note(update: Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.status == "success":
-            ended.append(len(world.emulator.requests))
-
-    before = len(world.emulator.requests)
-    played = case.play(watch=note)
-    check_complete(case, played)
-    assert len(played.asked) - (ended[0] - before) == requests
-
-
-def test_a_call_takes_no_longer_than_the_step_may(each_world: World) -> None:
-    client, began, given = (
-        each_world.client(),
-        each_world.time.monotonic(),
-        list[tuple[str, float, float]](),
-    )
-    send = client._transport.send
-
-    def sending(method: str, path: str, **options: Any) -> Any:
-        given.append(
-            (path.rpartition("/")[2], each_world.time.monotonic() - began, options["timeout"])
-        )
-        return send(method, path, **options)
-
-    client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
-    case = each_world.new_case("slow")
-    case.inject("stream", times="always", events=1, close=0)
-    case.play(client=client, timeout=62.0)
-    for call, at, timeout in given:
-        assert timeout == pytest.approx(
-            max(min(62.0 - at, 5.0 if call == "stream" else 30.0), 1.0)
-        ), call
-    assert min(timeout for _, _, timeout in given) < 3.0
-
-
 def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     case = world.new_case("late-events")
     played = case.play()
@@ -694,18 +595,6 @@ def test_a_stop_signal_ends_any_wait(world: World, after: float, fault: dict[str
     assert (played.result, played.code, case.run.status) == ("interrupted", 143, "cancelled")
     assert played.seconds == pytest.approx(after)
     assert said(played.updates, "Run ") == ["Run cancelled"]
-
-
-def test_a_stop_signal_while_the_last_events_are_read_ends_the_step(world: World) -> None:
-    case, stop = world.new_case("late-events"), Stop()
-
-    def interrupt(update: Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.is_terminal:
-            stop.request(signal.SIGINT)
-
-    played = case.play(stop=stop, watch=interrupt)
-    assert (played.result, played.code) == ("interrupted", 130)
-    assert not played.of(Cancelling), "it has ended"
 
 
 def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None:

@@ -91,23 +91,6 @@ def test_a_local_runner_gets_a_new_key_for_each_step(
     assert given.base == "mine"
 
 
-def test_it_names_the_repository_unless_it_is_the_jobs_own(tmp_path: Path) -> None:
-    """In whatever case the repository is written."""
-    platform = detect(environment("github", tmp_path), StringIO())
-    own, same, other = (
-        key_of(typed_inputs(**given), platform).base
-        for given in (
-            {"repo": "acme/web"},
-            {"repo": "ACME/Web"},
-            {"repo": "acme/docs"},
-        )
-    )
-    digest = "[0-9a-f]{16}"
-    assert re.fullmatch(f"github-acme/web-9876543210-build-{digest}", own)
-    assert same == own
-    assert re.fullmatch(f"github-acme/web-9876543210-build-acme/docs-{digest}", other)
-
-
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
 def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: str) -> None:
     first = Key(base, explicit=True, attempt="1", later_attempt=False)

@@ -8,7 +8,6 @@ import pytest
 
 from mogplex_ci.errors import RateLimitedError, UnreachableError
 from mogplex_ci.run.endings import (
-    as_dry_run,
     ending_of_error,
     ending_of_run,
     with_retry_advice,
@@ -124,14 +123,6 @@ def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None
     assert ending_of_error(RateLimitedError("limited", retry_after=0.0)).remedy == unknown
 
 
-def test_a_cancelled_run_says_so_and_how_a_new_one_is_started() -> None:
-    ended = ending_of_run(run("cancelled"), timeline(*SUCCESSFUL))
-    assert (ended.cause, ended.remedy) == (
-        "the run was cancelled",
-        "Run the job again to start a new run.",
-    )
-
-
 def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
     ended = ending_of_run(run("hibernating"), timeline(*SUCCESSFUL))
     said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"
@@ -139,13 +130,6 @@ def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
         "the timeout passed while the run had the unknown status hibernating. "
         "Use a newer version of this program."
     )
-
-
-@pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
-def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None:
-    trouble = UnreachableError("no answer")
-    with_it, without = (ending_of_run(run(status), timeline(), each) for each in (trouble, None))
-    assert (with_it.result, with_it.cause) == (without.result, without.cause)
 
 
 @pytest.mark.parametrize(
@@ -165,11 +149,6 @@ def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: R
         assert (ended.exit_code, ended.error_code) == (1, "TIMEOUT")
         assert ended.cause.endswith("the run's status could not be read: no answer")
         assert ended.detail == Untrusted("reset")
-
-
-def test_a_run_that_is_left_costs() -> None:
-    ended = ending_of_run(run("streaming"), timeline())
-    assert "The run keeps costing money until it finishes" in ended.remedy
 
 
 @pytest.mark.parametrize(
@@ -237,10 +216,3 @@ def test_the_base_is_the_runs_or_else_that_of_the_events() -> None:
 )
 def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: bool) -> None:
     assert result(kind, **fields).details.goes_on is goes_on
-
-
-def test_a_dry_run_that_was_interrupted_stays_so() -> None:
-    for kind in (Result.INTERRUPTED, Result.ERROR):
-        assert as_dry_run(result(kind).ending).result is kind
-    played = as_dry_run(result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending)
-    assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")

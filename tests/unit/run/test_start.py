@@ -149,17 +149,6 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
     assert len(case.runs) == runs
 
 
-def test_a_conflict_tells_that_a_lost_start_has_started_nothing(world: World) -> None:
-    case = world.new_case("failed")
-    case.play()
-    case.inject("start", drop=True, times=1)
-    played = case.play(request=case.other_request)
-    assert (played.end.ending.error_code, played.end.details.left_behind) == (
-        "IDEMPOTENCY_CONFLICT",
-        False,
-    )
-
-
 def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> None:
     case = world.new_case()
     leave_running(case)
@@ -265,14 +254,3 @@ def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world:
     assert "this token does not list it" in played.end.ending.cause
     assert 85.0 <= played.seconds <= 95.0
     assert played.routes.count("start") >= 9
-
-
-def test_only_failures_of_the_service_say_that_a_repository_may_not_exist(world: World) -> None:
-    """The limit of the token says nothing of a hidden one."""
-    case = world.new_case(repo=UNLISTED)
-    limited = {"Retry-After": "100"}
-    case.inject("start", status=429, headers=limited, body=error("RATE_LIMITED"))
-    case.inject("start", skip=1, times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
-    played = case.play()
-    assert "this token does not list it" in played.end.ending.cause
-    assert 185.0 <= played.seconds <= 197.0

@@ -14,7 +14,6 @@ from mogplex_ci.api import answers
 from mogplex_ci.run.endings import ending_of_run
 from mogplex_ci.run.timeline import (
     AgentText,
-    Note,
     Phase,
     PhaseEnded,
     PhaseStarted,
@@ -23,10 +22,7 @@ from mogplex_ci.run.timeline import (
 )
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
-    BRANCH,
-    PULL_REQUEST,
     SUCCESSFUL,
-    SUCCESSFUL_BEFORE,
     call,
     delivery,
     delta,
@@ -35,7 +31,7 @@ from tests.unit.report.events import (
     timeline,
 )
 
-ACCEPTED, READY, SYNCHRONIZED, STREAMING, INSTALLED = SUCCESSFUL[:5]
+ACCEPTED, READY, SYNCHRONIZED, _, INSTALLED = SUCCESSFUL[:5]
 
 
 def phases(found: Timeline) -> list[tuple[str, float, float]]:
@@ -53,24 +49,6 @@ def test_the_phases_follow_each_other_without_gaps() -> None:
     ]
     assert found.event_count == len(SUCCESSFUL)
     assert not any(entry.failed for entry in found.entries if isinstance(entry, PhaseEnded))
-
-
-def test_the_newest_time_counts_although_an_earlier_one_comes_later() -> None:
-    started = event("started", "Harness run started: codex", 0)
-    found = timeline(started, *call("Bash", 1, 9), event("log", "Late", 4))
-    assert found.last == 9.0
-    assert phases(found)[-1] == ("agent", 1.0, 9.0)
-
-
-def test_a_phase_that_is_told_twice_is_entered_once() -> None:
-    again = [{**item, "id": f"again-{number}"} for number, item in enumerate(SUCCESSFUL[:5])]
-    found = timeline(*SUCCESSFUL[:5], *again)
-    assert [type(entry) for entry in found.entries].count(PhaseStarted) == 2
-    assert [entry.phase for entry in found.entries if isinstance(entry, PhaseEnded)] == [
-        Phase.SANDBOX,
-        Phase.GIT,
-        Phase.INSTALL,
-    ]
 
 
 @pytest.mark.parametrize(
@@ -125,31 +103,6 @@ def test_a_delivery_that_fails_is_no_failure_of_the_agent() -> None:
     )
 
 
-def test_an_event_without_a_time_happened_with_the_one_before_it() -> None:
-    timeless = delta("I look at it.") | {"createdAt": None}
-    found = timeline(*SUCCESSFUL[:5], timeless)
-    assert [entry.at for entry in found.entries if isinstance(entry, AgentText)] == [20.0]
-    assert found.last == 20.0
-    assert [entry.at for entry in timeline(timeless).entries] == [0.0, 0.0]
-
-
-def test_an_event_from_before_the_first_one_is_put_at_the_beginning() -> None:
-    found = timeline(READY, ACCEPTED)
-    assert found.last == 0.0
-    assert all(entry.at == 0.0 for entry in found.entries)
-
-
-def test_whether_the_agent_worked() -> None:
-    exited = event("failed", "Harness failed", 30, exit_code=1)
-    assert not Timeline().agent_worked
-    assert not timeline(ACCEPTED, READY).agent_worked
-    assert timeline(ACCEPTED, READY, exited).agent_worked
-    assert timeline(ACCEPTED, delta("Hello.", 30)).agent_worked
-    assert not timeline(ACCEPTED).sandbox_was_ready
-    assert timeline(ACCEPTED, READY).sandbox_was_ready
-    assert timeline(*SUCCESSFUL[:5]).sandbox_was_ready
-
-
 UNSTARTED = event("tool_finished", "done", 50, "shell", duration_ms=12_000)
 
 
@@ -189,13 +142,6 @@ def test_a_call_is_one_entry_from_its_start_to_its_end(
         failed,
         denied,
     )
-
-
-def test_an_end_that_is_told_again_is_that_of_the_same_call() -> None:
-    start, end = call("Command", 30, 40)
-    again = {**end, "id": "again", "createdAt": call("Command", 30, 50)[1]["createdAt"]}
-    (found,) = timeline(ACCEPTED, start, end, again).calls
-    assert (found.at, found.ended) == (30.0, 50.0)
 
 
 def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -> None:
@@ -271,29 +217,6 @@ def test_words_are_joined_until_something_else_happens(
     assert found.last_words == (Untrusted(said[-1]) if said else None)
 
 
-def test_what_is_nothing_else_is_a_note() -> None:
-    found = timeline(ACCEPTED, STREAMING)
-    assert [entry.event.message for entry in found.entries if isinstance(entry, Note)] == [
-        Untrusted("Harness run streaming")
-    ]
-
-
-@pytest.mark.parametrize("events", [SUCCESSFUL, SUCCESSFUL_BEFORE], ids=["newest", "before"])
-def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
-    found = timeline(*events)
-    assert (found.branch, found.base_branch, found.outcome.changed) == (
-        Untrusted(BRANCH),
-        Untrusted("main"),
-        True,
-    )
-    assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (
-        None,
-        None,
-        False,
-    )
-    assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
-
-
 def test_the_facts_of_a_failure() -> None:
     found = timeline(
         *SUCCESSFUL[:5],
@@ -309,19 +232,6 @@ def test_the_facts_of_a_failure() -> None:
     )
     only_message = timeline(event("failed", "Harness failed", 90))
     assert only_message.outcome.failure == Untrusted("Harness failed")
-
-
-def test_a_later_event_about_git_erases_nothing() -> None:
-    again = event("git_sync", "Repository synchronized", 210)
-    found = timeline(
-        *SUCCESSFUL, again, event("log", "checked", 211) | {"payload": {"stage": "git_sync"}}
-    )
-    assert (found.branch, found.base_branch, found.outcome.changed) == (
-        Untrusted(BRANCH),
-        Untrusted("main"),
-        True,
-    )
-    assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
 
 
 def test_a_later_delivery_that_changes_nothing_is_the_last_word() -> None:
@@ -350,15 +260,6 @@ def test_a_message_is_an_entry_once_it_is_complete() -> None:
     (item, _) = answers.events([*call("Command", 3, 4)])
     assert found.add(item)[0] == AgentText(1.0, Untrusted("I look. And write."))
     assert found.writing == 0
-
-
-def test_the_rest_of_a_message_is_no_entry() -> None:
-    found = Timeline()
-    found.miss_message()
-    for item in answers.events([delta("the rest"), *call("Command", 3, 4), delta("another")]):
-        found.add(item)
-    assert [entry.text.text for entry in found.end() if isinstance(entry, AgentText)] == ["another"]
-    assert sum(isinstance(entry, AgentText) for entry in found.entries) == 1
 
 
 def test_of_a_long_message_the_first_mebibyte_is_kept() -> None:

@@ -14,14 +14,13 @@ from mogplex_ci.report import Report
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import client_of, ending_of_block, execute
+from mogplex_ci.step.execute import ending_of_block, execute
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.emulator import Emulator
-from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import Job, result
 from tests.waits import LONG
@@ -52,48 +51,6 @@ def test_an_error_ends_a_run_with_what_is_known_of_it(
         raise error
     ending = end.ending
     assert (ending.result, ending.exit_code, ending.error_code, end.is_unforeseen) == told
-
-
-def test_a_run_that_ends_by_itself_ends_as_it_says() -> None:
-    known = result(Result.FAILED)
-    with ending_of_block(step_of(Job(io.StringIO()))) as end:
-        end.ending = known.ending
-    assert end.ending is known.ending
-
-
-def test_requests_to_the_service_and_to_github_are_in_the_debug_log() -> None:
-    job = Job(log := io.StringIO())
-    job.is_debug = True
-    step = step_of(job)
-    with Emulator() as emulator, GitHub() as api:
-        job.env = {**job.env, "GITHUB_API_URL": api.url}
-        inputs = typed_inputs(
-            base_url=emulator.url, api_key=emulator.token, github_token=TOKEN, repo="acme/web"
-        )
-        client = client_of(step, inputs, None)
-        client.repos()
-        client.close()
-        github = step.github(inputs, "acme/web")
-        assert github is not None
-        github.tip("main")
-        github.close()
-    shown = [line for line in log.getvalue().splitlines() if line.startswith("::debug::")]
-    assert [
-        any(path in line for line in shown) for path in ("/mogplex/repos", "git/ref/heads/main")
-    ] == [
-        True,
-        True,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "repository"),
-    [({"github_token": None}, "acme/web"), ({"github_token": TOKEN}, None)],
-)
-def test_github_is_not_asked_without_a_token_or_a_repository(
-    fields: dict[str, Any], repository: str | None
-) -> None:
-    assert step_of(Job(io.StringIO())).github(typed_inputs(**fields), repository) is None
 
 
 @pytest.mark.parametrize("gates", [{}, {"require": frozenset({"change"})}])

@@ -42,22 +42,6 @@ def test_a_start_is_kept_with_its_request_until_its_id_is_known() -> None:
     ]
 
 
-def test_it_is_saved_only_when_it_changes() -> None:
-    kept = Kept()
-    kept.start("key-1")
-    kept.start("key-1")
-    kept.started("key-1", owned=False)
-    kept.ledger.close()
-    assert kept.saved == [OpenRun(URL, "key-1", request=REQUEST), None]
-
-
-def test_a_start_that_certainly_started_nothing_is_taken_back() -> None:
-    kept = Kept()
-    kept.start("key")
-    kept.ledger.save_unanswered(None)
-    assert [state is None for state in kept.saved] == [False, True]
-
-
 @pytest.mark.parametrize("cancels_if_killed", [True, False])
 def test_a_step_that_leaves_its_run_at_work_tells_of_it_once_its_cancel_began(
     *, cancels_if_killed: bool

@@ -34,14 +34,6 @@ def test_a_run_shares_the_token_with_the_jobs_beside_it(
     assert plan.request("repo-1", None) == inputs.start_request("repo-1", None)
 
 
-def test_a_key_is_somebody_elses_only_if_it_was_given(tmp_path: Path) -> None:
-    named, unnamed = detect(environment("github", tmp_path), StringIO()), detect({}, StringIO())
-    keys = [key_of(typed_inputs(), platform) for platform in (named, unnamed, unnamed)]
-    assert not any(key.explicit for key in keys)
-    assert keys[1].base != keys[2].base
-    assert key_of(typed_inputs(idempotency_key="mine"), named).explicit
-
-
 def test_the_key_of_a_round_names_the_attempt_or_has_a_random_word(tmp_path: Path) -> None:
     env = environment("github", tmp_path) | {"GITHUB_RUN_ATTEMPT": "3"}
     counted = key_of(typed_inputs(), detect(env, StringIO()))
@@ -50,11 +42,3 @@ def test_the_key_of_a_round_names_the_attempt_or_has_a_random_word(tmp_path: Pat
     bases = [key_of(given, detect({}, StringIO())).of_round(2).base for _ in range(2)]
     assert all(re.fullmatch("mine-r2-a[0-9a-f]{32}", base) for base in bases)
     assert bases[0] != bases[1]
-
-
-def test_two_servers_and_two_repositories_never_share_a_key(tmp_path: Path) -> None:
-    platform = detect(environment("github", tmp_path), StringIO())
-    servers = "https://mogplex.com", "https://mogplex.example.com"
-    steps = [{"base_url": server, "repo": repo} for server in servers for repo in ("a/b", "a/c")]
-    keys = {key_of(typed_inputs(**step), platform).base for step in steps}
-    assert len(keys) == len(steps)

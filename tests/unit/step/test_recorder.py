@@ -16,7 +16,6 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import UnansweredStart
-from mogplex_ci.outputs import DIAGNOSTICS_FILE
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.endings import skipped
 from mogplex_ci.run.result import Ending, Result, RunResult
@@ -27,7 +26,7 @@ from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import BRANCH, RUN_ID, Job, result, run
+from tests.unit.report.events import RUN_ID, Job, result, run
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 A_FOLDER = UsageError(Problem("GITHUB_OUTPUT", "is a folder", "Name a file."))
@@ -205,30 +204,6 @@ def test_a_state_that_cannot_be_removed_is_not_called_unsaved(tmp_path: Path) ->
     assert text.startswith(said)
 
 
-def test_both_tokens_are_hidden_before_anything_else_is_said() -> None:
-    job = Job(log := io.StringIO())
-    warning = Problem("branch", "is new", "Look.")
-    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
-    tokens = {"api_key": "mog_1", "github_token": "ghs_1"}
-    recorder.begin(typed_inputs(**tokens), [warning])
-    *hidden, said = log.getvalue().splitlines()
-    assert hidden == ["::add-mask::mog_1", "::add-mask::ghs_1"]
-    assert said.startswith("::warning title=Inputs::branch is new")
-
-
-@pytest.mark.parametrize("debug", [True, False])
-@pytest.mark.parametrize("with_folder", [True, False])
-def test_diagnostics_are_for_a_folder_and_for_the_debug_log(
-    tmp_path: Path, *, debug: bool, with_folder: bool
-) -> None:
-    job = Job(io.StringIO())
-    job.is_debug = debug
-    recorder = Recorder(job, Sanitizer(), lambda: 0.0)
-    recorder.open_files(tmp_path if with_folder else None)
-    assert (recorder.diagnostics is not None) is (debug or with_folder)
-    assert (tmp_path / DIAGNOSTICS_FILE).exists() is with_folder
-
-
 BASE = "https://mogplex.example"
 REQUEST = {"repoId": "repo-1", "prompt": "Fix it"}
 STARTED = Started(run(), "key-1", joined=False, owned=True)
@@ -286,28 +261,3 @@ def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_beh
     recorder.save_start(start)
     recorder.end_run(result(Result.INTERRUPTED, left_behind=True))
     assert len(saved(job)) == 1
-
-
-@pytest.mark.parametrize("joined", [True, False])
-def test_the_ids_of_the_run_are_outputs_at_once(*, joined: bool) -> None:
-    job = Job(io.StringIO())
-    recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
-    recorder.begin_run(only)
-    recorder.on(STARTED._replace(joined=joined))
-    told = {name: value for name, value in job.outputs.items() if value}
-    known = {
-        "run-id": RUN_ID,
-        "status": "streaming",
-        "branch": BRANCH,
-        "idempotency-key": "key-1",
-    }
-    assert {name: told.pop(name, None) for name in known} == known
-    assert told.pop("replayed", None) == str(joined).lower()
-
-
-def test_annotations_and_a_dry_run_are_as_the_inputs_want_them() -> None:
-    job = Broken(FULL)
-    recorder = recorder_of(job, annotations="none", dry_run=True)
-    recorder.warn("Mogplex", "Look here")
-    assert (job.warnings, job.is_dry_run) == ([], True)
-    assert "Look here" in job.log.getvalue()

@@ -87,14 +87,3 @@ def test_a_report_is_bounded() -> None:
     long = report_for_agent(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400
     assert long.endswith("\n… and more\n```")
-
-
-def test_a_name_has_200_characters_at_most() -> None:
-    assert f"- {'x' * 200}\n" in report(["x" * 200])
-    assert "- … 201 more characters\n" in report(["x" * 201])
-
-
-def test_the_addresses_of_pull_requests_are_not_told() -> None:
-    items = (Untrusted("https://github.com/acme/web/pull/7"),)
-    gate = Gate("pull-request", False, "a pull request", "it is closed", items=items)
-    assert "pull-request: it is closed.\n```" in report_for_agent([gate], Sanitizer())

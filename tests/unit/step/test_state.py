@@ -239,34 +239,6 @@ def test_a_run_whose_state_cannot_be_saved_is_not_started(tmp_path: Path) -> Non
     assert str(tmp_path / "workspace" / ".mogplex") in raised.value.detail.text
 
 
-def test_a_folder_in_place_of_the_file_is_found_before_the_start(tmp_path: Path) -> None:
-    """The trial renames onto the run's own name."""
-    files = files_of(job("gitlab", tmp_path))
-    files.save("use a", ONE)
-    (file,) = paths(tmp_path)
-    file.unlink()
-    file.mkdir()
-    with pytest.raises(StateError):
-        files.check("use a")
-
-
-def test_the_trial_keeps_what_a_killed_process_of_the_job_has_left(tmp_path: Path) -> None:
-    files = files_of(job("gitlab", tmp_path))
-    files.check("use a")
-    assert paths(tmp_path) == []
-    files.save("use a", ONE)
-    files.check("use a")
-    assert runs(files) == [ONE]
-
-
-def test_a_long_task_of_rare_characters_is_small_enough_to_be_read(tmp_path: Path) -> None:
-    files = files_of(job("gitlab", tmp_path))
-    prompt = "\U0001f600" * 100_000 + "\udcff"
-    saved = OpenRun(URL, "key", request={"prompt": prompt})
-    files.save("use a", saved)
-    assert runs(files) == [saved]
-
-
 def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
     platform = job("jenkins", tmp_path)
     elsewhere = tmp_path / "elsewhere"
