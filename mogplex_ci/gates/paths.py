@@ -62,9 +62,10 @@ def judge_allowed_paths(case: Case) -> Verdict:
     patterns = case.inputs.allowed_paths
     bad = _paths_that(case, lambda path: patterns is None or not patterns.allow(path))
     if bad:
-        return _closed(
-            case, bad, "a path outside the allowed ones", "paths outside the allowed ones"
-        )
+        what = "a path outside the allowed ones"
+        if len(bad) > 1:
+            what = f"{len(bad)} paths outside the allowed ones"
+        return _closed(case, bad, what, "add its path to allowed-paths")
     return _open(case, "all changed paths are allowed")
 
 
@@ -73,7 +74,8 @@ def judge_protected_paths(case: Case) -> Verdict:
     patterns = case.inputs.protected_paths
     bad = _paths_that(case, lambda path: patterns is None or patterns.protect(path))
     if bad:
-        return _closed(case, bad, "a protected path", "protected paths")
+        what = "a protected path" if len(bad) == 1 else f"{len(bad)} protected paths"
+        return _closed(case, bad, what, "add ! and its path to protected-paths")
     return _open(case, "no protected path would change")
 
 
@@ -107,23 +109,17 @@ def _open(case: Case, found: str) -> Verdict:
     return Verdict.of(found if case.changes.files else _NOTHING)
 
 
-def _closed(case: Case, bad: Sequence[str], one: str, several: str) -> Verdict:
+def _closed(case: Case, bad: Sequence[str], what: str, way_out: str) -> Verdict:
     """Return the finding on paths that close a gate, with those marked that the branch had changed
-    before the run.
+    before the run, and the way out for these.
     """
     before = _changed_before(case)
     items = [f"{path} ({_BEFORE})" if path in before else path for path in bad]
     remedy = _READ_BRANCH
-    old = [path for path in bad if path in before]
-    if old:
-        pattern = "add its path to allowed-paths"
-        if one == "a protected path":
-            pattern = "add ! and its path to protected-paths"
-        remedy = f"{_OWN_BRANCH}; or, if the run may change such a file, {pattern}."
-    what = one if len(bad) == 1 else f"{len(bad)} {several}"
-    return Verdict.rejected(
-        f"merging the branch would change {what}", remedy, *map(Untrusted, items)
-    )
+    if before.intersection(bad):
+        remedy = f"{_OWN_BRANCH}; or, if the run may change such a file, {way_out}."
+    found = f"merging the branch would change {what}"
+    return Verdict.rejected(found, remedy, *map(Untrusted, items))
 
 
 def _changed_before(case: Case) -> set[str]:
