@@ -12,7 +12,7 @@ from mogplex_ci.errors import InternalError, MissingTokenError
 from mogplex_ci.platforms import detect
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
+from mogplex_ci.sanitize.sanitizer import OWN_LIMIT
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import NoThreadError
 from tests.ci_environments import ENVIRONMENTS
@@ -113,4 +113,4 @@ def test_what_to_do_about_a_missing_token_fits_into_a_message(system: str) -> No
     error = MissingTokenError(platform.token_advice)
     remedy = error.remedy
     assert "settings/api-keys" in remedy
-    assert len(remedy) <= INLINE_LIMIT
+    assert len(remedy) <= OWN_LIMIT

@@ -162,12 +162,6 @@ def test_a_whole_file_replaces_the_old_one(workspace: Path) -> None:
     assert not path.exists()
 
 
-def test_text_is_appended(workspace: Path) -> None:
-    for text in ("a\n", "b\r\n"):
-        append_text(file_for(workspace, "events"), text)
-    assert (workspace / "events").read_bytes() == b"a\nb\r\n"
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
 def test_what_root_makes_goes_to_the_owner_of_the_folder_and_no_other_users_file_does(
     workspace: Path,
@@ -224,15 +218,6 @@ def test_what_has_no_room_leaves_a_file_as_it_was(workspace: Path) -> None:
     with room_for(100_000):
         check_room(path)
     assert path.read_text() == "earlier\n"
-
-
-def test_a_whole_file_that_has_no_room_is_none(workspace: Path) -> None:
-    path = file_for(workspace, "result")
-    write_whole(path, iter(["old", "er"]))
-    with room_for(1_000), pytest.raises(OSError, match="too large"):
-        write_whole(path, "x" * 5_000)
-    assert path.read_text() == "older"
-    assert [file.name for file in path.parent.iterdir()] == ["result"]
 
 
 def test_a_whole_file_can_be_read_by_everybody_whatever_the_umask(

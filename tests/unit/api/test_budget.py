@@ -68,14 +68,6 @@ def test_it_widens_by_a_quarter_while_nothing_happens_and_snaps_back() -> None:
     assert max(each.after_answer(active=True) for each in runs) <= 1.1 * SHARE + 1e-9
 
 
-def test_the_interval_is_the_shortest_pause() -> None:
-    each = interval(shortest=20.0)
-    pauses = [each.after_answer(active=active) for active in (True, False, False, True)]
-    assert all(20.0 <= pause <= 22.0 for pause in pauses)
-    assert each.after_error(failed()) >= 20.0
-    assert interval(32).after_error(UnreachableError("gone")) >= 32 * SHARE
-
-
 def test_failures_back_off_to_ten_seconds_and_an_answer_ends_that() -> None:
     each = interval()
     pauses = [each.after_error(failed()) for _ in range(3000)]

@@ -129,16 +129,6 @@ def test_a_token_is_doubted_for_longer_once_it_was_accepted() -> None:
     assert "Check" not in refusals[1].remedy, "nothing blames a token that has worked"
 
 
-def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
-    page = {"ok": True, "data": {"run": {"runId": "run-1", "status": "running"}, "events": []}}
-    with peer(answering(answer(200, page), answer(500, page), answer(200, page))) as url:
-        client = Client(url, TOKEN)
-        first = client.events("run-1")
-        with pytest.raises(ServerError):
-            client.events("run-1")
-        assert client.events("run-1") is first
-
-
 @pytest.mark.parametrize(
     ("run_id", "others"), [("run-1", ["run-2", "run-0", ""]), ("RUN-1", ["RUN-2"])]
 )

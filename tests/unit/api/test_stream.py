@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -165,15 +164,6 @@ def test_a_stream_is_read_however_it_is_framed(parts: list[bytes]) -> None:
         Untrusted(f"e{number}") for number in range(3)
     ]
     assert {event and event.message for event in events} == {Untrusted(ODD)}
-
-
-def test_a_compressed_stream_is_read_as_it_comes() -> None:
-    packer = zlib.compressobj(wbits=31)
-    parts = [packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) for part in (CONNECTED, WHOLE)]
-    head = CHUNKED.replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
-    with opened(sends(head, *map(chunk, parts), then=10 * LONG)) as stream:
-        items = [stream.next(LONG) for _ in range(6)]
-    assert all(isinstance(item, StreamItem) for item in items)
 
 
 @pytest.mark.parametrize(

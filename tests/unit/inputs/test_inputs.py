@@ -18,7 +18,7 @@ from mogplex_ci.inputs.read import (
     read_connection,
     read_step,
 )
-from mogplex_ci.inputs.sources import Given, collect
+from mogplex_ci.inputs.sources import collect
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from tests.emulator import Emulator
@@ -222,11 +222,6 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     assert len(parts(one, "3")) == 2
 
 
-def test_the_clean_up_does_not_mind_a_text_that_no_step_can_have() -> None:
-    wrong = Given({"job-context": "[", "comment-on": "0", "summary": "perhaps"})
-    assert [wrong.value(name) for name in wrong.texts] == [{}, None, True]
-
-
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
@@ -302,12 +297,6 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
         assert faults(tmp_path, *argv, MOGPLEX_PROMPT="") == expected
     else:
         read(tmp_path, *argv, MOGPLEX_PROMPT="")
-
-
-def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
-    platform = job(tmp_path, {}, "")
-    given = collect([f"--run-id={RUN_ID}"], platform.env)
-    assert read_step(given, platform).inputs.repo is None
 
 
 @pytest.mark.parametrize(

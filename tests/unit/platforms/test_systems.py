@@ -229,27 +229,6 @@ def test_the_repository_is_the_jobs_own_only_if_its_clone_url_is_on_github(
     assert platform(env).repository() == known
 
 
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("drone", {"DRONE_GIT_HTTP_URL": "", "DRONE_REPO_LINK": "https://codeberg.org/acme/web"}),
-        ("woodpecker", {"CI_REPO_CLONE_URL": "", "CI_REPO_URL": "https://codeberg.org/acme/web"}),
-        ("jenkins", {"GIT_URL": "acme/web", "GITHUB_SERVER_URL": "not an address"}),
-    ],
-)
-def test_a_web_page_says_on_which_server_a_repository_is_too(
-    name: str, changes: dict[str, str]
-) -> None:
-    assert platform(ENVIRONMENTS[name] | changes).repository() is None
-
-
-@pytest.mark.parametrize("name", ["azure", "circleci", "drone", "woodpecker"])
-def test_without_an_address_the_repositorys_name_counts(name: str) -> None:
-    variables = {variable for system, variable in ADDRESSES if system == name}
-    env = {key: value for key, value in ENVIRONMENTS[name].items() if key not in variables}
-    assert platform(env).repository() == "acme/web"
-
-
 def test_only_forgejo_and_gitea_name_a_server_and_an_api_that_are_not_githubs() -> None:
     own = {"GITHUB_SERVER_URL": "https://own.example", "GITHUB_API_URL": "https://own.example/api/"}
     for name, env in ENVIRONMENTS.items():

@@ -301,9 +301,3 @@ def log_of_each(
     """
     log, _ = written(None, OneRun(ended or result(), updates, inputs=fields))
     return read_log(log.replace("│\xa0", "│ "))  # as it looks
-
-
-def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> GitHubLog:
-    """Return what GitHub shows when these events arrive together and nothing follows."""
-    feed = Feed()
-    return log_of(feed.arrived(*items), feed.ended(), ended=ended)

@@ -15,7 +15,7 @@ from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
 from mogplex_ci.run.result import Gate
-from mogplex_ci.run.updates import GateJudged, InstallLog
+from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import Feed, call, delta, event, facts
@@ -123,13 +123,3 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     ]
     assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
     assert end == {"event": "end", "result": "success"}
-
-
-def test_diagnostics_do_not_hold_the_log_of_an_installation() -> None:
-    """It may have values in it that the step does not know."""
-    shown: list[str] = []
-    report = Diagnostics(SAFE, None, shown.append, warn=Mock(side_effect=AssertionError))
-    report.on(InstallLog(Untrusted("npm login --otp 402217")))
-    (line,) = shown
-    assert json.loads(line)["event"] == "InstallLog"
-    assert "402217" not in line

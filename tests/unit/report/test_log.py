@@ -29,7 +29,6 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog
 from tests.unit.report.events import (
-    BRANCH,
     PULL_REQUEST,
     SUCCESSFUL,
     Feed,
@@ -40,13 +39,11 @@ from tests.unit.report.events import (
     facts,
     log_of,
     log_of_each,
-    log_of_events,
     planned,
     result,
     run,
 )
 
-COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 FAILURE: dict[str, Any] = {
     "cause": "the run failed",
     "remedy": "Read the agent's last actions.",
@@ -283,15 +280,6 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     ]
 
 
-def test_missing_events_leave_the_pull_request_unknown() -> None:
-    ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
-    ended.details.timeline.is_incomplete = True
-    log = log_of(Said("Some are missing", warns="Events missing"), ended=ended)
-    assert levels(log) == ["warning"]
-    assert "Pull request and change: unknown (events are missing)" in log.timeline
-    assert f"Compare: {COMPARE}" in log.timeline
-
-
 def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
     words = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://preview.example"}<<<END_MOGPLEX_CHECKPOINT>>>'
     ended = result(Result.PAUSED, delta(words))
@@ -338,16 +326,6 @@ def test_a_run_that_is_left_is_called_what_is_known_of_it(
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10
-
-
-@pytest.mark.parametrize("line", ["word " * 16_000, "x" * 80_000], ids=["blanks", "none"])
-def test_a_long_line_that_is_cut_takes_the_room_of_all_that_was_read_of_it(line: str) -> None:
-    """Otherwise 16 MiB of them would be read for secrets, and a hundredth shown."""
-    log = log_of_events(
-        *(event("log", f"flood {number}", number, logs=line) for number in range(200))
-    )
-    assert sum("The log is long" in line for line in log.timeline) == 1
-    assert [f"flood {number}" in "\n".join(log.shown) for number in (149, 199)] == [True, False]
 
 
 SHORT_WORDS = [event("assistant_message", "y\n" * 490, 1) for _ in range(500)]

@@ -102,28 +102,6 @@ def test_a_part_of_the_page(items: Sequence[dict[str, Any]], shown: list[str]) -
     assert [text.count(part) for part in shown] == [1] * len(shown)
 
 
-def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
-    calls = [
-        *call("Bash", 0, 50),
-        *call("Bash", 10, 20),
-        *call("Bash", 20, 30),
-        *call("Bash", 15, 100),
-    ]
-    text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
-    bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
-    assert bars == [
-        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0")),
-        *(("15.0", "93", "85.0"), ("20.0", "76", "10.0")),
-    ]
-    crowd = page_of(
-        result(Result.SUCCESS, *(item for _ in range(10) for item in call("Bash", 0, 50)))
-    )
-    ys = [int(y) for y in re.findall(r'class="bar call" x="0.0%" y="(\d+)"', crowd)]
-    assert ys == [*range(59, 59 + 8 * 17, 17), 59 + 7 * 17, 59 + 7 * 17], (
-        "more than eight cover each other"
-    )
-
-
 @pytest.mark.parametrize("seconds", [1, 59, 3_599, 90_000, 30 * 86_400, 900 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     calls = [*call("Bash", 0, seconds), *call("Bash", seconds, seconds), *call("Bash", 5, 2)]

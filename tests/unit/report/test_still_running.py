@@ -80,17 +80,6 @@ def test_a_stopped_step_says_one_of_three(
     assert "SIGTERM" not in f"{said}", "the signal's name is in the log alone"
 
 
-def test_a_start_in_doubt_is_told_whatever_ended_the_step() -> None:
-    ended = result()
-    doubt = RunResult(ended.ending._replace(cause="the API is not available"), IN_DOUBT)
-    said = facts_of(doubt, Sanitizer(), github(), typed_inputs(), 1.0)
-    assert said.key == "key-1"
-    assert said.ending.error is not None
-    assert said.ending.error.endswith(
-        "Its key: key-1. A re-run of the job follows it if it still exists."
-    )
-
-
 def test_a_rerun_with_another_key_is_not_said_to_find_the_run() -> None:
     said = facts_of(
         RunResult(result().ending._replace(cause="It broke"), IN_DOUBT),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -56,19 +55,6 @@ def answers(case: Case, *feeds: tuple[str, list[Any]], run: str = "streaming") -
 def shown(played: Played) -> list[str]:
     known = {Untrusted(f"e{number}"): f"e{number}" for number in range(300)}
     return [known[each] for each in played.shown]
-
-
-@pytest.mark.parametrize("days", [-366, 366])
-def test_an_event_that_is_a_year_away_from_its_run_does_not_set_the_clock(
-    old_world: World, days: int
-) -> None:
-    case = old_world.new_case()
-    case.play(wait=False)
-    created = datetime.fromisoformat(str(case.run.detail()["createdAt"]))
-    times = [created + timedelta(seconds=seconds) for seconds in (days * 86_400, 1, 4)]
-    feed = [event(number, at=time.isoformat()) for number, time in enumerate(times, start=1)]
-    answers(case, ("success", [*feed, event(5, "finished", at=times[-1].isoformat())]))
-    assert case.play().end.details.timeline.last == 3.0
 
 
 def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_world: World) -> None:
@@ -242,6 +228,29 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(
     assert seconds - 10.0 <= played.seconds <= seconds, "a used-up request limit is one of a minute"
 
 
+def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
+    """A signal is looked for in between. After one all that the service has are shown."""
+    feed = [event(number) for number in range(1, 12)]
+    case = old_world.new_case()
+    answers(case, ("success", [*feed, event(12, "finished")]))
+    played = case.play()
+    assert (len(played.shown), len(played.of(EventsArrived))) == (12, 3)
+    assert not said(played.updates, "Events missing")
+    case, stop = old_world.new_case(), Stop()
+    answers(case, ("streaming", feed))
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            stop.request(signal.SIGINT)
+
+    played = case.play(stop=stop, watch=interrupt)
+    assert (played.result, len(played.shown)) == ("interrupted", 5)
+    case = old_world.new_case()
+    answers(case, ("streaming", []), ("streaming", feed))
+    played = case.play(stop_after=0.5)
+    assert (played.result, len(played.shown)) == ("interrupted", 11)
+
+
 def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
     old_world: World,
 ) -> None:
@@ -275,22 +284,3 @@ def test_after_a_signal_a_slow_log_shows_what_it_can_in_the_time_that_is_left(
     played = case.play(stop_after=0.5, watch=show_slowly)
     assert (played.result, len(played.shown)) == ("interrupted", 15)
     assert played.seconds <= 0.5 + 4.5 + 2.0
-
-
-def test_polls_come_more_often_again_when_the_status_changes(old_world: World) -> None:
-    case = old_world.new_case()
-    answers(
-        case,
-        *[("pending", [])] * 8,
-        ("streaming", []),
-        ("streaming", []),
-        ("success", [event(1, "finished")]),
-    )
-    played = case.play()
-    assert played.result == "success"
-    gaps = [
-        later - earlier
-        for earlier, later in pairwise(at for route, at in played.asked if route == "events")
-    ]
-    assert 2.0 <= gaps[7] <= 2.2, "nothing had happened for a while"
-    assert 1.5 <= gaps[8] <= 1.65

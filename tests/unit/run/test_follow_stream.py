@@ -163,14 +163,6 @@ def test_events_that_cannot_be_read_do_not_delay_the_end(
     assert played.seconds < case.run.written()[-1].step.at + 4.0
 
 
-def test_a_run_that_ends_in_the_last_minute_ends_in_time_though_no_event_can_be_read(
-    old_world: World,
-) -> None:
-    case = old_world.new_case("success")
-    case.inject("events", times="always", **GARBAGE)
-    assert case.play(timeout=30.0).result == "success"
-
-
 @pytest.mark.parametrize("wait", [7, 40])
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_no_request_is_sent_sooner_than_a_status_check_is_asked_to_wait(
@@ -201,20 +193,6 @@ def test_a_stream_that_is_cut_again_and_again_does_not_use_up_the_budget(
     sent = [at for _, at in played.asked]
     for at in sent:
         assert sum(at <= other < at + 60.0 for other in sent) < 60
-
-
-def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World) -> None:
-    case = old_world.new_case()
-    client = old_world.client()
-    before = len(old_world.emulator.requests)
-    for key in ("one", "two"):
-        case.key = f"{case.key}-{key}"
-        played = case.play(client=client)
-        check_complete(case, played)
-    asked = [
-        request for request in old_world.emulator.requests[before:] if "/stream" in request.path
-    ]
-    assert len(asked) == 1
 
 
 # More events than a page holds.
@@ -404,26 +382,6 @@ def test_the_commit_is_looked_for_half_a_second_after_the_end(
     looked = [at for route, at in played.asked if route == "run" and at > end - began]
     assert looked == pytest.approx([end - began + 0.5] if is_asked else [], abs=0.01)
     assert played.seconds - (end - began) < 1.0
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [{"status": 429, "headers": {"Retry-After": "60"}}, {"status": 503}, {"drop": True}],
-    ids=["429", "503", "dropped"],
-)
-def test_a_commit_that_cannot_be_read_stays_unknown(world: World, fault: dict[str, Any]) -> None:
-    def request(repo_id: str, _: object) -> dict[str, object]:
-        return {"repoId": repo_id, "prompt": "scenario: success", "createBranch": True}
-
-    def refuse(update: Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.is_terminal:
-            case.inject("run", times="always", **fault)
-
-    case = world.new_case(request=request)
-    played = case.play(watch=refuse)
-    check_complete(case, played)
-    assert played.end.details.commit is None
-    assert played.seconds < case.run.written()[-1].step.at + 1.2
 
 
 @pytest.mark.parametrize(

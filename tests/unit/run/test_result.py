@@ -21,7 +21,6 @@ from tests.unit.report.events import (
     delivery,
     delta,
     event,
-    result,
     run,
     timeline,
 )
@@ -190,29 +189,3 @@ def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallbac
     assert RunDetails(run=fallen_back, followed=events).branch == Untrusted(
         "mogplex/agent-0123456789ab"
     )
-
-
-def test_the_base_is_the_runs_or_else_that_of_the_events() -> None:
-    without_run = result(Result.ERROR, run=None)
-    assert (without_run.details.branch, without_run.details.base_branch) == (None, None)
-    onto_another = run(
-        "success", branch={"base": "release", "working": "agent/own", "createBranch": True}
-    )
-    assert RunDetails(run=onto_another).base_branch == Untrusted("release")
-    without = run("success", branch={"base": None, "working": None, "createBranch": False})
-    assert RunDetails(run=without, followed=timeline(*SUCCESSFUL)).base_branch == Untrusted("main")
-    assert RunDetails(run=without).base_branch is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "fields", "goes_on"),
-    [
-        (Result.TIMEOUT, {}, True),
-        (Result.TIMEOUT, {"cancelled_by_step": True}, False),
-        (Result.ERROR, {"run": None}, False),
-        (Result.SUCCESS, {}, False),
-        (Result.PAUSED, {}, True),
-    ],
-)
-def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: bool) -> None:
-    assert result(kind, **fields).details.goes_on is goes_on

@@ -254,3 +254,11 @@ def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world:
     assert "this token does not list it" in played.end.ending.cause
     assert 85.0 <= played.seconds <= 95.0
     assert played.routes.count("start") >= 9
+
+
+def test_a_repository_that_is_listed_is_not_said_to_be_missing(world: World) -> None:
+    case = world.new_case()
+    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
+    ending = case.play(timeout=20.0).end.ending
+    assert ending.error_code == "SERVICE_UNAVAILABLE"
+    assert "does not list it" not in ending.cause

@@ -4,7 +4,6 @@ show.
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from mogplex_ci.run.timeline import (
     AgentText,
     Phase,
     PhaseEnded,
-    PhaseStarted,
     Timeline,
     ToolCall,
 )
@@ -236,30 +234,6 @@ def test_the_facts_of_a_failure() -> None:
 
 def test_a_later_delivery_that_changes_nothing_is_the_last_word() -> None:
     assert timeline(delivery(changed=True), delivery(210, changed=False)).outcome.changed is False
-
-
-def test_what_no_report_shows_of_an_event_is_not_kept() -> None:
-    found = Timeline()
-    tracemalloc.start()
-    for number in range(500):
-        sent = answers.event({**event("log", f"line {number}"), "unheard of": f"{number} " * 5_000})
-        assert sent is not None
-        found.add(sent)
-    sent = None
-    kept, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(found.entries) == 500
-    assert kept < 2 * 2**20
-
-
-def test_a_message_is_an_entry_once_it_is_complete() -> None:
-    found = Timeline()
-    for item in answers.events([delta("I look. ", 1), delta("And write.", 2)]):
-        assert found.add(item) == [] or found.entries[0] == PhaseStarted(Phase.AGENT, 0.0)
-    assert found.writing == 18
-    (item, _) = answers.events([*call("Command", 3, 4)])
-    assert found.add(item)[0] == AgentText(1.0, Untrusted("I look. And write."))
-    assert found.writing == 0
 
 
 def test_of_a_long_message_the_first_mebibyte_is_kept() -> None:

@@ -9,7 +9,6 @@ lines only pyright refuses.
 # ruff: noqa
 
 import sys
-from collections.abc import Mapping
 from mogplex_ci.models import Event
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
@@ -18,20 +17,15 @@ from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count
 __all__ = ["careful", "careless", "constructors", "summary", "templates"]
 
 
-def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[str, object]) -> None:
+def careless(platform: Platform, event: Event, safe: Sanitizer) -> None:
     title = safe.line("Agent")
     platform.line(event.message)  # type: ignore[arg-type]
     platform.line(event.data)  # type: ignore[arg-type]
-    platform.line("Agent says")  # type: ignore[arg-type]
     platform.line(title + " and more")  # type: ignore[arg-type]
-    platform.line(title.upper())  # type: ignore[arg-type]
     platform.line(safe.clean(event.type))  # type: ignore[arg-type]
     platform.line(Markdown.code(safe.clean(event.type)))  # type: ignore[arg-type]
-    platform.line(data["message"])  # type: ignore[arg-type]
     platform.fold(event.type, [])  # type: ignore[arg-type]
-    platform.debug(str(42))  # type: ignore[arg-type]
     platform.annotate(Level.ERROR, title, "raw")  # type: ignore[arg-type]
-    platform.annotate(Level.ERROR, event.type, title)  # type: ignore[arg-type]
     platform.set_outputs({"branch": "main"})  # type: ignore[dict-item]
     sys.stdout.write(event.data)  # type: ignore[arg-type]
     event.data + "text"  # type: ignore[operator]
@@ -39,10 +33,8 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
 
 def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None:
     platform.write_summary(event.data)  # type: ignore[arg-type]
-    platform.write_summary(raw)  # type: ignore[arg-type]
     Markdown.of(raw)  # pyright: ignore
     Markdown.of(f"{raw} {{}}", 1)  # pyright: ignore
-    Markdown.of("{}", raw)  # type: ignore[arg-type]
     Markdown.of("{}", safe.clean(event.type))  # type: ignore[arg-type]
     Markdown.joined("", [raw])  # type: ignore[list-item]
     Markdown.joined(raw, [])  # pyright: ignore
@@ -50,13 +42,11 @@ def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None
     safe.fence(event.type, language=raw)  # pyright: ignore
 
 
-def templates(safe: Sanitizer, event: Event, raw: str, words: dict[str, str]) -> None:
+def templates(safe: Sanitizer, event: Event, raw: str) -> None:
     safe.line(raw)  # pyright: ignore
     safe.line("Agent " + raw + "{}", event.type)  # pyright: ignore
-    safe.line(words["agent"])  # pyright: ignore
     safe.sentence(raw)  # pyright: ignore
     safe.sentence("Agent: ", raw)  # pyright: ignore
-    safe.sentence("Agent: ", words)  # type: ignore[arg-type]
     count(3, raw)  # pyright: ignore
 
 

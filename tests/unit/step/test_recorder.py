@@ -189,21 +189,6 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     ]
 
 
-def test_a_state_that_cannot_be_removed_is_not_called_unsaved(tmp_path: Path) -> None:
-    job = Broken(A_FOLDER, folder=tmp_path)
-    recorder, only = recorder_of(job), plan_of(typed_inputs(), job)
-    recorder.begin_run(only)
-    recorder.on(Started(run(), "key", joined=False, owned=True))
-    (file,) = (tmp_path / ".mogplex").glob("mogplex-*.json")
-    file.unlink()
-    file.mkdir()
-    recorder.end_run(result(Result.SUCCESS))
-    ((title, text),) = job.warnings
-    assert title == "State"
-    said = "Could not remove the saved state: the clean-up step may cancel this run "
-    assert text.startswith(said)
-
-
 BASE = "https://mogplex.example"
 REQUEST = {"repoId": "repo-1", "prompt": "Fix it"}
 STARTED = Started(run(), "key-1", joined=False, owned=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.errors import StateError, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.state import MAX_AGE, MAX_BYTES, OpenRun, StateFiles
@@ -91,13 +91,6 @@ def test_another_attempt_or_job_has_files_of_its_own(
 ) -> None:
     files_of(job(name, tmp_path)).save("use a", ONE)
     assert files_of(job(name, tmp_path, **changes)).find() == ([], 0)
-
-
-def test_where_nothing_names_the_job_its_own_key_does(tmp_path: Path) -> None:
-    plain = detect({}, io.StringIO())
-    assert plain.job_name(None) is None
-    files_of(plain, key="nightly").save("use a", ONE)
-    assert [runs(files_of(plain, key=key)) for key in ("nightly", "other")] == [[ONE], []]
 
 
 @pytest.mark.parametrize(
@@ -226,17 +219,6 @@ def test_old_files_are_removed_and_no_link_is_followed(tmp_path: Path) -> None:
         True,
         True,
     ]
-
-
-def test_a_run_whose_state_cannot_be_saved_is_not_started(tmp_path: Path) -> None:
-    platform = job("gitlab", tmp_path)
-    files = files_of(platform)
-    (tmp_path / "workspace" / ".mogplex").write_text("in the way", encoding="utf-8")
-    with pytest.raises(StateError) as raised:
-        files.check("use a")
-    assert (raised.value.code, raised.value.exit_code) == ("RESOURCES", 2)
-    assert raised.value.detail is not None
-    assert str(tmp_path / "workspace" / ".mogplex") in raised.value.detail.text
 
 
 def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
