@@ -64,16 +64,6 @@ def fail(handler: Handler) -> None:
     handler.send_error(500)
 
 
-def show_page(handler: Handler) -> None:
-    """Answer with a web page."""
-    page = b"<html>Log in</html>"
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html; charset=utf-8")
-    handler.send_header("Content-Length", str(len(page)))
-    handler.end_headers()
-    handler.wfile.write(page)
-
-
 def hang(handler: Handler) -> None:
     """Take the connection, and answer nothing before the test has given up."""
     time.sleep(2 * LONG)

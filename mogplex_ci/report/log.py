@@ -1,9 +1,11 @@
-"""The job log of a step: a writer for each update, the lines for a run's events, and the end."""
+"""The job log of a step: a writer for each update of its run and each entry of its timeline, and
+how it ended.
+"""
 
 import json
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
-from typing import Any, Final, LiteralString, assert_never
+from typing import Any, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
@@ -37,10 +39,12 @@ class Log(Report):
     line when it ends, or when the run does. Times in sentences count from the start of the step.
     """
 
+    _inputs: ActionInputs
+    """Those of the step's run, once it has begun."""
+
     def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
         self.lines = LogLines(platform, sanitizer)
-        self._plan: Plan | None = None
-        """The step's run; None before the step has one."""
+        self._safe = sanitizer
         self._asks: Checkpoint | None = None
         """The question of the pause that the run is in, once it is in the log."""
         self._activity = text.Activity()
@@ -53,17 +57,17 @@ class Log(Report):
 
     def deadline(self, seconds: float, job_end: JobEnd) -> None:
         """Log that the step ends in this many ``seconds``, because the CI system ends the job."""
-        limit = self.lines.safe.message(job_end.limit)
+        limit = self._safe.message(job_end.limit)
         self.lines.say("The step ends in ", duration(seconds), ", before ", limit, " ends the job")
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
-        line = self.lines.safe.line
+        line = self._safe.line
         request = inputs.start_request(inputs.repo or "")
         body = json.dumps(request, indent=2, ensure_ascii=False)
-        played = text.what_is_played(inputs, self.lines.platform, self.lines.safe)
+        played = text.what_is_played(inputs, self.lines.platform, self._safe)
         self.lines.group(
-            self.lines.safe.sentence(
+            self._safe.sentence(
                 "Dry run of ",
                 played,
                 ": nothing is sent to ",
@@ -73,131 +77,44 @@ class Log(Report):
             [
                 line("POST /api/v1/mogplex/runs"),
                 line("Authorization: Bearer ***"),
-                *self.lines.safe.block(Untrusted(body)),
+                *self._safe.block(Untrusted(body)),
             ],
         )
         unjudged = inputs.gates - {kind.name for kind in JUDGED_BY_EVENT}
         if unjudged:
             names = ", ".join(sorted(unjudged))
-            self.lines.say("Not judged in a dry run: ", self.lines.safe.message(names))
+            self.lines.say("Not judged in a dry run: ", self._safe.message(names))
 
     def begin_run(self, plan: Plan) -> None:
         """Take note of the run."""
-        self._plan = plan
+        self._inputs = plan.inputs
 
     def on(self, update: u.Update) -> None:
-        """Log an update."""
-        _WRITERS[type(update)](self, update)
+        """Log an update of the run."""
+        WRITERS[type(update)](self, update)
 
-    def end(self, facts: Facts) -> None:
-        """Write how the step ended, and what to do next."""
-        self._write_open_calls()
-        self._outcome(facts)
-        self._failure(facts)
-        self._delivery(facts)
-        if facts.check_command is not None:
-            self.lines.say("To check the run: ", facts.check_command)
-        if facts.cancel_command is not None:
-            self.lines.say("To cancel the run: ", facts.cancel_command)
-        if facts.task.output_dir is not None:
-            path = PurePosixPath(facts.task.output_dir) / PAGE_FILE
-            url = self.lines.safe.url(self.lines.platform.file_url(str(path)))
-            if url is not None:
-                self.lines.link(self.lines.safe.line("Report"), url)
-        # Last come the code, the exit code, and where the code is explained.
-        ending = facts.ending
-        if ending.exit_code != 0 and ending.error_code and ending.help_url:
-            exits = self.lines.safe.sentence(ending.error_code, ", exit ", ending.exit_code)
-            self.lines.say(exits, ": ", ending.help_url)
-
-    def _outcome(self, facts: Facts) -> None:
-        """Write the result, and the pull request or what else is known of a change."""
-        ending = facts.ending
-        said: list[Part] = [ending.mark, " ", ending.headline, " after ", duration(ending.duration)]
-        if facts.work is None:
-            self.lines.say(*said)
-            return
-        events = count(facts.timeline.event_count, "event")
-        self.lines.say(*said, ", ", events, ", ", count(ending.requests, "request"))
-        delivered = facts.delivered
-        pull_request = facts.link(delivered.pull_request_url)
-        if pull_request is not None:
-            self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
-            self.lines.link(self.lines.safe.line("Pull request"), pull_request)
-        elif delivered.pull_request_url is None and delivered.changed is False:
-            self.lines.warn("No change", self.lines.safe.line("The run changed no files"))
-        elif delivered.pull_request_url is None:
-            self._unknown_change(facts)
-
-    def _unknown_change(self, facts: Facts) -> None:
-        """Say what is not known of a change, and where it would be."""
-        if change_is_unknown(facts):
-            why: LiteralString = "no event reports them"
-            if facts.timeline.is_incomplete:
-                why = "events are missing"
-            self.lines.say("Pull request and change: unknown (", why, ")")
-        compare = facts.link(facts.delivered.compare_url)
-        if compare is not None and (facts.delivered.has_work or facts.timeline.is_incomplete):
-            self.lines.say("Compare: ", compare)
-
-    def _failure(self, facts: Facts) -> None:
-        """Annotate each wrong input, or the one failure; of a rejected run its gates say why."""
-        ending = facts.ending
-        if ending.result is Result.SKIPPED:
-            if ending.remedy is not None:
-                self.lines.annotate(Level.NOTICE, "Skipped", ending.remedy)
-        elif ending.problems:
-            self.lines.annotate_each(Level.ERROR, PROGRAM, ending.problems, "more wrong input")
-        elif ending.annotation is not None and ending.result is not Result.REJECTED:
-            self.lines.annotate(Level.ERROR, PROGRAM, ending.annotation)
-            self._detail(ending.detail)
-
-    def _detail(self, detail: CleanText | None) -> None:
-        """Write the text of others about the failure, if it is longer than its annotation."""
-        if detail and not text.says_nothing(detail):
-            lines = text.beyond_title(Untrusted(detail), self.lines.safe.block)
-            if lines:
-                self.lines.details(self.lines.safe.line("The full message"), lines)
-
-    def _delivery(self, facts: Facts) -> None:
-        """Write the preview, why no further round followed, each gate that rejected the run, and
-        whether the artifact is too long for its output.
-        """
-        preview = facts.link(facts.work.preview_url) if facts.work is not None else None
-        if preview is not None and self._asks is None:  # else the question has shown it
-            self.lines.say("Preview: ", preview)
-        delivered = facts.delivered
-        if delivered.rounds and delivered.rounds[-1].ended is not None:
-            self.lines.say("No further round: ", delivered.rounds[-1].ended)
-        rejections = [
-            gate.rejection(self.lines.safe) for gate in delivered.gates if not gate.passed
-        ]
-        self.lines.annotate_each(Level.ERROR, PROGRAM, rejections, "more finding")
-        if delivered.artifact_is_long:
-            words: LiteralString = (
-                "The artifact is longer than {} characters: the output is empty, "
-                "and only output-dir has it"
-            )
-            self.lines.warn("Artifact", self.lines.safe.line(words, ARTIFACT_LIMIT))
-
-    def _has_service(self) -> bool:
-        """Whether a service knows the run, which none does in a dry run."""
-        return self._plan is not None and not self._plan.inputs.dry_run
+    def _install_log(self, update: u.InstallLog) -> None:
+        """Write the last lines of the installation's log, folded."""
+        lines, left_out = self._safe.last_lines(update.log, INSTALL_LOG_LINES)
+        title = self._safe.line("The log of the installation in the sandbox")
+        if left_out:
+            title = self._safe.sentence(title, ", the last ", len(lines), " lines")
+        self.lines.details(title, lines)
 
     def _starting(self, starting: u.Starting) -> None:
         repo = Untrusted(starting.repo_id)
         if starting.repo is not None:
             repo = starting.repo.full_name
-        title = text.first_line(self._plan.inputs.prompt) if self._plan is not None else ""
+        title = text.first_line(self._inputs.prompt)
         if title:
             self.lines.say("Task: ", Untrusted(title))
         if starting.repo and starting.repo.hidden:
-            self.lines.line(text.hidden_repo(starting.repo, self.lines.safe))
+            self.lines.line(text.hidden_repo(starting.repo, self._safe))
         key = Untrusted(starting.key)
         self.lines.say("Starting a run on ", repo, ", idempotency key ", key)
 
     def _said(self, said: u.Said) -> None:
-        line = self.lines.safe.line(said.words, *said.values)
+        line = self._safe.line(said.words, *said.values)
         if said.warns:
             self.lines.warn(said.warns, line)
         else:
@@ -208,12 +125,12 @@ class Log(Report):
         run = started.run
         if started.agent_ignored:
             message = "This service does not support agents: the agent input was not used"
-            self.lines.warn("Agent", self.lines.safe.line(message))
+            self.lines.warn("Agent", self._safe.line(message))
         for name in started.unused_options:
             words: LiteralString = (
                 "The run does not have {} of run-options: this service may not support it"
             )
-            self.lines.warn("Options", self.lines.safe.line(words, name))
+            self.lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)
         self.lines.say("Branch: ", *text.branch_words(run), *harness)
 
@@ -222,7 +139,7 @@ class Log(Report):
         run = started.run
         if started.followed:
             words: LiteralString = "Following existing run {} ({})"
-            self.lines.line(self.lines.safe.line(words, run.id, run.status))
+            self.lines.line(self._safe.line(words, run.id, run.status))
             return
         if started.unexpected:
             words = f"{_JOINED}. Two steps may share a key: set key-suffix on each"
@@ -233,18 +150,18 @@ class Log(Report):
             )
         elif started.joined and run.status == "success":
             words = f"{_JOINED} (a second use in this job needs a key of its own)"
-            self.lines.line(self.lines.safe.line(words, run.id, run.status))
+            self.lines.line(self._safe.line(words, run.id, run.status))
             return
         elif started.joined:
             words = _JOINED
         else:
-            self.lines.line(self.lines.safe.line("Started run {} ({})", run.id, run.status))
+            self.lines.line(self._safe.line("Started run {} ({})", run.id, run.status))
             return
-        self.lines.warn("Joined run", self.lines.safe.line(words, run.id, run.status))
+        self.lines.warn("Joined run", self._safe.line(words, run.id, run.status))
 
     def _next_round(self, update: u.NextRound) -> None:
         """Log the next round, and forget the previous run: times start from zero."""
-        rejected = faults_line(update.faults, self.lines.safe)
+        rejected = faults_line(update.faults, self._safe)
         if update.begins_rerun:
             runs = count(update.most - 1, "run")
             self.lines.say("This re-run continues on the branch with up to ", runs, " of its own")
@@ -254,14 +171,8 @@ class Log(Report):
         self._asks = None
         self._activity = text.Activity()
 
-    def _status_changed(self, update: u.StatusChanged) -> None:
-        self._asks = None
-        if update.run.is_paused:
-            self._asks = update.asks
-            self._paused(update.asks)
-
     def _checks_awaited(self, update: u.ChecksAwaited) -> None:
-        done = self.lines.safe.line(
+        done = self._safe.line(
             "Checks of {}: {} of {} complete", update.commit[:7], update.complete, update.total
         )
         waits_for = text.first_of(update.names)
@@ -274,26 +185,32 @@ class Log(Report):
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
         not pass.
         """
-        gate = gate_facts(judged.gate, self.lines.safe)
-        title = self.lines.safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
+        gate = gate_facts(judged.gate, self._safe)
+        title = self._safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
         if gate.passed:
             self.lines.line(title)
             return
-        lines = [line for item in gate.items for line in self.lines.safe.block(Untrusted(item))]
+        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
         self.lines.group(title, lines)
+
+    def _status_changed(self, update: u.StatusChanged) -> None:
+        self._asks = None
+        if update.run.is_paused:
+            self._asks = update.asks
+            self._paused(update.asks)
 
     def _paused(self, asks: Checkpoint | None) -> None:
         """Log that the run has paused, and its question."""
         what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
-        if self._plan is not None and self._plan.inputs.on_pause == "cancel":
+        if self._inputs.on_pause == "cancel":
             what = "on-pause cancels it"
         self.lines.say("The run is paused: ", what)
         if asks is None:
             return
         if asks.summary:
             self.lines.say("It asks: ", asks.summary)
-        preview = self.lines.safe.url(asks.preview_url)
-        if preview and self._has_service():
+        preview = self._safe.url(asks.preview_url)
+        if preview and not self._inputs.dry_run:
             self.lines.say("Preview: ", preview)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
@@ -309,37 +226,27 @@ class Log(Report):
         what: LiteralString = f"Still {state}"
         if state == text.NOT_STARTED:
             what = "Not started yet"
-        still = self.lines.safe.sentence(what, " after ", duration(beat.elapsed))
+        still = self._safe.sentence(what, " after ", duration(beat.elapsed))
         if beat.writing:
             so_far = count(beat.writing, "character")
             self.lines.say(still, ", writing a message (", so_far, " so far)")
             return
-        silent = self.lines.safe.sentence(
-            still, ", ", duration(beat.silence), " since the last event"
-        )
+        silent = self._safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         call = self._activity.call
         if call:
             self.lines.say(silent, " (", *call, ")")
         else:
             self.lines.line(silent)
 
-    def _install_log(self, update: u.InstallLog) -> None:
-        """Write the last lines of the installation's log, folded."""
-        lines, left_out = self.lines.safe.last_lines(update.log, INSTALL_LOG_LINES)
-        title = self.lines.safe.line("The log of the installation in the sandbox")
-        if left_out:
-            title = self.lines.safe.sentence(title, ", the last ", len(lines), " lines")
-        self.lines.details(title, lines)
-
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: list[Part] = []
-        if failed.run and self._plan is not None and self._has_service():
-            server = self._plan.inputs.base_url
-            command = text.command_line(text.CANCEL, failed.run.id, server, self.lines.safe)
+        if failed.run and not self._inputs.dry_run:
+            server = self._inputs.base_url
+            command = text.command_line(text.CANCEL, failed.run.id, server, self._safe)
             by_hand = [". To cancel it by hand: ", command]
-        why = text.reason(self.lines.safe, failed.error)
-        code = self.lines.safe.identifier(failed.error.code) or ""
-        message = self.lines.safe.sentence(
+        why = text.reason(self._safe, failed.error)
+        code = self._safe.identifier(failed.error.code) or ""
+        message = self._safe.sentence(
             "The run may still be running. ", why, " (", code, ")", *by_hand
         )
         self.lines.warn("Run not cancelled", message)
@@ -349,6 +256,15 @@ class Log(Report):
             self.lines.say("Fetching the run's id to cancel it")
         else:
             self.lines.say("Cancelling the run")
+
+    def _trouble(self, update: u.Trouble) -> None:
+        self.lines.say("Trouble reaching the API: ", text.reason(self._safe, update.error))
+
+    def _recovered(self, update: u.Recovered) -> None:
+        self.lines.say("The API responds again after ", duration(update.after))
+
+    def _wait(self, wait: Waiting) -> None:
+        self.lines.wait(wait)
 
     def _arrived(self, update: u.EventsArrived) -> None:
         self._activity.on(update.additions)
@@ -362,10 +278,10 @@ class Log(Report):
         """Write new entries of the timeline. One that cannot be shown must not hide others."""
         for addition in additions:
             try:
-                self._write(addition)
+                WRITERS[type(addition)](self, addition)
             except Exception:
                 words = "An event cannot be shown here; the events file would have it"
-                self.lines.details(self.lines.safe.line(words))
+                self.lines.details(self._safe.line(words))
 
     def _write_open_calls(self) -> None:
         """Write the calls whose ends are not expected any more."""
@@ -375,33 +291,20 @@ class Log(Report):
             self.lines.details(self._timed(call.at, words), self.lines.below(words))
         self._finishes.clear()
 
-    def _write(self, addition: Entry) -> None:
-        match addition:
-            case ToolCall():
-                self._tool_call(addition)
-            case AgentText():
-                self._agent_text(addition)
-            case PhaseStarted() | PhaseEnded():
-                self._phase(addition)
-            case Note():
-                self._note(addition)
-            case _:
-                assert_never(addition)
-
     def _phase(self, entry: PhaseStarted | PhaseEnded) -> None:
         if isinstance(entry, PhaseEnded):
             self._write_open_calls()
-        words = text.entry_text(entry, self.lines.safe, links=self._has_service())
+        words = text.entry_text(entry, self._safe, links=not self._inputs.dry_run)
         self.lines.line(self._timed(entry.at, words, mark="●"))
         details = self.lines.below(words)
         if len(details) == 1:  # it says whose it is
             self.lines.details(details[0])
         elif details:
-            title = self.lines.safe.sentence("Details of ", entry.phase.value)
+            title = self._safe.sentence("Details of ", entry.phase.value)
             self.lines.details(title, details)
 
     def _note(self, entry: Note) -> None:
-        words = text.entry_text(entry, self.lines.safe)
+        words = text.entry_text(entry, self._safe)
         self.lines.details(self._timed(entry.at, words), self.lines.below(words))
 
     def _tool_call(self, call: ToolCall) -> None:
@@ -435,27 +338,119 @@ class Log(Report):
         self._at = max(self._at, at)
         if words.is_bad:
             mark = "✘"
-        return self.lines.safe.sentence("[", clock(self._at), "] ", mark, " ", *words.parts())
+        return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *words.parts())
+
+    def end(self, facts: Facts) -> None:
+        """Write how the step ended, and what to do next."""
+        self._write_open_calls()
+        self._outcome(facts)
+        self._failure(facts)
+        self._delivery(facts)
+        if facts.check_command is not None:
+            self.lines.say("To check the run: ", facts.check_command)
+        if facts.cancel_command is not None:
+            self.lines.say("To cancel the run: ", facts.cancel_command)
+        if facts.task.output_dir is not None:
+            path = PurePosixPath(facts.task.output_dir) / PAGE_FILE
+            url = self._safe.url(self.lines.platform.file_url(str(path)))
+            if url is not None:
+                self.lines.link(self._safe.line("Report"), url)
+        # Last come the code, the exit code, and where the code is explained.
+        ending = facts.ending
+        if ending.exit_code != 0 and ending.error_code and ending.help_url:
+            exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
+            self.lines.say(exits, ": ", ending.help_url)
+
+    def _outcome(self, facts: Facts) -> None:
+        """Write the result, and the pull request or what else is known of a change."""
+        ending = facts.ending
+        said: list[Part] = [ending.mark, " ", ending.headline, " after ", duration(ending.duration)]
+        if facts.work is None:
+            self.lines.say(*said)
+            return
+        events = count(facts.timeline.event_count, "event")
+        self.lines.say(*said, ", ", events, ", ", count(ending.requests, "request"))
+        delivered = facts.delivered
+        pull_request = facts.link(delivered.pull_request_url)
+        if pull_request is not None:
+            self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
+            self.lines.link(self._safe.line("Pull request"), pull_request)
+        elif delivered.pull_request_url is None and delivered.changed is False:
+            self.lines.warn("No change", self._safe.line("The run changed no files"))
+        elif delivered.pull_request_url is None:
+            self._unknown_change(facts)
+
+    def _unknown_change(self, facts: Facts) -> None:
+        """Say what is not known of a change, and where it would be."""
+        if change_is_unknown(facts):
+            why: LiteralString = "no event reports them"
+            if facts.timeline.is_incomplete:
+                why = "events are missing"
+            self.lines.say("Pull request and change: unknown (", why, ")")
+        compare = facts.link(facts.delivered.compare_url)
+        if compare is not None and (facts.delivered.has_work or facts.timeline.is_incomplete):
+            self.lines.say("Compare: ", compare)
+
+    def _failure(self, facts: Facts) -> None:
+        """Annotate each wrong input, or the one failure; of a rejected run its gates say why."""
+        ending = facts.ending
+        if ending.result is Result.SKIPPED:
+            if ending.remedy is not None:
+                self.lines.annotate(Level.NOTICE, "Skipped", ending.remedy)
+        elif ending.problems:
+            self.lines.annotate_each(Level.ERROR, PROGRAM, ending.problems, "more wrong input")
+        elif ending.annotation is not None and ending.result is not Result.REJECTED:
+            self.lines.annotate(Level.ERROR, PROGRAM, ending.annotation)
+            self._detail(ending.detail)
+
+    def _detail(self, detail: CleanText | None) -> None:
+        """Write the text of others about the failure, if it is longer than its annotation."""
+        if detail and not text.says_nothing(detail):
+            lines = text.beyond_title(Untrusted(detail), self._safe.block)
+            if lines:
+                self.lines.details(self._safe.line("The full message"), lines)
+
+    def _delivery(self, facts: Facts) -> None:
+        """Write the preview, why no further round followed, each gate that rejected the run, and
+        whether the artifact is too long for its output.
+        """
+        preview = facts.link(facts.work.preview_url) if facts.work is not None else None
+        if preview is not None and self._asks is None:  # else the question has shown it
+            self.lines.say("Preview: ", preview)
+        delivered = facts.delivered
+        if delivered.rounds and delivered.rounds[-1].ended is not None:
+            self.lines.say("No further round: ", delivered.rounds[-1].ended)
+        rejections = [gate.rejection(self._safe) for gate in delivered.gates if not gate.passed]
+        self.lines.annotate_each(Level.ERROR, PROGRAM, rejections, "more finding")
+        if delivered.artifact_is_long:
+            words: LiteralString = (
+                "The artifact is longer than {} characters: the output is empty, "
+                "and only output-dir has it"
+            )
+            self.lines.warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
 
 
-_WRITERS: Final[dict[type, Callable[[Log, Any], None]]] = {
-    u.Said: Log._said,
-    Waiting: lambda log, wait: log.lines.wait(wait),
+WRITERS: Final[dict[type, Callable[[Log, Any], None]]] = {
+    Waiting: Log._wait,
     u.Starting: Log._starting,
     u.Started: Log._started,
     u.NextRound: Log._next_round,
     u.StatusChanged: Log._status_changed,
     u.EventsArrived: Log._arrived,
-    u.Trouble: lambda log, it: log.lines.say(
-        "Trouble reaching the API: ", text.reason(log.lines.safe, it.error)
-    ),
-    u.Recovered: lambda log, it: log.lines.say("The API responds again after ", duration(it.after)),
+    PhaseStarted: Log._phase,
+    PhaseEnded: Log._phase,
+    ToolCall: Log._tool_call,
+    AgentText: Log._agent_text,
+    Note: Log._note,
+    u.Said: Log._said,
+    u.Trouble: Log._trouble,
+    u.Recovered: Log._recovered,
     u.Heartbeat: Log._heartbeat,
-    u.ChecksAwaited: Log._checks_awaited,
-    u.GateJudged: Log._gate,
     u.Ended: Log._ended,
     u.InstallLog: Log._install_log,
+    u.ChecksAwaited: Log._checks_awaited,
+    u.GateJudged: Log._gate,
     u.Cancelling: Log._cancelling,
     u.CancelFailed: Log._cancel_failed,
 }
-"""By the type of an update: what writes it."""
+"""By the type of an update or an entry: what writes it."""

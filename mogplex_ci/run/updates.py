@@ -14,9 +14,7 @@ from mogplex_ci.sanitize import Value
 from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
-"""Longest silence. A log that holds a line back until the next event is silent for twice as long at
-most.
-"""
+"""Longest time without a line in the log."""
 
 
 class Said(NamedTuple):
@@ -178,9 +176,21 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | Started | NextRound
-NewsUpdate = StatusChanged | EventsArrived
-ServiceUpdate = Said | Trouble | Recovered | Heartbeat
-JudgeUpdate = ChecksAwaited | GateJudged
-EndUpdate = Ended | InstallLog | Cancelling | CancelFailed
-Update = StartUpdate | NewsUpdate | ServiceUpdate | JudgeUpdate | EndUpdate
+Update = (
+    Waiting
+    | Starting
+    | Started
+    | NextRound
+    | StatusChanged
+    | EventsArrived
+    | Said
+    | Trouble
+    | Recovered
+    | Heartbeat
+    | ChecksAwaited
+    | GateJudged
+    | Ended
+    | InstallLog
+    | Cancelling
+    | CancelFailed
+)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, LiteralString
+from typing import LiteralString
 
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
@@ -17,7 +17,7 @@ from mogplex_ci.outputs import (
 )
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
-from mogplex_ci.report import Report, text
+from mogplex_ci.report import Report, text, traces
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import Facts, facts_of
@@ -26,7 +26,6 @@ from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import outputs_of
 from mogplex_ci.report.page import HtmlReport
 from mogplex_ci.report.summary import Summary
-from mogplex_ci.report.traces import is_wanted, send
 from mogplex_ci.run.endings import detached, without_outputs
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, RunDetails, RunResult
@@ -36,13 +35,8 @@ from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.planning import run_name
 from mogplex_ci.step.state import OpenRun, StateFiles
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import host_of
 from mogplex_ci.waiting import Stop
-
-_COLLECTORS: Final = (
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
-"""Variables of OpenTelemetry with the collector's address: without one nothing is loaded."""
 
 
 class Recorder:
@@ -76,8 +70,8 @@ class Recorder:
         self._reports: list[Report] = [self.log]
         if has_summary:
             self._reports.append(Summary(platform, sanitizer))
-        self._stop_of_trace: Stop | None = None
-        """None if no trace is sent."""
+        self._send_trace: Callable[[Facts], None] | None = None
+        """Called last; None if no trace is sent."""
         self._ended: Facts | None = None
         """None before the run has ended."""
 
@@ -121,10 +115,12 @@ class Recorder:
         """Send a trace when the step has ended, if the environment names a collector. A dry run
         sends nothing.
         """
-        if self._platform.is_dry_run or not any(map(self._platform.env.get, _COLLECTORS)):
+        url = traces.collector_of(self._platform.env)
+        if url is None or self._platform.is_dry_run:
             return
-        if is_wanted(self.log.lines):
-            self._stop_of_trace = stop
+        # The variable may be meant for another tool.
+        self.log.lines.say("A trace of this step goes to ", Untrusted(host_of(url)))
+        self._send_trace = partial(traces.send, url, self.log.lines, stop)
 
     def begin_run(self, plan: Plan) -> None:
         """Record this run from now on.
@@ -202,10 +198,8 @@ class Recorder:
             ending, facts = self._with_outputs(RunResult(ending))
         ended = facts
         self._each_report(lambda report: report.end(ended))
-        if self._stop_of_trace is not None:
-            matrix = self._inputs.matrix_job.parts if self._inputs is not None else ()
-            trace = partial(send, ended, matrix, self.log.lines, self._stop_of_trace)
-            self._guarded(trace, "the trace")
+        if self._send_trace is not None:
+            self._guarded(partial(self._send_trace, ended), "the trace")
         self._guarded(self._platform.close, "the reports for the CI system")
         return ending
 

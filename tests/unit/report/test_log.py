@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -15,9 +15,10 @@ from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.job_log import size_in_log
 from mogplex_ci.platforms.system import System
-from mogplex_ci.report.log import Log
+from mogplex_ci.report.log import WRITERS, Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import Entry
 from mogplex_ci.run.updates import (
     Heartbeat,
     Said,
@@ -321,6 +322,10 @@ def test_a_run_that_is_left_is_called_what_is_known_of_it(
     ended = result(Result.TIMEOUT, *events, cause="the timeout passed", is_unread=is_unread)
     errors = [each.text for each in log_of(ended=ended).annotations if each.level == "error"]
     assert told in errors[0]
+
+
+def test_every_update_and_every_entry_has_its_writer() -> None:
+    assert WRITERS.keys() == {*get_args(Update), *get_args(Entry)}
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
