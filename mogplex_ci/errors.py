@@ -211,7 +211,7 @@ class NotAuthorizedError(ApiError):
     patience = 10.0
     remedy = (
         f"Check that api-key is a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it is, the "
-        "service may be at fault: it also rejects tokens while its database is down. Run the job again later."
+        "service may be at fault: it also rejects tokens while its database is down. Try again later."
     )
 
 
@@ -221,7 +221,7 @@ class TokenLostError(NotAuthorizedError):
     """
 
     patience = 900.0
-    remedy = f"Run the job again later. If the token was revoked, issue a new one at {TOKENS_PAGE}."
+    remedy = f"Try again later. If the token was revoked, issue a new one at {TOKENS_PAGE}."
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -294,7 +294,7 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = "Run the job again later, or use several tokens."
+    remedy = "Try again later, or use several tokens."
 
 
 class ServerError(ApiError):
@@ -303,7 +303,7 @@ class ServerError(ApiError):
     patience = inf
     may_have_worked = True
     code = "INTERNAL_ERROR"
-    remedy = "The service is having trouble; run the job again later."
+    remedy = "The service is having trouble; try again later."
 
 
 class UnavailableError(ServerError):
@@ -362,7 +362,9 @@ class LostContactError(UnreachableError):
     """No usable answer came from an API that has answered before: an outage."""
 
     patience = inf
-    remedy = "The service, or the network between it and this job, is having trouble; run the job again later."
+    remedy = (
+        "The service, or the network between it and this job, is having trouble; try again later."
+    )
 
 
 class ProxyFailedError(UnreachableError):
@@ -513,7 +515,7 @@ class GitHubUnavailableError(GitHubError):
     """GitHub's API could not answer; asking again may help."""
 
     patience = inf
-    remedy = "GitHub is having trouble or limits requests; run the job again later."
+    remedy = "GitHub is having trouble or limits requests; try again later."
 
 
 class NotNotedError(GitHubError):

@@ -11,7 +11,7 @@ from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.run.delivery import is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 
-_WHO_PUSHED: Final = "Find out who pushed to the branch, and run the job again."
+_WHO_PUSHED: Final = "Find out who pushed to the branch, and try again."
 _MISSING: Final = "the run opened no pull request"
 _MAY_OPEN: Final = "Check that the Mogplex GitHub App may open pull requests in this repository."
 
@@ -98,7 +98,7 @@ def judge_branch(case: Case) -> Verdict:
         return Verdict.of("the run pushed no branch")
     if case.commit is not None and merge_of(case) is not None:
         return Verdict.of("the branch was merged at the judged commit")
-    remedy = "Find out who deleted it, and run the job again."
+    remedy = "Find out who deleted it, and try again."
     return Verdict.rejected("the branch no longer exists", remedy, is_for_people=True)
 
 

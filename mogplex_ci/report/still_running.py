@@ -11,7 +11,7 @@ from mogplex_ci.run.result import Ending, Result, RunDetails
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 _ONLY_LATER: Final = (ServerError.remedy, LostContactError.remedy)
-"""Remedies that only say to run the job again."""
+"""Remedies that only say to try again later."""
 _OR_FOLLOW_IT: Final = ", or re-run the job to follow it."
 
 

@@ -23,7 +23,7 @@ _ANSWER_IN_PROMPT: Final = "Put the answer into the prompt, and start a new run.
 """Nothing is known to answer a run that the API started: a person does in Slack, if the run came
 from there (Mogplex/mogplex, lib/slack).
 """
-_LATER: Final = "Run the job again later."
+_LATER: Final = "Try again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
 _RAISE_TIMEOUT: Final = "Raise timeout, and the job's own time limit, if the task needs longer."
@@ -165,7 +165,7 @@ def ending_of_run(
         detail = run.error or timeline.outcome.failure
         return _ending(Result.FAILED, cause, remedy, detail, "RUN_FAILED")
     if run.status == "cancelled":
-        remedy = "Run the job again to start a new run."
+        remedy = "Try again to start a new run."
         return _ending(Result.CANCELLED, "the run was cancelled", remedy, run.error, "CANCELLED")
     if not run.is_paused and run.status not in LIVE_STATUSES:
         return Ending(
@@ -222,7 +222,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if timeline.sandbox_was_ready:
         return (
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run the job again.",
+            "Check the repository's branch and setup, then try again.",
         )
     if timeline.event_count:
         return "the run failed before its sandbox was ready", ""
@@ -267,7 +267,7 @@ def names_install(failed: Ending) -> bool:
 
 def failed_install(failed: Ending) -> Ending:
     """Return the ending of a run whose installation failed, with advice."""
-    remedy = "Fix the repository's setup, or run the job again."
+    remedy = "Fix the repository's setup, or try again."
     return failed._replace(remedy=remedy)
 
 

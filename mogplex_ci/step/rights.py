@@ -32,7 +32,7 @@ _ADD_RIGHTS: Final = (
     "Add `{}` to the job's `permissions`, then start the workflow again: "
     "a re-run keeps the old permissions."
 )
-_GIVE_RIGHTS: Final = "Give the token that permission, and run the job again."
+_GIVE_RIGHTS: Final = "Give the token that permission, and try again."
 _OTHER_REPOSITORY: Final = (
     "A workflow's own token cannot see other private repositories: use the token of a GitHub App "
     "installed there."

@@ -165,4 +165,4 @@ def test_the_log_of_an_installation_that_failed_is_shown(tmp_path: Path) -> None
     assert secret not in ended.out + step.summary
     (error,) = log.texts("error")
     assert "Install failed (npm ci)" in error
-    assert error.endswith("Fix the repository's setup, or run the job again.")
+    assert error.endswith("Fix the repository's setup, or try again.")

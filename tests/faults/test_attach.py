@@ -93,17 +93,17 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
 
 def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
     end = world.new_case("install-failure").play().end
-    assert end.ending.remedy == "Fix the repository's setup, or run the job again."
+    assert end.ending.remedy == "Fix the repository's setup, or try again."
 
 
 def test_a_failure_that_may_pass_says_to_run_the_job_again(world: World) -> None:
     ending = world.new_case("launch-failure").play().end.ending
-    assert ending.remedy == "Run the job again later."
+    assert ending.remedy == "Try again later."
 
 
 def test_a_start_that_is_never_queued_is_repeated_once(world: World) -> None:
     case = world.new_case("queue-fails")
-    assert case.play().end.ending.remedy == "Run the job again later."
+    assert case.play().end.ending.remedy == "Try again later."
     assert len(case.runs) == 2
 
 

@@ -159,7 +159,7 @@ REFUSED: Final = End(
     "error",
     64,
     "UNAUTHORIZED",
-    f"{AWAY_2.said[0].upper()}{AWAY_2.said[1:]}. {LEFT} Run the job again later. If the token was "
+    f"{AWAY_2.said[0].upper()}{AWAY_2.said[1:]}. {LEFT} Try again later. If the token was "
     "revoked, issue a new one at mogplex.com/settings/api-keys (Settings → Mogplex Keys).",
     left=True,
 )
@@ -177,8 +177,8 @@ _UNKNOWN_TOKEN = End(
     "UNAUTHORIZED",
     "The API does not know this token: injected. Check that api-key is a current Mogplex token "
     "(mog_…); issue one at mogplex.com/settings/api-keys (Settings → Mogplex Keys). If it is, "
-    "the service may be at fault: it also rejects tokens while its database is down. Run the job "
-    "again later.",
+    "the service may be at fault: it also rejects tokens while its database is down. Try again "
+    "later.",
 )
 BEFORE_THE_START: Final = {
     **dict.fromkeys((AWAY_2.name, AWAY_6.name, DROPPED.name), (SUCCESS, None)),

@@ -25,7 +25,7 @@ from tests.unit.report.events import (
     timeline,
 )
 
-LATER = "Run the job again later."
+LATER = "Try again later."
 ACCEPTED, READY = SUCCESSFUL[:2]
 SYNCHRONIZED, INSTALLED = SUCCESSFUL[2], SUCCESSFUL[4]
 LIMITED = event(
@@ -49,7 +49,7 @@ EXITED = event("failed", "Harness failed", 90, exit_code=1)
         (
             (ACCEPTED, READY),
             "the run failed before the agent started",
-            "Check the repository's branch and setup, then run the job again.",
+            "Check the repository's branch and setup, then try again.",
         ),
         (
             (ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN),

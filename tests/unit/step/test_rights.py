@@ -50,7 +50,7 @@ def test_github_is_asked_for_two_seconds_and_no_longer(api: GitHub) -> None:
         (
             "acme/web",
             "github-token lacks issues: read in acme/web",
-            "Give the token that permission, and run the job again. Nothing was started.",
+            "Give the token that permission, and try again. Nothing was started.",
         ),
         (
             "acme/other",
