@@ -172,8 +172,8 @@ def _parsed_options(text: str) -> Mapping[str, Any]:
     options = None
     try:
         # An anchor can stand for any amount of text.
-        has_alias = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
-        if not has_alias:
+        has_anchor = any(getattr(event, "anchor", None) for event in yaml.parse(text))
+        if not has_anchor:
             options = yaml.safe_load(text)
     # PyYAML lets other errors through, as for `!!int ""`, `!!bool x` and an escape of no character.
     except (yaml.YAMLError, ValueError, LookupError, OverflowError, RecursionError) as error:

@@ -256,6 +256,7 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
             (["--prompt=x", f"--run-options={text}"], [f"run-options {fault}"])
             for text, fault in (
                 ("- a", "is not a YAML mapping without anchors"),
+                ("a: &x 1", "is not a YAML mapping without anchors"),
                 ("a: &x 1\nb: *x", "is not a YAML mapping without anchors"),
                 ("a: [", "is not YAML"),
                 ("a: !!int ''", "is not YAML"),
