@@ -97,7 +97,10 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
     [
         pytest.param(503, "the API is not available; trying again", 69, id="an outage"),
         pytest.param(
-            200, "this version does not know the run's status paused", 2, id="an unknown status"
+            200,
+            "This version does not know the status paused; it keeps following the run",
+            2,
+            id="an unknown status",
         ),
     ],
 )
