@@ -162,7 +162,7 @@ def _follow(client: Client, clock: Clock, deadline: float) -> float:
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop(), say=log.on)
     service.deadline = deadline
-    follower = Follower(service, answers.run(RUN), interval, asks_commit=False)
+    follower = Follower(service, answers.run(RUN), interval)
     began = time.process_time()
     follower.follow()
     client.close()

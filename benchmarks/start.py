@@ -99,7 +99,7 @@ def _rows(what: str, times: Times, *, limit: float) -> list[Row]:
             "ms",
             "importing what it imports",
             same,
-            ratio_limit=1.4,
+            ratio_limit=1.6,
             in_pairs=True,
         ),
     ]

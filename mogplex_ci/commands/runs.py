@@ -137,7 +137,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     service = Service(service.client, service.clock, session.stop, say=say)
     service.deadline = deadline
     interval = PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
-    follower = Follower(service, run, interval, asks_commit=False)
+    follower = Follower(service, run, interval)
     try:
         follower.follow()
         ended = follower.end()

@@ -27,13 +27,10 @@ LAST_CHECK_SECONDS: Final = 1.0
 """Time before the deadline for a last check of the run, so that one that ended in time is not
 reported as late.
 """
-COMMIT_SECONDS: Final = 0.5
-"""Time after its end at which a run that succeeded is asked for its commit, and how long the answer
-may take: a step without gates exits within a second of its run's end.
-"""
-LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
+LATE_EVENT_PAUSES: Final = (0.5, 0.3, 1.2)
 """Seconds before each reading of the events that are written after the terminal status; two seconds
-in all.
+in all. A step without gates exits within a second of its run's end, and the service records the
+commit after 0.3 s at the earliest.
 """
 LATE_EVENT_QUIET: Final = 0.3
 """Seconds without a new event after which a streamed run is taken to have none left: text can
@@ -64,17 +61,11 @@ class Follower:
         service: Service,
         run: Run,
         interval: PollInterval,
-        *,
-        asks_commit: bool,
     ) -> None:
-        """``asks_commit``: see ``_ask_commit``. Without it, the commit comes with the last reading
-        of the events or not at all.
-        """
         self.run = run
         self.timeline = Timeline()
         self._service = service
         self._interval = interval
-        self._asks_commit = asks_commit
         self._feed = Feed(run)
         self.health = Health(service.now)
         self._checks = StatusChecks(service, self._feed, interval)
@@ -116,7 +107,7 @@ class Follower:
         if not self._is_over:
             self._check_once_more()
         if self._is_over:
-            self._read_rest()
+            self._read_late_events()
 
     def read_to_end(self, run: Run) -> None:
         """Report the news that came with the end of ``run``, which was learned by cancelling it.
@@ -126,7 +117,7 @@ class Follower:
             StopRequested: a stop signal came.
         """
         self._on_run(run)
-        self._read_rest()
+        self._read_late_events()
 
     def show_rest(self, seconds: float) -> None:
         """Report the events that the service has already, after a stop signal. Then comes ``end``.
@@ -236,16 +227,9 @@ class Follower:
         if not self._is_over:
             self._service.sleep_until(deadline)
 
-    def _read_rest(self) -> None:
-        """Read what the service writes after the end."""
-        ended = self._service.now
-        self._read_late_events()
-        if self._asks_commit:
-            self._ask_commit(ended)
-
     def _read_late_events(self) -> None:
-        """Read the events that are written after the terminal status, until there are no more, for
-        up to two seconds.
+        """Read the run's commit, and the events that are written after the terminal status, until
+        there are no more, for up to two seconds.
 
         If the API does not respond, and the event that ends the run was not seen, the request is
         repeated for longer. If jobs that poll share the token and that event was seen, the request
@@ -282,23 +266,6 @@ class Follower:
     def _has_last(self) -> bool:
         """Whether the event that ends the run was seen, or cannot be."""
         return self._feed.lists_newest is False or self._feed.end_seen
-
-    def _ask_commit(self, ended: float) -> None:
-        """Ask once more for the run that ended at the time ``ended`` if the commit that it pushed
-        is not known: the service records it soon after the end, or never.
-        """
-        service, run = self._service, self.run
-        has_pushed = run.status == "success" and run.has_own_branch and run.has_terminal_commit
-        asks_at = ended + COMMIT_SECONDS
-        if not has_pushed or run.terminal_commit is not None or asks_at >= service.deadline:
-            return
-        service.sleep_until(asks_at)
-        try:
-            with service.stop.interrupting():
-                run = service.client.run(run.id, timeout=COMMIT_SECONDS)
-        except MogplexError:
-            return  # the commit stays unknown
-        self._on_run(run)
 
     def _on_page(self, page: EventPage) -> None:
         """Report the news of ``page``, in their order."""

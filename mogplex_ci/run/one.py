@@ -189,12 +189,7 @@ class Execution:
             shortest=self._inputs.poll_interval,
             jobs_per_token=self._plan.jobs_per_token,
         )
-        follower = self._follower = Follower(
-            self._service,
-            started.run,
-            interval,
-            asks_commit=not self._inputs.gates,  # they ask GitHub
-        )
+        follower = self._follower = Follower(self._service, started.run, interval)
         follower.follow()
         ending = self._cancel_if_wanted(follower)
         follower.end()

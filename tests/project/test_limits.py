@@ -73,7 +73,6 @@ TIMES: dict[str, tuple[float, ...]] = {
     "reads them | N s; N s while the API refuses": (
         *(sum(follow.LATE_EVENT_PAUSES), follow.LATE_EVENTS_SECONDS),
     ),
-    "once more, unless a gate asks GitHub | after N s": (follow.COMMIT_SECONDS,),
 }
 """Sentences of the pages on reliability and faults, with N for each number."""
 

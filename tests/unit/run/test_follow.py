@@ -158,7 +158,7 @@ def test_a_run_that_ends_right_before_the_timeout_is_read_until_then_and_no_long
 
     played = case.play(timeout=30.0, watch=note)
     assert (played.result, len(late)) == ("success", 1)
-    assert played.seconds == pytest.approx(30.0 - 0.15), "after two readings of the last events"
+    assert played.seconds == pytest.approx(30.0 - 0.2), "after two readings of the last events"
 
 
 @pytest.mark.parametrize("late", [False, True])

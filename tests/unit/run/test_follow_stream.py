@@ -345,27 +345,15 @@ def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: W
 
 @pytest.mark.parametrize("jobs", [1, 5])
 @pytest.mark.parametrize(
-    ("scenario", "own_branch", "gates", "is_known", "is_asked"),
-    [
-        ("commit-after-a-moment", True, (), True, True),
-        ("commit-after-two-seconds", True, (), False, True),
-        ("success", False, (), False, False),
-        ("success", True, ["change"], False, False),
-    ],
+    ("scenario", "is_known"), [("commit-after-a-moment", True), ("commit-after-two-seconds", False)]
 )
 def test_the_commit_is_looked_for_half_a_second_after_the_end(
-    world: World,
-    scenario: str,
-    own_branch: bool,
-    gates: Sequence[str],
-    is_known: bool,
-    is_asked: bool,
-    jobs: int,
+    world: World, scenario: str, is_known: bool, jobs: int
 ) -> None:
-    """A step exits within a second of its run's end. Gates ask GitHub."""
+    """A step exits within a second of its run's end."""
 
     def request(repo_id: str, _: object) -> dict[str, object]:
-        return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
+        return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": True}
 
     ended: list[float] = []
 
@@ -374,13 +362,13 @@ def test_the_commit_is_looked_for_half_a_second_after_the_end(
             ended.append(world.time.monotonic())
 
     began = world.time.monotonic()
-    case = world.new_case(scenario, request=request, require=frozenset(gates), jobs_per_token=jobs)
+    case = world.new_case(scenario, request=request, jobs_per_token=jobs)
     played = case.play(watch=note)
     assert played.end.details.run is not None
     assert (played.end.details.run.terminal_commit is not None) == is_known
     (end,) = ended
-    looked = [at for route, at in played.asked if route == "run" and at > end - began]
-    assert looked == pytest.approx([end - began + 0.5] if is_asked else [], abs=0.01)
+    looked = [at for _, at in played.asked if at > end - began]
+    assert looked == pytest.approx([end - began + 0.5], abs=0.01)
     assert played.seconds - (end - began) < 1.0
 
 
@@ -429,7 +417,7 @@ def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     assert words.text.endswith("That was all.")
     assert played.end.details.timeline.outcome.pull_request_url is not None
     first, second = [at for route, at in played.asked if route == "events"]
-    assert second - first == pytest.approx(0.6, abs=0.002)
+    assert second - first == pytest.approx(0.3, abs=0.002)
 
 
 def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World) -> None:
@@ -446,7 +434,7 @@ def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World
     assert each_world.time.monotonic() - at == pytest.approx(2.0)
     late = [at for route, at in played.asked if route == "events"][-3:]
     assert [later - earlier for earlier, later in itertools.pairwise(late)] == pytest.approx(
-        [0.6, 1.15], abs=0.002
+        [0.3, 1.2], abs=0.002
     )
 
 
