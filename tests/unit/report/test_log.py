@@ -30,6 +30,7 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog
 from tests.unit.report.events import (
+    BRANCH,
     PULL_REQUEST,
     SUCCESSFUL,
     Feed,
@@ -372,3 +373,26 @@ def test_a_flood_leaves_room_for_how_the_step_ended(
         PULL_REQUEST,
     ):
         assert any(said in line for line in after), said
+
+
+COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
+
+
+def test_missing_events_leave_the_pull_request_unknown() -> None:
+    ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
+    ended.details.timeline.is_incomplete = True
+    log = log_of(Said("Some are missing", warns="Events missing"), ended=ended)
+    assert levels(log) == ["warning"]
+    assert "Pull request and change: unknown (events are missing)" in log.timeline
+    assert f"Compare: {COMPARE}" in log.timeline
+
+
+def test_an_option_that_the_service_does_not_repeat_is_not_called_ignored() -> None:
+    """A newer service may use one without repeating it."""
+    started = Started(
+        run(), "key-1", joined=False, owned=True, unused_options=(Untrusted("modelTier"),)
+    )
+    (warning,) = log_of(started).annotations
+    assert warning.text.endswith(
+        "The run does not have modelTier of run-options: this service may not support it"
+    )

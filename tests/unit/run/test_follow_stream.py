@@ -553,3 +553,14 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
     (missing,) = said(late.updates, "Events missing")
     assert "no longer lists" in missing
     assert late.shown == ids(started.run)[-200:]
+
+
+def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
+    case = world.new_case("flood", poll_interval=300.0)
+    case.inject(**BROKEN, times=2)
+    played = case.play(stop_after=7.0)
+    assert (played.result, len(played.shown), len(said(played.updates, "Events missing"))) == (
+        "interrupted",
+        205,
+        1,
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from mogplex_ci.errors import RateLimitedError, UnreachableError
 from mogplex_ci.run.endings import (
+    as_dry_run,
     ending_of_error,
     ending_of_run,
     with_retry_advice,
@@ -21,6 +22,7 @@ from tests.unit.report.events import (
     delivery,
     delta,
     event,
+    result,
     run,
     timeline,
 )
@@ -189,3 +191,10 @@ def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallbac
     assert RunDetails(run=fallen_back, followed=events).branch == Untrusted(
         "mogplex/agent-0123456789ab"
     )
+
+
+def test_a_dry_run_that_was_interrupted_stays_so() -> None:
+    for kind in (Result.INTERRUPTED, Result.ERROR):
+        assert as_dry_run(result(kind).ending).result is kind
+    played = as_dry_run(result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending)
+    assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")

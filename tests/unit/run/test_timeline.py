@@ -15,6 +15,7 @@ from mogplex_ci.run.timeline import (
     AgentText,
     Phase,
     PhaseEnded,
+    PhaseStarted,
     Timeline,
     ToolCall,
 )
@@ -244,3 +245,14 @@ def test_of_a_long_message_the_first_mebibyte_is_kept() -> None:
     (entry,) = found.end()
     assert isinstance(entry, AgentText)
     assert len(entry.text.text) == 2**20
+
+
+def test_a_phase_that_is_told_twice_is_entered_once() -> None:
+    again = [{**item, "id": f"again-{number}"} for number, item in enumerate(SUCCESSFUL[:5])]
+    found = timeline(*SUCCESSFUL[:5], *again)
+    assert [type(entry) for entry in found.entries].count(PhaseStarted) == 2
+    assert [entry.phase for entry in found.entries if isinstance(entry, PhaseEnded)] == [
+        Phase.SANDBOX,
+        Phase.GIT,
+        Phase.INSTALL,
+    ]
