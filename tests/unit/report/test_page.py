@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from mogplex_ci.report.page import PAGE_LIMIT, page, ticks
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.report.story import COMMENT, SUMMARY, report_of
+from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result
+from mogplex_ci.untrusted import Untrusted
+from tests.oracles.github_markdown import Page, rendered
+from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result, run
+from tests.unit.sanitize.test_markdown import HTML
 
 TOOLS = [item for number in range(40) for item in call(f"tool {number}", number, number)]
 
@@ -44,6 +48,44 @@ def test_what_others_wrote_stays_text(value: str) -> None:
     assert text.count("</style>") == 1
     assert not re.search('<script|javascript:|" onload', text)
     assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
+
+
+def told_of(words: str, kind: Result) -> list[Page]:
+    """Return summary, comment and page of a step whose run has ``words`` in every place, as
+    GitHub's parser and a browser read them.
+    """
+    text = Untrusted(words)
+    check = Untrusted(f"{words} https://github.com/acme/web/runs/1 {words}")
+    checks = Gate("checks", False, "passed checks", "a check failed", items=(check,))
+    paths = Gate("allowed-paths", False, "other files", "a file is not allowed", items=(text,))
+    items = (
+        *(event("started", words, 0), event(words, words, 1), delta(words, 2)),
+        *(event("tool_started", words, 3, words, input=words), event("log", words, 4, logs=words)),
+        event("failed", words, 5, error=words, failure_code=words),
+    )
+    branch = {"base": f"x{words}", "working": f"y{words}", "createBranch": False}
+    known = {
+        "run": run("failed", branch=branch, harness=words),
+        "gates": (checks, paths),
+        "detail": text,
+    }
+    ended = result(
+        kind, *items, **known, cause="a check failed", rounds=(Round("r1", None, (checks, paths)),)
+    )
+    step, safe = facts(ended, prompt=words), Sanitizer()
+    markdown = [report_of(parts, step, safe, limit=10**6) for parts in (SUMMARY, COMMENT)]
+    return [*map(rendered, markdown), Page("".join(page(step, safe)))]
+
+
+@pytest.mark.parametrize("kind", [Result.FAILED, Result.REJECTED])
+@pytest.mark.parametrize("words", HTML)
+def test_words_of_others_make_no_element_and_no_link_in_any_place(words: str, kind: Result) -> None:
+    for hostile, plain in zip(told_of(words, kind), told_of("plain", kind), strict=True):
+        tags = {element.split()[0] for element in plain.elements} | {"code"}
+        assert {element.split()[0] for element in hostile.elements} <= tags
+        links = [element for element in hostile.elements if element.startswith("a ")]
+        of_branch = "https://github.com/acme/web/tree/y"
+        assert [it for it in links if it not in plain.elements and of_branch not in it] == []
 
 
 class _Tags(HTMLParser):
