@@ -77,7 +77,7 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path
 def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
     tmp_path: Path,
 ) -> None:
-    with beside(tmp_path, *rounds(RED, Look(), GREEN), speed=100) as each:
+    with beside(tmp_path, *rounds(RED, Look(), GREEN), speed=3) as each:
         step = repairing(each, job_context="{}", comment_on="7")
         comments = each.github.comments
         with step.start(through=FAST_CLOCK) as process:
@@ -101,7 +101,7 @@ def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_its_own(
 
 
 def test_post_finds_the_round_that_was_never_answered(tmp_path: Path) -> None:
-    with beside(tmp_path, *rounds(RED, GREEN), speed=100) as each:
+    with beside(tmp_path, *rounds(RED, GREEN), speed=3) as each:
         step, emulator = repairing(each, job_context="{}"), each.emulator
         emulator.inject("start", skip=1, delay="1h", when="after", times=1)
         with step.start(through=FAST_CLOCK) as process:
