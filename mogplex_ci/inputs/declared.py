@@ -17,7 +17,7 @@ with jsonschema's. Ours are, for an input, those that ``Input`` has a field for,
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for
   choices
 
-``x-instead`` names the input for a name that people try, or that an input had before.
+``x-instead`` names the input for a name that people try.
 """
 
 import json
