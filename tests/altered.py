@@ -5,18 +5,15 @@ from __future__ import annotations
 import runpy
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from mogplex_ci import waiting
 from mogplex_ci.waiting import Clock
 
 HOUR_PASSES: Final = signal.SIGUSR1
-NO_THREAD: Final = signal.SIGUSR1
-THREADS_AGAIN: Final = signal.SIGUSR2
 SPEED: Final = 100
 
 
@@ -58,36 +55,10 @@ def fast_clock() -> None:
     Clock.monotonic, Clock.next_item = monotonic, next_item  # type: ignore[method-assign,assignment]  # as above
 
 
-def few_threads() -> None:
-    """From ``NO_THREAD`` until ``THREADS_AGAIN`` the system refuses each thread, as in a container
-    whose ``--pids-limit`` is reached.
-    """
-    name = "_start_joinable_thread"
-    if sys.version_info < (3, 13):
-        name = "_start_new_thread"
-    start = getattr(threading, name)
-    is_refused = False
-
-    def note(number: int, _: object) -> None:
-        nonlocal is_refused
-        is_refused = number == NO_THREAD
-
-    def start_unless_refused(*parts: Any, **options: Any) -> Any:
-        if is_refused:
-            raise RuntimeError("can't start new thread")  # CPython's own words
-        return start(*parts, **options)
-
-    signal.signal(NO_THREAD, note)
-    signal.signal(THREADS_AGAIN, note)
-    setattr(threading, name, start_unless_refused)
-
-
 def main() -> None:
     """Run the program, with its own arguments."""
     del sys.argv[0]
-    {"movable-clock": movable_clock, "fast-clock": fast_clock, "few-threads": few_threads}[
-        sys.argv.pop(0)
-    ]()
+    {"movable-clock": movable_clock, "fast-clock": fast_clock}[sys.argv.pop(0)]()
     sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")
 

@@ -25,12 +25,12 @@ from tests.waits import LONG, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
-MOVABLE_CLOCK, FAST_CLOCK, FEW_THREADS = (
+MOVABLE_CLOCK, FAST_CLOCK = (
     [sys.executable, str(ROOT / "tests" / "altered.py"), how]
-    for how in ("movable-clock", "fast-clock", "few-threads")
+    for how in ("movable-clock", "fast-clock")
 )
-"""Run a Python program on a clock for ``let_an_hour_pass``, on one that waits a hundredth of the
-time, or without a thread between two signals.
+"""Run a Python program on a clock for ``let_an_hour_pass``, or on one that waits a hundredth of the
+time.
 """
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(

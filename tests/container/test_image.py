@@ -16,13 +16,10 @@ from packaging.requirements import Requirement
 
 from mogplex_ci import __version__
 from tests.container.images import ROOT, build_context, docker
-from tests.emulator import Emulator
 
 pytestmark = pytest.mark.container
 
 MB = 1_000_000
-SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
-WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 PYTHON = "import platform; print(platform.python_version())"
 
 
@@ -185,21 +182,3 @@ def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
         in done.stdout
     )
     assert "Please report" not in done.stdout + done.stderr
-
-
-def test_the_documents_script_runs_in_it(image: str) -> None:
-    with Emulator("failed", speed=20) as emulator:
-        variables = {
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_REPO": WEB,
-        }
-        options = [
-            f"--volume={SCRIPT}:/script.sh:ro",
-            *(f"--env={name}={value}" for name, value in variables.items()),
-        ]
-        command = ["docker", "run", "--rm", "--network=host", *options, image, "bash", "/script.sh"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        (run,) = emulator.runs
-    assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.splitlines()[-2:] == [f"--- run {run.id} failed ---", "✗ failed"]

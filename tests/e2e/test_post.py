@@ -186,22 +186,6 @@ def test_the_image_alone_cleans_up_with_nothing_but_the_token(
     assert job.files == set()
 
 
-def test_one_refused_cancel_stops_no_other(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("jenkins", tmp_path, emulator)
-    for number in (1, 2):
-        job.stopped_when(asked(emulator, "stream", number), suffix=str(number))
-    emulator.inject("cancel", **REFUSED)
-    ended = job.post()
-    (left,) = [run for run in emulator.runs if run.status != "cancelled"]
-    said = (
-        f"WARNING: Could not cancel run {left.id}: the token may not do this. "
-        "The run may still be running. To cancel it by hand: "
-        f"MOGPLEX_URL={emulator.url} mogplex-ci runs cancel {left.id}"
-    )
-    assert (ended.code, said in ended.out.splitlines(), len(job.files)) == (65, True, 1), ended.out
-    assert (job.post().code, left.status, job.files) == (0, "cancelled", set())
-
-
 @pytest.mark.parametrize(
     ("key", "answer", "code", "told"),
     [
@@ -231,22 +215,6 @@ def test_a_start_that_was_never_answered_is_asked_for_again(
     assert (ended.code, told in ended.out) == (code, True), ended.out
     assert (run.status == "cancelled") == (not key and not answer)
     assert not answer or f"Its key: {run.key}. Check in Mogplex whether it exists" in ended.out
-
-
-@pytest.mark.parametrize("refused", [False, True])
-def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_up(
-    tmp_path: Path, emulator: Emulator, refused: bool
-) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    if refused:
-        emulator.inject("cancel", **REFUSED)
-    code = job.stopped_when(asked(emulator, "stream"), by=signal.SIGTERM)
-    (run,) = emulator.runs
-    assert (code, len(job.files), run.status == "cancelled") == (143, int(refused), not refused)
-    assert "MOGPLEX_OUT_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(
-        encoding="utf-8"
-    )
-    assert (job.post().code, run.status) == (0, "cancelled")
 
 
 def killed_step_with_comment(folder: Path, emulator: Emulator, api: GitHub) -> GitHubStep:

@@ -100,30 +100,6 @@ def test_a_disk_that_fills_up_in_the_midst_of_a_run(tmp_path: Path) -> None:
     assert failed >= FILES - {DIAGNOSTICS_FILE}, "diagnostics get the first page"
 
 
-def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
-    with Emulator(SCENARIO, speed=100) as emulator:
-        step = writing(emulator, tmp_path)
-        out = step.workspace / "out"
-        with small_disk(out, 8):
-            fill(out)
-            ended = step.run()
-            assert check_files(out, ended.out) == FILES
-            assert {path.name for path in out.iterdir()} == {*GROWING, "ballast"}
-    assert (ended.code, step.outputs["result"], len(step.outputs["run-id"])) == (0, "success", 36)
-
-
-def test_a_full_disk_keeps_no_timeout_from_cancelling(tmp_path: Path) -> None:
-    with Emulator("slow") as emulator:
-        step = writing(emulator, tmp_path, on_timeout="cancel", artifact="")
-        out = step.workspace / "out"
-        with small_disk(out, 2):
-            fill(out)
-            ended = step.run_past(asked(emulator, "stream"))
-            check_files(out, ended.out)
-        assert [run.status for run in emulator.runs] == ["cancelled"]
-    assert (ended.code, step.outputs["error-code"]) == (1, "TIMEOUT")
-
-
 PLACES = [
     ("github", {"GITHUB_OUTPUT": "{disk}/file"}, "disk"),
     ("github", {"GITHUB_STATE": "{disk}/file"}, "disk"),
@@ -177,7 +153,6 @@ def test_a_step_whose_outputs_cannot_be_written_in_the_end_is_not_green(tmp_path
 
 
 NOBODY = 65534
-is_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
 REFUSED = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 """Runs a program as a root who is refused the files of others."""
 can_refuse = pytest.mark.skipif(
@@ -195,47 +170,6 @@ def run_refused(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.Comple
         timeout=LONG,
         check=False,
     )
-
-
-@can_refuse
-def test_no_run_is_started_when_its_ids_could_not_be_told(tmp_path: Path) -> None:
-    with Emulator("success") as emulator:
-        step = step_against(emulator, tmp_path)
-        file = Path(step.environment["GITHUB_OUTPUT"])
-        os.chown(file, NOBODY, NOBODY)
-        ended = run_refused(env=step.environment, cwd=step.workspace)
-        assert emulator.runs == []
-    assert ended.returncode == 2, ended.stdout
-    assert (
-        f"cannot be written (Permission denied): this step runs as user 0, {file.name} belongs to {NOBODY}"
-        in (ended.stdout)
-    )
-
-
-def test_a_report_that_fails_names_its_file_and_costs_nothing_else(tmp_path: Path) -> None:
-    with Emulator("success", speed=50) as emulator:
-        step = step_against(emulator, tmp_path)
-        step.env["GITHUB_STEP_SUMMARY"] = "/dev/full"
-        ended = step.run()
-    assert (ended.code, step.outputs["result"]) == (0, "success")
-    assert (
-        "the summary: GITHUB_STEP_SUMMARY cannot be written (No space left on device)" in ended.out
-    )
-
-
-@is_root
-def test_files_belong_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
-    with Emulator("success", speed=50) as emulator:
-        env = {
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-            "MOGPLEX_DOTENV": "out/agent/run.env",
-        }
-        os.chown(tmp_path, NOBODY, NOBODY)
-        assert run_program("--repo", "acme/web", "--prompt", "x", env=env, cwd=tmp_path).code == 0
-    made = list(tmp_path.rglob("*"))
-    assert [path.name for path in made] == ["out", "agent", "run.env"]
-    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(NOBODY, NOBODY)}
 
 
 @can_refuse

@@ -64,18 +64,6 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
     assert (case.run.status == "cancelled") is played.end.details.cancelled_by_step is cancelled
 
 
-def test_the_result_says_what_the_step_has_done(world: World) -> None:
-    played = world.new_case().play()
-    assert played.end.details.requests_sent == len(played.routes)
-    assert not any(
-        (
-            played.end.details.joined,
-            played.end.details.cancelled_by_step,
-            played.end.details.left_behind,
-        )
-    )
-
-
 def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(
     world: World,
 ) -> None:
@@ -89,22 +77,6 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
             status,
             status == "cancelled",
         )
-
-
-def test_an_install_that_failed_is_the_repositorys(world: World) -> None:
-    end = world.new_case("install-failure").play().end
-    assert end.ending.remedy == "Fix the repository's setup, or try again."
-
-
-def test_a_failure_that_may_pass_says_to_run_the_job_again(world: World) -> None:
-    ending = world.new_case("launch-failure").play().end.ending
-    assert ending.remedy == "Try again later."
-
-
-def test_a_start_that_is_never_queued_is_repeated_once(world: World) -> None:
-    case = world.new_case("queue-fails")
-    assert case.play().end.ending.remedy == "Try again later."
-    assert len(case.runs) == 2
 
 
 def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> None:
@@ -132,17 +104,3 @@ def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: st
     assert (played.result, played.of(InstallLog)) == ("failed", [])
     assert len(normal.of(InstallLog)) == 1
     assert played.seconds - normal.seconds <= 10.5
-
-
-@pytest.mark.parametrize("is_answered", [True, False])
-def test_what_the_service_has_is_shown_before_the_exit(
-    each_world: World, is_answered: bool
-) -> None:
-    case = each_world.new_case("slow")
-    case.inject("stream", times="always", events=3, silent=True)
-    if not is_answered:
-        case.inject("events", times="always", status=500)
-    played = case.play(stop_after=40.0)
-    assert (played.result, played.code, case.run.status) == ("interrupted", 130, "cancelled")
-    assert not is_answered or played.shown == ids(case.run)
-    assert played.seconds <= 40.0 + 4.5

@@ -104,54 +104,6 @@ def test_before_the_start_is_answered(
     assert statuses(emulator) == runs
 
 
-def test_a_cancel_whose_response_takes_twenty_seconds_has_cancelled(
-    step: GitHubStep, emulator: Emulator
-) -> None:
-    emulator.inject("cancel", delay=20, when="after")
-    process = step.start()
-    try:
-        wait_until(followed(emulator), process)
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=LONG)
-        seconds = time.monotonic() - began
-    finally:
-        process.kill()
-    assert (process.returncode, step.outputs["status"]) == (130, "cancelled"), out
-    assert "Run not cancelled" not in out
-    assert seconds < 7.0
-    assert post(step) == 0
-    assert not asked(emulator, "cancel", 2)(), "nothing is left to clean up"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("is_github", [True, False])
-def test_the_service_is_down_for_five_of_the_seconds_that_a_stopped_step_has(
-    tmp_path: Path, emulator: Emulator, *, is_github: bool
-) -> None:
-    """GitHub leaves seven; elsewhere the step ends before the service is back."""
-    inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
-    step = GitHubStep(tmp_path, inputs)
-    if not is_github:
-        step.env["FORGEJO_ACTIONS"] = "true"
-        step.inputs["repo"] = "acme/web"
-    process = step.start()
-    try:
-        wait_until(followed(emulator), process)
-        emulator.inject("any", lasts=5, status=503)
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=LONG)
-        seconds = time.monotonic() - began
-    finally:
-        process.kill()
-    assert statuses(emulator) == (["cancelled"] if is_github else ["at work"])
-    assert seconds < (7.0 if is_github else 4.5) + 1.0, "the machine may be busy"
-    emulator.clear_faults()
-    assert post(step) == 0
-    assert statuses(emulator) == ["cancelled"]
-
-
 @pytest.mark.parametrize(
     ("emulator", "number"),
     [("2026-11", signal.SIGINT), ("2026-08", signal.SIGTERM), ("2026-11", signal.SIGHUP)],
@@ -189,20 +141,6 @@ def test_signals_until_the_end(
             time.sleep(pause)
             process.send_signal(number)
     assert statuses(emulator) == ["cancelled"]
-
-
-@pytest.mark.parametrize("is_shared", [False, True], ids=["detached", "somebody else's"])
-def test_a_run_that_is_left_alone(step: GitHubStep, emulator: Emulator, is_shared: bool) -> None:
-    if is_shared:
-        step.inputs |= {"idempotency-key": "shared", "wait": "false"}
-        assert step.run().code == 0
-        step.inputs["wait"] = "true"
-    else:
-        step.inputs["on-interrupt"] = "detach"
-    with stopped(step, followed(emulator), signal.SIGTERM):
-        pass
-    assert post(step) == 0
-    assert statuses(emulator) == ["at work"]
 
 
 def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci.run.updates import EventsArrived, Update
 from tests.faults.test_trouble import CANCELLED, RAISE_TIMEOUT, sentence_of
-from tests.faults.world import Case, World
+from tests.faults.world import World
 
 TIMEOUT = 60.0
 
@@ -37,22 +37,6 @@ def test_a_start_that_is_never_answered_is_a_timeout(world: World) -> None:
     assert "the start was not answered" in sentence_of(played)
 
 
-def status_in_outage(case: Case, wanted: str) -> str | None:
-    """Return the status at the deadline if nothing answers once an event with the word ``wanted``
-    has come.
-    """
-
-    def watch(update: Update) -> None:
-        if isinstance(update, EventsArrived):
-            words = [str(event.message.text) for event in update.events if event.message]
-            if any(wanted in word for word in words):
-                case.inject("any", drop=True, lasts=10_000.0)
-
-    played = case.play(timeout=TIMEOUT * 10, watch=watch)
-    assert (played.result, played.end.details.is_unread) == ("timeout", True)
-    return played.end.details.status
-
-
 @pytest.mark.parametrize(
     ("scenario", "wanted", "status"),
     [
@@ -64,4 +48,15 @@ def status_in_outage(case: Case, wanted: str) -> str | None:
 def test_the_status_of_a_run_that_cannot_be_read_is_the_streams(
     world: World, scenario: str, wanted: str, status: str
 ) -> None:
-    assert status_in_outage(world.new_case(scenario), wanted) == status
+    """Nothing answers once an event with the word ``wanted`` has come."""
+    case = world.new_case(scenario)
+
+    def watch(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            words = [str(event.message.text) for event in update.events if event.message]
+            if any(wanted in word for word in words):
+                case.inject("any", drop=True, lasts=10_000.0)
+
+    played = case.play(timeout=TIMEOUT * 10, watch=watch)
+    assert (played.result, played.end.details.is_unread) == ("timeout", True)
+    assert played.end.details.status == status

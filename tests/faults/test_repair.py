@@ -209,37 +209,6 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert result.details.run.id == step.case.runs[-1].id
 
 
-@pytest.mark.parametrize("killed_at", ["-r2-a1", "-r3-a1"])
-def test_a_rerun_judges_the_tip_and_starts_rounds_of_its_own(
-    each_world: World, api: GitHub, killed_at: str
-) -> None:
-    """The attempt before was killed while a round of it worked, and ``post`` has cancelled that."""
-    step = Step(each_world, api, rounds(RED, LINT, GREEN), timeout="3h")
-    with pytest.raises(worlds.Killed):
-        step.play(watch=kill_at(killed_at))
-    step.cancel_live()
-    killed = len(step.case.runs)
-    step.case.attempt = 2
-    updates: list[Update] = []
-    result = step.play(watch=updates.append)
-    assert (outcome(result), step.keys[killed:]) == (("success", "", 2), ["-r2-a2"])
-    assert result.details.rounds[0].commit == step.case.runs[killed - 2].commit_sha
-    first = next(each for each in updates if isinstance(each, Started))
-    assert (first.joined, first.run.is_terminal) == (True, True)
-    announced = [each for each in updates if isinstance(each, NextRound)]
-    assert [(each.most - 1, each.begins_rerun) for each in announced] == [(2, True)]
-
-
-def kill_at(key: str) -> Callable[[Update], None]:
-    """Kill the step when the run is started whose key ends like this."""
-
-    def kill(update: Update) -> None:
-        if isinstance(update, Started) and update.key.endswith(key):
-            raise worlds.Killed
-
-    return kill
-
-
 @pytest.mark.parametrize(
     ("killed_after", "number"),
     mostly_slow(
@@ -279,15 +248,6 @@ def test_an_attempt_pays_one_run_and_its_rounds_wherever_the_runner_is_killed(
         paid.append(len(step.case.runs) - before)
     assert max(paid) <= 1 + step.inputs.repair
     assert len(set(step.keys)) == sum(paid)
-
-
-def test_a_finished_repair_is_found_again(world: World, api: GitHub) -> None:
-    step = Step(world, api, rounds(RED, LINT, GREEN), require="change, pull-request, checks")
-    step.play()
-    step.case.attempt = 2
-    second = step.play()
-    assert (outcome(second), step.keys) == (("success", "", 1), ["", "-r2-a1", "-r3-a1"])
-    assert second.details.rounds[0].commit == step.case.runs[-1].commit_sha
 
 
 def test_a_round_whose_push_is_refused_names_the_branch(world: World, api: GitHub) -> None:
@@ -393,16 +353,6 @@ def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: GitHub) 
     result = Step(world, api).play()
     assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
     assert result.details.rounds[0].ended == "the agent cannot fix the gate checks"
-
-
-def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: GitHub) -> None:
-    """The emulator picks the scenario of the second round by the name of the check that failed."""
-    name = "scenario: no-last-event"
-    works = rounds(Look([check(name, "failure")]), Look([check(name, "success")]))
-    result = Step(world, api, works, prompt="Fix it", checks=name).play()
-    assert outcome(result) == ("success", "", 2)
-    assert result.details.timeline.outcome.pull_request_url is None
-    assert result.details.told_pull_request is not None
 
 
 @pytest.mark.parametrize("opens", [True, False])

@@ -102,21 +102,6 @@ def test_a_stop_signal_cancels_within_five_seconds(kind: str, tmp_path: Path) ->
     assert step.outputs["result"] == "interrupted"
 
 
-@pytest.mark.parametrize("kind", ["full disk", *slow(["full pipe"])])
-def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
-    with Emulator("slow", speed=1) as emulator:
-        step = step_against(emulator, tmp_path)
-        with step.start() as process:
-            wait_until(asked(emulator, "stream"), process)
-            process.kill()
-        with stdout(kind) as out, start(step, out, "post") as process_of_post:
-            process_of_post.communicate(timeout=LONG)
-        assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (
-            0,
-            ["cancelled"],
-        )
-
-
 def test_a_step_without_stdout(tmp_path: Path) -> None:
     """The descriptor is free then: no file of the step must get it, and with it the log."""
     with Emulator("success", speed=50) as emulator:

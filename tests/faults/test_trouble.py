@@ -373,27 +373,6 @@ def kill() -> None:
     raise Killed
 
 
-@pytest.mark.parametrize("gates", [False, True])
-def test_a_run_that_ended_while_it_could_not_be_read_has_ended_so(
-    each_world: World, gates: bool
-) -> None:
-    """A cancel at the deadline learns it."""
-    case = each_world.new_case("steady", **({"require": frozenset({"change"})} if gates else {}))
-    case.inject("stream", close="100s")
-
-    def watch(update: updates.Update) -> None:
-        if isinstance(update, Cancelling):
-            each_world.emulator.clear_faults()
-        elif isinstance(update, StatusChanged) and update.run.status == "streaming":
-            case.inject("run", times="always", drop=True)
-            case.inject("events", skip=20, times="always", drop=True)
-            case.inject("resume", times="always", drop=True)
-
-    played = case.play(timeout=300.0, on_timeout="cancel", watch=watch)
-    SUCCESS.check(played, each_world)
-    assert not played.end.details.cancelled_by_step
-
-
 def test_a_run_whose_events_say_that_it_has_finished_is_not_called_running(world: World) -> None:
     case = world.new_case("brief")
     case.inject("run", times="always", drop=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import Started
 from tests.gates.story import PASSED, Story, branch_of, items, outcome, says
 from tests.github import ADA, AGENT, NOTHING, GitHub, Look, Work, check
 from tests.github.repository import Files
@@ -32,34 +31,6 @@ def warnings(story: Story) -> dict[str, str]:
 
 
 # What merging changes
-
-LINES = "".join(f"line {number}\n" for number in range(30))
-
-
-@pytest.mark.parametrize("is_rebased", [False, True], ids=["merged", "rebased"])
-def test_a_protected_file_is_not_deleted_behind_a_rename_of_a_similar_one(
-    story: Story, is_rebased: bool
-) -> None:
-    """A person has renamed ``config/dev.yml``; the run restores that and deletes the other."""
-    github = story.github
-    github.push("main", {"config/dev.yml": f"dev\n{LINES}", "config/prod.yml": f"prod\n{LINES}"})
-    of_person = {"config/dev.yml": None, "config/development.yml": f"dev\n{LINES}"}
-    github.push("fix", of_person)
-    github.push("main", {"README.md": "# new"})
-
-    def swaps() -> None:
-        evil = {"config/dev.yml": f"dev\n{LINES}", "config/prod.yml": None}
-        if is_rebased:
-            rebased = github.commit("main", {**of_person, **evil}, by=AGENT)
-            github.push("fix", commit=rebased)
-        else:
-            merged = github.commit("fix", evil, merging="main", by=AGENT)
-            github.push("fix", commit=merged)
-
-    work = Work(GOOD, before=swaps)
-    result = story.play(work, branch="fix", protected_paths="config/prod.yml")
-    assert outcome(result) == REJECTED
-    assert items(result) == ["config/prod.yml"]
 
 
 def test_a_reset_to_a_commit_that_lacks_a_hardening_is_judged_by_what_merging_changes(
@@ -118,17 +89,6 @@ def test_a_test_merge_from_before_the_base_moved_is_not_judged(story: Story) -> 
     assert outcome(result) == NOT_JUDGED
 
 
-def test_a_hardening_that_the_runs_merge_of_the_base_takes_back_is_judged(story: Story) -> None:
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"})
-    github.push("main", HARDENED)
-
-    def merges() -> None:
-        github.push("fix", commit=github.commit("fix", OLD, merging="main", by=AGENT))
-
-    assert outcome(story.play(Work(GOOD, before=merges), branch="fix", **PROTECTS)) == REJECTED
-
-
 @pytest.mark.parametrize("by", [ADA, AGENT])
 @pytest.mark.parametrize("files", [{}, GOOD], ids=["nothing", "other files"])
 def test_what_a_rejected_run_left_on_a_branch_is_judged_again(
@@ -181,12 +141,6 @@ def test_a_base_that_moves_while_checks_run_is_compared_again(story: Story, is_l
     inputs: dict[str, Any] = {"branch": "evil", "create_branch": "true"}
     result = story.play(work, require="change", checks="test", **inputs, **PROTECTS)
     assert outcome(result) == REJECTED
-
-
-def test_a_file_of_300_others_does_not_hide(story: Story) -> None:
-    """GitHub's comparison ends at 300; with a pull request the list is longer."""
-    files = {f"src/{number}.ts": "b" for number in range(320)} | {"z/evil": "x"}
-    assert outcome(story.play(Work(files), protected_paths="z/")) == REJECTED
 
 
 # Who merges, and into what
@@ -472,14 +426,3 @@ def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
     assert result.details.delivery is not None
     assert result.details.delivery.branch == fallback != "fix"
     assert f"worked on {fallback}" in warnings(story)["Branch"]
-
-
-def test_a_run_of_an_earlier_attempt_is_judged_by_its_own_time(story: Story) -> None:
-    """The branch was there before: what the run pushed is what came after its start."""
-    github = story.github
-    github.push("fix", {"src/b.ts": "b"}, at=github.clock() - HOUR)
-    inputs: dict[str, Any] = {"branch": "fix", "require": "change"}
-    first = story.play(Work(GOOD), **inputs)
-    second = story.play(attempt=2, **inputs)
-    assert [each.joined for each in story.said if isinstance(each, Started)] == [True]
-    assert outcome(first) == outcome(second) == PASSED

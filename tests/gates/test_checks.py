@@ -11,6 +11,7 @@ from mogplex_ci.run.result import Ending, RunResult
 from mogplex_ci.run.updates import GateJudged
 from tests.gates.story import PASSED, Story, outcome
 from tests.github import GitHub, Look, Work, check, status, suite
+from tests.github.repository import Files
 from tests.said import said
 
 FAILED, MISSING = ("rejected", "CHECKS_FAILED"), ("rejected", "CHECKS_MISSING")
@@ -31,10 +32,6 @@ def requires(*names: str, **app: int) -> dict[str, Any]:
     """A rule that requires checks."""
     contexts = [{"context": name, **app} for name in names]
     return REQUIRES | {"parameters": {"required_status_checks": contexts}}
-
-
-def found(result: RunResult) -> str:
-    return next(gate.found for gate in result.details.gates if gate.name == "checks")
 
 
 def items(result: RunResult) -> list[str]:
@@ -68,24 +65,24 @@ def refused(story: Story, **inputs: Any) -> Ending:
 # Attacks
 
 
-def test_a_second_round_that_deletes_the_workflow_that_failed_is_not_passed(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("change", "runs", "expected"),
+    [
+        ({".github/workflows/test.yml": None}, [], MISSING),
+        ({"src/a.ts": "b"}, [check("test", "skipped")], FAILED),
+    ],
+    ids=["deletes the workflow", "skips the job"],
+)
+def test_a_second_round_is_not_passed_that_does_away_with_the_check_that_failed(
+    story: Story, change: Files, runs: list[dict[str, Any]], expected: tuple[str, str]
+) -> None:
     lint = check("lint", "success")
     works = (
         Work(FILES, checks=Look([check("test", "failure"), lint])),
-        Work({".github/workflows/test.yml": None}, checks=Look([lint])),
+        Work(change, checks=Look([*runs, lint])),
     )
     result = story.play(*works, checks="lint", repair="1")
-    assert (outcome(result), items(result)) == (MISSING, ["test"])
-
-
-def test_a_second_round_that_skips_the_job_that_failed_is_not_passed(story: Story) -> None:
-    lint = check("lint", "success")
-    works = (
-        Work(FILES, checks=Look([check("test", "failure"), lint])),
-        Work({"src/a.ts": "b"}, checks=Look([check("test", "skipped"), lint])),
-    )
-    result = story.play(*works, checks="lint", repair="1")
-    assert (outcome(result), items(result)) == (FAILED, ["test"])
+    assert (outcome(result), items(result)) == (expected, ["test"])
 
 
 def test_another_job_of_this_workflow_run_that_failed_counts(story: Story) -> None:

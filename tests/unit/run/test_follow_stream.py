@@ -512,14 +512,6 @@ def test_a_wait_beyond_the_deadline_does_not_end_the_step_before_it(
 # Deadlines and signals.
 
 
-@pytest.mark.parametrize("timeout", [0.5, 5.0, 77.7])
-def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
-    case = each_world.new_case("slow")
-    played = case.play(timeout=timeout)
-    assert (played.result, played.code, played.end.ending.error_code) == ("timeout", 1, "TIMEOUT")
-    assert played.seconds == pytest.approx(timeout)
-
-
 @pytest.mark.parametrize("after", mostly_slow([0.001, 31.0, 60.1, 500.0], every=2))
 @pytest.mark.parametrize(
     "fault",
