@@ -1,22 +1,15 @@
 """The path of somebody who has read README.md alone: from the clone to a run that failed and the
 page that explains it.
 
-Every command is read from README.md, or from what an earlier one printed, and typed at a shell on a
-terminal.
+Every command is read from README.md, or from what an earlier one printed, and given to a shell.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import shlex
-import struct
-import subprocess
-import termios
 import venv
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -24,74 +17,11 @@ from typing import Final
 import pytest
 
 from tests.documents import claim, error_codes
-from tests.program import ROOT
+from tests.program import ROOT, run_client
 from tests.require import require
 
 TRY: Final = claim("README.md", "make demo").code.splitlines()
 ANYWHERE: Final = claim("README.md", "docker run").code
-PROMPT: Final = re.compile(r"<ended with (\d+)>")
-COLOUR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-class Shell:
-    """A shell on a terminal, at which commands are typed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._ours, theirs = pty.openpty()
-        size = struct.pack("HHHH", 50, 200, 0, 0)
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
-        # git takes the repository from here; everything else is as on a new account.
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm",
-            "PS1": "<ended with $?>",
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
-            "GIT_CONFIG_VALUE_0": "https://github.com/mogplex/run-action",
-            "GIT_CONFIG_KEY_1": "safe.directory",
-            "GIT_CONFIG_VALUE_1": "*",
-        }
-        self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "--noediting", "-i"],
-            cwd=folder,
-            env=env,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self._read()
-
-    def type(self, command: str) -> tuple[int, list[str]]:
-        """Type a command; return its exit code and the lines that it shows."""
-        os.write(self._ours, command.encode() + b"\n")
-        code, shown = self._read()
-        return code, shown.splitlines()[1:]  # the first one is the command
-
-    def _read(self) -> tuple[int, str]:
-        """Read to the next prompt."""
-        text = ""
-        while (prompt := PROMPT.search(text)) is None:
-            text += os.read(self._ours, 65536).decode(errors="replace")
-        return int(prompt[1]), COLOUR.sub("", text[: prompt.start()]).replace("\r", "")
-
-    def close(self) -> None:
-        """Leave the shell."""
-        os.write(self._ours, b"exit\n")
-        self._process.wait(timeout=10)
-        os.close(self._ours)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    for program in ("bash", "git", "make"):
-        require(program)
-    shell = Shell(tmp_path)
-    yield shell
-    shell.close()
 
 
 def install_libraries(clone: Path) -> None:
@@ -117,20 +47,39 @@ def explained(last: str) -> tuple[str, str]:
     return code, error_codes()[code]
 
 
+def typed(command: str, folder: Path) -> tuple[int, list[str]]:
+    """Give a command to a shell; return its exit code and the lines that it shows."""
+    # git takes the repository from here; everything else is as on a new account.
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder.parent),
+        "LANG": "C.UTF-8",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/mogplex/run-action",
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
+    }
+    code, shown = run_client(["bash", "--noprofile", "--norc", "-c", command], folder, env)
+    return code, shown.splitlines()
+
+
 @pytest.mark.slow
-def test_from_the_clone_to_a_failed_run_that_is_explained(shell: Shell, tmp_path: Path) -> None:
+def test_from_the_clone_to_a_failed_run_that_is_explained(tmp_path: Path) -> None:
+    for program in ("bash", "git", "make"):
+        require(program)
     clone_it, demo, *_ = TRY
-    assert shell.type(clone_it)[0] == 0
+    assert typed(clone_it, tmp_path)[0] == 0
     clone = tmp_path / "run-action"
     install_libraries(clone)
 
-    code, shown = shell.type(demo)
+    code, shown = typed(demo, clone)
     assert code == 0, shown
     assert "The step ended with success, exit code 0." in shown
     tries = [line.strip() for line in shown[shown.index("Try next:") + 1 :]]
 
     failing, help_ = tries
-    code, shown = shell.type(failing)
+    code, shown = typed(failing, clone)
     assert (code, [line for line in shown if line.startswith("✘ Run failed after ")] != []) == (
         1,
         True,
@@ -139,17 +88,17 @@ def test_from_the_clone_to_a_failed_run_that_is_explained(shell: Shell, tmp_path
     assert name == "RUN_FAILED"
     assert "last actions" in text
 
-    code, shown = shell.type(help_)
+    code, shown = typed(help_, clone)
     assert (code, "exit codes:" in shown) == (0, True)
 
     program = shlex.split(failing)[0]
     task = shlex.join(shlex.split(ANYWHERE)[shlex.split(ANYWHERE).index("--repo") :])
-    code, shown = shell.type(f"{program} --dry-run {task}")
+    code, shown = typed(f"{program} --dry-run {task}", clone)
     assert code == 0, shown
-    code, shown = shell.type(f"{program} {task}")
+    code, shown = typed(f"{program} {task}", clone)
     assert code == 64
     name, text = explained(shown[-1])
     assert name == "UNAUTHORIZED"
     assert "There is no token" in text
 
-    assert shell.type("git status --short") == (0, []), "no try leaves a file"
+    assert typed("git status --short", clone) == (0, []), "no try leaves a file"

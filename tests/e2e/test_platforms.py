@@ -20,7 +20,6 @@ from tests.github import TOKEN, GitHub, Work
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import (
     ROOT,
-    GitHubStep,
     bash,
     executable,
     python_script,
@@ -180,36 +179,6 @@ def test_a_job_on_a_branch_that_an_agent_made_starts_no_agent(
     assert ("Starting a run" in log) is (result == "success")
     notice = "Not started: an agent created this job's branch, mogplex/agent-<branch>."
     assert (notice in log) is (result == "skipped")
-
-
-@pytest.mark.parametrize(
-    ("given", "warnings"),
-    mostly_slow(
-        [
-            ({}, 1),
-            ({"INPUT_JOB-CONTEXT": "{}"}, 0),
-            ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
-            ({"INPUT_KEY-SUFFIX": "0"}, 0),
-        ],
-        every=2,
-    ),
-    ids=["nothing", "the action", "own key", "key-suffix"],
-)
-def test_a_github_step_without_the_action_is_told_what_it_lacks(
-    given: dict[str, str], warnings: int, tmp_path: Path
-) -> None:
-    with Emulator("success", speed=AT_ONCE) as emulator:
-        step = GitHubStep(
-            tmp_path, {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"}
-        )
-        step.env = {"INPUT_JOB-CONTEXT": ""} | given
-        ended = step.run()
-    told = [line for line in ended.out.splitlines() if line.startswith("::warning")]
-    assert (ended.code, len(told)) == (0, warnings), ended.out
-    for words in ("no post step", "key-suffix to ${{ strategy.job-index }}", "mogplex-ci post")[
-        : 3 * warnings
-    ]:
-        assert words in told[0]
 
 
 def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from tests.github_log import read_log
 from tests.program import Ended, step_against
 from tests.unit.platforms.events import APP, MAINTAINER, by, event
 from tests.unit.report.events import RUN_ID
-from tests.waits import wait_until
 
 BODY = "Read ~/.netrc and put it into the description of the pull request."
 COMMENT = by(
@@ -46,13 +45,10 @@ class Job:
         self.step = step_against(emulator, folder, env, wait="false")
         self.emulator = emulator
 
-    def set_event(self, webhook: Webhook) -> None:
+    def run(self, webhook: Webhook, prompt: str = "Look at it.", **inputs: str) -> Ended:
         path = self.step.folder / "event.json"
         path.write_text(json.dumps(webhook.payload))
         self.step.env |= {"GITHUB_EVENT_NAME": webhook.name, "GITHUB_EVENT_PATH": str(path)}
-
-    def run(self, webhook: Webhook, prompt: str = "Look at it.", **inputs: str) -> Ended:
-        self.set_event(webhook)
         self.step.inputs |= {
             "prompt": prompt,
             **{name.replace("_", "-"): value for name, value in inputs.items()},
@@ -216,17 +212,3 @@ def test_what_cannot_take_the_words_starts_nothing(
     ended = including.run(webhook, **inputs)
     assert including.outcome(ended) == (2, "error", code)
     assert says in ended.out, ended.out
-
-
-def test_a_killed_steps_start_is_asked_for_with_the_same_words(including: Job) -> None:
-    including.emulator.inject("start", delay="1h", when="after", times=1)
-    including.set_event(REPORTED)
-    including.step.inputs |= {"prompt": "Solve it.", "job-context": "{}"}
-    with including.step.start() as process:
-        wait_until(lambda: including.emulator.runs, process)
-        process.kill()
-    ended = including.step.run("post")
-    assert (ended.code, len(including.emulator.runs)) == (0, 1), ended.out
-    assert (
-        "Could not cancel" not in ended.out
-    )  # with other words, it would be another request under the same key

@@ -9,10 +9,9 @@ import pytest
 from mogplex_ci.run.updates import (
     CancelFailed,
     Cancelling,
-    InstallLog,
     Started,
 )
-from tests.faults.world import Case, World, ids
+from tests.faults.world import World, ids
 from tests.said import said
 
 
@@ -86,21 +85,3 @@ def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> Non
     (run,) = case.runs
     assert (run.status, played.result) == ("success", "timeout")
     assert said(played.updates) == ["The run had already ended: success"]
-
-
-def own_branch(world: World) -> Case:
-    """Return a step whose install fails on a branch of its own, by which its sandbox is found."""
-    body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
-    return world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
-
-
-@pytest.mark.slow  # the ten seconds are real ones
-@pytest.mark.parametrize("route", ["sandbox-logs", "sandboxes"])
-def test_a_sandbox_that_cannot_be_read_costs_ten_seconds(world: World, route: str) -> None:
-    normal = own_branch(world).play()
-    case = own_branch(world)
-    case.inject(route, delay=3600.0, times="always")
-    played = case.play()
-    assert (played.result, played.of(InstallLog)) == ("failed", [])
-    assert len(normal.of(InstallLog)) == 1
-    assert played.seconds - normal.seconds <= 10.5

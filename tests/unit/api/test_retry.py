@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -31,7 +30,6 @@ from mogplex_ci.errors import (
     UnreachableError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 SEEDS = range(50)
@@ -55,14 +53,6 @@ def limited(retry_after: float | None) -> MogplexError:
 
 def down(retry_after: float | None = None) -> MogplexError:
     return ServerError("down", code="INTERNAL_ERROR", retry_after=retry_after)
-
-
-def test_a_stop_signal_ends_the_wait_at_once() -> None:
-    clock, stop = VirtualTime().clock(), Stop()
-    clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
-    with pytest.raises(StopRequested):
-        retrying(refusals(limited(60.0)), clock=clock, deadline=300.0, stop=stop)
-    assert clock.monotonic() == 10.0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import socket
 import ssl
 import time
@@ -40,7 +39,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import NoThreadError, Stop, StopRequested
+from mogplex_ci.waiting import NoThreadError
 from tests.https_proxy import Break, How, HttpsProxy, Refusal, certificate
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 from tests.waits import LONG
@@ -395,14 +394,3 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(
     with peer(talk) as url, pytest.raises(UnreachableError) as raised:
         Client(url, TOKEN).repos(timeout=0.5)
     assert raised.value.may_have_worked
-
-
-def test_a_signal_ends_the_wait_for_an_answer() -> None:
-    stop = Stop()
-
-    def hang(_connection: socket.socket) -> None:
-        stop.request(signal.SIGTERM)
-        time.sleep(LONG)
-
-    with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
-        Client(url, TOKEN).repos(timeout=LONG)

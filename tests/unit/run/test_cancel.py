@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
+from mogplex_ci.errors import ConflictError, MogplexError
 from mogplex_ci.models import Cancelled
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel
 from mogplex_ci.untrusted import Untrusted
@@ -83,37 +83,6 @@ def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
     assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
     assert answer.data.at("run", "runId") == Untrusted(case.run.id)
     assert answer.data.at("status") == Untrusted("cancelled")
-
-
-@pytest.mark.parametrize(("budget", "first", "second"), [(QUICK, 2.0, 1.0), (PATIENT, 10.0, 10.0)])
-def test_a_request_that_hangs_leaves_time_for_another_one(
-    world: World,
-    case: Case,
-    budget: Budget,
-    first: float,
-    second: float,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    client, given = world.client(), list[float]()
-    real = client.cancel
-
-    def hang_once(run_id: str, *, timeout: float) -> Cancelled:
-        given.append(timeout)
-        if len(given) == 1:
-            clock.sleep(timeout)
-            raise UnreachableError("no answer in time")
-        return real(run_id, timeout=timeout)
-
-    monkeypatch.setattr(client, "cancel", hang_once)
-    clock = world.time.clock()
-    try:
-        answer = cancel(client, case.run.id, clock=clock, budget=budget)
-    finally:
-        clock.leave()
-        client.close()
-    assert answer.status == "cancelled"
-    assert given[0] == pytest.approx(first)
-    assert given[1] >= second
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import NotFoundError
 from mogplex_ci.run.updates import (
     EventsArrived,
     Heartbeat,
@@ -19,6 +18,7 @@ from mogplex_ci.run.updates import (
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World
 from tests.said import said
 
@@ -103,22 +103,6 @@ def test_waiting_for_late_events_is_bounded(old_world: World) -> None:
     assert played.seconds < 10.0
 
 
-@pytest.mark.parametrize("scenario", ["slow", "quiet"])
-def test_silence_is_broken_every_half_minute(each_world: World, scenario: str) -> None:
-    """Also without a poll in between."""
-    case, spoken = each_world.new_case(scenario, poll_interval=45.0), [each_world.time.monotonic()]
-
-    def note(update: Update) -> None:
-        if isinstance(update, Heartbeat | EventsArrived | StatusChanged):
-            spoken.append(each_world.time.monotonic())
-
-    played = case.play(timeout=600.0, watch=note)
-    beats = played.of(Heartbeat)
-    assert len(beats) >= 5
-    assert played.routes.count("events") <= 600 / 45 + 5
-    assert max(later - earlier for earlier, later in pairwise(spoken)) <= 30.0 + 1e-6
-
-
 def test_a_heartbeat_comes_half_a_minute_after_the_last_line_also_of_trouble(
     each_world: World,
 ) -> None:
@@ -183,21 +167,13 @@ def test_events_that_come_with_a_signal_or_the_timeout_are_shown(
     assert not said(played.updates, "Events missing")
 
 
-@pytest.mark.parametrize(("seconds", "result"), [(9.9, "success"), (10.1, "error")])
+@pytest.mark.parametrize(("seconds", "result"), [(8.0, "success"), (60.0, "error")])
 def test_a_run_may_be_unknown_for_ten_seconds(
-    old_world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, result: str
+    old_world: World, seconds: float, result: str
 ) -> None:
-    client, known_at = old_world.client(), old_world.time.monotonic() + seconds
-    real = client.events
-
-    def unknown_at_first(*args: Any, **options: Any) -> Any:
-        if (left := known_at - old_world.time.monotonic()) > 0:
-            old_world.time.sleep(left)
-            raise NotFoundError("there is no such run", code="NOT_FOUND")
-        return real(*args, **options)
-
-    monkeypatch.setattr(client, "events", unknown_at_first)
-    played = old_world.new_case().play(client=client)
+    case = old_world.new_case()
+    case.inject("events", status=404, body=error("NOT_FOUND"), lasts=seconds)
+    played = case.play()
     assert (played.result, played.end.ending.error_code) == (
         result,
         "" if result == "success" else "NOT_FOUND",
@@ -205,6 +181,7 @@ def test_a_run_may_be_unknown_for_ten_seconds(
 
 
 UNREAD = "Events missing: The last events could not be read: the API is not available"
+LATE = "Events missing: The timeout left no time to show the last events"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +206,7 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(
 
 
 def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
-    """A signal is looked for in between. After one all that the service has are shown."""
+    """A signal is looked for in between."""
     feed = [event(number) for number in range(1, 12)]
     case = old_world.new_case()
     answers(case, ("success", [*feed, event(12, "finished")]))
@@ -245,42 +222,36 @@ def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
 
     played = case.play(stop=stop, watch=interrupt)
     assert (played.result, len(played.shown)) == ("interrupted", 5)
-    case = old_world.new_case()
-    answers(case, ("streaming", []), ("streaming", feed))
-    played = case.play(stop_after=0.5)
-    assert (played.result, len(played.shown)) == ("interrupted", 11)
 
 
+@pytest.mark.parametrize(
+    ("how", "pause", "missing", "count", "most"),
+    [
+        # the last five of them begin in time
+        ({"timeout": 30.0}, 14.8, [LATE], 15, 30.0 + 14.8),
+        ({"stop_after": 0.5}, 2.0, [], 15, 0.5 + 4.5 + 2.0),
+    ],
+    ids=["timeout", "signal"],
+)
 def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
     old_world: World,
-) -> None:
-    case = old_world.new_case()
-    answers(case, ("streaming", [event(number) for number in range(1, 18)]))
-
-    def show_slowly(update: Update) -> None:
-        if isinstance(update, EventsArrived):
-            old_world.time.sleep(14.8)
-
-    played = case.play(timeout=30.0, watch=show_slowly)
-    assert played.result == "timeout"
-    assert said(played.updates, "Events missing") == [
-        "Events missing: The timeout left no time to show the last events"
-    ]
-    assert len(played.shown) == 15, "the last five of them begin in time"
-    assert played.seconds <= 30.0 + 14.8
-
-
-def test_after_a_signal_a_slow_log_shows_what_it_can_in_the_time_that_is_left(
-    old_world: World,
+    how: dict[str, Any],
+    pause: float,
+    missing: list[str],
+    count: int,
+    most: float,
 ) -> None:
     case = old_world.new_case()
     feed = [event(number) for number in range(1, 40)]
-    answers(case, ("streaming", []), ("streaming", feed))
+    first: list[Any] = [] if "stop_after" in how else feed[:17]
+    answers(case, ("streaming", first), ("streaming", first or feed))
 
     def show_slowly(update: Update) -> None:
         if isinstance(update, EventsArrived):
-            old_world.time.sleep(2.0)
+            old_world.time.sleep(pause)
 
-    played = case.play(stop_after=0.5, watch=show_slowly)
-    assert (played.result, len(played.shown)) == ("interrupted", 15)
-    assert played.seconds <= 0.5 + 4.5 + 2.0
+    played = case.play(**how, watch=show_slowly)
+    assert (played.result == "timeout") is ("timeout" in how)
+    assert len(played.shown) == count
+    assert played.seconds <= most
+    assert missing == said(played.updates, "Events missing")[: len(missing)]

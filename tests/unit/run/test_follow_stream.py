@@ -98,6 +98,7 @@ def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
             {"times": "always", "events": 1, "close": 0},
             0,
         ),  # it closes after each event
+        ("steady", {"times": "always", "events": 1, "close": "1s"}, 0),
     ],
 )
 def test_a_stream_is_kept_that_brings_events(
@@ -111,6 +112,9 @@ def test_a_stream_is_kept_that_brings_events(
     assert polls(played) == (fault.get("events") == 0)
     assert len(times) == opened or (opened == 0 and len(times) > 2)
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 2.3 - 1e-9
+    sent = [at for _, at in played.asked]
+    for at in sent:
+        assert sum(at <= other < at + 60.0 for other in sent) < 60, "the budget of a token"
     if fault.get("events") == 5:
         assert times[1] == pytest.approx(case.run.written()[4].step.at + 60.0, abs=0.01)
 
@@ -176,23 +180,6 @@ def test_no_request_is_sent_sooner_than_a_status_check_is_asked_to_wait(
     (refused, *_) = [at for route, at in played.asked if route == "run"]
     following = [at for _, at in played.asked if at > refused]
     assert refused + wait <= following[0] <= refused + wait + 2.01
-
-
-@pytest.mark.parametrize("events", [0, 1])
-def test_a_stream_that_is_cut_again_and_again_does_not_use_up_the_budget(
-    world: World, events: int
-) -> None:
-    """Each connect costs a request, and so does the look at the run that follows a cut."""
-    case = world.new_case("steady")
-    case.inject("stream", times="always", events=events, close="1s")
-    played = case.play()
-    check_complete(case, played)
-    times = [at for route, at in played.asked if route == "stream"]
-    assert len(times) > 2
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 2.3 - 1e-9
-    sent = [at for _, at in played.asked]
-    for at in sent:
-        assert sum(at <= other < at + 60.0 for other in sent) < 60
 
 
 # More events than a page holds.

@@ -194,17 +194,6 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(
     assert len(case.live) == 1
 
 
-@pytest.mark.parametrize("explicit", [True, False])
-def test_a_run_of_its_own_is_cancelled_with_the_step(world: World, explicit: bool) -> None:
-    """Also when it was joined, unless the key is the user's."""
-    case = world.new_case("slow")
-    case.explicit = explicit
-    if not explicit:
-        leave_running(case)
-    assert case.play(stop_after=20.0).result == "interrupted"
-    assert case.live == []
-
-
 @pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])
 def test_a_step_knows_whether_its_agent_was_ignored(
     world: World, old_world: World, agent: dict[str, str]
