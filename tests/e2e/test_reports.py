@@ -103,12 +103,15 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
         step = step_against(emulator, tmp_path, output_dir="out")
         with step.start() as process:
             assert process.stdout is not None
+            assert process.stderr is not None
             seen = ""
             while "Step 8" not in seen:
                 seen += process.stdout.readline()
             written = (step.workspace / "out/events.ndjson").read_text(encoding="utf-8")
             process.send_signal(number)
-            rest, errors = process.communicate(timeout=LONG)
+            rest = process.stdout.read()  # communicate() skips what readline() has buffered
+            errors = process.stderr.read()
+            process.wait(timeout=LONG)
     assert (process.returncode, errors) == (code, "")
     messages = [json.loads(line)["message"] for line in written.splitlines()]
     assert messages[1:4] == ["Step 1", "Step 1 done", "Step 2"]
