@@ -180,9 +180,8 @@ class Follower:
 
     def _on_news(self, news: StreamNews | Run | EventPage) -> None:
         match news:
-            case StreamNews(
-                (), ()
-            ):  # events on an open stream do not show that the API is available
+            case StreamNews((), ()):
+                # It was just opened. Events on an open stream do not show that the API responds.
                 self._recover()
             case StreamNews():
                 for run in news.runs:
