@@ -92,8 +92,6 @@ class Run(NamedTuple):
     """Commit id of the pushed branch tip; follows up to 10 s after ``success``, or never."""
     sandbox_record_id: Annotated[Untrusted | None, "sandboxRecordId"] = None
     """Id of the record of its sandbox; None when the sandbox could not be set up."""
-    has_terminal_commit: bool = False
-    """Whether this server has the field ``terminalCommitSha`` at all."""
 
     @property
     def is_terminal(self) -> bool:

@@ -131,7 +131,7 @@ def listed(model: Callable[..., T], data: object, name: str) -> list[T]:
 def run(data: object) -> models.Run:
     """Read a run object."""
     item = _object(data)
-    return _read(models.Run, item, has_terminal_commit="terminalCommitSha" in item)
+    return _read(models.Run, item)
 
 
 def started(data: object) -> models.StartedRun:

@@ -269,11 +269,11 @@ ENDED = {"status": "cancelled", "run": RUN, "alreadyTerminal": True}
     [
         (
             answers.run(RUN),
-            {"creates_branch": False, "runtime_id": None, "has_terminal_commit": False},
+            {"creates_branch": False, "runtime_id": None},
         ),
         (
             answers.run(RUN | BRANCH),
-            {"creates_branch": True, "runtime_id": "r", "has_terminal_commit": True},
+            {"creates_branch": True, "runtime_id": "r"},
         ),
         (answers.run(RUN | {"branch": {"createBranch": "yes"}}), {"creates_branch": False}),
         (
