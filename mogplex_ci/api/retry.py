@@ -147,7 +147,7 @@ def retrying(
     Args:
         call: raises an error with ``patience`` when it may succeed later.
         clock: time and waits.
-        deadline: a time of the clock. No try starts after it.
+        deadline: a time of the clock. No further try starts after it.
         stop: ends the call or a wait when a stop signal comes; None lets neither be interrupted.
         backoff: the pauses; the default ones when None.
         insists: try again sooner than the server asks, and also when it does not know the token.

@@ -84,20 +84,21 @@ class _RunToCancel:
 
     def cancel(self, timeout: float, line: Callable[..., None]) -> Cancelled:
         """Cancel the run by its id. A start without a response is sent again to learn the id, and
-        ``line`` says it.
+        ``line`` says it; both calls share the seconds of ``timeout``.
 
         Raises:
             MogplexError: it was not cancelled.
         """
         self.was_tried = True
+        run = self.run
+        if run.request is not None:
+            timeout /= 2
+            start = UnansweredStart(run.key, run.request, run.may_be_foreign)
+            run_id = find_once(self._client, start, timeout).id
+            line("Its run is ", Untrusted(run_id))
+            self.run = run._replace(run_id=run_id, request=None)
         if self._cancel is None:
-            run = self.run
-            run_id = run.run_id
-            if run.request is not None:
-                start = UnansweredStart(run.key, run.request, run.may_be_foreign)
-                run_id = find_once(self._client, start, timeout).id
-                line("Its run is ", Untrusted(run_id))
-            self._cancel = cancelling(self._client, run_id)
+            self._cancel = cancelling(self._client, self.run.run_id)
         return self._cancel(timeout)
 
 
@@ -187,14 +188,13 @@ class CleanUp:
         """Try to cancel one run, and say so the first time. Say what became of it, unless another
         try may help.
         """
-        run = each.run
         if not each.was_tried:
-            self._line("The step ended before its run; cancelling ", self._name(run))
+            self._line("The step ended before its run; cancelling ", self._name(each.run))
         try:
             answer = each.cancel(timeout, self._line)
         except ForeignRunError as error:
             why = self._safe.message(error.cause)
-            self._warn(self._safe.sentence("Could not cancel ", self._name(run), ": ", why))
+            self._warn(self._safe.sentence("Could not cancel ", self._name(each.run), ": ", why))
             self._settle(each)
             return
         except MogplexError as error:
@@ -203,14 +203,14 @@ class CleanUp:
                 self._give_up(each)
             return
         self._settle(each)
-        run_id = answer.run.id if answer.run is not None else run.run_id
+        run_id = each.run.run_id
         if answer.already_terminal:
             self._over.append(self._safe.line("run {} ({})", run_id, answer.status))
             self._line("The run had already ended: ", Untrusted(answer.status))
         else:
             self._cancelled.append(self._safe.line("run {}", run_id))
             self._line("Run ", Untrusted(answer.status))
-        self._to_tell.append((run, f"its status is {answer.status}"))
+        self._to_tell.append((each.run, f"its status is {answer.status}"))
 
     def _give_up(self, each: _RunToCancel) -> None:
         """Say that a run could not be cancelled."""

@@ -8,6 +8,7 @@ from mogplex_ci.github_api import PullRequest
 from mogplex_ci.models import Run
 from mogplex_ci.run.delivery import Delivery
 from mogplex_ci.run.result import RunDetails
+from mogplex_ci.waiting import StopRequested
 
 _MERGE_QUEUE = "github-merge-queue[bot]"
 
@@ -156,12 +157,14 @@ def warn_of_history(case: Case) -> None:
 
 
 def delivery_of(case: Case) -> Delivery | None:
-    """Return the delivery according to GitHub; None if GitHub cannot be queried."""
+    """Return the delivery according to GitHub; None if GitHub cannot be queried. A stopped step
+    asks no more.
+    """
     if case.github is None:
         return None
     try:
         changed: bool | None = has_changed(case)
-    except GitHubError:
+    except (GitHubError, StopRequested):
         changed = None
     return Delivery(
         branch=case.branch,

@@ -165,9 +165,14 @@ class CommentReport(Report):
             ),
             report_of(COMMENT, facts, self.safe, limit=COMMENT_LIMIT),
         ]
-        self._write(Markdown.joined("\n", parts))
+        text = Markdown.joined("\n", parts)
+        if not self._write(text):
+            self._write(text)  # in the seconds of a stopped step
 
-    def _write(self, text: Markdown) -> None:
+    def _write(self, text: Markdown) -> bool:
+        """Write the comment, and return False if a stop signal came meanwhile. After one it is
+        written in the seconds that are left.
+        """
         seconds: float = CALLS_SECONDS
         stop: Stop | None = self.stop
         if self.stop.requested:
@@ -181,7 +186,8 @@ class CommentReport(Report):
                 self.refused_with = error.cause
                 self.warn(not_written(self.safe, error))
         except StopRequested:
-            pass  # the loop that follows the run notices it next
+            return False  # the loop that follows the run notices it next
+        return True
 
 
 def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:

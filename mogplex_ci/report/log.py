@@ -240,9 +240,9 @@ class Log(Report):
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: list[Part] = []
-        if failed.run and not self._inputs.dry_run:
+        if failed.run_id and not self._inputs.dry_run:
             server = self._inputs.base_url
-            command = text.command_line(text.CANCEL, failed.run.id, server, self._safe)
+            command = text.command_line(text.CANCEL, failed.run_id, server, self._safe)
             by_hand = [". To cancel it by hand: ", command]
         why = text.reason(self._safe, failed.error)
         code = self._safe.identifier(failed.error.code) or ""
@@ -252,7 +252,7 @@ class Log(Report):
         self.lines.warn("Run not cancelled", message)
 
     def _cancelling(self, update: u.Cancelling) -> None:
-        if update.run is None:
+        if update.run_id is None:
             self.lines.say("Fetching the run's id to cancel it")
         else:
             self.lines.say("Cancelling the run")

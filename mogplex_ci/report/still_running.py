@@ -81,6 +81,8 @@ def state_after_stop(
         return _may_be_running(
             details, inputs, safe, is_stopped=True, is_found_again=is_found_again
         )
+    if inputs is not None and inputs.run_id is not None and details.run is None:
+        return safe.line("The run was not read yet; it may still be running.")
     if inputs is None or inputs.dry_run or details.run is None:
         return safe.line("No run was started.")
     if details.cancelled_by_step or details.run.status == "cancelled":

@@ -145,10 +145,13 @@ class Execution:
         inputs = self._inputs
         service = self._service
         run = service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
+        owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
+        # Noted before the next request: a stop signal may come while that has no response.
+        started = Started(run, key="", joined=True, owned=owned, followed=True)
+        self._started = started
         if run.repo_id is not None:
             self._repo = look_up(service, run.repo_id.text)
-        owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
-        return Started(run, key="", joined=True, owned=owned, followed=True)
+        return started
 
     def _start(self) -> Started:
         """Start the run, or find the one that this step has started before."""
@@ -284,7 +287,7 @@ class Execution:
             return endings.started_too_late(error)
         is_owned = self._started is not None and self._started.owned
         is_gone = isinstance(error, errors.NotFoundError)
-        is_wanted = self._inputs.on_interrupt != "cancel"
+        is_wanted = self._inputs.on_interrupt == "detach"
         self._is_abandoned = is_owned and self._is_live and not is_gone and not is_wanted
         return ending
 
@@ -297,6 +300,8 @@ class Execution:
         is_later_round = self._plan.repair is not None
         if is_later_round and is_out_of_time:
             return endings.timed_out_in_outage("another run could not be started", error)
+        if self._inputs.run_id is not None and is_out_of_time:
+            return endings.timed_out_in_outage("the run could not be read", error)
         if self._unanswered is not None:
             return endings.left_in_doubt(error, is_out_of_time=is_out_of_time)
         return endings.ending_of_error(error)
@@ -322,18 +327,20 @@ class Execution:
         service = self._service
         started = self._started
         run = self._run
-        if started is None or run is None or run.is_terminal:
+        # A run to follow may have to be cancelled before it was read.
+        run_id = self._inputs.run_id if run is None else run.id
+        if run_id is None or (run is not None and run.is_terminal):
             return
-        if not started.owned:
-            service.say(CancelFailed(run, errors.ForeignRunError()))
+        if started is not None and not started.owned:
+            service.say(CancelFailed(run_id, errors.ForeignRunError()))
             return
-        service.say(Cancelling(run))
+        service.say(Cancelling(run_id))
         is_patient = budget is PATIENT
         try:
             with service.stop.interrupting() if is_patient else nullcontext():
-                answer = cancel(service.client, run.id, clock=service.clock, budget=budget)
+                answer = cancel(service.client, run_id, clock=service.clock, budget=budget)
         except errors.MogplexError as error:
-            self._fail_to_cancel(run, error)
+            self._fail_to_cancel(run_id, error)
             return
         self._cancelled = answer
         self._cancel_failure = None  # of an earlier try
@@ -364,7 +371,7 @@ class Execution:
         words: LiteralString = "The run had already ended: {}" if already_terminal else "Run {}"
         self._service.say(Said(words, (Untrusted(status),)))
 
-    def _fail_to_cancel(self, run: Run | None, error: errors.MogplexError) -> None:
+    def _fail_to_cancel(self, run_id: str | None, error: errors.MogplexError) -> None:
         """Note and report why a run was not cancelled."""
         self._cancel_failure = error
-        self._service.say(CancelFailed(run, error))
+        self._service.say(CancelFailed(run_id, error))

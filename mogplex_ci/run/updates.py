@@ -158,7 +158,7 @@ class NextRound(NamedTuple):
 class Cancelling(NamedTuple):
     """This step cancels its run."""
 
-    run: Run | None
+    run_id: str | None
     """None when the start call was interrupted: the run's id is asked for first."""
 
 
@@ -172,7 +172,7 @@ class InstallLog(NamedTuple):
 class CancelFailed(NamedTuple):
     """The run was not cancelled; it may still be working."""
 
-    run: Run | None
+    run_id: str | None
     error: MogplexError
 
 

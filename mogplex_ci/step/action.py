@@ -8,7 +8,8 @@ The calls of a step::
         guards.reason_to_skip, include_event    whether it may start, and the event's words
         planning.plan_of                        the run, and the key under which it is started
         execute.execute
-            repair.Rounds.perform               only with gates: its runs, one after the other
+            repair.Rounds.perform               its runs, one after the other; without gates there
+                                                is one, which execute performs itself
                 run.one.Execution.perform       find the repository, and start, follow, cancel
                     run.start.Starter.start
                     run.follow.Follower.follow
@@ -28,7 +29,7 @@ from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.endings import skipped
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result
-from mogplex_ci.sanitize import CleanText, Sanitizer
+from mogplex_ci.sanitize import CleanText, Sanitizer, is_maskable
 from mogplex_ci.step.execute import ending_of_block, execute
 from mogplex_ci.step.guards import include_event, reason_to_skip
 from mogplex_ci.step.planning import plan_of
@@ -66,11 +67,15 @@ def _perform(step: Step, given: Given) -> Ending:
 
 
 def _begin(given: Given, env: Mapping[str, str]) -> Step:
-    """Return a step that begins now."""
+    """Return a step that begins now. Before all else it has the system mask the tokens."""
     stop = stop_of_process()
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
+    for name in ("api-key", "github-token"):
+        token = given.value(name)
+        if token is not None and is_maskable(token):
+            platform.mask(token)
     recorder = Recorder(
         platform,
         Sanitizer(secrets_of_job(env)),

@@ -39,9 +39,9 @@ class Ledger:
         elif isinstance(update, Cancelling):
             self._is_cancelling = True
             state = self._open
-            if state is not None and update.run is not None:
+            if state is not None and update.run_id is not None:
                 # The id of a start without a response is learnt right before its run is cancelled.
-                state = state._replace(run_id=update.run.id, request=None)
+                state = state._replace(run_id=update.run_id, request=None)
             self._set(state)
 
     def save_unanswered(self, start: UnansweredStart | None) -> None:

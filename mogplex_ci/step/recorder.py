@@ -30,7 +30,7 @@ from mogplex_ci.run.endings import detached, without_outputs
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, RunDetails, RunResult
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import Sanitizer, Value, is_maskable
+from mogplex_ci.sanitize import Sanitizer, Value
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.planning import run_name
 from mogplex_ci.step.state import OpenRun, StateFiles
@@ -76,10 +76,7 @@ class Recorder:
         """None before the run has ended."""
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
-        """Mask the token, and open the reports that the inputs ask for."""
-        for secret in (inputs.api_key, inputs.github_token):
-            if secret is not None and is_maskable(secret):
-                self._platform.mask(secret)
+        """Open the reports that the inputs ask for."""
         self._inputs = inputs
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix

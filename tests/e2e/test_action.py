@@ -65,8 +65,10 @@ def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
     *,
     is_written: bool,
 ) -> None:
-    step = GitHubStep(tmp_path, {"timeout": "3x", **inputs}, env)
-    assert step.run(*flags).code == 2
+    token = "mog_" + "aB3" * 12
+    step = GitHubStep(tmp_path, {"timeout": "3x", "api-key": token, **inputs}, env)
+    ended = step.run(*flags)
+    assert (ended.code, ended.out.splitlines()[0]) == (2, f"::add-mask::{token}")
     assert ('- timeout: "3x" is not a duration' in step.summary) is is_written
     assert bool(step.summary) is is_written
 

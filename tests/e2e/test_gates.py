@@ -125,11 +125,14 @@ def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path) -> N
     assert comments[0]["body"] == own
 
 
+@pytest.mark.parametrize("branch", ["", "fix"], ids=["new branch", "existing branch"])
 def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run(
-    tmp_path: Path,
+    tmp_path: Path, branch: str
 ) -> None:
     with beside(tmp_path, Work(checks=Look([check("test", None)]))) as each:
-        step = each.step(checks="test")
+        if branch:
+            each.github.push(branch, {"src/old.py": "x = 1"})
+        step = each.step(checks="test", branch=branch)
         with step.start() as process:
             asked = each.github.asked
             wait_until(lambda: any("check-runs" in each.path for each in asked), process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from mogplex_ci.run.updates import (
     Cancelling,
     Started,
 )
-from tests.faults.world import World, ids
+from mogplex_ci.waiting import Stop
+from tests.faults.world import Trip, World, ids
 from tests.said import said
 
 
@@ -61,6 +63,28 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
     assert bool(played.of(Cancelling)) is cancelled
     assert played.of(CancelFailed) == []
     assert (case.run.status == "cancelled") is played.end.details.cancelled_by_step is cancelled
+
+
+@pytest.mark.parametrize("request_number", [1, 2], ids=["run", "repositories"])
+@pytest.mark.parametrize("policy", ["cancel", "detach"])
+def test_a_stop_before_a_followed_run_was_read_cancels_it_if_asked(
+    world: World, request_number: int, policy: str
+) -> None:
+    case = world.new_case("slow", wait=False)
+    run_id = case.play().of(Started)[0].run.id
+    stop = Stop()
+    trip = Trip(request_number, answered=True, action=lambda: stop.request(signal.SIGTERM))
+    played = world.new_case().play(run_id=run_id, on_interrupt=policy, stop=stop, trip=trip)
+    assert (played.code, case.run.status == "cancelled") == (143, policy == "cancel")
+    assert played.end.details.cancelled_by_step is (policy == "cancel")
+
+
+def test_a_followed_run_that_cannot_be_read_to_the_deadline_is_a_timeout(world: World) -> None:
+    case = world.new_case(run_id="99999999-8888-4777-8666-555555555555")
+    case.inject("run", status=503, body="", times="always")
+    played = case.play(timeout=60.0)
+    assert (played.code, played.end.ending.error_code) == (1, "TIMEOUT")
+    assert "the run could not be read" in played.end.ending.cause
 
 
 def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(

@@ -93,6 +93,16 @@ def test_a_comment_has_what_the_cancel_leaves_of_a_stopped_steps_seconds(
     assert len(commenting.warned) == 1
 
 
+def test_a_comment_is_written_again_if_a_stop_signal_comes_meanwhile(
+    commenting: Commenting,
+) -> None:
+    commenting.start()
+    commenting.api.fail(status=503)
+    commenting.time.clock().ring(0.1, lambda: commenting.stop.request(signal.SIGTERM))
+    commenting.end(Result.SUCCESS)
+    assert [said.startswith("✅ **Run succeeded**") for said in commenting.said] == [True]
+
+
 def test_a_comment_about_the_start_does_not_take_the_seconds_of_a_cancel(
     commenting: Commenting,
 ) -> None:

@@ -248,10 +248,10 @@ CASES = {
         OPEN_CALLS,
         later=[
             u.Cancelling(None),
-            u.Cancelling(run()),
+            u.Cancelling(run().id),
             said("Run {}", "cancelled"),
             said("The run had already ended: {}", "success"),
-            u.CancelFailed(run(), TROUBLE),
+            u.CancelFailed(run().id, TROUBLE),
         ],
         cause="the job was cancelled, or its time limit passed",
         exit_code=143,

@@ -50,7 +50,7 @@ def test_a_step_that_leaves_its_run_at_work_tells_of_it_once_its_cancel_began(
     kept.start("key")
     kept.started("key")
     before = list(kept.saved)
-    kept.ledger.on(Cancelling(run()))
+    kept.ledger.on(Cancelling(run().id))
     kept.ledger.close()
     known = OpenRun(URL, "key", RUN_ID)
     assert len(before) == (2 if cancels_if_killed else 0)
