@@ -30,8 +30,8 @@ class Commenting:
         self.api = api
         self.time = VirtualTime()
         self.warned: list[SafeText] = []
-        clock = self.time.clock()
-        comment = Comment(GitHubApi(api.url, TOKEN, REPOSITORY), 7, TOKEN, clock, "key")
+        self.clock = self.time.clock()
+        comment = Comment(GitHubApi(api.url, TOKEN, REPOSITORY), 7, TOKEN, self.clock, "key")
         self.stop = Stop()
         safe = Sanitizer()
         job = Platform(System("test"), {}, StringIO())
@@ -98,7 +98,7 @@ def test_a_comment_is_written_again_if_a_stop_signal_comes_meanwhile(
 ) -> None:
     commenting.start()
     commenting.api.fail(status=503)
-    commenting.time.clock().ring(0.1, lambda: commenting.stop.request(signal.SIGTERM))
+    commenting.clock.ring(0.1, lambda: commenting.stop.request(signal.SIGTERM))
     commenting.end(Result.SUCCESS)
     assert [said.startswith("✅ **Run succeeded**") for said in commenting.said] == [True]
 
