@@ -129,6 +129,26 @@ def test_a_heartbeat_comes_half_a_minute_after_the_last_line_also_of_trouble(
     assert [pause for _, pause in pauses] == pytest.approx([30.0] * len(pauses), abs=1e-6)
 
 
+def test_a_heartbeat_says_since_when_neither_an_event_nor_a_new_status_came(
+    old_world: World,
+) -> None:
+    case = old_world.new_case("quiet", poll_interval=20.0)
+    answers(case, ("pending", [event(1)]), ("streaming", [event(1)]))
+    changed: list[float] = []
+    beats: list[tuple[float, float]] = []
+
+    def note(update: Update) -> None:
+        now = old_world.time.monotonic()
+        if isinstance(update, EventsArrived | StatusChanged):
+            changed.append(now)
+        elif isinstance(update, Heartbeat):
+            beats.append((update.silence, now - changed[-1]))
+
+    case.play(timeout=100.0, watch=note)
+    assert len({*changed}) == 2, "the status changes without an event"
+    assert [silence for silence, _ in beats] == pytest.approx([since for _, since in beats])
+
+
 def test_a_run_that_ends_right_before_the_timeout_is_read_until_then_and_no_longer(
     old_world: World,
 ) -> None:
