@@ -53,6 +53,7 @@ from typing import Final
 
 from mogplex_ci.gate_kinds import BRANCH, GATES
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import NoThreadError
 
@@ -329,7 +330,7 @@ class UnknownRepoError(ServerError):
     exit_code = 69
     remedy = (
         "Check repo: the API responds like this to unknown ids. "
-        "'mogplex-ci repos list' shows the known ones."
+        f"'{program()} repos list' shows the known ones."
     )
 
     def __init__(self, error: ServerError) -> None:

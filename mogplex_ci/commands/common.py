@@ -20,12 +20,13 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.declared import enumeration, nearest
-from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import printable
 from mogplex_ci.platforms.job_log import for_terminal
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Sanitizer, Value, duration

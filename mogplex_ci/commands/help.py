@@ -11,8 +11,8 @@ from mogplex_ci.commands import COMMANDS
 from mogplex_ci.commands.common import Session, in_session, overview
 from mogplex_ci.errors import EXIT_CODES, UsageError
 from mogplex_ci.inputs.declared import nearest
-from mogplex_ci.inputs.flags import program
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.report.outputs import FILE_VERSION
 from mogplex_ci.untrusted import Untrusted
 

@@ -14,10 +14,11 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.declared import inputs, kinds
-from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import start_body
 from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.run.repositories import find_repo
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started

@@ -17,9 +17,10 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.declared import inputs
-from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.text import DEFAULT_BASE_URL, behind, command_line
 from mogplex_ci.run import updates
@@ -61,8 +62,13 @@ def parsers() -> Mapping[str, Parser]:
         parser.switch("--json", "print JSON, one object per line")
     events.switch("--follow", "show events as they come, until the run ends or pauses")
     events.switch("--exit-status", "with --follow: exit with 1 unless the run succeeds")
-    timeout = "maximum time to wait, in seconds or such as 15m (default 1800)"
-    events.take("--timeout", timeout, inputs()["timeout"].kind, default="1800", metavar="S")
+    events.take(
+        "--timeout",
+        "maximum time to wait, in seconds or such as 15m (default 1800)",
+        inputs()["timeout"].kind,
+        default="1800",
+        metavar="S",
+    )
     return {"get": get, "events": events, "cancel": cancel}
 
 

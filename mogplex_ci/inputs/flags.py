@@ -4,28 +4,20 @@ them.
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
-from pathlib import Path
 from textwrap import fill
 from typing import Any, Final, NoReturn
 
 from mogplex_ci.errors import EXIT_CODES, UsageError
 from mogplex_ci.inputs.declared import Input, Kind, inputs, instead_of
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 
 _OF_STEP: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.
 Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.
 Secrets have only a variable, because other processes can see command lines."""
-
-
-def program() -> str:
-    """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
-    if Path(sys.argv[0]).name == "mogplex":
-        return "mogplex"
-    return "mogplex-ci"
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from os import urandom
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import Final, TextIO
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
@@ -42,12 +42,6 @@ VARIABLES: Final = (
 """Variables that tell a platform what to write and where, and which image runs; they are not
 inputs.
 """
-_IMAGE: Final = (
-    r"(?=.{1,255}\Z)[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-"""A reference to an image that a shell takes as it is."""
-
 _AGENTS_BRANCH: Final = (
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
 )
@@ -56,31 +50,6 @@ _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would
 act on.
 """
-
-
-class Image(NamedTuple):
-    """A reference to the image that runs."""
-
-    name: str
-    digest: str | None
-    """``sha256:…``, which a tag may be without."""
-
-    def release(self) -> str | None:
-        """Return the Git tag of the release, ``v1``, ``v1.2`` or ``v1.2.3``; None if unknown."""
-        tag = re.search(r"/run-action:(\d+(?:\.\d+){0,2})(?:@|$)", self.name)
-        return None if tag is None else f"v{tag[1]}"
-
-
-def image_of(env: Mapping[str, str]) -> Image | None:
-    """Return the image that runs, which no process in it can find out: by a variable of ours, which
-    a release's action.yml, the component and users of a mirror set, or by that of a GitLab job.
-    """
-    for name in ("MOGPLEX_IMAGE", "CI_JOB_IMAGE"):
-        given = env.get(name)
-        match = re.fullmatch(_IMAGE, given) if given else None
-        if match is not None:
-            return Image(match[0], match["digest"])
-    return None
 
 
 class Level(StrEnum):

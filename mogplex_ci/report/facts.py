@@ -18,7 +18,8 @@ from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.outputs import ARTIFACT_FILE
-from mogplex_ci.platforms.base import Platform, image_of
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.program import image_of
 from mogplex_ci.report import text
 from mogplex_ci.report.delivered import Delivered, delivered_of
 from mogplex_ci.report.still_running import state_and_advice

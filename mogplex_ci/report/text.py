@@ -10,8 +10,9 @@ from typing import Final, LiteralString, NamedTuple, assert_never
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
-from mogplex_ci.platforms.base import Platform, image_of
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import DEFAULT_IMAGE, DOCKER, image_of
 from mogplex_ci.run.result import Ending
 from mogplex_ci.run.timeline import (
     AgentText,
@@ -42,8 +43,6 @@ TITLE_LIMIT: Final = 100
 """Characters of a task's first line."""
 _ITEMS_IN_LINE: Final = 3
 """Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
-_DOCKER: Final = "docker run --rm -e MOGPLEX_API_KEY "
-IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 _IMAGE_PREFIX: Final = "/app"
 """The virtual environment of the image (Dockerfile)."""
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
@@ -126,13 +125,13 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
             return safe.sentence(program, given)
         return safe.sentence("MOGPLEX_URL=", server, " ", program, given)
     known = image_of(os.environ)
-    image = safe.message(IMAGE if known is None else known.name)
+    image = safe.message(DEFAULT_IMAGE if known is None else known.name)
     if server is None:
-        return safe.sentence(_DOCKER, image, " ", given)
+        return safe.sentence(DOCKER, image, " ", given)
     network: LiteralString = ""
     if re.match("http://(127|localhost)", server):
         network = "--network host "  # a container has a loopback of its own
-    return safe.sentence(_DOCKER, network, "-e MOGPLEX_URL=", server, " ", image, " ", given)
+    return safe.sentence(DOCKER, network, "-e MOGPLEX_URL=", server, " ", image, " ", given)
 
 
 def _server_of(base_url: str, safe: Sanitizer) -> SafeText | None:

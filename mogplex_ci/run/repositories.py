@@ -15,11 +15,12 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UsageError
 from mogplex_ci.models import Repo, is_uuid
 from mogplex_ci.problems import Problem
+from mogplex_ci.program import program
 from mogplex_ci.run.service import Service
 from mogplex_ci.untrusted import Untrusted
 
 FIND_REPO: Final = (
-    "Use one from 'mogplex-ci repos list'. To add one, install the Mogplex GitHub App on it: "
+    f"Use one from '{program()} repos list'. To add one, install the Mogplex GitHub App on it: "
     "https://docs.mogplex.com/integrations/github."
 )
 _GIVE_ID: Final = "If you removed it from Mogplex's dashboard, use its id."
@@ -85,5 +86,5 @@ def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Proble
     remedy = f"{FIND_REPO} {_GIVE_ID}"
     if several:
         fault = "is the name of several repositories"
-        remedy = "Give the id of the one, from 'mogplex-ci repos list'."
+        remedy = f"Give the id of the one, from '{program()} repos list'."
     return Problem("repo", fault, remedy, Untrusted(name), names)

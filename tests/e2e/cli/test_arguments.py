@@ -1,8 +1,10 @@
-"""Arguments that may be typed, sources of a prompt, and the answers to wrong words."""
+"""Arguments that may be typed, and the answers to wrong words."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
 from tests.e2e.cli.terminal import Terminal
 from tests.emulator import Emulator
-from tests.program import Ended, run_program
+from tests.program import ROOT, Ended, run_program
 from tests.screen import show
 
 WRONG_WORDS = yaml.safe_load(
@@ -137,3 +139,17 @@ def test_the_version_of_program_api_and_result_file(terminal: Terminal) -> None:
     assert program == f"mogplex-ci {__version__}"
     assert "API v1" in api
     assert result_file == "result file version 1"
+
+
+def test_a_hint_of_the_images_entry_point_can_be_run_on_the_host(tmp_path: Path) -> None:
+    image = "mirror.example/run-action:1.2"
+    ended = subprocess.run(
+        [sys.executable, ROOT / "entrypoint.py", "run", "Fix it"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"MOGPLEX_IMAGE": image},
+    )
+    hint = f"`docker run --rm -e MOGPLEX_API_KEY {image} repos list`"
+    assert ended.stderr == f"error: run: --repo <id> is required (find IDs via {hint})\n"
