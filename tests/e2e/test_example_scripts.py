@@ -21,7 +21,7 @@ from tests.ci_environments import environment
 from tests.documents import claim
 from tests.e2e.judged import beside
 from tests.emulator import Emulator
-from tests.program import ENTRY, ROOT, GitHubStep, bash, executable
+from tests.program import ENTRY, FAST_CLOCK, ROOT, GitHubStep, bash, executable
 from tests.require import require
 from tests.waits import LONG, asked, wait_until
 
@@ -170,11 +170,11 @@ echo "merged $3 at $6"
 @pytest.mark.parametrize("is_pushed_later", [False, True])
 def test_exactly_the_judged_commit_is_merged(tmp_path: Path, is_pushed_later: bool) -> None:
     given = MERGE["agent"]["steps"][0]["with"]
-    with beside(tmp_path) as each:
+    with beside(tmp_path, speed=100) as each:
         names = ("api-key", "github-token", "prompt")
         inputs = {name: str(value) for name, value in given.items() if name not in names}
         step = each.step(**{name.replace("-", "_"): value for name, value in inputs.items()})
-        ended = step.run()
+        ended = step.run(through=FAST_CLOCK)
         assert ended.code == 0, ended.out
         branch = step.outputs["branch"]
         if is_pushed_later:
