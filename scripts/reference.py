@@ -77,8 +77,8 @@ values that a shell might execute, such as a branch name with a `$`, and
 
 The step sets {early} as soon as the run has started.
 
-| output | meaning | example |
-| --- | --- | --- |
+| output | meaning |
+| --- | --- |
 {outputs}
 """
 
@@ -184,8 +184,8 @@ def _input_row(spec: Input) -> str:
 
 
 def _output_row(name: str, description: str) -> str:
-    meaning, _, example = _parts(description)
-    return _row(f"`{name}`", meaning, example)
+    meaning, _, _ = _parts(description)
+    return _row(f"`{name}`", meaning)
 
 
 def _parts(description: str) -> Sequence[str]:
