@@ -17,8 +17,8 @@ from typing import Any
 
 from benchmarks.table import ROUNDS, Row
 from mogplex_ci.api import answers
-from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower

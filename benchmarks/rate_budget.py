@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.figures import Figures
 from benchmarks.table import Row
 from mogplex_ci.api.client import Client
-from mogplex_ci.run.one import Execution
+from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key

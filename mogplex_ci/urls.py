@@ -4,6 +4,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+GITHUB_URL: Final = "https://github.com"
 DOCS: Final = "https://github.com/mogplex/run-action/blob/main/docs"
 """The pages that messages refer to."""
 _LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"

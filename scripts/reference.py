@@ -19,7 +19,7 @@ from typing import Final, cast
 import yaml
 
 from mogplex_ci.inputs.declared import Input, enumeration, inputs
-from mogplex_ci.outputs import ALSO_VARIABLES
+from mogplex_ci.output_names import ALSO_VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString, TypeAlias
 
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session
 from mogplex_ci.errors import (
     ForbiddenError,

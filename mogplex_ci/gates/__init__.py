@@ -16,7 +16,7 @@ from mogplex_ci.gates.artifact import judge_artifact
 from mogplex_ci.gates.before_start import note
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.checks import judge_checks
-from mogplex_ci.gates.facts import (
+from mogplex_ci.gates.lookup import (
     delivery_of,
     find,
     look_at_base,

@@ -20,12 +20,12 @@ from mogplex_ci.github_api import (
 )
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo, Run
-from mogplex_ci.run.delivery import GITHUB
 from mogplex_ci.run.result import Gate, RunDetails
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Said
 from mogplex_ci.sanitize import Sanitizer, Value
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import GITHUB_URL
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Case:
         safe: Sanitizer,
         *,
         own_run: str = "",
-        servers: Sequence[str] = (GITHUB,),
+        servers: Sequence[str] = (GITHUB_URL,),
     ) -> None:
         """``inputs`` are those of the first run. ``connect`` makes GitHub's API of a repository, or
         returns None without a token. ``own_run``: id of the workflow run of GitHub Actions that

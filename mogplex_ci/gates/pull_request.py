@@ -5,10 +5,10 @@ from typing import Final
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.changes import merge_of
-from mogplex_ci.gates.facts import read_pull_requests
+from mogplex_ci.gates.lookup import read_pull_requests
 from mogplex_ci.gates.paths import no_change
 from mogplex_ci.gates.verdict import Verdict
-from mogplex_ci.run.delivery import is_own_pull_request
+from mogplex_ci.run.result import is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 
 _WHO_PUSHED: Final = "Find out who pushed to the branch, and try again."

@@ -5,7 +5,8 @@ GitHub answers is untrusted like everything else that comes from outside. Facts:
 docs.github.com/rest, API version 2022-11-28.
 """
 
-from mogplex_ci.github_api.answers import (
+from mogplex_ci.github_api.calls import GitHubApi
+from mogplex_ci.github_api.payloads import (
     MAX_COMPARED_FILES,
     MAX_LISTED_FILES,
     Annotation,
@@ -15,7 +16,6 @@ from mogplex_ci.github_api.answers import (
     Comparison,
     PullRequest,
 )
-from mogplex_ci.github_api.client import GitHubApi
 
 __all__ = [
     "MAX_COMPARED_FILES",

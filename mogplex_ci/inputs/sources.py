@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs, instead_of
 from mogplex_ci.inputs.flags import read_flags
-from mogplex_ci.outputs import OUTPUT_VARIABLES
+from mogplex_ci.output_names import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.problems import Problem
 

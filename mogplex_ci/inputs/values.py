@@ -21,7 +21,7 @@ from mogplex_ci.inputs.declared import (
     nearest,
 )
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
-from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
+from mogplex_ci.output_names import WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.outputs import ALSO_VARIABLES, output_variable
+from mogplex_ci.output_names import ALSO_VARIABLES, output_variable
 from mogplex_ci.platforms.job_log import DETAILS_END, for_terminal, size_in_log, without_matches
 from mogplex_ci.platforms.system import (
     Identity,
@@ -26,7 +26,7 @@ from mogplex_ci.platforms.system import (
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import CleanText, Markdown, QuotedText, SafeText
-from mogplex_ci.urls import base_url_fault
+from mogplex_ci.urls import GITHUB_URL, base_url_fault
 from mogplex_ci.workspace import check_room, usable, writable, write_whole
 
 PROGRAM: Final = "Mogplex"
@@ -162,7 +162,7 @@ class Platform:
     def github_servers(self) -> tuple[str, ...]:
         """The addresses of GitHub, and of the GitHub server that the environment names."""
         own = value_of(self.system.github_server, self.env)
-        return ("https://github.com", own) if own else ("https://github.com",)
+        return (GITHUB_URL, own) if own else (GITHUB_URL,)
 
     def github_api_url(self) -> str:
         """Return the base URL of GitHub's API.

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mogplex_ci.outputs import DIAGNOSTICS_FILE
+from mogplex_ci.output_names import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
 from mogplex_ci.report.facts import Facts
 from mogplex_ci.run.updates import EventsArrived, Update

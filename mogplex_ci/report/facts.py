@@ -17,7 +17,7 @@ from typing import Final, LiteralString, NamedTuple
 from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
-from mogplex_ci.outputs import ARTIFACT_FILE
+from mogplex_ci.output_names import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.program import image_of
 from mogplex_ci.report import text

@@ -11,7 +11,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event
-from mogplex_ci.outputs import PAGE_FILE
+from mogplex_ci.output_names import PAGE_FILE
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT: Final = 4_000_000
 """Characters of the list of events; entries beyond it do not unfold."""
-_PARTS: Final[tuple[story.Part, ...]] = (
+_PARTS: Final[tuple[story.Section, ...]] = (
     story.failure,
     story.preview,
     story.rounds,

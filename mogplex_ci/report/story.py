@@ -15,7 +15,7 @@ from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 
-Part = Callable[[Facts, Sanitizer, int], Markdown]
+Section = Callable[[Facts, Sanitizer, int], Markdown]
 """A part: of a step, made by a sanitizer, with so many characters for each text of others. Empty if
 there is nothing to say.
 """
@@ -30,7 +30,7 @@ _COLOURED: Final[dict[str, LiteralString]] = {"✔": "✅", "✘": "❌", "⏸":
 _NOTHING: Final = Markdown.of("")
 
 
-def report_of(parts: Sequence[Part], step: Facts, safe: Sanitizer, *, limit: int) -> Markdown:
+def report_of(parts: Sequence[Section], step: Facts, safe: Sanitizer, *, limit: int) -> Markdown:
     """Return the parts as Markdown of up to ``limit`` bytes, or as few as there can be."""
     report = _NOTHING
     for room in _ROOM:
@@ -267,7 +267,7 @@ def _known_facts(step: Facts) -> list[tuple[LiteralString, CleanText | LiteralSt
     return [(name, value) for name, value in values if value is not None]
 
 
-SUMMARY: Final[tuple[Part, ...]] = (
+SUMMARY: Final[tuple[Section, ...]] = (
     heading,
     dry_run,
     outcome,
@@ -279,5 +279,5 @@ SUMMARY: Final[tuple[Part, ...]] = (
     next_step,
     folded_identifiers,
 )
-COMMENT: Final[tuple[Part, ...]] = (failure, preview, rounds, gates, last_words)
+COMMENT: Final[tuple[Section, ...]] = (failure, preview, rounds, gates, last_words)
 """Behind the task and the outcome: people come by for these; the job's log is one link away."""

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Final, LiteralString, assert_never
 
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
+from mogplex_ci.run.event_sources import Polling, Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.feed import FIRST_KINDS, Feed
-from mogplex_ci.run.news import Polling, Polls, StatusChecks, Stream, StreamNews
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Entry, Timeline, ToolCall
 from mogplex_ci.sanitize import Value

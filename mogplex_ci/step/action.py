@@ -10,7 +10,7 @@ The calls of a step::
         execute.execute
             repair.Rounds.perform               its runs, one after the other; without gates there
                                                 is one, which execute performs itself
-                run.one.Execution.perform       find the repository, and start, follow, cancel
+                run.execution.Execution.perform       find the repository, and start, follow, cancel
                     run.start.Starter.start
                     run.follow.Follower.follow
                 gates.judge_run                 what was delivered, gate by gate

@@ -9,7 +9,7 @@ from mogplex_ci.dry_run.recording import Recording, load
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.endings import as_dry_run, as_recorded, ending_of_error, interrupted
-from mogplex_ci.run.one import Execution
+from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, RunDetails, RunResult
 from mogplex_ci.run.service import Service

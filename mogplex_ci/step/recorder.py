@@ -8,7 +8,7 @@ from typing import LiteralString
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import UnansweredStart
-from mogplex_ci.outputs import (
+from mogplex_ci.output_names import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
     EVENTS_FILE,

@@ -16,7 +16,7 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.models import Repair, Repo, UnansweredStart
 from mogplex_ci.run.endings import with_refused_push, without_further_round
-from mogplex_ci.run.one import Execution
+from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, Round, RunDetails, RunResult
 from mogplex_ci.run.service import Service

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.outputs import (
+from mogplex_ci.output_names import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
     EVENTS_FILE,

@@ -17,7 +17,7 @@ from mogplex_ci.models import Repair, StartRequest, UnansweredStart
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.cancel import PATIENT, cancel, find_unanswered
 from mogplex_ci.run.endings import ending_of_error
-from mogplex_ci.run.one import Execution
+from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.service import Service

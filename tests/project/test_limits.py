@@ -14,7 +14,7 @@ from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.report import comment, delivered, facts, log_lines, page, summary
-from mogplex_ci.run import follow, news, one, start
+from mogplex_ci.run import event_sources, execution, follow, start
 from mogplex_ci.sanitize import sanitizer
 from mogplex_ci.step import evidence, guards, rights
 from tests.program import ROOT
@@ -61,10 +61,10 @@ TIMES: dict[str, tuple[float, ...]] = {
     ),
     "who triggered the event has write access up to N s": (guards._ASK_SECONDS,),
     "it waits N s for a connection, N s for the first bytes, and a minute for later ones": (
-        *(client.STREAM_CONNECT_SECONDS, news.FIRST_BYTES_SECONDS),
+        *(client.STREAM_CONNECT_SECONDS, event_sources.FIRST_BYTES_SECONDS),
     ),
     "if the run had already finished, that result counts | N s; with gates N s": (
-        *(one.READ_TO_END_SECONDS, one.FACTS_SECONDS),
+        *(execution.READ_TO_END_SECONDS, execution.FACTS_SECONDS),
     ),
     "then leaves its run to `post` | N minutes of nothing else once the token was accepted, N s before": (
         *(errors.TokenLostError.patience / 60, errors.NotAuthorizedError.patience),

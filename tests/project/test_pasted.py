@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.outputs import ALSO_VARIABLES
+from mogplex_ci.output_names import ALSO_VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import Block, blocks
 from tests.program import ROOT

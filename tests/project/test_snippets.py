@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from mogplex_ci.inputs.declared import check, inputs
-from mogplex_ci.outputs import OUTPUT_VARIABLES
+from mogplex_ci.output_names import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.report.outputs import OUTPUT_NAMES
 from tests.documents import Block, blocks

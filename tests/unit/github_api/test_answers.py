@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.github_api import answers
+from mogplex_ci.github_api import payloads
 from mogplex_ci.untrusted import Untrusted
 
 SHA, OLD_SHA = "1" * 40, "2" * 64
@@ -66,16 +66,16 @@ STATUS = {
 ANNOTATION = {"path": "a.ts", "start_line": 3, "message": "It is 2", "title": "Wrong"}
 
 
-def check_run(item: object) -> answers.Check:
-    return answers.check_of("run", item)
+def check_run(item: object) -> payloads.Check:
+    return payloads.check_of("run", item)
 
 
-def check_suite(item: object) -> answers.Check:
-    return answers.check_of("suite", item)
+def check_suite(item: object) -> payloads.Check:
+    return payloads.check_of("suite", item)
 
 
-def status(item: object) -> answers.Check:
-    return answers.check_of("status", item)
+def status(item: object) -> payloads.Check:
+    return payloads.check_of("status", item)
 
 
 def shown(value: Any) -> Any:
@@ -86,28 +86,28 @@ def shown(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("read", "item", "without", "fields"),
     [
-        (answers.pull_request, PULL, {"state": "closed"}, {"is_open": False}),
+        (payloads.pull_request, PULL, {"state": "closed"}, {"is_open": False}),
         (
-            answers.pull_request,
+            payloads.pull_request,
             PULL,
             {"merged_at": None, "merged_by": None, "user": None},
             {"merged_at": None, "merged_by": "", "opened_by": ""},
         ),
         (
-            answers.changed_file,
+            payloads.changed_file,
             FILE,
             {"previous_filename": None, "status": None, "sha": None, "additions": None},
             {"previous_path": None, "status": "", "content": "", "additions": 0},
         ),
-        (answers.pull_request, PULL, {"head": PULL["head"] | {"repo": None}}, {"is_own": False}),
+        (payloads.pull_request, PULL, {"head": PULL["head"] | {"repo": None}}, {"is_own": False}),
         (
-            answers.pull_request,
+            payloads.pull_request,
             PULL,
             {"head": PULL["head"] | {"repo": {"id": 8}}},
             {"is_own": False},
         ),
-        (answers.pull_request, PULL, {"merge_commit_sha": None}, {"merge_commit": ""}),
-        (answers.commit, COMMIT, {"author": None}, {"author": ""}),
+        (payloads.pull_request, PULL, {"merge_commit_sha": None}, {"merge_commit": ""}),
+        (payloads.commit, COMMIT, {"author": None}, {"author": ""}),
         (
             check_run,
             RUN,
@@ -126,9 +126,9 @@ def shown(value: Any) -> Any:
         (status, STATUS, {"state": "success"}, {"is_complete": True, "conclusion": "success"}),
         (status, STATUS, {"state": "failure"}, {"is_complete": True, "conclusion": "failure"}),
         (check_run, RUN, {"output": None}, {"title": None, "summary": None}),
-        (answers.annotation, ANNOTATION, {"message": None}, {"message": "Wrong"}),
+        (payloads.annotation, ANNOTATION, {"message": None}, {"message": "Wrong"}),
         (
-            answers.annotation,
+            payloads.annotation,
             ANNOTATION,
             {"path": None, "start_line": None, "message": None, "title": None},
             {"path": "", "line": 1, "message": ""},
@@ -148,13 +148,13 @@ def test_what_is_missing_or_otherwise_is_told_from_what_is_there(
 def test_the_checks_of_a_rule_are_those_of_its_own_kind() -> None:
     contexts = [{"context": "test", "integration_id": 15368}, {"context": "lint"}]
     rule = {"type": "required_status_checks", "parameters": {"required_status_checks": contexts}}
-    assert list(answers.required_by_rule(rule)) == ["test", "lint"]
-    assert list(answers.required_by_rule(rule | {"type": "workflows"})) == []
-    assert list(answers.required_by_rule({"type": "required_status_checks"})) == []
+    assert list(payloads.required_by_rule(rule)) == ["test", "lint"]
+    assert list(payloads.required_by_rule(rule | {"type": "workflows"})) == []
+    assert list(payloads.required_by_rule({"type": "required_status_checks"})) == []
 
 
 def test_the_checks_of_classic_protection_are_those_of_both_its_lists() -> None:
     required = {"checks": [{"context": "a", "app_id": 1}], "contexts": ["a", "old"]}
     branch = {"protection": {"required_status_checks": required}}
-    assert set(answers.required_by_protection(branch)) == {"a", "old"}
-    assert list(answers.required_by_protection({})) == []
+    assert set(payloads.required_by_protection(branch)) == {"a", "old"}
+    assert list(payloads.required_by_protection({})) == []

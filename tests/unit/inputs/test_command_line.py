@@ -12,7 +12,7 @@ from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import read_step
 from mogplex_ci.inputs.sources import collect
-from mogplex_ci.outputs import OUTPUT_VARIABLES
+from mogplex_ci.output_names import OUTPUT_VARIABLES
 from tests.typed_inputs import job
 
 WORD = "arguments contain an unexpected word"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.outputs import ALSO_VARIABLES
+from mogplex_ci.output_names import ALSO_VARIABLES
 from mogplex_ci.platforms import base, detect
 from mogplex_ci.platforms.base import Platform, dotenv, variables
 from mogplex_ci.report.outputs import OUTPUT_NAMES

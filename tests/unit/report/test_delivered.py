@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from mogplex_ci.report.delivered import delivered_of
-from mogplex_ci.run.delivery import GITHUB
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.urls import GITHUB_URL
 from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event, result, run
 
 
 def delivered(ended: RunResult) -> Any:
-    return delivered_of(ended.details, Sanitizer(), [GITHUB], is_dry_run=False)
+    return delivered_of(ended.details, Sanitizer(), [GITHUB_URL], is_dry_run=False)
 
 
 def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:

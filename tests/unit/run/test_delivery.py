@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.run.delivery import is_own_pull_request
+from mogplex_ci.run.result import is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import PULL_REQUEST
 

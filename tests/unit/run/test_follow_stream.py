@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.models import FEED_LIMIT
-from mogplex_ci.run.news import MIN_CONNECT_SECONDS
+from mogplex_ci.run.event_sources import MIN_CONNECT_SECONDS
 from mogplex_ci.run.updates import (
     EventsArrived,
     Heartbeat,

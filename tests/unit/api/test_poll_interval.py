@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UnreachableError
 from tests.virtual_time import VirtualTime
 

@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from math import inf
 from typing import Final, NamedTuple
 
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.api.retry import LATEST, Backoff
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, RateLimitedError

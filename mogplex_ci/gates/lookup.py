@@ -6,8 +6,7 @@ from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.changes import find_changes, has_changed
 from mogplex_ci.github_api import PullRequest
 from mogplex_ci.models import Run
-from mogplex_ci.run.delivery import Delivery
-from mogplex_ci.run.result import RunDetails
+from mogplex_ci.run.result import Delivery, RunDetails
 from mogplex_ci.waiting import StopRequested
 
 _MERGE_QUEUE = "github-merge-queue[bot]"

@@ -16,8 +16,8 @@ from mogplex_ci import errors
 from mogplex_ci.api.answers import text
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
-from mogplex_ci.github_api import answers
-from mogplex_ci.github_api.answers import (
+from mogplex_ci.github_api import payloads
+from mogplex_ci.github_api.payloads import (
     MAX_LISTED_FILES,
     Annotation,
     ChangedFile,
@@ -139,12 +139,12 @@ class GitHubApi:
         if until is not None:
             query["until"] = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         listed = need(self._ask(f"{self._repo}/commits", _CONTENTS, query), as_list)
-        return answers.commit(listed[0]) if listed else None
+        return payloads.commit(listed[0]) if listed else None
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two commits."""
         span = f"{quote(base, safe='')}...{quote(head, safe='')}"
-        return answers.comparison(self._ask(f"{self._repo}/compare/{span}", _CONTENTS))
+        return payloads.comparison(self._ask(f"{self._repo}/compare/{span}", _CONTENTS))
 
     def tree(self, commit: str) -> Mapping[str, str]:
         """Return the id of each file's content by its path, up to 100,000 of them."""
@@ -164,17 +164,17 @@ class GitHubApi:
             "per_page": str(PAGE_SIZE),
         }
         found = self._ask(f"{self._repo}/pulls", _PULLS, query)
-        return [answers.pull_request(item) for item in need(found, as_list)]
+        return [payloads.pull_request(item) for item in need(found, as_list)]
 
     def pull_request(self, number: int) -> PullRequest:
         """Return a pull request by its number."""
-        return answers.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
+        return payloads.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
 
     def files_of(self, number: int) -> list[ChangedFile]:
         """Return the files of a pull request, up to ``MAX_LISTED_FILES``."""
         found: list[ChangedFile] = []
         for items, _ in self._pages(f"{self._repo}/pulls/{number}/files", _PULLS):
-            found += map(answers.changed_file, items)
+            found += map(payloads.changed_file, items)
         return found[:MAX_LISTED_FILES]
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
@@ -185,7 +185,7 @@ class GitHubApi:
         are_all_listed = True
         for path, name, needs, kind in _CHECK_LISTS:
             pages = list(self._pages(f"{self._repo}/commits/{sha}/{path}", needs, name))
-            checks = [answers.check_of(kind, item) for items, _ in pages for item in items]
+            checks = [payloads.check_of(kind, item) for items, _ in pages for item in items]
             # By number: a list that grows while it is read has an item on two pages.
             listed = {check.number: check for check in checks}
             found += listed.values()
@@ -201,11 +201,11 @@ class GitHubApi:
             rules = self._rules(branch)
         except _NotInPlanError:
             return set()
-        found = {name for rule in rules for name in answers.required_by_rule(rule)}
+        found = {name for rule in rules for name in payloads.required_by_rule(rule)}
         with contextlib.suppress(errors.GitHubNotFoundError):  # the branch is gone
             # Rules do not list classic protection.
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
-            found |= set(answers.required_by_protection(protected))
+            found |= set(payloads.required_by_protection(protected))
         return found
 
     def _rules(self, branch: str) -> list[object]:
@@ -220,7 +220,7 @@ class GitHubApi:
         """Return the first annotations of a check run, up to a hundred."""
         path = f"{self._repo}/check-runs/{run}/annotations"
         found = need(self._ask(path, _CHECKS_PERMISSION, {"per_page": str(most)}), as_list)
-        return [answers.annotation(item) for item in found]
+        return [payloads.annotation(item) for item in found]
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final, LiteralString, TypeVar
 
 from mogplex_ci import errors
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.models import Cancelled, Repo, Run, UnansweredStart
 from mogplex_ci.run import endings
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel, find_unanswered
