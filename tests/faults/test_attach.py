@@ -10,6 +10,7 @@ import pytest
 from mogplex_ci.run.updates import (
     CancelFailed,
     Cancelling,
+    InstallLog,
     Started,
 )
 from mogplex_ci.waiting import Stop
@@ -100,6 +101,21 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
             status,
             status == "cancelled",
         )
+
+
+@pytest.mark.parametrize("unread", ["", "sandbox-logs", "sandboxes"])
+def test_the_log_of_an_install_that_failed_is_shown_if_it_can_be_read(
+    world: World, unread: str
+) -> None:
+    """By its branch, which is the run's own, the sandbox is found."""
+    body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
+    case = world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
+    if unread:
+        case.inject(unread, status=500, times="always")
+    played = case.play()
+    assert played.result == "failed"
+    assert len(played.of(InstallLog)) == (not unread)
+    assert played.end.ending.remedy == "Fix the repository's setup, or try again."
 
 
 def test_a_run_that_is_found_late_and_is_over_is_said_to_be(world: World) -> None:
