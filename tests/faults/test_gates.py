@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.result import Result
-from mogplex_ci.waiting import Stop, StopRequested
 from tests.github import Look, check
 from tests.slow import mostly_slow
 from tests.unit.gates.judging import BRANCH, HEAD, VirtualGitHub, ended, judged, requires
@@ -65,12 +63,3 @@ def test_what_cannot_be_judged_does_not_pass(api: VirtualGitHub, fault: dict[str
         ("NOT_JUDGED", True)
     ] * 5
     assert clock.monotonic() <= 101.0
-
-
-def test_a_stop_signal_ends_the_wait_for_checks(api: VirtualGitHub) -> None:
-    api.later(6.0, lambda: api.checks.update({HEAD: RUNNING}))
-    stop, clock = Stop(), api.time.clock()
-    clock.ring(35.0, lambda: stop.request(signal.SIGTERM))
-    with pytest.raises(StopRequested):
-        judged(api, ended(), ALL, clock, stop=stop)
-    assert clock.monotonic() == pytest.approx(35.0)

@@ -143,28 +143,6 @@ def test_signals_until_the_end(
     assert statuses(emulator) == ["cancelled"]
 
 
-def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
-    with Emulator("failed", others=[], speed=1000) as emulator:
-        inputs = {
-            "base-url": emulator.url,
-            "api-key": emulator.token,
-            "prompt": "Fix it",
-            "poll-interval": "100ms",
-        }
-        first = GitHubStep(tmp_path / "1", inputs=inputs)
-        assert first.run().code == 1
-        emulator.inject("start", skip=1, delay=HANGS * 1000, when="after")
-        again = GitHubStep(tmp_path / "2", inputs=inputs, env={"GITHUB_RUN_ATTEMPT": "2"})
-        process = again.start()
-        wait_until(asked(emulator, "start", 3), process)
-        process.kill()
-        process.communicate()
-        (saved,) = again.saved
-        assert saved["key"] == f"{first.outputs['idempotency-key']}-g2"
-        assert post(again) == 0
-        assert len(emulator.runs) == 2
-
-
 @pytest.mark.parametrize("is_attached", [False, True], ids=["own run", "run-id"])
 def test_post_finishes_the_cancel_of_a_timeout_though_interrupts_leave_the_run(
     step: GitHubStep, emulator: Emulator, is_attached: bool
@@ -184,19 +162,3 @@ def test_post_finishes_the_cancel_of_a_timeout_though_interrupts_leave_the_run(
     assert (step.outputs["result"], statuses(emulator)) == ("timeout", ["at work"])
     assert post(step) == 0
     assert statuses(emulator) == ["cancelled"]
-
-
-@pytest.mark.slow
-def test_a_signal_during_the_cancel_of_a_pause_does_not_detach_from_the_run(tmp_path: Path) -> None:
-    """What ``on-pause: cancel`` has begun, the step and its clean-up finish."""
-    with Emulator("paused", speed=50) as emulator:
-        inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
-        step = GitHubStep(tmp_path, inputs | {"on-pause": "cancel", "on-interrupt": "detach"})
-        emulator.inject("cancel", status=503, times="always")
-        with stopped(step, asked(emulator, "cancel"), signal.SIGTERM):
-            pass
-        (run,) = emulator.runs
-        assert "could not be cancelled: " in step.outputs["error"]
-        emulator.clear_faults()
-        assert post(step) == 0
-        assert run.status == "cancelled"

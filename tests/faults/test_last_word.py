@@ -29,14 +29,6 @@ def test_a_run_whose_start_was_answered_too_late_is_no_outage(
     assert (played.end.details.run, played.end.details.key) != (None, "")
 
 
-def test_a_start_that_is_never_answered_is_a_timeout(world: World) -> None:
-    case = world.new_case("slow")
-    case.inject("start", status=502, body="<html>", times="always")
-    played = case.play(timeout=TIMEOUT)
-    assert (played.result, played.code, case.runs) == ("timeout", 1, [])
-    assert "the start was not answered" in sentence_of(played)
-
-
 @pytest.mark.parametrize(
     ("scenario", "wanted", "status"),
     [

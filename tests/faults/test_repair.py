@@ -280,16 +280,6 @@ def test_a_lost_start_of_a_round_is_sent_again_with_the_same_body(
     assert (len(starts), len({str(body) for body in starts}), step.keys) == (4, 2, ["", "-r2-a1"])
 
 
-def test_a_stop_signal_while_github_is_asked_before_the_start_starts_nothing(
-    world: World, api: GitHub
-) -> None:
-    step = Step(world, api, scenario="steady", repair="0")
-    api.fail(status=502, times=999, path="/git/ref/heads/")
-    result = step.play(stop_after=10.0)
-    assert outcome(result) == ("interrupted", "INTERRUPTED", 0)
-    assert step.case.runs == []
-
-
 def test_a_stop_signal_while_checks_are_waited_for_keeps_the_gates_that_have_failed(
     world: World, api: GitHub
 ) -> None:

@@ -111,10 +111,6 @@ class Story:
             client.close()
             case.close()
 
-    def lose_start(self) -> None:
-        """Let the next request to start a run reach the service, and its response be lost."""
-        self._case.inject("start", when="after", drop=True, times=1)
-
     def _typed(self, inputs: Mapping[str, Any]) -> ActionInputs:
         given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}

@@ -314,17 +314,6 @@ def test_without_a_commit_every_gate_but_paths_says_so(story: Story, gate: str) 
     assert outcome(story.play(NOTHING, **inputs)) == ("rejected", "NO_CHANGE")
 
 
-def test_a_rerun_whose_start_has_no_first_response_is_judged_from_the_runs_beginning(
-    story: Story,
-) -> None:
-    """It finds the run of the earlier attempt all the same."""
-    first = story.play(Work(EVIL), **PROTECTS)
-    story.lose_start()
-    second = story.play(attempt=2, require="change", **PROTECTS)
-    assert not second.details.joined
-    assert outcome(first) == outcome(second) == REJECTED
-
-
 def test_github_that_is_away_before_the_start_starts_nothing(story: Story) -> None:
     github = story.github
     github.push("fix", {"src/b.ts": "b"})

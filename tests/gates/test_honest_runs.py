@@ -90,21 +90,6 @@ def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, mov
     assert said(story.said, "Base: ")
 
 
-@pytest.mark.parametrize("conflicts", [False, True])
-def test_the_base_moves_after_the_run_has_cloned_it(story: Story, conflicts: bool) -> None:
-    github = story.github
-
-    def moves() -> None:
-        moves_base(github)
-        if conflicts:
-            github.push("main", {"src/a.ts": "other"})
-
-    work = Work({"src/a.ts": "a"}, after=moves)
-    result = story.play(work, require="change", **PROTECTS)
-    assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert not said(story.said)
-
-
 @pytest.mark.parametrize(
     ("count", "opens", "expected"),
     [
@@ -163,28 +148,6 @@ def test_a_person_has_merged_it_when_the_job_is_run_again(story: Story, *, delet
 # Other surroundings
 
 
-def test_a_formatter_pushes_while_it_is_judged_and_the_rerun_is_green(story: Story) -> None:
-    """Such as pre-commit.ci; the page says whose push it was."""
-    github = story.github
-
-    def then() -> None:
-        branch = branch_of(github)
-        sha = github.branches[branch]
-
-        def formats() -> None:
-            tip = github.push(branch, {"src/a.ts": "a\n"}, by="pre-commit-ci[bot]")
-            github.checks[tip] = GREEN
-
-        github.later(30.0, formats)
-        github.later(60.0, lambda: github.checks.update({sha: GREEN}))
-
-    work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
-    result = story.play(work, require="change", checks="test")
-    assert outcome(result) == ("rejected", "BRANCH_MOVED")
-    assert items(result)[0].endswith("by @pre-commit-ci[bot]")
-    assert outcome(story.play(attempt=2, require="change", checks="test")) == PASSED
-
-
 def test_a_repository_that_was_renamed_on_github(story: Story) -> None:
     """Its pull requests have the new name; the ids are the same."""
     github = story.github
@@ -212,25 +175,6 @@ def test_the_branch_is_the_base_itself(tmp_path: Path) -> None:
     with Story(tmp_path, falls_back=True) as story:
         result = story.play(Work({"src/a.ts": "a"}), branch="main", require="change", **PROTECTS)
     assert outcome(result) == PASSED
-
-
-def test_the_second_round_is_judged_from_the_first_ones_beginning(story: Story) -> None:
-    github = story.github
-    works = (
-        Work({"src/a.ts": "broken"}, checks=RED),
-        Work({"src/a.ts": "fixed"}, checks=GREEN, before=lambda: moves_base(github)),
-    )
-    result = story.play(*works, require="change", checks="test", repair="1", **PROTECTS)
-    assert (outcome(result), len(result.details.rounds)) == (PASSED, 2)
-
-
-def test_a_rerun_judges_the_tip_that_round_two_has_pushed(story: Story) -> None:
-    works = Work({"src/a.ts": "broken"}, checks=RED), Work({"src/a.ts": "fixed"}, checks=GREEN)
-    inputs = {"require": "change, pull-request", "checks": "test", "repair": "1", **PROTECTS}
-    first = story.play(*works, **inputs)
-    second = story.play(attempt=2, **inputs)
-    assert outcome(first) == outcome(second) == PASSED
-    assert [each.commit for each in second.details.rounds] == [story.runs[-1].commit_sha]
 
 
 @pytest.mark.parametrize("branch", ["", "fix"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci.api.poll_interval import PollInterval
-from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UnreachableError
+from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError
 from tests.virtual_time import VirtualTime
 
 SHARE = 60 / 54
@@ -66,18 +66,6 @@ def test_it_widens_by_a_quarter_while_nothing_happens_and_snaps_back() -> None:
         assert pause - 1e-9 <= min(pauses) <= 1.01 * pause
         assert 1.09 * pause <= max(pauses) <= 1.1 * pause + 1e-9
     assert max(each.after_answer(active=True) for each in runs) <= 1.1 * SHARE + 1e-9
-
-
-def test_failures_back_off_to_ten_seconds_and_an_answer_ends_that() -> None:
-    each = interval()
-    pauses = [each.after_error(failed()) for _ in range(3000)]
-    assert pauses[0] <= 1.65
-    assert pauses[:4] == sorted(pauses[:4])
-    assert max(pauses) <= 10.0
-    assert each.after_answer(active=True) <= 1.65, (
-        "other errors than refusals do not slow the polls down"
-    )
-    assert each.after_error(UnreachableError("gone")) <= 1.65
 
 
 def test_retry_after_is_kept_to_within_two_seconds() -> None:

@@ -201,33 +201,6 @@ def test_a_stream_that_breaks_ends_and_leaves_no_thread_behind(parts: list[bytes
         wait_until(lambda: readers() == 0)
 
 
-@pytest.mark.parametrize(
-    ("whole", "most"),
-    [(record("log", event_object(1, "x" * 10_000)), 24_000_000), (b":\n" * 500, 10_000_000)],
-    ids=["events", "comments"],
-)
-def test_a_reader_that_is_not_listened_to_reads_no_more(whole: bytes, most: int) -> None:
-    """``most`` is all that waits in the stream, and in the buffers of two sockets."""
-    sent = [0]
-
-    def flood(connection: socket.socket) -> None:
-        connection.sendall(CHUNKED)
-        while sent[0] < 10 * most:
-            connection.sendall(chunk(whole))
-            sent[0] += len(whole)
-
-    with opened(flood) as stream:
-        wait_until(lambda: sent[0] > 1_000_000)
-        wait_for_rest(lambda: sent[0])
-        before = sent[0]
-        assert before < most
-        assert stream._items.qsize() < 10_000
-        for _ in range(2_000):
-            assert isinstance(stream.next(LONG), StreamItem)
-        if len(whole) > 1_000:
-            wait_until(lambda: sent[0] > before)
-
-
 def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
     left = threading.Event()
 
@@ -273,11 +246,3 @@ def test_an_answer_that_is_no_stream_says_what_to_do(
 
 def readers() -> int:
     return sum(thread.name == "event-stream" for thread in threading.enumerate())
-
-
-def wait_for_rest(value: Callable[[], int]) -> None:
-    """Wait until ``value`` stays as it is."""
-    last, same = value(), 0
-    while same < 20:
-        time.sleep(0.01)
-        last, same = value(), same + 1 if value() == last else 0

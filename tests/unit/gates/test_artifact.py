@@ -81,20 +81,6 @@ def judged(
         ), clock.monotonic()
 
 
-def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
-    run = ended(emulator)
-    known = emulator.runs[0].detail() | {"terminalCommitSha": emulator.runs[0].commit_sha}
-    emulator.inject("run", status=200, body={"ok": True, "data": {"run": known}})
-    run = Client(emulator.url, emulator.token).run(run.id)
-    judgement, seconds = judged(emulator, run, type="object", required=["passed"])
-    assert judgement.ending.result is Result.SUCCESS
-    assert judgement.details.gates[0].found == "the run committed the artifact"
-    assert judgement.details.artifact == Untrusted(
-        {"passed": 12, "failed": [], "names": ["a", "b"]}
-    )
-    assert seconds == 0.0
-
-
 def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
     fields: dict[str, Any] = {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}}
     judgement, _ = judged(emulator, ended(emulator), properties=fields, required=["x"])

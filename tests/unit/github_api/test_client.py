@@ -370,23 +370,3 @@ def test_who_may_write(api: GitHub, github: GitHubApi) -> None:
     with pytest.raises(GitHubNotFoundError):
         github.may_write("a/b")
     assert api.asked[-1].path.endswith("/collaborators/a%2Fb/permission")
-
-
-def test_required_checks_are_those_of_rules_and_protection(api: GitHub, github: GitHubApi) -> None:
-    def rule(*names: str) -> dict[str, object]:
-        contexts = [{"context": name, "integration_id": 1} for name in names]
-        parameters = {"required_status_checks": contexts}
-        return {"type": "required_status_checks", "parameters": parameters}
-
-    def required() -> list[str]:
-        return sorted(github.required_checks("main"))
-
-    api.rules["main"] = [rule("a", "b"), rule("b", "c")]
-    api.protection["main"] = {"contexts": ["d"], "checks": [{"context": "a", "app_id": 1}]}
-    assert required() == ["a", "b", "c", "d"]
-    api.fail(status=404, path="/rules/")
-    assert required() == ["a", "d"], "an older server has no rules"
-    api.fail(status=404, path="/branches/main", skip=1)
-    assert required() == ["a", "b", "c"], "the branch is gone"
-    api.has_rules = False
-    assert required() == [], "the plan has none"

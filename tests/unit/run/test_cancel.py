@@ -100,11 +100,3 @@ def test_a_cancel_without_a_response_is_checked_before_it_is_sent_again(
     assert (answer.status, answer.already_terminal) == ("cancelled", False)
     asked = [str(each.route) for each in world.emulator.requests[before:]]
     assert (asked, seconds <= budget.longest_call) == (["cancel", "run"], True)
-
-
-def test_a_refused_cancel_is_repeated_within_half_a_second(world: World, case: Case) -> None:
-    """The service's database is down for five of the six seconds that GitHub leaves."""
-    case.inject("cancel", status=503, times=11)
-    answer, seconds = cancelled(world, case, Budget.after_signal(6.0))
-    assert isinstance(answer, Cancelled)
-    assert seconds <= 5.5

@@ -149,22 +149,6 @@ def test_a_heartbeat_says_since_when_neither_an_event_nor_a_new_status_came(
     assert [silence for silence, _ in beats] == pytest.approx([since for _, since in beats])
 
 
-def test_a_run_that_ends_right_before_the_timeout_is_read_until_then_and_no_longer(
-    old_world: World,
-) -> None:
-    case = old_world.new_case()
-    answers(case, ("streaming", [event(1)]), run="success")
-    late: list[float] = []
-
-    def note(update: Update) -> None:
-        if isinstance(update, StatusChanged) and update.run.is_terminal:
-            late.append(old_world.time.monotonic())
-
-    played = case.play(timeout=30.0, watch=note)
-    assert (played.result, len(late)) == ("success", 1)
-    assert played.seconds == pytest.approx(30.0 - 0.2), "after two readings of the last events"
-
-
 @pytest.mark.parametrize("late", [False, True])
 def test_events_that_come_with_a_signal_or_the_timeout_are_shown(
     old_world: World, *, late: bool

@@ -5,7 +5,6 @@ does.
 from __future__ import annotations
 
 import itertools
-import math
 import signal
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +15,13 @@ from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.event_sources import MIN_CONNECT_SECONDS
 from mogplex_ci.run.updates import (
     EventsArrived,
-    Heartbeat,
     Recovered,
     Started,
     StatusChanged,
     Trouble,
     Update,
 )
-from tests.faults.kinds import GARBAGE, error
+from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World, ids
 from tests.said import said
 from tests.slow import mostly_slow
@@ -150,21 +148,6 @@ def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom
         [times[-1] + 10.0 * number for number in range(1, len(seldom) + 1)], abs=0.002
     )
     assert last == 399.0, "the last look"
-
-
-UNREADABLE = [{"status": 502}, GARBAGE, {"status": 200, "body": {"ok": True, "data": {}}}]
-
-
-@pytest.mark.parametrize("fault", UNREADABLE, ids=["502", "garbage", "no events"])
-def test_events_that_cannot_be_read_do_not_delay_the_end(
-    world: World, fault: dict[str, Any]
-) -> None:
-    """An agent that prints much can make a page unusable."""
-    case = world.new_case("success")
-    case.inject("events", times="always", **fault)
-    played = case.play()
-    check_complete(case, played)
-    assert played.seconds < case.run.written()[-1].step.at + 4.0
 
 
 @pytest.mark.parametrize("wait", [7, 40])
@@ -436,46 +419,23 @@ def test_the_last_status_check_is_a_second_before_the_deadline(
     assert case.play(timeout=ends + left).result == result
 
 
-def test_what_nobody_has_seen_yet_is_shown_when_the_cancellation_has_failed(world: World) -> None:
-    """The cancellation takes up to four seconds, and leaves 0.4 of those that a CI system gives."""
-    case = world.new_case("steady")
-    case.inject("stream", events=0, silent=True, times="always")
-    case.inject("cancel", times="always", status=502)
-    played = case.play(stop_after=4.0)
-    assert (played.result, played.end.details.left_behind) == ("interrupted", True)
-    assert played.shown == ids(case.run)[: len(played.shown)]
-    assert len(played.shown) > 3
-    assert played.seconds <= 4.0 + 4.4
-
-
 # Trouble.
 
 
 def test_an_outage_is_said_once_and_noticed_to_be_over_within_ten_seconds(world: World) -> None:
     case = world.new_case("steady")
-    times: dict[str, float] = {}
 
     def fail_for_a_minute(update: Update) -> None:
-        if isinstance(update, EventsArrived) and len(case.run.events) == 10 and not times:
-            times["over"] = math.inf
-            case.inject("any", drop=True, times="always")
-        elif isinstance(update, Heartbeat) and update.silence >= 60.0:
-            times["over"] = world.time.monotonic()
-            world.emulator.clear_faults()
-        elif isinstance(update, Trouble):
-            times["began"] = world.time.monotonic()
-        elif isinstance(update, Recovered):
-            times["noticed"] = world.time.monotonic()
+        if isinstance(update, EventsArrived) and len(case.run.events) == 10:
+            case.inject("any", drop=True, lasts=60.0)
 
     case.inject("stream", events=9, cut=0)
     played = case.play(watch=fail_for_a_minute)
     check_complete(case, played)
     assert not polls(played)
-    said = [type(update) for update in played.updates if isinstance(update, Trouble | Recovered)]
-    assert said == [Trouble, Recovered]
-    assert times["over"] <= times["noticed"] <= times["over"] + 10.0
-    lasted = times["noticed"] - times["began"]
-    assert played.of(Recovered)[0].after == pytest.approx(lasted, abs=0.01)
+    assert len(played.of(Trouble)) == 1
+    (recovered,) = played.of(Recovered)
+    assert 55.0 <= recovered.after <= 70.0
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -65,32 +65,6 @@ def test_repositories_never_share_it_and_it_knows_a_later_try(tmp_path: Path) ->
     assert known == [False, True]
 
 
-@pytest.mark.parametrize(
-    ("name", "local", "is_random"),
-    [
-        ("github", {"ACT": "true"}, True),
-        ("gitlab", {"GITLAB_CI": "false"}, True),
-        ("forgejo", {"ACT": "true"}, False),
-        ("github", {}, False),
-        ("gitlab", {}, False),
-    ],
-)
-def test_a_local_runner_gets_a_new_key_for_each_step(
-    name: str, local: dict[str, str], is_random: bool, tmp_path: Path
-) -> None:
-    """It gives every try the same ids, those of other people's tries too."""
-    env = environment(name, tmp_path) | local
-    first, second = (detect(env, StringIO()) for _ in range(2))
-    keys = [key_of(typed_inputs(), platform) for platform in (first, first, second)]
-    assert keys[0] == keys[1], "once a step"
-    assert (keys[0].base != keys[2].base) is is_random
-    assert keys[0].base.startswith(f"{name}-acme/web-")
-    assert first.identity() == second.identity(), "post finds the state by it"
-    assert keys[0].later_attempt is (name == "gitlab" and not is_random)
-    given = key_of(typed_inputs(idempotency_key="mine"), first)
-    assert given.base == "mine"
-
-
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
 def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: str) -> None:
     first = Key(base, explicit=True, attempt="1", later_attempt=False)

@@ -74,14 +74,6 @@ def test_a_hidden_repository_is_found_by_its_name_unless_another_one_has_it(
     assert (one.id[-1], one.hidden) == (str(found), is_hidden)
 
 
-def test_a_repository_without_the_key_is_visible(world: World) -> None:
-    """Servers of August 2026 have no such key."""
-    listed = [{"id": "1", "full_name": "acme/web"}]
-    body = {"ok": True, "data": {"repos": listed}}
-    world.new_case().inject("repos", status=200, body=body, times="always")
-    assert not find_repo(world.client(), "acme/web", timeout=5.0).hidden
-
-
 @pytest.mark.parametrize(
     ("listed", "wanted", "fault", "remedy"),
     [

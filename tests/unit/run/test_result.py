@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import RateLimitedError, UnreachableError
+from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.run.endings import (
     as_dry_run,
     ending_of_error,
@@ -131,25 +131,6 @@ def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
         "the timeout passed while the run had the unknown status hibernating. "
         "Use a newer version of this program."
     )
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        ("pending", Result.TIMEOUT),
-        ("streaming", Result.TIMEOUT),
-        ("awaiting_input", Result.TIMEOUT),
-        ("hibernating", Result.ERROR),
-    ],
-)
-def test_trouble_at_the_deadline_is_a_timeout_that_names_it(status: str, kind: Result) -> None:
-    trouble = UnreachableError("no answer", detail=Untrusted("reset"))
-    ended = ending_of_run(run(status), timeline(*SUCCESSFUL[:3]), trouble)
-    assert ended.result is kind
-    if kind is Result.TIMEOUT:
-        assert (ended.exit_code, ended.error_code) == (1, "TIMEOUT")
-        assert ended.cause.endswith("the run's status could not be read: no answer")
-        assert ended.detail == Untrusted("reset")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from mogplex_ci.errors import ForeignRunError
 from mogplex_ci.run.updates import CancelFailed, Started
 from mogplex_ci.waiting import Stop
-from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World
 from tests.said import said
@@ -108,22 +107,6 @@ def test_a_step_knows_how_it_came_to_its_run(world: World) -> None:
     assert (played.result, len(lost.runs)) == ("failed", 1)
     assert (started(played).joined, started(played).unexpected) == (False, False), (
         "a lost answer is no earlier try"
-    )
-
-
-def test_a_success_further_down_the_chain_is_found_again() -> None:
-    world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
-    with world.emulator:
-        case = world.new_case("queue-fails-once")
-        first = case.play()
-        case.attempt = 2
-        played = case.play()
-    assert len(said(first.updates, "was never queued")) == 1
-    assert [run.status for run in case.runs] == ["failed", "success"]
-    assert (played.result, started(played).key, started(played).joined) == (
-        "success",
-        f"{case.key}-g2",
-        True,
     )
 
 

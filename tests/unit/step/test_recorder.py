@@ -229,20 +229,3 @@ def test_post_is_told_of_each_start_and_of_its_end(
     known = OpenRun(BASE, "key-1", RUN_ID)
     assert states == ([[asked], [known]] if is_saved else [[], []])
     assert (tmp_path / ".mogplex").exists() is not bool(fields.get("dry_run"))
-
-
-def test_a_start_that_certainly_started_nothing_is_taken_back_and_a_run_left_behind_is_not(
-    tmp_path: Path,
-) -> None:
-    job = Job(io.StringIO(), tmp_path)
-    recorder = recorder_of(job, base_url=BASE, api_key="mog_1")
-    only = plan_of(typed_inputs(), job)
-    recorder.begin_run(only)
-    start = UnansweredStart("key-1", REQUEST, may_be_foreign=False)
-    recorder.save_start(start)
-    assert len(saved(job)) == 1
-    recorder.save_start(None)
-    assert saved(job) == []
-    recorder.save_start(start)
-    recorder.end_run(result(Result.INTERRUPTED, left_behind=True))
-    assert len(saved(job)) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -118,15 +117,6 @@ def test_the_folder_is_the_systems_if_it_exists_else_one_in_the_workspace(
     files_of(platform).save("use a", OTHER)
     assert [path.parent for path in paths(tmp_path)] == [ours if name == "azure" else folder]
     assert runs(files_of(platform)) == [OTHER]
-
-
-def test_git_does_not_see_the_folder(tmp_path: Path) -> None:
-    platform = job("jenkins", tmp_path)
-    workspace = tmp_path / "workspace"
-    subprocess.run(["git", "init", "--quiet", workspace], check=True)
-    files_of(platform).save("use a", ONE)
-    git = ["git", "-C", str(workspace), "status", "--porcelain"]
-    assert subprocess.run(git, capture_output=True, text=True, check=True).stdout == ""
 
 
 def test_only_the_jobs_own_token_makes_a_file_count(tmp_path: Path) -> None:
