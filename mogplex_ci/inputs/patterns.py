@@ -64,9 +64,12 @@ class Patterns(NamedTuple):
 
     def protect(self, path: str) -> bool:
         """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a
-        link or a submodule.
+        link or a submodule. What ``!`` takes out it takes out by its own letters alone: on Linux
+        ``src/gen/`` is another folder than ``src/Gen/``.
         """
-        return _is_deceptive(path) or self.folded.match_file(_fold(path))
+        return (
+            _is_deceptive(path) or self.spec.match_file(path) or self.folded.match_file(_fold(path))
+        )
 
 
 def _fold(text: str) -> str:

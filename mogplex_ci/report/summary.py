@@ -21,7 +21,7 @@ class Summary(Report):
         self._platform = platform
         self._safe = safe
 
-    def end(self, facts: "Facts") -> None:
+    def end(self, facts: Facts) -> None:
         """Write the summary."""
         summary = report_of(SUMMARY, facts, self._safe, limit=SUMMARY_LIMIT)
         self._platform.write_summary(summary)

@@ -146,12 +146,7 @@ class Execution:
         service = self._service
         run = service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
         owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
-        # Noted before the next request: a stop signal may come while that has no response.
-        started = Started(run, key="", joined=True, owned=owned, followed=True)
-        self._started = started
-        if run.repo_id is not None:
-            self._repo = look_up(service, run.repo_id.text)
-        return started
+        return Started(run, key="", joined=True, owned=owned, followed=True)
 
     def _start(self) -> Started:
         """Start the run, or find the one that this step has started before."""
@@ -184,6 +179,9 @@ class Execution:
         """Follow a started run and return how it ended."""
         self._started = started
         self._service.say(started)
+        if started.followed and started.run.repo_id is not None:
+            # Not before: the run is saved for ``post`` by then, whatever becomes of this request.
+            self._repo = look_up(self._service, started.run.repo_id.text)
         self._after_start(started)
         if not self._inputs.wait:
             return endings.detached()

@@ -14,6 +14,7 @@ from mogplex_ci.run.updates import (
     Started,
 )
 from mogplex_ci.waiting import Stop
+from tests.faults.kinds import error
 from tests.faults.world import Trip, World, ids
 from tests.said import said
 
@@ -78,6 +79,17 @@ def test_a_stop_before_a_followed_run_was_read_cancels_it_if_asked(
     played = world.new_case().play(run_id=run_id, on_interrupt=policy, stop=stop, trip=trip)
     assert (played.code, case.run.status == "cancelled") == (143, policy == "cancel")
     assert played.end.details.cancelled_by_step is (policy == "cancel")
+
+
+def test_a_followed_run_whose_repository_is_refused_is_left_to_the_clean_up(world: World) -> None:
+    case = world.new_case("slow", wait=False)
+    run_id = case.play().of(Started)[0].run.id
+    follows = world.new_case()
+    follows.inject("repos", status=403, body=error("FORBIDDEN"), times="always")
+    played = follows.play(run_id=run_id, on_interrupt="cancel")
+    assert (played.code, played.end.details.left_behind) == (65, True)
+    follows.post(played)
+    assert case.run.status == "cancelled"
 
 
 def test_a_followed_run_that_cannot_be_read_to_the_deadline_is_a_timeout(world: World) -> None:

@@ -58,6 +58,12 @@ def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(
     assert (found.protect(path), found.allow(path)) == (True, False)
 
 
+def test_a_path_is_taken_out_by_its_own_letters() -> None:
+    """On Linux ``src/gen/`` is another folder than ``src/Gen/``."""
+    found = Patterns.parse("src/\n!src/Gen/")
+    assert (found.protect("src/Gen/a.py"), found.protect("src/gen/a.py")) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("patterns", "fault"),
     [
