@@ -63,6 +63,7 @@ def published(registry: Registry, archives: list[str], tmp_path: Path) -> Regist
     identity = identity.replace(
         "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action"
     )
+    identity = identity.replace("$GITHUB_REF", "refs/heads/main")
     stand_in = COSIGN.format(
         identity=identity,
         key=shlex.quote(str(key)),
