@@ -17,10 +17,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 _PACKAGE_VERSION = re.compile(r'^__version__ = "(?P<version>[^"]+)"$', re.MULTILINE)
-_HEADING = re.compile(
-    r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE
-)
-_LINK_DEFINITIONS = re.compile(r"^\[[^\]]+\]: .*\n?", re.MULTILINE)
+_HEADING = re.compile(r"^## (?P<version>\S+)(?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
 
 
 def notes(version: str, package: str, changelog: str) -> str:
@@ -43,7 +40,7 @@ def notes(version: str, package: str, changelog: str) -> str:
             if heading["date"] is None:
                 raise ValueError(f"CHANGELOG.md has no date for {version}")
             text = changelog[heading.end() : following.start() if following else None]
-            return _LINK_DEFINITIONS.sub("", text).strip() + "\n"
+            return text.strip() + "\n"
     raise ValueError(f"CHANGELOG.md has no section for {version}")
 
 

@@ -3,7 +3,7 @@
 #
 #   tag_release.sh VERSION
 #
-# The commit has two parents: the release before it on the same line, and the commit that it was made from. GitHub's workflow
+# The commit has two parents: the commit that it was made from, and the release before it on the same line. GitHub's workflow
 # lockfile (actions.lock) calls a locked commit an "unreachable-pin" unless it is in the history of its tag.
 # The line is releases/v1 for the newest version, and releases/v1.1 for a fix of an older minor version. An exact tag never
 # moves: if it exists, it must hold the same files, made from the same commit, as when a failed job is run again.
@@ -25,8 +25,7 @@ git add action.yml Dockerfile native/wheel.txt templates/run/template.yml
 tree=$(git write-tree)
 git fetch --quiet --tags --force origin
 if git rev-parse --quiet --verify "refs/tags/$tag" >/dev/null; then
-  read -ra parents <<<"$(git log -1 --format=%P "$tag")"
-  if [ "$(git rev-parse "$tag^{tree}") ${parents[-1]}" != "$tree $source" ]; then
+  if [ "$(git rev-parse "$tag^{tree}" "$tag^")" != "$tree"$'\n'"$source" ]; then
     echo "error: $tag is released already with other files; an exact tag never moves" >&2
     exit 1
   fi
@@ -39,7 +38,7 @@ if [ -n "$before" ] && [ "$(printf '%s\n' "$before" "$tag" | sort --version-sort
   line=${version%.*} # a newer version is out
   before=$(released "$line")
 fi
-commit=$(git commit-tree "$tree" ${before:+-p "$before^{commit}"} -p "$source" -m "Release $version")
+commit=$(git commit-tree "$tree" -p "$source" ${before:+-p "$before^{commit}"} -m "Release $version")
 git tag --annotate "$tag" "$commit" --message "Release $version"
 # Not forced: the branch is only ever fast-forwarded.
 git push --quiet --atomic origin "refs/tags/$tag" "$commit:refs/heads/releases/v$line"

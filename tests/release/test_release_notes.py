@@ -11,24 +11,21 @@ from tests.program import ROOT
 PACKAGE = '"""Docs."""\n\n__version__ = "1.1.0"\n'
 CHANGELOG = """# Changelog
 
-## [Unreleased]
+## Unreleased
 
-## [1.1.0] - 2026-11-24
+## 1.1.0 - 2026-11-24
 
 ### Added
 
 - Tasks.
 
-## [1.0.0] - 2026-10-01
+## 1.0.0 - 2026-10-01
 
 - First.
-
-[Unreleased]: https://example.test/compare/v1.1.0...HEAD
-[1.1.0]: https://example.test/releases/tag/v1.1.0
 """
 
 
-def test_the_notes_are_the_section_of_the_version_without_the_link_definitions() -> None:
+def test_the_notes_are_the_section_of_the_version() -> None:
     assert notes("1.1.0", PACKAGE, CHANGELOG) == "### Added\n\n- Tasks.\n"
     assert notes("1.0.0", PACKAGE.replace("1.1.0", "1.0.0"), CHANGELOG) == "- First.\n"
 
@@ -56,6 +53,5 @@ def test_the_notes_say_how_gitlab_includes_the_component() -> None:
 
 
 def test_the_changelog_knows_this_version() -> None:
-    package = (ROOT / "mogplex_ci" / "__init__.py").read_text()
-    changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert notes(__version__, package, changelog)
+    """Dated only once it is released."""
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text()

@@ -143,10 +143,10 @@ def test_each_release_is_in_the_history_of_the_next_one_on_its_line(clone: Clone
         tips = clone.run("git", "rev-parse", f"origin/releases/{branch}", f"{tag}^{{commit}}")
         assert len(set(tips.split())) == 1
     for version, source in sources.items():
+        assert clone.run("git", "rev-parse", f"v{version}^") == source, "a fix takes files from it"
         changed = clone.run("git", "diff", "--name-only", source, f"v{version}").split()
         assert set(changed) <= set(PINNED)
         assert clone.at(f"v{version}") == f"image {version}"
-        assert is_ancestor(clone, source, f"v{version}")
 
 
 def is_ancestor(clone: Clone, older: str, newer: str) -> bool:

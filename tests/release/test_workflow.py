@@ -165,14 +165,6 @@ def test_github_is_asked_whether_releases_are_immutable(
     assert ("HTTP" in answer) is ("HTTP" in done.stderr)
 
 
-@pytest.mark.parametrize(("has_looked", "code"), [("true", 0), ("false", 1), ("", 1)])
-def test_without_the_app_a_person_has_looked(has_looked: str, code: int, tmp_path: Path) -> None:
-    script = script_of("immutable", "Without the app, rely on the person who has looked")
-    done = run_step(script, tmp_path, HAS_LOOKED=has_looked)
-    assert done.returncode == code
-    assert ("immutable-releases-are-on" in done.stdout) is (code == 1)
-
-
 def test_the_image_is_labelled_with_version_commit_and_base(tmp_path: Path) -> None:
     executable(tmp_path / "bin/docker", '#!/bin/sh\nprintf "%s\\n" "$@" >>asked\n')
     base = f"python:3.13-slim-trixie@sha256:{'1' * 64}"
