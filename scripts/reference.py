@@ -1,5 +1,5 @@
-"""Write what follows from the lists of inputs and gates: the inputs' types, those in action.yml,
-and the page.
+"""Write what follows from the lists of inputs and outputs: the inputs' types, those in action.yml,
+the page, and the lists in llms.txt.
 
 python -m scripts.reference
 
@@ -19,12 +19,13 @@ from typing import Final, cast
 import yaml
 
 from mogplex_ci.inputs.declared import Input, enumeration, inputs
-from mogplex_ci.output_names import ALSO_VARIABLES
+from mogplex_ci.output_names import FREE_TEXT
 from mogplex_ci.report.outputs import OUTPUT_NAMES, OUTPUTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
 PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
+LLMS: Final = ROOT / "llms.txt"
 TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
 
 _DESCRIPTION: Final = re.compile(
@@ -96,6 +97,7 @@ def generated() -> dict[Path, str]:
         TYPES: _types(),
         ACTION: _action(),
         PAGE: _page(),
+        LLMS: _llms(),
     }
 
 
@@ -133,10 +135,41 @@ def _page() -> str:
             " or ", " and "
         ),
         no_variable=enumeration(
-            [f"`{name}`" for name in OUTPUT_NAMES if name not in ALSO_VARIABLES]
+            [f"`{name}`" for name in OUTPUT_NAMES if name in FREE_TEXT]
         ).replace(" or ", " and "),
         inputs="\n\n".join(_groups()),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
+    )
+
+
+def _llms() -> str:
+    """Return llms.txt with lists of the inputs and outputs, each below its section's first
+    paragraph; everything else stays as it is.
+    """
+    lists = {"Inputs": _listed_inputs(), "Outputs": [", ".join(OUTPUT_NAMES)]}
+    text = LLMS.read_text(encoding="utf-8")
+    for heading, items in lists.items():
+        before, section = text.split(f"## {heading}\n\n", 1)
+        paragraph, _, after = section.split("\n\n", 2)
+        listed = "\n".join(map(_item, items))
+        text = f"{before}## {heading}\n\n{paragraph}\n\n{listed}\n\n{after}"
+    return text
+
+
+def _listed_inputs() -> Iterator[str]:
+    """Yield each group's inputs, with their defaults and choices."""
+    for title, specs in groupby(_shown(), lambda spec: spec.group):
+        named = []
+        for spec in specs:
+            default = f" [{spec.default}]" if spec.default else ""
+            choices = f" ({spec.kind.allowed})" if spec.kind.choices else ""
+            named.append(f"{spec.name}{default}{choices}")
+        yield f"{title}: {', '.join(named)}"
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(
+        f"- {text}", 140, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
     )
 
 
@@ -169,10 +202,14 @@ def _description(spec: Input) -> str:
 
 def _groups() -> Iterator[str]:
     """Yield a heading and a table for each group of inputs that people set."""
-    shown = (spec for spec in inputs().values() if spec.github_expression is None)
-    for title, specs in groupby(shown, lambda spec: spec.group):
+    for title, specs in groupby(_shown(), lambda spec: spec.group):
         heading = [f"### {title}\n", _row("input", "meaning", "default"), _row(*["---"] * 3)]
         yield "\n".join([*heading, *map(_input_row, specs)])
+
+
+def _shown() -> list[Input]:
+    """Return the inputs that people set."""
+    return [spec for spec in inputs().values() if spec.github_expression is None]
 
 
 def _input_row(spec: Input) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs, instead_of
 from mogplex_ci.inputs.flags import read_flags
-from mogplex_ci.output_names import OUTPUT_VARIABLES
+from mogplex_ci.output_names import OUTPUT_PREFIX
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.problems import Problem
 
@@ -87,7 +87,8 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
     on_github = {f"INPUT_{spec.name.upper()}" for spec in specs if spec.is_for_action}
     # Some runners set one with underscores beside it, for shells.
     beside = {name.replace("-", "_") for name in on_github & env.keys()}
-    known = variables | OUTPUT_VARIABLES | on_github | beside | _RUNNER_INPUTS
+    of_earlier_job = {variable for variable in env if variable.startswith(OUTPUT_PREFIX)}
+    known = variables | of_earlier_job | on_github | beside | _RUNNER_INPUTS
     by_name = {_name_of(variable): variable for variable in variables}
     names = {spec.name: spec.name if spec.is_for_action else spec.variables[0] for spec in specs}
     for variable in sorted(env.keys() - known):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.output_names import ALSO_VARIABLES, output_variable
+from mogplex_ci.output_names import FREE_TEXT, output_variable
 from mogplex_ci.platforms.job_log import DETAILS_END, for_terminal, size_in_log, without_matches
 from mogplex_ci.platforms.system import (
     Identity,
@@ -366,7 +366,7 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     return {
         output_variable(name): value or ""
         for name, value in outputs.items()
-        if name in ALSO_VARIABLES and re.fullmatch(_PLAIN_VALUE, value or "")
+        if name not in FREE_TEXT and re.fullmatch(_PLAIN_VALUE, value or "")
     }
 
 

@@ -49,7 +49,9 @@ def test_a_description_names_every_choice_and_the_default() -> None:
         assert not default or f"`{default}`" in text.partition("Default: ")[2], name
 
 
-@pytest.mark.parametrize("path", [reference.TYPES, reference.ACTION, reference.PAGE], ids=str)
+@pytest.mark.parametrize(
+    "path", [reference.TYPES, reference.ACTION, reference.PAGE, reference.LLMS], ids=str
+)
 def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
 

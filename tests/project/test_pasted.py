@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.output_names import ALSO_VARIABLES
-from mogplex_ci.report.outputs import OUTPUT_NAMES
+from mogplex_ci.output_names import FREE_TEXT
 from tests.documents import Block, blocks
 from tests.program import ROOT
 
@@ -31,8 +30,6 @@ ASKS_HOW_IT_ENDED = re.compile(r"\.result (?:== 'success'|!= 'dry-run')")
 USES_WHAT_WAS_MADE = re.compile(
     r"outputs\.(?:artifact|branch|commit-sha|pull-request-url)\b|\bgh (?:issue|pr|release)\b"
 )
-FREE_TEXT = set(OUTPUT_NAMES) - ALSO_VARIABLES
-"""Outputs that hold text of an agent or of the service."""
 SYSTEMS: dict[str, Callable[[Any], bool]] = {
     "azure": lambda pipeline: pipeline["trigger"] == pipeline.get("pr") == "none",
     "bitbucket": lambda pipeline: set(pipeline["pipelines"]) == {"custom"},
