@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-ENVIRONMENTS: dict[str, dict[str, str]] = yaml.load(
+SYSTEMS: dict[str, dict[str, Any]] = yaml.load(
     Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
 )
-"""By the platform's name."""
+"""By the platform's name: `env`, and which variables tell what."""
+
+ENVIRONMENTS: dict[str, dict[str, str]] = {name: each["env"] for name, each in SYSTEMS.items()}
+
+
+def told(name: str, kind: str) -> list[tuple[str, str]]:
+    """Return the variables of a system that tell the `kind`, and another value for each."""
+    words = (word.partition("=") for word in SYSTEMS[name].get(kind, "").split())
+    return [(variable, value or "other") for variable, _, value in words]
 
 
 def environment(name: str, folder: Path) -> dict[str, str]:
