@@ -7,7 +7,8 @@ SECONDS ?= 60
 EXAMPLES ?= slow
 SEED ?= 1
 SAMPLE ?= 60
-ROOM ?=
+PACKAGE ?=
+WRITE ?=
 T ?=
 MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
@@ -24,11 +25,11 @@ GOLDEN := tests/e2e/golden
 PIP = pip --disable-pip-version-check
 COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
-# The form has a header of inputs, so it is two documents; tests/e2e/test_gitlab.py runs it.
+# The form has two YAML documents (`spec:` and the job), which this schema cannot check; tests/e2e/test_gitlab.py runs it.
 ONE_DOCUMENT := $(filter-out %/form.gitlab-ci.yml,$(wildcard examples/gitlab/*.yml))
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs hooks fuzz mutants bench soak lock clean
+.PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs hooks fuzz mutants bench soak peers lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -70,12 +71,12 @@ $(CHECKS): $(TESTS) requirements/dev.txt
 	@$(BIN)/$(PIP) check
 	@touch $@
 
-# In one process, before several workers would compile the same files.
+# Compile once, so that parallel workers do not each compile the same files.
 $(COMPILED): $(TESTS)
 	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
 	@touch $@
 
-demo: $(EMULATOR) ## Play the main job on the emulator, as a GitHub step shows it
+demo: $(EMULATOR) ## Run a demo job against the emulator, with the log that GitHub would show
 	@$(BIN)/python -m tests.demo
 
 ifeq ($(T),)
@@ -104,7 +105,7 @@ golden: $(TESTS) ## Rewrite the golden texts, which users will read, and show ho
 
 check: lint types workflows documents dependencies ## Run every linter and check
 
-lint: $(CHECKS)
+lint: $(CHECKS) ## Check style, spelling, dead code, shell scripts and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -112,12 +113,12 @@ lint: $(CHECKS)
 	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/any-ci/agent.sh examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
-types: $(CHECKS)
+types: $(CHECKS) ## Check types and imports
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
-workflows: $(CHECKS)
+workflows: $(CHECKS) ## Check workflows, actions and pipelines, ours and the examples
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml native/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
@@ -137,14 +138,14 @@ workflows: $(CHECKS)
 	$(BIN)/zizmor --offline --persona pedantic --quiet --config examples/zizmor.yml examples/workflows/*.yml
 	$(BIN)/python -m pytest -q tests/project/test_workflows.py tests/project/test_llms.py
 
-documents: $(TESTS)
+documents: $(TESTS) ## Check links, and that a test runs each block of code
 	$(BIN)/python -m pytest -q tests/project/test_documents.py
 
-dependencies: $(CHECKS)
+dependencies: $(CHECKS) ## Check licences and known vulnerabilities
 	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
 	$(BIN)/python -m scripts.audit
 
-docs: $(TESTS) ## Write the page of inputs and outputs, and native/action.yml
+docs: $(TESTS) ## Write what follows from inputs and outputs: types, action.yml, native/action.yml, page, llms.txt
 	$(BIN)/python -m scripts.reference
 	$(BIN)/python -m scripts.native
 
@@ -156,15 +157,18 @@ fuzz: $(TESTS) ## Fuzz the sanitizer and the reader of Markdown: SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Separate from the other tools, because some tests read the list of installed packages.
-mutants: $(CHECKS) ## Change a package in SAMPLE=60 places and check that its tests fail: ROOM=gates T=tests/unit/gates
+mutants: $(CHECKS) ## Change a package in SAMPLE=60 places and check that its tests fail: PACKAGE=gates T=tests/unit/gates
 	$(call install,$(MUTANTS),mutants)
-	$(MUTANTS)/bin/python -m scripts.mutants --room "$(ROOM)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
+	$(MUTANTS)/bin/python -m scripts.mutants --room "$(PACKAGE)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
 
-bench: $(TESTS) ## Measure the speed and memory that the documents claim
-	@$(BIN)/python -m benchmarks
+bench: $(TESTS) ## Measure the speed and memory that the pages claim; WRITE=--write puts them into the page
+	@$(BIN)/python -m benchmarks $(WRITE)
 
 soak: $(TESTS) ## Follow 50 runs through two hours of faults, in six minutes: SEED=1
-	@$(BIN)/python -m benchmarks.soak --seed $(SEED)
+	@$(BIN)/python -m benchmarks.soak --seed $(SEED) $(WRITE)
+
+peers: $(TESTS) ## Play the same faults to this step and to other tools, in a quarter of an hour: WRITE=--write
+	@$(BIN)/python -m benchmarks.peers $(WRITE)
 
 lock: ## Resolve all requirements and lock them
 	$(call install,$(LOCK),lock)

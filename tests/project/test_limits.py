@@ -6,53 +6,41 @@ import re
 
 import pytest
 
-from mogplex_ci import durations, errors, github_api, models
-from mogplex_ci.api import client, stream, transport
-from mogplex_ci.gates import artifact, before_start, checks
-from mogplex_ci.inputs import declared, values
+from mogplex_ci import errors, github_api, models
+from mogplex_ci.api import client, transport
+from mogplex_ci.gates import before_start, checks
+from mogplex_ci.inputs import declared
 from mogplex_ci.platforms import job_log
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
-from mogplex_ci.report import comment, delivered, facts, log_lines, page, summary
-from mogplex_ci.run import event_sources, execution, follow, start
+from mogplex_ci.report import comment, delivered, facts
+from mogplex_ci.run import event_sources, execution, follow
 from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.step import evidence, guards, rights
+from mogplex_ci.step import guards, rights
 from tests.program import ROOT
 
-LIMITS, RELIABILITY, FAULTS = (
+LIMITS, RELIABILITY, FAULTS, OUTPUTS = (
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("limits.md", "reliability.md", "maintaining/faults.md")
+    for name in ("limits.md", "reliability.md", "maintaining/faults.md", "inputs-and-outputs.md")
 )
 TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
 ROWS: dict[str, tuple[float, ...]] = {
     "prompt |": (declared.PROMPT_LIMIT,),
     "listed events": (models.FEED_LIMIT,),
-    "`timeout`": (durations.MAX_SECONDS / 86_400,),
-    "question before a start": (rights.RIGHTS_SECONDS,),
-    "idempotency key": (start.MAX_KEY_LENGTH,),
-    "keys of one chain": (start.MAX_CHAIN,),
-    "report of failed checks": (
-        *(evidence.REPORT_LIMIT, evidence.MAX_CHECKS, checks.MAX_ANNOTATIONS),
-        checks.EXPLAIN_SECONDS,
-    ),
-    "prompt file": (declared.PROMPT_FILE_BYTES,),
-    "schema of": (values._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1, github_api.MAX_LISTED_FILES - 1),
-    "reading, before a start": (before_start.NOTE_SECONDS,),
+    "what gates must know before a start": (before_start.NOTE_SECONDS,),
     "wait for a required check": (checks.MISSING_SECONDS / 60,),
-    "response of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
+    "a response is lost": (transport.MAX_ANSWER_BYTES / 2**20,),
     "a text in the log": TEXT,
     "the job log": (job_log.DETAILS_END / 2**20, job_log._STAMP_BYTES),
-    "annotations": (log_lines.ANNOTATIONS_LIMIT,),
-    "job summary": (summary.SUMMARY_LIMIT,),
-    "HTML report": (page.PAGE_LIMIT,),
-    "output `message`": (facts.MESSAGE_LIMIT,),
-    "output `artifact`": (delivered.ARTIFACT_LIMIT,),
+    "`message`": (facts.MESSAGE_LIMIT,),
+    "`artifact` | The artifact as": (delivered.ARTIFACT_LIMIT,),
 }
 
 
 TIMES: dict[str, tuple[float, ...]] = {
     "A comment takes up to N s, and": (comment.CALLS_SECONDS,),
+    "the test of permissions before a start takes up to N s": (rights.RIGHTS_SECONDS,),
     "further signals change nothing | N s on GitHub, N s elsewhere": (
         *(GITHUB.stop_seconds.all, USUAL_STOP_SECONDS.all),
     ),
@@ -66,7 +54,7 @@ TIMES: dict[str, tuple[float, ...]] = {
     "if the run had already finished, that result counts | N s; with gates N s": (
         *(execution.READ_TO_END_SECONDS, execution.FACTS_SECONDS),
     ),
-    "then leaves its run to `post` | N minutes of nothing else once the token was accepted, N s before": (
+    "N minutes without any other response if the token worked before, otherwise N s": (
         *(errors.TokenLostError.patience / 60, errors.NotAuthorizedError.patience),
     ),
     "reads the missing ones from a stream | N s": (follow.LATE_EVENTS_SECONDS,),
@@ -87,6 +75,6 @@ def test_a_time_is_the_programs(sentence: str) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_limit_is_the_programs(row: str) -> None:
-    (line,) = (line for line in (LIMITS + FAULTS).splitlines() if line.startswith(f"| {row}"))
+    (line,) = (line for line in (LIMITS + FAULTS + OUTPUTS).splitlines() if line.startswith(f"| {row}"))
     numbers = [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", line)]
     assert [number for number in ROWS[row] if number not in numbers] == []
