@@ -32,7 +32,7 @@ LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 .PHONY: help demo test test-slow test-all format golden check lint types workflows documents dependencies docs hooks fuzz mutants bench soak peers lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 # $(call install,FOLDER,NAME) creates a virtual environment with the packages of requirements/NAME.txt. pip neither resolves nor
 # builds anything, so no new release can change what is installed.

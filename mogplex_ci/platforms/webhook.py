@@ -76,6 +76,10 @@ _TRIAGE: Final = (
 )
 """Actions on an issue or its like that take triage or write access, unless its author does them
 while writing it.
+
+Not ``closed``: whoever may push to a fork closes its pull request by deleting the branch
+(https://docs.github.com/articles/creating-and-deleting-branches-within-your-repository).
+Nor ``edited`` and ``reopened``: nothing says who may do that on every server. ``github-token`` tells.
 """
 _BY_PUSH: Final = (
     "synchronize",

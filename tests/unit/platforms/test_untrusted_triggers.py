@@ -131,6 +131,7 @@ def test_a_person_who_labels_an_outsiders_issue_vouches_for_it(example: str, act
         ),  # an issue form sets its labels in the name of the person who files the issue
         *((STRANGER, APP, action), (STRANGER, {}, action), ({}, MAINTAINER, action)),
         *((STRANGER, MAINTAINER, "opened"), (STRANGER, MAINTAINER, "edited")),
+        *((STRANGER, MAINTAINER, "closed"), (STRANGER, MAINTAINER, "reopened")),
     )
     for author, sender, doing in others:
         assert by(example, "NONE", author, sender, action=doing).untrusted(NOBODY) is not None
