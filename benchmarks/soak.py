@@ -474,7 +474,7 @@ class Soak:
             self.broken.append("memory of a step grows")
         broken = Counter(self.broken).items()
         told = [f"{what} ({times} times)" if times > 1 else what for what, times in broken]
-        return rows | {"what did not hold": "; ".join(told) or "nothing"}
+        return rows | {"failed checks": "; ".join(told) or "none"}
 
     def _fail(self, step: Try, what: str) -> None:
         self.broken.append(f"{step.folder.name}: {what}")

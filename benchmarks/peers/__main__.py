@@ -267,9 +267,9 @@ FORGED = dict(_forged())
 FAULTS = (
     Fault("nothing", goes_wrong=False),
     Fault("connection reset", looks(drop=True)),
-    Fault("answer to the start lost", [{"route": "start", "when": "after", "drop": True}]),
+    Fault("response to the start lost", [{"route": "start", "when": "after", "drop": True}]),
     Fault("three 502s in a row", looks(times=3, **BAD_GATEWAY)),
-    Fault("answer cut in its body", looks(cut=300)),
+    Fault("response cut short", looks(cut=300)),
     Fault("429, Retry-After 10", looks(**LIMITED), every=0.5),
     Fault(
         "20 s outage",
@@ -396,7 +396,7 @@ def verdict(fault: Fault, outcome: Outcome) -> str:
         "lost": outcome.lost,
         "doubled": outcome.doubled,
         "left": outcome.left,
-        "obeyed": outcome.obeyed,
+        "commands run": outcome.obeyed,
     }
     return (
         f"✘ {', '.join([*wrong, *(f'{count} {name}' for name, count in counts.items() if count)])}"
