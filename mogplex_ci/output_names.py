@@ -5,8 +5,8 @@ files. ``report/outputs.py`` has the outputs themselves.
 from typing import Final
 
 FREE_TEXT: Final = frozenset({"message", "error", "artifact"})
-"""Outputs that are no variables on other systems: a later job's shell would get them. GitLab accepts
-20 of the others.
+"""Outputs that are not variables on other systems, where a later job's shell would get them. GitLab
+accepts 20 of the others.
 """
 
 EVENTS_FILE: Final = "events.ndjson"
@@ -19,8 +19,8 @@ WRITTEN_BIT_BY_BIT: Final = (EVENTS_FILE, DIAGNOSTICS_FILE)
 
 
 OUTPUT_PREFIX: Final = "MOGPLEX_OUT_"
-"""No input's variable begins so: GitLab loads the dotenv file of each earlier stage into every later
-job, where ``MOGPLEX_BRANCH`` would be taken for the input ``branch``.
+"""No input's variable begins so: GitLab loads the dotenv file of each earlier stage into every
+later job, where ``MOGPLEX_BRANCH`` would be taken for the input ``branch``.
 """
 
 

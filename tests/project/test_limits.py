@@ -75,6 +75,8 @@ def test_a_time_is_the_programs(sentence: str) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_limit_is_the_programs(row: str) -> None:
-    (line,) = (line for line in (LIMITS + FAULTS + OUTPUTS).splitlines() if line.startswith(f"| {row}"))
+    (line,) = (
+        line for line in (LIMITS + FAULTS + OUTPUTS).splitlines() if line.startswith(f"| {row}")
+    )
     numbers = [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", line)]
     assert [number for number in ROWS[row] if number not in numbers] == []

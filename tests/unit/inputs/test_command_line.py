@@ -108,7 +108,9 @@ def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str]) -
 def test_no_output_has_the_name_of_an_input() -> None:
     of_inputs = {variable for spec in inputs().values() for variable in spec.variables}
     assert [name for name in of_inputs if name.startswith(OUTPUT_PREFIX)] == []
-    named_alike = {f"{OUTPUT_PREFIX}{name.upper().replace('-', '_')}": "theirs" for name in inputs()}
+    named_alike = {
+        f"{OUTPUT_PREFIX}{name.upper().replace('-', '_')}": "theirs" for name in inputs()
+    }
     assert collect((), named_alike).texts == {}
 
 

@@ -253,6 +253,8 @@ def test_only_github_tells_whose_checks_the_job_belongs_to() -> None:
 
 
 AGENTS_BRANCH = "mogplex/external/1f0c9a3e-77b2d4c1"
+
+
 @pytest.mark.parametrize(("name", "variable"), who_tells("branches"))
 def test_an_agents_branch_is_known_unless_the_job_was_started_by_hand(
     name: str, variable: str
