@@ -54,9 +54,10 @@ MOST_POLL_DELAY = 1.5
 """Largest mean delay allowed while polling, in optima; where a job is alone, poll-interval sets the
 pace instead.
 """
-MOST_REFUSED_DELAY = 70.0
-"""Largest delay allowed for jobs that do not know of each other, in seconds: a poll that is refused
-may be the last before the end, and the service asks to wait for a minute.
+MOST_REFUSED_DELAY = 76.0
+"""Largest delay allowed for jobs that do not know of each other, in seconds: three refusals make
+polls 13 s apart, the first one after the end may be refused, too, the service then asks to wait for
+a minute, and the step waits up to two seconds longer.
 """
 INTERVAL = 1.5
 LONG = """\
