@@ -157,9 +157,9 @@ fuzz: $(TESTS) ## Fuzz the sanitizer and the reader of Markdown: SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Separate from the other tools, because some tests read the list of installed packages.
-mutants: $(CHECKS) ## Change a package in SAMPLE=60 places and check that its tests fail: PACKAGE=gates T=tests/unit/gates
+mutants: $(CHECKS) ## Change a package in SAMPLE=60 places and check that its tests fail: PACKAGE=gates T=tests/gates
 	$(call install,$(MUTANTS),mutants)
-	$(MUTANTS)/bin/python -m scripts.mutants --room "$(PACKAGE)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
+	$(MUTANTS)/bin/python -m scripts.mutants --package "$(PACKAGE)" --tests "$(T)" --sample $(SAMPLE) --seed $(SEED)
 
 bench: $(TESTS) ## Measure the speed and memory that the pages claim; WRITE=--write puts them into the page
 	@$(BIN)/python -m benchmarks $(WRITE)

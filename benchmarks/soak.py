@@ -35,7 +35,7 @@ from tests.emulator import Emulator
 from tests.emulator.run import TERMINAL, Record, Run
 from tests.faults.kinds import PASSING, PROXIES, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.program import ROOT
-from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts
+from tests.unit.sanitize.test_formats import SAMPLES
 
 SPEED = 20.0
 RUNS = 50
@@ -66,7 +66,6 @@ CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
 ANSWERS = PASSING + PROXIES + UNAUTHORIZED
 """Possible answers once the API has answered."""
-SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
 _MARKER = re.compile(r"marker (\d+) of ([0-9a-f-]{36})\.")
 
 
@@ -192,8 +191,9 @@ class Soak:
 
     def _event(self, name: str, number: int, after: float) -> Iterator[dict[str, Any]]:
         random = self._random
-        secret = random.choice(SECRETS)(random)
-        self._secrets[name] += telling_parts(secret)[::9]
+        sample = random.choice(SAMPLES)
+        secret = sample.begin + sample.rest
+        self._secrets[name].append(sample.rest[-10:])
         message = f"marker {number} of {{{{ run_id }}}}. deploy {secret} to the server"
         yield {
             "after": after,

@@ -1,4 +1,4 @@
-"""Change one room of the program in one place at a time, and see whether its tests notice.
+"""Change one package of the program in one place at a time, and see whether its tests notice.
 
 docs/maintaining/testing.md says how to run it. Cosmic Ray knows the changes, such as ``<`` for
 ``<=``; here a statement may also be left out. Nothing is changed in this folder: each job has a
@@ -82,15 +82,15 @@ class Mutant:
         return "\n".join(line for line in lines if not line.startswith("+++"))
 
 
-def draw(room: str, size: int, seed: int) -> list[Mutant]:
-    """Return up to ``size`` mutants of ``room``, no two of them of the same place.
+def draw(package: str, size: int, seed: int) -> list[Mutant]:
+    """Return up to ``size`` mutants of ``package``, no two of them of the same place.
 
     Args:
-        room: a package or module below ``mogplex_ci``: ``gates``, ``run/follow.py``.
+        package: a package or module below ``mogplex_ci``: ``gates``, ``run/follow.py``.
         size: how many.
         seed: decides which ones.
     """
-    place = PACKAGE / room
+    place = PACKAGE / package
     paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
     changes = [(path, *change) for path in paths for change in _changes(path.read_text("utf-8"))]
     random.Random(seed).shuffle(changes)  # noqa: S311 - not a secret
@@ -190,16 +190,22 @@ def verdict(mutant: Mutant, tree: Path, tests: Sequence[str], seconds: float) ->
         path.write_text(mutant.source, encoding="utf-8")
 
 
+def usual_tests(package: str) -> list[str]:
+    """Return the folder that has the tests of a package."""
+    folder = ROOT / "tests" / "unit" / package
+    return [str((folder if folder.exists() else ROOT / "tests" / package).relative_to(ROOT))]
+
+
 def main() -> int:
     """Draw mutants, ask the tests about each, and print those that survive."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--room", required=True, help="below mogplex_ci/: gates, run/follow.py")
-    parser.add_argument("--tests", default="", help="default: tests/unit/ROOM")
+    parser.add_argument("--package", required=True, help="below mogplex_ci/: gates, run/follow.py")
+    parser.add_argument("--tests", default="", help="default: tests/unit/PACKAGE, or tests/PACKAGE")
     parser.add_argument("--sample", type=int, default=60, help="how many mutants")
     parser.add_argument("--seed", type=int, default=1, help="decides which ones")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     options = parser.parse_args()
-    tests = options.tests.split() or [f"tests/unit/{options.room.partition('/')[0]}"]
+    tests = options.tests.split() or usual_tests(options.package.partition("/")[0])
     trees: SimpleQueue[Path] = SimpleQueue()
     for number in range(options.jobs):
         tree = WORK / f"tree-{number}"
@@ -220,7 +226,7 @@ def main() -> int:
         print({"killed": ".", "refused": "t", "survived": "S"}[said], end="", flush=True)
         return said
 
-    mutants = draw(options.room, options.sample, options.seed)
+    mutants = draw(options.package, options.sample, options.seed)
     with ThreadPoolExecutor(options.jobs) as pool:
         verdicts = list(pool.map(judge, mutants))
     print()
@@ -228,7 +234,7 @@ def main() -> int:
         if said == "survived":
             print(mutant.diff(), end="\n\n")
     counts = (f"{verdicts.count(word)} {word}" for word in ("killed", "refused", "survived"))
-    print(f"{len(mutants)} mutants of {options.room}: {', '.join(counts)}")
+    print(f"{len(mutants)} mutants of {options.package}: {', '.join(counts)}")
     return 0
 
 

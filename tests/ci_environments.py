@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.data import read_yaml
 
-SYSTEMS: dict[str, dict[str, Any]] = yaml.load(
-    Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
-)
+SYSTEMS: dict[str, dict[str, Any]] = read_yaml(__file__, "ci_environments.yaml")
 """By the platform's name: `env`, and which variables tell what."""
 
 ENVIRONMENTS: dict[str, dict[str, str]] = {name: each["env"] for name, each in SYSTEMS.items()}

@@ -27,25 +27,21 @@ pytestmark = pytest.mark.container
 EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code
     for name in (
-        *(
-            "bot",
-            "comment",
-            "fix-build",
-            "fork-review",
-            "label",
-            "monorepo",
-            "nightly",
-            "outputs",
-            "report",
-        ),
-        *(
-            "release-notes",
-            "review",
-            "artifact",
-            "merge",
-            "start-and-wait",
-            "until-green",
-        ),
+        "bot",
+        "comment",
+        "fix-build",
+        "fork-review",
+        "label",
+        "monorepo",
+        "nightly",
+        "outputs",
+        "report",
+        "release-notes",
+        "review",
+        "artifact",
+        "merge",
+        "start-and-wait",
+        "until-green",
     )
 }
 FAILED_BUILD = "\n".join(re.findall(r"^#   (.*)", EXAMPLES["fix-build"], re.MULTILINE))
@@ -234,12 +230,16 @@ class Started(NamedTuple):
 ON_FEATURE = {"working_branch": "feature/login", "create_branch": False}
 COMMENT = "/agent Mend `$(id)` here"
 COMMENTED = Started(
-    *(EXAMPLES["comment"], "issue_comment", commented(COMMENT, "MEMBER")),
+    EXAMPLES["comment"],
+    "issue_comment",
+    commented(COMMENT, "MEMBER"),
     prompt=["\n\nIt fails.\n```", f"```text\n{COMMENT}\n```"],
     comment="https://github.com/acme/web/pull/42",
 )
 LABELED = Started(
-    *(EXAMPLES["label"], "issues", labeled("agent", PERSON)),
+    EXAMPLES["label"],
+    "issues",
+    labeled("agent", PERSON),
     prompt=["Solve issue #12 of this repository", "```text\nLogin `$(id)`\n\nIt fails.\n```"],
     comment="https://github.com/acme/web/pull/42",
 )
@@ -255,7 +255,9 @@ STARTED = {
     "a label": LABELED,
     "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Update the dependencies"]),
     "a failing build": Started(
-        *(FAILED_BUILD, "pull_request", pushed(PERSON)),
+        FAILED_BUILD,
+        "pull_request",
+        pushed(PERSON),
         request={**ON_FEATURE, "base_branch": "main"},
         answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch",
         job_fails=True,
@@ -268,28 +270,28 @@ STARTED = {
     # As the event has it when the membership is private.
     "a private member's comment": COMMENTED._replace(payload=commented(COMMENT, "CONTRIBUTOR")),
     "a review": Started(
-        *(
-            EXAMPLES["review"],
-            "pull_request_review",
-            reviewed(),
-            ["```text\n/agent Handle the empty list.\n```"],
-            ON_FEATURE,
-            "",
-            "**Run succeeded**",
-        )
+        EXAMPLES["review"],
+        "pull_request_review",
+        reviewed(),
+        ["```text\n/agent Handle the empty list.\n```"],
+        ON_FEATURE,
+        "",
+        "**Run succeeded**",
     ),
     "a fork's pull request": Started(
-        *(
-            EXAMPLES["fork-review"],
-            "pull_request_target",
-            to_review(),
-            ["`git fetch origin pull/7/head`"],
-        ),
+        EXAMPLES["fork-review"],
+        "pull_request_target",
+        to_review(),
+        ["`git fetch origin pull/7/head`"],
         request={"mode": "SAFE"},
         comment="all 24 tests pass",
     ),
     "a bot's pull request": Started(
-        *(EXAMPLES["bot"], "pull_request", of_bot("adapt"), (), ON_FEATURE),
+        EXAMPLES["bot"],
+        "pull_request",
+        of_bot("adapt"),
+        (),
+        ON_FEATURE,
     ),
     "a comment with a line break": COMMENTED._replace(
         payload=commented(f"/agent\r\n{COMMENT[7:]}", "MEMBER"), prompt=["/agent\nMend"]

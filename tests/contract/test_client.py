@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import MogplexError
@@ -30,11 +29,10 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 from tests.contract.api import check
 from tests.contract.scripted import RUN_ID, TOKEN, ScriptedService, serving
+from tests.data import read_yaml
 from tests.faults.world import Played, World
 
-TABLE = yaml.load(
-    Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
-)
+TABLE = read_yaml(__file__, "client.yaml")
 FEEDS = Path(__file__).with_name("feeds")
 CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TABLE["cases"]]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
 from tests.contract import recorded
 from tests.contract.api import Api, FakeClock
+from tests.data import read_yaml
 from tests.emulator import Emulator
 
-CASES = yaml.safe_load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"))
+CASES = read_yaml(__file__, "streams.yaml")
 SILENCE = 0.3
 """Seconds after which a stream that says nothing is left."""
 RECORD = rb"id: [0-9a-f-]{36}\nevent: [^\n]+\ndata: [^\n]*\n\n"
@@ -73,8 +73,6 @@ def test_a_stream_brings_what_the_services_brings(case: dict[str, Any], tmp_path
         (run,) = emulator.runs
         for call in case["calls"]:
             clock.seconds = call.get("at", clock.seconds)
-            if "fault" in call:
-                emulator.inject(**{"route": "stream", **call["fault"]})
             known = {event["message"]: event["id"] for event in map(run.present, run.written())}
             last = known.get(call.get("after"), call.get("id"))
             path = f"/runs/{run.id}/events/stream{call.get('query', '')}"

@@ -21,7 +21,6 @@ from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
 from mogplex_ci.api import retry
 from mogplex_ci.cli import main
@@ -30,6 +29,7 @@ from mogplex_ci.platforms.webhook import Webhook
 from mogplex_ci.step import action
 from mogplex_ci.waiting import Clock
 from tests.ci_environments import ENVIRONMENTS
+from tests.data import read_yaml
 from tests.emulator import Emulator
 from tests.faults.kinds import FINAL, PASSING, PROXIES, UNAUTHORIZED, Kind, error
 from tests.github import ADA, TOKEN, GitHub, Look, Work, check
@@ -40,14 +40,21 @@ from tests.waits import LONG, asked, wait_until
 SYSTEMS: Final = ("github", "gitlab", "terminal")
 ARTIFACT: Final = str(Path(__file__).parent / "scenarios" / "artifact.yaml")
 FAILING: Final = (
-    *("cancelled", "dead-worker", "delivery-failure", "failed", "install-failure"),
-    *("launch-failure", "model-denied", "paused", "queue-failure", "rate-limited"),
-    *("setup-failure", "stream-failure"),
+    "cancelled",
+    "dead-worker",
+    "delivery-failure",
+    "failed",
+    "install-failure",
+    "launch-failure",
+    "model-denied",
+    "paused",
+    "queue-failure",
+    "rate-limited",
+    "setup-failure",
+    "stream-failure",
 )
 """The scenarios that end badly."""
-MISTAKES: Final[list[dict[str, Any]]] = yaml.load(
-    Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
-)
+MISTAKES: Final[list[dict[str, Any]]] = read_yaml(__file__, "mistakes.yaml")
 REFUSALS: Final = {
     400: "BAD_REQUEST",
     402: "A_NEW_CODE",

@@ -66,7 +66,8 @@ def play(scenario: str, name: str, folder: Path, **env: str) -> tuple[Ended, dic
 @pytest.mark.parametrize(
     "name",
     [
-        *("github", "gitlab"),
+        "github",
+        "gitlab",
         *slow([name for name in ENVIRONMENTS if name not in ("github", "gitlab")]),
     ],
 )

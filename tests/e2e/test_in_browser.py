@@ -18,8 +18,7 @@ from tests.npm import node_modules
 from tests.oracles.github_markdown import github_html
 from tests.program import ROOT, step_against
 from tests.slow import mostly_slow
-from tests.unit.words.markup import PIECES
-from tests.unit.words.test_visible_text import HIDDEN, SHOWN
+from tests.unit.words.test_visible_text import HIDDEN, PIECES, SHOWN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -131,8 +131,11 @@ def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
     }
     calls = [(call["gen_ai.tool.name"], call["mogplex.tool.failed"]) for call in of_run.events]
     assert sorted(calls) == [
-        *(("Command", False), ("Command", False), ("Command", True)),
-        *(("PatchApply", False), ("Plan", False)),
+        ("Command", False),
+        ("Command", False),
+        ("Command", True),
+        ("PatchApply", False),
+        ("Plan", False),
     ]
     assert {call["name"] for call in of_run.events} == {"mogplex.tool_call"}
     timed = [call for call in of_run.events if call["gen_ai.tool.name"] != "Plan"]

@@ -57,13 +57,6 @@ def test_a_round_is_told_what_the_failed_checks_say(
     assert told(step) == SHOWN
 
 
-def test_a_report_lacks_what_github_does_not_show(world: World, api: GitHub) -> None:
-    api.fail(status=403, path="/annotations", times=99)
-    step = Step(world, api, rounds(red(), GREEN))
-    assert outcome(step.play()) == ("success", "", 2)
-    assert told(step) == "\n".join(SHOWN.split("\n")[:5])
-
-
 def test_of_each_check_a_bounded_part_is_told(world: World, api: GitHub) -> None:
     """Twenty annotations; 200 characters of a line, 600 of a summary."""
     places = [("a.ts", number) for number in range(10, 32)]

@@ -22,8 +22,8 @@ with atheris.instrument_imports(include=["mogplex_ci.sanitize", "mogplex_ci.word
     from mogplex_ci.words.visible_text import visible_text
 from tests.oracles.ci_logs import obeyed, steering
 from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, WORDS
-from tests.unit.sanitize.secret_samples import STANDALONE, seeded
-from tests.unit.words.markup import PIECES as MARKUP
+from tests.unit.sanitize.test_formats import SAMPLES
+from tests.unit.words.test_visible_text import PIECES as MARKUP
 
 SECRET = "Zq8vXr2LmN5tB7wK"
 SANITIZER = Sanitizer([SECRET])
@@ -43,7 +43,7 @@ PIECES = (
     *SKIPPED,
     *WORDS,
     *MARKUP,
-    *(make(seeded(1)) for make in STANDALONE.values()),
+    *(sample.begin + sample.rest for sample in SAMPLES[::5]),
     SECRET,
     "password=",
     '"token": "',

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mogplex_ci.gates import Case
@@ -51,13 +52,16 @@ class Story:
         *,
         api: str = "2026-11",
         falls_back: bool = False,
+        artifacts: Mapping[str, object] = MappingProxyType({}),
         base_path: str = "",
     ) -> None:
         """``ending``: how each run ends, in the words of a scenario. ``falls_back``: the runs do
-        not work on the branch that they are asked to. ``base_path``: that of GitHub's API.
+        not work on the branch that they are asked to. ``artifacts``: those that the service has.
+        ``base_path``: that of GitHub's API.
         """
         scenario = folder / "story.yaml"
-        scenario.write_text(json.dumps({"falls_back": falls_back, "steps": [LAUNCHES, *ending]}))
+        told = {"falls_back": falls_back, "artifacts": dict(artifacts)}
+        scenario.write_text(json.dumps({**told, "steps": [LAUNCHES, *ending]}))
         self.world = World.serve(scenario, api=api)
         self.github = GitHub(base_path, clock=self._now)
         self.said: list[Update] = []
@@ -82,12 +86,16 @@ class Story:
         watch: Callable[[Update], object] = lambda _: None,
         attempt: int = 1,
         own_run: str = "",
+        schema: Mapping[str, Any] | None = None,
+        stop: Stop | None = None,
         **inputs: Any,
     ) -> RunResult:
-        """Try the step, whose runs do ``works``, with these inputs."""
+        """Try the step, whose runs do ``works``, with these inputs; ``schema`` is that of its
+        artifact.
+        """
         if works:
             self.github.works_for(self._case, *works)
-        typed = self._typed(inputs)
+        typed = self._typed(inputs)._replace(artifact_schema=schema)
         self._case.attempt = attempt
         clock, client = self.world.time.clock(), self.world.client()
         self.said = []
@@ -96,11 +104,13 @@ class Story:
             self.said.append(update)
             watch(update)
 
-        def connect(repo: Repo) -> GitHubApi:
+        def connect(repo: Repo) -> GitHubApi | None:
+            if typed.github_token is None:
+                return None
             return GitHubApi(self.github.url, TOKEN, repo.full_name.text)
 
         began = clock.monotonic()
-        service = Service(client, clock, Stop(), began, typed.timeout, say=say)
+        service = Service(client, clock, stop or Stop(), began, typed.timeout, say=say)
         case = Case(typed, service, connect, Sanitizer(), own_run=own_run)
         plan = self._case.plan(inputs=typed, request=typed.start_request)
         rounds = Rounds(plan, case, lambda _: None)
@@ -112,10 +122,9 @@ class Story:
             case.close()
 
     def _typed(self, inputs: Mapping[str, Any]) -> ActionInputs:
-        given = {"timeout": "2h", "prompt": "scenario: story", **inputs}
+        given = {"timeout": "2h", "prompt": "scenario: story", "github_token": TOKEN, **inputs}
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
-        env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": self.world.emulator.token}
-        return inputs_of(env)
+        return inputs_of(env | {"MOGPLEX_API_KEY": self.world.emulator.token})
 
     @property
     def runs(self) -> list[Any]:

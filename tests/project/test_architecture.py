@@ -1,4 +1,4 @@
-"""The page on architecture names the concepts of one run: few, and each in its package."""
+"""The page on architecture names the concepts of one run, each in its package."""
 
 from __future__ import annotations
 
@@ -14,10 +14,6 @@ CONCEPTS = {
     )
     for name in re.findall(r"`([A-Z]\w+)`", names)
 }
-
-
-def test_they_are_few() -> None:
-    assert 30 < len(CONCEPTS) < 60
 
 
 def test_each_is_defined_in_its_package_or_beside_it() -> None:

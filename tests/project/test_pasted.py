@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from mogplex_ci.output_names import FREE_TEXT
+from tests.data import read_yaml
 from tests.documents import Block, blocks
 from tests.program import ROOT
 
@@ -184,9 +185,7 @@ def test_our_own_workflows_have_no_pipe_without_pipefail() -> None:
         assert [fault for job in jobs for fault in step_faults(job, workflow)] == [], path.name
 
 
-PUT_BACK: list[dict[str, str]] = yaml.safe_load(
-    (ROOT / "tests" / "project" / "put_back.yaml").read_text(encoding="utf-8")
-)
+PUT_BACK: list[dict[str, str]] = read_yaml(__file__, "put_back.yaml")
 """Of an example: what stands there, what stood there or might, and the fault."""
 
 

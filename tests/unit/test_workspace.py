@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +14,6 @@ from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import (
     append_text,
-    check_room,
     discard,
     read_text,
     usable,
@@ -195,29 +191,6 @@ def test_a_text_is_read_whole_or_refused(workspace: Path, content: bytes, read: 
         assert (problem.input, problem.got) == ("prompt-file", Untrusted("task"))
         found = f'{problem.fault}: "task". {problem.remedy}'
     assert found == read
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond ``size`` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_what_has_no_room_leaves_a_file_as_it_was(workspace: Path) -> None:
-    path = file_for(workspace, "events")
-    append_text(path, "earlier\n")
-    for change in (partial(append_text, path, "x" * 5_000), partial(check_room, path)):
-        with room_for(1_000), pytest.raises(OSError, match="too large"):
-            change()
-        assert path.read_text() == "earlier\n"
-    with room_for(100_000):
-        check_room(path)
-    assert path.read_text() == "earlier\n"
 
 
 def test_a_whole_file_can_be_read_by_everybody_whatever_the_umask(

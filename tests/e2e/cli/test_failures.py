@@ -115,7 +115,10 @@ def test_what_lasts_to_the_timeout_has_its_own_code(
             )
         ended = terminal.run_past(
             lambda process: process.stderr and process.stderr.readline() == f"warning: {warning}\n",
-            *("runs", "events", run_id, "--follow"),
+            "runs",
+            "events",
+            run_id,
+            "--follow",
         )
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
     assert ended.code == code

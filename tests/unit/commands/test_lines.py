@@ -12,7 +12,6 @@ from mogplex_ci.sanitize import Sanitizer
 SAFE = Sanitizer()
 RUN = {"runId": "r-1", "status": "pending"}
 AT = "2026-05-17T10:14:10"
-LOG = {"type": "log", "message": "x"}
 
 
 def test_a_run_of_which_nothing_else_is_known() -> None:
@@ -123,13 +122,6 @@ def test_an_event_is_one_line_whose_time_is_in_utc(fields: dict[str, object], li
 )
 def test_a_line_has_the_colour_of_what_it_begins_with(colour: str, line: str) -> None:
     assert coloured(line) == f"\x1b[{colour}m{line}\x1b[0m"
-
-
-@pytest.mark.parametrize(
-    "line", ["status  streaming", "error   the run failed", "? ci", "a ✔", "xyz"]
-)
-def test_other_lines_have_none(line: str) -> None:
-    assert coloured(line) == line
 
 
 def test_ids_and_links_are_dim_on_a_terminal() -> None:

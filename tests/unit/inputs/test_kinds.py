@@ -17,8 +17,14 @@ from tests.slow import mostly_slow
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
 BEYOND_PATTERNS = {
-    *("token", "github-token", "base-url", "prompt", "duration"),
-    *("job-context", "idempotency-key", "key-suffix"),
+    "token",
+    "github-token",
+    "base-url",
+    "prompt",
+    "duration",
+    "job-context",
+    "idempotency-key",
+    "key-suffix",
 }
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still
 be refused.

@@ -67,25 +67,17 @@ def test_a_path_is_taken_out_by_its_own_letters() -> None:
 @pytest.mark.parametrize(
     ("patterns", "fault"),
     [
-        *(
-            ("", "does not contain a pattern"),
-            ("# only a comment", "does not contain a pattern"),
-            ("!docs/", "does not contain a pattern"),
-        ),
-        *(
-            ("./.github/", r"contains \. or"),
-            ("src/../.github/", r"contains \. or"),
-            ("a/.", r"contains \. or"),
-        ),
-        *(
-            (".github//", "contains //"),
-            ("a\n!.github//x", "contains //"),
-            ("*.yml # workflows", "contains a comment"),
-        ),
-        *(
-            ("a\n/", "contains a pattern that matches nothing"),
-            ("a\n\\", "contains an invalid pattern"),
-        ),
+        ("", "does not contain a pattern"),
+        ("# only a comment", "does not contain a pattern"),
+        ("!docs/", "does not contain a pattern"),
+        ("./.github/", r"contains \. or"),
+        ("src/../.github/", r"contains \. or"),
+        ("a/.", r"contains \. or"),
+        (".github//", "contains //"),
+        ("a\n!.github//x", "contains //"),
+        ("*.yml # workflows", "contains a comment"),
+        ("a\n/", "contains a pattern that matches nothing"),
+        ("a\n\\", "contains an invalid pattern"),
     ],
 )
 def test_patterns_that_match_nothing_are_refused(patterns: str, fault: str) -> None:

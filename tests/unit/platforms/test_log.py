@@ -127,8 +127,10 @@ def test_github_reads_outputs_and_summary_in_files_that_grow(tmp_path: Path) -> 
     written = (tmp_path / "output").read_text(encoding="utf-8")
     entries = re.findall(r"([a-z]+)<<(mogplex_[0-9a-f]{32})\n(.*)\n\2\n", written)
     assert [(name, value) for name, _, value in entries] == [
-        *(("status", "running"), ("message", "")),
-        *(("status", "success"), ("message", "")),
+        ("status", "running"),
+        ("message", ""),
+        ("status", "success"),
+        ("message", ""),
     ]
     assert len({delimiter for _, delimiter, _ in entries}) == 4
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "Run running\nRun success\n"
@@ -182,8 +184,16 @@ for (const [title, message, secret] of JSON.parse(input)) {
 @pytest.mark.node
 def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
     texts = [
-        *(*COMMANDS, *WORDS, "".join(COMMANDS)),
-        *("%25", "a%0Ab", "a:b,c", "\u2028", "a;b=c", "%3A%2C", "50% of 1,000: a"),
+        *COMMANDS,
+        *WORDS,
+        "".join(COMMANDS),
+        "%25",
+        "a%0Ab",
+        "a:b,c",
+        "\u2028",
+        "a;b=c",
+        "%3A%2C",
+        "50% of 1,000: a",
     ]
     stream = io.StringIO()
     system = detect({"GITHUB_ACTIONS": "true"}, stream)

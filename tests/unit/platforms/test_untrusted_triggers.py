@@ -42,8 +42,15 @@ TABLE = [
 ANYBODYS = (*REFUSED, "check_suite", "dynamic", "workflow_call", "from_next_year")
 INSIDERS = ("OWNER", "MEMBER", "COLLABORATOR")
 OUTSIDERS: tuple[Any, ...] = (
-    *("CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "NONE"),
-    *("owner", "", None, ["OWNER"]),
+    "CONTRIBUTOR",
+    "FIRST_TIMER",
+    "FIRST_TIME_CONTRIBUTOR",
+    "MANNEQUIN",
+    "NONE",
+    "owner",
+    "",
+    None,
+    ["OWNER"],
 )
 TRIAGE = ("assigned", "labeled", "locked", "milestoned", "transferred", "unlabeled", "enqueued")
 OWN = {"repo": {"id": 701}}
@@ -129,9 +136,13 @@ def test_a_person_who_labels_an_outsiders_issue_vouches_for_it(example: str, act
             STRANGER,
             action,
         ),  # an issue form sets its labels in the name of the person who files the issue
-        *((STRANGER, APP, action), (STRANGER, {}, action), ({}, MAINTAINER, action)),
-        *((STRANGER, MAINTAINER, "opened"), (STRANGER, MAINTAINER, "edited")),
-        *((STRANGER, MAINTAINER, "closed"), (STRANGER, MAINTAINER, "reopened")),
+        (STRANGER, APP, action),
+        (STRANGER, {}, action),
+        ({}, MAINTAINER, action),
+        (STRANGER, MAINTAINER, "opened"),
+        (STRANGER, MAINTAINER, "edited"),
+        (STRANGER, MAINTAINER, "closed"),
+        (STRANGER, MAINTAINER, "reopened"),
     )
     for author, sender, doing in others:
         assert by(example, "NONE", author, sender, action=doing).untrusted(NOBODY) is not None

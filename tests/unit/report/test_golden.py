@@ -50,21 +50,20 @@ from tests.unit.report.events import (
 
 BRANCHES: tuple[dict[str, Any], ...] = (
     *({"base": "main", "working": working} for working in ("fix", "main", None)),
-    *({"base": "main", "createBranch": True}, {}),
+    {"base": "main", "createBranch": True},
+    {},
 )
 BARE_CALLS = Path(__file__).with_name("bare_calls.yaml")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
 PASSED = Gate("change", True, "a change", "it changed 2 files")
 FAILED = Gate(
-    *(
-        "checks",
-        False,
-        "every check to pass",
-        "a check failed",
-        "Look at the check.",
-        "CHECKS_FAILED",
-    ),
+    "checks",
+    False,
+    "every check to pass",
+    "a check failed",
+    "Look at the check.",
+    "CHECKS_FAILED",
     items=(Untrusted("test\n<b>"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
     details=(
         Untrusted("test\n<b> https://ci.example/1"),
@@ -74,14 +73,12 @@ FAILED = Gate(
     ),
 )
 OUTSIDE = Gate(
-    *(
-        "allowed-paths",
-        False,
-        "every path inside src/",
-        "it changed a path outside",
-        "Widen it.",
-        "PATH_NOT_ALLOWED",
-    ),
+    "allowed-paths",
+    False,
+    "every path inside src/",
+    "it changed a path outside",
+    "Widen it.",
+    "PATH_NOT_ALLOWED",
     items=(Untrusted(".github/x"),),
 )
 BROKEN = result(Result.FAILED, cause="it broke", detail=Untrusted("x"))
@@ -92,11 +89,11 @@ OPEN_CALLS = (
 ASKS = '<<<MOGPLEX_CHECKPOINT>>>{"summary":"Fine?","previewUrl":"https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m ]]> \ufffe"
 ATTACK = (
-    *(
-        event("started", HOSTILE, 0, external_run_id="r"),
-        event("plan", "word " * 200, 2, logs=HOSTILE),
-    ),
-    *(*call("Ba`sh|<b>", 3, 9, state="error"), *call("Ba`sh|<b>", 9, 10), delta(HOSTILE, 11)),
+    event("started", HOSTILE, 0, external_run_id="r"),
+    event("plan", "word " * 200, 2, logs=HOSTILE),
+    *call("Ba`sh|<b>", 3, 9, state="error"),
+    *call("Ba`sh|<b>", 9, 10),
+    delta(HOSTILE, 11),
     event("failed", HOSTILE, 12, exit_code=1, failure_code="x y", error=HOSTILE),
 )
 
@@ -118,9 +115,14 @@ def case(
     how: dict[str, Any]
     feed, how = Feed(), {"joined": False, "owned": True, **started}
     updates = (
-        *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.details.run or run(), "key-1", **how)),
-        *(feed.arrived(*events[:6]), u.Heartbeat(run("pending"), 190, 61)),
-        *(feed.arrived(*events[6:]), *later, feed.ended()),
+        starting(),
+        Waiting(TROUBLE, 3.0),
+        u.Started(ended.details.run or run(), "key-1", **how),
+        feed.arrived(*events[:6]),
+        u.Heartbeat(run("pending"), 190, 61),
+        feed.arrived(*events[6:]),
+        *later,
+        feed.ended(),
     )
     return OneRun(ended, updates, inputs=inputs)
 
@@ -180,12 +182,15 @@ CASES = {
             said("Run {} was never queued; next idempotency key: {}", RUN_ID, "k-g3"),
             said(
                 "Run {} of an earlier attempt has ended ({}); next idempotency key: {}",
-                *(RUN_ID, "cancelled", "k-g4"),
+                RUN_ID,
+                "cancelled",
+                "k-g4",
             ),
             said(
                 "The run was asked to work on {}, which does not exist or whose pull request is "
                 "closed or merged, and worked on {}",
-                *("mogplex/fix", "mogplex/fix-2"),
+                "mogplex/fix",
+                "mogplex/fix-2",
                 warns="Branch",
             ),
             *(
@@ -218,12 +223,12 @@ CASES = {
         Result.REJECTED,
         SUCCESSFUL,
         later=[
-            *(u.GateJudged(PASSED), u.GateJudged(OUTSIDE), u.NextRound(2, 3, (OUTSIDE,))),
-            *(
-                u.Started(run(), "key-r2", joined=False, owned=True),
-                u.GateJudged(PASSED),
-                u.GateJudged(FAILED),
-            ),
+            u.GateJudged(PASSED),
+            u.GateJudged(OUTSIDE),
+            u.NextRound(2, 3, (OUTSIDE,)),
+            u.Started(run(), "key-r2", joined=False, owned=True),
+            u.GateJudged(PASSED),
+            u.GateJudged(FAILED),
         ],
         gates=(PASSED, FAILED),
         rounds=(

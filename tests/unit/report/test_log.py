@@ -82,7 +82,10 @@ def command(at: float, output: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         event("tool_started", "bash started", at - 1, "bash", toolCallId=key),
         event(
-            *("tool_finished", "bash finished", at, "bash"),
+            "tool_finished",
+            "bash finished",
+            at,
+            "bash",
             toolCallId=key,
             state="success",
             output=output,
@@ -99,26 +102,23 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
             event("assistant_message", "Switching to bearer-token middleware", 9),
         ),
         [
-            *("[00:00] ● sandbox: ready: Agent started (0s)", "[00:03] ● agent: started"),
+            "[00:00] ● sandbox: ready: Agent started (0s)",
+            "[00:03] ● agent: started",
             "[00:05]   edit_file: Editing src/auth.ts → 3 lines changed (2s)",
             "[00:07]   agent: Switching to bearer-token middleware",
         ],
     ),
     "unknown events are shown as they are": (
         (
-            *(
-                event("telemetry", None, 1, cpu=93),
-                event("plan", "1. look 2. fix", 2),
-                event("log", None, 3),
-            ),
+            event("telemetry", None, 1, cpu=93),
+            event("plan", "1. look 2. fix", 2),
+            event("log", None, 3),
             event("log", "MCP configured", 4, stage="mcp_config"),
         ),
         [
-            *(
-                "[00:00]   telemetry │ cpu: 93",
-                "[00:01]   plan: 1. look 2. fix",
-                "[00:02]   log",
-            ),
+            "[00:00]   telemetry │ cpu: 93",
+            "[00:01]   plan: 1. look 2. fix",
+            "[00:02]   log",
             "[00:03]   MCP configured",
         ],
     ),
@@ -136,44 +136,51 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
         ),
         [
             AT_WORK,
-            *("▸ [00:01] ✘ bash (failed, exit code 2, 1s)", "    │ output.exitCode: 2"),
-            *("    │ output.stdout: 1 failed",),
+            "▸ [00:01] ✘ bash (failed, exit code 2, 1s)",
+            "    │ output.exitCode: 2",
+            "    │ output.stdout: 1 failed",
             "▸ [00:03] ✘ bash: The output suggests a failure. (failed, 1s)",
             "    │ output.exitCode: 0",
             "    │ output.outputCheck: The output suggests a failure.",
             "▸ [00:05] ✘ bash: This command was not run. (denied, 1s)",
             "    │ output.reason: command_risk",
             "    │ output.error: This command was not run.",
-            *("▸ [00:07]   bash (1s)", "    │ output.exitCode: 0", "    │ output.reason: x"),
+            "▸ [00:07]   bash (1s)",
+            "    │ output.exitCode: 0",
+            "    │ output.reason: x",
             "    │ output.stdout: fine",
-            *("▸ [00:09]   bash (1s)", "    │ output.exitCode: null", "    │ output.error: x"),
+            "▸ [00:09]   bash (1s)",
+            "    │ output.exitCode: null",
+            "    │ output.error: x",
         ],
     ),
     "the note of an agent's end is not the agent's": (
         (delta("The lock file is old."), delta("\nThe agent exited before the turn finished (1)")),
         [
-            *(AT_WORK, "[00:00]   The agent exited before the turn finished (1)"),
+            AT_WORK,
+            "[00:00]   The agent exited before the turn finished (1)",
             "[00:00]   agent: The lock file is old.",
         ],
     ),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
         [
-            *(AT_WORK, "[00:02]   Bash (1s)", "[00:09] ✘ Bash (failed, 9s)"),
+            AT_WORK,
+            "[00:02]   Bash (1s)",
+            "[00:09] ✘ Bash (failed, 9s)",
             "[00:09]   agent: So far so good.",
         ],
     ),
     "without ids a call ends the oldest of its tool": (
         (
-            *(
-                event("tool_started", "Building", 0, "shell"),
-                event("tool_started", "Reading a", 1, "read_file"),
-            ),
+            event("tool_started", "Building", 0, "shell"),
+            event("tool_started", "Reading a", 1, "read_file"),
             event("tool_finished", "Read a", 2, "read_file"),
             event("tool_finished", "Built", 9, "shell", exit_code=2),
         ),
         [
-            *(AT_WORK, "[00:02]   read_file: Reading a → Read a (1s)"),
+            AT_WORK,
+            "[00:02]   read_file: Reading a → Read a (1s)",
             "[00:09] ✘ shell: Building → Built (failed, 9s) │ exit_code: 2",
         ],
     ),
@@ -184,7 +191,9 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "a failure of the agent is never called done": (
         (*call("Bash", 0, 1), event("failed", "Harness run failed", 2, exit_code=1)),
         [
-            *(AT_WORK, "[00:01]   Bash (1s)", "[00:02] ✘ agent: stopped after 2s, 1 tool call"),
+            AT_WORK,
+            "[00:01]   Bash (1s)",
+            "[00:02] ✘ agent: stopped after 2s, 1 tool call",
             "[00:02] ✘ failed: Harness run failed (exit code 1)",
         ],
     ),
@@ -203,15 +212,27 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "words before and behind another event are one message": (
         (delta("First.\n\n", 1), event("telemetry", None, 2, cpu=93), delta("Second.\n\n", 3)),
         [
-            *(AT_WORK, "[00:01]   telemetry │ cpu: 93", "[00:02]   agent:"),
-            *("│ First.", "│ ", "│ Second."),
+            AT_WORK,
+            "[00:01]   telemetry │ cpu: 93",
+            "[00:02]   agent:",
+            "│ First.",
+            "│ ",
+            "│ Second.",
         ],
     ),
     "words of several lines stand below the agent's name": (
         (delta("One\n\n- and two\n\n", 5), *call("Bash", 6, 7), delta("```\na\n```\n\n", 8)),
         [
-            *(AT_WORK, "[00:00]   agent:", "│ One", "│ ", "│ - and two", "[00:02]   Bash (1s)"),
-            *("[00:03]   agent:", "│ ```", "│ a", "│ ```"),
+            AT_WORK,
+            "[00:00]   agent:",
+            "│ One",
+            "│ ",
+            "│ - and two",
+            "[00:02]   Bash (1s)",
+            "[00:03]   agent:",
+            "│ ```",
+            "│ a",
+            "│ ```",
         ],
     ),
 }
@@ -242,16 +263,25 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
     beat = Heartbeat(run("pending"), elapsed=30, silence=30)
     paused = Heartbeat(run("awaiting_input"), elapsed=30, silence=30)
     log = log_of(
-        *(beat, feed.arrived(*SUCCESSFUL[:2]), beat, feed.arrived(*SUCCESSFUL[2:6]), beat),
-        *(feed.arrived(event("tool_started", None, 3, "Bash")), beat, paused),
+        beat,
+        feed.arrived(*SUCCESSFUL[:2]),
+        beat,
+        feed.arrived(*SUCCESSFUL[2:6]),
+        beat,
+        feed.arrived(event("tool_started", None, 3, "Bash")),
+        beat,
+        paused,
     )
     assert [
         re.sub(" after .*event", "", line)
         for line in before_the_end(log)
         if line.startswith(("Still", "Not"))
     ] == [
-        *("Not started yet", "Still checking out the repository", "Still working"),
-        *("Still working (Bash)", "Still paused (Bash)"),
+        "Not started yet",
+        "Still checking out the repository",
+        "Still working",
+        "Still working (Bash)",
+        "Still paused (Bash)",
     ]
 
 

@@ -28,11 +28,11 @@ def page_of(ended: RunResult, **fields: Any) -> str:
 )
 def test_what_others_wrote_stays_text(value: str) -> None:
     items = (
-        *(
-            event("tool_started", value, 1, value, input=value),
-            event("tool_finished", value, 2, value, output=value),
-        ),
-        *(event("assistant_message", value, 3), delta(value, 3), event(value, value, 4)),
+        event("tool_started", value, 1, value, input=value),
+        event("tool_finished", value, 2, value, output=value),
+        event("assistant_message", value, 3),
+        delta(value, 3),
+        event(value, value, 4),
         event(
             "log",
             value,
@@ -57,8 +57,11 @@ def told_of(words: str, kind: Result) -> list[Page]:
     checks = Gate("checks", False, "passed checks", "a check failed", items=(check,))
     paths = Gate("allowed-paths", False, "other files", "a file is not allowed", items=(text,))
     items = (
-        *(event("started", words, 0), event(words, words, 1), delta(words, 2)),
-        *(event("tool_started", words, 3, words, input=words), event("log", words, 4, logs=words)),
+        event("started", words, 0),
+        event(words, words, 1),
+        delta(words, 2),
+        event("tool_started", words, 3, words, input=words),
+        event("log", words, 4, logs=words),
         event("failed", words, 5, error=words, failure_code=words),
     )
     branch = {"base": f"x{words}", "working": f"y{words}", "createBranch": False}

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
-from mogplex_ci.errors import ConflictError, MogplexError
+from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
 from mogplex_ci.models import Cancelled
+from mogplex_ci.platforms.system import USUAL_STOP_SECONDS
 from mogplex_ci.run.cancel import PATIENT, Budget, cancel
 from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import error
 from tests.faults.world import Case, World
+from tests.virtual_time import VirtualClock
 
 QUICK = Budget.after_signal(4.0)
 
@@ -100,3 +103,34 @@ def test_a_cancel_without_a_response_is_checked_before_it_is_sent_again(
     assert (answer.status, answer.already_terminal) == ("cancelled", False)
     asked = [str(each.route) for each in world.emulator.requests[before:]]
     assert (asked, seconds <= budget.longest_call) == (["cancel", "run"], True)
+
+
+class Silent(requests.adapters.BaseAdapter):
+    """A service that never responds, in a time in which waiting costs nothing."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.asked: list[str | None] = []
+        self._clock = clock
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        self.asked.append(request.method)
+        _, seconds = options["timeout"]
+        self._clock.sleep(seconds)
+        raise requests.ReadTimeout
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_cancel_without_a_response_leaves_time_for_a_second_one(world: World, case: Case) -> None:
+    """In the seconds that a CI system leaves to a stopped step: at most systems 3.5."""
+    clock, client = world.time.clock(), world.client()
+    silent, seconds = Silent(clock), USUAL_STOP_SECONDS.cancel
+    client._transport._session.mount("http://", silent)
+    began = clock.monotonic()
+    with pytest.raises(UnreachableError):
+        cancel(client, case.run.id, clock=clock, budget=Budget.after_signal(seconds))
+    clock.leave()
+    assert silent.asked == ["POST", "GET"] * 2
+    assert clock.monotonic() - began <= seconds

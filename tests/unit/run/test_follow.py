@@ -57,22 +57,6 @@ def shown(played: Played) -> list[str]:
     return [known[each] for each in played.shown]
 
 
-def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_world: World) -> None:
-    case = old_world.new_case()
-    same = "2026-11-24T13:44:10.5+00:00"
-    feed = [
-        event(1, at="2026-11-24T13:44:10+00:00"),
-        event(2, at="yesterday"),
-        event(9, at="2026-11-24T15:44:10.1234567891+02:00"),
-        event(4, at=same),
-        event(3, at=same),
-        event(5, at=""),
-        event(6, "finished", at="2026-11-24T13:44:11Z"),
-    ]
-    answers(case, ("success", feed))
-    assert shown(case.play()) == ["e1", "e2", "e9", "e4", "e3", "e5", "e6"]
-
-
 def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> None:
     case = old_world.new_case()
     answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []), run="hibernating")

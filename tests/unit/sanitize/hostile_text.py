@@ -4,122 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from tests.data import read_yaml
 from tests.oracles.ci_logs import GITHUB_COMMANDS
 
-LINE_BREAKS = (
-    "\n",
-    "\r",
-    "\r\n",
-    "\v",
-    "\f",
-    "\x1c",
-    "\x1d",
-    "\x1e",
-    "\x85",
-    "\u2028",
-    "\u2029",
-    "%0A",
-    "%0D",
-    "\\n",
-)
-LEADS = (
-    " ",
-    "\t",
-    "\xa0",
-    "\u3000",
-    "\u2003",
-    "\x00",
-    "\x1b[0K",
-    "\x1b[31m",
-    "\x1b]0;t\x07",
-    "\x9b0K",
-    "│ ",
-    "│\xa0",
-)
+TABLE = read_yaml(__file__, "hostile.yaml")
+LINE_BREAKS = tuple(TABLE["line_breaks"])
+LEADS = tuple(TABLE["leads"])
 INVISIBLE = tuple("\u200b\u200d\ufe0f\u202e\u2066\u2060\ufeff\xad\u034f\u061c\U000e0041\u180e")
-SKIPPED = ("\u0489", "\u0600", "\u0640", "\u0591", "\u0e47", "\u20dd", "\u17b4", "\ua670", "\u0300")
+SKIPPED = tuple("\u0489\u0600\u0640\u0591\u0e47\u20dd\u17b4\ua670\u0300")
 """Characters that a comparison by culture may skip."""
-COMMANDS = (
-    *(f"::{name}::" for name in sorted(GITHUB_COMMANDS)),
-    *(
-        "::error file=a.js,line=1::x",
-        "::set-output name=result::success",
-        "::stop-commands::t",
-        "::t::",
-        "::",
-    ),
-    *(
-        "##[error]",
-        "##[group]g",
-        "##[set-output name=result;]success",
-        "##[add-mask]e",
-        "##[section]",
-        "##[",
-        "#",
-        "[",
-    ),
-    *(
-        "##vso[task.complete result=Succeeded;]",
-        "##vso[task.setvariable variable=PATH]/tmp",
-        "##VSO[",
-        "vso[",
-    ),
-    *(
-        "#\u0489#vso[task.complete result=Failed;]",
-        "##\u0640[error]",
-        "##v\u0489s\u0489o\u0600[task.complete]x",
-    ),
-    *("#\u0489#team\u0640city[buildStop]", "##v\u017fo[task.debug]x"),
-    *(
-        "2026-01-02T03:04:05.678901Z 00O ",
-        "xxxx-xx-xxTxx:xxxxxxxxxxxxZ",
-        "6-01-02T03:04:05.678901Z 00O hidden",
-        "https://a.example/::add-mask::e",
-    ),
-    *(
-        "##teamcity[buildStop comment='x']",
-        "##TeamCity[setParameter name='a' value='b']",
-        "teamcity[",
-    ),
-    *(
-        "section_start:1700000000:x\r\x1b[0K",
-        "section_end:1700000000:x[collapsed=true]\r\x1b[0K",
-        "\x1b[0K",
-    ),
-    *(
-        "--- ",
-        "+++ ",
-        "~~~ ",
-        "^^^ +++",
-        "\x1b]1338;url=https://evil.example/x\x07",
-        "\x1b]1339;url=x\x07",
-    ),
-    *(
-        "\x1b[8mha:AAAA",
-        "\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
-        "\x1b[2J",
-        "\x1bc",
-        "\b",
-        "\x7f",
-    ),
-    *("\x1b", "\x1b]", "\x1b["),
-)
-WORDS = (
-    *(
-        "error",
-        "text",
-        "result=success",
-        "std::vector<int>",
-        "…",
-        "日本語",
-        "🦀",
-        "👩\u200d💻",
-        "%",
-        "{}",
-        "{0}",
-    ),
-    *("***", "a b"),
-)
+COMMANDS = (*(f"::{name}::" for name in sorted(GITHUB_COMMANDS)), *TABLE["commands"])
+WORDS = tuple(TABLE["words"])
 
 hostile = st.lists(
     st.one_of(

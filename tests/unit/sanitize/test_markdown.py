@@ -14,82 +14,11 @@ from mogplex_ci.sanitize import Markdown, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.github_markdown import rendered
 from tests.unit.report.events import facts, result, run
-from tests.unit.sanitize.hostile_text import hostile
+from tests.unit.sanitize.hostile_text import TABLE, hostile
 
 SANITIZER = Sanitizer()
-HTML = (
-    *(
-        "<script>alert(1)</script>",
-        "<img src=x onerror=alert(1)>",
-        "<b>",
-        "<!-- hidden -->",
-        "&lt;b&gt;",
-        "&#60;",
-    ),
-    *(
-        "[link](https://evil.example)",
-        "![image](https://evil.example/x.png)",
-        "[a]\n\n[a]: https://evil.example",
-    ),
-    *(
-        "https://evil.example",
-        "www.evil.example",
-        "ada@evil.example",
-        "<https://evil.example>",
-        "mailto:a@b.example",
-    ),
-    *(
-        "```mermaid\ngraph TD; A --> B\n```",
-        "~~~\nfence\n~~~",
-        "`code`",
-        "**bold**",
-        "_it_",
-        "~~gone~~",
-        "# heading",
-    ),
-    *(
-        "- [x] task",
-        "1. one",
-        "> quote",
-        "| a | b |\n| - | - |",
-        "text\n---",
-        "\\*",
-        "    indented",
-    ),
-    "a[^1]\n\n[^1]: note",
-)
-"""Fragments that a parser of markdown acts on."""
-FRAGMENTS = (
-    *(
-        "</code></pre></details>",
-        "-->",
-        "[a][a]",
-        "@acme/owners",
-        "#1",
-        "GH-1",
-        "acme/web#1",
-        "$x$",
-        "$$",
-        ":smile:",
-    ),
-    *(
-        "`",
-        "``",
-        "```",
-        "~~~",
-        "|",
-        "| - | - |",
-        "---",
-        "\\",
-        "\\`",
-        "\n",
-        "\r\n",
-        " ",
-        "    ",
-        "\t",
-    ),
-)
-markup = st.lists(st.sampled_from(HTML + FRAGMENTS) | hostile, max_size=8).map("".join)
+HTML: list[str] = TABLE["html"]
+markup = st.lists(st.sampled_from(HTML + TABLE["fragments"]) | hostile, max_size=8).map("".join)
 
 
 @given(markup)

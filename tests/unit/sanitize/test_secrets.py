@@ -16,15 +16,12 @@ from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
 from tests.slow import mostly_slow
 from tests.unit.sanitize.corpus import changed, lock_files, packages, standard_library
-from tests.unit.sanitize.secret_samples import (
-    ALNUM,
-    STANDALONE,
-    of,
-    seeded,
-)
+from tests.unit.sanitize.test_formats import SAMPLES
 
 SANITIZER = Sanitizer()
 HARMLESS = Path(__file__).with_name("harmless.txt").read_text(encoding="utf-8").splitlines()
+TOKENS = {sample.prefix: sample.begin + sample.rest for sample in SAMPLES}
+MOGPLEX = TOKENS["mog_"]
 MOST_CHANGED = 15
 """Harmless lines of a million that may be changed."""
 
@@ -70,9 +67,16 @@ HEX = "0123456789abcdef" * 2
 @pytest.mark.parametrize(
     "form",
     [
-        *("DB_PASSWORD={}", 'export API_TOKEN="{}"', "client_secret: {}", "secretKey: '{}'"),
-        *('{{"apiKey": "{}"}}', '"{{\\"private_key\\": \\"{}\\"}}"', 'access_key = "{}"'),
-        *("x-api-key: {}", "token := `{}`", "AWS_SECRET_ACCESS_KEY={}"),
+        "DB_PASSWORD={}",
+        'export API_TOKEN="{}"',
+        "client_secret: {}",
+        "secretKey: '{}'",
+        '{{"apiKey": "{}"}}',
+        '"{{\\"private_key\\": \\"{}\\"}}"',
+        'access_key = "{}"',
+        "x-api-key: {}",
+        "token := `{}`",
+        "AWS_SECRET_ACCESS_KEY={}",
     ],
 )
 def test_a_random_word_behind_the_name_of_a_secret_is_hidden(form: str) -> None:
@@ -84,14 +88,16 @@ def test_a_random_word_behind_the_name_of_a_secret_is_hidden(form: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *(f"sort_key: {RANDOM}", f"cache-key: {RANDOM}", f"password_file={RANDOM}"),
-        *(
-            "password: hunter2",
-            "token = parser.NextToken2()",
-            f"token {RANDOM}",
-            "secret: " + "z" * 40,
-        ),
-        *(f"the password, {RANDOM}", f"tokens: {RANDOM}", "sort_key: CreatedAtV2Desc"),
+        f"sort_key: {RANDOM}",
+        f"cache-key: {RANDOM}",
+        f"password_file={RANDOM}",
+        "password: hunter2",
+        "token = parser.NextToken2()",
+        f"token {RANDOM}",
+        "secret: " + "z" * 40,
+        f"the password, {RANDOM}",
+        f"tokens: {RANDOM}",
+        "sort_key: CreatedAtV2Desc",
     ],
 )
 def test_other_names_and_values_stay(text: str) -> None:
@@ -107,7 +113,10 @@ def test_a_field_of_json_is_hidden_by_its_name() -> None:
     ("token", "is_masked"),
     [
         *((prefix + "a", True) for prefix in ("mog_", "ghp_", "ghs_", "gho_", "github_pat_")),
-        *((RANDOM, True), ("mogplex", False), ("api-key", False), ("mog_", False)),
+        (RANDOM, True),
+        ("mogplex", False),
+        ("api-key", False),
+        ("mog_", False),
     ],
 )
 def test_which_tokens_a_ci_system_is_asked_to_mask(token: str, *, is_masked: bool) -> None:
@@ -161,10 +170,9 @@ def test_values_that_overlap_leave_no_rest() -> None:
 
 @pytest.mark.parametrize("limit", [100, 300, 2_000])
 def test_a_secret_that_a_limit_would_cut_is_hidden_first(limit: int) -> None:
-    secret = STANDALONE["GitHub fine-grained"](seeded(7))
-    known = of((ALNUM, 60))(seeded(8))
+    known = "Zq8vXr2LmN5t" * 5
     safe = Sanitizer([known])
-    for value in (secret, known):
+    for value in (TOKENS["ghp_"], known):
         for start in range(limit - 80, limit + 2, 3):
             shown = safe.clean(Untrusted("." * start + value + " and " + "." * 9_000), limit=limit)
             assert value[:12] not in shown
@@ -172,15 +180,14 @@ def test_a_secret_that_a_limit_would_cut_is_hidden_first(limit: int) -> None:
 
 
 def test_a_key_without_an_end_is_hidden_to_the_end_of_its_text() -> None:
-    lines = STANDALONE["RSA"](seeded(17)).splitlines()[:4]
+    lines = ["-----BEGIN RSA PRIVATE KEY-----", *[RANDOM * 5] * 3]
     assert SANITIZER.clean(Untrusted("\n".join(["key:", *lines, "more"]))) == "key:\n***"
 
 
 def test_a_checked_value_holds_no_secret() -> None:
-    token = STANDALONE["Mogplex"](seeded(10))
     safe = Sanitizer(["known-value-1234"])
-    assert safe.identifier(Untrusted(token)) is None
-    assert safe.branch(Untrusted(f"agent/{token}")) is None
+    assert safe.identifier(Untrusted(MOGPLEX)) is None
+    assert safe.branch(Untrusted(f"agent/{MOGPLEX}")) is None
     assert safe.branch(Untrusted("agent/known-value-1234")) is None
-    assert safe.url(Untrusted(f"https://github.com/acme/web/pull/42?token={token}")) is None
-    assert safe.path(Untrusted(f"src/{token}.ts")) is None
+    assert safe.url(Untrusted(f"https://github.com/acme/web/pull/42?token={MOGPLEX}")) is None
+    assert safe.path(Untrusted(f"src/{MOGPLEX}.ts")) is None

@@ -139,29 +139,6 @@ def test_a_step_that_would_be_green_fails_without_its_outputs(
     assert "outsider" not in job.log.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (FULL, r"Could not write the outputs: No space left on device"),
-        (A_FOLDER, r"Could not write the outputs: GITHUB_OUTPUT is a folder"),
-        (OF_OURS, r"A report failed: an unexpected ZeroDivisionError at recorder.py:\d+"),
-    ],
-)
-def test_a_run_that_failed_stays_what_it_is_without_its_outputs(
-    error: Exception, said: str
-) -> None:
-    job, failed = Broken(error, "outputs"), result(Result.FAILED, error_code="RUN_FAILED")
-    end = ended(job, failed)
-    assert (end.result, end.exit_code, end.error_code) == (
-        Result.FAILED,
-        1,
-        "RUN_FAILED",
-    )
-    ((title, text),) = job.warnings
-    assert title == "Outputs"
-    assert re.fullmatch(said, text)
-
-
 def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothing(
     tmp_path: Path,
 ) -> None:

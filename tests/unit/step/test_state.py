@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.errors import StateError, UsageError
+from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.step.state import MAX_AGE, MAX_BYTES, OpenRun, StateFiles
@@ -225,14 +225,3 @@ def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"ELOOP|symbolic|directory"):
         files.save("use a", ONE)
     assert (runs(files), list(elsewhere.iterdir())) == ([], [])
-
-
-def test_a_run_whose_state_cannot_be_saved_is_not_started(tmp_path: Path) -> None:
-    platform = job("gitlab", tmp_path)
-    files = files_of(platform)
-    (tmp_path / "workspace" / ".mogplex").write_text("in the way", encoding="utf-8")
-    with pytest.raises(StateError) as raised:
-        files.check("use a")
-    assert (raised.value.code, raised.value.exit_code) == ("RESOURCES", 2)
-    assert raised.value.detail is not None
-    assert str(tmp_path / "workspace" / ".mogplex") in raised.value.detail.text
