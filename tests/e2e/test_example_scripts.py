@@ -21,7 +21,7 @@ from tests.ci_environments import environment
 from tests.documents import claim
 from tests.e2e.judged import beside
 from tests.emulator import Emulator
-from tests.program import ENTRY, FAST_CLOCK, ROOT, GitHubStep, bash, executable
+from tests.program import FAST_CLOCK, ROOT, GitHubStep, bash, executable
 from tests.require import require
 from tests.waits import LONG, asked, wait_until
 
@@ -41,11 +41,6 @@ FIRST_LINE = claim("CONTRIBUTING.md", '"instructions"')
 PULL_REQUEST = "https://github.com/acme/web/pull/42"
 REPOS = ["acme/api", "acme/web"]
 PROMPT = "Add a CODEOWNERS file if there is none"
-DOCKER = f"""#!/bin/sh
-while [ "$1" != repos ]; do shift; done
-exec {shlex.join(ENTRY)} "$@"
-"""
-"""``docker run … IMAGE`` is this program."""
 
 
 @pytest.fixture
@@ -65,7 +60,6 @@ def two_repositories(tmp_path: Path) -> Iterator[Emulator]:
 
 
 def script(text: str, folder: Path, emulator: Emulator, **env: str) -> None:
-    executable(folder / "bin" / "docker", DOCKER)
     known = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
     ended = bash(text, folder, known | env)
     assert ended.code == 0, ended
@@ -75,14 +69,11 @@ def test_the_matrix_of_github_has_a_run_in_each_repository_and_a_table_of_all(
     tmp_path: Path, two_repositories: Emulator
 ) -> None:
     require("jq")
-    output, summary = tmp_path / "output", tmp_path / "summary.md"
-    (listing,) = MATRIX["list"]["steps"]
-    script(listing["run"], tmp_path / "list", two_repositories, GITHUB_OUTPUT=str(output))
-    repos = json.loads(output.read_text().removeprefix("repos="))
+    summary = tmp_path / "summary.md"
     results = tmp_path / "table" / "results"
     results.mkdir(parents=True)
     given = MATRIX["agent"]["steps"][0]["with"]
-    for index, repo in enumerate(repos):
+    for index, repo in enumerate(REPOS):
         known = {"api-key": two_repositories.token, "base-url": two_repositories.url, "repo": repo}
         context = {"matrix": {"repo": repo}, "index": index, "total": 2, "max-parallel": 4}
         inputs = given | known | {"job-context": json.dumps(context)}
@@ -102,6 +93,7 @@ def test_the_matrix_of_github_has_a_run_in_each_repository_and_a_table_of_all(
 def test_the_child_pipeline_of_gitlab_has_a_run_in_each_repository(
     tmp_path: Path, two_repositories: Emulator
 ) -> None:
+    require("jq")
     script("\n".join(LIST_CHILD["script"]), tmp_path / "list", two_repositories)
     child = (tmp_path / "list" / "child.gitlab-ci.yml").read_text(encoding="utf-8")
     agent = yaml.safe_load(child)["agent"]

@@ -243,7 +243,8 @@ def test_the_component_hands_each_of_its_inputs_to_the_program_and_cleans_up() -
     assert job["script"] == ['mogplex-ci action --base-url "<base-url>" || exit $?']
     assert job["after_script"] == ["mogplex-ci post"]
     reports = {"dotenv": "mogplex.env", "annotations": "mogplex-annotations.json"}
-    assert job["artifacts"] == {"when": "always", "paths": ["mogplex/"], "reports": reports}
+    kept = ["mogplex/report.html", "mogplex/result.json"]
+    assert job["artifacts"] == {"when": "always", "paths": kept, "reports": reports}
     assert TYPED["image"]["default"] == "ghcr.io/mogplex/run-action:1"
 
 
