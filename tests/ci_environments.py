@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ SYSTEMS: dict[str, dict[str, Any]] = read_yaml(__file__, "ci_environments.yaml")
 """By the platform's name: `env`, and which variables tell what."""
 
 ENVIRONMENTS: dict[str, dict[str, str]] = {name: each["env"] for name, each in SYSTEMS.items()}
+
+_PAGE = Path(__file__).parent.parent / "docs" / "platforms.md"
+(_NAMES,) = re.findall("grep -E '(.+?)'", _PAGE.read_text(encoding="utf-8"))
+BY_HAND = re.compile(_NAMES)
+"""Names of the variables that a container started by hand gets, as docs/platforms.md shows it."""
 
 
 def told(name: str, kind: str) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import Identity, repository_of
 from mogplex_ci.run.start import derive_key
-from tests.ci_environments import ENVIRONMENTS, SYSTEMS, told
+from tests.ci_environments import BY_HAND, ENVIRONMENTS, SYSTEMS, told
 from tests.program import ROOT
 
 NAMED = sorted(set(ENVIRONMENTS) - {"plain"})
@@ -62,6 +62,13 @@ def identity(name: str, **changes: str) -> Identity:
 def key(name: str, **changes: str) -> str:
     found = identity(name, **changes)
     return derive_key(platform(ENVIRONMENTS[name] | changes).name, found.label, found.parts)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMED) - {"forgejo", "github"}))
+def test_a_container_started_by_hand_is_the_same_step(name: str) -> None:
+    passed = {name: value for name, value in ENVIRONMENTS[name].items() if BY_HAND.match(name)}
+    assert platform(passed).name == name
+    assert platform(passed).identity() == identity(name)
 
 
 @pytest.mark.parametrize(

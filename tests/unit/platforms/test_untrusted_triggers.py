@@ -11,7 +11,7 @@ import pytest
 
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.webhook import AUTHORED, WRITERS_ONLY, Trust, Webhook
-from tests.ci_environments import ENVIRONMENTS
+from tests.ci_environments import BY_HAND, ENVIRONMENTS
 from tests.program import ROOT
 from tests.unit.platforms.events import (
     APP,
@@ -350,6 +350,7 @@ def test_a_forks_build_is_refused_unless_the_inputs_name_who_caused_it(
             Trust(users=frozenset(users))
         )
 
+    assert BY_HAND.match(variable)
     request = "merge request" if name == "gitlab" else "pull request"
     assert why(fork) == why(fork, "eve") == f"this job builds a {request} from a fork"
     assert [
