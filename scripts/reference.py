@@ -63,18 +63,19 @@ The first of these places with a value wins; blank values do not count:
 2. `with:` on GitHub: `on-timeout: cancel`
 3. a variable, on every CI system: `MOGPLEX_ON_TIMEOUT: cancel`
 
-`github-token` needs [each gate's permissions](security.md#permissions).
+`github-token` needs [each gate's permissions](security.md#permissions); `run-options` adds fields to the [API's
+request](https://docs.mogplex.com/reference/api).
 
 {inputs}
 
 ## Outputs
 
-On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`; those of a background step only after a `wait`.
-GitHub empties a job's output that contains a line of a secret, even a line such as `{{`: keep JSON secrets on one line.
+On GitHub, later steps read `${{{{ steps.ID.outputs.NAME }}}}`. GitHub empties a job's output that contains a line of a
+secret, even a line such as `{{`: keep JSON secrets on one line.
 
 Elsewhere they read the variable `MOGPLEX_OUT_NAME` from a [dotenv file](platforms.md#outputs-and-reports). It omits
 values that a shell might execute, such as a branch name with a `$`, and
-{no_variable}: read those from `result.json`.
+{no_variable}: `result.json` has them.
 
 The step sets {early} as soon as the run has started.
 
@@ -216,7 +217,7 @@ def _input_row(spec: Input) -> str:
     meaning, default, _ = _parts(_description(spec))
     if spec.variables[1:]:
         others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
-        meaning += f" Also the variable {others}."
+        meaning += f" Also the CLI's variable {others}."
     return _row(f"`{spec.name}`", meaning, default)
 
 

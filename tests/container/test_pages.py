@@ -7,7 +7,6 @@ Workflows that need an event of their own are run by test_examples.py.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,8 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.container.act import act, workspace
-from tests.container.images import docker
-from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
 from tests.emulator import Emulator
 from tests.github import GitHub
@@ -61,8 +58,6 @@ WORKFLOWS = claim_all(is_workflow_without_needs)
 COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
 CONTAINER_JOB = claim("docs/operate.md", "\n    container: ghcr.io/")
 PROXY = claim("docs/operate.md", "HTTPS_PROXY: http://proxy.example.com:3128")
-DOCKERFILE = claim("docs/operate.md", "FROM ghcr.io/")
-IMAGE_ALONE = claim("docs/operate.md", "uses: docker://")
 
 
 @pytest.fixture
@@ -144,44 +139,3 @@ def test_the_step_behind_a_proxy_reaches_mogplex_com(
     assert done.exit_code == 0, done.log
     assert [run.status for run in emulator.runs] == ["success"]
     assert set(proxy.connected) == {"mogplex.com:443"}
-
-
-@pytest.mark.slow
-def test_an_image_with_an_authority_of_its_own_trusts_it(
-    image: str, emulator: Emulator, tmp_path: Path
-) -> None:
-    public = certificate(tmp_path, "mogplex.com")
-    shutil.copy(public, tmp_path / "corporate-root.crt")
-    (tmp_path / "Dockerfile").write_text(DOCKERFILE.code.replace(PUBLISHED, image))
-    derived = docker("build", "--quiet", str(tmp_path))
-    with HttpsProxy(emulator.url, public).serving() as proxy:
-        variables = {
-            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}",
-            "MOGPLEX_API_KEY": emulator.token,
-        }
-        options = [f"--env={name}={value}" for name, value in variables.items()]
-        command = ["docker", "run", "--rm", "--network=host", *options]
-        arguments = ["--repo", "acme/web", "--prompt", "Fix the failing test."]
-        refused = subprocess.run(
-            [*command, image, *arguments], capture_output=True, text=True, check=False
-        )
-        assert "REQUESTS_CA_BUNDLE" in refused.stdout
-        docker(*command[1:], derived, *arguments)
-    assert [run.status for run in emulator.runs] == ["success"]
-    docker("image", "rm", derived)
-
-
-@pytest.mark.slow
-def test_the_image_alone_runs_from_a_registry_by_its_digest(
-    image: str, emulator: Emulator, registry: Registry, tmp_path: Path
-) -> None:
-    """The second step finds nothing to cancel, since the first one has ended."""
-    tag = f"{registry.image}:1.2.3"
-    docker("tag", image, tag)
-    docker("push", "--quiet", tag)
-    pinned = f"{registry.image}@{registry.digest('1.2.3')}"
-    workflow = as_workflow(re.sub(r"registry\.example\.com/\S+", pinned, IMAGE_ALONE.code)) or ""
-    done = act(workspace(tmp_path / "repository", workflow), emulator=emulator)
-    docker("image", "rm", tag)
-    assert done.exit_code == 0, done.log
-    assert [run.status for run in emulator.runs] == ["success"]

@@ -46,12 +46,3 @@ def test_a_heading_has_the_exit_code_of_its_error() -> None:
         if error.code in CODES:
             told, _, _ = CODES[error.code].partition(".")
             assert str(error.exit_code) in re.findall(r"\d+", told), error
-
-
-def test_a_title_of_a_warning_is_one_that_the_program_writes() -> None:
-    program = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "mogplex_ci").rglob("*.py")
-    )
-    titles = re.findall(r"^- \*\*(.+?)\*\*:", PAGE.partition("## Warnings")[2], re.MULTILINE)
-    assert titles
-    assert [title for title in titles if f'"{title}"' not in program] == []
