@@ -45,7 +45,7 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _host_of(address: str) -> str | None:
-    """Return ``host:port`` of a proxy's address; None when it is none that can be used."""
+    """Return ``host:port`` of a proxy's address; None if it cannot be used."""
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = parts.port

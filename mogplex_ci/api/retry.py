@@ -153,8 +153,8 @@ def retrying(
         insists: try again sooner than the server asks, and also when it does not know the token.
             For cancels, which have a few seconds after a stop signal: room in the request budget
             comes free continuously, refused requests do not count, and the service knows no token
-            while its database is away.
-        say: is told of each wait.
+            while its database is down.
+        say: gets each wait.
 
     Raises:
         MogplexError: an error that will not pass, or the last one when the next try would come

@@ -76,8 +76,8 @@ class Connection(HTTPConnection):
     def connect(self) -> None:
         """Connect, with TLS and a tunnel if need be.
 
-        A type tells nothing: urllib3 has the same for a connection that breaks later. It forgets
-        that there was a tunnel when that breaks (``HTTPConnection.close``).
+        The type of an error does not show it: urllib3 has the same for a connection that breaks
+        later. It forgets that there was a tunnel when that breaks (``HTTPConnection.close``).
         """
         try:
             super().connect()
@@ -112,7 +112,7 @@ class _Session(requests.Session):
         """Return None: ``Transport`` looks where a redirect leads.
 
         Even with ``allow_redirects=False``, requests would read a redirect's body of any size, and
-        fail where the address is none.
+        fail if the address is malformed.
         """
 
 
@@ -134,7 +134,7 @@ class Transport:
         """``base_url`` is the service's base URL without the API's path.
 
         Raises:
-            UsageError: the environment names a proxy by an address that is none.
+            UsageError: the environment names a proxy by a malformed address.
         """
         self._diagnostics = diagnostics
         self._base = base_url.rstrip("/")
@@ -164,7 +164,7 @@ class Transport:
 
         Nothing is sent for None in ``query`` and ``headers``. ``silence`` asks for a stream: its
         headers must arrive within ``timeout`` seconds, and later reads fail after ``silence``
-        seconds without a byte. Redirects are followed as far as they are trusted.
+        seconds without a byte. Redirects are followed if they are trusted.
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.

@@ -300,7 +300,7 @@ class CleanUp:
                 if self._stop.requested:
                     seconds = self._stop.left(platform.system.stop_seconds.all)
                 comment.write(shown, run.run_id, seconds, only_edit=True)
-        except MogplexError as error:  # an address of the API that is none, too
+        except MogplexError as error:  # also for a malformed address of the API
             platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 
     def _line(self, *parts: Part) -> None:

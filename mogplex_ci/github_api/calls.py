@@ -325,8 +325,8 @@ class _NotInPlanError(errors.GitHubError):
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is
-    used up: the hour's, of which headers tell the end, or a secondary one, of which its message may
-    tell alone (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+    used up: the hour's, which headers describe, or a secondary one, which only its message may
+    mention (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
     """
     status = answer.status
     headers = answer.headers

@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         """Add a flag, or an argument, with a value that ``kind`` checks and reads.
 
         A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more``
-        is what argparse shall know besides.
+        are further arguments for argparse.
         """
         is_flag = name.startswith("-")
         default = more.get("default") or ""

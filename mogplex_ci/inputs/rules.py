@@ -60,7 +60,7 @@ def missing(typed: DeclaredInputs, texts: Container[str]) -> Iterator[Problem]:
 def names_worktree(typed: DeclaredInputs) -> bool:
     """Whether ``run-options`` names a worktree, from which the service takes branch and folder.
 
-    To the service a blank one, as an expression without a value leaves it, is none.
+    A blank one, as an expression without a value leaves it, does not count for the service.
     """
     if not typed.run_options:
         return False

@@ -48,7 +48,7 @@ def read_values(
     """Return the value of every input by name, and the faults of the texts and of the files that
     they name.
 
-    A value is None where there is no text, or a wrong one.
+    A value is None if there is no text, or a wrong one.
     """
     values: dict[str, Any] = dict.fromkeys(inputs())
     problems = check(texts)
@@ -191,7 +191,7 @@ def _read_schema(platform: Platform, name: str) -> Mapping[str, Any]:
     """Return the JSON Schema in the file.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a schema.
         UsageError: the file cannot be read.
     """
     from mogplex_ci.inputs.schema import schema_fault  # loads jsonschema, which few steps need

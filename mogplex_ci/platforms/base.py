@@ -1,6 +1,6 @@
 """The interface to a CI system. A platform is a handful of environment look-ups behind this class.
 
-``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a
+``Platform`` itself is for a system that offers nothing special: plain lines, and outputs in a
 dotenv file.
 """
 
@@ -39,8 +39,7 @@ VARIABLES: Final = (
     "MOGPLEX_ANNOTATIONS_FILE",
     "MOGPLEX_IMAGE",
 )
-"""Variables that tell a platform what to write and where, and which image runs; they are not
-inputs.
+"""Variables that say what to write and where, and which image runs; they are not inputs.
 """
 _AGENTS_BRANCH: Final = (
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
@@ -67,13 +66,12 @@ class Platform:
     """
 
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
-        """``system`` knows what ``env`` tells; ``stream`` is the job log."""
+        """``system`` reads ``env``; ``stream`` is the job log."""
         self.system = system
         self.name = system.name
         self.env = env
         self.job_url = value_of(system.job_url, env) or None
-        """Address of this job's page, or of its pipeline's; None when the environment does not
-        tell.
+        """Address of this job's page, or of its pipeline's; None if unknown.
         """
         jobs = env.get(system.parallel_jobs, "")
         self.parallel_jobs = 1
@@ -106,7 +104,7 @@ class Platform:
         self._exported = ""
 
     def identity(self) -> Identity | None:
-        """Return what identifies this step, or None when the environment does not tell."""
+        """Return what identifies this step, or None if unknown."""
         parts = [value_of(cell, self.env) for cell in self.system.parts]
         if not parts or not parts[0]:
             return None
@@ -122,7 +120,7 @@ class Platform:
 
     def job_name(self, key: str | None, matrix: Sequence[str] = ()) -> tuple[str, ...] | None:
         """Return what names this attempt of the job, and not the step: a clean-up in a later step
-        finds by it what the step has saved. None if nothing tells.
+        finds by it what the step has saved. None if nothing identifies the job.
 
         ``key`` is the idempotency key that the user gave, if so: it names the job where the
         environment does not. The jobs of a matrix differ in ``matrix``.
@@ -184,14 +182,14 @@ class Platform:
 
     @property
     def token_advice(self) -> str:
-        """Advice where the token is missing: how the system hands secrets to a job."""
+        """Advice if the token is missing: how the system passes secrets to a job."""
         file = Path(__file__).with_name("missing_token.json")
         advice: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
         return advice.get(self.name, advice["default"])
 
     @property
     def github_token_advice(self) -> str:
-        """Advice where ``github-token`` is missing: it is kept as the token of Mogplex is."""
+        """Advice if ``github-token`` is missing: it is kept like Mogplex's token."""
         advice = self.token_advice.replace("api-key", "github-token")
         advice = advice.replace("MOGPLEX_API_KEY", "MOGPLEX_GITHUB_TOKEN")
         return f"{advice} It must be a GitHub token that can read this repository."
@@ -223,7 +221,7 @@ class Platform:
 
     @property
     def cause(self) -> Cause:
-        """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the
+        """Who and what caused this job. Only GitHub, Forgejo and Gitea pass the event to the
         job.
         """
         login = value_of(self.system.caused_by, self.env)
@@ -233,7 +231,7 @@ class Platform:
     def agents_branch(self) -> str | None:
         """Return the branch of the job, or the source of its pull request, if an agent made it.
 
-        None where a person, a schedule or the API started the job, and where nothing tells.
+        None if a person, a schedule or the API started the job, and if that is unknown.
         """
         if self.system.by_hand(self.env) or self.system.is_local(self.env):
             return None
@@ -267,7 +265,7 @@ class Platform:
         self._write(f"{level.value.upper()}: {annotation_text(title, text)}")
 
     def link(self, label: SafeText, url: SafeText) -> None:
-        """Show a link beside the job, where the system can."""
+        """Show a link beside the job, if the system can."""
 
     def debug(self, text: SafeText) -> None:
         """Print a diagnostic line if ``is_debug`` and the log has room for details."""
@@ -278,10 +276,10 @@ class Platform:
         self._write(f"DEBUG: {text}")
 
     def mask(self, secret: str) -> None:
-        """Ask the system to hide ``secret`` in the log from now on, where it can."""
+        """Ask the system to hide ``secret`` in the log from now on, if it can."""
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Hand outputs to later steps.
+        """Pass outputs to later steps.
 
         Raises:
             OSError, UsageError: they cannot be written.
@@ -297,7 +295,7 @@ class Platform:
             self._exported = exported
 
     def write_summary(self, markdown: Markdown) -> None:
-        """Show a summary beside the job, below an earlier one, where the system can.
+        """Show a summary beside the job, below an earlier one, if the system can.
 
         Raises:
             OSError: it cannot be written.

@@ -31,8 +31,8 @@ def _callers(env: Env) -> tuple[str, ...]:
     """Return the path of jobs that leads to this one in a reusable workflow; nothing for any other
     job.
 
-    Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of
-    a reusable workflow has the same id in each call of the workflow.
+    Some runners report it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job
+    of a reusable workflow has the same id in each call of the workflow.
     """
     jobs = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
     if len(jobs) < 2:

@@ -96,7 +96,7 @@ GITLAB: Final = System(
     has("GITLAB_CI"),  # gitlab-ci-local sets it to false
     parts=("CI_PIPELINE_ID", "CI_SERVER_URL", "CI_PROJECT_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
     label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
-    # A retry has the same name and a new id, and nothing tells which is first.
+    # A retry has the same name and a new id, and does not say which is first.
     attempt=by_name("CI_JOB_ID", is_later=always),
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",

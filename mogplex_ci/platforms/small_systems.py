@@ -37,7 +37,7 @@ def _azure_attempt(env: Env) -> Attempt:
 
 
 def _circle_repository(env: Env) -> str:
-    """Return ``owner/name``; empty where one of the two is missing."""
+    """Return ``owner/name``; empty if one of the two is missing."""
     parts = [env.get("CIRCLE_PROJECT_USERNAME"), env.get("CIRCLE_PROJECT_REPONAME")]
     return "/".join(filter(None, parts)) if all(parts) else ""
 
@@ -126,7 +126,7 @@ SMALL_SYSTEMS: Final = (
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
         is_fork=has("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
-        branches=("CIRCLE_BRANCH",),  # nothing tells what started the pipeline
+        branches=("CIRCLE_BRANCH",),  # what started the pipeline is unknown
         exports=("BASH_ENV", "export {}='{}'\n"),  # every later step of the job sources it first
     ),
     # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub
@@ -144,7 +144,7 @@ SMALL_SYSTEMS: Final = (
         attempt=counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
-        branches=("BITBUCKET_BRANCH",),  # nothing tells what started the pipeline
+        branches=("BITBUCKET_BRANCH",),  # what started the pipeline is unknown
         exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", "{}={}\n"),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
@@ -204,7 +204,7 @@ SMALL_SYSTEMS: Final = (
         workspace="CODEBUILD_SRC_DIR",
         branches=("CODEBUILD_WEBHOOK_HEAD_REF",),  # only a build that a webhook started has one
     ),
-    # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
+    # the cells of a ``matrix`` look the same: they need a ``key-suffix`` made of their axes
     System(
         "jenkins",
         # the URL is set when the administrator has set it
@@ -220,7 +220,7 @@ SMALL_SYSTEMS: Final = (
             "BRANCH_NAME",
             "CHANGE_BRANCH",
             "GIT_BRANCH",
-        ),  # nothing tells what started the build
+        ),  # what started the build is unknown
         is_fork=has(
             "CHANGE_FORK"
         ),  # the Branch API plugin sets it for a fork in a multibranch project

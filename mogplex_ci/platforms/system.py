@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 Env: TypeAlias = Mapping[str, str]
 Cell: TypeAlias = str | Callable[[Env], str]
-"""The name of a variable, or a function that returns what the environment tells; empty when it does
-not tell.
+"""The name of a variable, or a function that returns a value from the environment; empty if it has
+none.
 """
 Condition: TypeAlias = Callable[[Env], bool]
 
@@ -32,7 +32,7 @@ class Identity(NamedTuple):
     label: str
     """Readable part of the key, for example ``acme/web-9876543210-build``."""
     attempt: str | None
-    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the
+    """Distinguishes the attempts of the step: GitHub's run attempt, GitLab's job id. None when the
     system does not say.
     """
     later_attempt: bool
@@ -70,14 +70,14 @@ class JobEnd(NamedTuple):
 
 
 def value_of(cell: Cell, env: Env) -> str:
-    """Return what ``env`` tells; empty when it does not tell."""
+    """Return the value of a cell; empty if ``env`` has none."""
     if isinstance(cell, str):
         return env.get(cell, "")
     return cell(env)
 
 
 def first_set(*cells: Cell) -> Cell:
-    """Return the cell for the first of several that tells something."""
+    """Return the cell with the first value of several."""
 
     def first(env: Env) -> str:
         return next(filter(None, (value_of(cell, env) for cell in cells)), "")
@@ -146,7 +146,7 @@ def once(env: Env) -> Attempt:
 
 
 def counted(variable: str, first: str = "1") -> Callable[[Env], Attempt]:
-    """Return what tells the try on a system that counts tries in ``variable``, from ``first``."""
+    """Return the attempt on a system that counts attempts in ``variable``, from ``first``."""
 
     def count(env: Env) -> Attempt:
         number = env.get(variable, first)
@@ -156,13 +156,13 @@ def counted(variable: str, first: str = "1") -> Callable[[Env], Attempt]:
 
 
 def by_name(name: Cell, *, is_later: Condition) -> Callable[[Env], Attempt]:
-    """Return what tells the try on a system that has a name for each."""
+    """Return the attempt on a system that has a name for each."""
     return lambda env: Attempt(value_of(name, env) or None, is_later(env))
 
 
 class System(NamedTuple):
     """How to read the environment of a CI system. A field of text that does not say what else it
-    holds is a variable's name; an empty one tells nothing.
+    holds is a variable's name; an empty one has no value.
     """
 
     name: str
@@ -181,7 +181,7 @@ class System(NamedTuple):
     label: tuple[Cell, ...] = ()
     """Parts of the readable part of the key."""
     attempt: Callable[[Env], Attempt] = lambda env: Attempt(None, may_be_later=True)
-    """What tells the tries of a step apart, if something does."""
+    """Distinguishes the attempts of a step, if the system does."""
     repository: Cell = ""
     """``owner/name`` of the job's repository."""
     repository_address: Cell = ""
@@ -235,7 +235,7 @@ class System(NamedTuple):
 
 
 def repository_of(text: str) -> str | None:
-    """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on
+    """Return the path in a clone URL, or ``owner/name`` as it is; None if it is not a repository on
     a server.
     """
     match = re.fullmatch(_REPOSITORY, text, re.ASCII)

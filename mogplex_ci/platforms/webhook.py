@@ -142,10 +142,10 @@ class OutsiderText(NamedTuple):
 
 
 class Build(NamedTuple):
-    """The cause of a job that gets no event: as far as variables tell it."""
+    """The cause of a job that gets no event, according to its variables."""
 
     caused_by: str
-    """Login of a user or an app; empty when it is not told."""
+    """Login of a user or an app; empty if unknown."""
     is_fork: bool
     """Whether the job builds a fork's pull request."""
     change_request: str
@@ -158,15 +158,13 @@ class Build(NamedTuple):
         return trust.unknown_app("this job", {"login": self.caused_by})
 
     def untrusted(self, trust: Trust) -> str | None:
-        """Return why an outsider may have caused the job, in our own words, or None when nothing
-        says so.
-        """
+        """Return why an outsider may have caused the job, in our own words, or None."""
         if self.is_fork and not trust.admits(self.caused_by):
             return f"this job builds a {self.change_request} from a fork"
         return None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> OutsiderText | None:
-        """Return None: nothing tells who wrote which text."""
+        """Return None: the author of a text is unknown."""
         return None
 
     def words(self) -> tuple[Words, ...]:
@@ -327,7 +325,7 @@ Cause: TypeAlias = Build | Webhook
 
 
 def _untrusted_workflow_run(run: Object) -> str | None:
-    """Judge a workflow run by the event that caused it, as far as the payload tells."""
+    """Judge a workflow run by the event that triggered it, according to the payload."""
     head = _object(run, "head_repository").get("id")
     if head is None or head != _object(run, "repository").get("id"):
         return "the event workflow_run comes from a fork"

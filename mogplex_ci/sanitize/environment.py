@@ -45,9 +45,9 @@ def secrets_of(env: Mapping[str, str], contents: Iterable[str] = ()) -> set[str]
     """Return the secrets in ``env``, of at least 8 characters each.
 
     These are the values of variables whose names speak of secrets, passwords in URLs, and the
-    ``contents`` of files in which the CI system keeps variables. A path is none, and neither is the
-    job's repository, branch or host, which may stand in a variable such as ``SONAR_TOKEN_KEY`` too,
-    nor the word that a test database has as user and password.
+    ``contents`` of files in which the CI system keeps variables. A path is not one, and neither is
+    the job's repository, branch or host, which may stand in a variable such as ``SONAR_TOKEN_KEY``
+    too, nor the word that a test database has as user and password.
     """
     public = {
         value.casefold()
@@ -82,7 +82,7 @@ def _url_passwords(text: str) -> Iterator[str]:
     """Yield the passwords of at least 8 characters in the URLs of ``text``, as they are written and
     as they are.
 
-    One that stands elsewhere in its URL is none: ``postgres://postgres:postgres@localhost``.
+    One that also stands elsewhere in its URL does not count: ``postgres://postgres:postgres@localhost``.
     """
     for scheme, user, password, rest in compiled(_URL).findall(text):
         if password not in (scheme, user) and password not in rest:
