@@ -159,10 +159,9 @@ class Case:
 def do_job(case: Case, emulator: Emulator, clock: VirtualClock, number: int) -> bool:
     """Take a step of a job from its start to its end; return whether it learned of the success."""
     client = clock.time.connect(Client(emulator.url, emulator.token))
-    body = {"prompt": f"scenario: run-{number}", "createBranch": True}
+    prompt = f"scenario: run-{number}"
     plan = Plan(
-        typed_inputs(timeout=PATIENCE, poll_interval=INTERVAL),
-        request=lambda repo_id, _: {"repoId": repo_id, **body},
+        typed_inputs(prompt=prompt, timeout=PATIENCE, poll_interval=INTERVAL),
         key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
         jobs_per_token=case.jobs if case.known else 1,
     )

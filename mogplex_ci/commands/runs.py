@@ -134,14 +134,14 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     console = session.console
     service = session.service
     run_id = options.run_id
-    deadline = service.now + options.timeout
+    began = service.now
     run = session.call(
         lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout
     )
     lines = _event_lines(session, options)
     say = partial(_show, lines=lines, console=console)
-    service = Service(service.client, service.clock, session.stop, say=say)
-    service.deadline = deadline
+    client, clock = service.client, service.clock
+    service = Service(client, clock, session.stop, began, options.timeout, say=say)
     interval = PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
     follower = Follower(service, run, interval)
     try:

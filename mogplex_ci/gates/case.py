@@ -20,6 +20,7 @@ from mogplex_ci.github_api import (
 )
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo, Run
+from mogplex_ci.run.endings import RAISE_TIMEOUT
 from mogplex_ci.run.result import Gate, RunDetails
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Said
@@ -184,7 +185,7 @@ class Case:
             if had_time:
                 raise
             cause = "the timeout passed before GitHub responded"
-            raise GitHubUnavailableError(cause, remedy="Raise timeout.") from error
+            raise GitHubUnavailableError(cause, remedy=RAISE_TIMEOUT) from error
 
     def tip(self, branch: str) -> str | None:
         """Return the tip of a branch; None if there is none."""
@@ -219,7 +220,7 @@ class Case:
         """Return the newest commit of a history from before the first run; empty if there is none.
 
         Raises:
-            GitHubError: GitHub, or the service, does not tell.
+            GitHubError: GitHub, or the service, does not report it.
         """
         since = self.started_at
         found = self.ask(lambda github: github.commit(history, since))

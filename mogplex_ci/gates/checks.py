@@ -18,6 +18,7 @@ from mogplex_ci.gates.paths import no_change
 from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.github_api import Check
 from mogplex_ci.inputs.patterns import CheckPatterns
+from mogplex_ci.run.endings import RAISE_TIMEOUT
 from mogplex_ci.run.updates import ChecksAwaited
 from mogplex_ci.untrusted import Untrusted
 
@@ -38,7 +39,6 @@ RULES_SECONDS: Final = 20.0
 """How long GitHub is asked which checks the base requires, if ``checks`` names some anyway."""
 _RED: Final = ("failure", "timed_out")
 """Conclusions that say that the checked code is at fault."""
-_RAISE_TIMEOUT: Final = "Raise timeout."
 _WHY_MISSING: Final = (
     "Usual causes: a path filter, [skip ci] in the commit's message, a conflict with the base, or a "
     "renamed job. With a path filter, require one job that needs all others and has if: always()."
@@ -156,7 +156,7 @@ def _out_of_time(case: Case, now: CheckList, wanted: WantedChecks) -> Verdict:
     if now.is_complete and not missing:
         found = "the checks finished too close to the timeout to be read twice"
     names = map(Untrusted, [*_open_names(now), *missing])
-    return Verdict.rejected(found, _RAISE_TIMEOUT, *names, code="TIMEOUT", is_for_people=True)
+    return Verdict.rejected(found, RAISE_TIMEOUT, *names, code="TIMEOUT", is_for_people=True)
 
 
 def _failed(case: Case, now: CheckList) -> Verdict:

@@ -315,7 +315,7 @@ def _work(
     said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
     return Work(
         run_id=safe.identifier(run.id),
-        status=safe.identifier(details.status),
+        status=safe.identifier(run.status),
         harness=safe.identifier(run.harness),
         repo_id=safe.identifier(run.repo_id),
         sandbox_id=safe.identifier(run.sandbox_id),

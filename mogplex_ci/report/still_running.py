@@ -42,7 +42,8 @@ def state_and_advice(
         return remedy
     if ending.result is Result.PAUSED and not details.left_behind:
         return remedy
-    if ending.result is Result.TIMEOUT and details.status == "pending" and not details.is_unread:
+    is_pending = details.run is not None and details.run.status == "pending"
+    if ending.result is Result.TIMEOUT and is_pending and not details.is_unread:
         waits: LiteralString = "It still waits, and will start. Cancel it with the command below"
         return safe.line(waits + (_OR_FOLLOW_IT if is_found_again else "."))
     parts: list[Part | None] = [_state_at_the_end(ending, details), remedy]

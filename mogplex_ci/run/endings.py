@@ -12,10 +12,10 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.models import LIVE_STATUSES, Run
-from mogplex_ci.run.result import Ending, Gate, Result
+from mogplex_ci.run.result import Ending, Gate, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop
+from mogplex_ci.waiting import Stop, StopRequested
 
 EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
@@ -26,7 +26,8 @@ from there (Mogplex/mogplex, lib/slack).
 _LATER: Final = "Try again later."
 _INSTALL_FAILED: Final = "Install failed"
 """How the service's error of an installation begins, such as ``Install failed (pnpm install)``."""
-_RAISE_TIMEOUT: Final = "Raise timeout, and the job's own time limit, if the task needs longer."
+RAISE_TIMEOUT: Final = "Raise timeout, and the job's own time limit, if the task needs longer."
+_STAYS_PAUSED: Final = "The run stays paused and keeps its sandbox until it is cancelled."
 _COSTS: Final = "The run keeps costing money until it finishes; set on-timeout: cancel to stop it."
 """Newer servers set no time limit of their own (Mogplex/mogplex,
 lib/trigger/agent-worker-duration).
@@ -35,7 +36,7 @@ _OUTAGE_REMEDY: Final = (
     "The service, or the network between it and this job, had trouble: check the run in Mogplex."
 )
 _FAILURE_REMEDIES: Final = {
-    "rate_limited": "The model's provider limited the agent's requests.",
+    "rate_limited": f"The model's provider limited the agent's requests. {_LATER}",
     "model_access_denied": "Check in the Mogplex settings that this account may use the harness's model.",
 }
 """By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
@@ -56,7 +57,7 @@ def _ending(
 
 
 def skipped(reason: str) -> Ending:
-    """Return the ending of a step that started nothing, which is no failure."""
+    """Return the ending of a step that started nothing, without failing."""
     return _ending(Result.SKIPPED, remedy=reason)
 
 
@@ -93,6 +94,19 @@ def ending_of_error(error: MogplexError) -> Ending:
         error_code=error.code,
         problems=error.problems if isinstance(error, UsageError) else (),
     )
+
+
+def result_of_error(error: BaseException, stop: Stop, known: RunDetails) -> RunResult:
+    """Return the result of a step that an exception ended, and of which so much is ``known``: the
+    one place where an unforeseen error becomes a result.
+    """
+    if isinstance(error, StopRequested):
+        return RunResult(interrupted(stop), known)
+    if isinstance(error, MogplexError):
+        return RunResult(ending_of_error(error), known)
+    # No traceback for the user; and the run may have been left behind, so ``post`` cancels it.
+    ending = ending_of_error(InternalError.of(error))
+    return RunResult(ending, known._replace(left_behind=True))
 
 
 def without_outputs(passed: Ending, error: Exception) -> Ending:
@@ -132,7 +146,7 @@ def left_in_doubt(error: MogplexError, *, is_out_of_time: bool) -> Ending:
     """
     if is_out_of_time:
         ending = timed_out_in_outage("the start was not answered", error)
-        return ending._replace(remedy="")  # what to do is told with the key
+        return ending._replace(remedy="")  # the advice comes with the key
     ending = ending_of_error(error)
     if ending.exit_code == EXIT_UNAVAILABLE:
         return ending._replace(exit_code=1)
@@ -144,7 +158,7 @@ def started_too_late(error: MogplexError) -> Ending:
     run existed, so the codes of an outage, which started nothing, are not its.
     """
     cause = f"the run was started, but the API's response came too late: {error.cause}"
-    return _ending(Result.TIMEOUT, cause, _RAISE_TIMEOUT, error.detail, "TIMEOUT")
+    return _ending(Result.TIMEOUT, cause, RAISE_TIMEOUT, error.detail, "TIMEOUT")
 
 
 # Of a run
@@ -156,7 +170,8 @@ def ending_of_run(
     """Return how a run ended that was followed to its end, to a pause or to the deadline.
 
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable
-    answer last; ``is_left``: a run that still works at the deadline is not cancelled.
+    answer last; ``is_left``: a run that is paused, or still running at the deadline, is not
+    cancelled.
     """
     if run.status == "success":
         return _ending(Result.SUCCESS)
@@ -178,26 +193,15 @@ def ending_of_run(
     if trouble is not None:
         return timed_out_in_outage("the run's status could not be read", trouble)
     if run.is_paused:
-        return _ending(
-            Result.PAUSED,
-            "the run is paused and is waiting for an answer",
-            f"The run stays paused and keeps its sandbox until it is cancelled. {_ANSWER_IN_PROMPT}",
-            timeline.checkpoint.summary if timeline.checkpoint else None,
-            "PAUSED",
-        )
+        question = timeline.checkpoint.summary if timeline.checkpoint else None
+        remedy = f"{_STAYS_PAUSED} {_ANSWER_IN_PROMPT}" if is_left else ""
+        cause = "the run is paused and is waiting for an answer"
+        return _ending(Result.PAUSED, cause, remedy, question, "PAUSED")
+    cause = f"the timeout passed while the run was {run.status}"
     if run.status == "pending":
-        return _ending(
-            Result.TIMEOUT,
-            "the timeout passed before the run got a sandbox",
-            "Raise timeout, and the job's own time limit, to wait longer.",
-            error_code="TIMEOUT",
-        )
-    return _ending(
-        Result.TIMEOUT,
-        f"the timeout passed while the run was {run.status}",
-        f"{_RAISE_TIMEOUT} {_COSTS}" if is_left else _RAISE_TIMEOUT,
-        error_code="TIMEOUT",
-    )
+        cause = "the timeout passed before the run got a sandbox"
+    remedy = f"{RAISE_TIMEOUT} {_COSTS}" if is_left else RAISE_TIMEOUT
+    return _ending(Result.TIMEOUT, cause, remedy, error_code="TIMEOUT")
 
 
 def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
@@ -215,60 +219,31 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
             "Check that the Mogplex GitHub App may push to this repository.",
         )
     if timeline.agent_worked:
-        has_spoken = timeline.last_words is not None or timeline.writing > 0
-        if has_spoken or timeline.calls:
-            return "the run failed", "Read the agent's last actions."
-        return "the run failed", "Read the run's events."
+        return "the run failed", "Read the agent's last actions."
     if timeline.sandbox_was_ready:
         return (
             "the run failed before the agent started",
             "Check the repository's branch and setup, then try again.",
         )
     if timeline.event_count:
-        return "the run failed before its sandbox was ready", ""
+        return "the run failed before its sandbox was ready", _LATER
     return "the run failed", "Read the run's events."
 
 
-def with_retry_advice(
-    failed: Ending, run: Run, timeline: Timeline, *, install_failed: bool
-) -> Ending:
-    """Return the ending of a failed run, with advice if the reason may pass: the model's limit, or
-    the launch of its sandbox. An install that failed is the repository's, and a start that was
-    never queued has been repeated.
-    """
-    outcome = timeline.outcome
-    if run.never_queued or outcome.changed is not None:
-        return failed
-    code = outcome.failure_code
-    is_limited = code is not None and code.one_of("rate_limited") is not None
-    was_ready = timeline.sandbox_was_ready or install_failed
-    was_launched = timeline.event_count == 0 or was_ready
-    if was_launched and not is_limited:
-        return failed
-    return failed._replace(remedy=f"{failed.remedy} {_LATER}".strip())
-
-
-def with_sandbox_error(failed: Ending, sandbox_error: Untrusted | None) -> Ending:
+def failed_in_sandbox(failed: Ending, sandbox_error: Untrusted | None, *, has_log: bool) -> Ending:
     """Return the ending of a run that failed before its sandbox was ready, with the sandbox's own
-    error if the run does not report it.
+    error if the run does not report it. ``has_log``: the sandbox has a log of its installation.
     """
     detail = failed.detail
     if detail is None:
         detail = sandbox_error
     elif sandbox_error is not None and sandbox_error.text not in detail.text:
         detail = Untrusted(f"{detail.text}\n{sandbox_error.text}")
-    return failed._replace(detail=detail)
-
-
-def names_install(failed: Ending) -> bool:
-    """Whether a run failed because of its installation, according to the service."""
-    return failed.detail is not None and _INSTALL_FAILED in failed.detail.text
-
-
-def failed_install(failed: Ending) -> Ending:
-    """Return the ending of a run whose installation failed, with advice."""
-    remedy = "Fix the repository's setup, or try again."
-    return failed._replace(remedy=remedy)
+    names_install = detail is not None and _INSTALL_FAILED in detail.text
+    remedy = failed.remedy
+    if has_log or names_install:
+        remedy = "Fix the repository's setup, or try again."
+    return failed._replace(detail=detail, remedy=remedy)
 
 
 def cancelled_in_pause(paused: Ending) -> Ending:
@@ -277,11 +252,6 @@ def cancelled_in_pause(paused: Ending) -> Ending:
     """
     cause = "the run paused, and on-pause: cancel cancelled it"
     return _ending(Result.CANCELLED, cause, _ANSWER_IN_PROMPT, paused.detail, "CANCELLED")
-
-
-def without_remedy(paused: Ending) -> Ending:
-    """Return the ending of a paused run that could not be cancelled: no one needs to answer it."""
-    return paused._replace(remedy="")
 
 
 # Of gates

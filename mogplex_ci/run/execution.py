@@ -1,9 +1,9 @@
 """One run, from finding the repository to the result."""
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from math import inf
-from typing import Final, LiteralString, TypeVar
+from typing import Final, LiteralString
 
 from mogplex_ci import errors
 from mogplex_ci.api.poll_interval import PollInterval
@@ -14,14 +14,12 @@ from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.repositories import look_up
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
-from mogplex_ci.run.sandbox import sandbox_of
-from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
+from mogplex_ci.run.sandbox import with_words_of_sandbox
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Starter
-from mogplex_ci.run.updates import CancelFailed, Cancelling, InstallLog, Said, Started, Starting
+from mogplex_ci.run.updates import CancelFailed, Cancelling, Said, Started, Starting
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
-
-T = TypeVar("T")
 
 FACTS_SECONDS: Final = 30.0
 """How long after the cancel a run that had succeeded is asked about where gates judge it."""
@@ -29,8 +27,6 @@ LAST_SECONDS: Final = 2.0
 """Seconds before the deadline in which no request is sent again."""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
-SANDBOX_SECONDS: Final = 10.0
-"""How long to look for the sandbox of a run that failed before that was ready, and for its log."""
 NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
 """Fields of a request that the service uses without an answer that repeats them."""
 
@@ -73,7 +69,9 @@ class Execution:
         it ended.
         """
         try:
-            ending = self._work()
+            run_id = self._inputs.run_id
+            started = self._start() if run_id is None else self._attach(run_id)
+            ending = self._follow(started)
         except errors.MogplexError as error:
             ending = self._give_up(error)
         except StopRequested:
@@ -83,6 +81,7 @@ class Execution:
     def details(self) -> RunDetails:
         """Return the known facts about the run so far."""
         started = self._started
+        follower = self._follower
         unanswered = self._unanswered
         is_foreign = isinstance(self._cancel_failure, errors.ForeignRunError)
         key = started.key if started is not None else ""
@@ -90,7 +89,7 @@ class Execution:
             key = unanswered.key
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
-            followed=self._follower.timeline if self._follower is not None else None,
+            followed=follower.timeline if follower is not None else None,
             repo=self._repo,
             run=self._run,
             key=key,
@@ -100,7 +99,10 @@ class Execution:
             unanswered_key=unanswered.key if unanswered is not None else "",
             owned=not is_foreign and (started is None or started.owned),
             not_cancelled=self._cancel_failure.cause if self._cancel_failure is not None else "",
-            is_unread=self._is_unread,
+            # Its status may have changed since it was read last.
+            is_unread=self._is_live
+            and follower is not None
+            and follower.health.trouble is not None,
         )
 
     @property
@@ -123,21 +125,6 @@ class Execution:
     def _is_live(self) -> bool:
         return self._run is not None and not self._run.is_terminal
 
-    @property
-    def _is_unread(self) -> bool:
-        """Whether the run's status could not be read when it was read last."""
-        return (
-            self._is_live
-            and self._follower is not None
-            and self._follower.health.trouble is not None
-        )
-
-    def _work(self) -> Ending:
-        run_id = self._inputs.run_id
-        if run_id is not None:
-            return self._follow(self._attach(run_id))
-        return self._follow(self._start())
-
     def _attach(self, run_id: str) -> Started:
         """Return the run that something else started. This step may cancel it only if its inputs
         say so.
@@ -158,7 +145,7 @@ class Execution:
         repo_id = name if self._repo is None else self._repo.id
         starter = self._starter = Starter(
             self._service,
-            plan.request(repo_id, plan.repair),
+            self._inputs.start_request(repo_id, plan.repair),
             plan.key,
             self._inputs.on_rerun,
             self._on_unanswered,
@@ -194,8 +181,8 @@ class Execution:
         follower.follow()
         ending = self._cancel_if_wanted(follower)
         follower.end()
-        if ending.result is Result.FAILED:
-            ending = self._explained(ending, follower)
+        if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
+            return with_words_of_sandbox(ending, follower.run, self._service)
         return ending
 
     def _cancel_if_wanted(self, follower: Follower) -> Ending:
@@ -212,68 +199,17 @@ class Execution:
             return ending
         self._has_begun_cancel = True
         self._cancel(PATIENT)
-        is_paused = ending.result is Result.PAUSED
         if self._cancelled is None:
-            if is_paused and self._cancel_failure is not None:
-                return endings.without_remedy(ending)
             return ending
         if self._cancelled.run is not None:
-            # The gates, too, ask for their facts until then.
-            seconds = FACTS_SECONDS if self._inputs.gates else READ_TO_END_SECONDS
-            service.deadline = service.now + seconds
+            # A run that had succeeded by then is judged: its gates query GitHub until then, too.
+            service.extend(FACTS_SECONDS if self._inputs.gates else READ_TO_END_SECONDS)
             follower.read_to_end(self._cancelled.run)
         if self._cancelled.already_terminal:  # it had ended by itself
             return endings.ending_of_run(follower.run, follower.timeline)
-        if is_paused:
+        if ending.result is Result.PAUSED:
             return endings.cancelled_in_pause(ending)
         return ending
-
-    def _explained(self, failed: Ending, follower: Follower) -> Ending:
-        """Return the ending of a failed run with what its sandbox says, if it failed before that
-        was ready, and with the advice to retry if this step can start it again.
-        """
-        install_failed = False
-        if not follower.timeline.sandbox_was_ready:
-            failed, has_log = self._with_sandbox(failed, follower.run)
-            install_failed = has_log or endings.names_install(failed)
-        if install_failed:
-            failed = endings.failed_install(failed)
-        if self._starter is None:
-            return failed
-        return endings.with_retry_advice(
-            failed, follower.run, follower.timeline, install_failed=install_failed
-        )
-
-    def _with_sandbox(self, failed: Ending, run: Run) -> tuple[Ending, bool]:
-        """Return the ending with the sandbox's own error, and whether the sandbox has a log of its
-        installation, which is reported. What cannot be read is left out.
-        """
-        repo_id = run.repo_id
-        if repo_id is None or run.never_queued:
-            return failed, False
-        client = self._service.client
-        ends = self._service.now + SANDBOX_SECONDS
-        listed = self._read_once(
-            lambda left: client.sandboxes(repo_id=repo_id.text, timeout=left), ends
-        )
-        sandbox = sandbox_of(run, listed or [])
-        if sandbox is None:
-            return failed, False
-        failed = endings.with_sandbox_error(failed, sandbox.error)
-        sandbox_id = sandbox.id
-        logs = self._read_once(lambda left: client.sandbox_logs(sandbox_id, timeout=left), ends)
-        log = logs.install_log if logs is not None else None
-        if log is None or not log.text.strip():
-            return failed, False
-        self._service.say(InstallLog(log))
-        return failed, True
-
-    def _read_once(self, call: Callable[[float], T], ends: float) -> T | None:
-        """Return the result of one request until the time ``ends``; None if it fails."""
-        service = self._service
-        with suppress(errors.MogplexError), service.stop.interrupting():
-            return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
-        return None
 
     def _give_up(self, error: errors.MogplexError) -> Ending:
         """Return the ending that an error makes, after the run of a start without a response was
@@ -305,18 +241,14 @@ class Execution:
         return endings.ending_of_error(error)
 
     def _interrupted(self) -> Ending:
-        """Cancel the runs that this step owns, then show the service's last events: the CI system
-        kills a few seconds later.
-        """
+        """Cancel the runs that this step owns: the CI system kills it a few seconds later."""
         service = self._service
         ending = endings.interrupted(service.stop)  # by the first signal; others may follow
-        cancel_ends = service.stopped_at + service.stop_seconds.cancel
         if self._inputs.on_interrupt == "cancel" or self._has_begun_cancel:
-            budget = Budget.after_signal(cancel_ends - service.now)
+            budget = Budget.after_signal(service.stop.left(service.stop_seconds.cancel))
             self._cancel(budget)
             self._cancel_unanswered(budget)
         if self._follower is not None:
-            self._follower.show_rest(cancel_ends - service.now)
             self._follower.end()
         return ending
 

@@ -7,7 +7,6 @@ are in docs/maintaining/faults.md.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Final, LiteralString, assert_never
 
@@ -21,7 +20,6 @@ from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Entry, Timeline, ToolCall
 from mogplex_ci.sanitize import Value
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop
 
 LAST_CHECK_SECONDS: Final = 1.0
 """Time before the deadline for a last check of the run, so that one that ended in time is not
@@ -38,10 +36,6 @@ follow the last one.
 """
 LATE_EVENTS_SECONDS: Final = 90.0
 """How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
-LEAST_SECONDS: Final = 0.3
-"""Time that a request needs to be worth trying."""
-_CLOCK_SKEW: Final = timedelta(days=1)
-"""How much the times of a run and of its events may differ."""
 _FIRST_ONLY: Final = (
     "The service lists only the first {} events: later ones are missing here. The step follows the "
     "run's status"
@@ -118,23 +112,6 @@ class Follower:
         """
         self._on_run(run)
         self._read_late_events()
-
-    def show_rest(self, seconds: float) -> None:
-        """Report the events that the service has already, after a stop signal. Then comes ``end``.
-
-        Without an answer in time, skip them.
-        """
-        if seconds < LEAST_SECONDS:
-            return
-        with suppress(MogplexError):
-            page = self._service.client.events(self.run.id, seen=self._feed.seen, timeout=seconds)
-            # From here on the signal that has come ends nothing any more.
-            self._service.stop = Stop()
-            self._service.deadline = self._service.now + seconds + LAST_CHECK_SECONDS
-            if self._feed.is_gap_before(page):  # there is no time left to fill it
-                self._note_gap()
-            self._on_events(page.events)
-            self._on_run(page.run)
 
     def end(self) -> updates.Ended:
         """Report the last update, and return it. A message is complete at the end of its run, but
@@ -364,11 +341,7 @@ class Follower:
                 self._note_missing("The timeout left no time to show the last events")
                 break
             some = tuple(events[at : at + _REPORT_BATCH])
-            additions = tuple(
-                addition
-                for event in some
-                for addition in self.timeline.add(_timed(event, self.run))
-            )
+            additions = tuple(addition for event in some for addition in self.timeline.add(event))
             if any(map(_has_line, additions)):
                 self._line_at = self._service.now
             self._service.say(
@@ -436,18 +409,3 @@ class Follower:
 def _has_line(entry: Entry) -> bool:
     """Whether the log gets a line for an entry: a tool call has one when it ends."""
     return not isinstance(entry, ToolCall) or entry.finish is not None
-
-
-def _timed(event: Event, run: Run) -> Event:
-    """Return the event without its time if that is long before the run, or in the future: it would
-    shift the log's clock.
-    """
-    at = event.created_at
-    if at is None:
-        return event
-    created = run.created_at
-    is_before_run = created is not None and at < created - _CLOCK_SKEW
-    is_to_come = at > datetime.now(UTC) + _CLOCK_SKEW
-    if is_before_run or is_to_come:
-        return event._replace(created_at=None)
-    return event

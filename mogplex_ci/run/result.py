@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, Literal, LiteralString, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.models import LIVE_STATUSES, Repo, Run
+from mogplex_ci.models import Repo, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
@@ -88,8 +88,6 @@ class Round(NamedTuple):
     commit: str | None
     """The judged commit; None when it is not known."""
     gates: tuple[Gate, ...]
-    failed_checks: tuple[str, ...] = ()
-    """Names of the checks that failed: later rounds must have them."""
     ended: str = ""
     """Why no other round followed although it was rejected, in our words."""
 
@@ -203,18 +201,6 @@ class RunDetails(NamedTuple):
         if self.run is not None and self.run.base_branch is not None:
             return self.run.base_branch
         return self.timeline.base_branch
-
-    @property
-    def status(self) -> str | None:
-        """The run's status; from its events if they are newer than the last run object. None if
-        there is no run.
-        """
-        if self.run is None:
-            return None
-        is_live = self.run.status in LIVE_STATUSES
-        if self.is_unread and is_live and self.timeline.status is not None:
-            return self.timeline.status
-        return self.run.status
 
     @property
     def commit(self) -> str | None:

@@ -1,15 +1,68 @@
-"""Finds the sandbox of a run that failed before its agent started: its log has the reason."""
+"""The sandbox of a run that failed before its agent started: it has the reason."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
 
+from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Run, Sandbox
+from mogplex_ci.run.endings import failed_in_sandbox
+from mogplex_ci.run.result import Ending
+from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
+from mogplex_ci.run.updates import InstallLog
+from mogplex_ci.untrusted import Untrusted
 
+T = TypeVar("T")
+SANDBOX_SECONDS: Final = 10.0
+"""How long to look for the sandbox and for its log."""
 _NEVER_READY: Final = r"Sandbox (?P<id>[0-9A-Fa-f-]{36}) did not become ready"
 """How the service names the sandbox that a launch waited for (Mogplex/mogplex,
 lib/sandbox/internal-launch.ts).
 """
+
+
+def with_words_of_sandbox(failed: Ending, run: Run, service: Service) -> Ending:
+    """Return the ending of a run that failed before its sandbox was ready, with the sandbox's own
+    error, and report the log of its installation. What cannot be read is left out.
+
+    Raises:
+        StopRequested: a stop signal came.
+    """
+    ends = service.now + SANDBOX_SECONDS
+    sandbox = _find_sandbox(run, service, ends)
+    if sandbox is None:
+        return failed_in_sandbox(failed, None, has_log=False)
+    log = _install_log(sandbox, service, ends)
+    if log is not None:
+        service.say(InstallLog(log))
+    return failed_in_sandbox(failed, sandbox.error, has_log=log is not None)
+
+
+def _find_sandbox(run: Run, service: Service, ends: float) -> Sandbox | None:
+    if run.repo_id is None or run.never_queued:
+        return None
+    repo_id = run.repo_id.text
+    listed = _read_once(
+        service, lambda left: service.client.sandboxes(repo_id=repo_id, timeout=left), ends
+    )
+    return sandbox_of(run, listed or [])
+
+
+def _install_log(sandbox: Sandbox, service: Service, ends: float) -> Untrusted | None:
+    logs = _read_once(
+        service, lambda left: service.client.sandbox_logs(sandbox.id, timeout=left), ends
+    )
+    if logs is None or logs.install_log is None or not logs.install_log.text.strip():
+        return None
+    return logs.install_log
+
+
+def _read_once(service: Service, call: Callable[[float], T], ends: float) -> T | None:
+    """Return the result of one request until the time ``ends``; None if it fails."""
+    with suppress(MogplexError), service.stop.interrupting():
+        return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
+    return None
 
 
 def sandbox_of(run: Run, listed: Sequence[Sandbox]) -> Sandbox | None:

@@ -62,10 +62,9 @@ class Service:
         """Seconds since the step began."""
         return self.now - self._began
 
-    @property
-    def stopped_at(self) -> float:
-        """When the first stop signal came; now if it is only known that one did."""
-        return self.now if self.stop.at is None else self.stop.at
+    def extend(self, seconds: float) -> None:
+        """Let calls take until that many seconds from now."""
+        self.deadline = self.now + seconds
 
     def sleep_until(self, time: float) -> None:
         """Wait for a time of the clock."""

@@ -162,14 +162,6 @@ class RunOutcome:
         """The kind of the event that says that the run, or its work before a pause, is over."""
 
 
-_LAST_STATUSES: Final = {
-    EventKind.FINISHED: "success",
-    EventKind.FAILED: "failed",
-    EventKind.CANCELLED: "cancelled",
-}
-"""The status that follows each event at the end of a run."""
-
-
 class Timeline:
     """Built from one run's events, in order. The attributes hold the facts of the events so far."""
 
@@ -226,13 +218,6 @@ class Timeline:
             else:
                 self.entries.append(addition)
         return additions
-
-    @property
-    def status(self) -> str | None:
-        """The run's status, according to its events; None before its sandbox was ready."""
-        if self.outcome.ended_by is not None:
-            return _LAST_STATUSES.get(self.outcome.ended_by)
-        return "streaming" if self.sandbox_was_ready else None
 
     def begin_segment(self) -> None:
         """The run continues after a pause: its end, its delivery and the phases of its work are

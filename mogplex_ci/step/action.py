@@ -14,8 +14,8 @@ The calls of a step::
                     run.start.Starter.start
                     run.follow.Follower.follow
                 gates.judge_run                 what was delivered, gate by gate
-        recorder.Recorder.on, end_run           each update and ending, to outputs and reports
-        recorder.Recorder.finish                the step's facts, the last outputs, the exit code
+        recorder.Recorder.on                    each update, to state, outputs and reports
+        recorder.Recorder.end                   the step's facts, the last outputs, the exit code
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,44 +26,46 @@ from mogplex_ci.inputs.sources import Given, collect
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment
-from mogplex_ci.run.endings import skipped
+from mogplex_ci.run.endings import result_of_error, skipped
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, Result
+from mogplex_ci.run.result import Result, RunDetails, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer, is_maskable
-from mogplex_ci.step.execute import ending_of_block, execute
+from mogplex_ci.step.execute import execute
 from mogplex_ci.step.guards import include_event, reason_to_skip
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, stop_of_process
+from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
     given = collect(argv, env)
     step = _begin(given, env)
-    with ending_of_block(step) as end:
-        end.ending = _perform(step, given)
-    if end.ending.result is Result.INTERRUPTED:
+    try:
+        result = _perform(step, given)
+    except (Exception, StopRequested) as error:
+        result = result_of_error(error, step.stop, RunDetails())
+    if result.ending.result is Result.INTERRUPTED:
         step.recorder.log.lines.say("Stopped by ", Untrusted(step.stop.name))
-    return step.recorder.finish(end.ending).exit_code
+    return step.recorder.end(result).exit_code
 
 
-def _perform(step: Step, given: Given) -> Ending:
-    """Do the step, and return how it ended.
+def _perform(step: Step, given: Given) -> RunResult:
+    """Do the step, and return its result.
 
     Raises:
         MogplexError: the step cannot start.
+        StopRequested: a stop signal came before the start.
     """
     inputs = _read(step, given)
     reason = reason_to_skip(step, inputs)
     if reason is not None:
-        return skipped(reason)
+        return RunResult(skipped(reason))
     plan = plan_of(include_event(step, inputs), step.platform)
     _begin_run(step, plan)
-    result = execute(step, plan)  # with gates, they judge each run
-    return step.recorder.end_run(result)
+    return execute(step, plan)  # with gates, they judge each run
 
 
 def _begin(given: Given, env: Mapping[str, str]) -> Step:

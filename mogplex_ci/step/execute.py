@@ -1,19 +1,17 @@
 """Executes the run of a step, which a dry run takes from a recording, and judges the result."""
 
 import contextlib
-from collections.abc import Callable, Iterator
 from typing import Final, cast
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.dry_run.recording import Recording, load
-from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.run.endings import as_dry_run, as_recorded, ending_of_error, interrupted
+from mogplex_ci.run.endings import as_dry_run, as_recorded, result_of_error
 from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, RunDetails, RunResult
+from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.step.repair import rounds_of
+from mogplex_ci.step.repair import Rounds, rounds_of
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import StopRequested
 
@@ -31,31 +29,6 @@ def client_of(step: Step, inputs: ActionInputs, recording: Recording | None) -> 
     return Client(inputs.base_url, inputs.api_key or "", diagnostics=diagnostics)
 
 
-class StepEnd:
-    """How a step or its run ended; set when the block that ``ending_of_block`` guards is left."""
-
-    ending: Ending
-    is_unforeseen = False
-    """Whether an error of the program ended it: it may have left a run behind."""
-
-
-@contextlib.contextmanager
-def ending_of_block(step: Step) -> Iterator[StepEnd]:
-    """Turn every end of the block into an ending: the one place where an unforeseen error becomes
-    one.
-    """
-    end = StepEnd()
-    try:
-        yield end
-    except MogplexError as error:
-        end.ending = ending_of_error(error)
-    except StopRequested:
-        end.ending = interrupted(step.stop)
-    except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
-        end.ending = ending_of_error(InternalError.of(error))
-        end.is_unforeseen = True
-
-
 def _timeout(step: Step, inputs: ActionInputs, recording: Recording | None) -> float:
     """Return the seconds that the step may take. A recorded step that timed out does so when its
     last event has been played.
@@ -71,15 +44,13 @@ def execute(step: Step, plan: Plan) -> RunResult:
 
     With ``repair``, a rejected run may be followed by others; the result is the last one's. The
     state that ``post`` needs is saved before the run continues.
+
+    Raises:
+        MogplexError: nothing was sent.
     """
     inputs = plan.inputs
-    details: Callable[[], RunDetails] = RunDetails
-    known: RunDetails | None = None
     recording = load(inputs.played) if inputs.dry_run else None
-    with (
-        ending_of_block(step) as end,
-        contextlib.closing(client_of(step, inputs, recording)) as client,
-    ):
+    with contextlib.closing(client_of(step, inputs, recording)) as client:
         service = Service(
             client,
             step.clock,
@@ -89,23 +60,22 @@ def execute(step: Step, plan: Plan) -> RunResult:
             step.platform.system.stop_seconds,
             step.recorder.on,
         )
-        if inputs.gates:
-            with rounds_of(step, plan, service) as rounds:
-                details = rounds.details
-                result = rounds.perform()
-        else:
-            execution = Execution(service, plan, step.recorder.save_start)
-            details = execution.details
-            result = execution.perform()
-        end.ending, known = result
-    if known is None:
-        known = details()
-    if end.is_unforeseen:
-        known = known._replace(left_behind=True)
+        result = _perform(step, plan, service)
     if recording is None:
-        return RunResult(end.ending, known)
+        return result
     if inputs.dry_run is True:
-        return RunResult(as_dry_run(end.ending), known)
+        return result._replace(ending=as_dry_run(result.ending))
     # Later steps are rehearsed with the result of the recorded step.
     recorded = recording.end
-    return RunResult(as_recorded(end.ending, recorded["result"], recorded["errorCode"]), known)
+    ending = as_recorded(result.ending, recorded["result"], recorded["errorCode"])
+    return result._replace(ending=ending)
+
+
+def _perform(step: Step, plan: Plan, service: Service) -> RunResult:
+    runs: Execution | Rounds = Execution(service, plan, step.recorder.save_start)
+    if plan.inputs.gates:
+        runs = rounds_of(step, plan, service)
+    try:
+        return runs.perform()
+    except (Exception, StopRequested) as error:
+        return result_of_error(error, step.stop, runs.details())

@@ -12,12 +12,7 @@ from mogplex_ci.run.start import Key, derive_key
 def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
     """Return the plan of a step's run."""
     jobs = max(inputs.matrix_job.parallel, platform.parallel_jobs)
-    return Plan(
-        inputs,
-        inputs.start_request,
-        key_of(inputs, platform),
-        jobs,
-    )
+    return Plan(inputs, key_of(inputs, platform), jobs)
 
 
 def key_of(inputs: ActionInputs, platform: Platform) -> Key:

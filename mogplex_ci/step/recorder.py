@@ -72,8 +72,6 @@ class Recorder:
             self._reports.append(Summary(platform, sanitizer))
         self._send_trace: Callable[[Facts], None] | None = None
         """Called last; None if no trace is sent."""
-        self._ended: Facts | None = None
-        """None before the run has ended."""
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Open the reports that the inputs ask for."""
@@ -167,38 +165,25 @@ class Recorder:
         values = outputs_of(self._facts_of(known), self.safe, only_early=True)
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
-    def end_run(self, result: RunResult) -> Ending:
-        """Record how the run ended, in the outputs first, for a report may fail; return how it
+    def end(self, result: RunResult) -> Ending:
+        """Record how the step ended, in the outputs first, for a report may fail; return how it
         ended with them.
         """
-        ending, self._ended = self._with_outputs(result)
-        if self._ledger and not result.details.left_behind:
-            self._ledger.close()
-        return ending
-
-    def _with_outputs(self, result: RunResult) -> tuple[Ending, Facts]:
-        """Write the outputs, and return how the step ended with them, and its facts."""
         facts = self._facts_of(result)
         error = self._write_outputs(facts)
-        if error is None:
-            return result.ending, facts
-        ending = without_outputs(result.ending, error)
-        return ending, self._facts_of(result._replace(ending=ending))
+        if error is not None:
+            result = result._replace(ending=without_outputs(result.ending, error))
+            facts = self._facts_of(result)
+        if self._ledger and not result.details.left_behind:
+            self._ledger.close()
+        self._each_report(lambda report: report.end(facts))
+        if self._send_trace is not None:
+            self._guarded(partial(self._send_trace, facts), "the trace")
+        self._guarded(self._platform.close, "the reports for the CI system")
+        return result.ending
 
     def _facts_of(self, result: RunResult) -> Facts:
         return facts_of(result, self.safe, self._platform, self._inputs, self._elapsed())
-
-    def finish(self, ending: Ending) -> Ending:
-        """Record how the step ended, and return how it did with its outputs."""
-        facts = self._ended
-        if facts is None:
-            ending, facts = self._with_outputs(RunResult(ending))
-        ended = facts
-        self._each_report(lambda report: report.end(ended))
-        if self._send_trace is not None:
-            self._guarded(partial(self._send_trace, ended), "the trace")
-        self._guarded(self._platform.close, "the reports for the CI system")
-        return ending
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""

@@ -7,7 +7,7 @@ and kept until the run's id is known. A re-run judges the branch's tip and start
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from mogplex_ci.gates import Case, delivery_of, judge_run, note
@@ -66,6 +66,10 @@ class Rounds:
         Raises:
             StopRequested: a stop signal came while a run was judged.
         """
+        with contextlib.closing(self._case):
+            return self._perform()
+
+    def _perform(self) -> RunResult:
         while True:
             result = judge_run(self._execute(), self._case)
             details = result.details
@@ -126,10 +130,9 @@ class Rounds:
         """Keep the gates' findings about a run. Checks that failed must succeed in later rounds."""
         case = self._case
         run_id = details.run.id if details.run else ""
-        failed = failed_names([each.check for each in case.failed_checks])
-        self._rounds.append(Round(run_id, case.commit, details.gates, tuple(failed)))
+        self._rounds.append(Round(run_id, case.commit, details.gates))
         self._last = details
-        case.failed_before.update(failed)
+        case.failed_before.update(failed_names([each.check for each in case.failed_checks]))
 
     def _begin_round(self, details: RunDetails, repair: Repair) -> None:
         """Prepare the next round."""
@@ -193,7 +196,7 @@ class Rounds:
 
     def _has_room(self, repair: Repair) -> bool:
         """Whether the prompt has room for the report."""
-        prompt = str(self._plan.request("", repair)["prompt"])
+        prompt = str(self._plan.inputs.start_request("", repair)["prompt"])
         return not declared()["prompt"].kind.fault(prompt)
 
     def _reason_to_end(self) -> str:
@@ -225,9 +228,8 @@ class Rounds:
         return ""
 
 
-@contextlib.contextmanager
-def rounds_of(step: Step, plan: Plan, service: Service) -> Iterator[Rounds]:
-    """Yield the rounds of the step's run."""
+def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
+    """Return the rounds of the step's run."""
     inputs = plan.inputs
     recorder = step.recorder
 
@@ -246,5 +248,4 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Iterator[Rounds]:
         own_run=step.platform.workflow_run,
         servers=step.platform.github_servers,
     )
-    with contextlib.closing(case):
-        yield Rounds(plan, case, recorder.save_start, check_rights)
+    return Rounds(plan, case, recorder.save_start, check_rights)

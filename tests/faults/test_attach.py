@@ -120,8 +120,7 @@ def test_the_log_of_an_install_that_failed_is_shown_if_it_can_be_read(
     world: World, unread: str
 ) -> None:
     """By its branch, which is the run's own, the sandbox is found."""
-    body = {"prompt": "scenario: install-failure", "createBranch": True, "harness": "mogplex"}
-    case = world.new_case("install-failure", request=lambda repo, _: {"repoId": repo, **body})
+    case = world.new_case("install-failure", create_branch=True, harness="mogplex")
     if unread:
         case.inject(unread, status=500, times="always")
     played = case.play()

@@ -102,7 +102,7 @@ class Step:
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
             Sanitizer(self.secrets),
         )
-        plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
+        plan = self.case.plan(inputs=self.inputs)
         rounds = Rounds(plan, case, lambda _: None, self.before_first_start)
         try:
             return rounds.perform()

@@ -12,11 +12,11 @@ from typing import Any
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import ServiceHistory
-from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
-from mogplex_ci.models import Repair, StartRequest, UnansweredStart
+from mogplex_ci.errors import ForeignRunError, MogplexError
+from mogplex_ci.models import UnansweredStart
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.cancel import PATIENT, cancel, find_unanswered
-from mogplex_ci.run.endings import ending_of_error
+from mogplex_ci.run.endings import result_of_error
 from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
@@ -157,10 +157,6 @@ class Case:
         self.explicit = False
         self.attempt = 1
 
-    def other_request(self, repo_id: str, _repair: Repair | None = None) -> StartRequest:
-        """Return a request that differs from this step's own."""
-        return {"repoId": repo_id, "prompt": f"{self._prompt} and more"}
-
     def inject(self, route: str, **fields: Any) -> None:
         """Arm a fault at the service."""
         self._world.emulator.inject(route, **fields)
@@ -206,9 +202,8 @@ class Case:
             end = execution.perform()
         except Killed:
             pass
-        except RuntimeError as error:  # a fault of ours, as the step's one boundary treats it
-            known = execution.details()._replace(left_behind=True)
-            end = RunResult(ending_of_error(InternalError.of(error)), known)
+        except RuntimeError as error:  # a fault of ours, as the step treats it
+            end = result_of_error(error, stop, execution.details())
         finally:
             clock.leave()
             client.close()
@@ -273,10 +268,8 @@ class Case:
         )
         fields = self._fields | fields
         own = {name: fields.pop(name) for name in Plan._fields if name in fields}
-        usual = Plan(
-            typed_inputs(**fields), lambda repo, _: {"repoId": repo, "prompt": self._prompt}, key, 1
-        )
-        return usual._replace(**own)
+        inputs = typed_inputs(**{"prompt": self._prompt, "create_branch": None} | fields)
+        return Plan(inputs, key, 1)._replace(**own)
 
 
 KILLED = RunResult(Ending(Result.ERROR, 137), RunDetails(left_behind=True))

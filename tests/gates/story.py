@@ -112,7 +112,7 @@ class Story:
         began = clock.monotonic()
         service = Service(client, clock, stop or Stop(), began, typed.timeout, say=say)
         case = Case(typed, service, connect, Sanitizer(), own_run=own_run)
-        plan = self._case.plan(inputs=typed, request=typed.start_request)
+        plan = self._case.plan(inputs=typed)
         rounds = Rounds(plan, case, lambda _: None)
         try:
             return rounds.perform()

@@ -275,14 +275,11 @@ def written(
     job = Job(stream, folder)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
     recorder.begin(inputs(output_dir=folder, **one.inputs), [])
-    ended = broke or one.ended
     if one.updates or one.ended.details.run:
         recorder.begin_run(plan_of(inputs(output_dir=folder, **one.inputs), job))
         for update in one.updates:
             recorder.on(update)
-        if broke is None:
-            recorder.end_run(one.ended)
-    recorder.finish(ended.ending)
+    recorder.end(broke or one.ended)
     log = stream.getvalue()
     assert not re.search("report failed|Could not write", log), log
     return log, job.outputs

@@ -128,7 +128,7 @@ def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom
     world: World, scenario: str, jobs: int, ended: float, pauses: Sequence[float]
 ) -> None:
     """Only a look at the run tells that it is over, and repairs one whose worker has died."""
-    case = world.new_case(scenario, jobs_per_token=jobs)
+    case = world.new_case(scenario, create_branch=True, jobs_per_token=jobs)
     case.play(wait=False)
     detail = {**case.run.detail(), "status": "streaming"}
     case.inject("run", times="always", status=200, body={"ok": True, "data": {"run": detail}})
@@ -321,10 +321,6 @@ def test_the_commit_is_looked_for_half_a_second_after_the_end(
     world: World, scenario: str, is_known: bool, jobs: int
 ) -> None:
     """A step exits within a second of its run's end."""
-
-    def request(repo_id: str, _: object) -> dict[str, object]:
-        return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": True}
-
     ended: list[float] = []
 
     def note(update: Update) -> None:
@@ -332,7 +328,7 @@ def test_the_commit_is_looked_for_half_a_second_after_the_end(
             ended.append(world.time.monotonic())
 
     began = world.time.monotonic()
-    case = world.new_case(scenario, request=request, jobs_per_token=jobs)
+    case = world.new_case(scenario, create_branch=True, jobs_per_token=jobs)
     played = case.play(watch=note)
     assert played.end.details.run is not None
     assert (played.end.details.run.terminal_commit is not None) == is_known
@@ -492,14 +488,3 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
     (missing,) = said(late.updates, "Events missing")
     assert "no longer lists" in missing
     assert late.shown == ids(started.run)[-200:]
-
-
-def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
-    case = world.new_case("flood", poll_interval=300.0)
-    case.inject(**BROKEN, times=2)
-    played = case.play(stop_after=7.0)
-    assert (played.result, len(played.shown), len(said(played.updates, "Events missing"))) == (
-        "interrupted",
-        205,
-        1,
-    )

@@ -122,7 +122,7 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
     for _ in range(before):
         case.play()
     case.attempt = attempt
-    played = case.play(request=case.other_request)
+    played = case.play(prompt="scenario: failed, and more")
     assert (played.code, played.end.ending.error_code, played.end.details.left_behind) == (
         1,
         "IDEMPOTENCY_CONFLICT",
@@ -135,7 +135,7 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(
 def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> None:
     case = world.new_case()
     leave_running(case)
-    played = case.play(request=case.other_request)
+    played = case.play(prompt="scenario: brief, and more")
     assert (played.result, len(case.runs)) == ("success", 2)
     (next_key,) = said(played.updates, "next idempotency key")
     assert (
@@ -177,15 +177,13 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(
     assert len(case.live) == 1
 
 
-@pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])
+@pytest.mark.parametrize("agent", [None, "preset:Code Reviewer"])
 def test_a_step_knows_whether_its_agent_was_ignored(
-    world: World, old_world: World, agent: dict[str, str]
+    world: World, old_world: World, agent: str | None
 ) -> None:
     """Older services know no agents."""
     for service, is_ignored in ((world, False), (old_world, bool(agent))):
-        case = service.new_case(
-            request=lambda repo_id, _: {"repoId": repo_id, "prompt": "x", **agent}
-        )
+        case = service.new_case(agent=agent)
         assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import MissingTokenError
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.endings import result_of_error
+from mogplex_ci.run.result import Result, RunDetails, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.execute import ending_of_block, execute
+from mogplex_ci.step.execute import execute
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.state import OpenRun, StateFiles
@@ -20,7 +21,7 @@ from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.emulator import Emulator
 from tests.typed_inputs import typed_inputs
-from tests.unit.report.events import Job, result
+from tests.unit.report.events import Job
 
 
 def step_of(job: Job) -> Step:
@@ -41,13 +42,11 @@ def step_of(job: Job) -> Step:
 def test_an_error_ends_a_run_with_what_is_known_of_it(
     error: Exception, told: tuple[Result, int, str, bool]
 ) -> None:
-    step, known = step_of(Job(io.StringIO())), result()
-    step.stop.request(SIGTERM)
-    with ending_of_block(step) as end:
-        end.ending = known.ending
-        raise error
-    ending = end.ending
-    assert (ending.result, ending.exit_code, ending.error_code, end.is_unforeseen) == told
+    stop = Stop()
+    stop.request(SIGTERM)
+    ending, details = result_of_error(error, stop, RunDetails(key="key-1"))
+    known = (ending.result, ending.exit_code, ending.error_code, details.left_behind)
+    assert (known, details.key) == (told, "key-1")
 
 
 @pytest.mark.parametrize("gates", [{}, {"require": frozenset({"change"})}])

@@ -83,9 +83,7 @@ def ended(job: Job, end: RunResult, **inputs: Any) -> Ending:
     recorder = recorder_of(job, **inputs)
     only = plan_of(typed_inputs(), job)
     recorder.begin_run(only)
-    ending = recorder.end_run(end)
-    recorder.finish(ending)
-    return ending
+    return recorder.end(end)
 
 
 @pytest.mark.parametrize("has_run", [True, False])
@@ -126,7 +124,7 @@ def test_a_step_that_would_be_green_fails_without_its_outputs(
     if has_run:
         failed = ended(job, end)
     else:
-        failed = recorder_of(job).finish(skipped(""))
+        failed = recorder_of(job).end(RunResult(skipped("")))
         told = (*told[:3], told[3].removesuffix(" The run itself has succeeded."))
     assert (failed.result, failed.exit_code) == (Result.ERROR, 1)
     code, cause, detail, remedy = told
@@ -151,8 +149,7 @@ def test_what_cannot_be_written_while_the_run_goes_on_is_said_and_changes_nothin
     started = Started(run(), "key", joined=False, owned=True)
     recorder.on(started)
     (tmp_path / ".mogplex").unlink()  # the state can be written now
-    failed = recorder.end_run(result(Result.FAILED))
-    recorder.finish(failed)
+    recorder.end(result(Result.FAILED))
     why = "GITHUB_OUTPUT is a folder"
     assert job.warnings == [
         (
@@ -200,7 +197,7 @@ def test_post_is_told_of_each_start_and_of_its_end(
     states = [saved(job, fields.get("idempotency_key"))]
     recorder.on(STARTED)
     states.append(saved(job, fields.get("idempotency_key")))
-    recorder.end_run(result())
+    recorder.end(result())
     assert saved(job, fields.get("idempotency_key")) == []
     asked = OpenRun(BASE, "key-1", request=REQUEST)
     known = OpenRun(BASE, "key-1", RUN_ID)
