@@ -160,7 +160,9 @@ def copy_to(tree: Path) -> None:
 
 
 def passes(tree: Path, tests: Sequence[str], seconds: float | None = None) -> bool:
-    """Whether the tests pass in the copy ``tree`` within ``seconds``."""
+    """Whether the tests pass in the copy ``tree`` within ``seconds``; without a limit, which is
+    before any mutant, the byte code is kept for later.
+    """
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-m", "not slow"]
     try:
         done = _run(tree, ["-m", "pytest", *options, *tests], seconds)
@@ -171,7 +173,9 @@ def passes(tree: Path, tests: Sequence[str], seconds: float | None = None) -> bo
 
 def _run(tree: Path, arguments: Sequence[str], seconds: float | None = None) -> int:
     """Run Python in ``tree``, so that it imports the program from there; return the exit code."""
-    command = ["env", f"PYTHONPATH={tree}", "PYTHONDONTWRITEBYTECODE=1", str(PYTHON), *arguments]
+    no_byte_code = "" if seconds is None else "1"
+    byte_code = f"PYTHONDONTWRITEBYTECODE={no_byte_code}"
+    command = ["env", f"PYTHONPATH={tree}", byte_code, str(PYTHON), *arguments]
     output = subprocess.DEVNULL
     return subprocess.run(
         command, cwd=tree, stdout=output, stderr=output, timeout=seconds, check=False
@@ -206,16 +210,19 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     options = parser.parse_args()
     tests = options.tests.split() or usual_tests(options.package.partition("/")[0])
-    trees: SimpleQueue[Path] = SimpleQueue()
-    for number in range(options.jobs):
-        tree = WORK / f"tree-{number}"
-        copy_to(tree)
-        trees.put(tree)
+    first = WORK / "tree-0"
+    copy_to(first)
     began = time.monotonic()
-    if not passes(tree, tests):
+    if not passes(first, tests):
         print(f"{' '.join(tests)} must pass without a mutant first", file=sys.stderr)
         return 1
     patience = 30 + 5 * (time.monotonic() - began)
+    trees: SimpleQueue[Path] = SimpleQueue()
+    trees.put(first)
+    for number in range(1, options.jobs):
+        tree = WORK / f"tree-{number}"
+        shutil.rmtree(tree, ignore_errors=True)
+        trees.put(shutil.copytree(first, tree))
 
     def judge(mutant: Mutant) -> str:
         free = trees.get()
@@ -224,15 +231,14 @@ def main() -> int:
         finally:
             trees.put(free)
         print({"killed": ".", "refused": "t", "survived": "S"}[said], end="", flush=True)
+        if said == "survived":
+            print(f"\n{mutant.diff()}", flush=True)
         return said
 
     mutants = draw(options.package, options.sample, options.seed)
     with ThreadPoolExecutor(options.jobs) as pool:
         verdicts = list(pool.map(judge, mutants))
     print()
-    for mutant, said in zip(mutants, verdicts, strict=True):
-        if said == "survived":
-            print(mutant.diff(), end="\n\n")
     counts = (f"{verdicts.count(word)} {word}" for word in ("killed", "refused", "survived"))
     print(f"{len(mutants)} mutants of {options.package}: {', '.join(counts)}")
     return 0
