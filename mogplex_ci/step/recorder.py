@@ -151,12 +151,14 @@ class Recorder:
             self._ledger.save_unanswered(start)
 
     def on(self, update: Update) -> None:
-        """Record an update of the run: its state for ``post`` first."""
+        """Record an update of the run: its state for ``post`` first, and its ids before a report
+        waits for GitHub.
+        """
         if self._ledger:
             self._ledger.on(update)
-        self._each_report(lambda report: report.on(update))
         if isinstance(update, Started):
             self._started(update)
+        self._each_report(lambda report: report.on(update))
 
     def _started(self, started: Started) -> None:
         """Write the ids of the run at once, so that later steps always have them."""

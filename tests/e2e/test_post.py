@@ -17,7 +17,7 @@ from tests.ci_environments import environment
 from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.oracles.github_markdown import rendered
-from tests.program import Ended, GitHubStep, run_program, start_program
+from tests.program import Ended, GitHubStep, run_program, start_program, step_against
 from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
@@ -265,6 +265,19 @@ def test_the_comment_says_that_the_step_was_killed(
     shown = "".join(text for _, text in rendered(comment["body"]).texts)
     told = f"The job was stopped before its Mogplex run ended; {said}"
     assert re.search(re.escape(told) + ".*job", shown, re.DOTALL), shown
+
+
+def test_later_steps_have_the_run_before_github_is_asked_for_a_comment(
+    tmp_path: Path, emulator: Emulator
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(LONG)
+        env = {"GITHUB_API_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        step = step_against(emulator, tmp_path, env, comment_on="7", github_token=TOKEN)
+        with step.start() as process:
+            silent.accept()
+            process.kill()
+    assert step.outputs["run-id"] == emulator.runs[0].id
 
 
 def test_a_stopped_clean_up_cancels_every_run_before_it_writes_comments(
