@@ -136,7 +136,9 @@ def read_step(given: Given, platform: Platform) -> StepInputs:
     job_end = platform.system.job_end(platform.env)
     problems += _no_time_left(job_end)
     if problems:
-        output_dir = None if plays_own_output(typed) else typed.output_dir
+        # The folder may hold the recording, also one that cannot be played.
+        may_play_own = values["dry-run"] is None or plays_own_output(typed)
+        output_dir = None if may_play_own else typed.output_dir
         # A misspelt name may be why an input is missing.
         raise UsageError(*dict.fromkeys([*problems, *given.warnings]), output_dir=output_dir)
     if job_end is None or typed.timeout < _seconds_for_step(job_end):

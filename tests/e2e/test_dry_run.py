@@ -147,8 +147,9 @@ def test_a_recorded_success_hides_no_failure_of_the_replay(tmp_path: Path) -> No
     assert outcome(step, code)[:2] == (1, "timeout"), log
 
 
-def test_a_recording_in_output_dir_is_left_as_it_is(tmp_path: Path) -> None:
-    recording = shipped()["failed"].read_text(encoding="utf-8")
+@pytest.mark.parametrize("missing", [None, -20], ids=["whole", "torn"])
+def test_a_recording_in_output_dir_is_left_as_it_is(tmp_path: Path, missing: int | None) -> None:
+    recording = shipped()["failed"].read_text(encoding="utf-8")[:missing]
     inputs = {"prompt": "Fix it", "output-dir": ".", "dry-run": "./events.ndjson"}
     step = GitHubStep(tmp_path, inputs)
     (step.workspace / "events.ndjson").write_text(recording, encoding="utf-8")
