@@ -2,7 +2,7 @@
 standard variables.
 
 A trace has names and figures only: no prompt, no text of the agent or the service, no path, no
-token. ``docs/traces.md`` explains each attribute. The form:
+token. ``docs/traces.md`` names its attributes. The form:
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
