@@ -163,6 +163,7 @@ def events(items: list[object], seen: Container[Untrusted] = ()) -> tuple[models
     for item in items:
         read = event(item)
         if read is not None:
+            # A page of 200 events that were seen can be 4 MB, at each poll.
             found.append(read.emptied() if read.id in seen else read)
     return tuple(found)
 
@@ -227,6 +228,7 @@ def event(data: object) -> models.Event | None:
 
 
 def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -> EventKind:
+    # Two events have the type "started": the acceptance, and the sandbox that is ready.
     if word == "started" and payload.get("external_run_id"):
         return EventKind.ACCEPTED
     if word == "log" and payload.get("kind") == _WORDS:
@@ -341,6 +343,7 @@ def time(value: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
+        # Without a zone it could be any hour; the service's times have one.
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
     except (ValueError, OverflowError):  # no time, or one in UTC outside the years 1 to 9999
         return None

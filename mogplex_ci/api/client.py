@@ -111,6 +111,7 @@ class Client:
         path = f"{API_PATH}{_run_path(run_id)}/events"
         with self._request(timeout) as seconds:
             answer = self._transport.send("GET", path, query=query, timeout=seconds)
+            # A poll of a quiet run brings the same megabytes again.
             digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
             if self._last_page is None or digest != self._last_page[0]:
                 self._last_page = digest, answers.event_page(self._data(answer), run_id, seen)
@@ -138,6 +139,7 @@ class Client:
                 query={"limit": str(models.FEED_LIMIT)},
                 headers={
                     "Accept": "text/event-stream",
+                    # Compression would hold events back until a block is full.
                     "Accept-Encoding": "identity",
                     "Last-Event-ID": last_event_id,
                 },
@@ -230,6 +232,7 @@ class Client:
         feature ``newer``.
         """
         if newer and answer.status in (404, 405) and answer.media_type != "application/json":
+            # An older server has no such route, and answers with its web page.
             raise errors.OldServiceError(f"this service has no {newer}")
         try:
             envelope = answers.read_json(answer.body)

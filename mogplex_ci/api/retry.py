@@ -175,6 +175,7 @@ def retrying(
             is_refused_token = isinstance(error, NotAuthorizedError)
             if not (insists and is_refused_token):
                 left = min(left, patience.left(error, now))
+            # A cancel has seconds, not the minute that a limit asks for.
             asked = None if insists else error.retry_after
             seconds = backoff.next_pause(asked)
             comes_too_late = (asked or 0.0) >= left

@@ -113,6 +113,7 @@ class EventStream:
         # read.
         with contextlib.suppress(Exception), contextlib.closing(self._response):
             for name, data in records_of(iter(read, b"")):
+                # A reader that fell behind waits here, so that a flood of events fills no memory.
                 self._room.acquire()
                 if self._is_closed:
                     return

@@ -263,10 +263,12 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
             "the API redirects to another host, which must not get the token",
             detail=Untrusted(location),
         )
+    # The service redirects a request without a usable bearer token to its login page (307).
     if there.path == "/login":
         raise errors.NotAuthorizedError(
             "the API does not accept this token's form", may_have_worked=True
         )
+    # 301 to 303 turn a POST into a GET (RFC 9110, 15.4), which would read instead of start.
     if method != "GET" and status not in (307, 308):
         raise errors.WrongServiceError(
             "the API redirects this request as a GET, which would lose its content"
@@ -282,6 +284,7 @@ def _origin(url: SplitResult) -> tuple[str, str, int]:
     host = str(url.hostname)
     return (
         url.scheme,
+        # www.mogplex.com redirects to mogplex.com.
         host.removeprefix("www.") if is_https else host,
         url.port or (443 if is_https else 80),
     )

@@ -30,6 +30,7 @@ def find_changes(case: Case) -> Changes:
     if commit is None:
         return Changes()
     compared = case.compare(case.base_now, commit)
+    # Of a commit that the base holds a comparison lists nothing: what came in with it is judged.
     if compared.ahead_by == 0:
         return _changes_of_merge(case, commit)
     if _has_one_merge_base(case, commit, compared):

@@ -100,6 +100,7 @@ def list_checks(
     ignored = [check for check in known if check.kind != "suite" and ignores(check)]
     own = [check for check in known if _is_of_run(check, own_run)]
     left_out = [check for check in own if not check.is_complete] + ignored
+    # A suite is complete when its last job is: this very job keeps its own open.
     waiting = {check.suite for check in left_out if not check.is_complete}
     leaves = [check for check in known if check.kind != "suite" and check not in left_out]
     suites = [check for check in known if _counts_as_suite(check) and check.suite not in waiting]
@@ -121,6 +122,7 @@ def _counts_as_suite(check: Check) -> bool:
 
     GitHub makes an empty suite for each other app, which stays queued for ever.
     """
+    # docs.github.com/rest/guides/using-the-rest-api-to-interact-with-checks
     is_suite = check.kind == "suite" and check.app == ACTIONS
     return is_suite and (not check.is_complete or check.runs == 0)
 
@@ -140,6 +142,7 @@ def _is_of_run(check: Check, run: str) -> bool:
     """
     if not run or check.app != ACTIONS or check.kind != "run":
         return False
+    # ``details_url`` is free text of the check's maker: kurone-kito/idd-skill#2930.
     return re.search(rf"/actions/runs/{re.escape(run)}(/|$)", check.page) is not None
 
 

@@ -101,9 +101,12 @@ def _watch(case: Case, commit: str, wanted: WantedChecks) -> Verdict:
         elif has_changed or complete_since is None:
             complete_since = time
         settled_for = time - complete_since if complete_since is not None else 0.0
+        # ``cancel-in-progress`` leaves cancelled runs behind: wechuli/allcheckspassed#102.
         is_red = any(check.conclusion != "cancelled" for check in now.failed)
         if is_red and not case.inputs.repair:
             return _failed(case, now)
+        # Between two jobs that need each other nothing is listed as open for a moment
+        # (lewagon/wait-on-check-action#71), so one look at complete checks proves nothing.
         if settled_for > 0:
             if now.failed:
                 return _failed(case, now)

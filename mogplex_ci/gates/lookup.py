@@ -109,6 +109,8 @@ def _is_merged_well(case: Case, item: PullRequest) -> bool:
     """Return whether someone else merged it than who opened it, and no app but the merge queue."""
     if item.merged_at is None:
         return False
+    # An agent may be able to merge its own pull request: only another person's merge counts as a
+    # review, or the merge queue's, which the base's rules guard.
     by = case.ask(lambda github: github.pull_request(item.number)).merged_by
     is_app = by.endswith("[bot]") and by != _MERGE_QUEUE
     if by and by != item.opened_by and not is_app:

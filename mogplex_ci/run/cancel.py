@@ -123,6 +123,7 @@ def _cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
         # "Run state changed; retry cancellation", or "Run is no longer active"
         refusal = error
     except errors.MogplexError as error:
+        # It never arrived: the run need not be read.
         if not error.may_have_worked:
             raise
         refusal = error

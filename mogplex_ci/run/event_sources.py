@@ -245,6 +245,7 @@ class Stream:
         try:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
+            # A gap can only be filled by a stream that takes the position.
             useless: type[MogplexError] = OldServiceError
             if self._before is not None:
                 useless = BadRequestError

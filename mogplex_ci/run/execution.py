@@ -217,9 +217,11 @@ class Execution:
         """
         ending = self._ending_of_error(error)
         in_doubt = Budget.after_signal(self._service.stop_seconds.cancel)
+        # A start whose response was lost may have made a run that no one would cancel.
         if self._cancel_unanswered(in_doubt):
             return endings.started_too_late(error)
         is_owned = self._started is not None and self._started.owned
+        # A run that the API no longer knows cannot be cancelled, by ``post`` either.
         is_gone = isinstance(error, errors.NotFoundError)
         is_wanted = self._inputs.on_interrupt == "detach"
         self._is_abandoned = is_owned and self._is_live and not is_gone and not is_wanted
@@ -261,10 +263,13 @@ class Execution:
         run_id = self._inputs.run_id if run is None else run.id
         if run_id is None or (run is not None and run.is_terminal):
             return
+        # It was joined through the user's own key: another job may be waiting for it.
         if started is not None and not started.owned:
             service.say(CancelFailed(run_id, errors.ForeignRunError()))
             return
         service.say(Cancelling(run_id))
+        # At the deadline there is time until a signal comes; after one, another must not end the
+        # cancel: GitHub sends SIGINT, and SIGTERM 7.5 s later.
         is_patient = budget is PATIENT
         try:
             with service.stop.interrupting() if is_patient else nullcontext():

@@ -289,6 +289,7 @@ class Follower:
             self._feed.lists_newest = True
             return
         try:
+            # A newer server's page begins with the acceptance, too, if the run has just 200 events.
             one = self._service.events(self._feed, limit=1).events
         except MogplexError:
             return  # the next full page asks again
@@ -355,6 +356,7 @@ class Follower:
         """Keep ``run`` and report a change of its status."""
         self._enter_segment_of(run)
         before = self.run
+        # The stream begins with the run as it was at the connect, which a check may have overtaken.
         is_older = before.is_terminal and not run.is_terminal
         if not is_older:  # an answer from before the end does not undo it
             self.run = run

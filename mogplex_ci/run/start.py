@@ -182,6 +182,7 @@ class Starter:
             answer.run,
             key,
             joined=joined,
+            # Another job may have started the run under a key that the user chose.
             owned=not (self._key.explicit and answer.replayed),
             unexpected=joined and not may_be_known,
             may_be_earlier=answer.replayed and not joined and may_be_known,
@@ -204,8 +205,10 @@ class Starter:
                 # Another request has this key: ours has started nothing under it.
                 if is_first or isinstance(error, KeyConflictError):
                     self._doubt(None)
+                # Unknown agents and repositories have one code: only the text differs.
                 if isinstance(error, NotFoundError) and error.detail == _NO_SUCH_AGENT:
                     raise UnknownAgentError(self.request["agentId"]) from error
+                # The service answers 503 to an id that it does not know, as in an outage.
                 if isinstance(error, ServerError) and not self._knows_repo:
                     raise UnknownRepoError(error) from error
                 raise

@@ -93,6 +93,7 @@ def _read(step: Step, given: Given) -> ActionInputs:
     try:
         inputs, warnings, job_end = read_step(given, step.platform)
     except UsageError as error:
+        # Inputs that are wrong were not read, but a dry run sends no trace in any case.
         step.platform.is_dry_run = given.asks_for_dry_run
         recorder.open_files(error.output_dir)
         recorder.trace(step.stop)

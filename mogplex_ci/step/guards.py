@@ -76,6 +76,7 @@ def _made_by_app(step: Step, inputs: ActionInputs, trust: Trust) -> str | None:
     if app is not None:
         return f"Not started: {app}."
     branch = step.platform.agents_branch()
+    # Many CI systems do not say who pushed, but the service's branches have names of their own.
     if inputs.run_id is None and branch and inputs.branch != branch:
         return f"Not started: an agent created this job's branch, {branch}. To run on it, set branch to it."
     return None

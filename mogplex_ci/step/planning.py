@@ -29,6 +29,7 @@ def key_of(inputs: ActionInputs, platform: Platform) -> Key:
         base = _derived_key(inputs, platform, identity)
     else:
         base = f"{platform.name}-{attempt}"
+    # A local runner gives each try a random part, so no earlier one can have used the key.
     is_later = identity is not None and identity.later_attempt and not platform.own_try
     return Key(base, explicit is not None, attempt, later_attempt=is_later)
 

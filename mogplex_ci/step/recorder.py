@@ -176,6 +176,7 @@ class Recorder:
         if error is not None:
             result = result._replace(ending=without_outputs(result.ending, error))
             facts = self._facts_of(result)
+        # ``post`` still has to cancel a run that this step could not.
         if self._ledger and not result.details.left_behind:
             self._ledger.close()
         self._each_report(lambda report: report.end(facts))

@@ -208,6 +208,7 @@ class Rounds:
         for gate in last.faults:
             if not gate.can_be_repaired:
                 return f"the agent cannot fix the gate {gate.name}"
+        # Each round costs money: without a new commit the gates would find the same again.
         is_same_commit = bool(earlier) and last.commit == earlier[-1].commit
         if is_same_commit or any(gate.error_code == "NO_CHANGE" for gate in last.faults):
             return "the run pushed nothing, so another round would find the same"
@@ -221,6 +222,7 @@ class Rounds:
             return "less than a tenth of the timeout is left"
         if case.branch is None:
             return "the branch is not known"
+        # The service works on a branch of its own then (``Run.fallback_branch``).
         if case.pull_requests and not case.pull_requests[0].is_open:
             return (
                 "the pull request is closed or merged, so another round would start from the base"

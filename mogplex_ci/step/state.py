@@ -156,6 +156,7 @@ class StateFiles:
     def _verified(self, content: str) -> OpenRun | None:
         """Return the run in a file, if this job wrote it with this token."""
         mac, _, text = content.partition(" ")
+        # Anyone may have committed this file: it counts only if this job wrote it.
         if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
             return None
         values = json.loads(text)
