@@ -46,6 +46,7 @@ PROMPT = "Add a CODEOWNERS file if there is none"
 @pytest.fixture
 def two_repositories(tmp_path: Path) -> Iterator[Emulator]:
     """A service whose token sees two repositories, in each of which a run is expected."""
+    require("jq")
     uuid = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d000"
     listed = [{"id": f"{uuid}{at}", "full_name": name} for at, name in enumerate(REPOS)]
     tokens = [{"token": "mog_" + "0" * 32, "scopes": ["read", "write"]}]
@@ -68,7 +69,6 @@ def script(text: str, folder: Path, emulator: Emulator, **env: str) -> None:
 def test_the_matrix_of_github_has_a_run_in_each_repository_and_a_table_of_all(
     tmp_path: Path, two_repositories: Emulator
 ) -> None:
-    require("jq")
     summary = tmp_path / "summary.md"
     results = tmp_path / "table" / "results"
     results.mkdir(parents=True)
@@ -93,7 +93,6 @@ def test_the_matrix_of_github_has_a_run_in_each_repository_and_a_table_of_all(
 def test_the_child_pipeline_of_gitlab_has_a_run_in_each_repository(
     tmp_path: Path, two_repositories: Emulator
 ) -> None:
-    require("jq")
     script("\n".join(LIST_CHILD["script"]), tmp_path / "list", two_repositories)
     child = (tmp_path / "list" / "child.gitlab-ci.yml").read_text(encoding="utf-8")
     agent = yaml.safe_load(child)["agent"]

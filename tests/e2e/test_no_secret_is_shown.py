@@ -25,6 +25,7 @@ from tests.emulator import Emulator
 from tests.github import TOKEN, GitHub
 from tests.github_log import readable
 from tests.program import ENTRY, FAST_CLOCK, GitHubStep, run_script
+from tests.require import require
 
 SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 CALL = ({"tool_started": "Command", "call": "c1"}, {"tool_finished": "Command", "call": "c1"})
@@ -99,6 +100,8 @@ class Stage(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
+    for program in ("openssl", "ssh-keygen"):  # they make the agent's private keys
+        require(program)
     with GitHub() as github, Collector() as collector:
         yield Stage(github, collector)
 

@@ -13,9 +13,7 @@ from mogplex_ci.gate_kinds import GATES
 from tests.e2e.judged import Beside, beside
 from tests.github_log import read_log
 
-INPUTS = {
-    "change": {"require": "change"},
-    "pull-request": {"require": "pull-request"},
+INPUTS = {kind.name: {"require": kind.name} for kind in GATES} | {
     "checks": {"checks": "test"},
     "allowed-paths": {"allowed_paths": "src/"},
     "protected-paths": {"protected_paths": ".github/"},
