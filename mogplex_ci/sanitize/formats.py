@@ -111,7 +111,7 @@ def _starts_a_word(prefix: str) -> str:
         r"\\x[0-9A-Fa-f]{2}",
         r"\\u[0-9A-Fa-f]{4}",
         "%[0-9A-Fa-f]{2}",
-        r"[\[\d;]m",
+        *(rf"[\[;]{digits}m" for digits in ("", r"\d", r"\d\d", r"\d\d\d")),
     )
     ends = "|".join(f"(?<={escape}{prefix})" for escape in escapes)
     return f"(?:(?<![A-Za-z0-9]{prefix})|{ends})"

@@ -22,8 +22,12 @@ _OTHER_MARKERS: Final = (
     (r"Z (?<=[0-9]Z )(?=[0-9a-f]{2}[A-Z])", "Z\xa0"),
     # GitLab's runner has begun to read it, as GitHub's does.
     (r":(?=:\s*(?i:add-mask))", ":\xa0"),
+    # GitHub's parser knows no longer marks of code: what stands between them would be Markdown
+    # (cmark-gfm: MAXBACKTICKS in inlines.c; of a fence's it counts 255).
+    (r"``{79,}", "`" * 79),
 )
-"""Places in which a no-break space makes text of what a CI system obeys.
+"""Places in which a no-break space makes text of what a CI system obeys, or a shorter run of signs
+what GitHub's Markdown does.
 
 Each begins with plain characters: a search for these is far faster than a try at every
 place.
@@ -36,8 +40,8 @@ def begins_like_time_stamp(text: str) -> bool:
 
 
 def break_markers(text: str) -> str:
-    """Return ``text`` in which ``##[``, ``##vso``, ``##teamcity``, ``::add-mask`` and a time stamp
-    of GitLab's runner no longer stand anywhere.
+    """Return ``text`` in which ``##[``, ``##vso``, ``##teamcity``, ``::add-mask``, a time stamp of
+    GitLab's runner and 80 backticks in a row no longer stand anywhere.
 
     The space is visible on purpose: comparison by culture ignores invisible characters.
     """

@@ -8,13 +8,16 @@ from mogplex_ci.sanitize.known_values import looks_random
 
 _NAME: Final = r"(?i:password|secret|token|(?:api|secret|private|access)[_-]?key)"
 _QUOTE: Final = r"\\?[\"'`]?"
-_NAMED: Final = rf"{_NAME}{_QUOTE}[ \t]*:?[=:][ \t]*{_QUOTE}([\w+/=~-]{{12,}}+)(?![(\[]|\.\w)"
+_NAMED: Final = rf"{_NAME}{_QUOTE}[ \t]*:?[=:][ \t]*{_QUOTE}([\w+/=~-]{{12,}}+)([(\[]|\.\w)?"
+"""A call or an index is code. That is looked at afterwards: what does not match would be read again
+from each name in it.
+"""
 
 
 def find_named(text: str) -> Iterator[tuple[int, int]]:
     """Yield the places of such words in ``text``."""
     for found in compiled(_NAMED).finditer(text):
-        if looks_random(found[1]):
+        if not found[2] and looks_random(found[1]):
             yield found.span(1)
 
 

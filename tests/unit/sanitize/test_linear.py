@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import NamedTuple
 
@@ -36,10 +36,12 @@ class Text(NamedTuple):
 
     start: str
     unit: str
+    end: str = ""
 
     def of(self, size: int) -> str:
         """Return it with about ``size`` characters."""
-        return self.start + self.unit * max((size - len(self.start)) // len(self.unit), 1)
+        units = self.unit * max((size - len(self.start)) // len(self.unit), 1)
+        return self.start + units + self.end
 
 
 def texts(lead: str) -> Iterator[Text]:
@@ -67,16 +69,27 @@ def time_of(text: Text, size: int, repeats: int = 2) -> float:
     return min(times)
 
 
-@pytest.mark.parametrize("lead", mostly_slow(LEADS, every=len(LEADS)))
-def test_every_text_takes_linear_time(lead: str) -> None:
-    """Texts that take longer than most are measured again: twice the text must not take more than
-    2.5 times as long.
+def check_linear(tried: Iterable[Text], size: int = SIZE) -> None:
+    """Measure texts that take longer than most again: twice the text must not take more than 2.5
+    times as long.
     """
-    times = {text: time_of(text, SIZE, 1) for text in texts(lead)}
+    times = {text: time_of(text, size, 1) for text in tried}
     usual = median(times.values())
     for text in (text for text, took in times.items() if took > 6 * usual):
-        ratios = (time_of(text, 4 * SIZE) / time_of(text, 2 * SIZE) for _ in range(5))
+        ratios = (time_of(text, 4 * size) / time_of(text, 2 * size) for _ in range(5))
         assert any(ratio < 2.5 for ratio in ratios), repr(text)
+
+
+@pytest.mark.parametrize("lead", mostly_slow(LEADS, every=len(LEADS)))
+def test_every_text_takes_linear_time(lead: str) -> None:
+    check_linear(texts(lead))
+
+
+def test_what_begins_within_a_word_takes_linear_time() -> None:
+    """A secret does behind the end of a terminal's sequence, and its name does within a value."""
+    prefixes = sorted({prefix for each in formats.formats() for prefix in each.prefixes})
+    behind = [Text("", f"0m{prefix}") for prefix in prefixes]
+    check_linear([*behind, Text("", "token=", end="(")], 8 * SIZE)
 
 
 def test_the_search_would_find_an_expression_that_is_not_linear(

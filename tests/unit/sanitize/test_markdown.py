@@ -26,6 +26,7 @@ markup = st.lists(st.sampled_from(HTML + TABLE["fragments"]) | hostile, max_size
 @example("www.evil.example")
 @example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
 @example("</code><b>")
+@example("`" * 80 + " [link](https://evil.example) <b>")
 def test_inline_text_is_code_and_nothing_else(text: str) -> None:
     shown = SANITIZER.clean(Untrusted(text)).replace("\n", " ")
     page = rendered(f"before {Markdown.code(SANITIZER.clean(Untrusted(text)))} after")
@@ -40,6 +41,7 @@ def test_inline_text_is_code_and_nothing_else(text: str) -> None:
 @example("C:\\ \\* \\")
 @example("1. one")
 @example("a_b __c__ _d_")
+@example("`" * 80 + " [link](https://evil.example) <b>")
 @example("www.evil.example")
 @example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
 def test_a_sentence_is_nothing_but_a_sentence(text: str) -> None:
@@ -75,6 +77,7 @@ def test_inline_text_stays_in_its_cell(text: str) -> None:
 
 @given(markup)
 @example("```\n~~~\n````")
+@example("`" * 300 + "\n[link](https://evil.example) <b>")
 def test_a_fence_holds_all_of_the_text(text: str) -> None:
     clean = SANITIZER.clean(Untrusted(text))
     page = rendered(f"before\n\n{SANITIZER.fence(Untrusted(text))}\n\nafter\n")
