@@ -25,6 +25,8 @@ FACTS_SECONDS: Final = 30.0
 """How long after the cancel a run that had succeeded is asked about where gates judge it."""
 LAST_SECONDS: Final = 2.0
 """Seconds before the deadline in which no request is sent again."""
+REPO_SECONDS: Final = 10.0
+"""How long to look for the repository of a followed run that no gate judges."""
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
 NEVER_ECHOED: Final = ("conversationId", "workspaceSessionId")
@@ -168,7 +170,7 @@ class Execution:
         self._service.say(started)
         if started.followed and started.run.repo_id is not None:
             # Not before: the run is saved for ``post`` by then, whatever becomes of this request.
-            self._repo = look_up(self._service, started.run.repo_id.text)
+            self._find_repo_of_followed(started.run.repo_id.text)
         self._after_start(started)
         if not self._inputs.wait:
             return endings.detached()
@@ -184,6 +186,16 @@ class Execution:
         if ending.result is Result.FAILED and not follower.timeline.sandbox_was_ready:
             return with_words_of_sandbox(ending, follower.run, self._service)
         return ending
+
+    def _find_repo_of_followed(self, repo_id: str) -> None:
+        """Find the repository of a followed run. Only gates cannot do without it."""
+        needs_it = bool(self._inputs.gates)
+        ends = inf if needs_it else self._service.now + REPO_SECONDS
+        try:
+            self._repo = look_up(self._service, repo_id, ends)
+        except errors.MogplexError:
+            if needs_it:
+                raise
 
     def _cancel_if_wanted(self, follower: Follower) -> Ending:
         """Return how the followed run ended. One that has paused, or not ended in time, is

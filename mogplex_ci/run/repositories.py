@@ -9,6 +9,7 @@ newer ones list it with ``hidden: true``; both start runs on it.
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from math import inf
 from typing import Final
 
 from mogplex_ci.api.client import Client
@@ -56,9 +57,9 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
     raise UsageError(_no_such_repo(full_name, visible, several=bool(found)))
 
 
-def look_up(service: "Service", name: str) -> Repo | None:
+def look_up(service: "Service", name: str, deadline: float = inf) -> Repo | None:
     """Return the repository of a name or an id; None for an id that the token does not list. See
-    ``find_repo``.
+    ``find_repo``, and for ``deadline`` ``Service.answer_to``.
 
     Raises:
         UsageError: this token sees no repository of the name.
@@ -67,8 +68,10 @@ def look_up(service: "Service", name: str) -> Repo | None:
     """
     client = service.client
     if not is_uuid(name):
-        return service.answer_to(lambda timeout: find_repo(client, name, timeout=timeout))
-    listed = service.answer_to(lambda timeout: client.repos(repo_id=name, timeout=timeout))
+        return service.answer_to(lambda timeout: find_repo(client, name, timeout=timeout), deadline)
+    listed = service.answer_to(
+        lambda timeout: client.repos(repo_id=name, timeout=timeout), deadline
+    )
     return next(iter(listed), None)
 
 

@@ -81,15 +81,27 @@ def test_a_stop_before_a_followed_run_was_read_cancels_it_if_asked(
     assert played.end.details.cancelled_by_step is (policy == "cancel")
 
 
-def test_a_followed_run_whose_repository_is_refused_is_left_to_the_clean_up(world: World) -> None:
+def test_a_followed_run_whose_repository_is_refused_to_the_gates_is_left_to_the_clean_up(
+    world: World,
+) -> None:
     case = world.new_case("slow", wait=False)
     run_id = case.play().of(Started)[0].run.id
     follows = world.new_case()
     follows.inject("repos", status=403, body=error("FORBIDDEN"), times="always")
-    played = follows.play(run_id=run_id, on_interrupt="cancel")
+    judged = {"run_id": run_id, "require": frozenset({"change"})}
+    played = follows.play(on_interrupt="cancel", **judged)
     assert (played.code, played.end.details.left_behind) == (65, True)
     follows.post(played)
     assert case.run.status == "cancelled"
+
+
+@pytest.mark.parametrize("body", [error("FORBIDDEN"), ""])
+def test_a_run_is_followed_though_its_repository_cannot_be_read(world: World, body: Any) -> None:
+    run_id = world.new_case(wait=False).play().of(Started)[0].run.id
+    follows = world.new_case()
+    follows.inject("repos", status=403 if body else 500, body=body, times="always")
+    played = follows.play(run_id=run_id)
+    assert (played.result, played.end.details.repo) == ("success", None)
 
 
 def test_a_followed_run_that_cannot_be_read_to_the_deadline_is_a_timeout(world: World) -> None:
