@@ -17,11 +17,11 @@ from mogplex_ci.gates.before_start import note
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.checks import judge_checks
 from mogplex_ci.gates.lookup import (
-    delivery_of,
     find,
     look_at_base,
     read_pull_requests,
     warn_of_history,
+    with_delivery,
 )
 from mogplex_ci.gates.paths import (
     judge_allowed_paths,
@@ -32,14 +32,16 @@ from mogplex_ci.gates.paths import (
 from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
 from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
 from mogplex_ci.run.endings import rejected_by
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Gate, Item, Result, RunResult
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["Case", "delivery_of", "judge_run", "note"]
+__all__ = ["Case", "judge_run", "note", "with_delivery"]
 
 MAX_LISTED: Final = 20
 """Paths, checks or faults that a gate lists."""
+ITEM_LIMIT: Final = 500
+"""Characters of a path or a fault."""
 _JUDGES: Final[Mapping[GateKind, Callable[[Case], Verdict]]] = {
     gate_kinds.CHANGE: judge_change,
     gate_kinds.PULL_REQUEST: judge_pull_request,
@@ -71,9 +73,8 @@ def judge_run(result: RunResult, case: Case) -> RunResult:
     if case.github is not None and not case.has_failed:
         _judge(case, BRANCH)
     _warn(case)
-    details = result.details._replace(
-        gates=tuple(case.gates), artifact=case.artifact, delivery=delivery_of(case)
-    )
+    details = with_delivery(result.details, case)
+    details = details._replace(gates=tuple(case.gates), artifact=case.artifact)
     first = next((gate for gate in case.gates if not gate.passed), None)
     if first is None:
         return RunResult(result.ending, details)
@@ -98,20 +99,21 @@ def _gate(case: Case, kind: GateKind) -> Gate:
     except GitHubError as error:
         found = f"could not be judged: {error.cause}"
         finding = Verdict.rejected(found, error.remedy, code=NOT_JUDGED, is_for_people=True)
+    safe = case.safe
+    items = [Item(safe.clean(item, limit=ITEM_LIMIT)) for item in finding.items[:MAX_LISTED]]
     gate = Gate(
-        kind.name,
+        safe.message(kind.name),
         finding.passed,
-        kind.expected(case.inputs),
-        finding.found,
-        items=finding.items[:MAX_LISTED],
-        details=finding.details[:MAX_LISTED],
+        safe.clause(kind.expected(case.inputs)),
+        safe.clause(finding.found),
+        items=(*finding.checks[:MAX_LISTED], *items),
         also_red=finding.also_red,
     )
     if finding.passed:
         return gate
     return gate._replace(
-        remedy=finding.remedy,
-        error_code=finding.code or kind.code,
+        remedy=safe.message(finding.remedy) if finding.remedy else None,
+        error_code=safe.identifier(finding.code or kind.code),
         can_be_repaired=not finding.is_for_people,
     )
 

@@ -19,7 +19,9 @@ from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.github_api import Check
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.endings import RAISE_TIMEOUT
+from mogplex_ci.run.result import Item
 from mogplex_ci.run.updates import ChecksAwaited
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
 MISSING_SECONDS: Final = 300.0
@@ -35,6 +37,9 @@ MAX_EXPLAINED: Final = 10
 MAX_ANNOTATIONS: Final = 20
 MAX_TITLES: Final = 3
 """Annotations of each check that the gate's finding has."""
+NAME_LIMIT: Final = 200
+TITLES_LIMIT: Final = 300
+"""Characters of a failed check's name, and of the titles of its annotations."""
 RULES_SECONDS: Final = 20.0
 """How long GitHub is asked which checks the base requires, if ``checks`` names some anyway."""
 _RED: Final = ("failure", "timed_out")
@@ -171,21 +176,31 @@ def _failed(case: Case, now: CheckList) -> Verdict:
     where = f"also red on {case.base} at {case.base_now[:7]}"
     failed = [FailedCheck(check, where if source_of(check) in red else "") for check in now.failed]
     case.failed_checks = _explained(case, failed, ends)
-    names = []
-    details = []
-    for check, also_red, annotations in case.failed_checks:
-        name = check.name.text
-        if check.kind == "suite":  # it has its app's name
-            name = f"{name}: {check.conclusion}"
-        if also_red:
-            name = f"{name} ({also_red})"
-        address = check.url.text if check.url else ""
-        titles = "; ".join(each.title.text for each in annotations[:MAX_TITLES])
-        names.append(Untrusted(name))
-        details.append(Untrusted(" ".join(filter(None, (name, address, titles)))))
-    found = "a check failed" if len(names) == 1 else f"{len(names)} checks failed"
-    finding = Verdict.rejected(found, "Open the failed check.", *names)
-    return finding._replace(details=tuple(details), also_red=any(each[1] for each in failed))
+    found = "a check failed" if len(failed) == 1 else f"{len(failed)} checks failed"
+    finding = Verdict.rejected(found, "Open the failed check.")
+    return finding._replace(
+        checks=tuple(_item(each, case.safe) for each in case.failed_checks),
+        also_red=any(each.also_red for each in failed),
+    )
+
+
+def _item(failed: FailedCheck, safe: Sanitizer) -> Item:
+    """Return a failed check as a gate lists it."""
+    check = failed.check
+    name = check.name.text
+    if check.kind == "suite":  # it has its app's name
+        name = f"{name}: {check.conclusion}"
+    if failed.also_red:
+        name = f"{name} ({failed.also_red})"
+    page = safe.url(check.url)
+    titles = "; ".join(each.title.text for each in failed.annotations[:MAX_TITLES])
+    if page is None and check.url:  # the page of a server inside a network, say
+        titles = f"{check.url.text} {titles}".rstrip()
+    return Item(
+        safe.clean(Untrusted(name), limit=NAME_LIMIT),
+        page,
+        safe.clean(Untrusted(titles), limit=TITLES_LIMIT) if titles else None,
+    )
 
 
 def _red_on_base(case: Case, ends: float) -> set[tuple[str, str, str]]:

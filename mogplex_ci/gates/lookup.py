@@ -157,21 +157,20 @@ def warn_of_history(case: Case) -> None:
         )
 
 
-def delivery_of(case: Case) -> Delivery | None:
-    """Return the delivery according to GitHub; None if GitHub cannot be queried. A stopped step
-    asks no more.
+def with_delivery(details: RunDetails, case: Case) -> RunDetails:
+    """Return the details with the delivery according to GitHub, if that can be queried. A stopped
+    step asks no more.
     """
     if case.github is None:
-        return None
+        return details
     try:
         changed: bool | None = has_changed(case)
     except (GitHubError, StopRequested):
         changed = None
-    return Delivery(
-        branch=case.branch,
-        base=case.base,
-        commit=case.commit,
-        changed=changed,
-        pull_request_url=None if case.pull_request is None else case.pull_request.url,
-        tells_pull_request=case.error is None and case.pull_requests_error is None,
-    )
+    are_known = case.error is None and case.pull_requests_error is None
+    delivery = Delivery(case.branch, case.base, case.commit, changed, are_known)
+    details = details._replace(delivery=delivery)
+    if not are_known:
+        return details
+    url = None if case.pull_request is None else case.pull_request.url
+    return details._replace(pull_request_url=url)

@@ -63,7 +63,7 @@ def _told_pull_request(case: Case) -> Verdict:
     unknown.
     """
     timeline = case.details.timeline
-    url = case.details.told_pull_request
+    url = case.details.pull_request_url
     changed = timeline.outcome.changed
     if url is None and changed is not None and not timeline.is_incomplete:
         return no_change() if not changed else Verdict.rejected(_MISSING, _MAY_OPEN)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Self
 
+from mogplex_ci.run.result import Item
 from mogplex_ci.untrusted import Untrusted
 
 NOT_JUDGED = "NOT_JUDGED"
@@ -17,8 +18,8 @@ class Verdict(NamedTuple):
     remedy: str = ""
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
-    details: tuple[Untrusted, ...] = ()
-    """The same with addresses and titles of annotations, if they have any."""
+    checks: tuple[Item, ...] = ()
+    """Failed checks, in place of ``items``."""
     code: str = ""
     """Error code in place of the gate's own."""
     is_for_people: bool = False

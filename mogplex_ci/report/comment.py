@@ -20,9 +20,9 @@ from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
-from mogplex_ci.report.delivered import faults_line
 from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.story import COMMENT, coloured_mark, outcome_words, report_of
+from mogplex_ci.report.text import faults_line
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -156,7 +156,7 @@ class CommentReport(Report):
 
     def end(self, facts: Facts) -> None:
         """Write in the comment how the run ended. Nothing is written if there was no run."""
-        if not self.run_id or facts.work is None:
+        if not self.run_id or not facts.has_run:
             return
         parts = [
             Markdown.of("{}\n", self.task),

@@ -6,10 +6,10 @@ object a line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.output_names import DIAGNOSTICS_FILE
 from mogplex_ci.report import Report
@@ -77,7 +77,7 @@ class Diagnostics(Report):
 
     def end(self, facts: Facts) -> None:
         """Log how the step ended."""
-        self._log("end", result=facts.ending.result)
+        self._log("end", result=facts.result)
         self._tell_failure()
 
     def info(self, line: SafeText) -> None:
@@ -110,11 +110,12 @@ class Diagnostics(Report):
         import structlog  # slow to import
 
         time = structlog.processors.TimeStamper(fmt="iso", key="time")
-        logger: FilteringBoundLogger = structlog.wrap_logger(self, processors=[time, self._render])
+        line = structlog.processors.JSONRenderer(self._json)
+        logger: FilteringBoundLogger = structlog.wrap_logger(self, processors=[time, line])
         return logger
 
-    def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
-        return self._sanitizer.json(Untrusted(dict(event)))
+    def _json(self, event: dict[str, object], **_options: object) -> SafeText:
+        return self._sanitizer.json(Untrusted(event))
 
 
 def _plain(value: object) -> object:

@@ -1,193 +1,279 @@
-"""The final facts of a step and of its run, assembled once: log, summary, comment, page, files and
-outputs read them.
-
-They are in groups, each with the function that makes it: how it ended, the request, the run and its
-work, and its results (``report/delivered.py``). All values may be printed or written:
-text is sanitized, and anything but a plain id, branch or URL is None.
+"""The result of a step and of its run, as log, summary, comment, page, files, outputs and the trace
+read it.
 """
 
-# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at
-# every start.
-
 import hashlib
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, LiteralString, NamedTuple
+from typing import Final, LiteralString
+from urllib.parse import quote
 
 from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import Repo
 from mogplex_ci.output_names import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.program import image_of
 from mogplex_ci.report import text
-from mogplex_ci.report.delivered import Delivered, delivered_of
-from mogplex_ci.report.still_running import state_and_advice
-from mogplex_ci.run.result import AGENT_KNOWS_WHY, Ending, Result, RunDetails, RunResult
-from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+from mogplex_ci.report.still_running import LeftRun
+from mogplex_ci.run.result import (
+    AGENT_KNOWS_WHY,
+    Ending,
+    Result,
+    RunDetails,
+    RunResult,
+    is_own_pull_request,
+)
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
+BRANCH_LIMIT: Final = 255
+ARTIFACT_LIMIT: Final = 50_000
+"""Characters of the output ``artifact``; a longer one is in the file only."""
+_NO_COMMIT: Final = "0" * 40
 _NO_PREVIEW: Final = "https://dry-run.invalid/"
 """Stands for a preview in a dry run: no such host can exist (RFC 2606)."""
 _ROOM_FOR_MARK: Final = 100
 """Characters for the words that say how much is missing."""
 
 
-class EndingFacts(NamedTuple):
-    """How a step ended."""
+class Facts:
+    """The result of a step, and of its run. Each attribute may be printed or written: text is
+    sanitized, and what is unknown, or not a plain id, branch or URL, is None.
 
-    result: Result
-    exit_code: int
-    cause: SafeText | None
-    """The cause of the result, as a sentence without a full stop; None on success."""
-    detail: CleanText | None
-    """The agent's or the service's text about it; may have several lines."""
-    remedy: SafeText | None
-    """Whether the run is still running although the step failed, and advice."""
-    error: SafeText | None
-    """Cause and detail in one line."""
-    annotation: SafeText | None
-    """The same, the agent's last line, and the remedy."""
-    error_code: SafeText | None
-    help_url: SafeText | None
-    """The page that explains the error code; None if there is none."""
-    problems: tuple[SafeText, ...]
-    """Faults of the inputs, one line each."""
-    duration: float
-    """Seconds since the start of the step."""
-    requests: int
-    """Requests sent to the API."""
+    In a dry run branch, commit and pull request are ones that cannot exist: a later step that
+    forgets to check the result must not touch a real one.
+    """
 
-    @property
-    def mark(self) -> LiteralString:
-        """One character for good, bad or neither."""
-        return self.result.mark
+    def __init__(
+        self,
+        result: RunResult,
+        safe: Sanitizer,
+        platform: Platform,
+        inputs: ActionInputs | None,
+        seconds: float,
+    ) -> None:
+        """The step ended after ``seconds``. ``inputs`` is None if they could not be read."""
+        self._safe = safe
+        self._platform = platform
+        self._inputs = inputs
+        self._is_dry_run = inputs is not None and bool(inputs.dry_run)
+        self._add_ending(result.ending)
+        self._add_advice(result.ending, result.details)
+        self._add_step(result.details, seconds)
+        self._add_task(inputs)
+        self._add_run(result.details)
+        self._add_branch(result.details)
+        self._add_work(result.details)
 
-    @property
-    def headline(self) -> LiteralString:
-        """How it ended, in a few words."""
-        return self.result.headline
+    def _add_ending(self, ending: Ending) -> None:
+        safe = self._safe
+        self.result = ending.result
+        self.exit_code = ending.exit_code
+        self.cause = safe.clause(ending.cause) if ending.cause else None
+        """The cause of the result, as a sentence without a full stop; None on success."""
+        self.detail = text.cleaned(ending.detail, safe)
+        """The agent's or the service's text about it; may have several lines."""
+        self.error_code = safe.identifier(ending.error_code)
+        image = image_of(self._platform.env)
+        self.image = safe.message(image.digest) if image and image.digest else None
+        """Digest of the image that runs this program; None if it is not known."""
+        release = image.release() if image is not None else None
+        self.help_url: SafeText | None = None
+        """The page that explains the error code, in the release that runs, else on ``main``."""
+        if ending.error_code:
+            self.help_url = safe.url(help_url(ending.error_code, release or "main"))
+        self.problems = [text.problem(safe, fault) for fault in ending.problems]
+        """Faults of the inputs, one line each."""
 
-    @property
-    def says_more(self) -> bool:
-        """Whether ``cause`` adds to the headline."""
-        cause = (self.cause or "").removeprefix("The ")
-        return text.capitalized(cause) != self.headline
+    def _add_advice(self, ending: Ending, details: RunDetails) -> None:
+        self.remedy = self._remedy(ending, details)
+        """Whether the run is still running although the step failed, and advice."""
+        self.error: SafeText | None = None
+        """Cause and detail in one line, and whether a run may still be running if the step was
+        stopped, or has learned no id.
+        """
+        self.annotation: SafeText | None = None
+        """Cause, detail, the agent's last line, and the remedy."""
+        if not ending.cause:
+            return
+        error = text.reason(self._safe, ending)
+        self.error = error
+        if ending.result is Result.INTERRUPTED or details.unanswered_key:
+            self.error = self._safe.sentence(error, *text.behind(". ", self.remedy))
+        said: list[Part] = [error, _full_stop(error)]
+        last_line = text.last_line(details.timeline.last_words)
+        if last_line and ending.result in AGENT_KNOWS_WHY:
+            said += [" The agent's last line: ", Untrusted(last_line), _full_stop(last_line)]
+        self.annotation = self._safe.sentence(*said, *text.behind(" ", self.remedy))
 
+    def _remedy(self, ending: Ending, details: RunDetails) -> SafeText | None:
+        if self._inputs is None:
+            if ending.result is Result.INTERRUPTED and not ending.remedy:
+                return self._safe.line("No run was started.")
+            return self._safe.message(ending.remedy) if ending.remedy else None
+        is_found_again = _is_found_again(details, self._platform, self._inputs)
+        left = LeftRun(details, self._safe, self._inputs, is_found_again=is_found_again)
+        return left.advice(ending)
 
-class Task(NamedTuple):
-    """The request, and the place of its results."""
+    def _add_step(self, details: RunDetails, seconds: float) -> None:
+        safe = self._safe
+        self.duration = round(seconds, 3)
+        """Seconds since the start of the step."""
+        self.requests = details.requests_sent
+        """Requests sent to the API."""
+        self.repo = safe.repo(details.repo.full_name) if details.repo is not None else None
+        """``owner/name``; None when the token does not list the repository."""
+        self.key = safe.key(details.last_key)
+        """The idempotency key under which the run was started."""
+        identity = self._platform.identity()
+        self.attempt = safe.identifier(identity.attempt) if identity is not None else None
+        """Which try of the step this is, as the CI system counts."""
 
-    title: CleanText
-    """The task's first line; "Mogplex" when there is no task."""
-    words: CleanText
-    """The complete task."""
-    repo: SafeText | None
-    """``owner/name``; None when the token does not list the repository."""
-    dry_run: SafeText | None
-    """A sentence about the recording of a dry run; None for a real one."""
-    attempt: SafeText | None
-    """Which try of the step this is, as the CI system counts."""
-    output_dir: SafeText | None
-    """Relative to the workspace; None when it was not asked for."""
-    image: SafeText | None
-    """Digest of the image that runs this program; None if it is not known."""
+    def _add_task(self, inputs: ActionInputs | None) -> None:
+        safe = self._safe
+        prompt = inputs.prompt if inputs is not None else ""
+        self.title = safe.clean(text.first_line(prompt) or "Mogplex", limit=text.TITLE_LIMIT)
+        """The task's first line; "Mogplex" when there is no task."""
+        self.task = safe.clean(prompt, limit=MESSAGE_LIMIT)
+        """The complete task."""
+        self.dry_run: SafeText | None = None
+        """A sentence about the recording of a dry run; None for a real one."""
+        self.output_dir: SafeText | None = None
+        """Relative to the workspace; None when it was not asked for."""
+        self.event_sha256: SafeText | None = None
+        """Digest of the event's words, if ``include-event`` put them into the prompt."""
+        if inputs is None:
+            return
+        played = text.what_is_played(inputs, self._platform, safe)
+        if played is not None:
+            self.dry_run = safe.sentence("Dry run of ", played, ": nothing was sent.")
+        if inputs.output_dir is not None:
+            self.output_dir = self._path(inputs.output_dir)
+        words = self._platform.cause.words() if inputs.include_event else None
+        if words:
+            digest = hashlib.sha256(event_text(words).encode()).hexdigest()
+            self.event_sha256 = safe.identifier(digest)
 
+    def _add_run(self, details: RunDetails) -> None:
+        safe = self._safe
+        run = details.run
+        self.timeline = details.timeline
+        """That of the run; empty if there was none."""
+        self.has_run = run is not None
+        """Whether a run was started, so that its other attributes say something."""
+        self.run_id = safe.identifier(run.id) if run is not None else None
+        self.status = safe.identifier(run.status) if run is not None else None
+        self.harness = safe.identifier(run.harness) if run is not None else None
+        self.repo_id = safe.identifier(run.repo_id) if run is not None else None
+        self.sandbox_id = safe.identifier(run.sandbox_id) if run is not None else None
+        self.joined = details.joined
+        self.cancelled_by_step = details.cancelled_by_step
+        said = safe.clean(self.timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
+        self.message = said if said and run is not None else None
+        """The agent's last words."""
+        self.preview_url = self._preview_url(details)
+        """The preview of a paused run."""
+        self.check_command: SafeText | None = None
+        """Shows the run in a shell; None if there is none, or in a dry run."""
+        self.cancel_command: SafeText | None = None
+        """Cancels it; None unless it may still be running."""
+        if run is None or self._inputs is None or self._is_dry_run:
+            return
+        server = self._inputs.base_url
+        self.check_command = text.command_line("runs get {}", run.id, server, safe)
+        if details.goes_on:
+            self.cancel_command = text.command_line(text.CANCEL, run.id, server, safe)
 
-class Work(NamedTuple):
-    """The run at the service, and the agent's work in it."""
+    def _preview_url(self, details: RunDetails) -> SafeText | None:
+        checkpoint = details.timeline.checkpoint
+        if details.run is None or not details.run.is_paused or checkpoint is None:
+            return None
+        url = self._safe.url(checkpoint.preview_url)
+        if url is not None and self._is_dry_run:
+            return self._safe.url(_NO_PREVIEW)
+        return url
 
-    run_id: SafeText | None
-    status: SafeText | None
-    harness: SafeText | None
-    repo_id: SafeText | None
-    sandbox_id: SafeText | None
-    joined: bool
-    cancelled_by_step: bool
-    preview_url: SafeText | None
-    """The preview of a paused run."""
-    message: CleanText | None
-    """The agent's last words."""
-    event_sha256: SafeText | None
-    """Digest of the event's words, if ``include-event`` put them into the prompt."""
+    def _add_branch(self, details: RunDetails) -> None:
+        safe = self._safe
+        branch = details.branch
+        if branch is not None and self._is_dry_run:
+            branch = Untrusted(f"dry-run/{branch.text}")
+        self.branch = safe.branch(branch)
+        self.branch_shown = text.cleaned(branch, safe, limit=BRANCH_LIMIT)
+        """Also a branch whose name is too odd to be an output or part of a command."""
+        self.base_branch = safe.branch(details.base_branch)
+        self.base_shown = text.cleaned(details.base_branch, safe, limit=BRANCH_LIMIT)
+        self.branch_url: SafeText | None = None
+        """GitHub's page of the branch, when it is one of its own."""
+        self.compare_url: SafeText | None = None
+        """GitHub's comparison of the branch with its base."""
+        if self.repo is None or self.branch is None or self.branch == self.base_branch:
+            return
+        page = f"https://github.com/{self.repo}"
+        self.branch_url = safe.url(f"{page}/tree/{quote(self.branch)}")
+        if self.base_branch is not None:
+            compared = quote(f"{self.base_branch}...{self.branch}")
+            self.compare_url = safe.url(f"{page}/compare/{compared}")
 
+    def _add_work(self, details: RunDetails) -> None:
+        safe = self._safe
+        self.commit = safe.identifier(details.commit)
+        """As ``RunDetails.commit``."""
+        if self.commit is not None and self._is_dry_run:
+            self.commit = safe.identifier(_NO_COMMIT)
+        self.changed = details.changed
+        self.has_work = self.branch is not None and _has_work(details)
+        """Whether there is, or may be, work on the branch."""
+        self.pull_request_url = self._pull_request_url(details)
+        is_unknown = details.changed is None and not details.pull_requests_are_known
+        self.change_is_unknown = is_unknown and (self.has_work or details.timeline.is_incomplete)
+        """Whether there may be work about which neither GitHub nor an event says anything."""
+        self.gates = details.gates
+        """The gates that were judged."""
+        self.rounds = details.rounds
+        """With ``repair``: every run that was judged."""
+        self.artifact = safe.json(details.artifact) if details.artifact is not None else None
+        """The artifact that was asked for, as compact JSON."""
+        self.artifact_is_long = self.artifact is not None and len(self.artifact) > ARTIFACT_LIMIT
+        """Whether it is too long for an output."""
+        self.artifact_file: SafeText | None = None
+        """Relative to the workspace; None when no artifact was written."""
+        folder = self._inputs.output_dir if self._inputs is not None else None
+        if folder is not None and self.artifact is not None:
+            self.artifact_file = self._path(folder / ARTIFACT_FILE)
 
-class Facts(NamedTuple):
-    """A step that is over, and its run."""
-
-    ending: EndingFacts
-    task: Task
-    key: SafeText | None
-    """The idempotency key under which the run was started."""
-    work: Work | None
-    """None when no run was started."""
-    delivered: Delivered
-    timeline: Timeline
-    """That of the run; empty if there was none."""
-    check_command: SafeText | None
-    """Shows the run in a shell; None if there is none, or in a dry run."""
-    cancel_command: SafeText | None
-    """Cancels it; None unless it may still be running."""
-    artifact_file: SafeText | None
-    """Relative to the workspace; None when no artifact was written."""
+    def _pull_request_url(self, details: RunDetails) -> SafeText | None:
+        """Return the address by GitHub's word, if it was asked, else by the event's if it is a
+        pull request of the run's own repository at github.com or the CI system's server.
+        """
+        told = details.pull_request_url
+        servers = self._platform.github_servers
+        if told is None:
+            return None
+        if not details.pull_requests_are_known and not _is_own(told, details, servers):
+            return None
+        if self._is_dry_run:
+            return self._safe.url(f"{told.text.rpartition('/pull/')[0]}/pull/0")
+        return self._safe.url(told)
 
     def link(self, url: SafeText | None) -> SafeText | None:
         """Return the address of a pull request or branch; None in a dry run, in which neither
         exists.
         """
-        return None if self.task.dry_run else url
+        return None if self._is_dry_run else url
+
+    def _path(self, path: Path) -> SafeText | None:
+        """Return a path in the workspace, as outputs name it."""
+        return self._safe.path(path.relative_to(self._platform.workspace.resolve()).as_posix())
 
 
-def facts_of(
-    result: RunResult,
-    safe: Sanitizer,
-    platform: Platform,
-    inputs: ActionInputs | None,
-    seconds: float,
-) -> Facts:
-    """Return the facts of a step that ended after ``seconds``. ``inputs`` is None if they could not
-    be read.
-    """
-    details = result.details
-    is_dry_run = inputs is not None and bool(inputs.dry_run)
-    artifact_file = None
-    if inputs is not None and inputs.output_dir is not None and details.artifact is not None:
-        artifact_file = _path(inputs.output_dir / ARTIFACT_FILE, platform, safe)
-    check = None
-    cancel = None
-    if details.run is not None and inputs is not None and not is_dry_run:
-        check = text.command_line("runs get {}", details.run.id, inputs.base_url, safe)
-        if details.goes_on:
-            cancel = text.command_line(text.CANCEL, details.run.id, inputs.base_url, safe)
-    return Facts(
-        ending=_ending(result, seconds, safe, platform, inputs),
-        task=_task(inputs, details.repo, safe, platform),
-        key=safe.key(details.last_key),
-        work=_work(details, safe, platform, inputs),
-        delivered=delivered_of(details, safe, platform.github_servers, is_dry_run=is_dry_run),
-        timeline=details.timeline,
-        check_command=check,
-        cancel_command=cancel,
-        artifact_file=artifact_file,
-    )
-
-
-def _event_digest(inputs: ActionInputs | None, platform: Platform) -> str | None:
-    """Return the digest of the event's words, if ``include-event`` put them into the prompt."""
-    if inputs is None or not inputs.include_event:
-        return None
-    words = platform.cause.words()
-    return hashlib.sha256(event_text(words).encode()).hexdigest() if words else None
-
-
-def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs | None) -> bool:
+def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:
     """Whether a re-run of the job follows the same run."""
     has_run = details.run is not None or details.last_key
-    if inputs is None or not has_run or inputs.dry_run or inputs.on_rerun == "new":
+    if not has_run or inputs.dry_run or inputs.on_rerun == "new":
         return False
     if details.rounds:  # the key of a later round names the attempt
         return False
@@ -196,132 +282,23 @@ def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInput
     return platform.identity() is not None and not platform.own_try
 
 
-def _ending(
-    result: RunResult,
-    seconds: float,
-    safe: Sanitizer,
-    platform: Platform,
-    inputs: ActionInputs | None,
-) -> EndingFacts:
-    ending, details = result.ending, result.details
-    is_found_again = _is_found_again(details, platform, inputs)
-    remedy = state_and_advice(ending, details, safe, inputs, is_found_again=is_found_again)
-    return EndingFacts(
-        result=ending.result,
-        exit_code=ending.exit_code,
-        cause=text.our_words(text.capitalized(ending.cause), safe),
-        detail=text.cleaned(ending.detail, safe),
-        remedy=remedy,
-        error=_error(ending, details, remedy, safe),
-        annotation=_annotation(ending, details.timeline.last_words, remedy, safe),
-        error_code=safe.identifier(ending.error_code),
-        help_url=_help_url(ending.error_code, safe),
-        problems=tuple(text.problem(safe, fault) for fault in ending.problems),
-        duration=round(seconds, 3),
-        requests=details.requests_sent,
-    )
-
-
-def _error(
-    ending: Ending, details: RunDetails, remedy: SafeText | None, safe: Sanitizer
-) -> SafeText | None:
-    """Return the output ``error``: cause and detail, and whether a run may still be running if the
-    step was stopped, or has learned no id.
-    """
-    if not ending.cause:
-        return None
-    error = text.reason(safe, ending)
-    if ending.result is Result.INTERRUPTED or details.unanswered_key:
-        return safe.sentence(error, *text.behind(". ", remedy))
-    return error
-
-
-def _help_url(code: str | None, safe: Sanitizer) -> SafeText | None:
-    """Return the address that explains a code in the release that runs, else on ``main``."""
-    if not code:
-        return None
-    image = image_of(os.environ)
-    release = None if image is None else image.release()
-    return safe.url(help_url(code, release or "main"))
-
-
-def _annotation(
-    ending: Ending, last_words: Untrusted | None, remedy: SafeText | None, safe: Sanitizer
-) -> SafeText | None:
-    """Return the words of the annotation of a failure: cause, the agent's last line, and advice."""
-    if not ending.cause:
-        return None
-    error = text.reason(safe, ending)
-    said: list[Part] = [error, _full_stop(error)]
-    if ending.result in AGENT_KNOWS_WHY:
-        last = text.last_line(last_words)
-        if last:
-            said += [" The agent's last line: ", Untrusted(last), _full_stop(last)]
-    return safe.sentence(*said, *text.behind(" ", remedy))
-
-
 def _full_stop(words: str) -> LiteralString:
     return "" if words.endswith((".", "!", "?", "…")) else "."
 
 
-def _task(
-    inputs: ActionInputs | None, repo: Repo | None, safe: Sanitizer, platform: Platform
-) -> Task:
-    """Return the request. ``inputs`` is None if they could not be read, ``repo`` if it was not
-    found.
+def _has_work(details: RunDetails) -> bool:
+    """Whether there is or may be work on the branch: not every server and harness reports the
+    delivery.
     """
-    identity = platform.identity()
-    image = image_of(platform.env)
-    found = repo.full_name if repo else None
-    task = Task(
-        title=safe.clean("Mogplex"),
-        words=safe.clean(""),
-        repo=safe.repo(found),
-        dry_run=None,
-        attempt=safe.identifier(identity.attempt) if identity else None,
-        output_dir=None,
-        image=safe.message(image.digest) if image and image.digest else None,
-    )
-    if inputs is None:
-        return task
-    folder = inputs.output_dir
-    played = text.what_is_played(inputs, platform, safe)
-    return task._replace(
-        title=safe.clean(text.first_line(inputs.prompt) or "Mogplex", limit=text.TITLE_LIMIT),
-        words=safe.clean(inputs.prompt, limit=MESSAGE_LIMIT),
-        dry_run=played and safe.sentence("Dry run of ", played, ": nothing was sent."),
-        output_dir=_path(folder, platform, safe) if folder else None,
-    )
+    if details.run is None or details.changed is False:
+        return False
+    if details.changed or details.pull_request_url:
+        return True
+    may_have_worked = details.timeline.agent_worked or details.timeline.is_incomplete
+    return details.run.status == "success" and may_have_worked
 
 
-def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return a path in the workspace, as outputs name it."""
-    return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
-
-
-def _work(
-    details: RunDetails, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None
-) -> Work | None:
-    """Return the known facts about the run at the service."""
-    run = details.run
-    timeline = details.timeline
-    if run is None:
-        return None
-    preview_url = None
-    if run.is_paused and timeline.checkpoint is not None:
-        preview_url = safe.url(timeline.checkpoint.preview_url)
-    if preview_url is not None and inputs is not None and inputs.dry_run:
-        preview_url = safe.url(_NO_PREVIEW)
-    said = safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK)
-    return Work(
-        run_id=safe.identifier(run.id),
-        status=safe.identifier(run.status),
-        harness=safe.identifier(run.harness),
-        repo_id=safe.identifier(run.repo_id),
-        sandbox_id=safe.identifier(run.sandbox_id),
-        joined=details.joined,
-        cancelled_by_step=details.cancelled_by_step,
-        preview_url=preview_url,
-        message=said or None,
-        event_sha256=safe.identifier(_event_digest(inputs, platform)),
-    )
+def _is_own(url: Untrusted, details: RunDetails, servers: Sequence[str]) -> bool:
+    """Whether a pull request is one of the run's repository."""
+    repo = details.repo
+    return repo is not None and is_own_pull_request(url, repo.full_name.text, servers)

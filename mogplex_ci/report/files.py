@@ -121,9 +121,9 @@ class EventsFile(FileReport):
     def end(self, facts: Facts) -> None:
         """Append the rest of the run's events, and how the step ended."""
         self._write(self._lines.end(is_complete=False))
-        if self._run is not None and facts.work is not None:
-            ended = {"result": facts.ending.result, "errorCode": facts.ending.error_code}
-            status = str(facts.work.status or self._run.status)
+        if self._run is not None and facts.has_run:
+            ended = {"result": facts.result, "errorCode": facts.error_code}
+            status = str(facts.status or self._run.status)
             self._write([self._end_of(self._run, status, ended)])
 
     def _end_of(self, run: Run, status: str, ended: Mapping[str, str | None] = {}) -> str:
@@ -159,7 +159,7 @@ class ArtifactFile(FileReport):
 
     def end(self, facts: Facts) -> None:
         """Write the file, if there is an artifact."""
-        artifact = facts.delivered.artifact
+        artifact = facts.artifact
         if artifact is None:
             discard(self._path)
         else:

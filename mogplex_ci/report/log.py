@@ -15,10 +15,8 @@ from mogplex_ci.output_names import PAGE_FILE
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.system import JobEnd
 from mogplex_ci.report import Report, text
-from mogplex_ci.report.delivered import ARTIFACT_LIMIT, faults_line, gate_facts
-from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts
 from mogplex_ci.report.log_lines import LogLines
-from mogplex_ci.report.story import change_is_unknown
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.plan import Plan
@@ -161,7 +159,7 @@ class Log(Report):
 
     def _next_round(self, update: u.NextRound) -> None:
         """Log the next round, and forget the previous run: times start from zero."""
-        rejected = faults_line(update.faults, self._safe)
+        rejected = text.faults_line(update.faults, self._safe)
         if update.begins_rerun:
             runs = count(update.most - 1, "run")
             self.lines.say("This re-run continues on the branch with up to ", runs, " of its own")
@@ -185,12 +183,13 @@ class Log(Report):
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did
         not pass.
         """
-        gate = gate_facts(judged.gate, self._safe)
-        title = self._safe.sentence(gate.mark, " ", gate.name, ": ", gate.found)
-        if gate.passed:
-            self.lines.line(title)
-            return
-        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
+        gate = judged.gate
+        mark = text.mark(good=gate.passed)
+        title = self._safe.sentence(mark, " ", gate.name, ": ", gate.found)
+        lines: list[SafeText] = []
+        if not gate.passed:
+            for item in gate.items:
+                lines += self._safe.block(item.words)
         self.lines.group(title, lines)
 
     def _status_changed(self, update: u.StatusChanged) -> None:
@@ -350,58 +349,55 @@ class Log(Report):
             self.lines.say("To check the run: ", facts.check_command)
         if facts.cancel_command is not None:
             self.lines.say("To cancel the run: ", facts.cancel_command)
-        if facts.task.output_dir is not None:
-            path = PurePosixPath(facts.task.output_dir) / PAGE_FILE
+        if facts.output_dir is not None:
+            path = PurePosixPath(facts.output_dir) / PAGE_FILE
             url = self._safe.url(self.lines.platform.file_url(str(path)))
             if url is not None:
                 self.lines.link(self._safe.line("Report"), url)
         # Last come the code, the exit code, and where the code is explained.
-        ending = facts.ending
-        if ending.exit_code != 0 and ending.error_code and ending.help_url:
-            exits = self._safe.sentence(ending.error_code, ", exit ", ending.exit_code)
-            self.lines.say(exits, ": ", ending.help_url)
+        if facts.exit_code != 0 and facts.error_code and facts.help_url:
+            exits = self._safe.sentence(facts.error_code, ", exit ", facts.exit_code)
+            self.lines.say(exits, ": ", facts.help_url)
 
     def _outcome(self, facts: Facts) -> None:
         """Write the result, and the pull request or what else is known of a change."""
-        ending = facts.ending
-        said: list[Part] = [ending.mark, " ", ending.headline, " after ", duration(ending.duration)]
-        if facts.work is None:
+        result = facts.result
+        said: list[Part] = [result.mark, " ", result.headline, " after ", duration(facts.duration)]
+        if not facts.has_run:
             self.lines.say(*said)
             return
         events = count(facts.timeline.event_count, "event")
-        self.lines.say(*said, ", ", events, ", ", count(ending.requests, "request"))
-        delivered = facts.delivered
-        pull_request = facts.link(delivered.pull_request_url)
+        self.lines.say(*said, ", ", events, ", ", count(facts.requests, "request"))
+        pull_request = facts.link(facts.pull_request_url)
         if pull_request is not None:
             self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
             self.lines.link(self._safe.line("Pull request"), pull_request)
-        elif delivered.pull_request_url is None and delivered.changed is False:
+        elif facts.pull_request_url is None and facts.changed is False:
             self.lines.warn("No change", self._safe.line("The run changed no files"))
-        elif delivered.pull_request_url is None:
+        elif facts.pull_request_url is None:
             self._unknown_change(facts)
 
     def _unknown_change(self, facts: Facts) -> None:
         """Say what is not known of a change, and where it would be."""
-        if change_is_unknown(facts):
+        if facts.change_is_unknown:
             why: LiteralString = "no event reports them"
             if facts.timeline.is_incomplete:
                 why = "events are missing"
             self.lines.say("Pull request and change: unknown (", why, ")")
-        compare = facts.link(facts.delivered.compare_url)
-        if compare is not None and (facts.delivered.has_work or facts.timeline.is_incomplete):
+        compare = facts.link(facts.compare_url)
+        if compare is not None and (facts.has_work or facts.timeline.is_incomplete):
             self.lines.say("Compare: ", compare)
 
     def _failure(self, facts: Facts) -> None:
         """Annotate each wrong input, or the one failure; of a rejected run its gates say why."""
-        ending = facts.ending
-        if ending.result is Result.SKIPPED:
-            if ending.remedy is not None:
-                self.lines.annotate(Level.NOTICE, "Skipped", ending.remedy)
-        elif ending.problems:
-            self.lines.annotate_each(Level.ERROR, PROGRAM, ending.problems, "more wrong input")
-        elif ending.annotation is not None and ending.result is not Result.REJECTED:
-            self.lines.annotate(Level.ERROR, PROGRAM, ending.annotation)
-            self._detail(ending.detail)
+        if facts.result is Result.SKIPPED:
+            if facts.remedy is not None:
+                self.lines.annotate(Level.NOTICE, "Skipped", facts.remedy)
+        elif facts.problems:
+            self.lines.annotate_each(Level.ERROR, PROGRAM, facts.problems, "more wrong input")
+        elif facts.annotation is not None and facts.result is not Result.REJECTED:
+            self.lines.annotate(Level.ERROR, PROGRAM, facts.annotation)
+            self._detail(facts.detail)
 
     def _detail(self, detail: CleanText | None) -> None:
         """Write the text of others about the failure, if it is longer than its annotation."""
@@ -414,15 +410,15 @@ class Log(Report):
         """Write the preview, why no further round followed, each gate that rejected the run, and
         whether the artifact is too long for its output.
         """
-        preview = facts.link(facts.work.preview_url) if facts.work is not None else None
+        preview = facts.link(facts.preview_url)
         if preview is not None and self._asks is None:  # else the question has shown it
             self.lines.say("Preview: ", preview)
-        delivered = facts.delivered
-        if delivered.rounds and delivered.rounds[-1].ended is not None:
-            self.lines.say("No further round: ", delivered.rounds[-1].ended)
-        rejections = [gate.rejection(self._safe) for gate in delivered.gates if not gate.passed]
+        if facts.rounds and facts.rounds[-1].ended is not None:
+            self.lines.say("No further round: ", facts.rounds[-1].ended)
+        rejecting = [gate for gate in facts.gates if not gate.passed]
+        rejections = [text.rejection(gate, self._safe) for gate in rejecting]
         self.lines.annotate_each(Level.ERROR, PROGRAM, rejections, "more finding")
-        if delivered.artifact_is_long:
+        if facts.artifact_is_long:
             words: LiteralString = (
                 "The artifact is longer than {} characters: the output is empty, "
                 "and only output-dir has it"

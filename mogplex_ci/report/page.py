@@ -32,8 +32,6 @@ _PARTS: Final[tuple[story.Section, ...]] = (
     story.last_words,
     story.next_step,
 )
-_TEXT_LIMIT: Final = 20_000
-"""Characters of each text of others in a part."""
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
 _TONES: Final = {"✔": "good", "✘": "bad"}
@@ -85,21 +83,21 @@ def page(step: Facts, safe: Sanitizer) -> Iterator[str]:
     """Yield the page piece by piece: how the step ended, what happened, then the ids."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    title = f"{step.ending.mark} {step.ending.headline}"
-    if step.task.repo is not None:
-        title += f" · {step.task.repo}"
+    title = f"{step.result.mark} {step.result.headline}"
+    if step.repo is not None:
+        title += f" · {step.repo}"
     yield _HEAD.format(policy=_POLICY.format(digest), style=style, title=escape(title))
-    yield _header(step, safe)
+    yield _header(step)
     for part in _PARTS:
-        told = part(step, safe, _TEXT_LIMIT)
+        told = part(step, safe)
         if told:
             yield f"<section>\n{_html(told)}</section>\n"
     yield from _what_happened(step, safe)
-    ids = story.identifiers(step, safe, _TEXT_LIMIT)
+    ids = story.identifiers(step, safe)
     if ids:
         yield f"<section>\n<details><summary>Ids and counts</summary>\n{_html(ids)}</details>\n</section>\n"
-    if step.task.words:
-        words = escape(step.task.words)
+    if step.task:
+        words = escape(step.task)
         yield f"<section>\n<details><summary>The task</summary>\n<pre>{words}</pre></details>\n</section>\n"
     yield _FOOT.format(version=__version__)
 
@@ -121,29 +119,28 @@ def _parser() -> "MarkdownIt":
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _header(step: Facts, safe: Sanitizer) -> str:
+def _header(step: Facts) -> str:
     """Return the outcome, with a button for what to open next."""
-    ending = step.ending
-    where = f" on {escape(step.task.repo)}" if step.task.repo is not None else ""
-    note = f'<p class="dry-run">{escape(step.task.dry_run)}</p>\n' if step.task.dry_run else ""
+    where = f" on {escape(step.repo)}" if step.repo is not None else ""
+    note = f'<p class="dry-run">{escape(step.dry_run)}</p>\n' if step.dry_run else ""
     return (
-        f'{note}<header class="{_TONES.get(ending.mark, "neutral")}">\n'
-        f'<div class="result"><span class="mark" aria-hidden="true">{ending.mark}</span>\n'
-        f"<div><h1>{ending.headline}</h1>\n"
-        f'<div class="took">after {duration(ending.duration)}{where}</div></div>\n'
-        f"{_button(step, safe)}</div>\n"
-        f'<p class="title">{escape(step.task.title)}</p>\n</header>\n'
+        f'{note}<header class="{_TONES.get(step.result.mark, "neutral")}">\n'
+        f'<div class="result"><span class="mark" aria-hidden="true">{step.result.mark}</span>\n'
+        f"<div><h1>{step.result.headline}</h1>\n"
+        f'<div class="took">after {duration(step.duration)}{where}</div></div>\n'
+        f"{_button(step)}</div>\n"
+        f'<p class="title">{escape(step.title)}</p>\n</header>\n'
     )
 
 
-def _button(step: Facts, safe: Sanitizer) -> str:
+def _button(step: Facts) -> str:
     """Return a link to the first failed check, the pull request or the branch."""
-    url = story.first_failed_check(step, safe)
+    url = story.first_failed_check(step)
     label = "Open the failed check"
     if url is None:
-        url, label = step.link(step.delivered.pull_request_url), "Open the pull request"
-    if url is None and step.delivered.has_work:
-        url, label = step.link(step.delivered.compare_url), "Compare the branch"
+        url, label = step.link(step.pull_request_url), "Open the pull request"
+    if url is None and step.has_work:
+        url, label = step.link(step.compare_url), "Compare the branch"
     if url is None:
         return ""
     return f'<a class="button" href="{escape(url)}" rel="noopener noreferrer">{label}</a>\n'

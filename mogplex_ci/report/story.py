@@ -5,228 +5,206 @@ Words of others stand raw in a fence or a code span: the runner masks a secret o
 them, which it would not know once a character of it is written as a reference.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, LiteralString
 
-from mogplex_ci.report.delivered import GateFacts
 from mogplex_ci.report.facts import Facts
-from mogplex_ci.run.result import Result
+from mogplex_ci.report.text import faults_line, mark
+from mogplex_ci.run.result import Gate, Item, Result
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, duration, timestamp
-from mogplex_ci.untrusted import Untrusted
 
-Section = Callable[[Facts, Sanitizer, int], Markdown]
-"""A part: of a step, made by a sanitizer, with so many characters for each text of others. Empty if
-there is nothing to say.
-"""
-_ROOM: Final = (20_000, 4_000, 1_000, 200)
-"""Characters for each text of others, from the most to the least: cut text says how much is
-missing.
-"""
-_CHARACTERS_OF_ITEM: Final = 100
-"""Room that one item of a gate takes."""
+Section = Callable[[Facts, Sanitizer], Markdown]
+"""A part of a report; empty if there is nothing to say."""
 _COLOURED: Final[dict[str, LiteralString]] = {"✔": "✅", "✘": "❌", "⏸": "⏸️", "→": "➡️"}
 """Marks of a title that can be told apart from afar."""
 _NOTHING: Final = Markdown.of("")
+_NO_ROOM: Final = Markdown.of("A part is too long for this place; see the job's log.\n")
 
 
-def report_of(parts: Sequence[Section], step: Facts, safe: Sanitizer, *, limit: int) -> Markdown:
-    """Return the parts as Markdown of up to ``limit`` bytes, or as few as there can be."""
-    report = _NOTHING
-    for room in _ROOM:
-        told = [part(step, safe, room) for part in parts]
-        report = Markdown.joined("\n", [part for part in told if part])
-        if len(report.encode()) <= limit:
-            break
-    return report
+def report_of(parts: Sequence[Section], run: Facts, safe: Sanitizer, *, limit: int) -> Markdown:
+    """Return the parts as Markdown of up to ``limit`` bytes. A part that has no room is left out,
+    and a line says so.
+    """
+    told: list[Markdown] = []
+    room = limit - _size(_NO_ROOM) * len(parts)
+    for part in parts:
+        said = part(run, safe)
+        if _size(said) > room:
+            said = _NO_ROOM
+        else:
+            room -= _size(said)
+        if said:
+            told.append(said)
+    return Markdown.joined("\n", told)
 
 
-def heading(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+def _size(text: Markdown) -> int:
+    """Return the bytes of a part, with the line feed that follows it."""
+    return len(text.encode()) + 1
+
+
+def heading(run: Facts, _safe: Sanitizer) -> Markdown:
     """Return the task's first line as the title."""
-    return Markdown.of("## {} {}\n", coloured_mark(step), Markdown.plain(step.task.title))
+    return Markdown.of("## {} {}\n", coloured_mark(run), Markdown.plain(run.title))
 
 
-def coloured_mark(step: Facts) -> Markdown:
+def coloured_mark(run: Facts) -> Markdown:
     """Return a mark in colour that says how the step ended."""
-    return Markdown.of(_COLOURED[step.ending.mark])
+    return Markdown.of(_COLOURED[run.result.mark])
 
 
-def dry_run(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+def dry_run(run: Facts, _safe: Sanitizer) -> Markdown:
     """Return that nothing was sent, in a dry run."""
-    return Markdown.of("{}\n", step.task.dry_run) if step.task.dry_run else _NOTHING
+    return Markdown.of("{}\n", run.dry_run) if run.dry_run else _NOTHING
 
 
-def outcome(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+def outcome(run: Facts, safe: Sanitizer) -> Markdown:
     """Return how the step ended, the pull request and the branch, in one line."""
-    return Markdown.joined("", [outcome_words(step, safe), Markdown.of("\n")])
+    return Markdown.of("{}\n", outcome_words(run, safe))
 
 
-def outcome_words(step: Facts, safe: Sanitizer) -> Markdown:
+def outcome_words(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the same without a line feed."""
-    took = duration(step.ending.duration)
-    ended = Markdown.of("**{}** after {}", safe.line(step.ending.headline), took)
-    return Markdown.joined(" · ", [ended, *_delivery(step, safe)])
+    headline = safe.line(run.result.headline)
+    ended = Markdown.of("**{}** after {}", headline, duration(run.duration))
+    return Markdown.joined(" · ", [ended, *_delivery(run, safe)])
 
 
-def failure(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+def failure(run: Facts, safe: Sanitizer) -> Markdown:
     """Return why the step failed; of a rejected run the findings of its gates say that."""
-    ending = step.ending
-    if ending.cause is None and ending.remedy is None:
-        return _NOTHING
-    is_rejected = ending.result is Result.REJECTED
+    is_rejected = run.result is Result.REJECTED
     said: list[Markdown] = []
-    if ending.problems:
-        faults = [Markdown.of("- {}\n", fault) for fault in ending.problems]
+    if run.problems:
+        faults = [Markdown.of("- {}\n", fault) for fault in run.problems]
         said.append(Markdown.joined("", faults))
-    elif ending.cause is not None and ending.says_more and not is_rejected:
-        said.append(Markdown.of("**{}**\n", ending.cause))
-    if ending.error_code is not None and ending.help_url is not None:
-        code = Markdown.plain(ending.error_code)
-        link = safe.link(ending.help_url, code) or code
-        said.append(Markdown.of("{}, exit {}\n", link, ending.exit_code))
-    if ending.detail and not is_rejected:
-        said.append(Markdown.of("{}\n", safe.fence(ending.detail, limit=room, wrap=True)))
-    if ending.remedy is not None and not is_rejected:
-        said.append(Markdown.of("{}\n", ending.remedy))
+    elif run.cause is not None and not is_rejected and not _is_headline(run.cause, run):
+        said.append(Markdown.of("**{}**\n", run.cause))
+    if run.error_code is not None and run.help_url is not None:
+        code = Markdown.plain(run.error_code)
+        link = safe.link(run.help_url, code) or code
+        said.append(Markdown.of("{}, exit {}\n", link, run.exit_code))
+    if run.detail and not is_rejected:
+        said.append(Markdown.of("{}\n", safe.fence(run.detail, wrap=True)))
+    if run.remedy is not None and not is_rejected:
+        said.append(Markdown.of("{}\n", run.remedy))
     return Markdown.joined("\n", said)
 
 
-def preview(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+def _is_headline(cause: SafeText, run: Facts) -> bool:
+    """Whether a cause says no more than the headline: ``The run failed``."""
+    return cause.removeprefix("The ").lower() == run.result.headline.lower()
+
+
+def preview(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the link to the preview of a paused run."""
-    url = step.link(step.work.preview_url) if step.work is not None else None
-    link = safe.link(url, Markdown.of("Preview"))
+    link = safe.link(run.link(run.preview_url), Markdown.of("Preview"))
     return Markdown.of("{}\n", link) if link is not None else _NOTHING
 
 
-def rounds(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+def rounds(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the findings of each round of ``repair``, and why no further round followed."""
     lines: list[Markdown] = []
-    for number, each in enumerate(step.delivered.rounds, 1):
-        mark = Markdown.of(each.mark)
-        lines.append(Markdown.of("- {} Round {}: {}\n", mark, number, each.found))
-    if lines and step.delivered.rounds[-1].ended is not None:
-        lines.append(Markdown.of("\nNo further round: {}\n", step.delivered.rounds[-1].ended))
+    for number, each in enumerate(run.rounds, 1):
+        passed = Markdown.of(mark(good=not each.faults))
+        found = faults_line(each.gates, safe)
+        lines.append(Markdown.of("- {} Round {}: {}\n", passed, number, found))
+    if run.rounds and run.rounds[-1].ended is not None:
+        lines.append(Markdown.of("\nNo further round: {}\n", run.rounds[-1].ended))
     return Markdown.joined("", lines)
 
 
-def gates(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+def gates(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the gates' findings, with the items of those that rejected the run."""
-    return Markdown.joined("", [_gate(gate, safe, room) for gate in step.delivered.gates])
+    return Markdown.joined("", [_gate(gate, safe) for gate in run.gates])
 
 
-def last_words(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+def _gate(gate: Gate, safe: Sanitizer) -> Markdown:
+    passed = Markdown.of(mark(good=gate.passed))
+    found = Markdown.of("- {} **{}**: {}", passed, gate.name, gate.found)
+    if gate.passed:
+        return Markdown.of("{}\n", found)
+    lines = [Markdown.of("{}.", found)]
+    if gate.remedy is not None:
+        lines = [Markdown.of("{}. {}", found, gate.remedy)]
+    for item in gate.items:
+        lines.append(Markdown.of("  - {}", _item(item, safe)))
+    return Markdown.of("{}\n", Markdown.joined("\n", lines))
+
+
+def _item(item: Item, safe: Sanitizer) -> Markdown:
+    """Return a path, a check or a fault as code; a check as a link to its page."""
+    name = Markdown.code(item.text)
+    shown = safe.link(item.page, name) or name
+    if item.titles is None:
+        return shown
+    return Markdown.of("{} {}", shown, Markdown.code(item.titles))
+
+
+def first_failed_check(run: Facts) -> SafeText | None:
+    """Return the address of a check that rejected the run."""
+    for gate in run.gates:
+        for item in gate.items:
+            if not gate.passed and item.page is not None:
+                return item.page
+    return None
+
+
+def last_words(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the agent's last words."""
-    if step.work is None or step.work.message is None:
+    if run.message is None:
         return _NOTHING
-    quoted = safe.fence(step.work.message, limit=room, wrap=True)
+    quoted = safe.fence(run.message, wrap=True)
     return Markdown.of("### The agent's last words\n\n{}\n", quoted)
 
 
-def next_step(step: Facts, safe: Sanitizer, _room: int) -> Markdown:
+def next_step(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the commands that check and cancel the run."""
-    if step.check_command is None:
+    if run.check_command is None:
         return _NOTHING
-    commands = f"# check the run\n{step.check_command}"
-    if step.cancel_command is not None:
-        commands += f"\n# cancel the run\n{step.cancel_command}"
+    commands = f"# check the run\n{run.check_command}"
+    if run.cancel_command is not None:
+        commands += f"\n# cancel the run\n{run.cancel_command}"
     return Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
 
 
-def identifiers(step: Facts, _safe: Sanitizer, _room: int) -> Markdown:
+def identifiers(run: Facts, _safe: Sanitizer) -> Markdown:
     """Return a table of all known short facts; none for a single one."""
     rows: list[Markdown] = []
-    for name, value in _known_facts(step):
-        rows.append(Markdown.of("| {} | {} |\n", Markdown.of(name), _cell(value)))
+    for name, value in _known_facts(run):
+        if value is not None:
+            rows.append(Markdown.of("| {} | {} |\n", Markdown.of(name), _cell(value)))
     if len(rows) < 2:
         return _NOTHING
     return Markdown.joined("", [Markdown.of("| Name | Value |\n| --- | --- |\n"), *rows])
 
 
-def folded_identifiers(step: Facts, safe: Sanitizer, room: int) -> Markdown:
+def folded_identifiers(run: Facts, safe: Sanitizer) -> Markdown:
     """Return the same folded, as GitHub shows it."""
-    table = identifiers(step, safe, room)
+    table = identifiers(run, safe)
     if not table:
         return _NOTHING
     return Markdown.of("<details>\n<summary>Ids and counts</summary>\n\n{}\n</details>\n", table)
 
 
-def _delivery(step: Facts, safe: Sanitizer) -> Iterator[Markdown]:
-    """Yield the pull request, or other knowledge of a change, and the branch."""
-    delivered = step.delivered
-    if step.work is not None:
-        yield from _change(step, safe)
-    if delivered.branch_shown:
-        branch = Markdown.plain(delivered.branch_shown)
-        yield safe.link(step.link(delivered.branch_url), branch) or branch
-
-
-def _change(step: Facts, safe: Sanitizer) -> Iterator[Markdown]:
-    delivered = step.delivered
-    if delivered.pull_request_url is not None:
-        words = Markdown.of("Pull request")
-        number = safe.identifier(delivered.pull_request_url.rpartition("/pull/")[2])
-        if number is not None:
-            words = Markdown.of("Pull request #{}", Markdown.plain(number))
-        yield safe.link(step.link(delivered.pull_request_url), words) or words
-    elif delivered.changed is False:
-        yield Markdown.of("no change")
-    elif change_is_unknown(step):
-        words = Markdown.of("pull request and change unknown")
-        yield safe.link(step.link(delivered.compare_url), words) or words
-
-
-def change_is_unknown(step: Facts) -> bool:
-    """Whether there may be work about which neither GitHub nor an event says anything."""
-    delivered = step.delivered
-    is_unknown = delivered.changed is None and not delivered.pull_requests_are_known
-    return is_unknown and (delivered.has_work or step.timeline.is_incomplete)
-
-
-def _gate(gate: GateFacts, safe: Sanitizer, room: int) -> Markdown:
-    mark = Markdown.of(gate.mark)
-    found = Markdown.of("- {} **{}**: {}", mark, gate.name, gate.found)
-    if gate.passed:
-        return Markdown.of("{}\n", found)
-    said = Markdown.of("{}.", found)
-    if gate.remedy is not None:
-        said = Markdown.of("{} {}", said, gate.remedy)
-    most = max(room // _CHARACTERS_OF_ITEM, 1)
-    lines = [said, *(Markdown.of("  - {}", _item(gate, item, safe)) for item in gate.items[:most])]
-    if len(gate.items) > most:
-        lines.append(Markdown.of("  - … and {} more", len(gate.items) - most))
-    return Markdown.of("{}\n", Markdown.joined("\n", lines))
-
-
-def first_failed_check(step: Facts, safe: Sanitizer) -> SafeText | None:
-    """Return the address of a check that rejected the run."""
-    for gate in step.delivered.gates:
-        for item in gate.items:
-            check = None if gate.passed else _check(gate, item)
-            if check is not None:
-                return safe.url(check[2])
-    return None
-
-
-def _check(gate: GateFacts, item: CleanText) -> re.Match[str] | None:
-    """Return name, address and titles of a check that has an address. A name with one of its own is
-    no check's.
-    """
-    if gate.name != "checks" or item.count("https://") > 1:
-        return None
-    return re.fullmatch(r"(?s)(\S.*?) (https://\S+)( .*)?", item)
-
-
-def _item(gate: GateFacts, item: CleanText, safe: Sanitizer) -> Markdown:
-    """Return a path, a check or a fault as code; a check with its address as a link."""
-    check = _check(gate, item)
-    if check is None:
-        return Markdown.code(item)
-    link = safe.link(check[2], Markdown.code(safe.clean(Untrusted(check[1]))))
-    if link is None:
-        return Markdown.code(item)
-    if check[3] is None:
-        return link
-    return Markdown.of("{} {}", link, Markdown.code(safe.clean(Untrusted(check[3].strip()))))
+def _known_facts(
+    run: Facts,
+) -> Iterator[tuple[LiteralString, CleanText | LiteralString | int | None]]:
+    """Yield the rows of the table; None is not known."""
+    yield "Repository", run.repo
+    yield "Branch", run.branch_shown
+    yield "Base branch", run.base_shown
+    yield "Commit", run.commit
+    yield "Run", run.run_id
+    yield "Joined", "yes" if run.has_run and run.joined else None
+    yield "Status", run.status
+    yield "Harness", run.harness
+    if run.timeline.started is not None:
+        yield "Started", timestamp(run.timeline.started)
+    yield "Attempt", run.attempt
+    if run.has_run:
+        yield "Events", run.timeline.event_count
+        yield "More events", "not shown" if run.timeline.is_incomplete else None
+        yield "Requests", run.requests
 
 
 def _cell(value: CleanText | LiteralString | int) -> Markdown:
@@ -240,31 +218,27 @@ def _cell(value: CleanText | LiteralString | int) -> Markdown:
     return Markdown.plain(value) if isinstance(value, SafeText) else Markdown.code(value)
 
 
-def _known_facts(step: Facts) -> list[tuple[LiteralString, CleanText | LiteralString | int]]:
-    delivered, work, timeline = step.delivered, step.work, step.timeline
-    values: list[tuple[LiteralString, CleanText | LiteralString | int | None]] = [
-        ("Repository", step.task.repo),
-        ("Branch", delivered.branch_shown),
-        ("Base branch", delivered.base_shown),
-        ("Commit", delivered.commit),
-    ]
-    if work is not None:
-        values += [
-            ("Run", work.run_id),
-            ("Joined", "yes" if work.joined else None),
-            ("Status", work.status),
-            ("Harness", work.harness),
-        ]
-    if timeline.started is not None:
-        values.append(("Started", timestamp(timeline.started)))
-    values.append(("Attempt", step.task.attempt))
-    if work is not None:
-        values += [
-            ("Events", timeline.event_count),
-            ("More events", "not shown" if timeline.is_incomplete else None),
-            ("Requests", step.ending.requests),
-        ]
-    return [(name, value) for name, value in values if value is not None]
+def _delivery(run: Facts, safe: Sanitizer) -> Iterator[Markdown]:
+    """Yield the pull request, or other knowledge of a change, and the branch."""
+    if run.has_run:
+        yield from _change(run, safe)
+    if run.branch_shown:
+        branch = Markdown.plain(run.branch_shown)
+        yield safe.link(run.link(run.branch_url), branch) or branch
+
+
+def _change(run: Facts, safe: Sanitizer) -> Iterator[Markdown]:
+    if run.pull_request_url is not None:
+        words = Markdown.of("Pull request")
+        number = safe.identifier(run.pull_request_url.rpartition("/pull/")[2])
+        if number is not None:
+            words = Markdown.of("Pull request #{}", Markdown.plain(number))
+        yield safe.link(run.link(run.pull_request_url), words) or words
+    elif run.changed is False:
+        yield Markdown.of("no change")
+    elif run.change_is_unknown:
+        words = Markdown.of("pull request and change unknown")
+        yield safe.link(run.link(run.compare_url), words) or words
 
 
 SUMMARY: Final[tuple[Section, ...]] = (

@@ -13,7 +13,7 @@ from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Repo, Run
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.problems import Problem
 from mogplex_ci.program import DEFAULT_IMAGE, DOCKER, image_of
-from mogplex_ci.run.result import Ending
+from mogplex_ci.run.result import Ending, Gate
 from mogplex_ci.run.timeline import (
     AgentText,
     Entry,
@@ -76,19 +76,6 @@ def cleaned(
     return safe.clean(value, limit=limit) if value else None
 
 
-def our_words(words: str, safe: Sanitizer) -> SafeText | None:
-    """Return words of ours as a line; None when there are none."""
-    return safe.message(words) if words else None
-
-
-def capitalized(text: str) -> str:
-    """Return ``text`` with its first letter in upper case, unless an input's name begins it."""
-    first = text.partition(" ")[0]
-    if "-" in first or first.endswith(":"):
-        return text
-    return text[:1].upper() + text[1:]
-
-
 def says_nothing(detail: str) -> bool:
     """Whether ``detail`` is the service's text for every run whose agent failed (Mogplex/mogplex,
     lib/harness/failure.ts).
@@ -98,7 +85,7 @@ def says_nothing(detail: str) -> bool:
 
 def reason(safe: Sanitizer, why: MogplexError | Ending) -> SafeText:
     """Return the reason of an error: our words, and others' words about it."""
-    ours = safe.message(capitalized(why.cause))
+    ours = safe.clause(why.cause)
     if not why.detail or says_nothing(why.detail.text):
         return ours
     return safe.sentence(ours, ": ", why.detail)
@@ -189,6 +176,30 @@ def branch_words(run: Run) -> list[Part]:
     if run.creates_branch:
         return ["a new one from ", base]
     return [base]
+
+
+def faults_line(gates: Sequence[Gate], safe: Sanitizer) -> SafeText:
+    """Return the gates' rejections in one line, without addresses: ``A check failed: test``."""
+    faults: list[SafeText] = []
+    for gate in gates:
+        if not gate.passed:
+            faults.append(_found(gate, [item.text for item in gate.items], safe))
+    if not faults:
+        return safe.line("All gates passed")
+    return safe.sentence(*join_present("; ", *faults))
+
+
+def rejection(gate: Gate, safe: Sanitizer) -> SafeText:
+    """Return a gate's rejection in one line, with addresses and advice."""
+    found = _found(gate, [item.words for item in gate.items], safe)
+    return safe.sentence(gate.name, ": ", found, *behind(". ", gate.remedy))
+
+
+def _found(gate: Gate, items: Sequence[Part], safe: Sanitizer) -> SafeText:
+    """Return a gate's finding, with the first items."""
+    if not items:
+        return gate.found
+    return safe.sentence(gate.found, ": ", *first_of(items))
 
 
 def join_present(separator: LiteralString, *parts: Part) -> list[Part]:

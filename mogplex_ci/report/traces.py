@@ -6,11 +6,10 @@ token. ``docs/traces.md`` names its attributes. The form:
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
-import json
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, LiteralString
 from urllib.parse import unquote
@@ -19,7 +18,6 @@ from mogplex_ci import __version__
 from mogplex_ci.api.transport import failure_of
 from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.log_lines import LogLines
-from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -39,141 +37,185 @@ _PARENT: Final = r"\s*[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]([\da-f])(?:
 """A ``TRACEPARENT`` (https://www.w3.org/TR/trace-context/#traceparent-header)."""
 _TYPES: Final = {bool: "boolValue", int: "intValue", float: "doubleValue"}
 """How OTLP calls a value of each type; any other is a ``stringValue``."""
-Json = dict[str, object]
 
 
-def collector_of(env: Mapping[str, str]) -> str | None:
-    """Return the collector's address for traces; None if the variables ask for no trace."""
-    of_all = env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    url = of_all and of_all.rstrip("/") + "/v1/traces"
-    exporters = env.get("OTEL_TRACES_EXPORTER") or "otlp"
+def collector_of(env: Mapping[str, str]) -> str:
+    """Return the collector's address for traces; empty if the variables ask for no trace."""
     parent = re.fullmatch(_PARENT, env.get("TRACEPARENT", ""))
     is_sampled = parent is None or int(parent[3], 16) % 2 == 1
     is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    if is_disabled or not is_sampled or "otlp" not in map(str.strip, exporters.split(",")):
-        return None
-    return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or url or None
+    exporters = env.get("OTEL_TRACES_EXPORTER") or "otlp"
+    if is_disabled or not is_sampled or "otlp" not in exporters:
+        return ""
+    server = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
+    return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (server and f"{server}/v1/traces")
 
 
-def send(url: str, lines: LogLines, stop: Stop, step: Facts) -> None:
+def send(url: str, lines: LogLines, stop: Stop, run: Facts) -> None:
     """Send the trace of a finished step to a collector, and warn if that fails. One that takes too
-    long is left to its thread.
+    long is left to its thread. No response is read: it may have any size, and come at any pace.
     """
-    platform = lines.platform
-    trace = trace_of(step, platform.env, platform.job_url, lines.safe)
-    seconds = min(_SEND_SECONDS, stop.left(platform.system.stop_seconds.all))
+    env = lines.platform.env
+    headers = env.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+    certificate = env.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
+    post = partial(
+        requests.post,
+        url,
+        json=trace_of(run, env, lines.platform.job_url, lines.safe),
+        headers=_pairs(headers or env.get("OTEL_EXPORTER_OTLP_HEADERS", "")),
+        verify=certificate or env.get("OTEL_EXPORTER_OTLP_CERTIFICATE"),
+        auth=lambda request: request,  # else requests puts a `.netrc` before the headers
+        allow_redirects=False,
+        stream=True,
+    )
+    seconds = min(_SEND_SECONDS, stop.left(lines.platform.system.stop_seconds.all))
     try:
-        failure = bounded(partial(_post, trace, url, platform.env), seconds)
+        status = bounded(post, seconds).status_code
+        fault = f"it responded with status {status}" if status >= 300 else ""
     except TimeoutError:
-        failure = "it did not respond in time"
-    if failure:
-        host = Untrusted(host_of(url))
+        fault = "it did not respond in time"
+    except ValueError:  # requests has no other type for a URL or header that is malformed
+        fault = "its address or OTEL_EXPORTER_OTLP_HEADERS is malformed"
+    except OSError as error:
+        fault = failure_of(error, host_of(url), None).cause
+    if fault:
         words: LiteralString = "Could not send the trace to {} over HTTP: {}"
-        lines.warn("Traces", lines.safe.line(words, host, failure))
+        lines.warn("Traces", lines.safe.line(words, Untrusted(host_of(url)), fault))
 
 
-def trace_of(step: Facts, env: Mapping[str, str], job_url: str | None, safe: Sanitizer) -> Json:
-    """Return the trace as OTLP's JSON: a span for the step, below it one for its run and one for
-    each gate.
-    """
-    root = {"traceId": secrets.token_hex(16)}
+def trace_of(
+    run: Facts, env: Mapping[str, str], job_url: str | None, safe: Sanitizer
+) -> dict[str, object]:
+    """Return the trace as OTLP's JSON. The step's span is below that of ``TRACEPARENT``."""
     parent = re.fullmatch(_PARENT, env.get("TRACEPARENT", ""))
-    if parent is not None:
-        root = {"traceId": parent[1], "parentSpanId": parent[2]}
-        root["traceState"] = env.get("TRACESTATE", "")
-    of_step, *others = _spans(step, job_url, safe)
-    below = {"traceId": root["traceId"], "parentSpanId": of_step["spanId"]}
-    service = env.get("OTEL_SERVICE_NAME") or "mogplex-run-action"
-    resource = _pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", "")) | {"service.name": service}
-    of_scope = {
-        "scope": {"name": "mogplex_ci", "version": __version__},
-        "spans": [of_step | root, *(span | below for span in others)],
-        "schemaUrl": CONVENTIONS,
+    trace_id, parent_id = parent.group(1, 2) if parent else (secrets.token_hex(16), "")
+    step, *others = _spans(run, job_url, safe)
+    below = {"traceId": trace_id, "parentSpanId": step["spanId"]}
+    step |= {"traceId": trace_id, "parentSpanId": parent_id}
+    resource = {
+        **_pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", "")),
+        "service.name": env.get("OTEL_SERVICE_NAME") or "mogplex-run-action",
     }
-    of_service = {"resource": {"attributes": _attributes(resource)}, "scopeSpans": [of_scope]}
-    return {"resourceSpans": [of_service]}
+    return {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": _attributes(resource)},
+                "scopeSpans": [
+                    {
+                        "scope": {"name": "mogplex_ci", "version": __version__},
+                        "spans": [step, *(span | below for span in others)],
+                        "schemaUrl": CONVENTIONS,
+                    }
+                ],
+            }
+        ]
+    }
 
 
-def _spans(step: Facts, job_url: str | None, safe: Sanitizer) -> Iterator[Json]:
+def _spans(run: Facts, job_url: str | None, safe: Sanitizer) -> Iterator[dict[str, object]]:
     """Yield the spans of the step, its run and each gate. Times are nanoseconds since 1970."""
     ended = time.time_ns()
-    began = ended - round(step.ending.duration * 1e9)
-    run_began = began
-    if step.timeline.started is not None:
-        run_began = min(max(began, round(step.timeline.started.timestamp() * 1e9)), ended)
-    run_ended = min(run_began + round(step.timeline.last * 1e9), ended)
-    owner, _, name = (step.task.repo or "").partition("/")
+    began = ended - round(run.duration * 1e9)
+    started = run.timeline.started
+    run_began = began if started is None else round(started.timestamp() * 1e9)
+    run_began = min(max(began, run_began), ended)  # the service's clock may differ from ours
+    run_ended = min(run_began + round(run.timeline.last * 1e9), ended)
+    error = None if run.exit_code == 0 else run.error_code or run.result.value
+    owner, _, name = (run.repo or "").partition("/")
     about = {
-        "mogplex.result": step.ending.result.value,
-        "mogplex.run.id": step.work and step.work.run_id,
-        "gen_ai.agent.name": step.work and step.work.harness,
+        "mogplex.result": run.result.value,
+        "mogplex.run.id": run.run_id,
+        "gen_ai.agent.name": run.harness,
         "vcs.owner.name": owner or None,
         "vcs.repository.name": name or None,
     }
-    of_step = about | {
-        "cicd.pipeline.task.name": "mogplex",
-        "cicd.pipeline.task.run.id": secrets.token_hex(8),
-        "cicd.pipeline.task.run.result": step.ending.result.task_result,
-        "cicd.pipeline.task.run.url.full": job_url,
-        "process.exit.code": step.ending.exit_code,
-        "mogplex.error_code": step.ending.error_code,
-        "mogplex.rounds": len(step.delivered.rounds) or None,
-    }
-    error = None if step.ending.exit_code == 0 else step.ending.error_code or step.ending.result
-    yield _span("mogplex", began, ended, of_step, error)
-    if step.work is not None:
-        of_run = about | {
-            "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.provider.name": "mogplex",
-            "mogplex.run.status": step.work.status,
-            "mogplex.run.joined": step.work.joined,
-            "mogplex.run.events": step.timeline.event_count,
-            "mogplex.run.tool_calls": len(step.timeline.calls),
-        }
-        if step.ending.result is Result.REJECTED:
-            error = None  # the agent has done its part
-        name = f"invoke_agent {step.work.harness or ''}".strip()
-        calls = step.timeline.calls[:MAX_TOOL_CALLS]
-        events = [_tool_call(call, run_began, run_ended, safe) for call in calls]
-        # Another service does the work, so it is the span of a client.
-        run = {"kind": 3, "events": events}
-        yield _span(name, run_began, run_ended, of_run, error) | run
-    for gate in step.delivered.gates:
-        of_gate = {"mogplex.gate.name": gate.name, "mogplex.gate.passed": gate.passed}
-        of_gate["mogplex.run.id"] = about["mogplex.run.id"]
-        yield _span(f"gate {gate.name}", run_ended, ended, of_gate, gate.error_code)
+    yield _span(
+        "mogplex",
+        began,
+        ended,
+        error,
+        about
+        | {
+            "cicd.pipeline.task.name": "mogplex",
+            "cicd.pipeline.task.run.id": secrets.token_hex(8),
+            "cicd.pipeline.task.run.result": run.result.task_result,
+            "cicd.pipeline.task.run.url.full": job_url,
+            "process.exit.code": run.exit_code,
+            "mogplex.error_code": run.error_code,
+            "mogplex.rounds": len(run.rounds) or None,
+        },
+    )
+    if run.has_run:
+        calls = run.timeline.calls[:MAX_TOOL_CALLS]
+        yield _span(
+            f"invoke_agent {run.harness or ''}".strip(),
+            run_began,
+            run_ended,
+            None if run.status == "success" else error,  # a rejected run has done its part
+            about
+            | {
+                "gen_ai.operation.name": "invoke_agent",
+                "gen_ai.provider.name": "mogplex",
+                "mogplex.run.status": run.status,
+                "mogplex.run.joined": run.joined,
+                "mogplex.run.events": run.timeline.event_count,
+                "mogplex.run.tool_calls": len(run.timeline.calls),
+            },
+            kind=3,  # another service does the work, so it is the span of a client
+            events=[_tool_call(call, run_began, run_ended, safe) for call in calls],
+        )
+    for gate in run.gates:
+        yield _span(
+            f"gate {gate.name}",
+            run_ended,
+            ended,
+            gate.error_code,
+            {
+                "mogplex.gate.name": gate.name,
+                "mogplex.gate.passed": gate.passed,
+                "mogplex.run.id": run.run_id,
+            },
+        )
 
 
 def _span(
-    name: str, began: int, ended: int, attributes: Mapping[str, object], error: str | None
-) -> Json:
+    name: str,
+    began: int,
+    ended: int,
+    error: str | None,
+    attributes: Mapping[str, object],
+    kind: int = 1,  # internal
+    events: Sequence[object] = (),
+) -> dict[str, object]:
     return {
         "spanId": secrets.token_hex(8),
         "name": name,
-        "kind": 1,  # internal
+        "kind": kind,
         "startTimeUnixNano": str(began),
         "endTimeUnixNano": str(ended),
         "attributes": _attributes({**attributes, "error.type": error}),
+        "events": events,
         "status": {"code": 0 if error is None else 2},
     }
 
 
-def _tool_call(call: ToolCall, began: int, ended: int, safe: Sanitizer) -> Json:
+def _tool_call(call: ToolCall, began: int, ended: int, safe: Sanitizer) -> dict[str, object]:
     """Return a call as an event of its run, which lasted from ``began`` to ``ended``."""
     seconds = call.at if call.ended is None else call.ended
-    attributes = {
-        "gen_ai.tool.name": safe.identifier(call.name) or "other",
-        "mogplex.tool.duration": call.seconds,
-        "mogplex.tool.failed": call.state.failed,
-    }
     return {
         "name": "mogplex.tool_call",
         "timeUnixNano": str(min(began + round(seconds * 1e9), ended)),
-        "attributes": _attributes(attributes),
+        "attributes": _attributes(
+            {
+                "gen_ai.tool.name": safe.identifier(call.name) or "other",
+                "mogplex.tool.duration": call.seconds,
+                "mogplex.tool.failed": call.state.failed,
+            }
+        ),
     }
 
 
-def _attributes(values: Mapping[str, object]) -> list[Json]:
+def _attributes(values: Mapping[str, object]) -> list[dict[str, object]]:
     """Return the attributes that have a value, as OTLP writes them."""
     return [
         {"key": name, "value": {_TYPES.get(type(value), "stringValue"): value}}
@@ -186,30 +228,3 @@ def _pairs(text: str) -> dict[str, str]:
     """Return ``a=1,b=2`` of a variable, whose values are encoded like URLs."""
     pairs = (item.split("=", 1) for item in text.split(",") if "=" in item)
     return {name.strip(): unquote(value.strip()) for name, value in pairs}
-
-
-def _post(trace: Json, url: str, env: Mapping[str, str]) -> str:
-    """Post a trace; return why that failed, in our words, empty if it did not. No response is read:
-    a collector may send one of any size, at any pace.
-    """
-    of_all = env.get("OTEL_EXPORTER_OTLP_HEADERS", "")
-    headers = env.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or of_all
-    for_all = env.get("OTEL_EXPORTER_OTLP_CERTIFICATE")
-    certificate = env.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or for_all
-    session = requests.Session()
-    session.auth = lambda request: request  # else requests puts a `.netrc` before the headers
-    try:
-        response = session.post(
-            url,
-            json.dumps(trace),
-            headers={"Content-Type": "application/json"} | _pairs(headers),
-            verify=certificate,
-            allow_redirects=False,
-            stream=True,
-        )
-    except ValueError:  # requests has no other type for a URL or header that is malformed
-        return "its address or OTEL_EXPORTER_OTLP_HEADERS is malformed"
-    except OSError as error:
-        return failure_of(error, host_of(url), None).cause
-    response.close()
-    return "" if response.status_code < 300 else f"it responded with status {response.status_code}"

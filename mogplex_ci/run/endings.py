@@ -260,8 +260,8 @@ def cancelled_in_pause(paused: Ending) -> Ending:
 def rejected_by(gate: Gate) -> Ending:
     """Return the ending of a run that succeeded, and that ``gate`` was the first to reject."""
     result = Result.TIMEOUT if gate.error_code == "TIMEOUT" else Result.REJECTED
-    first = gate.items[0] if gate.items else None
-    return _ending(result, gate.found, gate.remedy, first, gate.error_code)
+    first = Untrusted(gate.items[0].text) if gate.items else None
+    return _ending(result, gate.found, gate.remedy or "", first, gate.error_code or "")
 
 
 def without_further_round(rejected: Ending, reason: str) -> Ending:

@@ -86,12 +86,14 @@ class Execution:
         follower = self._follower
         unanswered = self._unanswered
         is_foreign = isinstance(self._cancel_failure, errors.ForeignRunError)
+        timeline = follower.timeline if follower is not None else None
         key = started.key if started is not None else ""
         if started is None and unanswered is not None:
             key = unanswered.key
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
-            followed=follower.timeline if follower is not None else None,
+            followed=timeline,
+            pull_request_url=timeline.outcome.pull_request_url if timeline is not None else None,
             repo=self._repo,
             run=self._run,
             key=key,

@@ -8,6 +8,7 @@ from typing import Final, Literal, LiteralString, NamedTuple, Self, TypeAlias
 from mogplex_ci.models import Repo, Run
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.sanitize import CleanText, SafeText
 from mogplex_ci.untrusted import Untrusted
 
 TaskResult: TypeAlias = Literal["success", "failure", "error", "timeout", "cancellation", "skip"]
@@ -59,22 +60,35 @@ AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may say the reason."""
 
 
-class Gate(NamedTuple):
-    """One gate's expectation of a successful run, and its finding."""
+class Item(NamedTuple):
+    """A path, a check or a fault that a gate's finding is about."""
 
-    name: str
+    text: CleanText
+    page: SafeText | None = None
+    """The address of a check's page."""
+    titles: CleanText | None = None
+    """Those of a check's annotations."""
+
+    @property
+    def words(self) -> Untrusted:
+        """All of it as one text."""
+        return Untrusted(" ".join(part for part in self if part))
+
+
+class Gate(NamedTuple):
+    """One gate's expectation of a successful run, and its finding. All of it may be printed."""
+
+    name: SafeText
     """The input that asks for it, or a word of ``require``."""
     passed: bool
-    expected: str
-    """In our words: ``a pull request``."""
-    found: str
-    """In our words, as a clause: ``the run opened no pull request``."""
-    remedy: str = ""
-    error_code: str = ""
-    items: tuple[Untrusted, ...] = ()
-    """Paths, checks or faults."""
-    details: tuple[Untrusted, ...] = ()
-    """The items with their addresses and the titles of annotations; empty when they have none."""
+    expected: SafeText
+    """``A pull request``."""
+    found: SafeText
+    """``The run opened no pull request``."""
+    remedy: SafeText | None = None
+    """Advice; None when it passed."""
+    error_code: SafeText | None = None
+    items: tuple[Item, ...] = ()
     can_be_repaired: bool = True
     """Whether the agent can do something about it."""
     also_red: bool = False
@@ -88,8 +102,8 @@ class Round(NamedTuple):
     commit: str | None
     """The judged commit; None when it is not known."""
     gates: tuple[Gate, ...]
-    ended: str = ""
-    """Why no other round followed although it was rejected, in our words."""
+    ended: SafeText | None = None
+    """Why no other round followed although it was rejected."""
 
     @property
     def faults(self) -> tuple[Gate, ...]:
@@ -128,10 +142,8 @@ class Delivery(NamedTuple):
     """The judged commit; None when the run pushed none, or it is not known."""
     changed: bool | None = None
     """Whether the commit changes anything; None if GitHub does not report it."""
-    pull_request_url: Untrusted | None = None
-    """The address of the pull request; None if there is none, or GitHub does not report it."""
-    tells_pull_request: bool = False
-    """Whether GitHub reports the pull request."""
+    pull_requests_are_known: bool = False
+    """Whether GitHub reports the branch's pull requests."""
 
 
 class RunDetails(NamedTuple):
@@ -168,9 +180,9 @@ class RunDetails(NamedTuple):
     """Content of the artifact that was asked for; None unless its gate passed."""
     delivery: Delivery | None = None
     """The results according to GitHub; None if it was not queried."""
-    earlier_pull_request: Untrusted | None = None
-    """The address of the pull request that an earlier round opened: GitHub's word, if it was asked,
-    else its events'.
+    pull_request_url: Untrusted | None = None
+    """The address of the pull request: GitHub's word, if it was asked, else that of the newest
+    event that names one, which may be any address.
     """
     rounds: tuple[Round, ...] = ()
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
@@ -221,22 +233,9 @@ class RunDetails(NamedTuple):
         return self.timeline.outcome.changed
 
     @property
-    def told_pull_request(self) -> Untrusted | None:
-        """The pull request that the newest event names, else that of an earlier round."""
-        return self.timeline.outcome.pull_request_url or self.earlier_pull_request
-
-    def pull_request_url(self, servers: Sequence[str]) -> Untrusted | None:
-        """Return the address of the pull request: GitHub's word, if it was asked, else the event's
-        if it is one of the run's own repository on one of ``servers``.
-        """
-        if self.delivery is not None and self.delivery.tells_pull_request:
-            return self.delivery.pull_request_url
-        told = self.told_pull_request
-        if told is None or self.repo is None:
-            return None
-        if not is_own_pull_request(told, self.repo.full_name.text, servers):
-            return None
-        return told
+    def pull_requests_are_known(self) -> bool:
+        """Whether GitHub reports the branch's pull requests."""
+        return self.delivery is not None and self.delivery.pull_requests_are_known
 
     @property
     def last_key(self) -> str:

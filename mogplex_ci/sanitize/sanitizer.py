@@ -98,6 +98,15 @@ class Sanitizer:
             shown = PREFIX + shown
         return self._own_line(shown, _kind_of([text]))
 
+    def clause(self, text: str) -> SafeText:
+        """Return ``text``, a clause of ours, as a line: its first letter is in upper case, unless
+        an input's name begins it.
+        """
+        first = text.partition(" ")[0]
+        if "-" in first or first.endswith(":"):
+            return self.message(text)
+        return self.message(text[:1].upper() + text[1:])
+
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in
         all.

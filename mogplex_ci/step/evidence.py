@@ -6,7 +6,7 @@ from typing import Final
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.case import FailedCheck
 from mogplex_ci.run.result import Gate
-from mogplex_ci.sanitize import Sanitizer, cut_between_words
+from mogplex_ci.sanitize import CleanText, Sanitizer, cut_between_words
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.words.event_words import fenced
 
@@ -35,7 +35,7 @@ def report_for_agent(
         lines.append(f"{gate.name}: {gate.found}.")
         # The address of a pull request says nothing to an agent, and differs in each round.
         items = () if gate.name == PULL_REQUEST.name else gate.items
-        lines += sorted(f"- {_line(item, safe)}" for item in items)
+        lines += sorted(f"- {_line(item.text, safe)}" for item in items)
         if gate.also_red:
             lines.append(_ALSO_RED)
     for each in sorted(checks, key=_place)[:MAX_CHECKS]:
@@ -68,5 +68,5 @@ def _words_of(failed: FailedCheck, safe: Sanitizer) -> list[str]:
     return lines
 
 
-def _line(text: Untrusted, safe: Sanitizer, limit: int = LINE_LIMIT) -> str:
+def _line(text: Untrusted | CleanText, safe: Sanitizer, limit: int = LINE_LIMIT) -> str:
     return " ".join(safe.clean(text, limit=limit).split())

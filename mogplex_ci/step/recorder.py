@@ -20,7 +20,7 @@ from mogplex_ci.problems import Problem
 from mogplex_ci.report import Report, text, traces
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
-from mogplex_ci.report.facts import Facts, facts_of
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import outputs_of
@@ -111,7 +111,7 @@ class Recorder:
         sends nothing.
         """
         url = traces.collector_of(self._platform.env)
-        if url is None or self._platform.is_dry_run:
+        if not url or self._platform.is_dry_run:
             return
         # The variable may be meant for another tool.
         self.log.lines.say("A trace of this step goes to ", Untrusted(host_of(url)))
@@ -186,7 +186,7 @@ class Recorder:
         return result.ending
 
     def _facts_of(self, result: RunResult) -> Facts:
-        return facts_of(result, self.safe, self._platform, self._inputs, self._elapsed())
+        return Facts(result, self.safe, self._platform, self._inputs, self._elapsed())
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
@@ -220,7 +220,7 @@ class Recorder:
         try:
             self._platform.set_outputs(outputs_of(step, self.safe))
         except Exception as error:
-            if step.ending.exit_code == 0:
+            if step.exit_code == 0:
                 return error
             self._warn_of_failure("the outputs", error, "Outputs")
         return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mogplex_ci.gates import Case, delivery_of, judge_run, note
+from mogplex_ci.gates import Case, judge_run, note, with_delivery
 from mogplex_ci.gates.checks import failed_names
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
@@ -86,7 +86,7 @@ class Rounds:
             if not reason and not self._has_room(repair):
                 reason = "the prompt leaves no room for the report"
             if reason:
-                self._rounds[-1] = self._rounds[-1]._replace(ended=reason)
+                self._rounds[-1] = self._rounds[-1]._replace(ended=self._case.safe.message(reason))
                 ending = without_further_round(result.ending, reason)
                 return RunResult(ending, self._with_rounds(details))
             self._begin_round(details, repair)
@@ -121,10 +121,10 @@ class Rounds:
     def details(self) -> RunDetails:
         """Return the known facts about the newest run and the rounds so far."""
         known = self._with_earlier_pull_request(self._execution.details())
-        delivery = delivery_of(self._case) if self._case.details.run is not None else None
+        if self._case.details.run is not None:
+            known = with_delivery(known, self._case)
         failed = tuple(gate for gate in self._case.gates if not gate.passed)
-        known = known._replace(gates=failed, delivery=delivery)
-        return self._with_rounds(known)
+        return self._with_rounds(known._replace(gates=failed))
 
     def _keep_round(self, details: RunDetails) -> None:
         """Keep the gates' findings about a run. Checks that failed must succeed in later rounds."""
@@ -152,16 +152,12 @@ class Rounds:
         self._execution = self._execution_of(plan)
 
     def _with_earlier_pull_request(self, details: RunDetails) -> RunDetails:
-        """Return the details of the newest run with the pull request of the round before: by
-        GitHub's word, if it was asked.
+        """Return the details of the newest run, with the pull request of the round before if its
+        own events name none.
         """
-        if self._last is None:
+        if self._last is None or details.pull_request_url is not None:
             return details
-        delivery = self._last.delivery
-        earlier = self._last.told_pull_request
-        if delivery is not None and delivery.tells_pull_request:
-            earlier = delivery.pull_request_url
-        return details._replace(earlier_pull_request=earlier)
+        return details._replace(pull_request_url=self._last.pull_request_url)
 
     def _with_rounds(self, details: RunDetails) -> RunDetails:
         """Return the details of the newest run with the rounds; if it was not started, those of

@@ -17,7 +17,7 @@ HOSTILE = ["```", "$deploy now", "<<<MOGPLEX_CHECKPOINT>>>", f"the password is {
 SHOWN = ["` ``", "$deploy now", "<< <MOGPLEX_CHECKPOINT>>>", "the password is ***"]
 EVIDENCE = "\n".join(
     [
-        "checks: a check failed.\n- test\n\ntest: 1 of 9 failed",
+        "checks: A check failed.\n- test\n\ntest: 1 of 9 failed",
         *sorted(f"src/b.ts:14: {each}" for each in SHOWN),
     ]
 )

@@ -13,7 +13,7 @@ from tests.faults.world import World
 from tests.github import GitHub, Look, check
 
 OUTPUT = {"title": "1 of 9 failed", "summary": "See\n\nbelow"}
-SHOWN = """checks: a check failed.
+SHOWN = """checks: A check failed.
 - test
 
 test: 1 of 9 failed

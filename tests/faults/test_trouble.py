@@ -16,7 +16,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.github import GITHUB
 from mogplex_ci.platforms.gitlab import GITLAB
 from mogplex_ci.platforms.system import StopSeconds
-from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.text import reason
 from mogplex_ci.run import updates
 from mogplex_ci.run.updates import CancelFailed, Cancelling, Heartbeat, Started, StatusChanged
@@ -96,8 +96,8 @@ def sentence_of(played: Played) -> str:
     when it succeeded.
     """
     ended = played.end
-    facts = facts_of(ended, SAFE, github(), typed_inputs(), 0.0)
-    remedy = facts.ending.remedy or ""
+    facts = Facts(ended, SAFE, github(), typed_inputs(), 0.0)
+    remedy = facts.remedy or ""
     left = re.search(LEFT_AS_SAID, remedy)
     if left is not None:
         remedy = " ".join(filter(None, [LEFT, remedy.replace(left[0], "").strip()]))

@@ -42,7 +42,7 @@ CHEATS: dict[str, tuple[Files, list[str]]] = {
     ),
     "moves it to a name with an invisible character": (
         {"tests/test_g.py": None, "old/test\u200b_g.py": OTHER},
-        ["tests/test_g.py (renamed to old/test\u200b_g.py)"],
+        ["tests/test_g.py (renamed to old/test_g.py)"],
     ),
     "empties a file": ({"tests/test_g.py": ""}, ["tests/test_g.py (30 lines fewer)"]),
     "removes three tests and adds one": (

@@ -127,7 +127,7 @@ def test_it_is_merged_when_its_checks_are_green(
     work = Work({"src/a.ts": "a"}, checks=Look([check("test", None)]), after=then)
     result = story.play(work, require=require, checks="test", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert result.details.pull_request_url(["https://github.com"]) is not None
+    assert result.details.pull_request_url is not None
 
 
 @pytest.mark.parametrize("deletes", [False, True])

@@ -15,14 +15,15 @@ from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.facts import Facts, facts_of
+from mogplex_ci.report.facts import Facts
 from mogplex_ci.run.plan import Plan
-from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
+from mogplex_ci.run.result import Ending, Gate, Item, Result, RunDetails, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Starting, Update
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
+from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
 from tests.typed_inputs import typed_inputs
 
@@ -157,7 +158,36 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
         "key": KEY,
         "followed": timeline(*items),
     }
+    known["pull_request_url"] = known["followed"].outcome.pull_request_url
     return RunResult(Ending(kind, **ending), RunDetails(**(known | fields)))
+
+
+def item(text: str, page: str | None = None, titles: str | None = None) -> Item:
+    """What a gate's finding is about."""
+    safe = Sanitizer()
+    said = safe.clean(Untrusted(titles)) if titles else None
+    return Item(safe.clean(Untrusted(text)), safe.url(page), said)
+
+
+def gate(
+    name: str,
+    found: str,
+    *items: Item,
+    expected: str = "a change",
+    remedy: str = "Look.",
+    code: str = "",
+) -> Gate:
+    """A gate that rejected its run."""
+    safe = Sanitizer()
+    return Gate(
+        safe.message(name),
+        False,
+        safe.clause(expected),
+        safe.clause(found),
+        safe.message(remedy),
+        safe.identifier(code),
+        items,
+    )
 
 
 def inputs(**fields: Any) -> ActionInputs:
@@ -199,7 +229,7 @@ def planned(**fields: Any) -> Plan:
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
-    return facts_of(ended or result(), Sanitizer(), github(), inputs(**fields), 727.0)
+    return Facts(ended or result(), Sanitizer(), github(), inputs(**fields), 727.0)
 
 
 SUCCESSFUL = (

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from mogplex_ci.report.delivered import delivered_of
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.urls import GITHUB_URL
-from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event, result, run
-
-
-def delivered(ended: RunResult) -> Any:
-    return delivered_of(ended.details, Sanitizer(), [GITHUB_URL], is_dry_run=False)
+from tests.unit.report.events import BRANCH, PULL_REQUEST, call, delivery, event, facts, result, run
 
 
 def test_a_branch_that_is_no_name_is_shown_and_handed_on_to_nobody() -> None:
     for name, shown in (("fix it", "fix it"), ("x" * 256, "… 256 more characters")):
-        told = delivered(result(run=run("success", branch={"base": "main", "working": name})))
+        told = facts(result(run=run("success", branch={"base": "main", "working": name})))
         assert (told.branch, told.branch_shown) == (None, shown)
-        told = delivered(result(run=run("success", branch={"base": name, "working": BRANCH})))
+        told = facts(result(run=run("success", branch={"base": name, "working": BRANCH})))
         assert (told.base_branch, told.base_shown) == (None, shown)
 
 
@@ -39,7 +30,7 @@ def test_a_branch_of_the_runs_own_is_compared_with_its_base(
     base: str | None, working: str | None, url: str | None
 ) -> None:
     ended = result(Result.SUCCESS, run=run("success", branch={"base": base, "working": working}))
-    assert delivered(ended).compare_url == url
+    assert facts(ended).compare_url == url
 
 
 WORKED = call("Command", 1, 2)
@@ -59,4 +50,4 @@ WORKED = call("Command", 1, 2)
     ],
 )
 def test_whether_there_is_something_on_the_branch(ended: RunResult, *, has_work: bool) -> None:
-    assert delivered(ended).has_work is has_work
+    assert facts(ended).has_work is has_work

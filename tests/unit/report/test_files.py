@@ -14,11 +14,9 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.files import EventsFile
-from mogplex_ci.run.result import Gate
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import Feed, call, delta, event, facts
+from tests.unit.report.events import Feed, call, delta, event, facts, gate, item
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
@@ -100,7 +98,7 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
     report.request("GET", "/repos", status=None, milliseconds=1.26)
     report.on(Waiting(UnreachableError("no answer"), 3.0))
     report.on(Feed().arrived(event("log", "one")))
-    report.on(GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),))))
+    report.on(GateJudged(gate("change", "none", item("src/a.ts"))))
     report.end(facts())
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line) for line in shown] == entries
@@ -121,5 +119,5 @@ def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
             "seconds": 3.0,
         },
     ]
-    assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
+    assert (judged["gate"]["name"], judged["gate"]["found"]) == ("change", "None")
     assert end == {"event": "end", "result": "success"}

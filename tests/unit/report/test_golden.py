@@ -25,7 +25,7 @@ from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import OUTPUT_NAMES
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.run.result import Result, Round, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.e2e.golden import GOLDEN, check_golden, normalized
@@ -41,6 +41,8 @@ from tests.unit.report.events import (
     delivery,
     delta,
     event,
+    gate,
+    item,
     planned,
     result,
     run,
@@ -56,31 +58,25 @@ BRANCHES: tuple[dict[str, Any], ...] = (
 BARE_CALLS = Path(__file__).with_name("bare_calls.yaml")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
-PASSED = Gate("change", True, "a change", "it changed 2 files")
-FAILED = Gate(
+PASSED = gate("change", "it changed 2 files")._replace(passed=True, remedy=None)
+FAILED = gate(
     "checks",
-    False,
-    "every check to pass",
     "a check failed",
-    "Look at the check.",
-    "CHECKS_FAILED",
-    items=(Untrusted("test\n<b>"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
-    details=(
-        Untrusted("test\n<b> https://ci.example/1"),
-        Untrusted("lint"),
-        Untrusted("docs"),
-        Untrusted("types"),
-    ),
+    item("test\n<b>", "https://ci.example/1", "an <i> annotation"),
+    *map(item, ("lint", "docs", "types")),
+    expected="every check to pass",
+    remedy="Look at the check.",
+    code="CHECKS_FAILED",
 )
-OUTSIDE = Gate(
+OUTSIDE = gate(
     "allowed-paths",
-    False,
-    "every path inside src/",
     "it changed a path outside",
-    "Widen it.",
-    "PATH_NOT_ALLOWED",
-    items=(Untrusted(".github/x"),),
+    item(".github/x"),
+    expected="every path inside src/",
+    remedy="Widen it.",
+    code="PATH_NOT_ALLOWED",
 )
+TWICE = Sanitizer().message("two rounds found the same faults")
 BROKEN = result(Result.FAILED, cause="it broke", detail=Untrusted("x"))
 OPEN_CALLS = (
     event("tool_started", None, 70, "Bash"),
@@ -233,7 +229,7 @@ CASES = {
         gates=(PASSED, FAILED),
         rounds=(
             Round("r1", COMMIT, (PASSED, OUTSIDE)),
-            Round("r2", None, (PASSED, FAILED), ended="two rounds found the same faults"),
+            Round("r2", None, (PASSED, FAILED), ended=TWICE),
         ),
         cause="a check failed",
         remedy="Look at the check.",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from mogplex_ci.report.page import PAGE_LIMIT, page, ticks
 from mogplex_ci.report.story import COMMENT, SUMMARY, report_of
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.run.result import Result, Round, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.github_markdown import Page, rendered
-from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, result, run
+from tests.unit.report.events import SUCCESSFUL, call, delta, event, facts, gate, item, result, run
 from tests.unit.sanitize.test_markdown import markup
 
 
@@ -55,9 +55,9 @@ def told_of(words: str, kind: Result) -> list[Page]:
     GitHub's parser and a browser read them.
     """
     text = Untrusted(words)
-    check = Untrusted(f"{words} https://github.com/acme/web/runs/1 {words}")
-    checks = Gate("checks", False, "passed checks", "a check failed", items=(check,))
-    paths = Gate("allowed-paths", False, "other files", "a file is not allowed", items=(text,))
+    check = item(words, "https://github.com/acme/web/runs/1", words)
+    checks = gate("checks", "a check failed", check)
+    paths = gate("allowed-paths", "a file is not allowed", item(words))
     items = (
         event("started", words, 0),
         event(words, words, 1),

@@ -67,7 +67,7 @@ def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
 @example("a\\")
 def test_inline_text_stays_in_its_cell(text: str) -> None:
     named = run("success", branch={"base": f"x{text}", "working": None, "createBranch": False})
-    page = rendered(identifiers(facts(result(run=named)), SANITIZER, 1_000))
+    page = rendered(identifiers(facts(result(run=named)), SANITIZER))
     cells = [inside for inside in page.elements if inside in ("td", "th")]
     assert cells[:2] == ["th", "th"]
     assert cells.count("th") == 2

@@ -11,10 +11,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.evidence import LINE_LIMIT, REPORT_LIMIT, report_for_agent
-from mogplex_ci.untrusted import Untrusted
+from tests.unit.report.events import gate, item
 
 ODD = (
     "`",
@@ -37,19 +36,9 @@ NAMES = st.lists(
 
 
 def report(names: Sequence[str]) -> str:
-    items = tuple(Untrusted(name) for name in names)
-    links = tuple(Untrusted("https://ci.example/1") for _ in names)
-    gate = Gate(
-        "checks",
-        False,
-        "passed checks",
-        f"{len(names)} checks failed",
-        "Open them.",
-        "CHECKS_FAILED",
-        items,
-        links,
-    )
-    return report_for_agent([gate], Sanitizer())
+    items = [item(name, "https://ci.example/1") for name in names]
+    rejecting = gate("checks", f"{len(names)} checks failed", *items)
+    return report_for_agent([rejecting], Sanitizer())
 
 
 @given(NAMES)
@@ -79,11 +68,8 @@ def test_the_same_faults_make_the_same_bytes(names: list[str], random: Random) -
 def test_a_report_is_bounded() -> None:
     text = report(["x " * 5_000 + str(number) for number in range(20)])
     assert len(text) <= 20 * (LINE_LIMIT + 40) + 600
-    names = tuple(Untrusted("yyyy " * LINE_LIMIT + str(number)) for number in range(20))
-    gates = [
-        Gate(name, False, "a", "b", items=names)
-        for name in ("checks", "allowed-paths", "protected-paths")
-    ]
+    names = [item("yyyy " * LINE_LIMIT + str(number)) for number in range(20)]
+    gates = [gate(name, "b", *names) for name in ("checks", "allowed-paths", "protected-paths")]
     long = report_for_agent(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400
     assert long.endswith("\n… and more\n```")
