@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 
-from mogplex_ci.sanitize import Sanitizer, clock, duration, timestamp
+from mogplex_ci.sanitize import Sanitizer, clock, duration, sanitizer, timestamp
 from mogplex_ci.untrusted import Untrusted
 from tests.slow import mostly_slow
 from tests.unit.sanitize.hostile_text import numbers
@@ -52,6 +52,18 @@ def test_only_what_is_shown_is_read() -> None:
     """
     shown = SANITIZER.clean(Untrusted("x " * 25_000_000), limit=100)
     assert shown == f"{'x ' * 50}… 49,999,900 more characters"
+
+
+def test_of_a_long_log_whole_lines_of_its_end_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first line of the part that is read may hold the rest of a secret."""
+    monkeypatch.setattr(sanitizer, "TAIL_LIMIT", 50_000)
+    lines = [f"line {number}" for number in range(20_000)]
+    log = Untrusted("\n".join(lines))
+    shown, before = SANITIZER.last_lines(log, 2)
+    assert shown == ["│\xa0line 19998", "│\xa0line 19999"]
+    assert 1_000 < before < 5_000
+    shown, _ = SANITIZER.last_lines(log, len(lines))
+    assert {line.removeprefix("│\xa0") for line in shown} <= {*lines}
 
 
 @pytest.mark.parametrize(

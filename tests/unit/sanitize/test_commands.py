@@ -128,7 +128,7 @@ def test_what_gitlab_obeys_in_a_live_log_is_broken(text: str, shown: str | None)
 )
 def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
     with pytest.raises(ValueError, match="character of ours"):
-        SANITIZER.line(template, Untrusted("x"))
+        SANITIZER.line(template, Untrusted("x"), SANITIZER.line("y"))
 
 
 @pytest.mark.parametrize(("text", "shown"), TABLE["messages"])
