@@ -43,7 +43,6 @@ class Execution:
         on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
         *,
         before_start: Callable[[Starting], None] = lambda _: None,
-        after_start: Callable[[Started], None] = lambda _: None,
     ) -> None:
         """``service`` has the step's deadline. ``on_unanswered`` is called with a start request
         right before it is sent, and with None when it is certain that it has started nothing.
@@ -53,7 +52,6 @@ class Execution:
         self._plan = plan
         self._on_unanswered = on_unanswered
         self._before_start = before_start
-        self._after_start = after_start
         self._inputs = plan.inputs
         self._repo: Repo | None = None
         self._starter: Starter | None = None
@@ -98,6 +96,7 @@ class Execution:
             run=self._run,
             key=key,
             joined=started is not None and started.joined,
+            may_be_earlier=started is not None and started.may_be_earlier,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._is_abandoned or (self._cancel_failure is not None and not is_foreign),
             unanswered_key=unanswered.key if unanswered is not None else "",
@@ -173,7 +172,6 @@ class Execution:
         if started.followed and started.run.repo_id is not None:
             # Not before: the run is saved for ``post`` by then, whatever becomes of this request.
             self._find_repo_of_followed(started.run.repo_id.text)
-        self._after_start(started)
         if not self._inputs.wait:
             return endings.detached()
         interval = PollInterval(

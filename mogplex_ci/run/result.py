@@ -160,6 +160,8 @@ class RunDetails(NamedTuple):
     """The idempotency key under which the run was started; empty when none was."""
     joined: bool = False
     """The run was started before this process asked."""
+    may_be_earlier: bool = False
+    """An earlier attempt may have started it; see ``Started``."""
     cancelled_by_step: bool = False
     """This step cancelled the run, and the API confirmed it."""
     left_behind: bool = False

@@ -20,7 +20,7 @@ from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, Result, Round, RunDetails, RunResult
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import NextRound, Started, Starting
+from mogplex_ci.run.updates import NextRound, Starting
 from mogplex_ci.step.evidence import report_for_agent
 from mogplex_ci.step.guards import require_rights_of_run
 from mogplex_ci.step.step import Step
@@ -97,7 +97,6 @@ class Rounds:
             plan,
             self._on_unanswered,
             before_start=self._before_start,
-            after_start=self._after_start,
         )
 
     def _before_start(self, starting: Starting) -> None:
@@ -106,17 +105,15 @@ class Rounds:
             self._before_first_start(starting)
             note(self._case, starting.repo)
 
-    def _after_start(self, started: Started) -> None:
-        if self._rounds:
-            return
-        self._is_rerun = started.joined or started.may_be_earlier
-        if self._is_rerun:
-            self._case.joins(started.run)
-
     def _execute(self) -> RunResult:
         """Execute one run and return its result."""
         result = self._execution.perform()
-        return result._replace(details=self._with_earlier_pull_request(result.details))
+        details = self._with_earlier_pull_request(result.details)
+        if not self._rounds and details.run is not None:
+            self._is_rerun = details.joined or details.may_be_earlier
+            if self._is_rerun:
+                self._case.joins(details.run)
+        return result._replace(details=details)
 
     def details(self) -> RunDetails:
         """Return the known facts about the newest run and the rounds so far."""
