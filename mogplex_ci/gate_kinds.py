@@ -4,17 +4,7 @@ It imports none of our modules, so any module can read a gate's row. The judges 
 ``gates/__init__.py``.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
-
-
-class GateInputs(Protocol):
-    """The typed inputs whose values a gate's words name."""
-
-    @property
-    def artifact(self) -> str | None:
-        """The path of the JSON that the agent commits."""
-        ...
+from typing import Final, NamedTuple
 
 
 class GateKind(NamedTuple):
@@ -24,8 +14,6 @@ class GateKind(NamedTuple):
     """A word of ``require``, or the input that asks for it."""
     code: str
     """Error code if it does not pass, unless its outcome has another one."""
-    expected: Callable[[GateInputs], str]
-    """Returns the required result."""
     needs: str
     """Permissions that ``github-token`` takes for it; empty when GitHub is not queried."""
     has_input: bool = False
@@ -42,17 +30,15 @@ class GateKind(NamedTuple):
 
 _READ: Final = "contents: read"
 _PATH_NOT_ALLOWED: Final = "PATH_NOT_ALLOWED"
-CHANGE: Final = GateKind("change", "NO_CHANGE", lambda _: "a change", _READ)
+CHANGE: Final = GateKind("change", "NO_CHANGE", _READ)
 PULL_REQUEST: Final = GateKind(
     "pull-request",
     "NO_PULL_REQUEST",
-    lambda _: "an open pull request with the run's commit",
     f"{_READ}, pull-requests: read",
 )
 ALLOWED_PATHS: Final = GateKind(
     "allowed-paths",
     _PATH_NOT_ALLOWED,
-    lambda _: "changes inside the allowed paths only",
     _READ,
     has_input=True,
     is_for_github=True,
@@ -61,7 +47,6 @@ ALLOWED_PATHS: Final = GateKind(
 PROTECTED_PATHS: Final = GateKind(
     "protected-paths",
     _PATH_NOT_ALLOWED,
-    lambda _: "no changes in protected paths",
     _READ,
     has_input=True,
     is_for_github=True,
@@ -70,7 +55,6 @@ PROTECTED_PATHS: Final = GateKind(
 APPEND_ONLY_PATHS: Final = GateKind(
     "append-only-paths",
     _PATH_NOT_ALLOWED,
-    lambda _: "nothing taken away from the append-only paths",
     _READ,
     has_input=True,
     is_for_github=True,
@@ -79,14 +63,12 @@ APPEND_ONLY_PATHS: Final = GateKind(
 ARTIFACT: Final = GateKind(
     "artifact",
     "ARTIFACT_MISSING",
-    lambda inputs: f"the artifact {inputs.artifact}",
     "",
     has_input=True,
 )
 CHECKS: Final = GateKind(
     "checks",
     "CHECKS_FAILED",
-    lambda _: "passed checks of the run's commit",
     f"{_READ}, checks: read, statuses: read",
     has_input=True,
     is_for_github=True,
@@ -107,7 +89,6 @@ JUDGED_BY_EVENT: Final = (CHANGE, PULL_REQUEST)
 BRANCH: Final = GateKind(
     "branch",
     "BRANCH_MOVED",
-    lambda _: "the judged commit at the tip of the branch",
     _READ,
     is_for_github=True,
 )

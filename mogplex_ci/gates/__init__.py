@@ -30,19 +30,14 @@ from mogplex_ci.gates.paths import (
     judge_protected_paths,
 )
 from mogplex_ci.gates.pull_request import judge_branch, judge_pull_request
-from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
 from mogplex_ci.run.endings import rejected_by
-from mogplex_ci.run.result import Gate, Item, Result, RunResult
+from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.untrusted import Untrusted
 
 __all__ = ["Case", "judge_run", "note", "with_delivery"]
 
-MAX_LISTED: Final = 20
-"""Paths, checks or faults that a gate lists."""
-ITEM_LIMIT: Final = 500
-"""Characters of a path or a fault."""
-_JUDGES: Final[Mapping[GateKind, Callable[[Case], Verdict]]] = {
+_JUDGES: Final[Mapping[GateKind, Callable[[Case], Gate]]] = {
     gate_kinds.CHANGE: judge_change,
     gate_kinds.PULL_REQUEST: judge_pull_request,
     gate_kinds.ALLOWED_PATHS: judge_allowed_paths,
@@ -95,27 +90,11 @@ def _judge(case: Case, kind: GateKind) -> None:
 
 def _gate(case: Case, kind: GateKind) -> Gate:
     try:
-        finding = _JUDGES[kind](case)
+        return _JUDGES[kind](case)
     except GitHubError as error:
         found = f"could not be judged: {error.cause}"
-        finding = Verdict.rejected(found, error.remedy, code=NOT_JUDGED, is_for_people=True)
-    safe = case.safe
-    items = [Item(safe.clean(item, limit=ITEM_LIMIT)) for item in finding.items[:MAX_LISTED]]
-    gate = Gate(
-        safe.message(kind.name),
-        finding.passed,
-        safe.clause(kind.expected(case.inputs)),
-        safe.clause(finding.found),
-        items=(*finding.checks[:MAX_LISTED], *items),
-        also_red=finding.also_red,
-    )
-    if finding.passed:
-        return gate
-    return gate._replace(
-        remedy=safe.message(finding.remedy) if finding.remedy else None,
-        error_code=safe.identifier(finding.code or kind.code),
-        can_be_repaired=not finding.is_for_people,
-    )
+        code = GitHubError.code
+        return case.rejects(kind, found, error.remedy, code=code, is_for_people=True)
 
 
 def _judge_with_new_base(case: Case, wanted: list[GateKind]) -> None:

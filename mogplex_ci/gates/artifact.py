@@ -7,13 +7,14 @@ from typing import Final
 from mogplex_ci.errors import (
     BadRequestError,
     ConflictError,
+    GitHubError,
     MogplexError,
     NotFoundError,
     OldServiceError,
 )
+from mogplex_ci.gate_kinds import ARTIFACT
 from mogplex_ci.gates.case import Case
-from mogplex_ci.gates.paths import no_change
-from mogplex_ci.gates.verdict import NOT_JUDGED, Verdict
+from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize.controls import without_invisible
 from mogplex_ci.untrusted import Untrusted
 
@@ -23,27 +24,23 @@ VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
 _INVALID: Final = "ARTIFACT_INVALID"
 _COMMIT_IT: Final = "Ask the agent to write it and commit it with git add --force: .gitignore often lists .mogplex/."
-_NO_JSON: Final = Verdict.rejected(
-    "the artifact is not a JSON file of up to 1 MiB",
-    "Ask the agent for one JSON document in a regular file.",
-    code=_INVALID,
-)
 
 
-def judge_artifact(case: Case) -> Verdict:
+def judge_artifact(case: Case) -> Gate:
     """Read the artifact, clean it, and judge what is passed on by its schema. The case gets it."""
     if case.github is not None and not case.has_commit():
-        return no_change()
+        return case.no_change(ARTIFACT)
     read = _read_from_github if case.github is not None else _read_from_service
     content = read(case)
-    if isinstance(content, Verdict):
+    if isinstance(content, Gate):
         return content
     cleaned = Untrusted(case.safe.data(content))
     changed = content.inspect(
         lambda before: cleaned.inspect(lambda after: list(_differences(before, after, "")))
     )
     if changed:
-        return Verdict.rejected(
+        return case.rejects(
+            ARTIFACT,
             "the artifact contains something that cannot be passed on unchanged",
             "Ask the agent for a smaller document with plain text in keys and without secrets.",
             *map(Untrusted, changed),
@@ -51,14 +48,15 @@ def judge_artifact(case: Case) -> Verdict:
         )
     faults = _faults(case, cleaned)
     if faults:
-        return Verdict.rejected(
+        return case.rejects(
+            ARTIFACT,
             "the artifact does not match the schema",
             "Give the agent the schema in its task.",
             *map(Untrusted, faults),
             code=_INVALID,
         )
     case.artifact = cleaned
-    return Verdict.of("the run committed the artifact")
+    return case.passes(ARTIFACT, "the run committed the artifact")
 
 
 def _differences(before: object, after: object, pointer: str) -> Iterator[str]:
@@ -81,7 +79,7 @@ def _differences(before: object, after: object, pointer: str) -> Iterator[str]:
         yield pointer or "/"
 
 
-def _read_from_service(case: Case) -> Untrusted | Verdict:
+def _read_from_service(case: Case) -> Untrusted | Gate:
     """Return the artifact as the service has it, or the finding that there is none."""
     run = case.details.run
     path = case.inputs.artifact or ""
@@ -98,7 +96,7 @@ def _read_from_service(case: Case) -> Untrusted | Verdict:
     return artifact.content
 
 
-def _read_from_github(case: Case) -> Untrusted | Verdict:
+def _read_from_github(case: Case) -> Untrusted | Gate:
     """Return the artifact of the judged commit. The service has artifacts only of runs that created
     their branch, and not of each commit.
     """
@@ -111,7 +109,7 @@ def _read_from_github(case: Case) -> Untrusted | Verdict:
         # ``int`` refuses NaN and the like, which are not JSON.
         return Untrusted(json.loads(content, parse_constant=int))
     except (ValueError, RecursionError):
-        return _NO_JSON
+        return _not_json(case)
 
 
 def _faults(case: Case, content: Untrusted) -> list[str]:
@@ -131,11 +129,17 @@ def _faults(case: Case, content: Untrusted) -> list[str]:
         return ["it is nested too deeply to be checked"]
 
 
-def _missing(case: Case) -> Verdict:
-    return Verdict.rejected(f"the run did not commit {case.inputs.artifact}", _COMMIT_IT)
+def _not_json(case: Case, *detail: Untrusted) -> Gate:
+    found = "the artifact is not a JSON file of up to 1 MiB"
+    remedy = "Ask the agent for one JSON document in a regular file."
+    return case.rejects(ARTIFACT, found, remedy, *detail, code=_INVALID)
 
 
-def _not_read(case: Case, error: MogplexError) -> Verdict:
+def _missing(case: Case) -> Gate:
+    return case.rejects(ARTIFACT, f"the run did not commit {case.inputs.artifact}", _COMMIT_IT)
+
+
+def _not_read(case: Case, error: MogplexError) -> Gate:
     """Return the finding on an artifact that the service did not return."""
     detail = (error.detail,) if error.detail else ()
     if isinstance(error, NotFoundError):
@@ -143,16 +147,18 @@ def _not_read(case: Case, error: MogplexError) -> Verdict:
     if isinstance(error, OldServiceError):
         found = "this service has no artifacts"
         remedy = "Ask for an update of the Mogplex server."
-        return Verdict.rejected(found, remedy, *detail, is_for_people=True)
+        return case.rejects(ARTIFACT, found, remedy, *detail, is_for_people=True)
     if isinstance(error, ConflictError):
         found = "the artifact cannot be read"
         remedy = (
             "Without github-token, an artifact needs a branch that the run created: set "
             "create-branch: true."
         )
-        return Verdict.rejected(found, remedy, *detail, is_for_people=True)
+        return case.rejects(ARTIFACT, found, remedy, *detail, is_for_people=True)
     if isinstance(error, BadRequestError):
         # The path was checked before the start, so the file itself is wrong.
-        return _NO_JSON._replace(items=detail)
+        return _not_json(case, *detail)
     found = f"the artifact cannot be read: {error.cause}"
-    return Verdict.rejected(found, error.remedy, *detail, code=NOT_JUDGED, is_for_people=True)
+    return case.rejects(
+        ARTIFACT, found, error.remedy, *detail, code=GitHubError.code, is_for_people=True
+    )

@@ -9,7 +9,7 @@ from math import inf
 from typing import Final, LiteralString, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
-from mogplex_ci.gate_kinds import GATES
+from mogplex_ci.gate_kinds import CHANGE, GATES, GateKind
 from mogplex_ci.github_api import (
     Annotation,
     ChangedFile,
@@ -21,7 +21,7 @@ from mogplex_ci.github_api import (
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo, Run
 from mogplex_ci.run.endings import RAISE_TIMEOUT
-from mogplex_ci.run.result import Gate, RunDetails
+from mogplex_ci.run.result import Gate, Item, RunDetails
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Said
 from mogplex_ci.sanitize import Sanitizer, Value
@@ -36,6 +36,11 @@ SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request."""
 MIN_ASKING_SECONDS: Final = 5.0
 """With less time left, it is the timeout's fault that GitHub has given no usable response."""
+MAX_ITEMS: Final = 20
+"""Paths, checks or faults that a gate lists."""
+ITEM_LIMIT: Final = 500
+"""Characters of a path or a fault."""
+NOTHING_CHANGED: Final = "the run changed no files"
 READ_WHY: Final = "Read the agent's last words: the task may already be done, or be too vague."
 _NO_TOKEN: Final = "Set github-token, so that the step can query GitHub."  # noqa: S105 - a sentence
 _NO_REPOSITORY: Final = "Set repo to an owner/name that this Mogplex token lists."
@@ -155,6 +160,39 @@ class Case:
         """Give GitHub's connections back."""
         if self.github is not None:
             self.github.close()
+
+    def passes(self, kind: GateKind, found: str, *items: Untrusted) -> Gate:
+        """Return the finding of a gate that passed; ``found`` is a clause of ours."""
+        name = self.safe.message(kind.name)
+        return Gate(name, True, self.safe.clause(found), items=self._items(items))
+
+    def rejects(
+        self,
+        kind: GateKind,
+        found: str,
+        remedy: str,
+        *items: Untrusted,
+        code: str = "",
+        is_for_people: bool = False,
+    ) -> Gate:
+        """Return the finding of a gate that did not pass; ``code`` replaces the gate's own."""
+        safe = self.safe
+        return Gate(
+            safe.message(kind.name),
+            False,
+            safe.clause(found),
+            safe.message(remedy),
+            safe.identifier(code or kind.code),
+            self._items(items),
+            is_for_people,
+        )
+
+    def no_change(self, kind: GateKind) -> Gate:
+        """Return the finding of a gate that needs a commit of the run's, if it pushed none."""
+        return self.rejects(kind, NOTHING_CHANGED, READ_WHY, code=CHANGE.code)
+
+    def _items(self, items: Sequence[Untrusted]) -> tuple[Item, ...]:
+        return tuple(Item(self.safe.clean(item, limit=ITEM_LIMIT)) for item in items[:MAX_ITEMS])
 
     def warn(self, title: LiteralString, words: LiteralString, *values: Value) -> None:
         """Report a warning: incomplete facts, or a gate that passes for a reason worth a review."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import LOOK_SECONDS, Case, FailedCheck
+from mogplex_ci.gate_kinds import CHECKS
+from mogplex_ci.gates.case import LOOK_SECONDS, MAX_ITEMS, Case, FailedCheck
 from mogplex_ci.gates.check_list import (
     SUCCESS,
     CheckList,
@@ -14,12 +15,10 @@ from mogplex_ci.gates.check_list import (
     list_checks,
     source_of,
 )
-from mogplex_ci.gates.paths import no_change
-from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.github_api import Check
 from mogplex_ci.inputs.patterns import CheckPatterns
 from mogplex_ci.run.endings import RAISE_TIMEOUT
-from mogplex_ci.run.result import Item
+from mogplex_ci.run.result import Gate, Item
 from mogplex_ci.run.updates import ChecksAwaited
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -36,7 +35,7 @@ MAX_EXPLAINED: Final = 10
 """Failed checks whose annotations are read; all are named."""
 MAX_ANNOTATIONS: Final = 20
 MAX_TITLES: Final = 3
-"""Annotations of each check that the gate's finding has."""
+"""Annotations of each check that the gate names."""
 NAME_LIMIT: Final = 200
 TITLES_LIMIT: Final = 300
 """Characters of a failed check's name, and of the titles of its annotations."""
@@ -50,16 +49,17 @@ _WHY_MISSING: Final = (
 )
 
 
-def judge_checks(case: Case) -> Verdict:
+def judge_checks(case: Case) -> Gate:
     """Wait until every check of the judged commit is complete and the required ones exist, and
     judge whether all passed.
     """
     commit = case.commit
     if not case.has_commit() or commit is None:
-        return no_change()
+        return case.no_change(CHECKS)
     wanted = _wanted_checks(case)
     if not wanted.are_named:
-        return Verdict.rejected(
+        return case.rejects(
+            CHECKS,
             "neither the base branch nor checks names a check",
             "Name the required checks in checks, one per line.",
             code="CHECKS_MISSING",
@@ -87,7 +87,7 @@ def _wanted_checks(case: Case) -> WantedChecks:
     return WantedChecks(case.required or (), patterns, case.failed_before)
 
 
-def _watch(case: Case, commit: str, wanted: WantedChecks) -> Verdict:
+def _watch(case: Case, commit: str, wanted: WantedChecks) -> Gate:
     """Read the checks until the finding is certain, or the deadline has passed. Two reads in a row
     must agree, unless a check has failed and no ``repair`` needs the others. A cancelled one has
     not: a newer one may be listed soon.
@@ -115,9 +115,9 @@ def _watch(case: Case, commit: str, wanted: WantedChecks) -> Verdict:
         if settled_for > 0:
             if now.failed:
                 return _failed(case, now)
-            finding = _settled(now, wanted, settled_for)
-            if finding is not None:
-                return finding
+            gate = _settled(case, now, wanted, settled_for)
+            if gate is not None:
+                return gate
         if time + LOOK_SECONDS >= service.deadline:
             return _out_of_time(case, now, wanted)
         if has_changed or time >= said_at + SAY_SECONDS:
@@ -132,14 +132,15 @@ def _look(case: Case, commit: str, wanted: WantedChecks) -> CheckList:
     return list_checks(checks, case.own_run, wanted.ignores, are_all_listed=are_all_listed)
 
 
-def _settled(now: CheckList, wanted: WantedChecks, settled_for: float) -> Verdict | None:
+def _settled(case: Case, now: CheckList, wanted: WantedChecks, settled_for: float) -> Gate | None:
     """Return the finding on checks that have been complete for some time and did not fail; None if
     missing ones may still be listed.
     """
     idle = wanted.without_success(now.leaves)
     if idle:
         one, several = "a required check was", f"{len(idle)} required checks were"
-        return Verdict.rejected(
+        return case.rejects(
+            CHECKS,
             f"{one if len(idle) == 1 else several} skipped or neutral",
             "Find out why its workflow skips it; the run may have changed that.",
             *map(Untrusted, idle),
@@ -147,15 +148,17 @@ def _settled(now: CheckList, wanted: WantedChecks, settled_for: float) -> Verdic
     missing = wanted.missing_in(now.leaves)
     if not missing:
         passed = sum(check.conclusion == SUCCESS for check in now.leaves)
-        return Verdict.of("one check passed" if passed == 1 else f"{passed} checks passed")
+        return case.passes(CHECKS, "one check passed" if passed == 1 else f"{passed} checks passed")
     if settled_for < MISSING_SECONDS:
         return None
     one, several = "a required check is", f"{len(missing)} required checks are"
     found = f"{one if len(missing) == 1 else several} missing"
-    return Verdict.rejected(found, _WHY_MISSING, *map(Untrusted, missing), code="CHECKS_MISSING")
+    return case.rejects(
+        CHECKS, found, _WHY_MISSING, *map(Untrusted, missing), code="CHECKS_MISSING"
+    )
 
 
-def _out_of_time(case: Case, now: CheckList, wanted: WantedChecks) -> Verdict:
+def _out_of_time(case: Case, now: CheckList, wanted: WantedChecks) -> Gate:
     """Return the failed or incomplete checks at the deadline."""
     if now.failed:  # with ``repair`` the others were waited for
         return _failed(case, now)
@@ -164,10 +167,10 @@ def _out_of_time(case: Case, now: CheckList, wanted: WantedChecks) -> Verdict:
     if now.is_complete and not missing:
         found = "the checks finished too close to the timeout to be read twice"
     names = map(Untrusted, [*_open_names(now), *missing])
-    return Verdict.rejected(found, RAISE_TIMEOUT, *names, code="TIMEOUT", is_for_people=True)
+    return case.rejects(CHECKS, found, RAISE_TIMEOUT, *names, code="TIMEOUT", is_for_people=True)
 
 
-def _failed(case: Case, now: CheckList) -> Verdict:
+def _failed(case: Case, now: CheckList) -> Gate:
     """Return the failed checks with the titles of their annotations, and which of them fail on the
     base, too. The case gets what they say.
     """
@@ -175,13 +178,11 @@ def _failed(case: Case, now: CheckList) -> Verdict:
     red = _red_on_base(case, ends)
     where = f"also red on {case.base} at {case.base_now[:7]}"
     failed = [FailedCheck(check, where if source_of(check) in red else "") for check in now.failed]
-    case.failed_checks = _explained(case, failed, ends)
+    case.failed_checks = _with_annotations(case, failed, ends)
     found = "a check failed" if len(failed) == 1 else f"{len(failed)} checks failed"
-    finding = Verdict.rejected(found, "Open the failed check.")
-    return finding._replace(
-        checks=tuple(_item(each, case.safe) for each in case.failed_checks),
-        also_red=any(each.also_red for each in failed),
-    )
+    gate = case.rejects(CHECKS, found, "Open the failed check.")
+    items = [_item(each, case.safe) for each in case.failed_checks[:MAX_ITEMS]]
+    return gate._replace(items=tuple(items))
 
 
 def _item(failed: FailedCheck, safe: Sanitizer) -> Item:
@@ -214,19 +215,19 @@ def _red_on_base(case: Case, ends: float) -> set[tuple[str, str, str]]:
     return {source for source, check in newest.items() if check.conclusion in _RED}
 
 
-def _explained(case: Case, failed: Sequence[FailedCheck], ends: float) -> list[FailedCheck]:
+def _with_annotations(case: Case, failed: Sequence[FailedCheck], ends: float) -> list[FailedCheck]:
     """Return the checks with their annotations, as far as GitHub shows them in time."""
-    explained = list(failed)
+    found = list(failed)
     for place, each in enumerate(failed[:MAX_EXPLAINED]):
         if each.check.kind != "run":
             continue
         number = each.check.number
         try:
-            found = case.ask(lambda github: github.annotations(number, MAX_ANNOTATIONS), ends)  # noqa: B023 - it is called at once
+            said = case.ask(lambda github: github.annotations(number, MAX_ANNOTATIONS), ends)  # noqa: B023 - it is called at once
         except GitHubError:
             break
-        explained[place] = each._replace(annotations=found)
-    return explained
+        found[place] = each._replace(annotations=said)
+    return found
 
 
 def _awaited(commit: str, now: CheckList, wanted: WantedChecks) -> ChecksAwaited:

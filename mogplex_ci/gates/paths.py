@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import READ_WHY, Case
+from mogplex_ci.gate_kinds import (
+    ALLOWED_PATHS,
+    APPEND_ONLY_PATHS,
+    CHANGE,
+    PROTECTED_PATHS,
+    GateKind,
+)
+from mogplex_ci.gates.case import NOTHING_CHANGED, Case
 from mogplex_ci.gates.changes import has_changed
-from mogplex_ci.gates.verdict import Verdict
 from mogplex_ci.github_api import ChangedFile
 from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.run.result import Gate
 from mogplex_ci.untrusted import Untrusted
 
-_NOTHING: Final = "the run changed no files"
 _READ_BRANCH: Final = (
     "The changes are still on the branch: check it, and change the task or the patterns."
 )
@@ -21,21 +27,16 @@ _BEFORE: Final = "which the branch had changed before the run"
 _OWN_BRANCH: Final = "Let the run use a branch of its own"
 
 
-def no_change() -> Verdict:
-    """Return the finding of a gate that needs a commit of the run's, if there is none."""
-    return Verdict.rejected(_NOTHING, READ_WHY, code="NO_CHANGE")
-
-
-def judge_change(case: Case) -> Verdict:
+def judge_change(case: Case) -> Gate:
     """Judge whether the run changed the repository."""
     if case.github is None:
         return _told_change(case)
     if not has_changed(case):
-        return no_change()
-    return Verdict.of("the run changed the repository")
+        return case.no_change(CHANGE)
+    return case.passes(CHANGE, "the run changed the repository")
 
 
-def _told_change(case: Case) -> Verdict:
+def _told_change(case: Case) -> Gate:
     """Judge by the run's delivery event, which the agent controls. For an existing branch, it does
     not say who made the commits that are ahead of the base.
     """
@@ -44,7 +45,7 @@ def _told_change(case: Case) -> Verdict:
     if changed is None or run is None:
         raise case.not_asked
     if not changed:
-        return no_change()
+        return case.no_change(CHANGE)
     is_new = run.creates_branch or case.branch == run.fallback_branch
     # A dry run has no branch that an earlier run could have pushed to.
     if not is_new and not case.inputs.dry_run:
@@ -52,12 +53,13 @@ def _told_change(case: Case) -> Verdict:
             "the branch already existed, and the delivery event says only that it is ahead of its base",
             remedy=case.not_asked.remedy,
         )
-    return Verdict.of(
-        "the delivery event says that the run changed the repository; GitHub was not queried"
+    return case.passes(
+        CHANGE,
+        "the delivery event says that the run changed the repository; GitHub was not queried",
     )
 
 
-def judge_allowed_paths(case: Case) -> Verdict:
+def judge_allowed_paths(case: Case) -> Gate:
     """Judge whether all changed paths are inside; a renamed file counts with both names."""
     patterns = case.inputs.allowed_paths
     bad = _paths_that(case, lambda path: patterns is None or not patterns.allow(path))
@@ -65,18 +67,18 @@ def judge_allowed_paths(case: Case) -> Verdict:
         what = "a path outside the allowed ones"
         if len(bad) > 1:
             what = f"{len(bad)} paths outside the allowed ones"
-        return _closed(case, bad, what, "add its path to allowed-paths")
-    return _open(case, "all changed paths are allowed")
+        return _closed(case, ALLOWED_PATHS, bad, what, "add its path to allowed-paths")
+    return _open(case, ALLOWED_PATHS, "all changed paths are allowed")
 
 
-def judge_protected_paths(case: Case) -> Verdict:
+def judge_protected_paths(case: Case) -> Gate:
     """Judge whether no changed path is inside; a renamed file counts with both names."""
     patterns = case.inputs.protected_paths
     bad = _paths_that(case, lambda path: patterns is None or patterns.protect(path))
     if bad:
         what = "a protected path" if len(bad) == 1 else f"{len(bad)} protected paths"
-        return _closed(case, bad, what, "add ! and its path to protected-paths")
-    return _open(case, "no protected path would change")
+        return _closed(case, PROTECTED_PATHS, bad, what, "add ! and its path to protected-paths")
+    return _open(case, PROTECTED_PATHS, "no protected path would change")
 
 
 def _paths_that(case: Case, is_bad: Callable[[str], bool]) -> Sequence[str]:
@@ -105,11 +107,11 @@ def _names(files: Sequence[ChangedFile]) -> set[str]:
     return {path.text for path in paths if path is not None}
 
 
-def _open(case: Case, found: str) -> Verdict:
-    return Verdict.of(found if case.changes.files else _NOTHING)
+def _open(case: Case, kind: GateKind, found: str) -> Gate:
+    return case.passes(kind, found if case.changes.files else NOTHING_CHANGED)
 
 
-def _closed(case: Case, bad: Sequence[str], what: str, way_out: str) -> Verdict:
+def _closed(case: Case, kind: GateKind, bad: Sequence[str], what: str, way_out: str) -> Gate:
     """Return the finding on paths that close a gate, with those marked that the branch had changed
     before the run, and the way out for these.
     """
@@ -119,7 +121,7 @@ def _closed(case: Case, bad: Sequence[str], what: str, way_out: str) -> Verdict:
     if before.intersection(bad):
         remedy = f"{_OWN_BRANCH}; or, if the run may change such a file, {way_out}."
     found = f"merging the branch would change {what}"
-    return Verdict.rejected(found, remedy, *map(Untrusted, items))
+    return case.rejects(kind, found, remedy, *map(Untrusted, items))
 
 
 def _changed_before(case: Case) -> set[str]:
@@ -134,18 +136,19 @@ def _changed_before(case: Case) -> set[str]:
         return set()
 
 
-def judge_append_only_paths(case: Case) -> Verdict:
+def judge_append_only_paths(case: Case) -> Gate:
     """Judge whether no file inside was deleted, moved out or changed without counted lines, and
     whether together they lost no more lines than they gained.
     """
     patterns = case.inputs.append_only_paths
     if patterns is None:
-        return Verdict.of("no path is append-only")
+        return case.passes(APPEND_ONLY_PATHS, "no path is append-only")
     files = [file for file in _files(case) if _was_inside(file, patterns)]
     lost = [*_lost_files(case, files, patterns), *_lost_lines(files, patterns)]
     if not lost:
-        return _open(case, "the append-only paths have lost nothing")
-    return Verdict.rejected(
+        return _open(case, APPEND_ONLY_PATHS, "the append-only paths have lost nothing")
+    return case.rejects(
+        APPEND_ONLY_PATHS,
         "merging the branch would take something away from the append-only paths",
         "The changes are still on the branch: check whether what is gone was needed.",
         *map(Untrusted, sorted(lost)),

@@ -2,13 +2,11 @@
 
 from typing import Final
 
-from mogplex_ci.gate_kinds import PULL_REQUEST
+from mogplex_ci.gate_kinds import BRANCH, PULL_REQUEST
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.changes import merge_of
 from mogplex_ci.gates.lookup import read_pull_requests
-from mogplex_ci.gates.paths import no_change
-from mogplex_ci.gates.verdict import Verdict
-from mogplex_ci.run.result import is_own_pull_request
+from mogplex_ci.run.result import Gate, is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 
 _WHO_PUSHED: Final = "Find out who pushed to the branch, and try again."
@@ -16,14 +14,14 @@ _MISSING: Final = "the run opened no pull request"
 _MAY_OPEN: Final = "Check that the Mogplex GitHub App may open pull requests in this repository."
 
 
-def judge_pull_request(case: Case) -> Verdict:
+def judge_pull_request(case: Case) -> Gate:
     """Judge whether a pull request is open that would merge the judged commit into the base, or has
     well merged it.
     """
     if case.github is None:
         return _told_pull_request(case)
     if not case.has_commit():
-        return no_change()
+        return case.no_change(PULL_REQUEST)
     while case.pull_request is None and any(item.is_open for item in case.pull_requests):
         if not case.wait_to_settle():
             break
@@ -31,34 +29,34 @@ def judge_pull_request(case: Case) -> Verdict:
     found = case.pull_request
     if found is not None:
         words = "the pull request is open" if found.is_open else "the pull request was merged"
-        return Verdict.of(words, found.url)
+        return case.passes(PULL_REQUEST, words, found.url)
     return _missing(case)
 
 
-def _missing(case: Case) -> Verdict:
+def _missing(case: Case) -> Gate:
     """Return why there is no pull request that fits."""
     if case.merger:
         found = "the pull request was merged by the account that opened it, or by an app"
         remedy = "Let a person other than its author merge it."
-        return Verdict.rejected(found, remedy, Untrusted(case.merger), is_for_people=True)
+        return case.rejects(PULL_REQUEST, found, remedy, Untrusted(case.merger), is_for_people=True)
     is_open = [item for item in case.pull_requests if item.is_open]
     if not is_open and case.pull_requests:
         url = case.pull_requests[0].url
         remedy = "Reopen it, or let the run use a new branch."
         found = "the pull request is closed or merged"
-        return Verdict.rejected(found, remedy, url, is_for_people=True)
+        return case.rejects(PULL_REQUEST, found, remedy, url, is_for_people=True)
     if not is_open:
-        return Verdict.rejected(_MISSING, _MAY_OPEN)
+        return case.rejects(PULL_REQUEST, _MISSING, _MAY_OPEN)
     first = is_open[0]
     if first.base == case.base:
         found = "the head of the pull request is not the judged commit"
-        return Verdict.rejected(found, _WHO_PUSHED, first.url, is_for_people=True)
+        return case.rejects(PULL_REQUEST, found, _WHO_PUSHED, first.url, is_for_people=True)
     found = f"the pull request does not target {case.base}"
     remedy = "Change the base of the pull request, or set base-branch."
-    return Verdict.rejected(found, remedy, first.url, Untrusted(first.base))
+    return case.rejects(PULL_REQUEST, found, remedy, first.url, Untrusted(first.base))
 
 
-def _told_pull_request(case: Case) -> Verdict:
+def _told_pull_request(case: Case) -> Gate:
     """Judge by the run's events alone, which the agent controls; facts that they do not report stay
     unknown.
     """
@@ -66,17 +64,21 @@ def _told_pull_request(case: Case) -> Verdict:
     url = case.details.pull_request_url
     changed = timeline.outcome.changed
     if url is None and changed is not None and not timeline.is_incomplete:
-        return no_change() if not changed else Verdict.rejected(_MISSING, _MAY_OPEN)
+        if not changed:
+            return case.no_change(PULL_REQUEST)
+        return case.rejects(PULL_REQUEST, _MISSING, _MAY_OPEN)
     if url is None or case.details.repo is None:
         raise case.not_asked
     if not is_own_pull_request(url, case.details.repo.full_name.text, case.servers):
         found = "the delivery event names a pull request of another repository"
         remedy = "Set github-token, and read the agent's last actions."
-        return Verdict.rejected(found, remedy, url, is_for_people=True)
-    return Verdict.of("the delivery event names a pull request; GitHub was not queried", url)
+        return case.rejects(PULL_REQUEST, found, remedy, url, is_for_people=True)
+    return case.passes(
+        PULL_REQUEST, "the delivery event names a pull request; GitHub was not queried", url
+    )
 
 
-def judge_branch(case: Case) -> Verdict:
+def judge_branch(case: Case) -> Gate:
     """Judge whether the judged commit is still the tip of the branch, and still that of the pull
     request if one is required.
     """
@@ -90,22 +92,22 @@ def judge_branch(case: Case) -> Verdict:
     if is_required or tip is None:
         read_pull_requests(case)
     if is_required and case.pull_request is None:
-        finding = _missing(case)
-        return finding._replace(code=PULL_REQUEST.code, is_for_people=True)
+        name = case.safe.message(BRANCH.name)
+        return _missing(case)._replace(name=name, is_for_people=True)
     if tip is not None:
-        return Verdict.of("the branch is still at the judged commit")
+        return case.passes(BRANCH, "the branch is still at the judged commit")
     if case.commit is None and not case.branch_before:
-        return Verdict.of("the run pushed no branch")
+        return case.passes(BRANCH, "the run pushed no branch")
     if case.commit is not None and merge_of(case) is not None:
-        return Verdict.of("the branch was merged at the judged commit")
+        return case.passes(BRANCH, "the branch was merged at the judged commit")
     remedy = "Find out who deleted it, and try again."
-    return Verdict.rejected("the branch no longer exists", remedy, is_for_people=True)
+    return case.rejects(BRANCH, "the branch no longer exists", remedy, is_for_people=True)
 
 
-def _moved(case: Case, tip: str) -> Verdict:
+def _moved(case: Case, tip: str) -> Gate:
     """Return that the branch has moved, and by whom if GitHub knows the author."""
     newest = case.ask(lambda github: github.commit(tip))
     author = newest.author if newest is not None else ""
     by = Untrusted(f"{tip} by @{author}" if author else tip)
     found = "the branch is no longer at the judged commit"
-    return Verdict.rejected(found, _WHO_PUSHED, by, is_for_people=True)
+    return case.rejects(BRANCH, found, _WHO_PUSHED, by, is_for_people=True)

@@ -9,6 +9,7 @@ from typing import Any, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.gate_kinds import JUDGED_BY_EVENT
+from mogplex_ci.gates.case import NOTHING_CHANGED
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event
 from mogplex_ci.output_names import PAGE_FILE
@@ -373,7 +374,7 @@ class Log(Report):
             self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
             self.lines.link(self._safe.line("Pull request"), pull_request)
         elif facts.pull_request_url is None and facts.changed is False:
-            self.lines.warn("No change", self._safe.line("The run changed no files"))
+            self.lines.warn("No change", self._safe.clause(NOTHING_CHANGED))
         elif facts.pull_request_url is None:
             self._unknown_change(facts)
 

@@ -154,7 +154,6 @@ def _gates(gates: Sequence[Gate], safe: Sanitizer) -> list[dict[str, object]]:
         {
             "name": gate.name,
             "passed": gate.passed,
-            "expected": gate.expected,
             "found": gate.found,
             "remedy": gate.remedy,
             "error_code": gate.error_code,

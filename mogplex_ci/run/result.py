@@ -76,23 +76,19 @@ class Item(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """One gate's expectation of a successful run, and its finding. All of it may be printed."""
+    """One gate's finding about a successful run. All of it may be printed."""
 
     name: SafeText
     """The input that asks for it, or a word of ``require``."""
     passed: bool
-    expected: SafeText
-    """``A pull request``."""
     found: SafeText
     """``The run opened no pull request``."""
     remedy: SafeText | None = None
     """Advice; None when it passed."""
     error_code: SafeText | None = None
     items: tuple[Item, ...] = ()
-    can_be_repaired: bool = True
-    """Whether the agent can do something about it."""
-    also_red: bool = False
-    """Whether some of the items, which say so, had failed on the base before the run, too."""
+    is_for_people: bool = False
+    """Whether the agent can do nothing about it."""
 
 
 class Round(NamedTuple):

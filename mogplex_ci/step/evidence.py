@@ -36,8 +36,8 @@ def report_for_agent(
         # The address of a pull request says nothing to an agent, and differs in each round.
         items = () if gate.name == PULL_REQUEST.name else gate.items
         lines += sorted(f"- {_line(item.text, safe)}" for item in items)
-        if gate.also_red:
-            lines.append(_ALSO_RED)
+    if any(each.also_red for each in checks):
+        lines.append(_ALSO_RED)
     for each in sorted(checks, key=_place)[:MAX_CHECKS]:
         lines += ["", *_words_of(each, safe)]
     text = "\n".join(lines)

@@ -199,7 +199,7 @@ class Rounds:
         timeout = case.inputs.timeout
         *earlier, last = self._rounds
         for gate in last.faults:
-            if not gate.can_be_repaired:
+            if gate.is_for_people:
                 return f"the agent cannot fix the gate {gate.name}"
         # Each round costs money: without a new commit the gates would find the same again.
         is_same_commit = bool(earlier) and last.commit == earlier[-1].commit

@@ -173,7 +173,6 @@ def gate(
     name: str,
     found: str,
     *items: Item,
-    expected: str = "a change",
     remedy: str = "Look.",
     code: str = "",
 ) -> Gate:
@@ -182,7 +181,6 @@ def gate(
     return Gate(
         safe.message(name),
         False,
-        safe.clause(expected),
         safe.clause(found),
         safe.message(remedy),
         safe.identifier(code),

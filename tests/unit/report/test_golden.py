@@ -64,7 +64,6 @@ FAILED = gate(
     "a check failed",
     item("test\n<b>", "https://ci.example/1", "an <i> annotation"),
     *map(item, ("lint", "docs", "types")),
-    expected="every check to pass",
     remedy="Look at the check.",
     code="CHECKS_FAILED",
 )
@@ -72,7 +71,6 @@ OUTSIDE = gate(
     "allowed-paths",
     "it changed a path outside",
     item(".github/x"),
-    expected="every path inside src/",
     remedy="Widen it.",
     code="PATH_NOT_ALLOWED",
 )
