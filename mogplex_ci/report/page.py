@@ -172,7 +172,8 @@ def _what_happened(step: Facts, safe: Sanitizer) -> Iterator[str]:
 
 def _entry(entry: Entry, safe: Sanitizer, *, unfolds: bool) -> str:
     """Return an entry of the timeline as an item of the list; without ``unfolds`` only its line."""
-    words = entry_text(entry, safe)
+    # What GitHub or the last event says of the pull request stands at the top.
+    words = entry_text(entry, safe, links=False)
     said = _text(safe, *words.words)
     below = _below(words, safe) if unfolds else ""
     if isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS:

@@ -189,6 +189,7 @@ def test_nothing_that_is_handed_on_leads_anywhere(tmp_path: Path, dry_run: str) 
     else:
         assert result["preview_url"] == "https://dry-run.invalid/"
     page = (step.workspace / "out/report.html").read_text()
+    assert re.search(r"/pull/[1-9]", page + step.summary + log) is None
     links = re.findall(r'href="(https[^"]*)"', page)
     links += re.findall(r"https://[^\s)>]+", step.summary)
     assert [link for link in links if "acme/web" in link or ".invalid" in link] == []
