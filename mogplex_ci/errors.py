@@ -295,7 +295,7 @@ class RateLimitedError(ApiError):
     patience = inf
     exit_code = 75
     code = "RATE_LIMITED"
-    remedy = "Try again later. All tokens of a Mogplex user share its limit on starts."
+    remedy = "Try again later. Each token has a limit on requests, each Mogplex user one on starts."
 
 
 class ServerError(ApiError):
