@@ -130,10 +130,15 @@ class EventsFile(FileReport):
         """Return how a run ended, in the form of ``runs events --follow --json``, with the other
         facts that a dry run plays; of the last run with what the step ``ended`` as.
         """
-        known = {"error": run.error, "terminalCommitSha": run.terminal_commit}
-        told = {name: value.text for name, value in known.items() if value}
-        told |= {name: str(value) for name, value in ended.items() if value}
-        return self._safe.json(Untrusted({"runId": run.id, "status": status, **told}))
+        told = {"runId": run.id, "status": status}
+        if run.error:
+            told["error"] = run.error.text
+        if run.terminal_commit:
+            told["terminalCommitSha"] = run.terminal_commit.text
+        for name, value in ended.items():
+            if value:
+                told[name] = str(value)
+        return self._safe.json(Untrusted(told))
 
     def _write(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)

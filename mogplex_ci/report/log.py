@@ -46,6 +46,8 @@ class Log(Report):
         self._safe = sanitizer
         self._asks: Checkpoint | None = None
         """The question of the pause that the run is in, once it is in the log."""
+        self._why_waiting: SafeText | None = None
+        """The reason that the last line about a wait gave."""
         self._activity = text.Activity()
         self._finishes: dict[ToolCall, Event | None] = {}
         """The end of each call as it is in the log; None before it. The service may correct it
@@ -61,24 +63,15 @@ class Log(Report):
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
-        line = self._safe.line
+        safe = self._safe
+        played = text.what_is_played(inputs, self.lines.platform, safe)
+        server = Untrusted(inputs.base_url)
+        title = safe.sentence("Dry run of ", played, ": nothing is sent to ", server, ". Request")
+        lines = [safe.line("POST /api/v1/mogplex/runs"), safe.line("Authorization: Bearer ***")]
         request = inputs.start_request(inputs.repo or "")
         body = json.dumps(request, indent=2, ensure_ascii=False)
-        played = text.what_is_played(inputs, self.lines.platform, self._safe)
-        self.lines.group(
-            self._safe.sentence(
-                "Dry run of ",
-                played,
-                ": nothing is sent to ",
-                Untrusted(inputs.base_url),
-                ". Request",
-            ),
-            [
-                line("POST /api/v1/mogplex/runs"),
-                line("Authorization: Bearer ***"),
-                *self._safe.block(Untrusted(body)),
-            ],
-        )
+        lines += safe.block(Untrusted(body))
+        self.lines.group(title, lines)
         unjudged = inputs.gates - {kind.name for kind in JUDGED_BY_EVENT}
         if unjudged:
             names = ", ".join(sorted(unjudged))
@@ -264,7 +257,13 @@ class Log(Report):
         self.lines.say("The API responds again after ", duration(update.after))
 
     def _wait(self, wait: Waiting) -> None:
-        self.lines.wait(wait)
+        """Log how long a request waits, and why if the reason has changed."""
+        why = text.reason(self._safe, wait.error)
+        parts: list[Part] = ["Trying again in ", duration(wait.seconds)]
+        if why != self._why_waiting:
+            self._why_waiting = why
+            parts += [": ", why]
+        self.lines.say(*parts)
 
     def _arrived(self, update: u.EventsArrived) -> None:
         self._activity.on(update.additions)
@@ -354,7 +353,7 @@ class Log(Report):
             path = PurePosixPath(facts.output_dir) / PAGE_FILE
             url = self._safe.url(self.lines.platform.file_url(str(path)))
             if url is not None:
-                self.lines.link(self._safe.line("Report"), url)
+                self.lines.platform.link(self._safe.line("Report"), url)
         # Last come the code, the exit code, and where the code is explained.
         if facts.exit_code != 0 and facts.error_code and facts.help_url:
             exits = self._safe.sentence(facts.error_code, ", exit ", facts.exit_code)
@@ -372,7 +371,7 @@ class Log(Report):
         pull_request = facts.link(facts.pull_request_url)
         if pull_request is not None:
             self.lines.annotate(Level.NOTICE, "Pull request", pull_request)
-            self.lines.link(self._safe.line("Pull request"), pull_request)
+            self.lines.platform.link(self._safe.line("Pull request"), pull_request)
         elif facts.pull_request_url is None and facts.changed is False:
             self.lines.warn("No change", self._safe.clause(NOTHING_CHANGED))
         elif facts.pull_request_url is None:

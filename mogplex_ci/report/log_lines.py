@@ -5,14 +5,13 @@ continues without details, which are the events of a run except its phases, and 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, LiteralString
 
-from mogplex_ci.api.retry import Waiting
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.job_log import DETAILS_END, size_in_log
 from mogplex_ci.report import text
-from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, count
 from mogplex_ci.untrusted import Untrusted
 
 ANNOTATIONS_LIMIT: Final = 10
@@ -38,16 +37,10 @@ class LogLines:
         """Characters that were read, and are not shown."""
         self._is_full = False
         """Whether the log continues without details."""
-        self._why_waiting: SafeText | None = None
-        """The reason that the last line about a wait gave."""
 
     def line(self, text: SafeText) -> None:
         """Write a finished line."""
         self.platform.line(text)
-
-    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
-        """Write ``lines`` folded under ``title``."""
-        self.platform.fold(title, lines)
 
     def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
         """Annotate the step. Too much, or not wanted, it is a line of the log."""
@@ -58,10 +51,6 @@ class LogLines:
             self.say(level.value.capitalize(), ": ", message)
         else:
             self.say(level.value.capitalize(), ": ", title, ": ", message)
-
-    def link(self, label: SafeText, url: SafeText) -> None:
-        """Show a link beside the job, where that is possible."""
-        self.platform.link(label, url)
 
     def say(self, *parts: Part) -> None:
         """Write one line."""
@@ -88,15 +77,6 @@ class LogLines:
         """Whether one more annotation of ``level`` is shown, and none after it."""
         return level in _LEVELS[self.wanted] and self._annotated[level] == ANNOTATIONS_LIMIT - 1
 
-    def wait(self, wait: Waiting) -> None:
-        """Log how long a request waits, and why if the reason has changed."""
-        why = text.reason(self.safe, wait.error)
-        parts: list[Part] = ["Trying again in ", duration(wait.seconds)]
-        if why != self._why_waiting:
-            self._why_waiting = why
-            parts += [": ", why]
-        self.say(*parts)
-
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
         self.annotate(Level.WARNING, title, message)
@@ -110,7 +90,7 @@ class LogLines:
         elif len(lines) == 1 and len(lines[0]) <= text.LONG_LINE:
             self.say(title, " ", lines[0])
         else:
-            self.fold(title, lines)
+            self.platform.fold(title, lines)
 
     def details(self, title: SafeText, lines: Sequence[SafeText] = ()) -> None:
         """Write a detail, which a long log leaves out: ``title``, with ``lines`` as in a group."""

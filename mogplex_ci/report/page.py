@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT: Final = 4_000_000
 """Characters of the list of events; entries beyond it do not unfold."""
-_PARTS: Final[tuple[story.Section, ...]] = (
-    story.failure,
-    story.preview,
-    story.rounds,
-    story.gates,
-    story.last_words,
-    story.next_step,
-)
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
 _TONES: Final = {"✔": "good", "✘": "bad"}
@@ -88,7 +80,7 @@ def page(step: Facts, safe: Sanitizer) -> Iterator[str]:
         title += f" · {step.repo}"
     yield _HEAD.format(policy=_POLICY.format(digest), style=style, title=escape(title))
     yield _header(step)
-    for part in _PARTS:
+    for part in story.BODY:
         told = part(step, safe)
         if told:
             yield f"<section>\n{_html(told)}</section>\n"

@@ -241,17 +241,8 @@ def _change(run: Facts, safe: Sanitizer) -> Iterator[Markdown]:
         yield safe.link(run.link(run.compare_url), words) or words
 
 
-SUMMARY: Final[tuple[Section, ...]] = (
-    heading,
-    dry_run,
-    outcome,
-    failure,
-    preview,
-    rounds,
-    gates,
-    last_words,
-    next_step,
-    folded_identifiers,
-)
+BODY: Final[tuple[Section, ...]] = (failure, preview, rounds, gates, last_words, next_step)
+"""What summary and page have in common."""
+SUMMARY: Final[tuple[Section, ...]] = (heading, dry_run, outcome, *BODY, folded_identifiers)
 COMMENT: Final[tuple[Section, ...]] = (failure, preview, rounds, gates, last_words)
 """Behind the task and the outcome: people come by for these; the job's log is one link away."""
