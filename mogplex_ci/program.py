@@ -43,10 +43,10 @@ def image_of(env: Mapping[str, str]) -> Image | None:
 
 def program() -> str:
     """Return what to type for this program, as it was called: ``mogplex``, ``mogplex-ci``, or
-    ``docker run … IMAGE`` if the image's entry point was: the host has nothing else.
+    ``docker run … IMAGE`` if an entry point of the image was: the host has nothing else.
     """
     called = Path(sys.argv[0]).name
-    if called == "entrypoint.py":
+    if called in ("entrypoint.py", "main.py", "post.py"):
         image = image_of(os.environ)
         return DOCKER + (DEFAULT_IMAGE if image is None else image.name)
     if called == "mogplex":

@@ -141,15 +141,22 @@ def test_the_version_of_program_api_and_result_file(terminal: Terminal) -> None:
     assert result_file == "result file version 1"
 
 
-def test_a_hint_of_the_images_entry_point_can_be_run_on_the_host(tmp_path: Path) -> None:
+def test_a_hint_of_the_images_entry_points_can_be_run_on_the_host(tmp_path: Path) -> None:
     image = "mirror.example/run-action:1.2"
-    ended = subprocess.run(
-        [sys.executable, ROOT / "entrypoint.py", "run", "Fix it"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={"MOGPLEX_IMAGE": image},
-    )
-    hint = f"`docker run --rm -e MOGPLEX_API_KEY {image} repos list`"
-    assert ended.stderr == f"error: run: --repo <id> is required (find IDs via {hint})\n"
+    hint = f"docker run --rm -e MOGPLEX_API_KEY {image} repos list"
+    with Emulator() as emulator:
+        env = {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
+        env |= {"MOGPLEX_REPO": "acme/wbe", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_IMAGE": image}
+        of_shell, of_action = (
+            subprocess.run(
+                [sys.executable, ROOT / script, *words],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+                env=env,
+            )
+            for script, *words in (["entrypoint.py", "run", "Fix it"], ["main.py"])
+        )
+    required = f"error: run: --repo <id> is required (find IDs via `{hint}`)\n"
+    assert (of_shell.stderr, f"Use one from '{hint}'." in of_action.stdout) == (required, True)
