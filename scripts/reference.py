@@ -62,6 +62,7 @@ The first of these places with a value wins; blank values do not count:
 1. a flag of `mogplex-ci` or the image: `--on-timeout cancel`; not for tokens, since other processes see command lines
 2. `with:` on GitHub: `on-timeout: cancel`
 3. a variable, on every CI system: `MOGPLEX_ON_TIMEOUT: cancel`
+4. the default, in brackets below
 
 `github-token` needs [each gate's permissions](security.md#permissions); `run-options` adds fields to the [API's
 request](https://docs.mogplex.com/reference/api).
@@ -79,8 +80,6 @@ values that a shell might execute, such as a branch name with a `$`, and
 
 The step sets {early} as soon as the run has started.
 
-| output | meaning |
-| --- | --- |
 {outputs}
 """
 
@@ -139,7 +138,9 @@ def _page() -> str:
             [f"`{name}`" for name in OUTPUT_NAMES if name in FREE_TEXT]
         ).replace(" or ", " and "),
         inputs="\n\n".join(_groups()),
-        outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUT_NAMES),
+        outputs="\n".join(
+            _output_item(name, outputs[name]["description"]) for name in OUTPUT_NAMES
+        ),
     )
 
 
@@ -202,10 +203,9 @@ def _description(spec: Input) -> str:
 
 
 def _groups() -> Iterator[str]:
-    """Yield a heading and a table for each group of inputs that people set."""
+    """Yield a heading and a list for each group of inputs that people set."""
     for title, specs in groupby(_shown(), lambda spec: spec.group):
-        heading = [f"### {title}\n", _row("input", "meaning", "default"), _row(*["---"] * 3)]
-        yield "\n".join([*heading, *map(_input_row, specs)])
+        yield "\n".join([f"### {title}\n", *map(_input_item, specs)])
 
 
 def _shown() -> list[Input]:
@@ -213,27 +213,24 @@ def _shown() -> list[Input]:
     return [spec for spec in inputs().values() if spec.github_expression is None]
 
 
-def _input_row(spec: Input) -> str:
+def _input_item(spec: Input) -> str:
     meaning, default, _ = _parts(_description(spec))
     if spec.variables[1:]:
         others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
         meaning += f" Also the CLI's variable {others}."
-    return _row(f"`{spec.name}`", meaning, default)
+    name = f"`{spec.name}` ({default})" if default else f"`{spec.name}`"
+    return f"- {name}: {' '.join(meaning.split())}"
 
 
-def _output_row(name: str, description: str) -> str:
+def _output_item(name: str, description: str) -> str:
     meaning, _, _ = _parts(description)
-    return _row(f"`{name}`", meaning)
+    return f"- `{name}`: {' '.join(meaning.split())}"
 
 
 def _parts(description: str) -> Sequence[str]:
     """Return a description's meaning, default and example; empty if it has none."""
     parts = _DESCRIPTION.findall(description.strip())
     return cast("Sequence[str]", parts[0])
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":
