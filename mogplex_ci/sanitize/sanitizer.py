@@ -24,8 +24,10 @@ OWN_LIMIT: Final = 1_000
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
 LINES_LIMIT: Final = 500
-TAIL_LIMIT: Final = 16_000_000
-"""Characters of a log whose last lines are shown; of a longer one the beginning is not read."""
+TAIL_LIMIT: Final = 1_000_000
+"""Characters of a log whose last lines are shown; of a longer one the beginning is not read: it may
+take the service's whole 16 MiB, and no stop signal ends the search for secrets.
+"""
 
 _MARGIN = 1024
 """Characters read beyond a limit, so that a secret at the limit is seen completely."""

@@ -22,6 +22,7 @@ from mogplex_ci.sanitize import (
     safe_text,
     sanitizer,
 )
+from mogplex_ci.untrusted import Untrusted
 from tests.slow import mostly_slow
 
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])
@@ -100,3 +101,16 @@ def test_the_search_would_find_an_expression_that_is_not_linear(
     slow = Text("", "\x9d")
     assert slow in texts("")
     assert time_of(slow, 8 * SIZE) / time_of(slow, 4 * SIZE) > 2.5
+
+
+def test_of_a_long_log_only_the_end_takes_time() -> None:
+    """A repository's installation may print any amount."""
+    line = "npm warn deprecated token: see https://www.npmjs.com/package/x\n"
+    times = []
+    for size in (1_000_000, 15_000_000):
+        log = Untrusted(line * (size // len(line)))
+        began = time.process_time()
+        lines, before = SANITIZER.last_lines(log, 50)
+        times.append(time.process_time() - began)
+        assert (len(lines), before > 1_000) == (50, True)
+    assert times[1] < 5 * times[0]
