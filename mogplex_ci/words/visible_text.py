@@ -26,7 +26,7 @@ _DEFINITION: Final = r"(?m)^([ >]*\[[^\]\n]{1,999}\]:[^\n]*)((?:\n[ \t]+[^\n]*)+
 """A link's target, with indented lines below it: they are no code to GitHub."""
 _UNSEEN: Final = (
     r"(?<![\w$\\])(?:\$\$[^$]+\$\$|\$`[^`]*+`\$|\$(?=[^\s$])[^$]*(?<![\s\\])\$(?!\w))"
-    r"|\[\^[^\]\s]++\]|(?<!`)(`++[^`]*+`++)"
+    r"|\[\^[^\]\s]{1,999}+\]|(?<!`)(`++[^`]*+`++)"
 )
 """A formula or the mark of a footnote; or code, whose signs are not those of a formula."""
 _DRAWN: Final = ("mermaid", "geojson", "topojson", "stl", "math")
@@ -113,7 +113,7 @@ class _Page:
     @property
     def text(self) -> str:
         """All of it."""
-        text = re.sub(r"[ \t]+$", "", "".join(self._parts), flags=re.MULTILINE)
+        text = "\n".join(line.rstrip(" \t") for line in "".join(self._parts).split("\n"))
         return re.sub(r"\n{3,}", "\n\n", re.sub(r"\[…\](?:\s*\[…\])+", _GAP, text)).strip("\n")
 
     def add(self, token: Token) -> None:
