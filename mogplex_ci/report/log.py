@@ -194,10 +194,7 @@ class Log(Report):
 
     def _paused(self, asks: Checkpoint | None) -> None:
         """Log that the run has paused, and its question."""
-        what: LiteralString = "it stays paused and keeps its sandbox until it is cancelled"
-        if self._inputs.on_pause == "cancel":
-            what = "on-pause cancels it"
-        self.lines.say("The run is paused: ", what)
+        self.lines.line(self._safe.line("The run is paused"))
         if asks is None:
             return
         if asks.summary:

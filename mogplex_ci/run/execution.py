@@ -17,6 +17,7 @@ from mogplex_ci.run.result import Ending, Result, RunDetails, RunResult
 from mogplex_ci.run.sandbox import with_words_of_sandbox
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Starter
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import CancelFailed, Cancelling, Said, Started, Starting
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
@@ -84,14 +85,14 @@ class Execution:
         follower = self._follower
         unanswered = self._unanswered
         is_foreign = isinstance(self._cancel_failure, errors.ForeignRunError)
-        timeline = follower.timeline if follower is not None else None
+        timeline = follower.timeline if follower is not None else Timeline()
         key = started.key if started is not None else ""
         if started is None and unanswered is not None:
             key = unanswered.key
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
-            followed=timeline,
-            pull_request_url=timeline.outcome.pull_request_url if timeline is not None else None,
+            timeline=timeline,
+            pull_request_url=timeline.outcome.pull_request_url,
             repo=self._repo,
             run=self._run,
             key=key,

@@ -146,8 +146,8 @@ class RunDetails(NamedTuple):
     """The known facts about a finished run."""
 
     requests_sent: int = 0
-    followed: Timeline | None = None
-    """The run's timeline; None when it was not followed."""
+    timeline: Timeline = Timeline()
+    """The run's; empty when it was not followed."""
     repo: Repo | None = None
     """None when it was not found, or the token does not list it."""
     run: Run | None = None
@@ -184,13 +184,6 @@ class RunDetails(NamedTuple):
     """
     rounds: tuple[Round, ...] = ()
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
-
-    @property
-    def timeline(self) -> Timeline:
-        """The run's timeline, an empty one when it was not followed."""
-        if self.followed is None:
-            return Timeline()
-        return self.followed
 
     @property
     def branch(self) -> Untrusted | None:

@@ -142,11 +142,14 @@ class Starter:
                 continue
             run = response.run
             joined = response.replayed and is_first
-            reason = self._reason_for_next_key(response, joined=joined)
-            if not others or reason is None:
+            is_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
+            # The service answers 500 to a start that it could not queue, and keeps the failed run.
+            is_unqueued = response.replayed and run.never_queued and not self._has_requeued
+            needs_next_key = is_dead or is_unqueued
+            if not others or not needs_next_key:
                 started = self._started(response, key, joined=joined)
-                return started._replace(keys_used_up=reason is not None)
-            if reason == "never queued":
+                return started._replace(keys_used_up=needs_next_key)
+            if not is_dead:
                 self._has_requeued = True
             self.keys = others
             self._say_next_key(run, others[0])
@@ -160,21 +163,6 @@ class Starter:
             words = "Run {} was never queued; next idempotency key: {}"
             values = [run.id, key]
         self._service.say(Said(words, tuple(map(Untrusted, values))))
-
-    def _reason_for_next_key(
-        self, response: StartedRun, *, joined: bool
-    ) -> Literal["dead", "never queued"] | None:
-        """Return why the run under a key is not the one of this step; None if it is. ``joined``: it
-        was there before this process asked.
-        """
-        run = response.run
-        has_died = run.status in ("failed", "cancelled")
-        if joined and has_died and self._on_rerun == "auto":
-            return "dead"
-        # The service answers 500 to a start that it could not queue, and keeps its run as failed.
-        if response.replayed and run.never_queued and not self._has_requeued:
-            return "never queued"
-        return None
 
     def _started(self, answer: StartedRun, key: str, *, joined: bool) -> Started:
         may_be_known = self._key.explicit or self._key.later_attempt

@@ -156,9 +156,9 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
         "run": run("awaiting_input" if kind is Result.PAUSED else status),
         "repo": repo(),
         "key": KEY,
-        "followed": timeline(*items),
+        "timeline": timeline(*items),
     }
-    known["pull_request_url"] = known["followed"].outcome.pull_request_url
+    known["pull_request_url"] = known["timeline"].outcome.pull_request_url
     return RunResult(Ending(kind, **ending), RunDetails(**(known | fields)))
 
 

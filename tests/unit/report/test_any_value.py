@@ -136,7 +136,7 @@ def told(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> OneRu
         updates.append(EventsArrived(run, events, additions, 1.0))
     updates.append(Ended(run, None, tuple(timeline.end()), message_is_complete=True))
     return OneRun(
-        RunResult(ending_of_run(run, timeline), RunDetails(run=run, followed=timeline)),
+        RunResult(ending_of_run(run, timeline), RunDetails(run=run, timeline=timeline)),
         updates,
     )
 

@@ -312,15 +312,15 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     ]
 
 
-def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
+def test_a_pause_tells_the_preview_once() -> None:
     words = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://preview.example"}<<<END_MOGPLEX_CHECKPOINT>>>'
     ended = result(Result.PAUSED, delta(words))
     paused = StatusChanged(
         run("awaiting_input"), Checkpoint(None, Untrusted("https://preview.example"))
     )
     for asks in (paused.asks, None):  # the words that ask may come after the status
-        log = log_of(paused._replace(asks=asks), ended=ended, on_pause="cancel").timeline
-        assert log[0] == "The run is paused: on-pause cancels it"
+        log = log_of(paused._replace(asks=asks), ended=ended).timeline
+        assert log[0] == "The run is paused"
         assert log.count("Preview: https://preview.example") == 1
 
 

@@ -158,11 +158,11 @@ def test_no_name_of_a_branch_is_taken_from_an_event_but_the_services_own_fallbac
     events = timeline(event("log", "Pull request ready", **fallback))
     asked = {"base": "main", "working": "agent/own", "createBranch": True}
     own = run("success", branch=asked)
-    assert RunDetails(run=own, followed=events).branch == Untrusted("agent/own")
+    assert RunDetails(run=own, timeline=events).branch == Untrusted("agent/own")
     other = run("success", branch=asked, aiCallId="ffffffff-89ab-4000-8000-000000000001")
-    assert RunDetails(run=other, followed=events).branch == Untrusted("agent/own")
+    assert RunDetails(run=other, timeline=events).branch == Untrusted("agent/own")
     fallen_back = run("success", branch=asked, aiCallId="01234567-89AB-4000-8000-000000000001")
-    assert RunDetails(run=fallen_back, followed=events).branch == Untrusted(
+    assert RunDetails(run=fallen_back, timeline=events).branch == Untrusted(
         "mogplex/agent-0123456789ab"
     )
 
