@@ -4,10 +4,9 @@ service's bytes.
 ``says`` names where the service's contract says it: the generation and section, then a word
 (``newest-5-resume``); the sections are listed at the top of the table. ``fact`` is the sentence.
 Answers are given by route, in order, the last one for ever. A case follows a run unless ``call``
-names one call of the API and its arguments; ``step`` are fields of the step's plan, ``body`` fields
-of the start's body. ``expect`` tells what must come of it: only what is named is compared, a list
-is complete, and a text with ``~`` in front is a regular expression. ``feeds`` are whole answers, as
-the files of that folder have them.
+names one call of the API and its arguments; ``step`` are the step's inputs. ``expect`` tells what
+must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front
+is a regular expression. ``feeds`` are whole answers, as the files of that folder have them.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def test_the_client(case: dict[str, Any]) -> None:
             found = outcome_of_call(service, *case["call"])
         else:
             world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
-            played = world.new_case().play(**fields_of_plan(case))
+            played = world.new_case().play(**case.get("step", {}))
             found = outcome_of(played, service, case["expect"])
     check(found, case["expect"], case["says"])
 
@@ -70,20 +69,6 @@ def test_a_refusal_is_told_in_the_services_words(
         1,
     )
     assert found["patience"] == 0, "a step would ask again"
-
-
-def fields_of_plan(case: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan's fields that a case sets: ``step``, and what ``body`` adds to the start's
-    body.
-    """
-    plan = dict(case.get("step", {}))
-    if "body" in case:
-        plan["request"] = lambda repo_id, _repair: {
-            "repoId": repo_id,
-            "prompt": "x",
-            **case["body"],
-        }
-    return plan
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def key(name: str, **changes: str) -> str:
 @pytest.mark.parametrize("name", sorted(set(NAMED) - {"forgejo", "github"}))
 def test_a_container_started_by_hand_is_the_same_step(name: str) -> None:
     passed = {name: value for name, value in ENVIRONMENTS[name].items() if BY_HAND.match(name)}
-    assert platform(passed).name == name
+    assert platform(passed).name == name, "pass its variables in docs/platforms.md"
     assert platform(passed).identity() == identity(name)
 
 
