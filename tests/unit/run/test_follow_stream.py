@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.models import FEED_LIMIT
+from mogplex_ci.models import FEED_LIMIT, EventKind
 from mogplex_ci.run.event_sources import MIN_CONNECT_SECONDS
+from mogplex_ci.run.timeline import Phase, PhaseStarted
 from mogplex_ci.run.updates import (
     EventsArrived,
     Recovered,
@@ -21,6 +22,7 @@ from mogplex_ci.run.updates import (
     Trouble,
     Update,
 )
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World, ids
 from tests.said import said
@@ -288,6 +290,29 @@ def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
         False,
     )
     assert joined.shown == played.shown
+
+
+def test_a_run_that_was_answered_before_the_step_saw_its_pause_is_followed_on(
+    world: World,
+) -> None:
+    """An outage hides the pause. The end, the delivery and the words that count are the later
+    ones.
+    """
+    case = world.new_case("resumed")
+
+    def hide_the_pause(update: Update) -> None:
+        is_end = isinstance(update, EventsArrived) and update.events[-1].kind is EventKind.FINISHED
+        if is_end and case.run.status != "success":
+            case.inject("any", drop=True, lasts=40.0)
+
+    played = case.play(watch=hide_the_pause)
+    assert (played.result, played.code) == ("success", 0)
+    assert played.shown == [Untrusted(record.id) for record in case.run.written()]
+    timeline = played.end.details.timeline
+    assert timeline.last_words is not None
+    assert timeline.last_words.text.endswith("Done, and the tests still pass.")
+    begun = [entry.phase for entry in timeline.entries if isinstance(entry, PhaseStarted)]
+    assert begun[1:] == [Phase.AGENT, Phase.DELIVERY] * 2, "behind that of the sandbox"
 
 
 def test_a_paused_run_may_be_cancelled(world: World) -> None:
