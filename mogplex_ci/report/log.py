@@ -115,13 +115,8 @@ class Log(Report):
     def _started(self, started: u.Started) -> None:
         self._say_started(started)
         run = started.run
-        if started.agent_ignored:
-            message = "This service does not support agents: the agent input was not used"
-            self.lines.warn("Agent", self._safe.line(message))
         for name in started.unused_options:
-            words: LiteralString = (
-                "The run does not have {} of run-options: this service may not support it"
-            )
+            words: LiteralString = "The run does not have {}: this service may not support it"
             self.lines.warn("Options", self._safe.line(words, name))
         harness = text.behind(", harness: ", run.harness)
         self.lines.say("Branch: ", *text.branch_words(run), *harness)

@@ -159,10 +159,15 @@ class Execution:
         self._before_start(starting)
         self._service.say(starting)
         started = starter.start(self._service.deadline)
+        shown = {"agentId": "agent", "mode": "mode"} | {
+            name: name for name in self._inputs.run_options
+        }
         unused = [
-            name
-            for name, value in self._inputs.run_options.items()
-            if name not in NEVER_ECHOED and value is not None and started.run.data.at(name) is None
+            option
+            for name, option in shown.items()
+            if name not in NEVER_ECHOED
+            and starter.request.get(name) is not None
+            and started.run.data.at(name) is None
         ]
         return started._replace(unused_options=tuple(map(Untrusted, unused)))
 

@@ -174,7 +174,6 @@ class Starter:
             owned=not (self._key.explicit and answer.replayed),
             unexpected=joined and not may_be_known,
             may_be_earlier=answer.replayed and not joined and may_be_known,
-            agent_ignored="agentId" in self.request and answer.run.agent_id is None,
         )
 
     def _ask(self, key: str, deadline: float) -> tuple[StartedRun, bool]:

@@ -51,12 +51,8 @@ class Started(NamedTuple):
     """
     followed: bool = False
     """The run was started elsewhere, and this step was asked to follow it."""
-    agent_ignored: bool = False
-    """An agent was asked for, but the service did not use it."""
     unused_options: tuple[Untrusted, ...] = ()
-    """Fields of ``run-options`` that the run object does not repeat: the service may not know
-    them.
-    """
+    """What was asked for, and the run object does not repeat: the service may not know it."""
     may_be_earlier: bool = False
     """An earlier attempt may have started it: it was not joined, but the first response to this
     process's request was lost.

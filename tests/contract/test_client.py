@@ -154,7 +154,9 @@ def outcome_of(
         "asks": [plain(checkpoint.summary), plain(checkpoint.preview_url)] if checkpoint else None,
         "incomplete": timeline.is_incomplete,
         "joined": end.details.joined,
-        "agent_ignored": [update.agent_ignored for update in played.of(updates.Started)],
+        "unused": [
+            plain(name) for update in played.of(updates.Started) for name in update.unused_options
+        ],
         "statuses": [update.run.status for update in played.of(updates.StatusChanged)],
         "unknown": values("does not know"),
         "polled": values("by polling"),

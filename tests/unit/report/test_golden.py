@@ -154,7 +154,7 @@ CASES = {
     "same key": case(
         Result.TIMEOUT,
         OPEN_CALLS,
-        started={"joined": True, "unexpected": True, "agent_ignored": True},
+        started={"joined": True, "unexpected": True, "unused_options": (Untrusted("agent"),)},
         later=[
             said(
                 "This version does not know the status {}; it keeps following the run",

@@ -423,6 +423,4 @@ def test_an_option_that_the_service_does_not_repeat_is_not_called_ignored() -> N
         run(), "key-1", joined=False, owned=True, unused_options=(Untrusted("modelTier"),)
     )
     (warning,) = log_of(started).annotations
-    assert warning.text.endswith(
-        "The run does not have modelTier of run-options: this service may not support it"
-    )
+    assert warning.text.endswith("The run does not have modelTier: this service may not support it")

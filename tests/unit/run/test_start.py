@@ -177,14 +177,14 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(
     assert len(case.live) == 1
 
 
-@pytest.mark.parametrize("agent", [None, "preset:Code Reviewer"])
-def test_a_step_knows_whether_its_agent_was_ignored(
-    world: World, old_world: World, agent: str | None
+@pytest.mark.parametrize("asked", [{}, {"agent": "preset:Code Reviewer"}, {"mode": "safe"}])
+def test_a_step_knows_whether_its_agent_and_mode_were_used(
+    world: World, old_world: World, asked: dict[str, str]
 ) -> None:
-    """Older services know no agents."""
-    for service, is_ignored in ((world, False), (old_world, bool(agent))):
-        case = service.new_case(agent=agent)
-        assert started(case.play(wait=False)).agent_ignored is is_ignored
+    """Older services know neither."""
+    for service, ignored in ((world, []), (old_world, [*asked])):
+        unused = started(service.new_case(**asked).play(wait=False)).unused_options
+        assert [name.text for name in unused] == ignored
 
 
 def test_options_that_the_run_does_not_have_are_said(world: World) -> None:
