@@ -36,6 +36,17 @@ def test_inputs_and_outputs_are_those_of_the_container_action() -> None:
     assert native_action(ACTION.read_text(), NATIVE.read_text()) == NATIVE.read_text()
 
 
+def test_no_module_of_the_workspace_is_loaded_to_find_python(tmp_path: Path) -> None:
+    for name in ("pip", "venv"):
+        (tmp_path / f"{name}.py").write_text(f"open('{name} ran', 'w')")
+    find, *_ = yaml.safe_load(NATIVE.read_text())["runs"]["steps"]
+    output = tmp_path / "output"
+    env = {"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(output)}
+    subprocess.run(["bash", "-e", "-c", find["run"]], cwd=tmp_path, env=env, check=True)
+    assert [*tmp_path.glob("* ran")] == []
+    assert output.read_text(encoding="utf-8").startswith("python=/")
+
+
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A Mogplex whose runs go on for half an hour."""
