@@ -16,6 +16,8 @@ _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that a reader does not see: a name with one may look like another
 name.
 """
+_LONGEST_NAME: Final = 255
+"""Characters: no usual disk holds a longer one, for which stars in a pattern can take minutes."""
 _FAULTS: Final = {
     r"(^|[^\\])\s#": "contains a comment after a pattern, which would become part of it",
     r"//": "contains //, which no path has",
@@ -59,7 +61,9 @@ class Patterns(NamedTuple):
             raise ValueError("contains an invalid pattern") from error
 
     def allow(self, path: str) -> bool:
-        """Return whether ``path`` is inside: a name with invisible characters never is."""
+        """Return whether ``path`` is inside: a name with invisible characters, or of more than any
+        disk holds, never is.
+        """
         return not _is_deceptive(path) and self.spec.match_file(path)
 
     def protect(self, path: str) -> bool:
@@ -77,7 +81,8 @@ def _fold(text: str) -> str:
 
 
 def _is_deceptive(path: str) -> bool:
-    return any(unicodedata.category(character) in _NOT_SHOWN for character in path)
+    is_long = any(len(name) > _LONGEST_NAME for name in path.split("/"))
+    return is_long or any(unicodedata.category(character) in _NOT_SHOWN for character in path)
 
 
 class CheckPatterns(NamedTuple):

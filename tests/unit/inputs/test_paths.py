@@ -49,6 +49,7 @@ def test_patterns_match_as_in_a_gitignore_file(patterns: str, path: str, matches
         ("src/", "b\u200b.py"),
         ("src/ok.py", "src/ok.py\n"),
         ("src/ok.py", "src/o\u202ek.py"),
+        ("*-*-*-*.yml", "-" * 4_000 + ".yml"),
     ],
 )
 def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(
