@@ -16,7 +16,7 @@ from mogplex_ci.report import FileReport, story
 from mogplex_ci.report.facts import Facts
 from mogplex_ci.report.text import EntryText, entry_text, long_lines
 from mogplex_ci.run.timeline import AgentText, Entry, PhaseEnded, PhaseStarted, Timeline
-from mogplex_ci.sanitize import Markdown, Part, Sanitizer, clock, duration
+from mogplex_ci.sanitize import Markdown, Part, SafeText, Sanitizer, clock, duration
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
@@ -151,18 +151,19 @@ def _what_happened(step: Facts, safe: Sanitizer) -> Iterator[str]:
     yield f'<ul class="legend">\n{"".join(phases)}</ul>\n</section>\n' if phases else "</section>\n"
     yield '<section>\n<h2>What happened</h2>\n<ol class="entries">\n'
     room = PAGE_LIMIT
+    at = 0.0
     for entry in timeline.entries:
+        at = max(at, entry.at)  # as in the log, times never go backwards
         try:
-            line = _entry(entry, safe, unfolds=room > 0)
+            line = _entry(entry, clock(at), safe, unfolds=room > 0)
         except Exception:  # one odd entry must not cost the page
-            time = clock(entry.at)
-            line = f'<li><div class="line"><time>{time}</time> An event cannot be shown here</div></li>\n'
+            line = f'<li><div class="line"><time>{clock(at)}</time> An event cannot be shown here</div></li>\n'
         room -= len(line)
         yield line
     yield "</ol>\n</section>\n"
 
 
-def _entry(entry: Entry, safe: Sanitizer, *, unfolds: bool) -> str:
+def _entry(entry: Entry, time: SafeText, safe: Sanitizer, *, unfolds: bool) -> str:
     """Return an entry of the timeline as an item of the list; without ``unfolds`` only its line."""
     # What GitHub or the last event says of the pull request stands at the top.
     words = entry_text(entry, safe, links=False)
@@ -176,7 +177,7 @@ def _entry(entry: Entry, safe: Sanitizer, *, unfolds: bool) -> str:
         kind = "phase"
     elif isinstance(entry, AgentText):
         kind = "message"
-    line = f'<time>{clock(entry.at)}</time>\n<span class="words">'
+    line = f'<time>{time}</time>\n<span class="words">'
     if label:
         line += f"<b>{escape(label)}</b> "
     line += f'{escape(said)}</span>\n<span class="extra">{escape(_text(safe, *words.extra))}</span>'
