@@ -75,9 +75,10 @@ def test_an_output_holds_no_more_than_it_says(
     assert final_outputs(facts(ended))[name] == value
 
 
-def test_later_steps_have_the_run_before_it_ends() -> None:
+@pytest.mark.parametrize("key", ["key-1", "_nightly @ acme/web"])
+def test_later_steps_have_the_run_before_it_ends(key: str) -> None:
     outputs = outputs_of(
-        facts(RunResult(detached(), RunDetails(run=run("pending"), key="key-1", joined=True))),
+        facts(RunResult(detached(), RunDetails(run=run("pending"), key=key, joined=True))),
         Sanitizer(),
         only_early=True,
     )
@@ -86,7 +87,7 @@ def test_later_steps_have_the_run_before_it_ends() -> None:
         "run-id": RUN_ID,
         "harness": "codex",
         "branch": BRANCH,
-        "idempotency-key": "key-1",
+        "idempotency-key": key,
         "replayed": "true",
     }
 
