@@ -159,6 +159,14 @@ def test_a_run_may_be_unknown_for_ten_seconds(
     )
 
 
+def test_polls_are_seldom_while_nothing_happens(old_world: World) -> None:
+    asked = old_world.new_case("quiet").play(timeout=100.0).asked
+    polls = [at for route, at in asked if route == "events" and at < 90.0]
+    pauses = [later - at for at, later in pairwise(polls)]
+    assert pauses[0] < 1.7
+    assert min(pauses[-3:]) >= 2.0
+
+
 UNREAD = "Events missing: The last events could not be read: the API is not available"
 LATE = "Events missing: The timeout left no time to show the last events"
 

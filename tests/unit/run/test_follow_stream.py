@@ -310,6 +310,7 @@ def test_a_run_that_was_answered_before_the_step_saw_its_pause_is_followed_on(
     assert played.shown == [Untrusted(record.id) for record in case.run.written()]
     timeline = played.end.details.timeline
     assert timeline.last_words is not None
+    assert timeline.last_words.text.startswith("Thanks. ")
     assert timeline.last_words.text.endswith("Done, and the tests still pass.")
     begun = [entry.phase for entry in timeline.entries if isinstance(entry, PhaseStarted)]
     assert begun[1:] == [Phase.AGENT, Phase.DELIVERY] * 2, "behind that of the sandbox"
