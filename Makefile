@@ -42,7 +42,7 @@ $(1)/bin/$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes -
 endef
 
 $(RUNTIME): requirements/runtime.txt
-	@echo "Installing the program's libraries into $(VENV): 55 MB, about 20 seconds"
+	@echo "Installing the program's libraries into $(VENV): 40 MB, about 20 seconds"
 	@$(call install,$(VENV),runtime)
 	@$(BIN)/$(PIP) check
 	@touch $@
@@ -59,7 +59,7 @@ $(UNIT): $(RUNTIME) requirements/unit.txt
 	@touch $@
 
 $(TESTS): $(RUNTIME) requirements/test.txt pyproject.toml
-	@echo "Installing the tools of all tests into $(VENV): 350 MB, about a minute"
+	@echo "Installing the tools of all tests into $(VENV): 300 MB, about a minute"
 	@$(call install,$(VENV),test)
 	@$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/$(PIP) check
