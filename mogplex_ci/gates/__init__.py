@@ -17,8 +17,8 @@ from mogplex_ci.gates.before_start import note
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.checks import judge_checks
 from mogplex_ci.gates.lookup import (
-    find,
-    look_at_base,
+    compare_with_base,
+    find_results,
     read_pull_requests,
     warn_of_history,
     with_delivery,
@@ -57,7 +57,7 @@ def judge_run(result: RunResult, case: Case) -> RunResult:
     """
     if result.ending.result is not Result.SUCCESS:
         return result
-    find(case, result.details)
+    find_results(case, result.details)
     wanted = _wanted_gates(case)
     for kind in wanted:
         if kind.is_slow and case.has_failed and not case.inputs.repair:
@@ -106,7 +106,7 @@ def _judge_with_new_base(case: Case, wanted: list[GateKind]) -> None:
         if case.tip(case.base) == before:
             return
         read_pull_requests(case)
-        look_at_base(case)
+        compare_with_base(case)
     except GitHubError as error:
         case.error = error
     for place, kind in enumerate(wanted):

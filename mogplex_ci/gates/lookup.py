@@ -12,7 +12,7 @@ from mogplex_ci.waiting import StopRequested
 _MERGE_QUEUE = "github-merge-queue[bot]"
 
 
-def find(case: Case, details: RunDetails) -> None:
+def find_results(case: Case, details: RunDetails) -> None:
     """Find the delivery of a run that has succeeded. If GitHub does not show it, the case has the
     error.
 
@@ -38,7 +38,7 @@ def find(case: Case, details: RunDetails) -> None:
         if case.branch_before is None:
             # Of an existing branch, as it was before the run of an earlier attempt.
             case.branch_before = case.newest_commit_before_run(case.commit) if case.commit else ""
-        look_at_base(case)
+        compare_with_base(case)
     except GitHubError as error:
         case.error = error
 
@@ -67,7 +67,7 @@ def _use_base(case: Case, run: Run) -> None:
         case.required = None
 
 
-def look_at_base(case: Case) -> None:
+def compare_with_base(case: Case) -> None:
     """Compare the commit with the base's tip as it is now."""
     if not case.base:
         remedy = "Set base-branch to an existing branch."

@@ -30,13 +30,13 @@ _OWN_BRANCH: Final = "Let the run use a branch of its own"
 def judge_change(case: Case) -> Gate:
     """Judge whether the run changed the repository."""
     if case.github is None:
-        return _told_change(case)
+        return _change_by_event(case)
     if not has_changed(case):
         return case.no_change(CHANGE)
     return case.passes(CHANGE, "the run changed the repository")
 
 
-def _told_change(case: Case) -> Gate:
+def _change_by_event(case: Case) -> Gate:
     """Judge by the run's delivery event, which the agent controls. For an existing branch, it does
     not say who made the commits that are ahead of the base.
     """

@@ -19,7 +19,7 @@ def judge_pull_request(case: Case) -> Gate:
     well merged it.
     """
     if case.github is None:
-        return _told_pull_request(case)
+        return _pull_request_by_event(case)
     if not case.has_commit():
         return case.no_change(PULL_REQUEST)
     while case.pull_request is None and any(item.is_open for item in case.pull_requests):
@@ -56,7 +56,7 @@ def _missing(case: Case) -> Gate:
     return case.rejects(PULL_REQUEST, found, remedy, first.url, Untrusted(first.base))
 
 
-def _told_pull_request(case: Case) -> Gate:
+def _pull_request_by_event(case: Case) -> Gate:
     """Judge by the run's events alone, which the agent controls; facts that they do not report stay
     unknown.
     """

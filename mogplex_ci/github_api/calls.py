@@ -75,6 +75,7 @@ class GitHubApi:
     ) -> None:
         """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
+        self.repository = repository
         self._owner = repository.partition("/")[0]
         self._repo = f"/repos/{quote(repository, safe='/')}"
         self._seconds = CALL_SECONDS

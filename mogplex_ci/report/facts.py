@@ -184,7 +184,7 @@ class Facts:
             return
         server = self._inputs.base_url
         self.check_command = text.command_line("runs get {}", run.id, server, safe)
-        if details.goes_on:
+        if details.keeps_running:
             self.cancel_command = text.command_line(text.CANCEL, run.id, server, safe)
 
     def _preview_url(self, details: RunDetails) -> SafeText | None:

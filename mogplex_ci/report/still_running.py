@@ -32,7 +32,7 @@ class LeftRun:
         if ending.result is Result.INTERRUPTED:
             return remedy or self._after_stop()
         is_left = bool(self.details.unanswered_key) or (
-            self.details.goes_on and self.details.left_behind
+            self.details.keeps_running and self.details.left_behind
         )
         if ending.cause and is_left and not self._events_say_over:
             left = self._may_be_running(is_stopped=False)
@@ -42,7 +42,7 @@ class LeftRun:
         if self.details.cancelled_by_step and ending.result is Result.TIMEOUT:
             cancelled: LiteralString = "This step has cancelled the run."
             return self._safe.sentence(*text.join_present(" ", cancelled, remedy))
-        if not ending.cause or not self.details.goes_on:
+        if not ending.cause or not self.details.keeps_running:
             return remedy
         if ending.result is Result.PAUSED and not self.details.left_behind:
             return remedy
@@ -89,7 +89,7 @@ class LeftRun:
         run = self.details.run
         if self._inputs.dry_run:
             return self._safe.line("No run was started.")
-        if self.details.may_go_on:
+        if self.details.may_be_running:
             return self._may_be_running(is_stopped=True)
         if run is None and self._inputs.run_id is not None:
             return self._safe.line("The run was not read yet; it may still be running.")
@@ -106,7 +106,7 @@ class LeftRun:
         # The clean-up continues a cancel that the deadline or a pause has begun.
         detaches = self._inputs.on_interrupt == "detach" and not self.details.not_cancelled
         is_detached = is_stopped and detaches
-        is_known = self.details.goes_on and not self.details.unanswered_key
+        is_known = self.details.keeps_running and not self.details.unanswered_key
         state: LiteralString = "The run may still be running"
         if is_known and not self.details.left_behind and not self.details.is_unread:
             state = "The run is still running"

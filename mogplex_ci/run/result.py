@@ -236,15 +236,15 @@ class RunDetails(NamedTuple):
         return self.unanswered_key or self.key
 
     @property
-    def goes_on(self) -> bool:
+    def keeps_running(self) -> bool:
         """Whether the run, whose id is known, may still be running after this step."""
         return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
 
     @property
-    def may_go_on(self) -> bool:
+    def may_be_running(self) -> bool:
         """Whether a run may still be running after this step, also one whose id is not known."""
         is_abandoned = self.run is None and self.left_behind
-        return self.goes_on or is_abandoned or bool(self.unanswered_key)
+        return self.keeps_running or is_abandoned or bool(self.unanswered_key)
 
 
 class RunResult(NamedTuple):

@@ -18,8 +18,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
-from mogplex_ci.run.plan import Plan
-from mogplex_ci.step.rights import NeededRights, require_rights, rights_needed
+from mogplex_ci.step.rights import require_rights, rights_needed
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
@@ -134,7 +133,7 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
 
 
 def require_rights_of_run(
-    step: Step, plan: Plan, repo: Repo | None, github: GitHubApi | None
+    step: Step, inputs: ActionInputs, repo: Repo | None, github: GitHubApi | None
 ) -> None:
     """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
     about to start.
@@ -143,15 +142,14 @@ def require_rights_of_run(
         MissingRightsError: with all missing rights.
         StopRequested: a stop signal came.
     """
-    inputs = plan.inputs
     rights = rights_needed(inputs)
     if not rights or repo is None or github is None:
         return
     default = repo.default_branch.text if repo.default_branch is not None else ""
     branch = inputs.base_branch or default
-    needed = NeededRights(repo.full_name.text, rights, branch, github)
+    is_workflow = bool(step.platform.workflow_run)
     with step.stop.interrupting():
-        require_rights(needed, clock=step.clock, is_workflow=bool(step.platform.workflow_run))
+        require_rights(github, rights, branch, clock=step.clock, is_workflow=is_workflow)
 
 
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:

@@ -233,7 +233,7 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
 
     def check_rights(starting: Starting) -> None:
         case.connect(starting.repo)
-        require_rights_of_run(step, plan, starting.repo, case.github)
+        require_rights_of_run(step, inputs, starting.repo, case.github)
 
     case = Case(
         inputs,

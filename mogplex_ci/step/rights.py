@@ -6,7 +6,7 @@ without effect. A public repository responds without any right.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mogplex_ci import errors
 from mogplex_ci.gate_kinds import GATES
@@ -55,25 +55,16 @@ def rights_needed(inputs: ActionInputs) -> list[str]:
     return [right for right in READ_RIGHTS if right in needed]
 
 
-class NeededRights(NamedTuple):
-    """The rights that are needed in one repository."""
-
-    repository: str
-    """``owner/name``."""
-    rights: Sequence[str]
-    """Such as ``checks: read``."""
-    branch: str
-    """The base of the run; empty when it is not known."""
-    github: GitHubApi
-    """GitHub's API of the repository."""
-
-
-def require_rights(needed: NeededRights, *, clock: Clock, is_workflow: bool) -> None:
-    """Query GitHub whether the token has the rights. A right is ignored if GitHub did not respond
-    in time, limits requests, or has trouble.
+def require_rights(
+    github: GitHubApi, rights: Sequence[str], branch: str, *, clock: Clock, is_workflow: bool
+) -> None:
+    """Query GitHub whether the token has the rights in the repository of ``github``. A right is
+    ignored if GitHub did not respond in time, limits requests, or has trouble.
 
     Args:
-        needed: the rights, and where.
+        github: GitHub's API of the repository.
+        rights: such as ``checks: read``.
+        branch: the base of the run; empty if unknown.
         clock: time.
         is_workflow: whether this is a job of GitHub Actions, whose workflow grants the rights.
 
@@ -81,37 +72,38 @@ def require_rights(needed: NeededRights, *, clock: Clock, is_workflow: bool) -> 
         MissingRightsError: with all missing rights.
     """
     try:
-        missing = _missing_in(needed, clock, clock.monotonic() + RIGHTS_SECONDS)
+        missing = _missing_in(github, rights, branch, clock)
     except errors.GitHubNotFoundError as error:
-        cause = f"github-token does not see {needed.repository}"
+        cause = f"github-token does not see {github.repository}"
         raise _error(cause, _OTHER_REPOSITORY) from error
     except errors.GitHubTokenError as error:
         raise _error(error.cause, error.remedy) from error
     if missing:
         add = _ADD_RIGHTS.format("`, `".join(missing))
-        cause = f"github-token lacks {_all_of(missing)} in {needed.repository}"
+        cause = f"github-token lacks {_all_of(missing)} in {github.repository}"
         raise _error(cause, add if is_workflow else _GIVE_RIGHTS)
 
 
-def _missing_in(wanted: NeededRights, clock: Clock, ends: float) -> list[str]:
-    """Return the rights that the token lacks in a repository, according to GitHub's responses until
-    ``ends``, a time of the clock.
+def _missing_in(github: GitHubApi, rights: Sequence[str], branch: str, clock: Clock) -> list[str]:
+    """Return the rights that the token lacks in a repository, according to GitHub's responses in
+    ``RIGHTS_SECONDS``.
 
     Raises:
         GitHubNotFoundError: the token does not see the repository.
         GitHubTokenError: GitHub does not accept the token.
     """
     missing: list[str] = []
-    for right in wanted.rights:
+    ends = clock.monotonic() + RIGHTS_SECONDS
+    for right in rights:
         left = ends - clock.monotonic()
         if left <= 0:
             break
         try:
-            github = wanted.github.within(left)
-            if right == _CONTENTS and wanted.branch:
-                github.tip(wanted.branch)  # which the baseline begins with, too
+            bounded = github.within(left)
+            if right == _CONTENTS and branch:
+                bounded.tip(branch)  # which the baseline begins with, too
             else:
-                github.try_to_read(READ_RIGHTS[right], right)
+                bounded.try_to_read(READ_RIGHTS[right], right)
         except errors.GitHubForbiddenError:
             missing.append(right)
         except (errors.GitHubNotFoundError, errors.GitHubTokenError):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.case import Case
-from mogplex_ci.gates.lookup import look_at_base, read_pull_requests
+from mogplex_ci.gates.lookup import compare_with_base, read_pull_requests
 from mogplex_ci.gates.paths import _files, _names
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.service import Service
@@ -69,7 +69,7 @@ def listed(github: GitHub, base: str, head: str) -> set[str] | None:
         case.base_before = base
         with contextlib.closing(case):
             read_pull_requests(case)
-            look_at_base(case)
+            compare_with_base(case)
             try:
                 return _names(_files(case))
             except GitHubError:

@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.errors import MissingRightsError
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.step.rights import READ_RIGHTS, NeededRights, require_rights, rights_needed
+from mogplex_ci.step.rights import READ_RIGHTS, require_rights, rights_needed
 from mogplex_ci.waiting import Clock
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
@@ -33,14 +33,21 @@ class TickingClock(Clock):
         return self._now
 
 
-def wanted(api: GitHub, name: str, *rights: str) -> NeededRights:
-    return NeededRights(name, rights, "main", GitHubApi(api.url, TOKEN, name))
+def ask(
+    api: GitHub,
+    *rights: str,
+    name: str = "acme/web",
+    token: str = TOKEN,
+    clock: Clock | None = None,
+    is_workflow: bool = True,
+) -> None:
+    """Ask for rights in a repository."""
+    with closing(GitHubApi(api.url, token, name)) as github:
+        require_rights(github, rights, "main", clock=clock or Clock(), is_workflow=is_workflow)
 
 
 def test_github_is_asked_for_two_seconds_and_no_longer(api: GitHub) -> None:
-    each = wanted(api, "acme/web", *READ_RIGHTS)
-    with closing(each.github):
-        require_rights(each, clock=TickingClock(), is_workflow=True)
+    ask(api, *READ_RIGHTS, clock=TickingClock())
     assert len(api.asked) == 2
 
 
@@ -62,25 +69,20 @@ def test_github_is_asked_for_two_seconds_and_no_longer(api: GitHub) -> None:
 )
 def test_what_is_missing_is_one_message(api: GitHub, name: str, cause: str, remedy: str) -> None:
     api.lacks("issues: read")
-    each = wanted(api, name, "issues: read")
-    with closing(each.github), pytest.raises(MissingRightsError) as caught:
-        require_rights(each, clock=Clock(), is_workflow=False)
+    with pytest.raises(MissingRightsError) as caught:
+        ask(api, "issues: read", name=name, is_workflow=False)
     assert (caught.value.cause, caught.value.remedy) == (cause, remedy)
 
 
 def test_an_outage_tells_nothing_of_a_right(api: GitHub) -> None:
-    each = wanted(api, "acme/web", "pull-requests: read", "issues: read")
     api.fail(status=502)
-    with closing(each.github):
-        require_rights(each, clock=Clock(), is_workflow=True)
+    ask(api, "pull-requests: read", "issues: read")
     assert len(api.asked) == 2
 
 
 def test_a_token_that_github_does_not_know_is_said_at_once(api: GitHub) -> None:
-    github = GitHubApi(api.url, "ghs_unknownTokenOfNobody000000000000", "acme/web")
-    asked = NeededRights("acme/web", ["issues: read"], "main", github)
-    with closing(github), pytest.raises(MissingRightsError) as caught:
-        require_rights(asked, clock=Clock(), is_workflow=True)
+    with pytest.raises(MissingRightsError) as caught:
+        ask(api, "issues: read", token="ghs_unknownTokenOfNobody000000000000")
     assert caught.value.cause == "GitHub does not accept github-token"
     assert caught.value.remedy.startswith("Set it to a current token")
     assert len(api.asked) == 1
