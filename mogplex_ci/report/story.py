@@ -8,7 +8,7 @@ them, which it would not know once a character of it is written as a reference.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, LiteralString
 
-from mogplex_ci.report.facts import Facts
+from mogplex_ci.report.facts import MESSAGE_LIMIT, Facts
 from mogplex_ci.report.text import faults_line, mark
 from mogplex_ci.run.result import Gate, Item, Result
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, duration, timestamp
@@ -84,7 +84,8 @@ def failure(run: Facts, safe: Sanitizer) -> Markdown:
         link = safe.link(run.help_url, code) or code
         said.append(Markdown.of("{}, exit {}\n", link, run.exit_code))
     if run.detail and not is_rejected:
-        said.append(Markdown.of("{}\n", safe.fence(run.detail, wrap=True)))
+        quoted = safe.fence(run.detail, limit=MESSAGE_LIMIT, wrap=True)
+        said.append(Markdown.of("{}\n", quoted))
     if run.remedy is not None and not is_rejected:
         said.append(Markdown.of("{}\n", run.remedy))
     return Markdown.joined("\n", said)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from mogplex_ci.problems import Problem
+from mogplex_ci.report.comment import COMMENT_LIMIT
+from mogplex_ci.report.story import COMMENT, SUMMARY, Section, report_of
+from mogplex_ci.report.summary import SUMMARY_LIMIT
 from mogplex_ci.run.result import Ending, Result, RunResult
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.github_log import read_log
-from tests.unit.report.events import OneRun, written
+from tests.unit.report.events import OneRun, delta, facts, gate, item, result, written
 
 
 def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(tmp_path: Path) -> None:
@@ -22,3 +30,23 @@ def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(tmp_p
     assert [line for line in log.splitlines() if line.startswith("Error: input-")] == [
         f"Error: input-{letter} is missing" for letter in "jkl"
     ]
+
+
+LONG = "\U0001d11e" * 20_000
+"""Each character is four bytes."""
+
+
+@pytest.mark.parametrize(
+    ("parts", "limit", "is_cut"), [(COMMENT, COMMENT_LIMIT, True), (SUMMARY, SUMMARY_LIMIT, False)]
+)
+def test_what_has_no_room_is_left_out_and_a_line_says_so(
+    parts: Sequence[Section], limit: int, *, is_cut: bool
+) -> None:
+    """The longest that the program lets the service and the agent write."""
+    gates = [gate(name, "it is not", *[item(LONG[:500])] * 20) for name in ("change", "checks")]
+    known = {"cause": "it broke", "detail": Untrusted(LONG), "gates": tuple(gates)}
+    step = facts(result(Result.FAILED, delta(LONG), **known))
+    report = report_of(parts, step, Sanitizer(), limit=limit)
+    assert len(report.encode()) <= limit
+    assert "**It broke**" in report
+    assert ("see the job's log" in report) is is_cut
