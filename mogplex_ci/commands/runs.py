@@ -88,10 +88,10 @@ def _get(session: Session, options: argparse.Namespace) -> int:
         return 0
     console = session.console
     console.lines(run_lines(run, console.safe))
-    if run.is_terminal:
+    if run.is_terminal or run.is_paused:
         with suppress(MogplexError):  # the run itself has been shown
             page = session.service.client.events(run.id, limit=FEED_LIMIT)
-            for url in pull_requests(page.events, console.safe):
+            for url in dict.fromkeys(pull_requests(page.events, console.safe)):
                 console.lines([console.safe.sentence("pull    ", url)])
     return 0
 

@@ -151,8 +151,11 @@ def test_a_start_that_may_have_worked_names_the_key_to_ask_with_again(terminal: 
     assert again.out.startswith(f"matched existing run {run.id} (")
 
 
-def test_a_pull_request_is_shown_with_its_run(terminal: Terminal) -> None:
-    with terminal.run("success", "--create-branch", speed=1e9) as (run_id, emulator):
+@pytest.mark.parametrize(("scenario", "status"), [("success",) * 2, ("paused", "awaiting_input")])
+def test_a_pull_request_is_shown_with_its_run(
+    terminal: Terminal, scenario: str, status: str
+) -> None:
+    with terminal.run(scenario, "--create-branch", speed=1e9) as (run_id, emulator):
         followed = terminal.mogplex("runs", "events", run_id, "--follow")
         listed = terminal.mogplex("runs", "events", run_id)
         seen = terminal.mogplex("runs", "get", run_id)
@@ -160,7 +163,7 @@ def test_a_pull_request_is_shown_with_its_run(terminal: Terminal) -> None:
         (url,) = set(re.findall(r"https://github\.com/acme/web/pull/\d+", str(run.feed(200))))
     assert followed.out.splitlines()[-2:] == [
         f"pull request: {url}",
-        f"--- run {run_id} success ---",
+        f"--- run {run_id} {status} ---",
     ]
     assert listed.out.splitlines()[-1] == f"pull request: {url}"
     assert seen.out.splitlines()[-1] == f"pull    {url}"
