@@ -212,6 +212,7 @@ class Transport:
             status = answer.status
             return answer
         except errors.MogplexError as failure:
+            # It did not reach the service, and takes nothing of the token's 60 requests a minute.
             self.requests_sent -= not failure.may_have_worked
             raise
         finally:

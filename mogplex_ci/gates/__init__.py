@@ -60,6 +60,7 @@ def judge_run(result: RunResult, case: Case) -> RunResult:
     find_results(case, result.details)
     wanted = _wanted_gates(case)
     for kind in wanted:
+        # Whoever reads the rejection waits for nothing; a next round wants all faults at once.
         if kind.is_slow and case.has_failed and not case.inputs.repair:
             continue  # it can take an hour, and only ``repair`` has a use for it
         _judge(case, kind)

@@ -87,6 +87,7 @@ def merge_of(case: Case) -> PullRequest | None:
 
 def _was_tip_of_base(case: Case, commit: str) -> bool:
     """Return whether the base was at C once: the branch was created there."""
+    # Only the first parents: the base was never at the second parent of a merge.
     line = case.compare(commit, case.base_now).first_parents
     at = case.base_now
     while at in line:

@@ -45,6 +45,7 @@ def find_results(case: Case, details: RunDetails) -> None:
 
 def _use_branch(case: Case, run: Run, branch: str) -> None:
     """Note which branch the run used: another one than it was asked to use is new."""
+    # The service works elsewhere if the branch is gone, or its pull request closed.
     is_new = branch != case.inputs.branch or run.creates_branch
     if branch != case.branch:
         case.branch_before = None

@@ -126,6 +126,7 @@ class GitHubApi:
             data = self._ask(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
             return None
+        # GitHub sends the encoding "none" for files of more than 1 MiB, and a list for a folder.
         content = field_at(data, "content") if field_at(data, "encoding") == "base64" else ""
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
@@ -204,7 +205,7 @@ class GitHubApi:
             return set()
         found = {name for rule in rules for name in payloads.required_by_rule(rule)}
         with contextlib.suppress(errors.GitHubNotFoundError):  # the branch is gone
-            # Rules do not list classic protection.
+            # Rules do not list classic protection: netresearch/git-workflow-skill#329.
             protected = self._ask(f"{self._repo}/branches/{_in_path(branch)}", _CONTENTS)
             found |= set(payloads.required_by_protection(protected))
         return found

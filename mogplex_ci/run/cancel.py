@@ -159,6 +159,7 @@ def _read_after(
     except errors.MogplexError as error:
         if refusal is None or not is_lost:
             raise
+        # What is to be reported is the cancel that failed, not the read after it.
         raise refusal from error
     if not run.is_terminal:
         raise _not_cancelled(run, refusal)

@@ -213,6 +213,7 @@ def _cause_of_failure(run: Run, timeline: Timeline) -> tuple[str, str]:
         known_code = outcome.failure_code.one_of(*_FAILURE_REMEDIES)
         if known_code is not None:
             return "the run failed", _FAILURE_REMEDIES[known_code]
+    # The service delivers after the agent has finished.
     if outcome.changed is not None or outcome.delivery_failed:
         return (
             "the run failed while it delivered the changes",

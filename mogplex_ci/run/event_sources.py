@@ -266,6 +266,7 @@ class Stream:
         if isinstance(error, BadRequestError):  # of the position
             self._feed.last_id = None
         self._back_off(error.retry_after)
+        # A used-up budget of 60 requests a minute says nothing of the stream or of the run.
         is_limited = isinstance(error, RateLimitedError)
         if not is_limited:
             self._is_suspect = True

@@ -252,8 +252,10 @@ class Execution:
         is_late = self._service.now >= self._service.deadline - LAST_SECONDS
         is_out_of_time = error.patience == inf or (error.patience > 0 and is_late)
         is_later_round = self._plan.repair is not None
+        # The first round's run exists: 69 is for steps that started nothing.
         if is_later_round and is_out_of_time:
             return endings.timed_out_in_outage("another run could not be started", error)
+        # So does the run to follow.
         if self._inputs.run_id is not None and is_out_of_time:
             return endings.timed_out_in_outage("the run could not be read", error)
         if self._unanswered is not None:

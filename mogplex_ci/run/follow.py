@@ -92,6 +92,7 @@ class Follower:
             ) as stream:
                 failed = self._take_news(stream, self._last_check_at, lambda: self._is_over)
             if failed is not None:
+                # The rounds of ``repair`` share the client, and need not find it out again.
                 service.client.has_no_stream = failed.why
                 why = Untrusted(failed.why)
                 service.say(updates.Said("Reading events by polling: {}", (why,)))

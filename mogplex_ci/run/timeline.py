@@ -417,6 +417,7 @@ class Timeline:
     def _end_work(self, at: float, event: Event) -> Iterator[Entry]:
         if self._reached.get(Phase.AGENT):
             self._reached[Phase.AGENT] = False
+            # A failed push is not the agent's failure: it had finished.
             failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (
                 event.end and event.end.in_delivery
             )

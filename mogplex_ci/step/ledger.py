@@ -34,6 +34,7 @@ class Ledger:
     def on(self, update: Update) -> None:
         """Note an update of the run."""
         if isinstance(update, Started):
+            # ``post`` must not cancel a run that may be another job's.
             known = OpenRun(self._base_url, update.key, update.run.id)
             self._set(known if update.owned else None)
         elif isinstance(update, Cancelling):

@@ -21,6 +21,8 @@ def key_of(inputs: ActionInputs, platform: Platform) -> Key:
     A derived key holds the repository. On a local runner it also has a random part.
     """
     identity = platform.identity()
+    # A round's key needs one: a re-run sends another report, and the service refuses a used key
+    # with another request (409).
     attempt = (identity.attempt if identity else None) or urandom(16).hex()
     explicit = inputs.idempotency_key
     if explicit is not None:
@@ -40,6 +42,7 @@ def _derived_key(inputs: ActionInputs, platform: Platform, identity: Identity) -
     if name.lower() != (platform.repository() or "").lower():  # the label names the job's own
         label.append(name)
     run = (inputs.base_url, name.lower(), platform.own_try)
+    # GitHub's names ignore case: a spelling must not start a second run.
     parts = (*identity.parts, *inputs.matrix_job.parts, *run)
     return derive_key(platform.name, "-".join(filter(None, label)), parts, inputs.key_suffix)
 
