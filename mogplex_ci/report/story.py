@@ -184,7 +184,8 @@ def folded_identifiers(run: Facts, safe: Sanitizer) -> Markdown:
     table = identifiers(run, safe)
     if not table:
         return _NOTHING
-    return Markdown.of("<details>\n<summary>Ids and counts</summary>\n\n{}\n</details>\n", table)
+    # Only a blank line ends it: another summary may be appended.
+    return Markdown.of("<details>\n<summary>Ids and counts</summary>\n\n{}\n</details>\n\n", table)
 
 
 def _known_facts(

@@ -15,6 +15,7 @@ from mogplex_ci.run.result import Ending, Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import read_log
+from tests.oracles.github_markdown import github_html
 from tests.unit.report.events import OneRun, delta, facts, gate, item, result, written
 
 
@@ -50,3 +51,8 @@ def test_what_has_no_room_is_left_out_and_a_line_says_so(
     assert len(report.encode()) <= limit
     assert "**It broke**" in report
     assert ("see the job's log" in report) is is_cut
+
+
+def test_a_second_summary_in_one_file_has_its_own_title() -> None:
+    summary = report_of(SUMMARY, facts(result()), Sanitizer(), limit=SUMMARY_LIMIT)
+    assert github_html(summary + summary).count("<h2>") == 2
