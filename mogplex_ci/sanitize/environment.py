@@ -10,7 +10,8 @@ from mogplex_ci.sanitize.formats import compiled
 _SHORTEST: Final = 8
 _URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)"
 _TELLING_NAME: Final = (
-    r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEYS?(?:[_-]?IDS?)?$"
+    r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL"
+    r"|(?:API|ACCESS|PRIVATE)[_-]?KEY|KEYS?(?:[_-]?IDS?)?$"
     r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"
     r"|(?:JWT|COOKIE|SESSION|SIGNATURE)S?(?:[_-]?IDS?|[_-]?\d+)?$|WEBHOOKS?(?:[_-]?UR[LI]S?|[_-]?\d+)?$"
     r"|CONN(?:ECTION)?[_-]?STR(?:ING)?S?$|^OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS$"

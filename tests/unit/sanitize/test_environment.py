@@ -41,6 +41,8 @@ def test_the_environment_names_its_secrets() -> None:
         "WEBHOOKS",
         "COOKIES",
         "JWT_2",
+        "OPENAI_API_KEY_DEV",
+        "DEPLOY_PRIVATE_KEY_2",
     )
     others = (
         "PATH",
@@ -54,6 +56,7 @@ def test_the_environment_names_its_secrets() -> None:
         "TOKENIZERS_PARALLELISM",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "SECRET_NAME",
+        "API_KEY_NAME",
         "SESSION_DRIVER",
         "COOKIE_DOMAIN",
         "SIGNATURE_ALGORITHM",
