@@ -377,7 +377,7 @@ def _date_of(headers: Mapping[str, str]) -> datetime | None:
     """Return the time of an answer; None if it has none, as that of a proxy may."""
     try:
         told = parsedate_to_datetime(headers["Date"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return told.replace(tzinfo=told.tzinfo or UTC)
 

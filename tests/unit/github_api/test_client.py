@@ -200,6 +200,15 @@ def test_a_refusal_is_final_and_says_why(
             {"Date": PAST, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1606225660"},
             120,
         ),
+        (
+            (403,),
+            {
+                "Date": "1 Jan 9999999999 00:00:00 GMT",
+                "X-RateLimit-Remaining": "0",
+                "X-RateLimit-Reset": "1764000000",
+            },
+            1,
+        ),
         *(
             ((403,), {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": odd}, None)
             for odd in ("soon", "-5", "1.5", "9" * 13, "\u0661")
