@@ -68,6 +68,8 @@ def test_a_clean_up_in_another_step_finds_the_runs_of_all_uses(name: str, tmp_pa
     assert sorted(runs(files_of(later))) == [ONE, OTHER]
     files_of(later).remove("use a")
     assert runs(files_of(main)) == [OTHER]
+    for name in ("use b", "use c"):
+        files_of(main).check(name)
     (file,) = paths(tmp_path)
     assert TOKEN not in file.read_text(encoding="utf-8")
     assert file.stat().st_mode & 0o777 == 0o600
