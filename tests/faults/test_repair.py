@@ -337,13 +337,6 @@ def test_an_artifact_of_any_round_is_read_at_its_commit(
     assert (result.details.artifact is not None) is (expected[0] == "success")
 
 
-def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: GitHub) -> None:
-    api.fail(status=403, times=10_000, skip=5)
-    result = Step(world, api).play()
-    assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
-    assert result.details.rounds[0].ended == "the agent cannot fix the gate checks"
-
-
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_pull_request_of_an_earlier_round_that_github_does_not_have_is_not_known(
     world: World, api: GitHub, opens: bool

@@ -58,11 +58,16 @@ def test_renovates_branch_needs_its_file_among_the_allowed_ones(story: Story) ->
     assert "add its path to allowed-paths" in result.ending.remedy
 
 
-def test_a_long_lived_branch_that_was_merged_last_week(story: Story) -> None:
+@pytest.mark.parametrize("has_pull_request", [False, True])
+def test_a_long_lived_branch_that_was_merged_before(story: Story, has_pull_request: bool) -> None:
     """Tonight's run changes nothing."""
     github = story.github
     github.push("nightly", {".github/a.yml": "a"}, at=github.clock() - timedelta(days=8))
-    github.merge("nightly")
+    if has_pull_request:
+        github.open_pull_request("nightly", 7)
+        github.merge_pull_request(7)
+    else:
+        github.merge("nightly")
     idle = Work({}, opens_pull_request=False)
     result = story.play(idle, branch="nightly", require="change", **PROTECTS)
     assert outcome(result) == ("rejected", "NO_CHANGE")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.platforms import detect
-from mogplex_ci.step.planning import key_of, plan_of
+from mogplex_ci.step.planning import key_of, plan_of, run_name
 from tests.ci_environments import environment
 from tests.typed_inputs import typed_inputs
 
@@ -40,3 +40,10 @@ def test_the_key_of_a_round_names_the_attempt_or_has_a_random_word(tmp_path: Pat
     bases = [key_of(given, detect({}, StringIO())).of_round(2).base for _ in range(2)]
     assert all(re.fullmatch("mine-r2-a[0-9a-f]{32}", base) for base in bases)
     assert bases[0] != bases[1]
+
+
+def test_each_run_of_a_job_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Of two steps of one script, each is cleaned up."""
+    platform = detect(environment("gitlab", tmp_path), StringIO())
+    steps = [typed_inputs(), typed_inputs(run_id="run-1"), typed_inputs(run_id="run-2")]
+    assert len({run_name(plan_of(inputs, platform)) for inputs in steps}) == 3
