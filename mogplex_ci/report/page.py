@@ -45,16 +45,13 @@ _HEAD: Final = """\
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
 <title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
 <main>
 """
-_POLICY: Final = (
-    "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
-)
+_POLICY: Final = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 _FOOT: Final = """\
 <footer>Written by run-action {version}. Times of a run count from its first event.</footer>
 </main>
