@@ -233,6 +233,9 @@ class Facts:
         """Whether there may be work about which neither GitHub nor an event says anything."""
         self.gates = details.gates
         """The gates that were judged."""
+        failed = [gate for gate in details.gates if not gate.passed]
+        self.gates_say_why = any(gate.error_code == self.error_code for gate in failed)
+        """Whether the findings of the gates say why the step failed."""
         self.rounds = details.rounds
         """With ``repair``: every run that was judged."""
         self.artifact = safe.json(details.artifact) if details.artifact is not None else None

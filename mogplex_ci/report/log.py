@@ -381,13 +381,13 @@ class Log(Report):
             self.lines.say("Compare: ", compare)
 
     def _failure(self, facts: Facts) -> None:
-        """Annotate each wrong input, or the one failure; of a rejected run its gates say why."""
+        """Annotate each wrong input, or the one failure, unless its gates say why."""
         if facts.result is Result.SKIPPED:
             if facts.remedy is not None:
                 self.lines.annotate(Level.NOTICE, "Skipped", facts.remedy)
         elif facts.problems:
             self.lines.annotate_each(Level.ERROR, PROGRAM, facts.problems, "more wrong input")
-        elif facts.annotation is not None and facts.result is not Result.REJECTED:
+        elif facts.annotation is not None and not facts.gates_say_why:
             self.lines.annotate(Level.ERROR, PROGRAM, facts.annotation)
             self._detail(facts.detail)
 

@@ -10,7 +10,7 @@ from typing import Final, LiteralString
 
 from mogplex_ci.report.facts import MESSAGE_LIMIT, Facts
 from mogplex_ci.report.text import faults_line, mark
-from mogplex_ci.run.result import Gate, Item, Result
+from mogplex_ci.run.result import Gate, Item
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, duration, timestamp
 
 Section = Callable[[Facts, Sanitizer], Markdown]
@@ -71,22 +71,22 @@ def outcome_words(run: Facts, safe: Sanitizer) -> Markdown:
 
 
 def failure(run: Facts, safe: Sanitizer) -> Markdown:
-    """Return why the step failed; of a rejected run the findings of its gates say that."""
-    is_rejected = run.result is Result.REJECTED
+    """Return why the step failed, unless the findings of its gates say that."""
+    is_told = run.gates_say_why
     said: list[Markdown] = []
     if run.problems:
         faults = [Markdown.of("- {}\n", fault) for fault in run.problems]
         said.append(Markdown.joined("", faults))
-    elif run.cause is not None and not is_rejected and not _is_headline(run.cause, run):
+    elif run.cause is not None and not is_told and not _is_headline(run.cause, run):
         said.append(Markdown.of("**{}**\n", run.cause))
     if run.error_code is not None and run.help_url is not None:
         code = Markdown.plain(run.error_code)
         link = safe.link(run.help_url, code) or code
         said.append(Markdown.of("{}, exit {}\n", link, run.exit_code))
-    if run.detail and not is_rejected:
+    if run.detail and not is_told:
         quoted = safe.fence(run.detail, limit=MESSAGE_LIMIT, wrap=True)
         said.append(Markdown.of("{}\n", quoted))
-    if run.remedy is not None and not is_rejected:
+    if run.remedy is not None and not is_told:
         said.append(Markdown.of("{}\n", run.remedy))
     return Markdown.joined("\n", said)
 

@@ -17,7 +17,8 @@ from mogplex_ci.platforms.job_log import size_in_log
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report.log import WRITERS, Log
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.result import Result
+from mogplex_ci.run.endings import rejected_by
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Entry
 from mogplex_ci.run.updates import (
     Heartbeat,
@@ -39,6 +40,7 @@ from tests.unit.report.events import (
     delta,
     event,
     facts,
+    gate,
     log_of,
     log_of_each,
     planned,
@@ -310,6 +312,13 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(
     assert [found.text for found in log.annotations] == [
         f"The run failed: Tests fail. {said} the agent's last actions."
     ]
+
+
+def test_a_timeout_of_checks_is_said_once() -> None:
+    late = gate("checks", "the checks had not finished", code="TIMEOUT")
+    ended = RunResult(rejected_by(late), result(gates=(late,)).details)
+    (error,) = log_of(ended=ended).texts("error")
+    assert error == "checks: The checks had not finished. Look."
 
 
 def test_a_pause_tells_the_preview_once() -> None:

@@ -45,8 +45,8 @@ def test_what_has_no_room_is_left_out_and_a_line_says_so(
 ) -> None:
     """The longest that the program lets the service and the agent write."""
     gates = [gate(name, "it is not", *[item(LONG[:500])] * 20) for name in ("change", "checks")]
-    known = {"cause": "it broke", "detail": Untrusted(LONG), "gates": tuple(gates)}
-    step = facts(result(Result.FAILED, delta(LONG), **known))
+    known = {"cause": "it broke", "detail": Untrusted(LONG), "error_code": "RUN_FAILED"}
+    step = facts(result(Result.FAILED, delta(LONG), gates=tuple(gates), **known))
     report = report_of(parts, step, Sanitizer(), limit=limit)
     assert len(report.encode()) <= limit
     assert "**It broke**" in report
