@@ -335,8 +335,12 @@ def _untrusted_workflow_run(run: Object) -> str | None:
 
 
 def _is_same_repository(pull_request: Object) -> bool:
-    head = _object(pull_request, "head", "repo").get("id")
-    return head is not None and head == _object(pull_request, "base", "repo").get("id")
+    head = _object(pull_request, "head")
+    own = _object(head, "repo").get("id")
+    # On Forgejo and Gitea whoever may read a repository may push to refs/for/BRANCH. The pull
+    # request that this makes has no branch (services/convert/pull.go: PullRequestFlowAGit).
+    has_branch = not str(head.get("ref")).startswith("refs/")
+    return has_branch and own is not None and own == _object(pull_request, "base", "repo").get("id")
 
 
 def _is_app(user: Object) -> bool:

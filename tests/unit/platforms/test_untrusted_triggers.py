@@ -213,6 +213,12 @@ WHO: dict[str, tuple[Webhook, Trust, bool]] = {
         False,
     ),
     "a pull request of the repository": (opened(OWN), NOBODY, True),
+    "a pull request of a branch": (opened({**OWN, "ref": "fix"}), NOBODY, True),
+    "one without a branch, by a push to refs/for/main": (
+        opened({**OWN, "ref": "refs/pull/7/head", "label": ""}),
+        NOBODY,
+        False,
+    ),
     "a fork's pull request": (opened({"repo": FORK}), NOBODY, False),
     "a fork's pull request by a person who may write": (opened({"repo": FORK}), WRITER, False),
     "a fork's pull request by a person who is named": (opened({"repo": FORK}), NAMED, True),
