@@ -113,20 +113,37 @@ def test_an_answer_without_the_apis_envelope_is_a_proxys(
                 patience = -1
 
 
-def test_a_token_is_doubted_for_longer_once_it_was_accepted() -> None:
-    refusal = answer(
-        401, {"ok": False, "error": {"code": "UNAUTHORIZED", "message": "Unauthorized"}}
-    )
-    with peer(answering(refusal, answer(200, REPOS), refusal)) as url:
-        client, refusals = Client(url, TOKEN), []
+def refusal(status: int, code: str) -> bytes:
+    return answer(status, {"ok": False, "error": {"code": code, "message": "no"}})
+
+
+@pytest.mark.parametrize(
+    ("between", "patience"),
+    [
+        (answer(200, REPOS), 900.0),
+        (refusal(404, "NOT_FOUND"), 900.0),
+        (refusal(500, "INTERNAL_ERROR"), 10.0),
+    ],
+)
+def test_a_token_is_doubted_for_longer_once_it_was_accepted(
+    between: bytes, patience: float
+) -> None:
+    """A failure of the service may come before it looks at the token."""
+    unknown = refusal(401, "UNAUTHORIZED")
+    refusals: list[NotAuthorizedError] = []
+    with peer(answering(unknown, between, unknown)) as url:
+        client = Client(url, TOKEN)
         for _ in range(3):
             try:
                 client.repos()
             except NotAuthorizedError as error:
                 refusals.append(error)
-    assert [error.patience for error in refusals] == [10.0, 900.0]
+            except ApiError:
+                pass
+    assert [error.patience for error in refusals] == [10.0, patience]
     assert "the service may be at fault" in refusals[0].remedy
-    assert "Check" not in refusals[1].remedy, "nothing blames a token that has worked"
+    blames = "Check" in refusals[1].remedy
+    assert blames == (patience == 10.0), "nothing blames a token that has worked"
 
 
 @pytest.mark.parametrize(
