@@ -4,7 +4,7 @@ One timeline is built for each run, while its events arrive. The log shows each 
 summary, the report, the outputs and the result file read the finished timeline.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
@@ -195,6 +195,8 @@ class Timeline:
         """When the message's last words came."""
         self._checkpoint: Checkpoint | None = None
         """The question in an earlier message."""
+        self._additions: list[Entry] = []
+        """The entries of the event that is read."""
 
     def add(self, event: Event) -> list[Entry]:
         """Add the next event and return its entries. A finished tool call is the entry of its start
@@ -207,17 +209,9 @@ class Timeline:
             self._now = max((event.created_at - self.started).total_seconds(), 0.0)
         self.last = max(self.last, self._now)
         self._read_facts(event)
-        additions = list(self._read(event))
-        for addition in additions:
-            if isinstance(addition, ToolCall):
-                if addition not in self._calls:
-                    self._calls[addition] = None
-                    self.entries.append(addition)
-                if addition.call_id is not None:
-                    self._calls_by_id[addition.call_id] = addition
-            else:
-                self.entries.append(addition)
-        return additions
+        self._additions = []
+        self._read(event)
+        return self._additions
 
     def begin_segment(self) -> None:
         """The run continues after a pause: its end, its delivery and the phases of its work are
@@ -236,9 +230,9 @@ class Timeline:
 
     def end(self) -> list[Entry]:
         """Return the agent's last message; no event follows."""
-        last: list[Entry] = list(self._finish_message())
-        self.entries += last
-        return last
+        self._additions = []
+        self._finish_message()
+        return self._additions
 
     @property
     def writing(self) -> int:
@@ -302,65 +296,82 @@ class Timeline:
             key=lambda use: (-use.seconds, -len(use.calls)),
         )
 
-    def _read(self, event: Event) -> Iterator[Entry]:
+    def _add(self, addition: Entry) -> None:
+        """Add an entry. A finished tool call stays in the place of its start."""
+        self._additions.append(addition)
+        if not isinstance(addition, ToolCall):
+            self.entries.append(addition)
+            return
+        if addition not in self._calls:
+            self._calls[addition] = None
+            self.entries.append(addition)
+        if addition.call_id is not None:
+            self._calls_by_id[addition.call_id] = addition
+
+    def _read(self, event: Event) -> None:
         at = self._now
         if event.kind is EventKind.TEXT_DELTA:
-            yield from self._start_work(at)
-            self._message.add(event.message)
-            self._said_at = at
+            self._hear(event.message, at)
             return
         if begins_message(event):
-            yield from self._finish_message()
-        yield from list(self._meaning_of(event, at)) or [Note(at, event)]
+            self._finish_message()
+        before = len(self._additions)
+        self._read_meaning(event, at)
+        if len(self._additions) == before:
+            self._add(Note(at, event))
 
-    def _meaning_of(self, event: Event, at: float) -> Iterator[Entry]:
-        """Yield an event's entries, if it is more than a note."""
+    def _read_meaning(self, event: Event, at: float) -> None:
+        """Add an event's entries, if it is more than a note."""
         match event.kind:
             case EventKind.ACCEPTED | EventKind.SANDBOX_READY | EventKind.GIT_SYNC:
-                yield from self._set_up(event, at)
+                self._set_up(event, at)
             case EventKind.INSTALL:
-                yield from self._end_set_up(event, at)
+                self._end_set_up(event, at)
             case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED:
                 if event.tool is not None:
-                    yield from self._start_work(at)
-                    yield self._call_in(event, event.tool, at)
+                    self._start_work(at)
+                    self._add(self._call_in(event, event.tool, at))
             case EventKind.MESSAGE:
-                yield from self._whole_message(event, at)
+                self._whole_message(event, at)
             case EventKind.DELIVERY:
                 if self._reach(Phase.DELIVERY):
-                    yield from self._end_work(at, event)
-                    yield PhaseStarted(Phase.DELIVERY, at, event)
+                    self._end_work(at, event)
+                    self._add(PhaseStarted(Phase.DELIVERY, at, event))
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
-                yield from self._end_work(at, event)
-                yield Note(at, event)
+                self._end_work(at, event)
+                self._add(Note(at, event))
             case EventKind.TEXT_DELTA | EventKind.OTHER:
                 return
             case _:
                 assert_never(event.kind)
 
-    def _set_up(self, event: Event, at: float) -> Iterator[Entry]:
-        """Yield the phase that an event before the agent's work begins or ends, the first time."""
+    def _set_up(self, event: Event, at: float) -> None:
+        """Add the phase that an event before the agent's work begins or ends, the first time."""
         begun = _BEGUN_BY[event.kind]
         if not self._reach(begun):
             return
         if begun is Phase.SANDBOX:
             self._phase_started = at
-            yield PhaseStarted(begun, at, event)
+            self._add(PhaseStarted(begun, at, event))
         else:
             ended = list(Phase)[list(Phase).index(begun) - 1]
-            yield self._end_phase(ended, at, event)
+            self._add(self._end_phase(ended, at, event))
 
-    def _end_set_up(self, event: Event, at: float) -> Iterator[Entry]:
+    def _end_set_up(self, event: Event, at: float) -> None:
         if Phase.AGENT not in self._reached:
-            yield self._end_phase(Phase.INSTALL, at, event)
-            yield from self._start_work(at)
+            self._add(self._end_phase(Phase.INSTALL, at, event))
+            self._start_work(at)
 
-    def _whole_message(self, event: Event, at: float) -> Iterator[Entry]:
+    def _whole_message(self, event: Event, at: float) -> None:
         if event.message:
-            yield from self._start_work(at)
-            self._message.add(event.message)
-            self._said_at = at
-            yield from self._finish_message()
+            self._hear(event.message, at)
+            self._finish_message()
+
+    def _hear(self, words: Untrusted | None, at: float) -> None:
+        """Append words of the agent to its message."""
+        self._start_work(at)
+        self._message.add(words)
+        self._said_at = at
 
     def _call_in(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that an event starts or ends."""
@@ -390,13 +401,13 @@ class Timeline:
         if event.kind is EventKind.FAILED:
             outcome.failure = end.error or outcome.failure or event.message
 
-    def _finish_message(self) -> Iterator[AgentText]:
-        """Yield the message that is complete, if it has words."""
+    def _finish_message(self) -> None:
+        """Add the message that is complete, if it has words."""
         message = self._message.take()
         self._checkpoint = checkpoint_in(message) or self._checkpoint
         words = without_checkpoint(message)
         if words.text.strip():
-            yield AgentText(self._said_at, words)
+            self._add(AgentText(self._said_at, words))
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
@@ -409,19 +420,19 @@ class Timeline:
         self._phase_started = at
         return PhaseEnded(phase, started, max(at, started), event, len(self._calls))
 
-    def _start_work(self, at: float) -> Iterator[Entry]:
+    def _start_work(self, at: float) -> None:
         if self._reach(Phase.AGENT):
             self._phase_started = at
-            yield PhaseStarted(Phase.AGENT, at)
+            self._add(PhaseStarted(Phase.AGENT, at))
 
-    def _end_work(self, at: float, event: Event) -> Iterator[Entry]:
+    def _end_work(self, at: float, event: Event) -> None:
         if self._reached.get(Phase.AGENT):
             self._reached[Phase.AGENT] = False
             # A failed push is not the agent's failure: it had finished.
             failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (
                 event.end and event.end.in_delivery
             )
-            yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)
+            self._add(self._end_phase(Phase.AGENT, at, None)._replace(failed=failed))
 
     def _call_of(self, tool: ToolState) -> ToolCall | None:
         """Return the newest call with the same id; without ids the oldest open one of the same
