@@ -49,12 +49,14 @@ def test_a_colleagues_protected_file_on_the_branch_is_named_as_such(story: Story
     assert outcome(story.play(Work({"src/a.ts": "c"}), attempt=3, **inputs)) == PASSED
 
 
-def test_renovates_branch_needs_its_file_among_the_allowed_ones(story: Story) -> None:
+def test_renovates_branch_needs_its_files_among_the_allowed_ones(story: Story) -> None:
     github = story.github
-    github.push("renovate/x", {"package.json": "{}"}, by="renovate[bot]")
+    github.push("renovate/x", {"package.json": "{}", "yarn.lock": "x"}, by="renovate[bot]")
     result = story.play(Work({"src/a.ts": "a"}), branch="renovate/x", allowed_paths="src/")
     assert outcome(result) == REJECTED
-    assert items(result) == ["package.json (which the branch had changed before the run)"]
+    before = "(which the branch had changed before the run)"
+    assert items(result) == [f"package.json {before}", f"yarn.lock {before}"]
+    assert "2 paths outside the allowed ones" in result.ending.cause
     assert "add its path to allowed-paths" in result.ending.remedy
 
 
