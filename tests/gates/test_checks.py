@@ -220,6 +220,12 @@ def test_a_job_that_needs_others_is_listed_with_nothing_open_before(story: Story
     assert seconds_of(story, begins, checks="all") >= 280.0
 
 
+def test_what_has_not_finished_in_time_is_named(story: Story) -> None:
+    look = Look([check("test", None), check("lint", "success")])
+    result = checked(story, Work(FILES, checks=look), timeout="2m")
+    assert (outcome(result), items(result)) == (("timeout", "TIMEOUT"), ["test"])
+
+
 def test_a_flaky_check_runs_again_before_the_job_is_run_again(story: Story) -> None:
     assert outcome(checked(story, Work(FILES, checks=RED))) == FAILED
     again = Look([check("test", "success", id=7)])
