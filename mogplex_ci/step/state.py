@@ -156,8 +156,9 @@ class StateFiles:
     def _verified(self, content: str) -> OpenRun | None:
         """Return the run in a file, if this job wrote it with this token."""
         mac, _, text = content.partition(" ")
-        # Anyone may have committed this file: it counts only if this job wrote it.
-        if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
+        # Anyone may have committed this file: it counts only if this job wrote it. Without a token
+        # anyone can make its MAC, and the file names the server that is asked to cancel.
+        if not self._token or not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
             return None
         values = json.loads(text)
         # A later version may have saved more.

@@ -134,6 +134,13 @@ def test_only_the_jobs_own_token_makes_a_file_count(tmp_path: Path) -> None:
     assert (runs(other), other.find().unknown) == ([], 2)
 
 
+def test_without_a_token_no_file_counts(tmp_path: Path) -> None:
+    """As in a fork's pull request, whose author may commit a file."""
+    files = files_of(job("jenkins", tmp_path), token="")
+    files.save("use a", ONE)
+    assert (runs(files), files.find().unknown) == ([], 1)
+
+
 def test_a_valid_file_of_another_job_does_not_count(tmp_path: Path) -> None:
     theirs = files_of(job("gitlab", tmp_path, CI_JOB_NAME="theirs"))
     theirs.save("use a", ONE)
