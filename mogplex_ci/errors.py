@@ -433,7 +433,7 @@ class ResourceError(MogplexError):
 
 
 class NoThreadLeftError(UnreachableError):
-    """There is no thread to be had for a request; with the next one there may be."""
+    """No thread is left for a request; a retry may get one."""
 
     remedy = ResourceError.remedy
 

@@ -234,7 +234,7 @@ def _in_time(exchange: Callable[[], T], seconds: float, url: str, proxy: Proxy |
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
-    body = io.BytesIO()  # what it holds in the end is no copy
+    body = io.BytesIO()  # its content is not copied at the end
     for chunk in response.iter_content(_CHUNK_BYTES):
         body.write(chunk)
         if body.tell() > MAX_ANSWER_BYTES:

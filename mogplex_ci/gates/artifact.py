@@ -61,7 +61,7 @@ def judge_artifact(case: Case) -> Gate:
 
 def _differences(before: object, after: object, pointer: str) -> Iterator[str]:
     """Yield the JSON pointers of what cleaning has changed: masked, cut off, renamed or made text.
-    Losing invisible characters, and other line ends, is no change.
+    Losing invisible characters, and other line ends, does not count as a change.
     """
     if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
         for (old_key, old), (key, new) in zip(before.items(), after.items(), strict=True):

@@ -216,7 +216,7 @@ def _red_on_base(case: Case, ends: float) -> set[tuple[str, str, str]]:
 
 
 def _with_annotations(case: Case, failed: Sequence[FailedCheck], ends: float) -> list[FailedCheck]:
-    """Return the checks with their annotations, as far as GitHub shows them in time."""
+    """Return the checks with their annotations, if GitHub shows them in time."""
     found = list(failed)
     for place, each in enumerate(failed[:MAX_EXPLAINED]):
         if each.check.kind != "run":

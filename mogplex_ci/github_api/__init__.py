@@ -1,4 +1,4 @@
-"""GitHub's REST API, as far as judging and announcing a run needs it.
+"""The part of GitHub's REST API that judges and announces a run.
 
 Works against github.com and GitHub Enterprise Server. The token goes to that one host only; what
 GitHub answers is untrusted like everything else that comes from outside. Facts:

@@ -244,7 +244,7 @@ def _prompt_fault(text: str) -> str | None:
     trimmed = text.lstrip("\ufeff" + string.whitespace)
     if not trimmed:
         return "is empty"
-    if trimmed.startswith("/") and os.path.isfile(trimmed):  # noqa: PTH113 - any text is no error
+    if trimmed.startswith("/") and os.path.isfile(trimmed):  # noqa: PTH113 - any text is allowed
         return "is a path; on GitLab set the variable's type to Variable"
     if trimmed.startswith("/"):
         return "begins with /, which would turn its first word into a skill or command"

@@ -397,7 +397,7 @@ def replace_block(path: Path, old: str, new: str) -> None:
 def annotation_text(title: SafeText, text: SafeText) -> str:
     """Return an annotation as a line of the log, for a system without fields for its parts.
 
-    That it is this program's is no news there.
+    It need not say that it is this program's.
     """
     return text if title == PROGRAM else f"{title}: {text}"
 
@@ -412,7 +412,7 @@ class Plain(Platform):
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``. Without a CI system nothing asks for them: a dry run leaves no file
-        behind, and a folder that cannot be written is no fault.
+        behind, and a folder that cannot be written does not matter.
         """
         if self.is_dry_run and not self._wants_outputs:
             return

@@ -115,7 +115,7 @@ class JobLog:
         return self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write lines, as far as the reader takes them."""
+        """Write lines until the reader takes no more."""
         with self._lock:
             if self._left_out:
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"

@@ -79,7 +79,8 @@ while writing it.
 
 Not ``closed``: whoever may push to a fork closes its pull request by deleting the branch
 (https://docs.github.com/articles/creating-and-deleting-branches-within-your-repository).
-Nor ``edited`` and ``reopened``: servers differ in who may do that, and ``github-token`` tells.
+Nor ``edited`` and ``reopened``: servers differ in who may do that, and ``github-token`` lets the
+step query GitHub.
 """
 _BY_PUSH: Final = (
     "synchronize",

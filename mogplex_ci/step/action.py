@@ -88,7 +88,7 @@ def _begin(given: Given, env: Mapping[str, str]) -> Step:
 
 
 def _read(step: Step, given: Given) -> ActionInputs:
-    """Read the inputs, and open the reports that they ask for, as far as they are right."""
+    """Read the inputs, and open the reports that the valid ones ask for."""
     recorder = step.recorder
     try:
         inputs, warnings, job_end = read_step(given, step.platform)
