@@ -38,7 +38,7 @@ from tests.github import Look, Work, check
 from tests.github_log import read_log
 from tests.https_proxy import HttpsProxy, certificate
 from tests.program import FAST_CLOCK, ROOT, GitHubStep, step_against
-from tests.slow import mostly_slow
+from tests.slow import mostly_slow, slow
 from tests.waits import LONG, asked, wait_until
 
 SPEED = 50
@@ -256,6 +256,22 @@ def test_the_environment_says_whether_a_trace_is_sent(
         assert collector.spans[0].attributes["mogplex.result"] == "detached"
 
 
+def test_variables_for_traces_alone_come_first(tmp_path: Path, collector: Collector) -> None:
+    env = {
+        ENDPOINT: "http://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/its/own/path",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-for=all",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x-for=traces%20alone",
+    }
+    with Emulator("success", speed=SPEED) as emulator:
+        step = step_for(tmp_path, collector, emulator, env)
+        step.inputs["wait"] = "false"
+        ended = step.run()
+    assert read_log(ended.out).texts("warning") == []
+    (request,) = collector.received
+    assert (request.path, request.headers["x-for"]) == ("/its/own/path", "traces alone")
+
+
 @pytest.mark.parametrize("url", ["collector:4318", "http://[::1", "/v1", "https://user:word-of@"])
 def test_an_address_that_is_none_is_one_warning(
     tmp_path: Path, collector: Collector, url: str
@@ -284,15 +300,16 @@ def test_wrong_inputs_are_a_trace_and_a_dry_run_is_none(
     assert of_step.attributes["cicd.pipeline.task.run.result"] == "error"
 
 
+@pytest.mark.parametrize("of", ["OTLP", *slow(["OTLP_TRACES"])])
 def test_a_collector_is_reached_through_the_proxy_by_the_certificate_of_its_variable(
-    tmp_path: Path, collector: Collector
+    tmp_path: Path, collector: Collector, of: str
 ) -> None:
     public = certificate(tmp_path, "otel.example.com")
     with HttpsProxy(collector.url, public).serving() as proxy, Emulator("success") as emulator:
         env = {
             ENDPOINT: "https://otel.example.com",
             "HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE": str(public),
+            f"OTEL_EXPORTER_{of}_CERTIFICATE": str(public),
         }
         step = step_for(tmp_path, collector, emulator, env)
         step.inputs["wait"] = "false"

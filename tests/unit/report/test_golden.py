@@ -279,7 +279,13 @@ CASES = {
         remedy="Run it again.",
     ),
     "detached": case(Result.DETACHED, exit_code=0),
-    "dry run": case(Result.DRY_RUN, SUCCESSFUL, exit_code=0, inputs={"dry_run": True}),
+    "dry run": case(
+        Result.DRY_RUN,
+        SUCCESSFUL,
+        exit_code=0,
+        inputs={"dry_run": True},
+        run=run("success", terminalCommitSha=COMMIT),
+    ),
     "skipped": case(Result.SKIPPED, started=None, exit_code=0, remedy="There is no api-key."),
     "wrong inputs": case(
         Result.ERROR,

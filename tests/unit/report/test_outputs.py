@@ -62,6 +62,9 @@ def final_outputs(run: Facts) -> dict[str, CleanText | None]:
                 "javascript:alert(1)",
                 "https://user:pass@github.com/",
                 "http://github.com/a",
+                "https://github.com/evil/web/pull/42",
+                "https://github.example/acme/web/pull/42",
+                "https://github.com/acme/web/issues/42",
                 "",
             )
         ),
