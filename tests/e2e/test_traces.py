@@ -115,6 +115,7 @@ def test_a_run_is_a_span_below_the_steps_and_its_tool_calls_are_events(
         "gen_ai.agent.name": "codex",
     }
     (of_run,) = parts(collector, "")
+    assert of_step.ended - of_step.began > of_run.ended - of_run.began > 1e8, "in nanoseconds"
     assert of_run.name == "invoke_agent codex"
     assert of_run.attributes == {
         "gen_ai.operation.name": "invoke_agent",
