@@ -75,7 +75,7 @@ def _begin(given: Given, env: Mapping[str, str]) -> Step:
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
     for name in ("api-key", "github-token"):
-        token = given.value(name)
+        token = given.texts.get(name)  # also a wrong one: it may be another service's
         if token is not None and is_maskable(token):
             platform.mask(token)
     recorder = Recorder(

@@ -65,7 +65,7 @@ def test_a_step_with_wrong_inputs_has_a_summary_unless_it_is_not_wanted(
     *,
     is_written: bool,
 ) -> None:
-    token = "mog_" + "aB3" * 12
+    token = "sk-" + "aB3" * 12
     step = GitHubStep(tmp_path, {"timeout": "3x", "api-key": token, **inputs}, env)
     ended = step.run(*flags)
     assert (ended.code, ended.out.splitlines()[0]) == (2, f"::add-mask::{token}")
